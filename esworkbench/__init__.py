@@ -1,0 +1,3 @@
+"""A bank that keeps its accounts as events, and a forensics bench for any event-sourced ledger."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,64 @@
+"""The aggregate: decide, then apply, with one path for commands and for replay.
+
+A command method checks the rules and calls ``record``; ``record`` sends the new event through the same ``apply`` that
+replays stored ones. Rules never stand in ``apply``: an event is a fact, and a rule that tightens later must not make
+yesterday's facts unloadable. (Vernon, *Implementing Domain-Driven Design*, appendix A.)
+"""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+
+from esworkbench.errors import ReadOnlyAggregate
+from esworkbench.events import DomainEvent
+
+
+class Uncommitted(NamedTuple):
+    """An event that was decided and applied but not yet saved; ``valid_at`` None means when it is recorded."""
+
+    event: DomainEvent
+    valid_at: datetime | None
+
+
+class Aggregate:
+    """Base of all aggregates. Subclasses set ``category`` and write ``apply``.
+
+    ``version`` counts every event applied, saved or not; the stream is at ``saved_version``.
+    """
+
+    category: ClassVar[str]
+
+    def __init__(self, aggregate_id: str) -> None:
+        self.id = aggregate_id
+        self.version = 0
+        self.uncommitted: list[Uncommitted] = []
+        self.read_only = False
+
+    @property
+    def saved_version(self) -> int:
+        """The version the stream had when this was loaded or last saved: what ``append`` must expect."""
+        return self.version - len(self.uncommitted)
+
+    @property
+    def stream_id(self) -> str:
+        return f"{self.category}-{self.id}"
+
+    def apply(self, event: DomainEvent) -> None:
+        """Change state by one fact. No rule may be checked here, and nothing outside read or written."""
+        raise NotImplementedError(f"{type(self).__name__} must say what each event does to its state")
+
+    def record(self, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+        """A decision: apply the new event and keep it for saving. Raises ReadOnlyAggregate on a past state."""
+        if self.read_only:
+            raise ReadOnlyAggregate(
+                f"{self.stream_id} was loaded as of version {self.version}, in the past: load its head to decide"
+            )
+        self.replay(event)
+        self.uncommitted.append(Uncommitted(event, valid_at))
+
+    def replay(self, event: DomainEvent) -> None:
+        """One stored event, applied as it was when first decided."""
+        self.apply(event)
+        self.version += 1
+
+    def mark_saved(self) -> None:
+        self.uncommitted.clear()

@@ -1,0 +1,76 @@
+"""Every error a user can meet.
+
+Each message is one sentence for the person at 2 am: what was tried, what was found, what to do next.
+The command line turns any of them into exit code 2; any other exception is a defect of ours and exits 3.
+"""
+
+
+class EsworkbenchError(Exception):
+    """Base of all errors that are the input's fault, not the program's."""
+
+
+class UnusableInput(EsworkbenchError):
+    """A source, file, argument or moment that can't be worked with as given."""
+
+
+class NotAnEventStore(UnusableInput):
+    """The database opened, but holds no table that a known layout describes."""
+
+
+class EvidenceDamaged(UnusableInput):
+    """Evidence whose files don't match their manifest, or whose manifest is missing."""
+
+
+class UnknownAccount(UnusableInput):
+    """The account named occurs in no posting and no assertion."""
+
+
+class ConcurrencyError(EsworkbenchError):
+    """A writer decided on a version of a stream that is no longer its last.
+
+    ``expected`` is the version the writer had loaded, ``actual`` the version the stream is at now.
+    """
+
+    def __init__(self, stream_id: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"stream {stream_id!r} is at version {actual}, not {expected} as expected: "
+            "load it again and decide anew"
+        )
+        self.stream_id = stream_id
+        self.expected = expected
+        self.actual = actual
+
+
+class IdempotencyConflict(EsworkbenchError):
+    """One idempotency key, two different commands."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"idempotency key {key!r} already belongs to a different command: "
+            "a client must draw a new key for each new intent"
+        )
+        self.key = key
+
+
+class InvalidEvent(EsworkbenchError):
+    """An event the store refuses: no JSON object, duplicate keys, NaN, an integer past 2**53 - 1, a repeated id."""
+
+
+class AggregateNotFound(EsworkbenchError):
+    """No event was ever written to the aggregate's stream."""
+
+
+class ReadOnlyAggregate(EsworkbenchError):
+    """An event was recorded on an aggregate that was loaded as of a past moment."""
+
+
+class CommandRejected(EsworkbenchError):
+    """The aggregate's rules don't allow the command; nothing was written."""
+
+
+class UnknownEventType(EsworkbenchError):
+    """A stored event type that no registered class stands for."""
+
+
+class MissingUpcaster(EsworkbenchError):
+    """A stored schema version with no upcaster chain to the version the code knows."""
