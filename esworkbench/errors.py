@@ -33,8 +33,7 @@ class ConcurrencyError(EsworkbenchError):
 
     def __init__(self, stream_id: str, expected: int, actual: int) -> None:
         super().__init__(
-            f"stream {stream_id!r} is at version {actual}, not {expected} as expected: "
-            "load it again and decide anew"
+            f"stream {stream_id!r} is at version {actual}, not {expected} as expected: load it again and decide anew"
         )
         self.stream_id = stream_id
         self.expected = expected

@@ -94,9 +94,7 @@ class EventTypes:
         """The schema version today's code writes. Raises UnknownEventType."""
         return self._class_of(event_type).schema_version
 
-    def encode(
-        self, event: DomainEvent, *, metadata: Mapping[str, Any], valid_at: datetime | None = None
-    ) -> NewEvent:
+    def encode(self, event: DomainEvent, *, metadata: Mapping[str, Any], valid_at: datetime | None = None) -> NewEvent:
         """The event as ``append`` takes it. Raises UnknownEventType for a class that was never registered."""
         event_type = type(event).__name__
         self._class_of(event_type)

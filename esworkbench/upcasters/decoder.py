@@ -22,9 +22,7 @@ class EventDecoder:
         """
         payload = json.loads(recorded.payload, parse_float=Decimal)
         latest = self.event_types.latest_version(recorded.event_type)
-        shaped = self.upcasters.upcast(
-            recorded.event_type, recorded.schema_version, payload, to_version=latest
-        )
+        shaped = self.upcasters.upcast(recorded.event_type, recorded.schema_version, payload, to_version=latest)
         return Event(recorded, self.event_types.decode(recorded.event_type, shaped))
 
     def decode_all(self, recorded: Iterable[RecordedEvent]) -> Iterable[Event]:
