@@ -1,0 +1,36 @@
+"""A small bank that keeps its accounts as events: the worked example of every notebook."""
+
+from esworkbench.domains.bank.events import (
+    BANK_EVENT_TYPES,
+    AccountClosed,
+    AccountOpened,
+    BalanceAdjusted,
+    FeeCharged,
+    InterestCredited,
+    MoneyDeposited,
+    MoneyWithdrawn,
+    TransferReceived,
+    TransferSent,
+    WithdrawalCancelled,
+    WithdrawalRequested,
+    WithdrawalSettled,
+)
+from esworkbench.domains.bank.upcasters import BANK_UPCASTERS, bank_decoder
+
+__all__ = [
+    "BANK_EVENT_TYPES",
+    "BANK_UPCASTERS",
+    "AccountClosed",
+    "AccountOpened",
+    "BalanceAdjusted",
+    "FeeCharged",
+    "InterestCredited",
+    "MoneyDeposited",
+    "MoneyWithdrawn",
+    "TransferReceived",
+    "TransferSent",
+    "WithdrawalCancelled",
+    "WithdrawalRequested",
+    "WithdrawalSettled",
+    "bank_decoder",
+]

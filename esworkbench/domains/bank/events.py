@@ -1,0 +1,119 @@
+"""The facts a bank account is made of. Amounts are positive integers in minor units, except an adjustment's, which is
+signed.
+
+``reference`` is the business key: what the outside world calls this one movement of money (a payment order, a booking
+number). Two events with one reference are one movement booked twice, whatever their event ids say.
+"""
+
+from typing import ClassVar
+
+from esworkbench.events import DomainEvent, EventTypes
+
+
+class AccountOpened(DomainEvent):
+    account_id: str
+    owner: str
+    currency: str
+    overdraft_limit_minor: int = 0
+
+
+class MoneyDeposited(DomainEvent):
+    """v1 ``{amount, reference}`` in dollars; v2 adds ``currency``; v3 counts minor units (see ``upcasters``)."""
+
+    schema_version: ClassVar[int] = 3
+
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class MoneyWithdrawn(DomainEvent):
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class WithdrawalRequested(DomainEvent):
+    """The first of two phases: the amount is held, and no longer available, until it is settled or cancelled."""
+
+    withdrawal_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class WithdrawalSettled(DomainEvent):
+    """The hold became a booking. Its posting is 0: the request already took the money."""
+
+    withdrawal_id: str
+    amount_minor: int
+    currency: str
+
+
+class WithdrawalCancelled(DomainEvent):
+    """The hold was given up; the amount is available again."""
+
+    withdrawal_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+class TransferSent(DomainEvent):
+    transfer_id: str
+    to_account: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class TransferReceived(DomainEvent):
+    transfer_id: str
+    from_account: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class FeeCharged(DomainEvent):
+    amount_minor: int
+    currency: str
+    reference: str
+    reason: str
+
+
+class InterestCredited(DomainEvent):
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class BalanceAdjusted(DomainEvent):
+    """A correction by a named person for a named case; the one event whose amount is signed."""
+
+    amount_minor: int
+    currency: str
+    reason: str
+    operator: str
+    case_id: str
+    reference: str
+
+
+class AccountClosed(DomainEvent):
+    reason: str
+
+
+BANK_EVENT_TYPES = EventTypes(
+    AccountOpened,
+    MoneyDeposited,
+    MoneyWithdrawn,
+    WithdrawalRequested,
+    WithdrawalSettled,
+    WithdrawalCancelled,
+    TransferSent,
+    TransferReceived,
+    FeeCharged,
+    InterestCredited,
+    BalanceAdjusted,
+    AccountClosed,
+)
