@@ -6,7 +6,7 @@ yesterday's facts unloadable. (Vernon, *Implementing Domain-Driven Design*, appe
 """
 
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from esworkbench.errors import ReadOnlyAggregate
 from esworkbench.events import DomainEvent
@@ -20,16 +20,20 @@ class Uncommitted(NamedTuple):
 
 
 class Aggregate:
-    """Base of all aggregates. Subclasses set ``category`` and write ``apply``.
+    """Base of all aggregates. Subclasses set ``category`` and write ``apply``, ``state`` and ``restore``.
 
-    ``version`` counts every event applied, saved or not; the stream is at ``saved_version``.
+    ``version`` counts every event applied, saved or not; the stream is at ``saved_version``. ``state_version`` is the
+    shape of what ``state`` returns: raise it whenever that shape, or the meaning of a field in it, changes.
+    ``snapshot_version`` is the version of the snapshot this was loaded from, None when it was folded from the start.
     """
 
     category: ClassVar[str]
+    state_version: ClassVar[int] = 1
 
     def __init__(self, aggregate_id: str) -> None:
         self.id = aggregate_id
         self.version = 0
+        self.snapshot_version: int | None = None
         self.uncommitted: list[Uncommitted] = []
         self.read_only = False
 
@@ -45,6 +49,14 @@ class Aggregate:
     def apply(self, event: DomainEvent) -> None:
         """Change state by one fact. No rule may be checked here, and nothing outside read or written."""
         raise NotImplementedError(f"{type(self).__name__} must say what each event does to its state")
+
+    def state(self) -> dict[str, Any]:
+        """The state as JSON can hold it: what a command is answered with, and what a snapshot keeps."""
+        raise NotImplementedError(f"{type(self).__name__} must say what its state is")
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over a ``state`` of the same ``state_version``."""
+        raise NotImplementedError(f"{type(self).__name__} must say how its state is restored")
 
     def record(self, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
         """A decision: apply the new event and keep it for saving. Raises ReadOnlyAggregate on a past state."""

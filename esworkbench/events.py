@@ -92,12 +92,12 @@ class EventTypes:
 
     def latest_version(self, event_type: str) -> int:
         """The schema version today's code writes. Raises UnknownEventType."""
-        return self._class_of(event_type).schema_version
+        return self.class_of(event_type).schema_version
 
     def encode(self, event: DomainEvent, *, metadata: Mapping[str, Any], valid_at: datetime | None = None) -> NewEvent:
         """The event as ``append`` takes it. Raises UnknownEventType for a class that was never registered."""
         event_type = type(event).__name__
-        self._class_of(event_type)
+        self.class_of(event_type)
         return NewEvent(
             event_type=event_type,
             payload=msgspec.json.encode(event),
@@ -111,9 +111,10 @@ class EventTypes:
 
         Raises UnknownEventType, or msgspec.ValidationError when a field is missing, extra or of the wrong type.
         """
-        return msgspec.convert(payload, self._class_of(event_type))
+        return msgspec.convert(payload, self.class_of(event_type))
 
-    def _class_of(self, event_type: str) -> type[DomainEvent]:
+    def class_of(self, event_type: str) -> type[DomainEvent]:
+        """The class that stands for a stored event type. Raises UnknownEventType."""
         try:
             return self._classes[event_type]
         except KeyError:

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from esworkbench.errors import MissingUpcaster
+from esworkbench.errors import InvalidEvent, MissingUpcaster
 
 Payload = dict[str, Any]
 
@@ -45,7 +45,8 @@ class UpcasterChain:
     def upcast(self, event_type: str, schema_version: int, payload: Payload, *, to_version: int) -> Payload:
         """The payload in the shape of ``to_version``; the one given is left as it was.
 
-        Raises MissingUpcaster, naming the step that is missing, or when the stored shape is newer than the code.
+        Raises MissingUpcaster, naming the step that is missing, or when the stored shape is newer than the code;
+        InvalidEvent when a step fails on the payload.
         """
         if schema_version > to_version:
             raise MissingUpcaster(
@@ -56,5 +57,15 @@ class UpcasterChain:
             step = self._steps.get((event_type, version))
             if step is None:
                 raise MissingUpcaster(f"no upcaster takes {event_type} from v{version} to v{version + 1}")
-            payload = step.function(dict(payload))
+            payload = _take(step, payload)
         return payload
+
+
+def _take(step: Upcaster, payload: Payload) -> Payload:
+    """A step works on a copy, so that whatever it pops stays in the payload it was given."""
+    try:
+        return step.function(dict(payload))
+    except Exception as error:
+        raise InvalidEvent(
+            f"upcaster {step.function.__name__} can't take this {step.event_type} v{step.from_version}: {error!r}"
+        ) from error

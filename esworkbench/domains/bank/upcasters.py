@@ -19,8 +19,8 @@ def count_in_minor_units(payload: Payload) -> Payload:
 
     Every currency the bank ever wrote as v2 has two decimals.
     """
-    amount = _exact(payload.pop("amount"))
-    return {**payload, "amount_minor": int((amount * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))}
+    cents = _exact(payload.pop("amount")).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    return {**payload, "amount_minor": int(cents.scaleb(2))}
 
 
 def _exact(amount: object) -> Decimal:

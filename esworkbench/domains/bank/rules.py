@@ -1,0 +1,42 @@
+"""What every command of the bank asks of its arguments, in one place. Each failure is one CommandRejected."""
+
+from esworkbench.errors import CommandRejected
+from esworkbench.events import MAX_AMOUNT_MINOR
+
+
+def require(allowed: bool, otherwise: str) -> None:
+    """One rule. Raises CommandRejected with the sentence ``otherwise``."""
+    if not allowed:
+        raise CommandRejected(otherwise)
+
+
+def require_integer(name: str, value: object) -> None:
+    """True is an int to Python, and NaN compares with nothing: so the type itself is asked, before any size."""
+    require(type(value) is int, f"{name} must be a whole number of minor units, not {value!r}")
+    assert isinstance(value, int)
+    require(abs(value) <= MAX_AMOUNT_MINOR, f"{name} is beyond ±{MAX_AMOUNT_MINOR}, the largest amount kept exact")
+
+
+def require_amount(value: object) -> None:
+    """A positive amount in minor units."""
+    require_integer("amount_minor", value)
+    assert isinstance(value, int)
+    require(value > 0, f"amount_minor must be above 0, not {value}")
+
+
+def require_text(name: str, value: object) -> None:
+    """Text that both databases and JSON can hold, and that says something."""
+    require(isinstance(value, str), f"{name} must be text, not {value!r}")
+    assert isinstance(value, str)
+    require(value.strip() != "", f"{name} must not be empty")
+    require("\0" not in value, f"{name} holds a NUL character, which PostgreSQL can't store: {value!r}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise CommandRejected(f"{name} holds half of a surrogate pair, which is no UTF-8: {value!r}") from None
+
+
+def require_currency(value: object) -> None:
+    """An ISO 4217 code in its shape; which codes exist is not checked."""
+    shaped = isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+    require(shaped, f"currency must be three capital letters such as USD, not {value!r}")
