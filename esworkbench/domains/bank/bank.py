@@ -1,0 +1,65 @@
+"""The bank's write side, put together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from esworkbench.commands import Command, CommandBus, CommandReply
+from esworkbench.domains.bank import commands
+from esworkbench.domains.bank.account import BankAccount
+from esworkbench.domains.bank.handlers import BankHandlers
+from esworkbench.domains.bank.upcasters import bank_decoder
+from esworkbench.event_store import EventStore
+from esworkbench.repository import Repository
+from esworkbench.snapshots import SnapshotStore
+
+
+class Bank:
+    """Accounts to load, a bus to send commands to.
+
+    With ``snapshot_every`` a snapshot is taken each time an account passes a multiple of that many events, and used.
+    """
+
+    def __init__(self, store: EventStore, *, snapshot_every: int | None = None) -> None:
+        self.store = store
+        self.accounts = Repository(
+            store,
+            BankAccount,
+            bank_decoder(),
+            snapshots=None if snapshot_every is None else SnapshotStore(store.engine, clock=store.clock),
+            snapshot_every=snapshot_every,
+        )
+        self.bus = CommandBus(store, self.accounts)
+        handlers = BankHandlers(self.accounts)
+        self.bus.register(commands.OpenAccount, handlers.open_account)
+        self.bus.register(commands.Deposit, handlers.deposit)
+        self.bus.register(commands.Withdraw, handlers.withdraw)
+        self.bus.register(commands.RequestWithdrawal, handlers.request_withdrawal)
+        self.bus.register(commands.SettleWithdrawal, handlers.settle_withdrawal)
+        self.bus.register(commands.CancelWithdrawal, handlers.cancel_withdrawal)
+        self.bus.register(commands.Transfer, handlers.transfer)
+        self.bus.register(commands.ChargeFee, handlers.charge_fee)
+        self.bus.register(commands.CreditInterest, handlers.credit_interest)
+        self.bus.register(commands.AdjustBalance, handlers.adjust_balance)
+        self.bus.register(commands.CloseAccount, handlers.close_account)
+
+    def handle(
+        self,
+        command: Command,
+        *,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        attempts: int = 3,
+    ) -> CommandReply:
+        """``CommandBus.handle``: decides, saves, and answers with the account's state."""
+        return self.bus.handle(
+            command,
+            idempotency_key=idempotency_key,
+            actor=actor,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            metadata=metadata,
+            attempts=attempts,
+        )

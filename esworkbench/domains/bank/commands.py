@@ -1,0 +1,96 @@
+"""What people ask of the bank. Fields are taken as given; the account's rules refuse what can't be.
+
+Amounts are in minor units. ``reference`` is the business key that the resulting event keeps. ``valid_at`` is when the
+fact was true in the world (aware; None: when it is recorded).
+"""
+
+from datetime import datetime
+
+from esworkbench.commands import Command
+
+
+class BankCommand(Command):
+    valid_at: datetime | None = None
+
+
+class OpenAccount(BankCommand):
+    account_id: str
+    owner: str
+    currency: str
+    overdraft_limit_minor: int = 0
+
+
+class Deposit(BankCommand):
+    account_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class Withdraw(BankCommand):
+    account_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class RequestWithdrawal(BankCommand):
+    account_id: str
+    withdrawal_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class SettleWithdrawal(BankCommand):
+    account_id: str
+    withdrawal_id: str
+
+
+class CancelWithdrawal(BankCommand):
+    account_id: str
+    withdrawal_id: str
+    reason: str
+
+
+class Transfer(BankCommand):
+    """Both sides or neither: two events in two streams, one transaction, one correlation id."""
+
+    transfer_id: str
+    from_account: str
+    to_account: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class ChargeFee(BankCommand):
+    account_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+    reason: str
+
+
+class CreditInterest(BankCommand):
+    account_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+class AdjustBalance(BankCommand):
+    """A signed correction that names who made it, why, and for which case."""
+
+    account_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+    operator: str
+    case_id: str
+    reference: str
+
+
+class CloseAccount(BankCommand):
+    account_id: str
+    reason: str

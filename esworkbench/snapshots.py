@@ -1,0 +1,69 @@
+"""Snapshots: a state kept so that loading needs only the events after it. Never the truth, always safe to delete.
+
+Every snapshot says which shape of state it holds. A shape the code doesn't know is ignored, never guessed at, and older
+snapshots are kept: beside the events they are what a wrong one is found by. (Greg Young, *Versioning in an Event
+Sourced System*, chapter on snapshots.)
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Engine, select
+
+from esworkbench.aggregates import Aggregate
+from esworkbench.event_store import schema
+from esworkbench.events import utc_now
+
+
+class Snapshot(NamedTuple):
+    """A state as it was at ``version`` of its stream."""
+
+    version: int
+    state: dict[str, Any]
+
+
+class SnapshotStore:
+    """Keeps states in the table ``snapshots``, one row per (stream, version, state version)."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def latest(self, stream_id: str, state_version: int) -> Snapshot | None:
+        """The newest snapshot of exactly this ``state_version``; None where there is none."""
+        table = schema.snapshots
+        newest = (
+            select(table.c.version, table.c.state)
+            .where(table.c.stream_id == stream_id, table.c.state_version == state_version)
+            .order_by(table.c.version.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(newest).one_or_none()
+        return None if row is None else Snapshot(row.version, msgspec.json.decode(row.state))
+
+    def take(self, aggregate: Aggregate) -> None:
+        """Keep the aggregate's state as of its version; taking the same one twice changes nothing.
+
+        ``based_on_version`` becomes the version of the snapshot the aggregate was itself loaded from, NULL when it was
+        folded from its first event: a wrong state can be traced back through it to the snapshot that brought it in.
+        """
+        assert not aggregate.uncommitted, "a snapshot of unsaved events would claim what never happened"
+        table = schema.snapshots
+        key = {
+            "stream_id": aggregate.stream_id,
+            "version": aggregate.version,
+            "state_version": aggregate.state_version,
+        }
+        with self._engine.begin() as connection:
+            if connection.execute(select(table.c.version).filter_by(**key)).first() is None:
+                connection.execute(
+                    table.insert().values(
+                        **key,
+                        state=msgspec.json.encode(aggregate.state()).decode("utf-8"),
+                        based_on_version=aggregate.snapshot_version,
+                        taken_at=self._clock(),
+                    )
+                )
