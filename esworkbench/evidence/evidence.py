@@ -1,0 +1,170 @@
+"""Evidence, opened: postings, balance assertions and the events behind them."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import duckdb
+import pyarrow as pa
+
+from esworkbench.archive import MANIFEST, SCHEMAS, Manifest, bucket_of, file_digest, quoted
+from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
+from esworkbench.evidence.ledger import LedgerDefinition
+
+
+class Posting(NamedTuple):
+    """The signed effect of one event on one account, in minor units. ``ordinal`` counts an event's postings from 0."""
+
+    position: int
+    ordinal: int
+    stream_id: str
+    version: int
+    event_id: str
+    account: str
+    currency: str
+    amount_minor: int
+    kind: str
+    recorded_at: datetime
+    valid_at: datetime
+    correlation_id: str | None
+
+
+class Assertion(NamedTuple):
+    """A claimed balance, in minor units.
+
+    ``source`` is the projection or file that claims it, ``kind`` one of head, running, daily, statement, snapshot.
+    ``step_minor`` is by how much the claim differs from the source's previous one for this account (its first: from 0).
+    """
+
+    source: str
+    kind: str
+    account: str
+    currency: str
+    claimed_minor: int
+    step_minor: int | None
+    position: int | None
+    version: int | None
+    event_id: str | None
+    order_key: int | None
+    day: date | None
+    recorded_at: datetime | None
+    valid_at: datetime | None
+
+
+class Evidence:
+    """A frozen copy of a ledger, taken at one cut. Open it with ``Evidence.open``."""
+
+    def __init__(self, path: Path, manifest: Manifest, ledger: LedgerDefinition) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.ledger = ledger
+        self._database: duckdb.DuckDBPyConnection | None = None
+
+    @classmethod
+    def open(cls, path: Path | str, verify: bool = True) -> Self:
+        """Open a folder of evidence. Raises EvidenceDamaged when it isn't whole; ``verify`` hashes every file."""
+        path = Path(path)
+        if not path.exists():
+            raise UnusableInput(f"{path} does not exist: capture evidence first")
+        manifest = Manifest.load(path)
+        if verify:
+            manifest.verify(path)
+        return cls(path, manifest, LedgerDefinition.load(path / "ledger.toml"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, which pins every file: the name to quote this evidence by."""
+        return file_digest(self.path / MANIFEST)
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB cursor with a view for each table of the evidence. Sums want a cast: ``sum(…)::BIGINT``."""
+        if self._database is None:
+            self._database = self._open_database()
+        cursor = self._database.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        return cursor
+
+    def accounts(self) -> list[tuple[str, str]]:
+        """Every (account, currency) that a posting or an assertion names, sorted."""
+        rows = self.connection().execute(
+            "SELECT account, currency FROM postings UNION SELECT account, currency FROM assertions ORDER BY 1, 2"
+        )
+        return rows.fetchall()
+
+    def currencies(self, account: str) -> list[str]:
+        """The currencies of one account, sorted. Raises UnknownAccount."""
+        rows = self.connection().execute(
+            f"SELECT currency FROM {self._bucket('postings', account)} WHERE account = $account UNION "
+            f"SELECT currency FROM {self._bucket('assertions', account)} WHERE account = $account ORDER BY 1",
+            {"account": account},
+        )
+        found = [currency for (currency,) in rows.fetchall()]
+        if not found:
+            raise UnknownAccount(f"no posting and no assertion in {self.path} names account {account!r}")
+        return found
+
+    def postings(self, account: str, currency: str | None = None) -> list[Posting]:
+        """One account's postings in order of position, in one currency or in all."""
+        rows = self._rows_of("postings", account, {"currency": currency}, "position, ordinal")
+        return [Posting(*row) for row in rows]
+
+    def assertions(
+        self, account: str, currency: str | None = None, *, source: str | None = None, kind: str | None = None
+    ) -> list[Assertion]:
+        """One account's balance assertions by source, and within a source in the order they were made."""
+        filters = {"currency": currency, "source": source, "kind": kind}
+        order = "source, kind, order_key, position, day"
+        return [Assertion(*row) for row in self._rows_of("assertions", account, filters, order)]
+
+    @property
+    def now(self) -> datetime:
+        """The moment that ages are measured at: the latest ``recorded_at``. Raises UnusableInput where none is."""
+        found = self.connection().execute(
+            "SELECT max(recorded_at) FROM (SELECT recorded_at FROM events UNION ALL SELECT recorded_at FROM assertions)"
+        )
+        latest: datetime | None = one_row(found)[0]
+        if latest is None:
+            raise UnusableInput(f"{self.path} holds no event, so it has no latest moment: give one with --now")
+        return latest
+
+    def checkpoint(self, projection: str) -> int | None:
+        """How far a projection had got at the cut; None where it keeps no checkpoint."""
+        return self.manifest.cut.checkpoints.get(projection)
+
+    def _rows_of(
+        self, table: str, account: str, filters: dict[str, str | None], order: str
+    ) -> Iterator[tuple[Any, ...]]:
+        given = {name: value for name, value in filters.items() if value is not None}
+        conditions = " AND ".join(f"{name} = ${name}" for name in ("account", *given))
+        columns = ", ".join(SCHEMAS[table].names)
+        found = self.connection().sql(
+            f"SELECT {columns} FROM {self._bucket(table, account)} WHERE {conditions} ORDER BY {order}",
+            params={"account": account, **given},
+        )
+        arrow: pa.Table = found.to_arrow_table()
+        return zip(*(column.to_pylist() for column in arrow.columns), strict=True)
+
+    def _bucket(self, table: str, account: str) -> str:
+        """The one file that holds the account's rows, as something to select from."""
+        name = f"{table}/bucket={bucket_of(account, self.manifest.buckets)}/part-0.parquet"
+        return f"read_parquet({quoted(self.path / name)}, hive_partitioning = false)"
+
+    def _open_database(self) -> duckdb.DuckDBPyConnection:
+        database = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        try:
+            for table in SCHEMAS:
+                files = ", ".join(quoted(self.path / name) for name in self.manifest.files_of(table))
+                database.execute(
+                    f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
+                )
+        except duckdb.Error as error:
+            raise EvidenceDamaged(f"{self.path} can't be read: {error}") from None
+        return database
+
+
+def one_row(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+    """The only row of an aggregate query."""
+    row = result.fetchone()
+    assert row is not None, "an aggregate without GROUP BY always has one row"
+    return row

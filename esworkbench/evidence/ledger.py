@@ -1,0 +1,180 @@
+"""The ledger definition: what each event posts, said in a small TOML file instead of in code.
+
+It is the second opinion. The event sum comes from here and never from the upcasters and handlers that it is there to
+judge, so it names for every event type *and schema version* where the amount is, in which unit, and with which sign.
+For a delimited file it says the same of columns.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from esworkbench.errors import UnusableInput
+
+Scale = Literal["minor", "major"]
+ReadModelKind = Literal["head", "running", "daily"]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file. A field that isn't known here is a mistake, never something to pass over."""
+
+
+class PostingRule(_Section, frozen=True, kw_only=True):
+    """What one event type posts, for the schema versions named, or for all.
+
+    ``account`` is ``"stream"`` for the stream id without its category, else a payload field. ``sign`` multiplies the
+    amount; ``"signed"`` takes it as it stands; 0 posts nothing but a row that says so. ``major`` amounts are rounded
+    half-up to ``decimals`` digits. Fields may be dotted paths.
+    """
+
+    event: str
+    versions: list[int] | None = None
+    amount: str
+    account: str = "stream"
+    scale: Scale = "minor"
+    decimals: int = 2
+    sign: Literal[-1, 0, 1, "signed"] = "signed"
+    currency: str | None = None
+    currency_field: str | None = None
+    kind: str
+
+    def __post_init__(self) -> None:
+        if (self.currency is None) == (self.currency_field is None):
+            raise ValueError(f"the rule for {self.event} needs exactly one of `currency` and `currency_field`")
+
+
+class Pending(_Section, frozen=True, kw_only=True):
+    """Two-phase events: a request holds money until it is settled or cancelled, or the limit has passed."""
+
+    request: str
+    settle: str
+    cancel: str
+    id_field: str
+    limit_hours: int = 24
+
+
+class Invariants(_Section, frozen=True, kw_only=True):
+    """What may never be. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens."""
+
+    minimum_balance_minor: int | None = None
+    overdraft_event: str | None = None
+    overdraft_field: str | None = None
+
+
+class ReadModel(_Section, frozen=True, kw_only=True):
+    """A table that claims balances: which columns claim what, and whose checkpoint says how far it got."""
+
+    table: str
+    kind: ReadModelKind
+    projection: str
+    claimed: str
+    account: str = "account_id"
+    currency: str = "currency"
+    step: str | None = None
+    position: str | None = None
+    version: str | None = None
+    event_id: str | None = None
+    day: str | None = None
+    recorded_at: str | None = None
+
+
+class SnapshotClaims(_Section, frozen=True, kw_only=True):
+    """Where a snapshot's state says the balance."""
+
+    category: str
+    claimed: str
+    currency_field: str
+
+
+class FileColumns(_Section, frozen=True, kw_only=True):
+    """Column names, as in the file's header or in ``names``. Without ``type``, amounts carry their own sign."""
+
+    id: str
+    account: str
+    date: str
+    amount: str
+    balance: str
+    type: str | None = None
+    currency: str | None = None
+
+
+class DelimitedFile(_Section, frozen=True, kw_only=True):
+    """A file with one booked row a line and the running balance beside it.
+
+    ``order``: ``"file"`` where the lines of an account stand in the order in which they were booked, ``"day"`` where
+    they do so between days but not inside one. ``rounding_limit`` (minor units) bounds what a step may be off by.
+    """
+
+    columns: FileColumns
+    date_format: str
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    names: list[str] = []
+    scale: Scale = "major"
+    decimals: int = 2
+    decimal_mark: Literal[".", ","] = "."
+    currency: str | None = None
+    sign: dict[str, Literal[-1, 1]] = {}
+    order: Literal["day", "file"] = "day"
+    rounding_limit: int = 0
+    opening_minor: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.currency is None) == (self.columns.currency is None):
+            raise ValueError("a file needs exactly one of `currency` and `columns.currency`")
+        if (self.columns.type is None) != (not self.sign):
+            raise ValueError("`columns.type` and `sign` belong together: give both or neither")
+        if not self.header and not self.names:
+            raise ValueError("a file without a header needs `names`, the columns from left to right")
+        if len(self.delimiter) != 1 or len(self.quote) != 1:
+            raise ValueError("`delimiter` and `quote` are one character each")
+
+
+class LedgerDefinition(_Section, frozen=True, kw_only=True):
+    """A ledger, as one TOML file describes it: of an event store (``posting`` …) or of a delimited file (``file``)."""
+
+    name: str
+    time_zone: str = "UTC"
+    business_key: str | None = None
+    posting: list[PostingRule] = []
+    without_posting: list[str] = []
+    pending: Pending | None = None
+    invariants: Invariants = Invariants()
+    read_model: list[ReadModel] = []
+    snapshot: SnapshotClaims | None = None
+    file: DelimitedFile | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.posting) == (self.file is not None):
+            raise ValueError("a ledger describes either events, by [[posting]] rules, or a [file]")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"`time_zone` {self.time_zone!r} is no zone of the tz database") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a ledger file. Raises UnusableInput naming the file and the field."""
+        try:
+            return cls.parse(path.read_bytes(), str(path))
+        except OSError as error:
+            raise UnusableInput(f"ledger file {path} can't be read: {error.strerror}") from None
+
+    @classmethod
+    def parse(cls, text: bytes, name: str) -> Self:
+        """As ``load``, from the file's bytes."""
+        try:
+            return msgspec.convert(tomllib.loads(text.decode("utf-8")), cls)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UnusableInput(f"ledger file {name} is not TOML: {error}") from None
+        except msgspec.ValidationError as error:
+            raise UnusableInput(f"ledger file {name}: {error}") from None
+
+    def zone(self) -> ZoneInfo:
+        """The zone whose midnight divides days."""
+        return ZoneInfo(self.time_zone)
