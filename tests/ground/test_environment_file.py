@@ -4,7 +4,8 @@ import tomllib
 
 import yaml
 from packaging.requirements import Requirement
-from tracked import TOP
+
+from tests.ground.tracked import TOP
 
 # The two worlds call a few packages by different names.
 NAME_ON_CONDA = {"tzdata": "python-tzdata"}

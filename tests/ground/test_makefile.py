@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tracked import TOP
+
+from tests.ground.tracked import TOP
 
 PROMISED = {
     "investigate": "esworkbench investigate",

@@ -3,7 +3,8 @@
 import ast
 
 import pytest
-from tracked import TOP, tracked_files
+
+from tests.ground.tracked import TOP, tracked_files
 
 MOST_LINES = 300
 
