@@ -18,8 +18,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from esworkbench.errors import EsworkbenchError
-from esworkbench.event_store import open_database
+from esworkbench.event_store.database import open_database
 from esworkbench.event_store.local_postgres import local_postgres_url
+from esworkbench.event_store.outside import user_folder
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OLDEST_SQLITE = (3, 35, 0)
@@ -79,9 +80,11 @@ def check_packages() -> Check:
     try:
         requirements = [Requirement(line) for line in importlib.metadata.requires("esworkbench") or []]
     except importlib.metadata.PackageNotFoundError:
-        requirements = []
-    misses = package_misses([each for each in requirements if each.marker is None or each.marker.evaluate()])
-    found = "; ".join(misses) if misses else f"{len(requirements)} named, all in range"
+        return Check("packages", False, "esworkbench is not installed here", "run make, or pip install -e .")
+    # What tests and checks need carries the marker of an extra, and isn't missed by anybody else.
+    needed = [each for each in requirements if each.marker is None or each.marker.evaluate()]
+    misses = package_misses(needed)
+    found = "; ".join(misses) if misses else f"{len(needed)} needed, all in range"
     return _verdict(
         "packages", not misses, found, "run make clean, then make test; or pip install --upgrade esworkbench"
     )
@@ -159,18 +162,13 @@ def check_postgres() -> Check:
     return Check("postgres", True, f"{version}, {origin}", "", required=False)
 
 
-def data_home() -> Path:
-    """Where what outlives a command is kept: ESWORKBENCH_HOME, else the user's data folder."""
-    return Path(os.environ.get("ESWORKBENCH_HOME") or Path.home() / ".local" / "share" / "esworkbench")
-
-
 def _nearest_existing(folder: Path) -> Path:
     return next(each for each in (folder, *folder.absolute().parents) if each.exists())
 
 
 def check_data_folder() -> Check:
     """The data folder, or the nearest folder above it that exists, takes a new file."""
-    home = data_home()
+    home = user_folder()
     try:
         with tempfile.TemporaryFile(dir=_nearest_existing(home)):
             pass
@@ -191,7 +189,7 @@ def check_memory() -> Check:
 
 def check_disk() -> Check:
     """Room for evidence and case folders."""
-    gib = shutil.disk_usage(_nearest_existing(data_home())).free / GIB
+    gib = shutil.disk_usage(_nearest_existing(user_folder())).free / GIB
     advice = f"free some space, or set ESWORKBENCH_HOME to a disk with at least {LEAST_DISK_GIB:.0f} GiB"
     return _verdict("disk", gib >= LEAST_DISK_GIB, f"{gib:.1f} GiB free", advice)
 
