@@ -8,8 +8,9 @@ trip over again and again.)
 The walk is found as a puzzle of who follows whom. Every row's end is joined to the start of another row at the same
 balance, and one end stays free: the day's last. That gives one walk and perhaps some closed rounds beside it; wherever
 two of these meet in a balance they are spliced into one (Hierholzer, 1873). Where the joints don't all fit exactly they
-may be off by a few minor units, the rounding limit, in as few places as can be found. Time grows with the number of
-rows times its logarithm, so a day of ten thousand rows is nothing special.
+may be off by a few minor units, the rounding limit, in as few places as can be found: on days of up to eight rows by
+looking at every order, on longer ones by a rule that real ledgers, whose balances lie far apart, don't mislead. Time
+grows with the number of rows times its logarithm, so a day of ten thousand rows is nothing special.
 """
 
 from bisect import bisect_left
@@ -20,6 +21,9 @@ from typing import Literal, NamedTuple
 Verdict = Literal["exact", "ambiguous", "rounded", "unresolved"]
 """``exact``: the balances chain, in one order only. ``ambiguous``: they chain, in several. ``rounded``: they chain when
 steps may be off by the limit. ``unresolved``: they don't chain in any order found; the file's order is kept."""
+
+SMALL_DAY = 8
+"""Up to so many rows, the order with the fewest rounded steps is found by trying all of them (Held and Karp, 1962)."""
 
 NEIGHBOURS = 8
 """How many of the next higher balances are tried when two rounds don't meet exactly."""
@@ -56,21 +60,43 @@ def order_day(rows: Sequence[BookedRow], *, opening: int | None, limit: int) -> 
     """The order in which one day's balances chain; ``opening`` None where the balance before it isn't known."""
     if opening is None:
         opening = _likely_opening(rows)
-    candidates = [
-        order
-        for exact_first in (True, False)
-        if (order := _chain(rows, opening, limit, exact_first=exact_first)) is not None
-    ]
-    if not candidates:
-        residuals = _residuals(rows, range(len(rows)), opening)
-        return DayOrder(list(range(len(rows))), "unresolved", 0, max(residuals, key=abs))
-    order = min(candidates, key=lambda order: sum(residual != 0 for residual in _residuals(rows, order, opening)))
+    exact = _chain(rows, opening, 0)
+    if exact is not None:
+        walk = [opening, *(rows[index].balance for index in exact)]
+        return DayOrder(exact, "ambiguous" if _has_another_order(walk) else "exact", 0, 0)
+    rounded = _rounded_order(rows, opening, limit) if limit else None
+    order = list(range(len(rows))) if rounded is None else rounded
     residuals = _residuals(rows, order, opening)
-    rounded = sum(residual != 0 for residual in residuals)
-    if rounded:
-        return DayOrder(order, "rounded", rounded, max(residuals, key=abs))
-    walk = [opening, *(rows[index].balance for index in order)]
-    return DayOrder(order, "ambiguous" if _has_another_order(walk) else "exact", 0, 0)
+    largest = max(residuals, key=abs)
+    if rounded is None:
+        return DayOrder(order, "unresolved", 0, largest)
+    return DayOrder(order, "rounded", _rounded_steps(residuals), largest)
+
+
+def _rounded_order(rows: Sequence[BookedRow], opening: int, limit: int) -> list[int] | None:
+    if len(rows) <= SMALL_DAY:
+        return _fewest_rounded(rows, opening, limit)
+    found = [_chain(rows, opening, limit, exact_first=exact_first) for exact_first in (True, False)]
+    chains = [order for order in found if order is not None]
+    return min(chains, key=lambda order: _rounded_steps(_residuals(rows, order, opening)), default=None)
+
+
+def _fewest_rounded(rows: Sequence[BookedRow], opening: int, limit: int) -> list[int] | None:
+    """By the set of rows already booked and the last of them: the fewest rounded steps, and the order that has them."""
+    best: dict[tuple[int, int], tuple[int, list[int]]] = {(0, -1): (0, [])}
+    for _ in rows:
+        longer: dict[tuple[int, int], tuple[int, list[int]]] = {}
+        for (booked, last), (steps, order) in best.items():
+            balance = opening if last < 0 else rows[last].balance
+            for index, row in enumerate(rows):
+                residual = row.balance - balance - row.amount
+                if booked >> index & 1 or abs(residual) > limit:
+                    continue
+                key = (booked | 1 << index, index)
+                candidate = (steps + (residual != 0), [*order, index])
+                longer[key] = min(longer.get(key, candidate), candidate)
+        best = longer
+    return min(best.values())[1] if best else None
 
 
 def _residuals(rows: Sequence[BookedRow], order: Iterable[int], opening: int) -> list[int]:
@@ -79,6 +105,10 @@ def _residuals(rows: Sequence[BookedRow], order: Iterable[int], opening: int) ->
         residuals.append(rows[index].balance - opening - rows[index].amount)
         opening = rows[index].balance
     return residuals
+
+
+def _rounded_steps(residuals: Iterable[int]) -> int:
+    return sum(residual != 0 for residual in residuals)
 
 
 def _likely_opening(rows: Sequence[BookedRow]) -> int:
@@ -91,7 +121,7 @@ def _likely_opening(rows: Sequence[BookedRow]) -> int:
     return next((balance for balance, count in surplus.items() if count > 0), first)
 
 
-def _chain(rows: Sequence[BookedRow], opening: int, limit: int, *, exact_first: bool) -> list[int] | None:
+def _chain(rows: Sequence[BookedRow], opening: int, limit: int, *, exact_first: bool = True) -> list[int] | None:
     """An order in which every step is within ``limit``, or None. Joints that fit exactly are made first, or not."""
     ends = [opening, *(row.balance for row in rows)]
     starts: list[int | None] = [None, *(row.balance - row.amount for row in rows)]
