@@ -1,0 +1,134 @@
+"""Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from esworkbench.errors import UnusableInput
+
+BUSY_SECONDS = 60
+"""How long a SQLite writer waits for the one that holds the file before it gives up."""
+
+CONNECT_SECONDS = 10
+"""How long to wait for a PostgreSQL server to answer."""
+
+
+def open_database(url: str, *, create: bool = True) -> Engine:
+    """An engine for ``sqlite:///bank.db``, a bare path (``bank.db``), or ``postgresql://user@host/name``.
+
+    On SQLite it sets what the store relies on: WAL, so that readers and the writer don't wait for each other;
+    synchronous=FULL, so that a commit survives a power cut; and transactions that begin where they are asked to
+    begin. With ``create=False`` a missing SQLite file is refused rather than made. Raises UnusableInput, without
+    credentials in its message, when the database can't be opened.
+    """
+    parsed = parse_url(url)
+    engine = _sqlite_engine(parsed, create) if parsed.drivername == "sqlite" else _postgres_engine(parsed)
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                _require_utf8(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        raise UnusableInput(f"{described(parsed)} could not be opened{_reason(error, parsed)}") from None
+    return engine
+
+
+@contextmanager
+def write_transaction(engine: Engine) -> Iterator[Connection]:
+    """Like ``engine.begin()``, for a transaction that will write after it has read.
+
+    On SQLite it takes the write lock at once (BEGIN IMMEDIATE) and waits its turn. A transaction that only begins
+    to write later may fail outright, because another writer came between its read and its write.
+    """
+    with engine.connect() as connection:
+        options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
+        with connection.execution_options(**options).begin():
+            yield connection
+
+
+def parse_url(url: str) -> URL:
+    """The URL with its driver settled. Raises UnusableInput for a kind of database that isn't served."""
+    if "://" not in url:
+        return URL.create("sqlite", database=url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise UnusableInput(
+            "the database URL can't be read: write it like sqlite:///bank.db or postgresql://user@host:5432/name"
+        ) from None
+    kind = parsed.drivername.partition("+")[0]
+    if kind == "sqlite":
+        return parsed.set(drivername="sqlite")
+    if kind in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
+
+
+def described(url: URL) -> str:
+    """The database's kind, place and name; never its user, password or options."""
+    if url.drivername == "sqlite":
+        return f"SQLite file {url.database!r}"
+    host = url.host or url.query.get("host") or "the local socket"
+    return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
+
+
+def _sqlite_engine(url: URL, create: bool) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///bank.db")
+    path = Path(str(url.database))
+    if not create and not path.is_file():
+        raise UnusableInput(f"there is no SQLite file {str(path)!r}")
+    if not path.parent.is_dir():
+        raise UnusableInput(f"there is no folder {str(path.parent)!r} to keep the SQLite file {path.name!r} in")
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver would otherwise decide by itself when a transaction begins, and never before a SELECT or SAVEPOINT.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("esworkbench_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres_engine(url: URL) -> Engine:
+    options = " ".join([*_as_list(url.query.get("options")), "-c timezone=UTC"])
+    arguments: dict[str, Any] = {"options": options, "client_encoding": "utf8"}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    return create_engine(url, connect_args=arguments)
+
+
+def _require_utf8(connection: Connection) -> None:
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise UnusableInput(f"the PostgreSQL database is encoded in {encoding}: the store needs one in UTF8")
+
+
+def _as_list(value: str | tuple[str, ...] | None) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _reason(error: DBAPIError, url: URL) -> str:
+    """The driver's own words on one line, or nothing if they hold the password."""
+    words = " ".join(str(error.orig).split())
+    secrets = [url.password, *_as_list(url.query.get("password"))]
+    if any(secret and str(secret) in words for secret in secrets):
+        return ""
+    return f": {words}"

@@ -1,0 +1,214 @@
+"""From the events a caller hands in to the exact values that will be hashed and stored, or a refusal.
+
+What is refused here could be written, but not read back the same by everyone: a duplicate key is kept by one JSON
+reader and dropped by the next, an integer past 2**53 - 1 changes its last digits in a double, NaN isn't JSON, and
+NUL can't stand in PostgreSQL's text.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, NoReturn
+
+import msgspec
+
+from esworkbench.errors import ConcurrencyError, InvalidEvent
+from esworkbench.event_store.chain import GENESIS, event_hash
+from esworkbench.events import MAX_AMOUNT_MINOR, NewEvent, RecordedEvent
+
+ANY_VERSION = -1
+"""As an expected version: append after whatever is there. Only for facts that no state can contradict."""
+
+
+class StreamAppend(NamedTuple):
+    """Events for one stream; ``expected_version`` is the version they were decided on, 0 for a new stream."""
+
+    stream_id: str
+    expected_version: int
+    events: Sequence[NewEvent]
+
+
+class Head(NamedTuple):
+    """A stream's last version and its hash; an unwritten stream is at version 0 with GENESIS."""
+
+    version: int
+    hash: str
+
+
+EMPTY = Head(0, GENESIS)
+
+
+class Draft(NamedTuple):
+    """An event checked and encoded, that lacks only its place: version, position and hashes."""
+
+    stream_id: str
+    event_id: str
+    event_type: str
+    schema_version: int
+    payload: bytes
+    metadata: bytes
+    recorded_at: datetime
+    valid_at: datetime
+
+
+class DraftAppend(NamedTuple):
+    stream_id: str
+    expected_version: int
+    drafts: list[Draft]
+
+
+def draft_append(append: StreamAppend, recorded_at: datetime, new_id: Callable[[], str]) -> DraftAppend:
+    """Check and encode one stream's events. Raises InvalidEvent, naming stream and event, for what can't be stored."""
+    if not append.events:
+        raise InvalidEvent(f"nothing to append to stream {append.stream_id!r}: hand in at least one event")
+    drafts = []
+    for number, event in enumerate(append.events, start=1):
+        try:
+            drafts.append(_draft(append.stream_id, event, recorded_at, new_id))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidEvent(
+                f"event {number} ({event.event_type!r}) for stream {append.stream_id!r} is refused: {error}"
+            ) from error
+    return DraftAppend(append.stream_id, append.expected_version, drafts)
+
+
+def place(appends: Sequence[DraftAppend], heads: Mapping[str, Head]) -> list[RecordedEvent]:
+    """Give every draft its version and hashes after its stream's head; the position, still unknown, is 0.
+
+    Raises ConcurrencyError when a stream isn't at the version its events were decided on, ahead or behind.
+    """
+    moving = dict(heads)
+    placed = []
+    for append in appends:
+        head = moving.get(append.stream_id, EMPTY)
+        if append.expected_version not in (head.version, ANY_VERSION):
+            raise ConcurrencyError(append.stream_id, append.expected_version, head.version)
+        for draft in append.drafts:
+            event = _after(head, draft)
+            head = Head(event.version, event.hash)
+            placed.append(event)
+        moving[append.stream_id] = head
+    return placed
+
+
+def check_text(name: str, value: str) -> str:
+    """A text that every database keeps as it is. Raises ValueError."""
+    if not value:
+        raise ValueError(f"its {name} is empty")
+    if "\0" in value:
+        raise ValueError(f"its {name} holds a NUL character")
+    if not value.isascii():
+        value.encode()
+    return value
+
+
+def check_json_object(name: str, encoded: bytes) -> bytes:
+    """JSON that every reader reads the same. Raises ValueError or RecursionError."""
+    text = encoded.decode()
+    value = _strict.decode(text)
+    if type(value) is not dict:
+        raise ValueError(f"its {name} is not a JSON object")
+    if "\\u" in text:
+        _check_escaped(value)
+    return encoded
+
+
+def _draft(stream_id: str, event: NewEvent, recorded_at: datetime, new_id: Callable[[], str]) -> Draft:
+    if event.schema_version < 1:
+        raise ValueError(f"its schema version {event.schema_version} is not a number from 1 up")
+    return Draft(
+        check_text("stream id", stream_id),
+        check_text("event id", event.event_id if event.event_id is not None else new_id()),
+        check_text("event type", event.event_type),
+        event.schema_version,
+        check_json_object("payload", event.payload),
+        check_json_object("metadata", msgspec.json.encode(dict(event.metadata))),
+        recorded_at,
+        recorded_at if event.valid_at is None else in_utc("valid_at", event.valid_at),
+    )
+
+
+def in_utc(name: str, moment: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for a naive one, which could be any of two dozen moments."""
+    if moment.utcoffset() is None:
+        raise ValueError(f"its {name} {moment.isoformat()} has no offset from UTC")
+    return moment.astimezone(UTC)
+
+
+def _after(head: Head, draft: Draft) -> RecordedEvent:
+    version = head.version + 1
+    return RecordedEvent(
+        global_position=0,
+        stream_id=draft.stream_id,
+        version=version,
+        event_id=draft.event_id,
+        event_type=draft.event_type,
+        schema_version=draft.schema_version,
+        payload=draft.payload,
+        metadata=draft.metadata,
+        recorded_at=draft.recorded_at,
+        valid_at=draft.valid_at,
+        prev_hash=head.hash,
+        hash=event_hash(
+            head.hash,
+            draft.stream_id,
+            version,
+            draft.event_id,
+            draft.event_type,
+            draft.schema_version,
+            draft.recorded_at,
+            draft.valid_at,
+            draft.payload,
+            draft.metadata,
+        ),
+    )
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one JSON object")
+    return found
+
+
+def _bounded_int(digits: str) -> int:
+    # Python refuses to convert thousands of digits, so measure the text before the number.
+    if len(digits) > 17 or abs(int(digits)) > MAX_AMOUNT_MINOR:
+        raise ValueError(f"the number {digits[:24]} lies beyond ±(2**53 - 1), where a double is no longer exact")
+    return int(digits)
+
+
+def _bounded_float(digits: str) -> float:
+    number = float(digits)
+    if abs(number) > MAX_AMOUNT_MINOR:
+        raise ValueError(f"the number {digits[:24]} lies beyond ±(2**53 - 1), where a double is no longer exact")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _check_escaped(value: Any) -> None:
+    """An escape can smuggle in what raw UTF-8 can't hold: NUL, or half of a surrogate pair."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a JSON string holds a NUL character")
+        value.encode()
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_escaped(key)
+            _check_escaped(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_escaped(inner)
+
+
+_strict = json.JSONDecoder(
+    object_pairs_hook=_unique_keys,
+    parse_int=_bounded_int,
+    parse_float=_bounded_float,
+    parse_constant=_refuse_constant,
+)

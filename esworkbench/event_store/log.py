@@ -1,0 +1,70 @@
+"""What the store asks of a database: one protocol, met by ``sqlite_log`` and ``postgres_log``."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from esworkbench.event_store.drafts import Head
+from esworkbench.events import RecordedEvent
+
+COLUMNS = (
+    "global_position, stream_id, version, event_id, event_type, schema_version, payload, metadata,"
+    " recorded_at, valid_at, prev_hash, hash"
+)
+
+LAST_VERSION = 2**63 - 1
+
+
+class Remembered(NamedTuple):
+    """What is kept of a command: its digest and the reply it got, as JSON text."""
+
+    command_digest: str
+    reply: str
+
+
+class KeyRow(NamedTuple):
+    """A row of ``idempotency_keys``."""
+
+    key: str
+    command_digest: str
+    reply: str
+    recorded_at: datetime
+
+
+class Overtaken(Exception):
+    """Another writer committed the same version or the same key first. The transaction is rolled back: look again."""
+
+
+class LogTransaction(Protocol):
+    """One append under way: guard, read, write, in that order."""
+
+    def look_up(self, key: str | None, stream_ids: Sequence[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
+        """What is remembered of the key, and the head of every stream that has one."""
+
+    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
+        """Write the events, and the key's row if there is one; their global positions, in order.
+
+        Raises Overtaken, or InvalidEvent for an event id that was used before.
+        """
+
+    def remember(self, key_row: KeyRow) -> None:
+        """Write the key's row alone, for a reply that had to wait for the positions. Raises Overtaken."""
+
+
+class Log(Protocol):
+    """The SQL of one database."""
+
+    def transaction(self, *, one_insert: bool) -> AbstractContextManager[LogTransaction]:
+        """Commits at the end, or rolls back on an exception. ``one_insert``: one ``insert`` will be its only write."""
+
+    def recall(self, key: str) -> Remembered | None: ...
+
+    def stream(
+        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
+    ) -> list[RecordedEvent]: ...
+
+    def after(self, position: int, limit: int) -> list[RecordedEvent]:
+        """The next events by position, never past a position that may still fill."""
+
+    def head_position(self) -> int: ...

@@ -1,0 +1,230 @@
+"""The event store: append, read, publish after commit.
+
+Every append goes guard, read, write: is the command known, where do the streams stand, then the events and the
+memory of the command in one transaction (the order of message-db's ``write_message``).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple, Self
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import Engine, inspect, text
+
+from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStore, UnusableInput
+from esworkbench.event_store import guards, schema
+from esworkbench.event_store.database import described, open_database, write_transaction
+from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
+from esworkbench.event_store.log import LAST_VERSION, KeyRow, Log, LogTransaction, Overtaken, Remembered
+from esworkbench.event_store.postgres_log import PostgresLog
+from esworkbench.event_store.sqlite_log import SqliteLog
+from esworkbench.events import NewEvent, RecordedEvent, utc_now
+
+logger = logging.getLogger(__name__)
+
+
+class Idempotency(NamedTuple):
+    """What makes a repeated command one command.
+
+    ``key`` is unique in a store and drawn by the client, one per intent; ``command_digest`` tells whether a repeat is
+    the same command; ``reply`` is the JSON to answer every repeat with, as UTF-8 bytes, or a function that makes it
+    of the recorded events where it needs their positions. The function may be called again if another writer gets
+    in between, so it should only compute.
+    """
+
+    key: str
+    command_digest: str
+    reply: bytes | Callable[[list[RecordedEvent]], bytes]
+
+
+class AppendResult(NamedTuple):
+    """``events`` as recorded and ``reply`` as kept. ``repeated``: the key was known, nothing was appended."""
+
+    events: list[RecordedEvent]
+    reply: bytes | None
+    repeated: bool
+
+
+class EventStore:
+    """An append-only log of events in streams, on SQLite or PostgreSQL.
+
+    ``clock`` says when an event is recorded, ``new_id`` draws ids for events that bring none.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], str] = lambda: str(uuid4()),
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.new_id = new_id
+        self._log: Log = SqliteLog(engine) if engine.dialect.name == "sqlite" else PostgresLog(engine)
+        self._subscribers: list[Callable[[list[RecordedEvent]], None]] = []
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], str] = lambda: str(uuid4()),
+    ) -> Self:
+        """Open the store at a URL or SQLite path, with its tables made if need be.
+
+        With ``create=False`` nothing is made: raises UnusableInput when there is no database, NotAnEventStore when
+        it holds no events table.
+        """
+        engine = open_database(url, create=create)
+        store = cls(engine, clock=clock, new_id=new_id)
+        if create:
+            store.create_tables()
+        elif not inspect(engine).has_table("events"):
+            engine.dispose()
+            raise NotAnEventStore(f"{described(engine.url)} holds no table 'events': it is not an event store")
+        return store
+
+    def create_tables(self) -> None:
+        """Make the tables and their guards where they don't exist yet. Read models make their own."""
+        with write_transaction(self.engine) as connection:
+            if self.engine.dialect.name == "postgresql":
+                # Two processes that start at once must not both find the tables missing.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": guards.WRITER_LOCK + 1})
+            schema.metadata.create_all(connection)
+            if self.engine.dialect.name == "postgresql":
+                connection.execute(text(schema.ADD_PAYLOAD_JSON))
+            guards.create_guards(connection)
+
+    def append(
+        self,
+        stream_id: str,
+        events: Sequence[NewEvent],
+        *,
+        expected_version: int,
+        idempotency: Idempotency | None = None,
+    ) -> AppendResult:
+        """Append events to one stream that is still at ``expected_version`` (0: new; ANY_VERSION: don't check).
+
+        All of them or none. Raises ConcurrencyError when the stream is at another version, InvalidEvent for what
+        can't be stored, IdempotencyConflict when the key belongs to another command.
+        """
+        return self.append_many([StreamAppend(stream_id, expected_version, events)], idempotency=idempotency)
+
+    def append_many(self, appends: Sequence[StreamAppend], *, idempotency: Idempotency | None = None) -> AppendResult:
+        """Append to several streams in one transaction, in the order given: all or nothing. Raises like ``append``."""
+        if not appends:
+            raise InvalidEvent("nothing to append: hand in at least one stream with at least one event")
+        recorded_at = in_utc("recorded_at", self.clock())
+        drafts = [draft_append(append, recorded_at, self.new_id) for append in appends]
+        while True:
+            try:
+                result = self._append_once(drafts, recorded_at, idempotency)
+                break
+            except Overtaken:
+                # Somebody else got further, so looking again either tells the caller so or finds the way free.
+                continue
+        if result.events:
+            self._publish(result.events)
+        return result
+
+    def _append_once(
+        self, appends: list[DraftAppend], recorded_at: datetime, idempotency: Idempotency | None
+    ) -> AppendResult:
+        stream_ids = list(dict.fromkeys(append.stream_id for append in appends))
+        reply_waits = idempotency is not None and callable(idempotency.reply)
+        with self._log.transaction(one_insert=len(stream_ids) == 1 and not reply_waits) as transaction:
+            known, heads = transaction.look_up(idempotency.key if idempotency else None, stream_ids)
+            if idempotency and known:
+                return AppendResult([], _reply_of(known, idempotency.key, idempotency.command_digest), True)
+            placed = place(appends, heads)
+            return _write(transaction, placed, recorded_at, idempotency)
+
+    def find_reply(self, key: str, command_digest: str) -> bytes | None:
+        """The reply kept under a key, None if the key is new. Raises IdempotencyConflict for another command's key."""
+        known = self._log.recall(key)
+        return _reply_of(known, key, command_digest) if known else None
+
+    def read_stream(
+        self,
+        stream_id: str,
+        *,
+        after_version: int = 0,
+        up_to_version: int | None = None,
+        known_at: datetime | None = None,
+    ) -> list[RecordedEvent]:
+        """A stream's events in version order: those after one version, up to another (inclusive), and of these what
+        the store had recorded at ``known_at`` (inclusive). Empty for a stream never written. Raises UnusableInput
+        for a ``known_at`` without offset.
+        """
+        if known_at is not None and known_at.utcoffset() is None:
+            raise UnusableInput(f"the moment {known_at.isoformat()} has no offset: write it in UTC, or with its offset")
+        up_to = LAST_VERSION if up_to_version is None else up_to_version
+        return self._log.stream(stream_id, after_version, up_to, known_at)
+
+    def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        """The next events of the whole log, by global position, at most ``limit``; empty at the end.
+
+        Nothing at or below the last position returned can appear later, so that position is a safe checkpoint. On
+        PostgreSQL this may wait for writers that have drawn an earlier position and not committed yet.
+        """
+        return self._log.after(after, limit)
+
+    def stream_version(self, stream_id: str) -> int:
+        """The version of the stream's last event, 0 if it has none."""
+        with self._log.transaction(one_insert=True) as transaction:
+            _, heads = transaction.look_up(None, [stream_id])
+        return heads[stream_id].version if stream_id in heads else 0
+
+    def head_position(self) -> int:
+        """The highest position visible now, 0 in an empty log. Earlier ones may still fill: not a checkpoint."""
+        return self._log.head_position()
+
+    def subscribe(self, subscriber: Callable[[list[RecordedEvent]], None]) -> None:
+        """Call ``subscriber`` with the events of each later append through this object, once they are committed.
+
+        What it raises is logged and goes no further: the events are durable, and the other subscribers get them too.
+        Other processes follow the log with ``read_all``.
+        """
+        self._subscribers.append(subscriber)
+
+    def _publish(self, events: list[RecordedEvent]) -> None:
+        for subscriber in self._subscribers:
+            try:
+                subscriber(events)
+            except Exception:
+                logger.exception(
+                    "a subscriber failed on events that are committed, up to position %d", events[-1].global_position
+                )
+
+
+def _write(
+    transaction: LogTransaction, placed: list[RecordedEvent], recorded_at: datetime, idempotency: Idempotency | None
+) -> AppendResult:
+    if idempotency is None:
+        return AppendResult(_positioned(placed, transaction.insert(placed, None)), None, False)
+    key, digest, reply = idempotency
+    if isinstance(reply, bytes):
+        positions = transaction.insert(placed, KeyRow(key, digest, reply.decode(), recorded_at))
+        return AppendResult(_positioned(placed, positions), reply, False)
+    recorded = _positioned(placed, transaction.insert(placed, None))
+    made = reply(recorded)
+    transaction.remember(KeyRow(key, digest, made.decode(), recorded_at))
+    return AppendResult(recorded, made, False)
+
+
+def _positioned(placed: list[RecordedEvent], positions: list[int]) -> list[RecordedEvent]:
+    return [
+        msgspec.structs.replace(event, global_position=position)
+        for event, position in zip(placed, positions, strict=True)
+    ]
+
+
+def _reply_of(known: Remembered, key: str, command_digest: str) -> bytes:
+    if known.command_digest != command_digest:
+        raise IdempotencyConflict(key)
+    return known.reply.encode()

@@ -1,0 +1,48 @@
+"""Databases for tests: every test gets an empty one of its own, on SQLite and on a real PostgreSQL server."""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.local_postgres import local_postgres_url
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a server to make databases in; skips where there is none, unless ESWORKBENCH_REQUIRE=all."""
+    try:
+        return local_postgres_url(tmp_path_factory.mktemp("postgres") / "data")
+    except UnusableInput as error:
+        if os.environ.get("ESWORKBENCH_REQUIRE") == "all":
+            pytest.fail(f"PostgreSQL is required here: {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of a fresh, empty database, dropped when the test ends."""
+    name = f"esworkbench_test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")
+        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """URL of a SQLite file that doesn't exist yet, in an empty folder."""
+    return f"sqlite:///{tmp_path / 'bank.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """URL of a fresh, empty database: each test that asks for it runs on both engines."""
+    return str(request.getfixturevalue(f"{request.param}_url"))

@@ -1,0 +1,42 @@
+"""Small things that many tests share: a clock and ids that never surprise, and events that are quick to write."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from esworkbench.events import NewEvent
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class StepClock:
+    """A clock that moves on by one step each time it is read; the first reading is ``start``."""
+
+    def __init__(self, start: datetime = START, step: timedelta = timedelta(seconds=1)) -> None:
+        self.next = start
+        self.step = step
+
+    def __call__(self) -> datetime:
+        moment = self.next
+        self.next += self.step
+        return moment
+
+
+class SequentialIds:
+    """Ids ``prefix-1``, ``prefix-2`` …"""
+
+    def __init__(self, prefix: str = "id") -> None:
+        self.prefix = prefix
+        self.drawn = 0
+
+    def __call__(self) -> str:
+        self.drawn += 1
+        return f"{self.prefix}-{self.drawn}"
+
+
+def new_event(event_type: str = "Noted", payload: Mapping[str, Any] | bytes | None = None, **fields: Any) -> NewEvent:
+    """An event for ``append``; the payload as a mapping, or as the exact bytes."""
+    encoded = payload if isinstance(payload, bytes) else msgspec.json.encode(payload or {"amount_minor": 100})
+    return NewEvent(event_type=event_type, payload=encoded, **fields)
