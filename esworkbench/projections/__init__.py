@@ -1,0 +1,7 @@
+"""The read side: projections, the runner that feeds them, rebuild, lag."""
+
+from esworkbench.projections.lag import lag
+from esworkbench.projections.projection import Projection
+from esworkbench.projections.runner import ProjectionRunner
+
+__all__ = ["Projection", "ProjectionRunner", "lag"]

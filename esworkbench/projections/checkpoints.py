@@ -1,0 +1,124 @@
+"""What a projection knows about itself in the database: how far it got, how it got there, what it could not handle.
+
+``checkpoints`` holds one integer per projection: every event at or below it was seen. ``checkpoint_log`` is append-only
+and tells the story behind that integer, one row per committed batch, ``from_position`` and ``to_position`` inclusive.
+Whoever reads the story (is any position covered twice?) needs one rule:
+
+- **A row with ``to_position`` 0 says that the read model was dropped and begun again: only rows of the same projection
+  with a greater ``id`` than its last such row say anything about the rows that are there now.**
+- A row with shard -1 is one event that a batch had parked and that was handled later. It moves no checkpoint and is no
+  second application of what that batch covers.
+- Every other row is a batch, of the whole log (shard 0) or of one shard of it. Two batches of one shard after the last
+  reset that cover the same position applied its event twice.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+
+from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
+from esworkbench.events import RecordedEvent
+
+WHOLE_LOG = 0
+HANDLED_LATE = -1
+
+
+class Run(NamedTuple):
+    """Whose work a row of the log or a dead letter is."""
+
+    projection: str
+    run_id: str
+    code_version: str
+
+
+def position_of(connection: Connection, projection: str) -> int:
+    """The projection's checkpoint; 0 for one that has not run."""
+    position = connection.scalar(select(checkpoints.c.position).where(checkpoints.c.projection == projection))
+    return 0 if position is None else int(position)
+
+
+def lock(connection: Connection, projection: str, now: datetime) -> int:
+    """The checkpoint, held until the transaction ends, so that two runners take turns. Creates the row at 0.
+
+    SQLite has no row locks and needs none: its write transactions take turns from their first statement.
+    """
+    locked = select(checkpoints.c.position).where(checkpoints.c.projection == projection).with_for_update()
+    position = connection.scalar(locked)
+    if position is None:
+        connection.execute(
+            text(
+                "INSERT INTO checkpoints (projection, position, updated_at) VALUES (:projection, 0, :now) "
+                "ON CONFLICT (projection) DO NOTHING"
+            ).bindparams(bindparam("now", type_=checkpoints.c.updated_at.type)),
+            {"projection": projection, "now": now},
+        )
+        position = connection.scalar(locked)
+    return int(position)
+
+
+def advance(connection: Connection, run: Run, *, after: int, to: int, now: datetime) -> None:
+    """Move the checkpoint from ``after`` to ``to`` and log the batch."""
+    _set(connection, run, to, now)
+    log(connection, run, after + 1, to, now)
+
+
+def reset(connection: Connection, run: Run, now: datetime) -> None:
+    """Back to 0: nothing seen, nothing parked, and a row in the log that says so."""
+    _set(connection, run, 0, now)
+    connection.execute(delete(dead_letters).where(dead_letters.c.projection == run.projection))
+    log(connection, run, 0, 0, now)
+
+
+def log(
+    connection: Connection, run: Run, from_position: int, to_position: int, now: datetime, *, shard: int = WHOLE_LOG
+) -> None:
+    connection.execute(
+        insert(checkpoint_log),
+        {
+            "projection": run.projection,
+            "shard": shard,
+            "from_position": from_position,
+            "to_position": to_position,
+            "run_id": run.run_id,
+            "code_version": run.code_version,
+            "saved_at": now,
+        },
+    )
+
+
+def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> None:
+    """Keep a record of an event that could not be handled: where it stands, what it is, what went wrong."""
+    connection.execute(
+        insert(dead_letters),
+        {
+            "projection": run.projection,
+            "position": recorded.global_position,
+            "event_id": recorded.event_id,
+            "event_type": recorded.event_type,
+            "schema_version": recorded.schema_version,
+            "error": f"{type(error).__name__}: {error}",
+            "run_id": run.run_id,
+            "parked_at": now,
+        },
+    )
+
+
+def parked_positions(connection: Connection, projection: str) -> list[int]:
+    return list(
+        connection.scalars(
+            select(dead_letters.c.position).where(dead_letters.c.projection == projection).order_by("position")
+        )
+    )
+
+
+def unpark(connection: Connection, projection: str, position: int) -> bool:
+    """Take the dead letter away; False when somebody else already has."""
+    mine = (dead_letters.c.projection == projection) & (dead_letters.c.position == position)
+    return connection.execute(delete(dead_letters).where(mine)).rowcount == 1
+
+
+def _set(connection: Connection, run: Run, position: int, now: datetime) -> None:
+    connection.execute(
+        update(checkpoints).where(checkpoints.c.projection == run.projection).values(position=position, updated_at=now)
+    )

@@ -1,0 +1,46 @@
+"""A projection: the handler that turns events into rows of the tables it keeps.
+
+Read models are disposable. A projection owns its tables, writes to nothing else, and can be dropped and replayed from
+the events at any time. (Greg Young, *CQRS Documents*; Fowler, *Event Sourcing*, on rebuilding application state.)
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sqlalchemy import Connection, Table
+
+from esworkbench.events import Event
+
+
+class Projection:
+    """Base of all projections. Subclasses set ``name`` and ``tables`` and write ``handle``.
+
+    ``code_version`` goes into the checkpoint log, so that an error that began with a deploy can be told from one that
+    was always there. ``order_insensitive`` says that an event handled late leaves the same rows as one handled in its
+    place; only such a projection may replay a parked event instead of being rebuilt.
+
+    A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
+    leaves nothing behind.
+    """
+
+    name: ClassVar[str]
+    code_version: str = "1"
+    tables: ClassVar[Sequence[Table]] = ()
+    order_insensitive: ClassVar[bool] = False
+
+    def handle(self, event: Event, connection: Connection) -> None:
+        """Write the rows of one event, inside the runner's transaction. Whatever this raises parks the event."""
+        raise NotImplementedError(f"{type(self).__name__} must say what each event does to its tables")
+
+    def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
+        """The same rows as ``handle`` for each event in turn. Override it to send one statement for a whole batch."""
+        for event in events:
+            self.handle(event, connection)
+
+    def create_tables(self, connection: Connection) -> None:
+        for table in self.tables:
+            table.create(connection, checkfirst=True)
+
+    def drop_tables(self, connection: Connection) -> None:
+        for table in self.tables:
+            table.drop(connection, checkfirst=True)

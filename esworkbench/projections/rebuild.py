@@ -1,0 +1,19 @@
+"""Rebuilding the plain way: drop the tables, reset the checkpoint, replay from the first event."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from esworkbench.projections import checkpoints
+from esworkbench.projections.projection import Projection
+
+
+def drop_and_reset(connection: Connection, projection: Projection, run_id: str, now: datetime) -> None:
+    """Empty tables, checkpoint 0, no dead letters, in the caller's one transaction.
+
+    The checkpoint row is locked first, so that a runner in the middle of a batch ends it before its tables go.
+    """
+    checkpoints.lock(connection, projection.name, now)
+    projection.drop_tables(connection)
+    projection.create_tables(connection)
+    checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)

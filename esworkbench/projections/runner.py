@@ -1,0 +1,151 @@
+"""The runner: reads on from the checkpoint, hands events to the projection, saves how far it got.
+
+Rows, checkpoint, log and dead letters are written in **one** transaction. Whenever the process dies, they all happened
+or none did, so no event is applied twice and none is lost. (Kleppmann, *Designing Data-Intensive Applications*,
+chapter 11, on exactly-once by atomic commit of effect and offset.)
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.events import RecordedEvent
+from esworkbench.projections import checkpoints
+from esworkbench.projections.projection import Projection
+from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.upcasters import EventDecoder
+
+
+class ProjectionRunner:
+    """Keeps one projection up to date. Several runners of one projection may run at once: they take turns.
+
+    ``run_id`` names this run in the checkpoint log. An event whose decoding or handling raises is parked and the run
+    goes on; an error of the database (sqlalchemy.exc.DBAPIError) stops it with nothing of the batch written.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        projection: Projection,
+        decoder: EventDecoder,
+        *,
+        run_id: str,
+        batch_size: int = 1000,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.store = store
+        self.projection = projection
+        self.decoder = decoder
+        self.batch_size = batch_size
+        self.clock = clock or store.clock
+        self.run = checkpoints.Run(projection.name, run_id, projection.code_version)
+        self._prepared = False
+
+    def checkpoint(self) -> int:
+        """The position up to which everything was seen."""
+        with self.store.engine.connect() as connection:
+            return checkpoints.position_of(connection, self.projection.name)
+
+    def catch_up(self, *, up_to: int | None = None) -> int:
+        """Run to the head of the log, or to position ``up_to`` inclusive. Returns the events handled or parked."""
+        total = 0
+        while handled := self.run_once(up_to=up_to):
+            total += handled
+        return total
+
+    def rebuild(self) -> int:
+        """Drop, reset, replay. Returns the events handled or parked."""
+        with write_transaction(self.store.engine) as connection:
+            drop_and_reset(connection, self.projection, self.run.run_id, self.clock())
+        return self.catch_up()
+
+    def run_once(self, *, up_to: int | None = None) -> int:
+        """One batch. Returns the events handled or parked; 0 when there was nothing left to do.
+
+        A batch first runs without savepoints, which cost as much as the handlers do. Only when something raises is it
+        rolled back and done again with a savepoint around each event, so that just the bad ones are parked.
+        """
+        self._prepare()
+        while True:
+            after = self.checkpoint()
+            batch = [
+                recorded
+                for recorded in self.store.read_all(after=after, limit=self.batch_size)
+                if up_to is None or recorded.global_position <= up_to
+            ]
+            if not batch:
+                return 0
+            try:
+                applied = self._apply(after, batch, self._handle_together)
+            except DBAPIError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
+                applied = self._apply(after, batch, self._handle_each)
+            if applied:
+                return len(batch)
+
+    def replay_parked(self) -> int:
+        """Handle the parked events again, now that the cause is mended. Returns how many are no longer parked.
+
+        Raises UnusableInput for a projection in which order matters: its running figures heal by rebuild only.
+        """
+        if not self.projection.order_insensitive:
+            raise UnusableInput(
+                f"projection {self.projection.name!r} depends on the order of events, so a parked event can't be "
+                "handled late: rebuild the projection"
+            )
+        with self.store.engine.connect() as connection:
+            positions = checkpoints.parked_positions(connection, self.projection.name)
+        return sum(self._replay(position) for position in positions)
+
+    def _apply(
+        self, after: int, batch: Sequence[RecordedEvent], handle: Callable[[Sequence[RecordedEvent], Connection], None]
+    ) -> bool:
+        """The one transaction. False when another runner has moved the checkpoint since the batch was read."""
+        with write_transaction(self.store.engine) as connection:
+            if checkpoints.lock(connection, self.projection.name, self.clock()) != after:
+                return False
+            handle(batch, connection)
+            checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
+        return True
+
+    def _handle_together(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
+        self.projection.handle_many(list(self.decoder.decode_all(batch)), connection)
+
+    def _handle_each(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
+        for recorded in batch:
+            try:
+                with connection.begin_nested():
+                    self.projection.handle(self.decoder.decode(recorded), connection)
+            except DBAPIError:
+                raise
+            except Exception as error:  # noqa: BLE001 - parked with its error: nothing is skipped without a record
+                checkpoints.park(connection, self.run, recorded, error, self.clock())
+
+    def _replay(self, position: int) -> bool:
+        [recorded] = self.store.read_all(after=position - 1, limit=1)
+        try:
+            with write_transaction(self.store.engine) as connection:
+                checkpoints.lock(connection, self.projection.name, self.clock())
+                if not checkpoints.unpark(connection, self.projection.name, position):
+                    return False
+                self.projection.handle(self.decoder.decode(recorded), connection)
+                checkpoints.log(connection, self.run, position, position, self.clock(), shard=checkpoints.HANDLED_LATE)
+        except DBAPIError:
+            raise
+        except Exception:  # noqa: BLE001 - rolled back, so the dead letter that tells of it still stands
+            return False
+        return True
+
+    def _prepare(self) -> None:
+        """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
+        if self._prepared:
+            return
+        with write_transaction(self.store.engine) as connection:
+            if checkpoints.lock(connection, self.projection.name, self.clock()) == 0:
+                self.projection.create_tables(connection)
+        self._prepared = True

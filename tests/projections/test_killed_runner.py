@@ -1,0 +1,131 @@
+"""Promise 3, no double apply: the process may be killed at any instruction.
+
+After every SIGKILL each read model must equal the sum of the events up to its own checkpoint, exactly.
+``ESWORKBENCH_SWEEP=1`` (``make sweep``) kills hundreds of times on each engine.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from killed_runner import CRASH_POINTS
+from projection_logs import BankLog, Expected, raw, rows_of, whole_log
+from sqlalchemy import inspect, select
+
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.schema import dead_letters
+from esworkbench.events import RecordedEvent
+from esworkbench.projections import checkpoints
+
+WORKER = Path(__file__).parent / "killed_runner.py"
+RANDOM_KILLS = 300 if os.environ.get("ESWORKBENCH_SWEEP") else 22
+PASSES = 12 if os.environ.get("ESWORKBENCH_SWEEP") else 2
+LONGEST_LIFE_SECONDS = 0.15
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[EventStore]:
+    store = EventStore.open(store_url)
+    log = BankLog(store, seed=1)
+    log.write(100)
+    log.write_event("a2", raw("PointsGranted", points=1))
+    log.write(100)
+    yield store
+    store.engine.dispose()
+
+
+class Worker:
+    """One life of the process. It is loaded when this returns and works when told ``go``."""
+
+    def __init__(
+        self, url: str, *, batch_size: int, runner: str = "sound", point: str = "none", passes: int = 0
+    ) -> None:
+        arguments = [url, str(batch_size), runner, point, str(passes)]
+        self.process = subprocess.Popen(
+            [sys.executable, str(WORKER), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def go(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def dies(self) -> None:
+        """Waits for the process to kill itself."""
+        with self.process:
+            assert self.process.wait(timeout=60) == -9
+
+    def kill(self) -> None:
+        with self.process:
+            self.process.kill()
+            assert self.process.wait(timeout=60) == -9
+
+
+def assert_read_models_equal_the_events(store: EventStore, log: list[RecordedEvent]) -> dict[str, int]:
+    """Each read model against the events up to its own checkpoint, in one snapshot. Returns the checkpoints.
+
+    A killed client's last commit may still be under way in a PostgreSQL server, so the reads must share a snapshot.
+    """
+    snapshot = {"isolation_level": "REPEATABLE READ"} if store.engine.dialect.name == "postgresql" else {}
+    found = {}
+    with store.engine.connect().execution_options(**snapshot) as connection:
+        for name, make in BANK_PROJECTIONS.items():
+            found[name] = checkpoints.position_of(connection, name)
+            [table] = make().tables
+            if found[name] or inspect(connection).has_table(table.name):
+                assert rows_of(connection, table) == Expected(log, found[name]).rows(name)
+            unknown = [event.global_position for event in log if event.event_type == "PointsGranted"]
+            parked = connection.scalars(select(dead_letters.c.position).where(dead_letters.c.projection == name)).all()
+            assert parked == [position for position in unknown if position <= found[name]]
+    return found
+
+
+def test_the_runner_may_be_killed_at_any_moment(store_url: str, store: EventStore) -> None:
+    log = whole_log(store)
+    rng = random.Random(17)
+    seen = set()
+    following = Worker(store_url, batch_size=rng.randint(1, 40))
+    for _ in range(RANDOM_KILLS):
+        worker, following = following, Worker(store_url, batch_size=rng.randint(1, 40))
+        worker.go()
+        time.sleep(rng.uniform(0, LONGEST_LIFE_SECONDS))
+        worker.kill()
+        seen.add(tuple(assert_read_models_equal_the_events(store, log).values()))
+    following.kill()
+    assert len(seen) > RANDOM_KILLS // 3, "the kills must strike at different places, or they prove little"
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_the_runner_may_be_killed_at_each_named_point(store_url: str, store: EventStore, point: str) -> None:
+    log = whole_log(store)
+    for passes in range(PASSES):
+        worker = Worker(store_url, batch_size=60, point=point, passes=passes * 3)
+        worker.go()
+        worker.dies()
+        assert_read_models_equal_the_events(store, log)
+
+
+@pytest.mark.parametrize(
+    ("naive", "point"),
+    [("checkpoint afterwards", "between rows and checkpoint"), ("checkpoint first", "before the rows")],
+)
+def test_a_runner_with_a_separate_checkpoint_transaction_fails_the_same_test(
+    store_url: str, store: EventStore, naive: str, point: str
+) -> None:
+    log = whole_log(store)
+    worker = Worker(store_url, batch_size=60, runner=naive, point=point, passes=1)
+    worker.go()
+    worker.dies()
+    with pytest.raises(AssertionError):
+        assert_read_models_equal_the_events(store, log)
