@@ -68,7 +68,7 @@ class Repository(Generic[A]):
 
         All bounds are inclusive, an absent one excludes nothing, and the chosen events fold in version order. The fold
         starts at the first event, never at a snapshot. ``version`` of the result is that of the last event chosen.
-        Raises AggregateNotFound when no event is chosen, UnusableInput for a naive moment or a version the stream lacks.
+        Raises AggregateNotFound when no event is chosen, UnusableInput for a naive moment or a version never written.
         """
         for name, moment in (("known_at", known_at), ("valid_at", valid_at)):
             if moment is not None and moment.tzinfo is None:

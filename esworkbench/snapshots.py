@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 
 from esworkbench.aggregates import Aggregate
 from esworkbench.event_store import schema
+from esworkbench.event_store.database import write_transaction
 from esworkbench.events import utc_now
 
 
@@ -57,7 +58,7 @@ class SnapshotStore:
             "version": aggregate.version,
             "state_version": aggregate.state_version,
         }
-        with self._engine.begin() as connection:
+        with write_transaction(self._engine) as connection:
             if connection.execute(select(table.c.version).filter_by(**key)).first() is None:
                 connection.execute(
                     table.insert().values(

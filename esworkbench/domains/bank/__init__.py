@@ -1,5 +1,20 @@
 """A small bank that keeps its accounts as events: the worked example of every notebook."""
 
+from esworkbench.domains.bank.account import BankAccount
+from esworkbench.domains.bank.bank import Bank
+from esworkbench.domains.bank.commands import (
+    AdjustBalance,
+    CancelWithdrawal,
+    ChargeFee,
+    CloseAccount,
+    CreditInterest,
+    Deposit,
+    OpenAccount,
+    RequestWithdrawal,
+    SettleWithdrawal,
+    Transfer,
+    Withdraw,
+)
 from esworkbench.domains.bank.events import (
     BANK_EVENT_TYPES,
     AccountClosed,
@@ -22,13 +37,26 @@ __all__ = [
     "BANK_UPCASTERS",
     "AccountClosed",
     "AccountOpened",
+    "AdjustBalance",
     "BalanceAdjusted",
+    "Bank",
+    "BankAccount",
+    "CancelWithdrawal",
+    "ChargeFee",
+    "CloseAccount",
+    "CreditInterest",
+    "Deposit",
     "FeeCharged",
     "InterestCredited",
     "MoneyDeposited",
     "MoneyWithdrawn",
+    "OpenAccount",
+    "RequestWithdrawal",
+    "SettleWithdrawal",
+    "Transfer",
     "TransferReceived",
     "TransferSent",
+    "Withdraw",
     "WithdrawalCancelled",
     "WithdrawalRequested",
     "WithdrawalSettled",

@@ -1,0 +1,74 @@
+"""Decide, then apply: one path for commands and for replay."""
+
+from typing import Any, ClassVar
+
+import pytest
+
+from esworkbench.aggregates import Aggregate
+from esworkbench.errors import ReadOnlyAggregate
+from esworkbench.events import DomainEvent
+
+
+class Counted(DomainEvent):
+    by: int
+
+
+class Counter(Aggregate):
+    category: ClassVar[str] = "Counter"
+
+    def __init__(self, aggregate_id: str) -> None:
+        super().__init__(aggregate_id)
+        self.total = 0
+
+    def apply(self, event: DomainEvent) -> None:
+        assert isinstance(event, Counted)
+        self.total += event.by
+
+    def state(self) -> dict[str, Any]:
+        return {"total": self.total}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.total = state["total"]
+
+
+def test_a_decision_is_applied_as_its_replay_will_be() -> None:
+    decided, replayed = Counter("a"), Counter("a")
+    decided.record(Counted(by=3))
+    replayed.replay(Counted(by=3))
+    assert decided.state() == replayed.state() == {"total": 3}
+    assert decided.version == replayed.version == 1
+
+
+def test_unsaved_events_count_in_the_version_and_not_in_the_saved_version() -> None:
+    counter = Counter("a")
+    counter.replay(Counted(by=1))
+    counter.record(Counted(by=2))
+    counter.record(Counted(by=4))
+    assert (counter.version, counter.saved_version) == (3, 1)
+    assert [unsaved.event for unsaved in counter.uncommitted] == [Counted(by=2), Counted(by=4)]
+    counter.mark_saved()
+    assert (counter.version, counter.saved_version, counter.uncommitted) == (3, 3, [])
+
+
+def test_a_past_state_decides_nothing() -> None:
+    counter = Counter("a")
+    counter.replay(Counted(by=1))
+    counter.read_only = True
+    with pytest.raises(ReadOnlyAggregate, match="version 1, in the past"):
+        counter.record(Counted(by=1))
+    assert counter.total == 1
+    assert counter.uncommitted == []
+
+
+def test_an_event_whose_apply_fails_is_not_kept_for_saving() -> None:
+    class Other(DomainEvent):
+        pass
+
+    counter = Counter("a")
+    with pytest.raises(AssertionError):
+        counter.record(Other())
+    assert (counter.version, counter.uncommitted) == (0, [])
+
+
+def test_the_stream_is_named_after_category_and_id() -> None:
+    assert Counter("a-1").stream_id == "Counter-a-1"

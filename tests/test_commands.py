@@ -1,0 +1,244 @@
+"""One intent in, one decision saved, one answer out of the write side; a repeated command is one command."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from esworkbench.commands import Command, CommandBus, CommandReply, command_digest
+from esworkbench.domains.bank.account import BankAccount
+from esworkbench.domains.bank.bank import Bank
+from esworkbench.domains.bank.commands import Deposit, OpenAccount, Transfer, Withdraw
+from esworkbench.errors import AggregateNotFound, CommandRejected, ConcurrencyError, IdempotencyConflict
+from esworkbench.event_store import EventStore
+from tests.support import SequentialIds, StepClock
+
+DEPOSIT = Deposit(account_id="a", amount_minor=100, currency="USD", reference="r")
+
+
+@pytest.fixture
+def store(store_url: str) -> EventStore:
+    clock = StepClock(datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1))
+    return EventStore.open(store_url, clock=clock, new_id=SequentialIds("e"))
+
+
+@pytest.fixture
+def bank(store: EventStore) -> Bank:
+    bank = Bank(store)
+    bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD"))
+    bank.handle(OpenAccount(account_id="b", owner="Bob", currency="USD"))
+    return bank
+
+
+def all_at_once(count: int, work: Callable[[int], CommandReply]) -> list[CommandReply]:
+    """``work(0) … work(count - 1)`` in threads that start together; results in order, the first exception raised."""
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> CommandReply:
+        gate.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def test_the_answer_is_the_write_sides_state_version_and_position(bank: Bank, store: EventStore) -> None:
+    reply = bank.handle(DEPOSIT)
+    assert reply == CommandReply(
+        stream_id="BankAccount-a",
+        version=2,
+        position=store.head_position(),
+        state=bank.accounts.load("a").state(),
+        repeated=False,
+    )
+    assert reply.state["balance_minor"] == 100
+
+
+def test_the_answer_of_a_transfer_is_the_senders(bank: Bank, store: EventStore) -> None:
+    bank.handle(DEPOSIT)
+    reply = bank.handle(
+        Transfer(transfer_id="t", from_account="a", to_account="b", amount_minor=30, currency="USD", reference="r")
+    )
+    sent = store.read_stream("BankAccount-a")[-1]
+    assert (reply.stream_id, reply.version, reply.position) == ("BankAccount-a", 3, sent.global_position)
+    assert reply.state["balance_minor"] == 70
+
+
+def test_the_envelope_names_who_why_and_what_it_answers(bank: Bank, store: EventStore) -> None:
+    bank.handle(
+        DEPOSIT, idempotency_key="k", actor="ada", correlation_id="c", causation_id="m", metadata={"compensates": ["e"]}
+    )
+    assert store.read_stream("BankAccount-a")[-1].metadata_dict() == {
+        "idempotency_key": "k",
+        "actor": "ada",
+        "correlation_id": "c",
+        "causation_id": "m",
+        "compensates": ["e"],
+        "decided_on_version": 1,
+    }
+
+
+def test_a_command_without_a_correlation_id_gets_its_own(bank: Bank, store: EventStore) -> None:
+    bank.handle(DEPOSIT)
+    bank.handle(DEPOSIT)
+    first, second = (recorded.metadata_dict() for recorded in store.read_stream("BankAccount-a")[1:])
+    assert set(first) == {"correlation_id", "decided_on_version"}
+    assert first["correlation_id"] != second["correlation_id"]
+
+
+def test_a_repeated_command_is_answered_as_the_first_time_and_writes_nothing(bank: Bank, store: EventStore) -> None:
+    first = bank.handle(DEPOSIT, idempotency_key="k")
+    bank.handle(DEPOSIT, idempotency_key="other")
+    head = store.head_position()
+    again = bank.handle(DEPOSIT, idempotency_key="k")
+    assert again == CommandReply(
+        stream_id=first.stream_id, version=2, position=first.position, state=first.state, repeated=True
+    )
+    assert store.head_position() == head
+
+
+def test_a_repeated_command_is_answered_even_when_it_would_be_refused_today(bank: Bank) -> None:
+    bank.handle(DEPOSIT)
+    withdraw = Withdraw(account_id="a", amount_minor=100, currency="USD", reference="w")
+    bank.handle(withdraw, idempotency_key="k")
+    with pytest.raises(CommandRejected):
+        bank.handle(withdraw)
+    assert bank.handle(withdraw, idempotency_key="k").repeated
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Deposit(account_id="a", amount_minor=101, currency="USD", reference="r"),
+        Deposit(account_id="b", amount_minor=100, currency="USD", reference="r"),
+        Withdraw(account_id="a", amount_minor=100, currency="USD", reference="r"),
+    ],
+)
+def test_one_key_for_two_commands_is_a_conflict(bank: Bank, store: EventStore, other: Command) -> None:
+    bank.handle(DEPOSIT, idempotency_key="k")
+    head = store.head_position()
+    with pytest.raises(IdempotencyConflict, match="'k' already belongs to a different command"):
+        bank.handle(other, idempotency_key="k")
+    assert store.head_position() == head
+
+
+def test_a_refused_command_leaves_its_key_free(bank: Bank) -> None:
+    withdraw = Withdraw(account_id="a", amount_minor=100, currency="USD", reference="w")
+    with pytest.raises(CommandRejected):
+        bank.handle(withdraw, idempotency_key="k")
+    bank.handle(DEPOSIT)
+    assert not bank.handle(withdraw, idempotency_key="k").repeated
+
+
+def test_equal_intents_have_equal_digests_and_no_others() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    same = Deposit(reference="r", currency="USD", amount_minor=100, account_id="a")
+    dated = Deposit(account_id="a", amount_minor=100, currency="USD", reference="r", valid_at=moment)
+    assert command_digest(same) == command_digest(DEPOSIT)
+    assert command_digest(dated) != command_digest(DEPOSIT)
+    assert command_digest(DEPOSIT) == "DIGEST"
+
+
+def test_a_writer_that_lost_a_race_decides_anew_on_what_it_now_sees(bank: Bank, store: EventStore) -> None:
+    bank.handle(DEPOSIT)
+    bus, seen = CommandBus(store, bank.accounts), []
+
+    def overtaken(command: Withdraw) -> list[BankAccount]:
+        account = bank.accounts.load(command.account_id)
+        seen.append(account.version)
+        account.withdraw(command.amount_minor, command.currency, command.reference)
+        if len(seen) < 3:
+            bank.handle(Deposit(account_id="a", amount_minor=1, currency="USD", reference="in between"))
+        return [account]
+
+    bus.register(Withdraw, overtaken)
+    withdraw = Withdraw(account_id="a", amount_minor=100, currency="USD", reference="w")
+    reply = bus.handle(withdraw, attempts=3)
+    assert seen == [2, 3, 4]
+    assert reply.state["balance_minor"] == 2
+    assert store.read_stream("BankAccount-a")[-1].metadata_dict()["decided_on_version"] == 4
+
+
+def test_a_writer_that_lost_every_race_says_so(bank: Bank, store: EventStore) -> None:
+    bus = CommandBus(store, bank.accounts)
+
+    def always_overtaken(command: Deposit) -> list[BankAccount]:
+        account = bank.accounts.load(command.account_id)
+        account.deposit(command.amount_minor, command.currency, command.reference)
+        bank.handle(command)
+        return [account]
+
+    bus.register(Deposit, always_overtaken)
+    with pytest.raises(ConcurrencyError, match="is at version 3, not 2"):
+        bus.handle(DEPOSIT, attempts=2)
+
+
+@pytest.fixture
+def busy_bank(store_url: str) -> Bank:
+    """A bank for many threads: its clock and ids are the real ones, which never give two threads the same."""
+    bank = Bank(EventStore.open(store_url))
+    bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD"))
+    bank.handle(OpenAccount(account_id="b", owner="Bob", currency="USD"))
+    return bank
+
+
+def test_no_deposit_is_lost_among_many_writers(busy_bank: Bank) -> None:
+    replies = all_at_once(8, lambda number: busy_bank.handle(DEPOSIT, attempts=50))
+    assert sorted(reply.version for reply in replies) == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert busy_bank.accounts.load("a").balance_minor == 800
+
+
+def test_one_command_sent_many_times_at_once_happens_once_and_is_answered_alike(busy_bank: Bank) -> None:
+    replies = all_at_once(8, lambda number: busy_bank.handle(DEPOSIT, idempotency_key="k", attempts=50))
+    assert sorted(reply.repeated for reply in replies) == [False] + [True] * 7
+    assert {(reply.version, reply.position, reply.state["balance_minor"]) for reply in replies} == {
+        (2, busy_bank.store.head_position(), 100)
+    }
+    assert busy_bank.accounts.load("a").balance_minor == 100
+
+
+def test_one_account_opened_many_times_at_once_is_opened_once_and_nobody_is_refused(busy_bank: Bank) -> None:
+    opening = OpenAccount(account_id="c", owner="Cy", currency="USD")
+    replies = all_at_once(8, lambda number: busy_bank.handle(opening, idempotency_key="k"))
+    assert sorted(reply.repeated for reply in replies) == [False] + [True] * 7
+    assert busy_bank.accounts.load("c").version == 1
+
+
+def test_transfers_in_both_directions_at_once_end(busy_bank: Bank) -> None:
+    busy_bank.handle(DEPOSIT)
+    busy_bank.handle(Deposit(account_id="b", amount_minor=100, currency="USD", reference="r"))
+
+    def transfer(number: int) -> CommandReply:
+        sender, receiver = ("a", "b") if number % 2 else ("b", "a")
+        command = Transfer(
+            transfer_id=f"t{number}",
+            from_account=sender,
+            to_account=receiver,
+            amount_minor=10,
+            currency="USD",
+            reference=f"t{number}",
+        )
+        return busy_bank.handle(command, attempts=100)
+
+    all_at_once(8, transfer)
+    assert (busy_bank.accounts.load("a").balance_minor, busy_bank.accounts.load("b").balance_minor) == (100, 100)
+
+
+def test_an_unknown_account_is_not_found(bank: Bank) -> None:
+    with pytest.raises(AggregateNotFound, match="there is no BankAccount 'z'"):
+        bank.handle(Deposit(account_id="z", amount_minor=100, currency="USD", reference="r"))
+
+
+def test_wiring_mistakes_are_named(bank: Bank, store: EventStore) -> None:
+    bus = CommandBus(store)
+    with pytest.raises(LookupError, match="no handler is registered for Deposit"):
+        bus.handle(DEPOSIT)
+    bus.register(Deposit, lambda command: [bank.accounts.load("a")])
+    with pytest.raises(ValueError, match="Deposit has a handler already"):
+        bus.register(Deposit, lambda command: [])
+    with pytest.raises(ValueError, match="Deposit changed nothing"):
+        bus.handle(DEPOSIT)
+    with pytest.raises(ValueError, match="attempts must be 1 or more"):
+        bank.handle(DEPOSIT, attempts=0)
