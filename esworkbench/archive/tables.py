@@ -1,0 +1,103 @@
+"""The tables of evidence, their columns, and the buckets that the large ones are divided into.
+
+The large tables are bucketed by the key they are asked for (stream or account), so that one account's rows lie in one
+file and a cluster can take a bucket a task. The bucket is CRC-32 of the UTF-8 key modulo their number: a function with
+a standard, where a database's own hash may change with its next release.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from esworkbench.errors import UnusableInput
+
+TIME = pa.timestamp("us", tz="UTC")
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+_TEXT, _WHOLE, _SMALL = pa.string(), pa.int64(), pa.int32()
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "events": _schema(
+        position=_WHOLE, stream_id=_TEXT, version=_WHOLE, event_id=_TEXT, type=_TEXT, schema_version=_SMALL,
+        recorded_at=TIME, valid_at=TIME, correlation_id=_TEXT, causation_id=_TEXT, idempotency_key=_TEXT, actor=_TEXT,
+        decided_on_version=_WHOLE, payload=_TEXT, metadata=_TEXT, prev_hash=_TEXT, hash=_TEXT,
+    ),
+    "postings": _schema(
+        position=_WHOLE, ordinal=_SMALL, stream_id=_TEXT, version=_WHOLE, event_id=_TEXT, account=_TEXT,
+        currency=_TEXT, amount_minor=_WHOLE, kind=_TEXT, recorded_at=TIME, valid_at=TIME, correlation_id=_TEXT,
+    ),
+    "assertions": _schema(
+        source=_TEXT, kind=_TEXT, account=_TEXT, currency=_TEXT, claimed_minor=_WHOLE, step_minor=_WHOLE,
+        position=_WHOLE, version=_WHOLE, event_id=_TEXT, order_key=_WHOLE, day=pa.date32(), recorded_at=TIME,
+        valid_at=TIME,
+    ),
+    "checkpoints": _schema(projection=_TEXT, position=_WHOLE, updated_at=TIME),
+    "checkpoint_log": _schema(
+        id=_WHOLE, projection=_TEXT, shard=_SMALL, from_position=_WHOLE, to_position=_WHOLE, run_id=_TEXT,
+        code_version=_TEXT, saved_at=TIME,
+    ),
+    "snapshots": _schema(
+        stream_id=_TEXT, version=_WHOLE, state_version=_WHOLE, state=_TEXT, based_on_version=_WHOLE, taken_at=TIME,
+    ),
+    "dead_letters": _schema(
+        projection=_TEXT, position=_WHOLE, event_id=_TEXT, event_type=_TEXT, schema_version=_SMALL, error=_TEXT,
+        run_id=_TEXT, parked_at=TIME,
+    ),
+    "statements": _schema(
+        file=_TEXT, line=_WHOLE, account=_TEXT, currency=_TEXT, booked_at=TIME, reference=_TEXT, amount_minor=_WHOLE,
+        balance_minor=_WHOLE,
+    ),
+    "order_days": _schema(
+        account=_TEXT, currency=_TEXT, day=pa.date32(), rows=_WHOLE, verdict=_TEXT, rounded_steps=_WHOLE,
+        largest_residual_minor=_WHOLE,
+    ),
+}  # fmt: skip
+"""The columns of every table. Amounts are integers in minor units; times are UTC, to the microsecond."""
+
+
+class Bucketing(NamedTuple):
+    """The column a large table is bucketed by, and the columns each bucket is sorted by."""
+
+    key: str
+    order: tuple[str, ...]
+
+
+BUCKETED = {
+    "events": Bucketing("stream_id", ("stream_id", "version", "position")),
+    "postings": Bucketing("account", ("account", "currency", "position", "ordinal")),
+    "assertions": Bucketing("account", ("account", "currency", "position", "source", "kind", "order_key")),
+}
+
+
+def bucket_of(key: str, buckets: int) -> int:
+    """The bucket of a stream or account, 0 … buckets - 1."""
+    return zlib.crc32(key.encode("utf-8")) % buckets
+
+
+def table_of(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """An Arrow table with the schema of that name; columns left out are null, times may be RFC 3339 text.
+
+    Raises KeyError for unknown columns, UnusableInput for values that the schema can't hold.
+    """
+    schema = SCHEMAS[name]
+    unknown = sorted(set(columns) - set(schema.names))
+    if unknown:
+        raise KeyError(f"{name} has no columns {unknown}")
+    count = max((len(values) for values in columns.values()), default=0)
+    arrays = [_array(f"{name}.{field.name}", columns.get(field.name, [None] * count), field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(column: str, values: Sequence[Any], kind: pa.DataType) -> "pa.Array[Any]":
+    try:
+        if kind in (TIME, pa.date32()) and any(isinstance(value, str) for value in values):
+            return pa.array(values, pa.string()).cast(kind)
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise UnusableInput(f"{column} holds a value that is no {kind}: {error}") from None

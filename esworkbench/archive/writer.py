@@ -1,0 +1,160 @@
+"""Writing evidence: all of it, or none.
+
+A folder is evidence only when it holds ``manifest.json``, and that is written last: the writer works in a folder of
+another name beside the target, makes every file durable, and renames. Whoever finds the folder finds all of it.
+"""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
+from esworkbench.archive.tables import BUCKETED, SCHEMAS, bucket_of, table_of
+from esworkbench.errors import UnusableInput
+
+
+class ArchiveWriter:
+    """Writes one archive, in batches, in memory that doesn't grow with the log. Use as a context manager.
+
+    Leaving the block before ``finish``, for any reason, removes everything that was written.
+    """
+
+    def __init__(self, target: Path, buckets: int) -> None:
+        if buckets < 1:
+            raise UnusableInput(f"{buckets} buckets can't hold anything: give 1 or more")
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise UnusableInput(f"{target} exists and evidence is never overwritten: name a new folder")
+        self._target = target
+        self._buckets = buckets
+        self._partial = target.with_name(f"{target.name}.partial-{uuid.uuid4().hex[:8]}")
+        self._spill = self._partial / "spill"
+        self._writers: dict[tuple[str, int], pq.ParquetWriter] = {}
+        self.rows = dict.fromkeys(SCHEMAS, 0)
+
+    def __enter__(self) -> Self:
+        with self._explained():
+            self._spill.mkdir(parents=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for writer in self._writers.values():
+            # A footer that can't be written on a full disk belongs to a file that is removed in the next line.
+            with contextlib.suppress(OSError):
+                writer.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def write(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows, given as columns. A column that is left out is null; one that isn't in the schema is an error."""
+        batch = table_of(table, columns)
+        if not batch.num_rows:
+            return
+        self.rows[table] += batch.num_rows
+        with self._explained():
+            for bucket, part in self._split(table, batch):
+                self._writer(table, bucket).write_table(part)
+
+    def finish(
+        self, *, ledger: bytes, source: str, layout: str, cut: Cut, previous: str | None = None, **more: Any
+    ) -> Manifest:
+        """Sort, hash, write the manifest and rename into place. ``more`` are further fields of the manifest."""
+        with self._explained():
+            for writer in self._writers.values():
+                writer.close()
+            self._sort_all()
+            shutil.rmtree(self._spill)
+            (self._partial / "ledger.toml").write_bytes(ledger)
+            names = sorted(path for path in self._partial.rglob("*") if path.is_file())
+            manifest = Manifest(
+                source=source,
+                layout=layout,
+                cut=cut,
+                buckets=self._buckets,
+                rows=self.rows,
+                files={path.relative_to(self._partial).as_posix(): file_digest(path) for path in names},
+                previous=previous,
+                **more,
+            )
+            (self._partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+            for path in [*names, self._partial / MANIFEST, *self._partial.rglob("*/"), self._partial]:
+                _make_durable(path)
+            if self._target.exists():
+                self._target.rmdir()
+            self._partial.rename(self._target)
+            _make_durable(self._target.parent)
+        return manifest
+
+    def _split(self, table: str, batch: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+        if table not in BUCKETED:
+            yield 0, batch
+            return
+        keys: list[Any] = batch.column(BUCKETED[table].key).to_pylist()
+        buckets = np.array([bucket_of(key, self._buckets) for key in keys])
+        for bucket in np.unique(buckets):
+            yield int(bucket), batch.take(np.flatnonzero(buckets == bucket))
+
+    def _writer(self, table: str, bucket: int) -> pq.ParquetWriter:
+        key = (table, bucket)
+        if key not in self._writers:
+            self._writers[key] = pq.ParquetWriter(self._spill_file(table, bucket), SCHEMAS[table], compression="lz4")
+        return self._writers[key]
+
+    def _spill_file(self, table: str, bucket: int) -> Path:
+        return self._spill / f"{table}-{bucket}.parquet"
+
+    def _sort_all(self) -> None:
+        """Each bucket by itself, in a database that may spill: a bucket needn't fit in memory."""
+        settings = {"memory_limit": "1GB", "temp_directory": str(self._spill / "tmp"), "TimeZone": "UTC"}
+        with duckdb.connect(config={**settings, "autoinstall_known_extensions": "false"}) as connection:
+            for table in SCHEMAS:
+                folders = [f"{table}/bucket={n}" for n in range(self._buckets)] if table in BUCKETED else [table]
+                for bucket, folder in enumerate(folders):
+                    target = self._partial / folder / "part-0.parquet"
+                    target.parent.mkdir(parents=True)
+                    if (table, bucket) in self._writers:
+                        self._sort(connection, table, self._spill_file(table, bucket), target)
+                    else:
+                        pq.write_table(SCHEMAS[table].empty_table(), target)
+
+    def _sort(self, connection: duckdb.DuckDBPyConnection, table: str, source: Path, target: Path) -> None:
+        order = f"ORDER BY {', '.join(BUCKETED[table].order)}" if table in BUCKETED else ""
+        connection.execute(
+            f"COPY (SELECT * FROM read_parquet({quoted(source)}) {order}) "
+            f"TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)"
+        )
+        source.unlink()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, duckdb.Error) as error:
+            reason = str(error).replace(str(self._partial), str(self._target))
+            raise UnusableInput(
+                f"evidence could not be written to {self._target} and nothing was left there: {reason}"
+            ) from error
+
+
+def quoted(value: object) -> str:
+    """A SQL string literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _make_durable(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

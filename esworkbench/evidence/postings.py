@@ -1,0 +1,149 @@
+"""What an event posts, by the ledger definition alone.
+
+JSON numbers are read as text into Decimal and never pass through a double, which would turn 90071992547409.93 into
+…409.94. What can't be posted as the ledger says is recorded as a problem and never dropped silently.
+"""
+
+import json
+import re
+from collections import Counter
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+
+from esworkbench.archive import Problem
+from esworkbench.events import MAX_AMOUNT_MINOR
+from esworkbench.evidence.ledger import LedgerDefinition, PostingRule
+
+PROBLEMS_KEPT = 100
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+class Posted(NamedTuple):
+    """A signed amount, in minor units, on an account."""
+
+    account: str
+    currency: str
+    amount_minor: int
+    kind: str
+
+
+class Unpostable(Exception):
+    """Why an event can't be posted as the ledger says; becomes a problem in the manifest."""
+
+
+class Poster:
+    """Posts events by a ledger's rules and keeps count of what it couldn't post.
+
+    ``unposted`` counts events no rule knows, as ``"MoneyDeposited v9"``. ``problems`` holds the first hundred events
+    that a rule knows but that don't fit it, of ``problem_count``.
+    """
+
+    def __init__(self, ledger: LedgerDefinition) -> None:
+        self._rules: dict[str, list[PostingRule]] = {}
+        for rule in ledger.posting:
+            self._rules.setdefault(rule.event, []).append(rule)
+        self._silent = frozenset(ledger.without_posting)
+        self.unposted: Counter[str] = Counter()
+        self.problems: list[Problem] = []
+        self.problem_count = 0
+
+    def post(
+        self, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int, payload: str
+    ) -> list[Posted]:
+        """The event's postings, in the order of the ledger's rules; one for an amount whose sign is 0, too."""
+        complaints: list[str] = []
+        postings: list[Posted] = []
+        try:
+            content = read_payload(payload, complaints)
+            rules = [] if event_type in self._silent else self._rules_for(event_type, schema_version)
+            postings = [_posted(rule, stream_id, content, complaints) for rule in rules]
+        except Unpostable as reason:
+            complaints.append(str(reason))
+        for what in complaints:
+            self.report(what, stream_id, version, event_id)
+        return postings
+
+    def report(self, what: str, stream_id: str, version: int | None, event_id: str) -> None:
+        """Record a problem."""
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(Problem(what, stream_id, version, event_id))
+
+    def _rules_for(self, event_type: str, schema_version: int) -> list[PostingRule]:
+        rules = [
+            rule for rule in self._rules.get(event_type, ()) if rule.versions is None or schema_version in rule.versions
+        ]
+        if not rules:
+            self.unposted[f"{event_type} v{schema_version}"] += 1
+        return rules
+
+
+def read_payload(text: str, complaints: list[str]) -> dict[str, Any]:
+    """A JSON object with its fractions as Decimal. A repeated key is complained about; its last value counts.
+
+    Raises Unpostable for anything else.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+            complaints.append(f"the payload has a key more than once: {', '.join(repeated)}")
+        return content
+
+    def refuse(constant: str) -> None:
+        raise Unpostable(f"the payload holds {constant}, which is no JSON number")
+
+    try:
+        content = json.loads(text, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        raise Unpostable(f"the payload is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise Unpostable("the payload is JSON, but no object")
+    return content
+
+
+def to_minor(value: object, *, scale: str, decimals: int) -> int:
+    """An amount in minor units; ``major`` amounts are rounded half-up. Raises Unpostable."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise Unpostable(f"{value!r} is no amount")
+    exact = Decimal(value)
+    if abs(exact) > 2**62:
+        raise Unpostable(f"the amount {value} is larger than can be kept")
+    if scale == "major":
+        return int((exact * 10**decimals).quantize(Decimal(1), ROUND_HALF_UP))
+    if exact != exact.to_integral_value():
+        raise Unpostable(f"the amount {value} is no whole number of minor units")
+    return int(exact)
+
+
+def _posted(rule: PostingRule, stream_id: str, content: dict[str, Any], complaints: list[str]) -> Posted:
+    amount = to_minor(field(content, rule.amount), scale=rule.scale, decimals=rule.decimals)
+    if abs(amount) > MAX_AMOUNT_MINOR:
+        complaints.append(f"the amount {amount} is beyond 2**53 - 1 minor units, where other readers lose digits")
+    if amount < 0 and rule.sign != "signed":
+        complaints.append(f"the amount {amount} is negative, where the event's type says the direction")
+    account = account_of(stream_id) if rule.account == "stream" else field(content, rule.account)
+    currency = rule.currency or field(content, rule.currency_field or "")
+    if not isinstance(account, str) or not isinstance(currency, str):
+        raise Unpostable(f"account {account!r} and currency {currency!r} must both be text")
+    signed = amount if rule.sign == "signed" else amount * rule.sign
+    return Posted(account, currency, signed, rule.kind)
+
+
+def account_of(stream_id: str) -> str:
+    """The stream id without its category: what follows the first ``-``, or all of it where there is none."""
+    category, dash, identity = stream_id.partition("-")
+    return identity if dash else category
+
+
+def field(content: dict[str, Any], path: str) -> Any:
+    """The value at a dotted path. Raises Unpostable where there is none."""
+    value: Any = content
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise Unpostable(f"the payload has no field {path!r}")
+        value = value[name]
+    return value
