@@ -53,7 +53,7 @@ def lock(connection: Connection, projection: str, now: datetime) -> int:
             ).bindparams(bindparam("now", type_=checkpoints.c.updated_at.type)),
             {"projection": projection, "now": now},
         )
-        position = connection.scalar(locked)
+        position = connection.scalars(locked).one()
     return int(position)
 
 

@@ -37,6 +37,16 @@ class Projection:
         for event in events:
             self.handle(event, connection)
 
+    @classmethod
+    def handles_batches(cls) -> bool:
+        """Whether ``handle_many`` speaks for ``handle``. It doesn't for a subclass that changed ``handle`` alone."""
+        for each in cls.__mro__:
+            if "handle_many" in vars(each):
+                return True
+            if "handle" in vars(each):
+                return False
+        return False
+
     def create_tables(self, connection: Connection) -> None:
         for table in self.tables:
             table.create(connection, checkfirst=True)

@@ -114,7 +114,11 @@ class ProjectionRunner:
         return True
 
     def _handle_together(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
-        self.projection.handle_many(list(self.decoder.decode_all(batch)), connection)
+        events = list(self.decoder.decode_all(batch))
+        if self.projection.handles_batches():
+            self.projection.handle_many(events, connection)
+        else:
+            Projection.handle_many(self.projection, events, connection)
 
     def _handle_each(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         for recorded in batch:

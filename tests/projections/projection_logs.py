@@ -159,7 +159,7 @@ class Expected:
             case "account_balances":
                 return sorted(key + row for key, row in self.balances.items())
             case "transaction_history":
-                return sorted(self.history)
+                return sorted(self.history, key=lambda row: (row[0], row[5], row[1]))
             case "pending_withdrawals":
                 return sorted(key + row for key, row in self.pending.items())
             case "daily_summaries":

@@ -24,8 +24,8 @@ from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
 
 WORKER = Path(__file__).parent / "killed_runner.py"
-RANDOM_KILLS = 300 if os.environ.get("ESWORKBENCH_SWEEP") else 22
-PASSES = 12 if os.environ.get("ESWORKBENCH_SWEEP") else 2
+RANDOM_KILLS = 300 if os.environ.get("ESWORKBENCH_SWEEP") else 25
+PASSES = 12 if os.environ.get("ESWORKBENCH_SWEEP") else 1
 LONGEST_LIFE_SECONDS = 0.15
 
 
@@ -110,7 +110,7 @@ def test_the_runner_may_be_killed_at_any_moment(store_url: str, store: EventStor
 def test_the_runner_may_be_killed_at_each_named_point(store_url: str, store: EventStore, point: str) -> None:
     log = whole_log(store)
     for passes in range(PASSES):
-        worker = Worker(store_url, batch_size=60, point=point, passes=passes * 3)
+        worker = Worker(store_url, batch_size=60, point=point, passes=passes)
         worker.go()
         worker.dies()
         assert_read_models_equal_the_events(store, log)

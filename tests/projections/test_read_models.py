@@ -134,11 +134,11 @@ def test_two_currencies_are_two_balances(connection: Connection) -> None:
 def test_history_has_a_row_for_each_posting_settlements_included(connection: Connection) -> None:
     facts = [OPENED, deposit(1000), request("w1", 300), settle("w1", 300), deposit(9, "EUR"), CLOSED]
     rows_after(TransactionHistory(), connection, events_of(*facts))
-    assert [(row[1], row[3], row[4], row[5], row[6]) for row in rows_of(connection, transaction_history)] == [
-        (20, "MoneyDeposited", 1000, "USD", 1000),
-        (30, "WithdrawalRequested", -300, "USD", 700),
-        (40, "WithdrawalSettled", 0, "USD", 700),
-        (50, "MoneyDeposited", 9, "EUR", 9),
+    assert [(row[5], row[1], row[3], row[4], row[6]) for row in rows_of(connection, transaction_history)] == [
+        ("EUR", 50, "MoneyDeposited", 9, 9),
+        ("USD", 20, "MoneyDeposited", 1000, 1000),
+        ("USD", 30, "WithdrawalRequested", -300, 700),
+        ("USD", 40, "WithdrawalSettled", 0, 700),
     ]
 
 

@@ -1,11 +1,10 @@
 """Read models are disposable: drop, reset and replay gives the same rows, and heals what running could not."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from projection_logs import BankLog, Expected, all_rows, whole_log
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, TransactionHistory, transaction_history
@@ -52,13 +51,10 @@ def test_a_rebuild_heals_a_row_edited_by_hand(store: EventStore) -> None:
 
 
 class RefusesFees(TransactionHistory):
-    def handle_many(self, events: Any, connection: Any) -> None:
-        if any(isinstance(event.data, FeeCharged) for event in events):
+    def handle(self, event: Event, connection: Connection) -> None:
+        if isinstance(event.data, FeeCharged):
             raise ValueError("no fee was expected")
-        super().handle_many(events, connection)
-
-    def handle(self, event: Event, connection: Any) -> None:
-        self.handle_many([event], connection)
+        super().handle(event, connection)
 
 
 def test_running_balances_heal_by_rebuild_after_an_event_was_parked(store: EventStore) -> None:

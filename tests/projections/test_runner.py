@@ -51,9 +51,6 @@ class RefusesFees(AccountBalances):
         if isinstance(event.data, FeeCharged):
             raise ZeroDivisionError("no fee was expected")
 
-    def handle_many(self, events: Any, connection: Any) -> None:
-        Projection.handle_many(self, events, connection)
-
 
 def test_an_event_whose_handler_raises_is_parked_and_leaves_no_rows(store: EventStore, log: BankLog) -> None:
     fees = {recorded.global_position for recorded in whole_log(store) if recorded.event_type == "FeeCharged"}
@@ -75,8 +72,8 @@ def test_an_event_whose_handler_raises_is_parked_and_leaves_no_rows(store: Event
     [
         (raw("PointsGranted", points=5), "UnknownEventType: event type 'PointsGranted' has no class here"),
         (raw("MoneyDeposited", 4, sum=5), "MissingUpcaster: MoneyDeposited was written as v4, but this code knows up"),
-        (raw("FeeCharged", amount_minor="12.5"), "ValidationError: "),
-        (raw("MoneyDeposited", 1, amount=True, reference="r"), "ValueError: amount True is no exact number"),
+        (raw("FeeCharged", amount_minor="12.5"), "can't be read: Expected `int`, got `str`"),
+        (raw("MoneyDeposited", 1, amount=True, reference="r"), "amount True is no exact number"),
     ],
 )
 def test_an_event_that_cannot_be_read_is_parked_with_what_is_wrong(
@@ -95,7 +92,7 @@ def test_an_event_that_cannot_be_read_is_parked_with_what_is_wrong(
         event.schema_version,
         "run-1",
     )
-    assert message.startswith(error)
+    assert error in message
     readable = [recorded for recorded in whole_log(store) if recorded.global_position != position]
     assert all_rows(store, TransactionHistory.tables[0]) == Expected(readable, 10**9).rows("transaction_history")
 
@@ -136,9 +133,6 @@ class LosesItsTable(AccountBalances):
 
     def __init__(self, poison: bool) -> None:
         self.poison = poison
-
-    def handle_many(self, events: Any, connection: Any) -> None:
-        Projection.handle_many(self, events, connection)
 
     def handle(self, event: Event, connection: Any) -> None:
         if event.recorded.global_position == 3 and self.poison:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Connection, Index, MetaData, Table, Text, bindparam, text
+from sqlalchemy import BigInteger, Column, Connection, MetaData, PrimaryKeyConstraint, Table, Text, bindparam, text
 
 from esworkbench.domains.bank.read_models.postings import posting_of
 from esworkbench.event_store.schema import UtcMoment
@@ -13,15 +13,15 @@ from esworkbench.projections import Projection
 transaction_history = Table(
     "transaction_history",
     MetaData(),
-    Column("account_id", Text, primary_key=True),
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", Text),
+    Column("position", BigInteger),
     Column("event_id", Text, nullable=False),
     Column("event_type", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
+    Column("currency", Text),
     Column("balance_after_minor", BigInteger, nullable=False),
     Column("recorded_at", UtcMoment, nullable=False),
-    Index("transaction_history_by_currency", "account_id", "currency", "position"),
+    PrimaryKeyConstraint("account_id", "currency", "position"),
 )
 
 # The database adds to the last row it holds, so a batch needs no look-up of its own and each row sees the one before.
@@ -43,9 +43,12 @@ class TransactionHistory(Projection):
     tables: ClassVar[Sequence[Table]] = [transaction_history]
 
     def handle(self, event: Event, connection: Connection) -> None:
-        self.handle_many([event], connection)
+        self._write([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
+        self._write(events, connection)
+
+    def _write(self, events: Sequence[Event], connection: Connection) -> None:
         rows = [row for event in events if (row := row_of(event)) is not None]
         if rows:
             connection.execute(ADD_TRANSACTION, rows)
