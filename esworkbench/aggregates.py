@@ -8,7 +8,7 @@ yesterday's facts unloadable. (Vernon, *Implementing Domain-Driven Design*, appe
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from esworkbench.errors import ReadOnlyAggregate
+from esworkbench.errors import CommandRejected, ReadOnlyAggregate
 from esworkbench.events import DomainEvent
 
 
@@ -59,11 +59,16 @@ class Aggregate:
         raise NotImplementedError(f"{type(self).__name__} must say how its state is restored")
 
     def record(self, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
-        """A decision: apply the new event and keep it for saving. Raises ReadOnlyAggregate on a past state."""
+        """A decision: apply the new event and keep it for saving.
+
+        Raises ReadOnlyAggregate on a past state, CommandRejected when ``valid_at`` is no moment with an offset.
+        """
         if self.read_only:
             raise ReadOnlyAggregate(
                 f"{self.stream_id} was loaded as of version {self.version}, in the past: load its head to decide"
             )
+        if valid_at is not None and (not isinstance(valid_at, datetime) or valid_at.utcoffset() is None):
+            raise CommandRejected(f"valid_at must be a moment with an offset from UTC, not {valid_at!r}")
         self.replay(event)
         self.uncommitted.append(Uncommitted(event, valid_at))
 

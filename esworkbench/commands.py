@@ -12,13 +12,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from esworkbench.aggregates import Aggregate
-from esworkbench.errors import CommandRejected, ConcurrencyError
+from esworkbench.errors import CommandRejected, ConcurrencyError, UnusableInput
 from esworkbench.event_store import EventStore, Idempotency
 from esworkbench.repository import Repository
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all commands: what somebody wants, which the aggregate may refuse."""
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of all commands: what somebody wants, which the aggregate may refuse.
+
+    Defaults are left out of the digest, so that a field added later doesn't turn yesterday's retry into a conflict.
+    """
 
 
 class CommandReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,25 @@ def command_digest(command: Command) -> str:
     """64 hex digits of SHA-256 over the command's type and its canonical JSON: equal intents, equal digests."""
     fields = json.dumps(msgspec.to_builtins(command), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{type(command).__qualname__}\n{fields}".encode()).hexdigest()
+
+
+def require_text(name: str, value: object) -> None:
+    """Text that says something and can be stored. Raises CommandRejected."""
+    if not isinstance(value, str):
+        raise CommandRejected(f"{name} must be text, not {value!r}")
+    if not value.strip():
+        raise CommandRejected(f"{name} must not be empty")
+    require_storable(name, value)
+
+
+def require_storable(name: str, value: str) -> None:
+    """Text that both databases, and JSON in UTF-8, can hold. Raises CommandRejected."""
+    if "\0" in value:
+        raise CommandRejected(f"{name} holds a NUL character, which PostgreSQL can't store: {value!r}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise CommandRejected(f"{name} holds half of a surrogate pair, which is no UTF-8: {value!r}") from None
 
 
 class CommandBus:
@@ -73,18 +95,23 @@ class CommandBus:
         """Decide and save; when another writer was faster, load again and decide anew, up to ``attempts`` times.
 
         With a key, a command handled before is answered as it was then, and nothing is decided. Raises CommandRejected
-        when the aggregate refuses, IdempotencyConflict when the key belongs to another command, ConcurrencyError when
-        every attempt lost its race.
+        when the aggregate refuses or a text can't be stored, IdempotencyConflict when the key belongs to another
+        command, ConcurrencyError when every attempt lost its race.
         """
-        context = {
+        envelope = {
             "correlation_id": correlation_id or self._store.new_id(),
             "causation_id": causation_id,
             "actor": actor,
             "idempotency_key": idempotency_key,
-            **(metadata or {}),
         }
-        context = {name: value for name, value in context.items() if value is not None}
-        digest = command_digest(command)
+        for name, value in envelope.items():
+            if value is not None:
+                require_text(name, value)
+        for name, value in msgspec.structs.asdict(command).items():
+            if isinstance(value, str):
+                require_storable(name, value)
+        context = {name: value for name, value in envelope.items() if value is not None} | dict(metadata or {})
+        digest = command_digest(command) if idempotency_key is not None else ""
         earlier = self._earlier_reply(idempotency_key, digest)
         if earlier is not None:
             return earlier
@@ -103,18 +130,22 @@ class CommandBus:
     def _decide_and_save(
         self, command: Command, context: Mapping[str, Any], key: str | None, digest: str
     ) -> CommandReply:
-        aggregates = self._handler_of(command)(command)
-        if not any(aggregate.uncommitted for aggregate in aggregates):
+        changed = [aggregate for aggregate in self._handler_of(command)(command) if aggregate.uncommitted]
+        if not changed:
             raise ValueError(f"{type(command).__name__} changed nothing: it must end in events or in CommandRejected")
-        answering = aggregates[0]
-        answer = {"stream_id": answering.stream_id, "version": answering.version, "state": answering.state()}
+        answering = changed[0]
+        answer: dict[str, Any] = {
+            "stream_id": answering.stream_id,
+            "version": answering.version,
+            "state": answering.state(),
+        }
         idempotency = None if key is None else Idempotency(key, digest, msgspec.json.encode(answer))
-        appends = [self._repository_of(aggregate).append_of(aggregate, context) for aggregate in aggregates]
+        appends = [self._repository_of(aggregate).append_of(aggregate, context) for aggregate in changed]
         result = self._store.append_many(appends, idempotency=idempotency)
         if result.repeated:
             assert result.reply is not None
             return self._repeat(result.reply)
-        for aggregate in aggregates:
+        for aggregate in changed:
             self._repository_of(aggregate).saved([aggregate])
         position = max(event.global_position for event in result.events if event.stream_id == answering.stream_id)
         return CommandReply(**answer, position=position)
@@ -128,6 +159,11 @@ class CommandBus:
         answer = msgspec.json.decode(reply, type=dict[str, Any])
         version = answer["version"]
         last = self._store.read_stream(answer["stream_id"], after_version=version - 1, up_to_version=version)
+        if not last:
+            raise UnusableInput(
+                f"this command was answered before with version {version} of {answer['stream_id']!r}, which the store "
+                "no longer holds: have it verified before writing to it again"
+            )
         return CommandReply(**answer, position=last[0].global_position, repeated=True)
 
     def _handler_of(self, command: Command) -> Handler[Any]:

@@ -1,11 +1,12 @@
 """Decide, then apply: one path for commands and for replay."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 import pytest
 
 from esworkbench.aggregates import Aggregate
-from esworkbench.errors import ReadOnlyAggregate
+from esworkbench.errors import CommandRejected, ReadOnlyAggregate
 from esworkbench.events import DomainEvent
 
 
@@ -68,6 +69,14 @@ def test_an_event_whose_apply_fails_is_not_kept_for_saving() -> None:
     with pytest.raises(AssertionError):
         counter.record(Other())
     assert (counter.version, counter.uncommitted) == (0, [])
+
+
+@pytest.mark.parametrize("valid_at", [datetime(2026, 1, 1), "2026-01-01T00:00:00Z", 0])  # noqa: DTZ001
+def test_a_moment_without_an_offset_is_refused_before_anything_is_applied(valid_at: datetime) -> None:
+    counter = Counter("a")
+    with pytest.raises(CommandRejected, match="valid_at must be a moment with an offset from UTC"):
+        counter.record(Counted(by=1), valid_at=valid_at)
+    assert (counter.total, counter.version, counter.uncommitted) == (0, 0, [])
 
 
 def test_the_stream_is_named_after_category_and_id() -> None:

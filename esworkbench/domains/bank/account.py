@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from esworkbench.aggregates import Aggregate
+from esworkbench.commands import require_text
 from esworkbench.domains.bank.events import (
     AccountClosed,
     AccountOpened,
@@ -23,9 +24,11 @@ from esworkbench.domains.bank.rules import (
     require_amount,
     require_currency,
     require_integer,
-    require_text,
 )
 from esworkbench.events import MAX_AMOUNT_MINOR, DomainEvent
+
+When = datetime | None
+"""When the fact was true in the world; None means when it is recorded."""
 
 
 class BankAccount(Aggregate):
@@ -72,9 +75,7 @@ class BankAccount(Aggregate):
             case _:
                 raise TypeError(f"a bank account doesn't know {type(event).__name__}")
 
-    def open(
-        self, owner: str, currency: str, overdraft_limit_minor: int = 0, *, valid_at: datetime | None = None
-    ) -> None:
+    def open(self, owner: str, currency: str, overdraft_limit_minor: int = 0, *, valid_at: When = None) -> None:
         require(not self.opened, f"account {self.id} is open already")
         require_text("account_id", self.id)
         require_text("owner", owner)
@@ -88,20 +89,20 @@ class BankAccount(Aggregate):
             valid_at=valid_at,
         )
 
-    def deposit(self, amount_minor: int, currency: str, reference: str, *, valid_at: datetime | None = None) -> None:
+    def deposit(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_credit(amount_minor, currency, reference)
         self.record(
             MoneyDeposited(amount_minor=amount_minor, currency=currency, reference=reference), valid_at=valid_at
         )
 
-    def withdraw(self, amount_minor: int, currency: str, reference: str, *, valid_at: datetime | None = None) -> None:
+    def withdraw(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_funds(amount_minor, currency, reference)
         self.record(
             MoneyWithdrawn(amount_minor=amount_minor, currency=currency, reference=reference), valid_at=valid_at
         )
 
     def request_withdrawal(
-        self, withdrawal_id: str, amount_minor: int, currency: str, reference: str, *, valid_at: datetime | None = None
+        self, withdrawal_id: str, amount_minor: int, currency: str, reference: str, *, valid_at: When = None
     ) -> None:
         require_text("withdrawal_id", withdrawal_id)
         require(
@@ -115,14 +116,14 @@ class BankAccount(Aggregate):
             valid_at=valid_at,
         )
 
-    def settle_withdrawal(self, withdrawal_id: str, *, valid_at: datetime | None = None) -> None:
+    def settle_withdrawal(self, withdrawal_id: str, *, valid_at: When = None) -> None:
         amount_minor = self._pending_amount(withdrawal_id)
         self.record(
             WithdrawalSettled(withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency),
             valid_at=valid_at,
         )
 
-    def cancel_withdrawal(self, withdrawal_id: str, reason: str, *, valid_at: datetime | None = None) -> None:
+    def cancel_withdrawal(self, withdrawal_id: str, reason: str, *, valid_at: When = None) -> None:
         require_text("reason", reason)
         amount_minor = self._pending_amount(withdrawal_id)
         self.record(
@@ -140,7 +141,7 @@ class BankAccount(Aggregate):
         currency: str,
         reference: str,
         *,
-        valid_at: datetime | None = None,
+        valid_at: When = None,
     ) -> None:
         require_text("transfer_id", transfer_id)
         require_text("to_account", to_account)
@@ -165,7 +166,7 @@ class BankAccount(Aggregate):
         currency: str,
         reference: str,
         *,
-        valid_at: datetime | None = None,
+        valid_at: When = None,
     ) -> None:
         require_text("transfer_id", transfer_id)
         self._require_credit(amount_minor, currency, reference)
@@ -181,7 +182,7 @@ class BankAccount(Aggregate):
         )
 
     def charge_fee(
-        self, amount_minor: int, currency: str, reference: str, reason: str, *, valid_at: datetime | None = None
+        self, amount_minor: int, currency: str, reference: str, reason: str, *, valid_at: When = None
     ) -> None:
         require_text("reason", reason)
         self._require_movement(amount_minor, currency, reference)
@@ -191,9 +192,7 @@ class BankAccount(Aggregate):
             valid_at=valid_at,
         )
 
-    def credit_interest(
-        self, amount_minor: int, currency: str, reference: str, *, valid_at: datetime | None = None
-    ) -> None:
+    def credit_interest(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_credit(amount_minor, currency, reference)
         self.record(
             InterestCredited(amount_minor=amount_minor, currency=currency, reference=reference), valid_at=valid_at
@@ -208,7 +207,7 @@ class BankAccount(Aggregate):
         operator: str,
         case_id: str,
         reference: str,
-        valid_at: datetime | None = None,
+        valid_at: When = None,
     ) -> None:
         require_integer("amount_minor", amount_minor)
         require(amount_minor != 0, "an adjustment of 0 adjusts nothing")
@@ -231,7 +230,7 @@ class BankAccount(Aggregate):
             valid_at=valid_at,
         )
 
-    def close(self, reason: str, *, valid_at: datetime | None = None) -> None:
+    def close(self, reason: str, *, valid_at: When = None) -> None:
         require_text("reason", reason)
         self._require_open()
         require(

@@ -9,32 +9,32 @@ from datetime import datetime
 from esworkbench.commands import Command
 
 
-class BankCommand(Command, kw_only=True):
+class BankCommand(Command, frozen=True, kw_only=True):
     valid_at: datetime | None = None
 
 
-class OpenAccount(BankCommand, kw_only=True):
+class OpenAccount(BankCommand, frozen=True, kw_only=True):
     account_id: str
     owner: str
     currency: str
     overdraft_limit_minor: int = 0
 
 
-class Deposit(BankCommand, kw_only=True):
+class Deposit(BankCommand, frozen=True, kw_only=True):
     account_id: str
     amount_minor: int
     currency: str
     reference: str
 
 
-class Withdraw(BankCommand, kw_only=True):
+class Withdraw(BankCommand, frozen=True, kw_only=True):
     account_id: str
     amount_minor: int
     currency: str
     reference: str
 
 
-class RequestWithdrawal(BankCommand, kw_only=True):
+class RequestWithdrawal(BankCommand, frozen=True, kw_only=True):
     account_id: str
     withdrawal_id: str
     amount_minor: int
@@ -42,18 +42,18 @@ class RequestWithdrawal(BankCommand, kw_only=True):
     reference: str
 
 
-class SettleWithdrawal(BankCommand, kw_only=True):
+class SettleWithdrawal(BankCommand, frozen=True, kw_only=True):
     account_id: str
     withdrawal_id: str
 
 
-class CancelWithdrawal(BankCommand, kw_only=True):
+class CancelWithdrawal(BankCommand, frozen=True, kw_only=True):
     account_id: str
     withdrawal_id: str
     reason: str
 
 
-class Transfer(BankCommand, kw_only=True):
+class Transfer(BankCommand, frozen=True, kw_only=True):
     """Both sides or neither: two events in two streams, one transaction, one correlation id."""
 
     transfer_id: str
@@ -64,7 +64,7 @@ class Transfer(BankCommand, kw_only=True):
     reference: str
 
 
-class ChargeFee(BankCommand, kw_only=True):
+class ChargeFee(BankCommand, frozen=True, kw_only=True):
     account_id: str
     amount_minor: int
     currency: str
@@ -72,14 +72,14 @@ class ChargeFee(BankCommand, kw_only=True):
     reason: str
 
 
-class CreditInterest(BankCommand, kw_only=True):
+class CreditInterest(BankCommand, frozen=True, kw_only=True):
     account_id: str
     amount_minor: int
     currency: str
     reference: str
 
 
-class AdjustBalance(BankCommand, kw_only=True):
+class AdjustBalance(BankCommand, frozen=True, kw_only=True):
     """A signed correction that names who made it, why, and for which case."""
 
     account_id: str
@@ -91,6 +91,6 @@ class AdjustBalance(BankCommand, kw_only=True):
     reference: str
 
 
-class CloseAccount(BankCommand, kw_only=True):
+class CloseAccount(BankCommand, frozen=True, kw_only=True):
     account_id: str
     reason: str

@@ -10,14 +10,14 @@ from typing import ClassVar
 from esworkbench.events import DomainEvent, EventTypes
 
 
-class AccountOpened(DomainEvent):
+class AccountOpened(DomainEvent, frozen=True, kw_only=True):
     account_id: str
     owner: str
     currency: str
     overdraft_limit_minor: int = 0
 
 
-class MoneyDeposited(DomainEvent):
+class MoneyDeposited(DomainEvent, frozen=True, kw_only=True):
     """v1 ``{amount, reference}`` in dollars; v2 adds ``currency``; v3 counts minor units (see ``upcasters``)."""
 
     schema_version: ClassVar[int] = 3
@@ -27,13 +27,13 @@ class MoneyDeposited(DomainEvent):
     reference: str
 
 
-class MoneyWithdrawn(DomainEvent):
+class MoneyWithdrawn(DomainEvent, frozen=True, kw_only=True):
     amount_minor: int
     currency: str
     reference: str
 
 
-class WithdrawalRequested(DomainEvent):
+class WithdrawalRequested(DomainEvent, frozen=True, kw_only=True):
     """The first of two phases: the amount is held, and no longer available, until it is settled or cancelled."""
 
     withdrawal_id: str
@@ -42,7 +42,7 @@ class WithdrawalRequested(DomainEvent):
     reference: str
 
 
-class WithdrawalSettled(DomainEvent):
+class WithdrawalSettled(DomainEvent, frozen=True, kw_only=True):
     """The hold became a booking. Its posting is 0: the request already took the money."""
 
     withdrawal_id: str
@@ -50,7 +50,7 @@ class WithdrawalSettled(DomainEvent):
     currency: str
 
 
-class WithdrawalCancelled(DomainEvent):
+class WithdrawalCancelled(DomainEvent, frozen=True, kw_only=True):
     """The hold was given up; the amount is available again."""
 
     withdrawal_id: str
@@ -59,7 +59,7 @@ class WithdrawalCancelled(DomainEvent):
     reason: str
 
 
-class TransferSent(DomainEvent):
+class TransferSent(DomainEvent, frozen=True, kw_only=True):
     transfer_id: str
     to_account: str
     amount_minor: int
@@ -67,7 +67,7 @@ class TransferSent(DomainEvent):
     reference: str
 
 
-class TransferReceived(DomainEvent):
+class TransferReceived(DomainEvent, frozen=True, kw_only=True):
     transfer_id: str
     from_account: str
     amount_minor: int
@@ -75,20 +75,20 @@ class TransferReceived(DomainEvent):
     reference: str
 
 
-class FeeCharged(DomainEvent):
+class FeeCharged(DomainEvent, frozen=True, kw_only=True):
     amount_minor: int
     currency: str
     reference: str
     reason: str
 
 
-class InterestCredited(DomainEvent):
+class InterestCredited(DomainEvent, frozen=True, kw_only=True):
     amount_minor: int
     currency: str
     reference: str
 
 
-class BalanceAdjusted(DomainEvent):
+class BalanceAdjusted(DomainEvent, frozen=True, kw_only=True):
     """A correction by a named person for a named case; the one event whose amount is signed."""
 
     amount_minor: int
@@ -99,7 +99,7 @@ class BalanceAdjusted(DomainEvent):
     reference: str
 
 
-class AccountClosed(DomainEvent):
+class AccountClosed(DomainEvent, frozen=True, kw_only=True):
     reason: str
 
 

@@ -24,18 +24,6 @@ def require_amount(value: object) -> None:
     require(value > 0, f"amount_minor must be above 0, not {value}")
 
 
-def require_text(name: str, value: object) -> None:
-    """Text that both databases and JSON can hold, and that says something."""
-    require(isinstance(value, str), f"{name} must be text, not {value!r}")
-    assert isinstance(value, str)
-    require(value.strip() != "", f"{name} must not be empty")
-    require("\0" not in value, f"{name} holds a NUL character, which PostgreSQL can't store: {value!r}")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise CommandRejected(f"{name} holds half of a surrogate pair, which is no UTF-8: {value!r}") from None
-
-
 def require_currency(value: object) -> None:
     """An ISO 4217 code in its shape; which codes exist is not checked."""
     shaped = isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
