@@ -119,11 +119,8 @@ class Evidence:
 
     @property
     def now(self) -> datetime:
-        """The moment that ages are measured at: the latest ``recorded_at``. Raises UnusableInput where none is."""
-        found = self.connection().execute(
-            "SELECT max(recorded_at) FROM (SELECT recorded_at FROM events UNION ALL SELECT recorded_at FROM assertions)"
-        )
-        latest: datetime | None = one_row(found)[0]
+        """The moment that ages are measured at: the latest event's. Raises UnusableInput without events."""
+        latest: datetime | None = one_row(self.connection().execute("SELECT max(recorded_at) FROM events"))[0]
         if latest is None:
             raise UnusableInput(f"{self.path} holds no event, so it has no latest moment: give one with --now")
         return latest
