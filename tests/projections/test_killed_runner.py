@@ -1,10 +1,9 @@
 """Promise 3, no double apply: the process may be killed at any instruction.
 
 After every SIGKILL each read model must equal the sum of the events up to its own checkpoint, exactly.
-``ESWORKBENCH_SWEEP=1`` (``make sweep``) kills hundreds of times on each engine.
+``make sweep`` kills hundreds of times on each engine.
 """
 
-import os
 import random
 import subprocess
 import sys
@@ -24,8 +23,6 @@ from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
 
 WORKER = Path(__file__).parent / "killed_runner.py"
-RANDOM_KILLS = 300 if os.environ.get("ESWORKBENCH_SWEEP") else 25
-PASSES = 12 if os.environ.get("ESWORKBENCH_SWEEP") else 1
 LONGEST_LIFE_SECONDS = 0.15
 
 
@@ -91,29 +88,44 @@ def assert_read_models_equal_the_events(store: EventStore, log: list[RecordedEve
     return found
 
 
-def test_the_runner_may_be_killed_at_any_moment(store_url: str, store: EventStore) -> None:
+def kill_at_random(url: str, store: EventStore, *, kills: int, seed: int) -> None:
+    """Kill worker after worker. The next one loads while the present one works, as loading takes longest."""
     log = whole_log(store)
-    rng = random.Random(17)
+    rng = random.Random(seed)
     seen = set()
-    following = Worker(store_url, batch_size=rng.randint(1, 40))
-    for _ in range(RANDOM_KILLS):
-        worker, following = following, Worker(store_url, batch_size=rng.randint(1, 40))
+    following = Worker(url, batch_size=rng.randint(1, 40))
+    for _ in range(kills):
+        worker, following = following, Worker(url, batch_size=rng.randint(1, 40))
         worker.go()
         time.sleep(rng.uniform(0, LONGEST_LIFE_SECONDS))
         worker.kill()
         seen.add(tuple(assert_read_models_equal_the_events(store, log).values()))
     following.kill()
-    assert len(seen) > RANDOM_KILLS // 3, "the kills must strike at different places, or they prove little"
+    assert len(seen) > kills // 3, "the kills must strike at different places, or they prove little"
+
+
+def kill_at(url: str, store: EventStore, point: str, *, passes: int) -> None:
+    worker = Worker(url, batch_size=60, point=point, passes=passes)
+    worker.go()
+    worker.dies()
+    assert_read_models_equal_the_events(store, whole_log(store))
+
+
+def test_the_runner_may_be_killed_at_any_moment(store_url: str, store: EventStore) -> None:
+    kill_at_random(store_url, store, kills=20, seed=17)
 
 
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_the_runner_may_be_killed_at_each_named_point(store_url: str, store: EventStore, point: str) -> None:
-    log = whole_log(store)
-    for passes in range(PASSES):
-        worker = Worker(store_url, batch_size=60, point=point, passes=passes)
-        worker.go()
-        worker.dies()
-        assert_read_models_equal_the_events(store, log)
+    kill_at(store_url, store, point, passes=1)
+
+
+@pytest.mark.sweep
+def test_the_runner_may_be_killed_hundreds_of_times(store_url: str, store: EventStore) -> None:
+    kill_at_random(store_url, store, kills=300, seed=4)
+    for point in CRASH_POINTS:
+        for passes in range(6):
+            kill_at(store_url, store, point, passes=passes)
 
 
 @pytest.mark.parametrize(

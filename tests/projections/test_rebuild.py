@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from projection_logs import BankLog, Expected, all_rows, whole_log
+from projection_logs import BankLog, Expected, all_rows, raw, whole_log
 from sqlalchemy import Connection, select, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
@@ -84,14 +84,21 @@ def test_the_log_tells_a_rebuild_from_a_double_application(store: EventStore) ->
 
 
 def test_rebuilding_one_projection_leaves_the_others_alone(store: EventStore) -> None:
-    BankLog(store, seed=8).write(30)
+    log = BankLog(store, seed=8)
+    log.write(10)
+    unknown = log.write_event("a1", raw("PointsGranted", points=1))
+    log.write(20)
     runners = {name: runner_of(store, make(), 10) for name, make in BANK_PROJECTIONS.items()}
     for runner in runners.values():
-        runner.catch_up(up_to=15)
+        runner.catch_up(up_to=unknown)
     runners["account_balances"].rebuild()
     assert {name: runner.checkpoint() for name, runner in runners.items()} == {
         "account_balances": store.head_position(),
-        "transaction_history": 15,
-        "pending_withdrawals": 15,
-        "daily_summaries": 15,
+        "transaction_history": unknown,
+        "pending_withdrawals": unknown,
+        "daily_summaries": unknown,
     }
+    with store.engine.connect() as connection:
+        assert set(connection.execute(select(dead_letters.c.projection, dead_letters.c.position))) == {
+            (name, unknown) for name in BANK_PROJECTIONS
+        }
