@@ -81,22 +81,33 @@ def _rounded_order(rows: Sequence[BookedRow], opening: int, limit: int) -> list[
     return min(chains, key=lambda order: _rounded_steps(_residuals(rows, order, opening)), default=None)
 
 
+class _Partial(NamedTuple):
+    """Some of a day's rows in an order; less is better, field by field."""
+
+    rounded_steps: int
+    off_by: int
+    order: list[int]
+
+
 def _fewest_rounded(rows: Sequence[BookedRow], opening: int, limit: int) -> list[int] | None:
-    """By the set of rows already booked and the last of them: the fewest rounded steps, and the order that has them."""
-    best: dict[tuple[int, int], tuple[int, list[int]]] = {(0, -1): (0, [])}
+    """The order with the fewest rounded steps, of these the one with the least rounding.
+
+    The best way to have booked a set of rows and to have ended with a certain one leads to the best ways for one more.
+    """
+    best = {(0, -1): _Partial(0, 0, [])}
     for _ in rows:
-        longer: dict[tuple[int, int], tuple[int, list[int]]] = {}
-        for (booked, last), (steps, order) in best.items():
+        longer: dict[tuple[int, int], _Partial] = {}
+        for (booked, last), (steps, off_by, order) in best.items():
             balance = opening if last < 0 else rows[last].balance
             for index, row in enumerate(rows):
                 residual = row.balance - balance - row.amount
                 if booked >> index & 1 or abs(residual) > limit:
                     continue
                 key = (booked | 1 << index, index)
-                candidate = (steps + (residual != 0), [*order, index])
+                candidate = _Partial(steps + (residual != 0), off_by + abs(residual), [*order, index])
                 longer[key] = min(longer.get(key, candidate), candidate)
         best = longer
-    return min(best.values())[1] if best else None
+    return min(best.values()).order if best else None
 
 
 def _residuals(rows: Sequence[BookedRow], order: Iterable[int], opening: int) -> list[int]:
