@@ -1,0 +1,74 @@
+"""Diagnosis: name the faults, say what was tested, drop nothing.
+
+Works on evidence only. The residuals between claims and events are read once; then each detector of an ordered list is
+asked what it can explain, and what it explains is taken off before the next one looks. What the log and the hash chain
+can prove comes first, patterns next, and what only exclusion can name comes last. (The order is that of a differential
+diagnosis; the records are modelled on Beancount's balance checks.)
+"""
+
+from datetime import datetime
+
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.faults.detectors import DETECTORS
+from esworkbench.forensics.faults.explained import Left, NotTestable
+from esworkbench.forensics.faults.facts import Facts, Key
+from esworkbench.forensics.faults.gather import gather
+from esworkbench.forensics.faults.merge import echoes, merged
+from esworkbench.forensics.faults.words import money
+from esworkbench.forensics.findings import (
+    FAULTS,
+    FOUND,
+    NO_TEST,
+    NOT_TESTABLE,
+    RULED_OUT,
+    Diagnosis,
+    Finding,
+    Unexplained,
+)
+
+
+def diagnose(evidence: Evidence, *, account: str | None = None, now: datetime | None = None) -> Diagnosis:
+    """Name what is wrong with the claims, or with the log under them.
+
+    ``account`` narrows what is reported, never what is looked at: a pattern needs all accounts. ``now`` is the moment
+    ages are measured at, by default the evidence's latest ``recorded_at``. Raises UnknownAccount, and UnusableInput
+    where nothing has a time and no ``now`` is given.
+    """
+    if account is not None:
+        evidence.currencies(account)
+    facts = gather(evidence, now or evidence.now)
+    left = Left(facts.residuals)
+    tested = dict.fromkeys(FAULTS, NO_TEST)
+    findings: list[Finding] = []
+    for detector in DETECTORS:
+        answer = detector.ask(facts, left)
+        if isinstance(answer, NotTestable):
+            tested[detector.fault] = NOT_TESTABLE + answer.missing
+            continue
+        tested[detector.fault] = RULED_OUT
+        for claim in answer:
+            left.book(claim.shares)
+            findings.append(claim.finding)
+    left.book(echoes(findings, left, facts.sources))
+    for finding in findings:
+        tested[finding.fault] = FOUND
+    shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
+    return Diagnosis(findings=shown, tested=tested, unexplained=_unexplained(facts, left, account))
+
+
+def _unexplained(facts: Facts, left: Left, account: str | None) -> list[Unexplained]:
+    found: list[tuple[Key, str, int, int | None, str]] = []
+    for source in facts.sources:
+        for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
+            words = (
+                f"{source.name} parts from the events by {money(amount, key)}, and no class of fault accounts for it"
+            )
+            found.append((key, source.name, amount, None, words))
+    for step in left.steps():
+        words = f"{step.source} parts from the events by {money(step.amount, step.key)} ({step.reason})"
+        found.append((step.key, step.source, step.amount, step.position, words))
+    return [
+        Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
+        for key, source, amount, position, words in found
+        if account in (None, key[0])
+    ]

@@ -1,0 +1,114 @@
+"""What every detector is handed: the evidence, the moment, and the residuals that need explaining.
+
+A residual is a place where a claim moves otherwise than the events do. A running claim gives one for each event it
+tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import duckdb
+
+from esworkbench.evidence import Evidence
+
+Key = tuple[str, str]
+"""An account and a currency."""
+
+NO_ROW = "no row"
+NO_EVENT = "no event"
+REPEATED = "repeated"
+DIFFERS = "differs"
+TOTAL = "total"
+
+
+class Residual(NamedTuple):
+    """``amount`` = what the claim moved by − what the events say, in minor units.
+
+    ``reason``: ``no row`` (the event stands, the claim passed it), ``no event`` (the claim moved, no such event
+    stands), ``repeated`` (a second row for one event), ``differs`` (row and event stand and disagree), ``total`` (all
+    that is known is the sum). ``position`` and ``event_id`` are the event's, or what the row says of a missing one's.
+    """
+
+    number: int
+    source: str
+    kind: str
+    account: str
+    currency: str
+    amount: int
+    reason: str
+    position: int | None = None
+    event_id: str | None = None
+    type: str | None = None
+    schema_version: int | None = None
+    posted: int = 0
+
+    @property
+    def key(self) -> Key:
+        return self.account, self.currency
+
+
+class Source(NamedTuple):
+    """Something that claims balances. ``cut`` is the last position it has seen; ``claims`` how many it makes."""
+
+    name: str
+    kind: str
+    cut: int
+    claims: int
+
+
+class Run(NamedTuple):
+    """A batch in the checkpoint log: both positions inclusive."""
+
+    id: int
+    from_position: int
+    to_position: int
+    run_id: str
+    code_version: str
+    saved_at: datetime
+
+
+class Facts(NamedTuple):
+    """Evidence, and what was read from it once for all detectors."""
+
+    evidence: Evidence
+    connection: duckdb.DuckDBPyConnection
+    now: datetime
+    head: int
+    hashed: bool
+    limit_seconds: int
+    sources: list[Source]
+    residuals: list[Residual]
+
+    def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query on the evidence's views."""
+        found: list[tuple[Any, ...]] = self.connection.execute(query, given or None).fetchall()
+        return found
+
+    def count(self, table: str) -> int:
+        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+    def runs(self, projection: str) -> list[Run]:
+        """The batches that made the rows standing now: those after the projection's last reset, oldest first."""
+        return [
+            Run(*row)
+            for row in self.rows(
+                """
+                SELECT id, from_position, to_position, run_id, code_version, saved_at FROM checkpoint_log
+                WHERE projection = $name AND CAST(shard AS VARCHAR) NOT IN ('reset', 'parked')
+                  AND id > coalesce((SELECT max(id) FROM checkpoint_log
+                                     WHERE projection = $name AND CAST(shard AS VARCHAR) = 'reset'), -1)
+                ORDER BY id
+                """,
+                name=projection,
+            )
+        ]
+
+    def accounts_of_stream(self, stream_id: str) -> list[Key]:
+        """Every account and currency that the stream's events post on."""
+        found = self.rows(
+            "SELECT DISTINCT account, currency FROM postings WHERE stream_id = $stream ORDER BY 1, 2", stream=stream_id
+        )
+        return [(account, currency) for account, currency in found]
+
+    def source(self, name: str) -> Source | None:
+        return next((source for source in self.sources if source.name == name), None)

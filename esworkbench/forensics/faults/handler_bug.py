@@ -1,0 +1,84 @@
+"""handler_bug and wrong_upcaster: the read model is wrong about one kind of event, every time.
+
+A handler sees every event in its latest shape, so an error confined to one of several stored schema versions was made
+on the way there. Where the log holds only one version of the type, the two can't be told apart without the code.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from esworkbench.forensics.faults.explained import Answer, Claim, Left, Share, whole
+from esworkbench.forensics.faults.facts import Facts, Key, Residual, Source
+from esworkbench.forensics.faults.patterns import Pattern, head_pattern, running_patterns
+from esworkbench.forensics.faults.words import finding, money
+from esworkbench.forensics.findings import Certainty
+
+FACTORS = {Fraction(-1): "not applied", Fraction(-2): "applied with the wrong sign", Fraction(1): "applied twice"}
+
+
+def handler_bug(facts: Facts, left: Left) -> Answer:
+    claims: list[Claim] = []
+    for source in facts.sources:
+        if source.kind == "head":
+            pattern = head_pattern(facts, left, source)
+            if pattern:
+                claims += _of_heads(left, source, pattern)
+        elif source.kind == "running":
+            for pattern, steps in running_patterns(facts, left, source):
+                claims += _of_rows(source, pattern, steps)
+    return claims
+
+
+def _of_heads(left: Left, source: Source, pattern: Pattern) -> Iterator[Claim]:
+    for key in (*pattern.fits, *(key for key in pattern.misses if left.head(source.name, key))):
+        amount = pattern.predicted(key)
+        if amount:
+            yield from _claims(source, pattern, key, amount, [Share(source.name, key, amount)])
+
+
+def _of_rows(source: Source, pattern: Pattern, steps: list[Residual]) -> Iterator[Claim]:
+    by_key: dict[Key, list[Residual]] = {}
+    for step in steps:
+        by_key.setdefault(step.key, []).append(step)
+    for key, wrong in by_key.items():
+        yield from _claims(source, pattern, key, sum(step.amount for step in wrong), [whole(step) for step in wrong])
+
+
+def _claims(source: Source, pattern: Pattern, key: Key, amount: int, shares: list[Share]) -> Iterator[Claim]:
+    confined = pattern.schema_version is not None
+    first, second = ("wrong_upcaster", "handler_bug") if confined else ("handler_bug", "wrong_upcaster")
+    certainty: Certainty = "proven" if pattern.size >= 2 and len(pattern.fits) >= 2 else "likely"
+    events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
+    proof = _proof(source, pattern, key, amount)
+    yield Claim(
+        finding(first, key, amount=amount, events=events, source=source.name, certainty=certainty, proof=proof), shares
+    )
+    if confined or len(pattern.versions) == 1:
+        why = (
+            f"the pattern is the same as for {first}: without the projection's code it can't be told whether the "
+            f"handler or an upcaster makes the error; a rebuild step by step would settle it"
+        )
+        yield Claim(
+            finding(
+                second, key, amount=amount, events=events, source=source.name, certainty="possible",
+                alternative_to=first, proof=why,
+            ),
+            [],
+        )  # fmt: skip
+
+
+def _proof(source: Source, pattern: Pattern, key: Key, amount: int) -> str:
+    events = pattern.events[key]
+    name = pattern.type + ("" if pattern.schema_version is None else f" v{pattern.schema_version}")
+    posted = sum(each for _, _, each in events)
+    since = f" from position {pattern.since} on" if pattern.since else ""
+    if pattern.of == "sum":
+        how = FACTORS.get(pattern.factor, f"off by {pattern.factor} of its amount")
+        mine = (
+            f"{source.name} is off by {money(amount, key)}: {name} is {how}, {len(events)} events of "
+            f"{money(posted, key)}"
+        )
+    else:
+        each = money(int(pattern.factor), key) if pattern.factor.denominator == 1 else str(pattern.factor)
+        mine = f"{source.name} is off by {money(amount, key)}: {each} for each of {len(events)} events {name}"
+    return f"{mine}{since}; the same holds on {len(pattern.fits)} account(s) over {pattern.size} events"

@@ -1,0 +1,21 @@
+"""lag: what looks like an error and is only time."""
+
+from esworkbench.forensics.faults.explained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.faults.facts import Facts
+from esworkbench.forensics.faults.words import finding
+
+
+def lag(facts: Facts, left: Left) -> Answer:
+    """Projections whose checkpoint is below the head, and which are right about all they have read."""
+    behind = facts.rows(
+        "SELECT projection, position FROM checkpoints WHERE position < $head ORDER BY 1", head=facts.head
+    )
+    if not facts.count("checkpoints"):
+        return NotTestable("no checkpoint says how far a read model had got")
+    right = [(name, position) for name, position in behind if not left.heads(name) and not left.steps(source=name)]
+    if not right:
+        return []
+    words = " and ".join(f"{name} has read up to position {position}" for name, position in right)
+    proof = f"{words}, the log ends at {facts.head}; up to there nothing it claims parts from the events"
+    positions = sorted({position for _, position in right})
+    return [Claim(finding("lag", None, positions=positions, healthy=True, proof=proof), [])]
