@@ -1,6 +1,9 @@
 """Databases for tests: every test gets an empty one of its own, on SQLite and on a real PostgreSQL server."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -16,10 +19,13 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgres_server() -> str:
     """URL of a server to make databases in; skips where there is none, unless ESWORKBENCH_REQUIRE=all."""
+    # Not in pytest's own folder: that is closed to others, and run as root the server has a user of its own.
+    folder = Path(tempfile.mkdtemp(prefix="esworkbench-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        return local_postgres_url(tmp_path_factory.mktemp("postgres") / "data")
+        return local_postgres_url(folder / "data")
     except UnusableInput as error:
         if os.environ.get("ESWORKBENCH_REQUIRE") == "all":
             pytest.fail(f"PostgreSQL is required here: {error}")

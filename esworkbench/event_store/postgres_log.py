@@ -11,25 +11,28 @@ missing then will be missing for ever. (The proof that a gap is dead, rather tha
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
+from esworkbench.event_store.connections import DriverConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.guards import WRITER_LOCK
 from esworkbench.event_store.log import COLUMNS, LAST_VERSION, KeyRow, Overtaken, Remembered
 from esworkbench.events import RecordedEvent
 
 RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = %s"
-LOOK_UP_ONE = """
-    SELECT k.command_digest, k.reply, h.version, h.hash FROM (VALUES (1)) AS always
-    LEFT JOIN idempotency_keys k ON k.idempotency_key = %s
-    LEFT JOIN LATERAL (SELECT version, hash FROM events WHERE stream_id = %s ORDER BY version DESC LIMIT 1) h ON true
+HEAD = "SELECT version, hash FROM events WHERE stream_id = %s ORDER BY version DESC LIMIT 1"
+KEY_AND_HEAD = """
+    SELECT true, NULL::bigint, command_digest, reply FROM idempotency_keys WHERE idempotency_key = %s
+    UNION ALL (SELECT false, version, hash, NULL FROM events WHERE stream_id = %s ORDER BY version DESC LIMIT 1)
 """
 HEADS = """
     SELECT s.stream_id, h.version, h.hash FROM unnest(%s::text[]) AS s(stream_id)
@@ -37,23 +40,26 @@ HEADS = """
     (SELECT version, hash FROM events WHERE stream_id = s.stream_id ORDER BY version DESC LIMIT 1) h
 """
 LOCK_STREAMS = "SELECT pg_advisory_xact_lock(8451, hashtext(s)) FROM unnest(%s::text[]) AS s"
-INSERT = """
-    INSERT INTO events (stream_id, version, event_id, event_type, schema_version, payload, metadata,
-                        recorded_at, valid_at, prev_hash, hash)
-"""
+WRITTEN = (
+    "stream_id", "version", "event_id", "event_type", "schema_version", "payload", "metadata",
+    "recorded_at", "valid_at", "prev_hash", "hash",
+)  # fmt: skip
+INSERT = f"INSERT INTO events ({', '.join(WRITTEN)}) "
 ONE_ROW = INSERT + "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING global_position"
 MANY_ROWS = (
     INSERT
     + """
     SELECT stream_id, version, event_id, event_type, schema_version, payload, metadata,
            recorded_at, valid_at, prev_hash, hash
-    FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[],
-                %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[]) WITH ORDINALITY
-         AS new(stream_id, version, event_id, event_type, schema_version, payload, metadata,
-                recorded_at, valid_at, prev_hash, hash, place)
+    FROM ROWS FROM (json_to_recordset(%s::json) AS (
+             stream_id text, version bigint, event_id text, event_type text, schema_version int, payload text,
+             metadata text, recorded_at timestamptz, valid_at timestamptz, prev_hash text, hash text
+         )) WITH ORDINALITY AS new (stream_id, version, event_id, event_type, schema_version, payload, metadata,
+                                    recorded_at, valid_at, prev_hash, hash, place)
     ORDER BY place
     RETURNING global_position"""
 )
+"""The rows in one JSON parameter: a third of the time that arrays take, as fast as COPY, which returns nothing."""
 REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (%s, %s, %s, %s)"
 AND_REMEMBER = f"WITH kept AS ({REMEMBER}), written AS ("
 POSITIONS = ") SELECT global_position FROM written"
@@ -86,11 +92,17 @@ class PostgresTransaction:
     def look_up(self, key: str | None, stream_ids: Sequence[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
         if len(stream_ids) > 1:
             return self._look_up_many(key, sorted(stream_ids))
-        row = self._connection.execute(LOOK_UP_ONE, (key, stream_ids[0])).fetchone()
-        assert row is not None
-        digest, reply, version, last_hash = row
-        remembered = Remembered(digest, reply) if digest is not None else None
-        return remembered, {stream_ids[0]: Head(version, last_hash)} if version is not None else {}
+        (stream_id,) = stream_ids
+        if key is None:
+            head = self._connection.execute(HEAD, (stream_id,)).fetchone()
+            return None, {stream_id: Head(*head)} if head else {}
+        remembered, heads = None, {}
+        for is_key, version, digest_or_hash, reply in self._connection.execute(KEY_AND_HEAD, (key, stream_id)):
+            if is_key:
+                remembered = Remembered(digest_or_hash, reply)
+            else:
+                heads[stream_id] = Head(version, digest_or_hash)
+        return remembered, heads
 
     def _look_up_many(self, key: str | None, stream_ids: list[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
         # Two transfers in opposite directions would wait for each other's row; taking the streams in one order,
@@ -101,10 +113,9 @@ class PostgresTransaction:
         return (Remembered(*row) if row else None), {name: Head(version, last) for name, version, last in heads}
 
     def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
-        rows = [_row(event) for event in events]
-        statement, values = (
-            (ONE_ROW, rows[0]) if len(rows) == 1 else (MANY_ROWS, tuple(map(list, zip(*rows, strict=True))))
-        )
+        statement, values = ONE_ROW, _row(events[0])
+        if len(events) > 1:
+            statement, values = MANY_ROWS, (_json_rows(events),)
         if key_row is not None:
             statement, values = AND_REMEMBER + statement + POSITIONS, (*key_row, *values)
         positions = self._execute(statement, values).fetchall()
@@ -130,23 +141,17 @@ class PostgresTransaction:
 
 class PostgresLog:
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._connections = DriverConnections(engine, prepare=_commit_each_statement, is_usable=_outside_transaction)
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[PostgresTransaction]:
         # One INSERT is atomic and durable by itself; wrapping it in BEGIN and COMMIT costs two round trips. What was
         # read before it needs no transaction either: the unique constraints refuse whatever has gone stale.
-        with self._connection(autocommit=one_insert) as connection:
-            try:
-                yield PostgresTransaction(connection)
-            except BaseException:
-                if not connection.closed:
-                    connection.rollback()
-                raise
-            connection.commit()
+        with self._connections.borrow() as connection, nullcontext() if one_insert else connection.transaction():
+            yield PostgresTransaction(connection)
 
     def recall(self, key: str) -> Remembered | None:
-        with self._connection() as connection:
+        with self._connections.borrow() as connection:
             row = connection.execute(RECALL, (key,)).fetchone()
         return Remembered(*row) if row is not None else None
 
@@ -158,11 +163,11 @@ class PostgresLog:
         if known_at is not None:
             statement = STREAM + KNOWN_AT + BY_VERSION
             wanted.append(known_at)
-        with self._connection() as connection:
+        with self._connections.borrow() as connection:
             return [_recorded(row) for row in connection.execute(statement, wanted).fetchall()]
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
-        with self._connection() as connection:
+        with self._connections.borrow() as connection:
             rows = connection.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
             if not rows or rows[-1][0] == position + len(rows):
                 return [_recorded(row) for row in rows]
@@ -173,25 +178,18 @@ class PostgresLog:
             return [_recorded(row) for row in rows]
 
     def head_position(self) -> int:
-        with self._connection() as connection:
+        with self._connections.borrow() as connection:
             row = connection.execute(HEAD_POSITION).fetchone()
         assert row is not None
         return int(row[0])
 
-    @contextmanager
-    def _connection(self, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
-        """A pooled driver connection, bare: constant SQL needs no compiling."""
-        pooled = self._engine.raw_connection()
-        connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
-        try:
-            connection.autocommit = autocommit
-            yield connection
-        finally:
-            if connection.closed:
-                pooled.invalidate()
-            else:
-                connection.autocommit = False
-                pooled.close()
+
+def _commit_each_statement(connection: psycopg.Connection[Any]) -> None:
+    connection.autocommit = True
+
+
+def _outside_transaction(connection: psycopg.Connection[Any]) -> bool:
+    return connection.info.transaction_status == TransactionStatus.IDLE
 
 
 def _holders(connection: psycopg.Connection[Any]) -> dict[str, int]:
@@ -231,6 +229,10 @@ def _row(event: RecordedEvent) -> tuple[Any, ...]:
         event.prev_hash,
         event.hash,
     )
+
+
+def _json_rows(events: Sequence[RecordedEvent]) -> str:
+    return msgspec.json.encode([dict(zip(WRITTEN, _row(event), strict=True)) for event in events]).decode()
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
