@@ -1,0 +1,221 @@
+"""Verify: is the log whole, and is it what was written? Hash chains, versions, positions, checkpoints.
+
+Each event is hashed anew over its exact bytes, as the store did, with the previous hash *as stored*: so an edited
+event breaks its own content hash and no other, and a cut link shows where it was cut. A chain proves nothing about its
+own tail, nor against somebody who computed all of it anew; only an anchor kept elsewhere does (RFC 6962).
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+
+from esworkbench.event_store.chain import GENESIS, event_hash
+from esworkbench.evidence import Evidence
+
+OWN_LAYOUT = "esworkbench"
+BATCH = 5_000
+
+
+class Break(NamedTuple):
+    """One thing that is not as it was written.
+
+    ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, order, checkpoint_ahead.
+    """
+
+    kind: str
+    stream_id: str | None
+    version: int | None
+    position: int | None
+    event_id: str | None
+    words: str
+
+
+class Gap(NamedTuple):
+    """Positions, both ends included, that no event holds. ``dead``: they lie below the cut and will never be filled."""
+
+    first: int
+    last: int
+    dead: bool
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """``hashed`` counts the events whose hash was computed anew: 0 for a layout that has none of ours."""
+
+    events: int
+    streams: int
+    hashed: int
+    breaks: list[Break]
+    gaps: list[Gap]
+    unprovable: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``verify --json`` prints."""
+        return {
+            **msgspec.to_builtins(self),
+            "breaks": [each._asdict() for each in self.breaks],
+            "gaps": [each._asdict() for each in self.gaps],
+        }
+
+
+def verify(evidence: Evidence) -> Verification:
+    """Everything about the log that its own content can prove or refute, in memory that doesn't grow with it."""
+    connection = evidence.connection()
+    ((events, streams, hashes),) = connection.execute(
+        "SELECT count(*), count(DISTINCT stream_id), count(hash) FROM events"
+    ).fetchall()
+    chained = evidence.manifest.layout == OWN_LAYOUT and hashes > 0
+    breaks = [*_structure(connection), *_checkpoints(evidence)]
+    if chained:
+        breaks += [*_chain(connection), *_links(connection), *_forks(connection)]
+    breaks.sort(key=lambda each: (each.position is None, each.position, each.kind))
+    return Verification(
+        events=events,
+        streams=streams,
+        hashed=hashes if chained else 0,
+        breaks=breaks,
+        gaps=_gaps(evidence),
+        unprovable=_unprovable(evidence, chained),
+    )
+
+
+STRUCTURE = """
+    WITH placed AS (
+        SELECT stream_id, version, position, event_id,
+            lag(version) OVER stream AS version_before, lag(position) OVER stream AS position_before
+        FROM events WINDOW stream AS (PARTITION BY stream_id ORDER BY version, position)
+    )
+    SELECT CASE WHEN version = version_before THEN 'duplicate_version'
+            WHEN position <= position_before THEN 'order' ELSE 'version_gap' END AS kind,
+        stream_id, version, position, event_id, version_before, position_before
+    FROM placed
+    WHERE version = version_before OR position <= position_before
+        OR (version_before IS NULL AND version > 1) OR version > version_before + 1
+"""
+
+LINKS = """
+    SELECT stream_id, version, position, event_id, version_before FROM (
+        SELECT *, lag(hash) OVER stream AS hash_before, lag(version) OVER stream AS version_before
+        FROM events WINDOW stream AS (PARTITION BY stream_id ORDER BY version, position)
+    ) WHERE prev_hash IS DISTINCT FROM coalesce(hash_before, $genesis)
+"""
+
+FORKS = """
+    SELECT stream_id, version, position, event_id, first_id FROM (
+        SELECT *, first_value(event_id) OVER twins AS first_id, row_number() OVER twins AS place
+        FROM events WHERE prev_hash IS NOT NULL
+        WINDOW twins AS (PARTITION BY stream_id, prev_hash ORDER BY version, position)
+    ) WHERE place > 1
+"""
+
+DUPLICATE_IDS = """
+    SELECT stream_id, version, position, event_id FROM events
+    WHERE event_id IN (SELECT event_id FROM events GROUP BY event_id HAVING count(*) > 1)
+    QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY position) > 1
+"""
+
+CONTENT = """
+    SELECT position, prev_hash, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload,
+        metadata, hash
+    FROM events
+"""
+
+
+def _structure(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+    found = connection.execute(STRUCTURE).fetchall()
+    for kind, stream_id, version, position, event_id, version_before, position_before in found:
+        if kind == "duplicate_version":
+            words = f"version {version} of {stream_id} stands twice, at positions {position_before} and {position}"
+        elif kind == "order":
+            words = (
+                f"version {version} of {stream_id} has position {position}, not after version {version_before}'s "
+                f"position {position_before}"
+            )
+        else:
+            missing = _range((version_before or 0) + 1, version - 1)
+            words = f"{stream_id} has no version {missing}: it goes from {version_before or 'nothing'} to {version}"
+        yield Break(kind, stream_id, version, position, event_id, words)
+    for stream_id, version, position, event_id in connection.execute(DUPLICATE_IDS).fetchall():
+        words = f"event id {event_id} stands more than once, here at position {position}"
+        yield Break("duplicate_id", stream_id, version, position, event_id, words)
+
+
+def _chain(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+    rows = connection.execute(CONTENT)
+    while batch := rows.fetchmany(BATCH):
+        for position, previous, stream_id, version, event_id, event_type, shape, recorded, valid, *rest in batch:
+            payload, metadata, stored = rest
+            place = (stream_id, version, position, event_id)
+            if stored is None or previous is None:
+                yield Break("content", *place, f"version {version} of {stream_id} carries no hash")
+                continue
+            try:
+                computed = event_hash(
+                    previous, stream_id, version, event_id, event_type, shape, recorded, valid,
+                    payload.encode(), metadata.encode(),
+                )  # fmt: skip
+            except ValueError:
+                yield Break("content", *place, f"version {version} of {stream_id} names no hash as its predecessor")
+                continue
+            if computed != stored:
+                words = (
+                    f"version {version} of {stream_id} is not what was hashed when it was written: its content "
+                    f"hashes to {computed[:12]}…, the store says {stored[:12]}…"
+                )
+                yield Break("content", *place, words)
+
+
+def _links(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+    found = connection.execute(LINKS, {"genesis": GENESIS}).fetchall()
+    for stream_id, version, position, event_id, version_before in found:
+        before = "the beginning of the stream" if version_before is None else f"version {version_before}"
+        words = f"version {version} of {stream_id} does not name the hash of {before}, which stands before it"
+        yield Break("link", stream_id, version, position, event_id, words)
+
+
+def _forks(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+    for stream_id, version, position, event_id, first_id in connection.execute(FORKS).fetchall():
+        words = f"events {first_id} and {event_id} of {stream_id} name the same predecessor"
+        yield Break("fork", stream_id, version, position, event_id, words)
+
+
+def _checkpoints(evidence: Evidence) -> Iterator[Break]:
+    head = evidence.manifest.cut.high_water or 0
+    for projection, position in sorted(evidence.manifest.cut.checkpoints.items()):
+        if position > head:
+            words = f"projection {projection} has seen position {position}, but the log ends at {head}"
+            yield Break("checkpoint_ahead", None, None, position, None, words)
+
+
+def _gaps(evidence: Evidence) -> list[Gap]:
+    cut = evidence.manifest.cut
+    # SQLite has one writer, so nobody can still fill a gap; elsewhere a checkpoint past it says that a reader, who
+    # waits for every open transaction, has given the gap up.
+    passed = max(cut.checkpoints.values(), default=0)
+    one_writer = not evidence.manifest.source.startswith("postgresql")
+    return [Gap(first, last, dead=one_writer or last <= passed) for first, last in cut.gaps]
+
+
+def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
+    if not chained:
+        said = ["this log carries no hash chain of ours: an edited or replaced event can't be told from a genuine one"]
+    else:
+        said = [
+            "no anchor kept elsewhere was given: a cut-off tail, or a history rewritten and rehashed as a whole, "
+            "can't be excluded"
+        ]
+    cut = evidence.manifest.cut
+    if cut.gaps:
+        count = sum(last - first + 1 for first, last in cut.gaps)
+        said.append(
+            f"{count} positions hold no event: one that was drawn and rolled back looks like one whose stream was "
+            f"deleted as a whole"
+        )
+    if cut.gaps_left_out:
+        said.append(f"{cut.gaps_left_out} more gaps are not listed in the manifest")
+    return said
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
