@@ -43,9 +43,9 @@ def diagnose(evidence: Evidence, *, account: str | None = None, now: datetime | 
     for detector in DETECTORS:
         answer = detector.ask(facts, left)
         if isinstance(answer, NotTestable):
-            tested[detector.fault] = NOT_TESTABLE + answer.missing
+            tested.update(dict.fromkeys(detector.faults, NOT_TESTABLE + answer.missing))
             continue
-        tested[detector.fault] = RULED_OUT
+        tested.update(dict.fromkeys(detector.faults, RULED_OUT))
         for claim in answer:
             left.book(claim.shares)
             findings.append(claim.finding)

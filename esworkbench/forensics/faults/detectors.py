@@ -25,29 +25,29 @@ from esworkbench.forensics.faults.unresolved_pending import unresolved_pending
 
 
 class Detector(NamedTuple):
-    """``fault`` is the name it rules out when it finds nothing."""
+    """``faults`` are the names it rules out when it finds nothing."""
 
-    fault: str
+    faults: tuple[str, ...]
     ask: Callable[[Facts, Left], Answer]
 
 
 DETECTORS = (
-    Detector("serialization_drift", serialization_drift),
-    Detector("chain_fork", chain_fork),
-    Detector("poison_skipped", poison_skipped),
-    Detector("double_apply", double_apply),
-    Detector("gap_skipped", gap_skipped),
-    Detector("event_deleted", event_deleted),
-    Detector("tail_truncated", tail_truncated),
-    Detector("payload_edited", payload_edited),
-    Detector("rounding", rounding),
-    Detector("handler_bug", handler_bug),
-    Detector("restored_read_model", restored_read_model),
-    Detector("gap_skipped", gap_skipped_unseen),
-    Detector("unresolved_pending", unresolved_pending),
-    Detector("retry_duplicate", retry_duplicate),
-    Detector("never_appended", never_appended),
-    Detector("bad_snapshot", bad_snapshot),
-    Detector("manual_edit", manual_edit),
-    Detector("lag", lag),
+    Detector(("serialization_drift",), serialization_drift),
+    Detector(("chain_fork",), chain_fork),
+    Detector(("poison_skipped",), poison_skipped),
+    Detector(("double_apply",), double_apply),
+    Detector(("gap_skipped",), gap_skipped),
+    Detector(("event_deleted",), event_deleted),
+    Detector(("tail_truncated",), tail_truncated),
+    Detector(("payload_edited",), payload_edited),
+    Detector(("rounding",), rounding),
+    Detector(("handler_bug", "wrong_upcaster"), handler_bug),
+    Detector(("restored_read_model",), restored_read_model),
+    Detector(("gap_skipped",), gap_skipped_unseen),
+    Detector(("unresolved_pending",), unresolved_pending),
+    Detector(("retry_duplicate",), retry_duplicate),
+    Detector(("never_appended",), never_appended),
+    Detector(("bad_snapshot",), bad_snapshot),
+    Detector(("manual_edit",), manual_edit),
+    Detector(("lag",), lag),
 )

@@ -17,7 +17,7 @@ def double_apply(facts: Facts, left: Left) -> Answer:
 
 
 def overlaps(runs: list[Run]) -> list[Covered]:
-    """Where batches overlap, in order of position."""
+    """Where batches of one shard overlap, in order of position."""
     edges: dict[int, int] = {}
     for run in runs:
         edges[run.from_position] = edges.get(run.from_position, 0) + 1
@@ -33,7 +33,8 @@ def overlaps(runs: list[Run]) -> list[Covered]:
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
     runs = facts.runs(source.name)
-    covered = overlaps(runs)
+    shards = sorted({run.shard for run in runs})
+    covered = [each for shard in shards for each in overlaps([run for run in runs if run.shard == shard])]
     if not covered:
         return
     words = "; ".join(_pair(runs, first) for first, _, _ in covered)

@@ -47,6 +47,17 @@ class Residual(NamedTuple):
         return self.account, self.currency
 
 
+BATCHES = """
+    batches AS (
+        SELECT * FROM checkpoint_log WHERE projection = $projection AND to_position > 0 AND coalesce(shard, 0) >= 0
+          AND id > coalesce((SELECT max(id) FROM checkpoint_log
+                             WHERE projection = $projection AND to_position = 0), -1)
+    )
+"""
+"""The batches of ``$projection`` since it was last dropped, which a row to position 0 says. A row of shard -1 is one event
+that was parked and handled late: no second application. (See ``esworkbench.projections.checkpoints``.)"""
+
+
 class Source(NamedTuple):
     """Something that claims balances. ``cut`` is the last position it has seen; ``claims`` how many it makes."""
 
@@ -60,6 +71,7 @@ class Run(NamedTuple):
     """A batch in the checkpoint log: both positions inclusive."""
 
     id: int
+    shard: int
     from_position: int
     to_position: int
     run_id: str
@@ -88,20 +100,13 @@ class Facts(NamedTuple):
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
 
     def runs(self, projection: str) -> list[Run]:
-        """The batches that made the rows standing now: those after the projection's last reset, oldest first."""
-        return [
-            Run(*row)
-            for row in self.rows(
-                """
-                SELECT id, from_position, to_position, run_id, code_version, saved_at FROM checkpoint_log
-                WHERE projection = $name AND CAST(shard AS VARCHAR) NOT IN ('reset', 'parked')
-                  AND id > coalesce((SELECT max(id) FROM checkpoint_log
-                                     WHERE projection = $name AND CAST(shard AS VARCHAR) = 'reset'), -1)
-                ORDER BY id
-                """,
-                name=projection,
-            )
-        ]
+        """The batches that made the rows standing now, oldest first."""
+        found = self.rows(
+            f"WITH {BATCHES} SELECT id, shard, from_position, to_position, run_id, code_version, saved_at FROM batches "
+            "ORDER BY id",
+            projection=projection,
+        )
+        return [Run(*row) for row in found]
 
     def accounts_of_stream(self, stream_id: str) -> list[Key]:
         """Every account and currency that the stream's events post on."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from esworkbench.forensics.faults.explained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.faults.facts import NO_ROW, Facts, Key, Residual, Source
+from esworkbench.forensics.faults.facts import BATCHES, NO_ROW, Facts, Key, Residual, Source
 from esworkbench.forensics.faults.words import finding, money, places, twins_of
 from esworkbench.forensics.findings import Finding
 
@@ -22,33 +22,30 @@ MOST_LATE = 20
 Candidate = tuple[int, str, int, str]
 """Position, event id, posting in minor units, and what the log says of it."""
 
-_LATE = """
-    SELECT p.account, p.currency, p.position, p.event_id, sum(p.amount_minor)::BIGINT,
-           'run ' || r.run_id || ' covered ' || r.from_position || '–' || r.to_position || ' and saved at '
-           || strftime(r.saved_at, '%Y-%m-%d %H:%M:%S.%f') || ', the event was recorded at '
-           || strftime(any_value(p.recorded_at), '%Y-%m-%d %H:%M:%S.%f')
-    FROM postings AS p JOIN runs AS r ON p.position BETWEEN r.from_position AND r.to_position
-    WHERE p.recorded_at > r.saved_at AND NOT EXISTS (
-        SELECT 1 FROM runs AS again
-        WHERE p.position BETWEEN again.from_position AND again.to_position AND again.saved_at >= p.recorded_at)
-    GROUP BY ALL ORDER BY p.position
-"""
-
-_RUNS = """
-    WITH runs AS (
-        SELECT * FROM checkpoint_log WHERE projection = $name AND CAST(shard AS VARCHAR) NOT IN ('reset', 'parked')
-          AND id > coalesce((SELECT max(id) FROM checkpoint_log
-                             WHERE projection = $name AND CAST(shard AS VARCHAR) = 'reset'), -1)
+_READ = f"""
+    WITH {BATCHES}, posted AS (
+        SELECT account, currency, position, event_id, sum(amount_minor)::BIGINT AS amount,
+               any_value(recorded_at) AS recorded_at
+        FROM postings GROUP BY account, currency, position, event_id
     )
 """
 
+_LATE = """
+    SELECT p.account, p.currency, p.position, p.event_id, p.amount, any_value(
+        'run ' || r.run_id || ' covered ' || r.from_position || '–' || r.to_position || ' and saved at '
+        || strftime(r.saved_at, '%Y-%m-%d %H:%M:%S.%f') || ', the event was recorded at '
+        || strftime(p.recorded_at, '%Y-%m-%d %H:%M:%S.%f'))
+    FROM posted AS p JOIN batches AS r ON p.position BETWEEN r.from_position AND r.to_position
+    GROUP BY ALL HAVING max(r.saved_at) < any_value(p.recorded_at) ORDER BY p.position
+"""
+
 _LIVE = """
-    SELECT p.position, p.event_id, sum(p.amount_minor)::BIGINT,
-           'run ' || r.run_id || ' covered ' || r.from_position || '–' || r.to_position
-    FROM postings AS p JOIN runs AS r ON p.position BETWEEN r.from_position AND r.to_position
-    WHERE p.account = $account AND p.currency = $currency AND p.position < r.to_position
+    SELECT p.position, p.event_id, p.amount, any_value(
+        'run ' || r.run_id || ' covered ' || r.from_position || '–' || r.to_position)
+    FROM posted AS p JOIN batches AS r ON p.position BETWEEN r.from_position AND r.to_position
+    WHERE p.account = $account AND p.currency = $currency AND p.position < r.to_position AND p.amount = $amount
       AND epoch(r.saved_at) - epoch(p.recorded_at) <= $longest
-    GROUP BY ALL HAVING sum(p.amount_minor) = $amount ORDER BY p.position
+    GROUP BY ALL ORDER BY p.position
 """
 
 
@@ -68,7 +65,7 @@ def gap_skipped_unseen(facts: Facts, left: Left) -> Answer:
 
 def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
     by_key: dict[Key, list[Candidate]] = {}
-    for account, currency, *event in facts.rows(_RUNS + _LATE, name=source.name):
+    for account, currency, *event in facts.rows(_READ + _LATE, projection=source.name):
         by_key.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
     if sum(len(late) for late in by_key.values()) > MOST_LATE:
         by_key = {key: late for key, late in by_key.items() if left.head(source.name, key) or source.kind != "head"}
@@ -110,7 +107,7 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
     elif source.kind == "head":
         for key, amount in left.heads(source.name).items():
             found = facts.rows(
-                _RUNS + _LIVE, name=source.name, account=key[0], currency=key[1], amount=-amount,
+                _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=-amount,
                 longest=LONGEST_COMMIT_SECONDS,
             )  # fmt: skip
             if len(found) == 1:

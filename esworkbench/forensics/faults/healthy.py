@@ -6,7 +6,10 @@ from esworkbench.forensics.faults.words import finding
 
 
 def lag(facts: Facts, left: Left) -> Answer:
-    """Projections whose checkpoint is below the head, and which are right about all they have read."""
+    """Projections whose checkpoint is below the head, and which are right about all they have read.
+
+    Its events are those that the slowest of them has still to read.
+    """
     behind = facts.rows(
         "SELECT projection, position FROM checkpoints WHERE position < $head ORDER BY 1", head=facts.head
     )
@@ -17,5 +20,8 @@ def lag(facts: Facts, left: Left) -> Answer:
         return []
     words = " and ".join(f"{name} has read up to position {position}" for name, position in right)
     proof = f"{words}, the log ends at {facts.head}; up to there nothing it claims parts from the events"
-    positions = sorted({position for _, position in right})
-    return [Claim(finding("lag", None, positions=positions, healthy=True, proof=proof), [])]
+    unread = facts.rows(
+        "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
+        after=min(position for _, position in right),
+    )
+    return [Claim(finding("lag", None, events=unread, healthy=True, proof=proof), [])]

@@ -147,7 +147,8 @@ _MOVEMENTS = """
     ), sums AS (
         SELECT account, currency, event_id, sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY ALL
     )
-    SELECT sums.account, sums.currency, told.reference, sums.amount, coalesce(resolved.at, greatest(told.valid_at, told.recorded_at)),
+    SELECT sums.account, sums.currency, told.reference, sums.amount,
+           coalesce(resolved.at, greatest(told.valid_at, told.recorded_at)),
            told.position, told.event_id, told.type, told.schema_version,
            CASE WHEN told.type = $request AND resolved.hold IS NULL THEN 'open' ELSE 'final' END, told.recorded_at
     FROM sums JOIN told USING (event_id)

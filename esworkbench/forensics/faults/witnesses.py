@@ -42,7 +42,7 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
 def was_reset(facts: Facts, projection: str) -> bool:
     """True when the read model was ever dropped and rebuilt, as far as its checkpoint log tells."""
     found = facts.rows(
-        "SELECT count(*) FROM checkpoint_log WHERE projection = $name AND CAST(shard AS VARCHAR) = 'reset'",
+        "SELECT count(*) FROM checkpoint_log WHERE projection = $name AND to_position = 0",
         name=projection,
     )
     return bool(found[0][0])
