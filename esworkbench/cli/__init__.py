@@ -1,0 +1,47 @@
+"""Every step of an investigation from a shell.
+
+This is where the wings meet: it hands the domain (handlers, compensator, ledger) to forensics, which knows none.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from esworkbench.cli import case_commands, evidence_commands, store_commands
+from esworkbench.cli.output import OUR_ERROR, refuse
+from esworkbench.errors import EsworkbenchError
+
+app = typer.Typer(
+    name="esworkbench",
+    help="A teaching and forensics workbench for event-sourced ledgers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+case_commands.register(app)
+evidence_commands.register(app)
+store_commands.register(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0, 1, 2 or 3 (see ``output``)."""
+    as_json = "--json" in arguments
+    try:
+        return app(list(arguments), standalone_mode=False) or 0
+    except typer.TyperException as error:
+        return refuse(error.format_message(), as_json=as_json)
+    except EsworkbenchError as error:
+        return refuse(str(error), as_json=as_json)
+    except KeyboardInterrupt:
+        return refuse("interrupted: nothing half-written is taken for evidence", as_json=as_json)
+    except Exception:  # noqa: BLE001 - told in full, with the exit code that says whose fault it is
+        traceback.print_exc()
+        print("this is a defect in esworkbench, not in your input: please report the lines above", file=sys.stderr)
+        return OUR_ERROR
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

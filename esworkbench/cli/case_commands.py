@@ -1,0 +1,165 @@
+"""Commands on a whole case: investigate, repair, report, case, explain."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from esworkbench.cli.investigation import run_investigation, written_report
+from esworkbench.cli.mending import repair_store
+from esworkbench.cli.options import Currency, EvidencePath, Json, MaybeAccount
+from esworkbench.cli.output import answer, table
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.case import Case
+from esworkbench.forensics.findings import FAULTS
+from esworkbench.forensics.glossary import WORDS
+from esworkbench.forensics.questions import ask
+
+
+def register(app: typer.Typer) -> None:
+    for command in (investigate, repair, report, case, explain):
+        app.command()(command)
+
+
+def investigate(
+    source: Annotated[str | None, typer.Argument(help="A store or a file; absent: the built-in incident.")] = None,
+    account: MaybeAccount = None,
+    currency: Currency = None,
+    claimed: Annotated[int | None, typer.Option(help="What the balance is said to be, in minor units.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for evidence, case and report.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="What the source's events or columns mean, as TOML.")] = None,
+    json: Json = False,
+) -> None:
+    """The whole investigation: seven steps from a wrong balance to a verified repair and a report.
+
+    Of a SOURCE nothing is written: the repair is tried and verified on a scratch copy.
+    """
+    if claimed is not None and account is None:
+        raise UnusableInput("--claimed says what a balance should be, so say whose: add --account")
+    told = Console(stderr=json, highlight=False, soft_wrap=True)
+    inquiry, report = run_investigation(source, account, currency, claimed, out, ledger, told)
+    document: dict[str, Any] = {
+        "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
+        "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
+        "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
+        "unexplained": inquiry.diagnosis.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
+        "verified": inquiry.repair.verified, "report": str(report),
+    }  # fmt: skip
+    settled = not inquiry.diagnosis.unhealthy and not inquiry.diagnosis.unexplained and not inquiry.delta
+    next_command = f"esworkbench case {report.parent / 'evidence'}"
+    answer(
+        document, lambda console: console.print(f"report: {report}", markup=False), as_json=json,
+        found=not (settled or inquiry.repair.verified), next_command=next_command,
+    )  # fmt: skip
+
+
+def repair(
+    evidence: EvidencePath,
+    store: Annotated[str, typer.Option(help="The store the evidence was captured from.")],
+    operator: Annotated[str, typer.Option(help="Who answers for it: goes into the appended events.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Really append and rebuild. Without it, only say what.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compensating events, or a rebuild. Dry run unless --apply; safe to run twice; verified after."""
+    found = repair_store(Evidence.open(evidence), store, operator=operator, really=apply)
+
+    def prose(console: Console) -> None:
+        console.print(table("plan", ["step", "what", "state"], found.rows))
+        if not apply:
+            console.print("nothing was written: add --apply to do it")
+        else:
+            console.print(
+                "verified: claims and events agree" if found.verified else "NOT verified: something still parts"
+            )
+
+    document = {
+        "plan": [dict(zip(("step", "what", "state"), row, strict=True)) for row in found.rows],
+        "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids,
+    }  # fmt: skip
+    answer(document, prose, as_json=json, found=bool(found.rows) and not found.verified)
+
+
+def report(
+    evidence: EvidencePath,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    account: MaybeAccount = None,
+    currency: Currency = None,
+    json: Json = False,
+) -> None:
+    """The case as one self-contained page."""
+    inquiry = written_report(Evidence.open(evidence), out, account, currency)
+
+    def prose(console: Console) -> None:
+        console.print(f"{inquiry.verdict}\n{out}", markup=False)
+
+    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.diagnosis.unexplained)
+    answer({"report": str(out), "verdict": inquiry.verdict}, prose, as_json=json, found=wrong)
+
+
+def case(
+    evidence: EvidencePath,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Ask everything again; every answer must be the same.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
+    kept = Case(evidence)
+    opened = Evidence.open(evidence)
+    again = {each.entry.number: each.same for each in kept.replay(lambda q, a: ask(opened, q, a))} if replay else {}
+    entries = kept.entries()
+    rows: list[list[Any]] = [
+        [entry.number, entry.question, _arguments(entry.arguments), entry.found, _same(again.get(entry.number))]
+        for entry in entries
+    ]
+    asked = {entry.question for entry in entries}
+    still_open = [question for question in ("diff", "verify", "diagnose") if question not in asked]
+
+    def prose(console: Console) -> None:
+        console.print(table(f"case on {evidence}", ["", "asked", "of", "found", "again"], rows, limit=1000))
+        if still_open:
+            console.print(f"not asked yet: {', '.join(still_open)}")
+
+    document = {"entries": entries, "replayed": again or None, "open": still_open}
+    answer(document, prose, as_json=json, found=not all(again.values()))
+
+
+def explain(
+    word: Annotated[list[str], typer.Argument(help="A word of the field, or a fault.")], json: Json = False
+) -> None:
+    """What a word or a fault means, what it is mistaken for, and the notebook that shows it."""
+    name = " ".join(word)
+    key = name.replace("_", " ").replace("-", " ").lower()
+    fault = FAULTS.get(key.replace(" ", "_"))
+    if fault is None and key not in WORDS:
+        near = get_close_matches(key, [*WORDS, *(name.replace("_", " ") for name in FAULTS)], n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"words: {', '.join(WORDS)}; faults: {', '.join(FAULTS)}"
+        raise UnusableInput(f"there is no entry for {name!r}: {hint}")
+    if fault is not None:
+        document = {
+            "fault": fault.name, "meaning": fault.meaning, "remedy": fault.remedy,
+            "look_alikes": list(fault.look_alikes), "notebook": "14_the_47_23_case",
+        }  # fmt: skip
+    else:
+        document = {"word": key, "meaning": WORDS[key].meaning, "notebook": WORDS[key].notebook}
+
+    def prose(console: Console) -> None:
+        for label, value in document.items():
+            text = ", ".join(value) if isinstance(value, list) else value
+            console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(text)}")
+
+    answer(document, prose, as_json=json)
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in arguments.items() if value is not None)
+
+
+def _same(same: bool | None) -> str:
+    return "" if same is None else "same" if same else "DIFFERENT"

@@ -1,0 +1,56 @@
+"""JupyterLab on a copy of the notebooks."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from esworkbench.errors import UnusableInput
+from esworkbench.resources import notebooks_path
+
+FIRST = "00_start_here.ipynb"
+NOTHING_CALLS_OUT = (
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+)
+
+
+def open_course(into: Path | None, *, reset: str | None, browser: bool, port: int) -> int:
+    """Copy what is not there yet, then run JupyterLab in the foreground; returns its exit code."""
+    folder = into or Path("work") / "course"
+    originals = sorted(notebooks_path().glob("*.ipynb"))
+    if reset is not None:
+        return _reset(folder, originals, reset)
+    folder.mkdir(parents=True, exist_ok=True)
+    for original in originals:
+        if not (folder / original.name).exists():
+            shutil.copyfile(original, folder / original.name)
+    command = [sys.executable, "-m", "jupyter", "lab", f"--port={port}", *NOTHING_CALLS_OUT]
+    if not browser:
+        command.append("--no-browser")
+    return subprocess.call([*command, FIRST], cwd=folder)
+
+
+def _reset(folder: Path, originals: list[Path], number: str) -> int:
+    """A fresh copy of one notebook; what was there is kept beside it, never thrown away."""
+    chosen = [original for original in originals if original.name.startswith(f"{number}_")]
+    if len(chosen) != 1:
+        numbers = ", ".join(original.name[:2] for original in originals)
+        raise UnusableInput(f"there is no notebook {number!r}: give one of {numbers}")
+    target = folder / chosen[0].name
+    folder.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        kept = _unused(target)
+        target.rename(kept)
+        print(f"your copy is kept as {kept}")
+    shutil.copyfile(chosen[0], target)
+    print(f"fresh: {target}")
+    return 0
+
+
+def _unused(path: Path) -> Path:
+    number = 1
+    while (candidate := path.with_stem(f"{path.stem}.kept{number}")).exists():
+        number += 1
+    return candidate

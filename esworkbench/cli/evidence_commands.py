@@ -1,0 +1,169 @@
+"""Commands on evidence: freeze it, and put questions to it. Each question is recorded in the case beside it."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from esworkbench.cli.options import Account, Against, Currency, EvidencePath, Json, KnownAt, MaybeAccount, Now, ValidAt
+from esworkbench.cli.output import answer, table
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence import Evidence, capture
+from esworkbench.forensics.case import Case
+from esworkbench.forensics.questions import ask
+from esworkbench.money import format_minor
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="capture")(freeze)
+    for command in (replay, diff, bisect, verify, diagnose):
+        app.command()(command)
+
+
+def freeze(
+    source: Annotated[str, typer.Argument(help="A store's URL, a SQLite file, or a delimited file.")],
+    into: Annotated[Path, typer.Option(help="A new folder for the evidence.")],
+    ledger: Annotated[Path | None, typer.Option(help="What the events or columns mean, as TOML.")] = None,
+    layout: Annotated[str | None, typer.Option(help="The store's layout, where it can't be told.")] = None,
+    rate_limit: Annotated[float | None, typer.Option(help="At most so many rows a second.")] = None,
+    json: Json = False,
+) -> None:
+    """Freeze a store or a file as evidence, at one cut, without writing to it."""
+    evidence = capture(source, into, layout=layout, ledger=ledger, rate_limit=rate_limit)
+    manifest = evidence.manifest
+    accounts = len(evidence.accounts())
+    events = manifest.rows["events"]
+    document: dict[str, Any] = {"evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut}
+    if manifest.order is not None:
+        document["order"] = manifest.order
+
+    def prose(console: Console) -> None:
+        console.print(f"{events:,} events on {accounts:,} accounts, frozen in {into}", markup=False)
+        console.print(f"SHA-256 of the manifest: {evidence.digest}")
+        if manifest.order is not None:
+            _print_order(console, manifest.order)
+
+    answer(document, prose, as_json=json, next_command=f"esworkbench diff {into}")
+
+
+def replay(
+    evidence: EvidencePath, account: Account, currency: Currency = None, at: ValidAt = None, known_at: KnownAt = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Balance and state as of a moment, on either time axis."""
+    arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at}
+    found = _asked(evidence, "replay", arguments, lambda it: format_minor(it["balance"], it["currency"]))
+
+    def prose(console: Console) -> None:
+        console.print(
+            f"[bold]{escape(format_minor(found['balance'], found['currency']))}[/bold] after "
+            f"{found['events']:,} events, the last at position {found['position']}, recorded {found['recorded_at']}"
+        )
+
+    answer(found, prose, as_json=json)
+
+
+def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
+    """Every balance assertion that parts from the events, each held against its own cut. Lag is not corruption."""
+    found = _asked(evidence, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
+    columns = ["account", "currency", "source", "claimed", "event_sum", "delta", "at_position"]
+
+    def prose(console: Console) -> None:
+        console.print(f"{found['compared']:,} balance assertions compared, {found['divergent']:,} diverge")
+        if found.get("order"):
+            _print_order(console, found["order"])
+        if found["rows"]:
+            console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
+
+    next_command = f"esworkbench diagnose {evidence}" if found["divergent"] else None
+    answer(found, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
+
+
+def bisect(
+    evidence: EvidencePath, account: Account, currency: Currency = None, against: Against = None, json: Json = False
+) -> None:
+    """The first event at which the claims and the events part."""
+    arguments = {"account": account, "currency": currency, "against": against}
+    found = _asked(evidence, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
+    diverges = found["position"] is not None
+
+    def prose(console: Console) -> None:
+        if not diverges:
+            console.print(f"no divergence, after {found['probes']} probes")
+            return
+        console.print(
+            f"first divergence at position [bold]{found['position']}[/bold], version {found['version']}, event "
+            f"{escape(str(found['event_id']))}: {escape(format_minor(found['delta'], found['currency']))}, "
+            f"in {found['probes']} probes" + ("" if found["sound"] else " (a boundary, not proven to be the first)")
+        )
+
+    answer(found, prose, as_json=json, found=diverges)
+
+
+def verify(
+    source: Annotated[str, typer.Argument(metavar="EVIDENCE-or-URL", help="Evidence, or a store to look at.")],
+    json: Json = False,
+) -> None:
+    """Hash chains, gaps, structure; and what can't be proven from here."""
+    if "://" in source:
+        with tempfile.TemporaryDirectory() as folder:
+            found = ask(capture(source, Path(folder) / "evidence"), "verify", {})
+    else:
+        found = _asked(Path(source), "verify", {}, lambda it: f"{len(it['breaks'])} breaks")
+
+    def prose(console: Console) -> None:
+        console.print(f"{found['events']:,} events in {found['streams']:,} streams, {len(found['breaks'])} breaks")
+        if found["breaks"]:
+            columns = list(found["breaks"][0])
+            console.print(table("breaks", columns, [[each[name] for name in columns] for each in found["breaks"]]))
+        for sentence in found["unprovable"]:
+            console.print(f"unprovable: {sentence}", markup=False)
+
+    answer(found, prose, as_json=json, found=bool(found["breaks"]))
+
+
+def diagnose(evidence: EvidencePath, account: MaybeAccount = None, now: Now = None, json: Json = False) -> None:
+    """Name the faults, and say what was tested and what wasn't."""
+    found = _asked(evidence, "diagnose", {"account": account, "now": now}, _faults_named)
+    wrong = [finding for finding in found["findings"] if not finding["healthy"]]
+
+    def prose(console: Console) -> None:
+        for finding in found["findings"]:
+            console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding))}, {finding['certainty']}")
+            console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
+        for each in found["unexplained"]:
+            console.print(f"unexplained: {each['words']}", markup=False)
+        results = [word.partition(":")[0] for word in found["tested"].values()]
+        counts = ", ".join(f"{results.count(word)} {word}" for word in ("found", "ruled_out", "not_testable"))
+        console.print(f"{len(results)} faults: {counts}")
+
+    answer(found, prose, as_json=json, found=bool(wrong or found["unexplained"]))
+
+
+def _asked(path: Path, question: str, arguments: Mapping[str, Any], words: Any) -> dict[str, Any]:
+    """Put the question to the evidence and keep it in the case."""
+    found = ask(Evidence.open(path), question, arguments)
+    try:
+        Case(path).record(question, arguments, found, words(found))
+    except OSError as error:
+        raise UnusableInput(f"the case beside {path} can't be kept: {error.strerror}; copy the evidence") from None
+    return found
+
+
+def _whose(finding: Mapping[str, Any]) -> str:
+    if finding["account"] is None:
+        return ""
+    return f" on {finding['account']}: {format_minor(finding['amount'], finding['currency'])}"
+
+
+def _faults_named(found: Mapping[str, Any]) -> str:
+    names = sorted({finding["fault"] for finding in found["findings"] if not finding["healthy"]})
+    return ", ".join(names) or "nothing but what is healthy"
+
+
+def _print_order(console: Console, order: Mapping[str, int]) -> None:
+    console.print("account-days by order found: " + ", ".join(f"{count:,} {name}" for name, count in order.items()))

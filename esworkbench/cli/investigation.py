@@ -1,0 +1,130 @@
+"""The main job, wired: where evidence comes from, whose claim it is, what may be repaired, and where the report goes."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from esworkbench.cli.handed import HANDLERS
+from esworkbench.cli.mending import mend_scratch_copy, mend_store
+from esworkbench.cli.output import table
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.outside import outside_folder
+from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence.capture import OWN_LAYOUT
+from esworkbench.forensics.investigate import Claim, Inquiry, investigate
+from esworkbench.forensics.report import render
+from esworkbench.forensics.timeline import timeline
+from esworkbench.lab import Complaint, build_incident
+from esworkbench.plots import as_data_uri, balance_figure
+
+BUILT_IN_FAULT = "unresolved_pending"
+
+
+def run_investigation(
+    source: str | None,
+    account: str | None,
+    currency: str | None,
+    claimed: int | None,
+    out: Path | None,
+    ledger: Path | None,
+    told: Console,
+) -> tuple[Inquiry, Path]:
+    """Build the built-in incident where no source is named, then capture, ask, mend, report. Returns the report's path.
+
+    With a source the repair is tried on a scratch copy made from the evidence; the source itself is never written.
+    """
+    folder = _new_folder(out)
+    built_in = source is None
+    if source is None:
+        source = f"sqlite:///{folder / 'bank.db'}"
+        told.print("Eight years of a bank are being built, with one fault in them that nobody wrote down.")
+        build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale="full", progress=True)
+    evidence = capture(source, folder / "evidence", ledger=ledger)
+    claim = _claim(source, account, currency, claimed)
+    mend = None
+    if built_in:
+        mend = mend_store(evidence, source, folder)
+    elif evidence.manifest.layout == OWN_LAYOUT:
+        mend = mend_scratch_copy(evidence, folder)
+    inquiry = investigate(
+        evidence, claim=claim, account=account, currency=currency, handlers=HANDLERS, mend=mend
+    )
+    _tell(inquiry, told)
+    report = folder / "report.html"
+    report.write_text(_page(inquiry, evidence), encoding="utf-8")
+    return inquiry, report
+
+
+def written_report(evidence: Evidence, out: Path, account: str | None, currency: str | None) -> Inquiry:
+    """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
+    inquiry = investigate(evidence, account=account, currency=currency, handlers=HANDLERS)
+    try:
+        out.write_text(_page(inquiry, evidence), encoding="utf-8")
+    except OSError as error:
+        raise UnusableInput(f"the report can't be written to {out}: {error.strerror}") from None
+    return inquiry
+
+
+def _new_folder(out: Path | None) -> Path:
+    """Where evidence, case and report go: a folder that holds nothing yet."""
+    if out is None:
+        out = next(path for number in count(1) if not (path := Path("work") / f"case-{number}").exists())
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UnusableInput(f"{out} is there already and isn't an empty folder: name a new one with --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableInput(f"{out} can't be made: {error.strerror}; name another folder with --out") from None
+    return out
+
+
+def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> Claim | None:
+    """The claim from the command line, else the complaint that lies outside the source, if it is about this account."""
+    if claimed is not None and account is not None:
+        return Claim(account, currency, claimed, "the customer")
+    if "://" not in source:
+        return None
+    path = outside_folder(source) / "complaint.json"
+    if not path.is_file():
+        return None
+    complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
+    if account not in (None, complaint.account):
+        return None
+    return Claim(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
+
+
+def _page(inquiry: Inquiry, evidence: Evidence) -> str:
+    picture = None
+    if inquiry.account is not None and inquiry.currency is not None:
+        drawn = timeline(evidence, inquiry.account, inquiry.currency, against=_witness(inquiry, evidence))
+        figure = balance_figure(
+            drawn, currency=inquiry.currency, culprits=inquiry.culprits, title=f"account {inquiry.account}"
+        )
+        picture = as_data_uri(figure)
+    return render(inquiry, evidence, picture=picture)
+
+
+def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:
+    """The source whose claims are drawn: the one that a finding names, else one that claims at every event."""
+    assert inquiry.account is not None
+    claims = evidence.assertions(inquiry.account, inquiry.currency)
+    drawable = [claim.source for claim in claims if claim.kind in ("running", "statement")]
+    named = [finding.source for finding in inquiry.findings if finding.source in drawable]
+    return next(iter([*named, *drawable]), None)
+
+
+def _tell(inquiry: Inquiry, told: Console) -> None:
+    """The investigation, to be read from top to bottom."""
+    told.print(f"\n[bold]{escape(inquiry.question)}[/bold]")
+    for step in inquiry.steps:
+        told.print(f"\n[bold]{step.number}. {escape(step.title)}[/bold]\n   {escape(step.answer)}")
+        if step.rows:
+            told.print(table("", step.columns, step.rows, limit=8))
+    told.print(f"\n[bold]verdict:[/bold] {escape(inquiry.verdict)}")
+    for finding in inquiry.findings:
+        told.print(f"   {finding.fault}: {finding.proof}", markup=False)
+    told.print(f"   {inquiry.reach_sentence}", markup=False)

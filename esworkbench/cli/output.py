@@ -1,0 +1,65 @@
+"""One way to answer: a JSON document or prose, and the exit code that goes with it."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+NOTHING_FOUND, FOUND, UNUSABLE, OUR_ERROR = 0, 1, 2, 3
+"""Exit codes: nothing (or only healthy things) found; findings; unusable input; an error of ours."""
+
+Prose = Callable[[Console], None]
+
+
+def answer(
+    document: Mapping[str, Any], prose: Prose, *, as_json: bool, found: bool = False, next_command: str | None = None
+) -> None:
+    """Print the answer and leave the command with exit code 0 or 1.
+
+    With ``as_json`` exactly one JSON document goes to stdout and the prose to stderr, so that a pipe stays clean.
+    """
+    if as_json:
+        sys.stdout.write(to_json(document) + "\n")
+    prose(Console(stderr=as_json, highlight=False, soft_wrap=True))
+    if next_command is not None:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"\nnext: [bold]{escape(next_command)}[/bold]")
+    raise typer.Exit(FOUND if found else NOTHING_FOUND)
+
+
+def refuse(sentence: str, *, as_json: bool) -> int:
+    """One clear sentence on stderr (and as JSON on stdout where that was asked for); exit code 2."""
+    if as_json:
+        sys.stdout.write(to_json({"error": sentence}) + "\n")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(sentence))
+    return UNUSABLE
+
+
+def to_json(document: Any) -> str:
+    """The document as indented JSON: times in RFC 3339, paths as text, structs as objects, nothing else guessed."""
+    return msgspec.json.format(msgspec.json.encode(document, enc_hook=_path_as_text), indent=2).decode("utf-8")
+
+
+def _path_as_text(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, limit: int = 20) -> Table:
+    """A terminal table; cells are text, never markup. Past ``limit`` rows the caption says how many more."""
+    rows = list(rows)
+    shown = Table(title=escape(title), title_justify="left", caption_justify="left")
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and isinstance(rows[0][number], int)
+        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows[:limit]:
+        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    if len(rows) > limit:
+        shown.caption = f"and {len(rows) - limit:,} more; --json lists them all"
+    return shown

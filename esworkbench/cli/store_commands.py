@@ -1,0 +1,109 @@
+"""Commands on stores and on this machine: incident, rebuild, lab, doctor."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from esworkbench import doctor
+from esworkbench.cli.course import open_course
+from esworkbench.cli.handed import DECODER, projection_named
+from esworkbench.cli.options import Json
+from esworkbench.cli.output import answer, table
+from esworkbench.event_store import EventStore
+from esworkbench.lab import build_incident
+from esworkbench.lab import reveal as open_sealed
+from esworkbench.projections import ProjectionRunner
+
+incident = typer.Typer(help="Build a bank with a fault really in it, and open its sealed answer.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(incident, name="incident")
+    app.command()(rebuild)
+    app.command()(lab)
+    app.command(name="doctor")(examine)
+
+
+@incident.command()
+def new(
+    url: Annotated[str, typer.Argument(help="Where to build it: a path, sqlite:/// or postgresql:// URL.")],
+    fault: Annotated[str | None, typer.Option(help="A fault's name; `none` is healthy; absent is a mystery.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events and rows.")] = 1,
+    scale: Annotated[str, typer.Option(help="full is eight years and thousands of events; or small.")] = "full",
+    json: Json = False,
+) -> None:
+    """Build a bank with that fault really in it; the answer is sealed."""
+    built = build_incident(url, fault=fault, seed=seed, scale=scale, progress=True)
+    document = {
+        "url": built.url, "accounts": built.accounts, "events": built.events, "seed": built.seed,
+        "outside": str(built.outside),
+    }  # fmt: skip
+
+    def prose(console: Console) -> None:
+        console.print(f"{built.events:,} events on {built.accounts} accounts in {built.url}")
+        console.print(f"what the outside world knows: {built.outside}", markup=False)
+
+    answer(document, prose, as_json=json, next_command=f"esworkbench investigate {built.url}")
+
+
+@incident.command()
+def reveal(url: Annotated[str, typer.Argument(help="The incident's URL.")], json: Json = False) -> None:
+    """Open the sealed answer: which fault was planted, and where."""
+    faults = [msgspec.to_builtins(fault) for fault in open_sealed(url)]
+    columns = ["fault", "account", "amount", "currency", "positions"]
+
+    def prose(console: Console) -> None:
+        console.print(table("planted", columns, [[fault[column] for column in columns] for fault in faults]))
+
+    answer({"faults": faults}, prose, as_json=json)
+
+
+def rebuild(
+    url: Annotated[str, typer.Argument(help="The store.")],
+    projection: Annotated[str, typer.Option(help="Which read model to drop and replay.")],
+    json: Json = False,
+) -> None:
+    """Drop a read model, reset its checkpoint, replay every event."""
+    store = EventStore.open(url, create=False)
+    runner = ProjectionRunner(store, projection_named(projection), DECODER, run_id="rebuild")
+    began = perf_counter()
+    events = runner.rebuild()
+    seconds = perf_counter() - began
+    document: dict[str, Any] = {
+        "projection": projection, "events": events, "seconds": round(seconds, 3),
+        "events_per_second": round(events / seconds) if seconds else None,
+    }  # fmt: skip
+
+    def prose(console: Console) -> None:
+        console.print(f"{projection}: {events:,} events replayed in {seconds:.1f} s")
+
+    answer(document, prose, as_json=json)
+
+
+def lab(
+    into: Annotated[Path | None, typer.Option(help="Where your copy of the course is kept.")] = None,
+    reset: Annotated[str | None, typer.Option(help="Give a fresh copy of one notebook, by its number.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    port: Annotated[int, typer.Option(help="The port JupyterLab listens on.")] = 8888,
+) -> None:
+    """Open JupyterLab on the course. You work in a copy, so that the original stays as it is."""
+    raise typer.Exit(open_course(into, reset=reset, browser=browser, port=port))
+
+
+def examine(json: Json = False) -> None:
+    """Check this machine: versions, kernel, widgets, databases, browser; and say what to do about each miss."""
+    checks = doctor.check()
+    missed = [check for check in checks if check.required and not check.ok]
+
+    def prose(console: Console) -> None:
+        for check in checks:
+            mark = "ok  " if check.ok else ("MISS" if check.required else "none")
+            console.print(f"{mark} {check.name}: {check.found}", markup=False)
+            if not check.ok:
+                console.print(f"     → {check.advice}", markup=False)
+
+    answer({"checks": [check._asdict() for check in checks]}, prose, as_json=json, found=bool(missed))

@@ -1,0 +1,55 @@
+"""The words of the field, as this house uses them: what ``esworkbench explain`` says of a word."""
+
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """What a word means, and the notebook that shows it."""
+
+    meaning: str
+    notebook: str
+
+
+_SHOWN_IN = {
+    "00_start_here": {
+        "event store": "the append-only log of events, keyed by stream",
+        "stream": "one aggregate's events; its version counts 1, 2, 3 … within it",
+        "global position": "an event's place in the whole log; what a checkpoint records",
+        "event type": "what happened, by name: MoneyDeposited",
+        "schema version": "which shape of an event type was written",
+        "payload": "what happened, as the exact JSON text that was hashed and stored",
+        "metadata": "about the event, not in it: correlation id, causation id, idempotency key, actor, and the version the decision was made on",
+        "aggregate": "a cluster of state with rules; it decides which events a command causes",
+        "command": "an intent, which the aggregate may reject; an event is a fact, which nobody may",
+        "upcaster": "one named function from an event type's schema version N to N+1, run on reading",
+        "snapshot": "an aggregate's state at a version, so that loading need not start at zero",
+    },
+    "11_replay_to_a_moment": {
+        "recorded at": "when the store learned of the event",
+        "valid at": "when the fact was true in the world; missing means when it was recorded",
+    },
+    "12_diff_projection_against_events": {
+        "projection": "the handler that turns events into rows, and how far it got",
+        "checkpoint": "one integer: every event at or below it was seen by the projection",
+        "read model": "the table a projection keeps; it can be dropped and rebuilt",
+        "posting": "the signed effect of one event on one account in one currency",
+        "event sum": "the sum of an account's postings, in minor units: what the events say the balance is",
+        "balance assertion": "anything that claims a balance: a read-model row at its checkpoint, a running balance, a snapshot, a statement line, a customer's complaint",
+        "delta": "claimed minus event sum, in minor units",
+    },
+    "13_bisect_a_corrupted_balance": {
+        "residual": "what one step of a running claim doesn't explain: claim[i] − claim[i−1] − posting[i]",
+        "bisection": "finding the first divergence in ⌈log2 N⌉ probes; sound only on a quantity that never goes back",
+    },
+    "14_the_47_23_case": {
+        "evidence": "a frozen, hashed copy of a log with its read models, checkpoints, snapshots and statements, taken at one consistent cut",
+        "case": "the record of one investigation on evidence: every step, replayable",
+        "finding": "one fault: its class, the exact events, the amount, the proof",
+        "idempotency key": "drawn by a client once per intent: a repeated command is one command",
+        "compensating event": "an appended event that undoes an earlier one's effect; the earlier one stays",
+    },
+}
+
+WORDS: dict[str, Word] = {
+    word: Word(meaning, notebook) for notebook, words in _SHOWN_IN.items() for word, meaning in words.items()
+}

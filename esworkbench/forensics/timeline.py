@@ -1,0 +1,40 @@
+"""One account, event by event: what the events sum to, and what somebody claimed at that point."""
+
+import pandas as pd
+
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.comparisons import Comparisons
+from esworkbench.forensics.replay import opening_of
+
+COLUMNS = ("position", "version", "event_id", "kind", "recorded_at", "valid_at", "amount_minor")
+
+_RUNNING = "SELECT position, claimed FROM result WHERE claimed IS NOT NULL AND currency = $currency ORDER BY order_key"
+_STATEMENT = (
+    "SELECT position, claimed - holds FROM result WHERE position IS NOT NULL AND currency = $currency ORDER BY place"
+)
+
+
+def timeline(evidence: Evidence, account: str, currency: str, *, against: str | None = None) -> pd.DataFrame:
+    """One row per posting, in order of position: COLUMNS, ``event_sum_minor`` and ``claimed_minor``, in minor units.
+
+    ``claimed_minor`` is what the source ``against`` says after the event, and missing where it says nothing. A
+    statement claims the booked balance, so what was on hold then is taken off it, to compare like with like.
+    """
+    rows = [tuple(getattr(posting, name) for name in COLUMNS) for posting in evidence.postings(account, currency)]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["event_sum_minor"] = opening_of(evidence) + frame["amount_minor"].cumsum()
+    claims = {} if against is None else _claims(evidence, account, currency, against)
+    frame["claimed_minor"] = pd.array([claims.get(position) for position in frame["position"]], dtype="Int64")
+    return frame
+
+
+def _claims(evidence: Evidence, account: str, currency: str, against: str) -> dict[int, int]:
+    """Position → the balance claimed just after the event there; the last claim at a position wins."""
+    comparisons = Comparisons(evidence)
+    found: dict[int, int] = {}
+    for source in comparisons.sources(against):
+        if source.kind == "running":
+            found.update(comparisons.steps(source, _RUNNING, account, currency=currency))
+        elif source.kind == "statement":
+            found.update(comparisons.claims(source, _STATEMENT, account, currency=currency))
+    return found

@@ -1,0 +1,17 @@
+"""Amounts for people: integer minor units in, text out. Nothing here computes."""
+
+_DECIMALS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
+"""Currencies whose minor unit isn't a hundredth (ISO 4217)."""
+
+
+def decimals_of(currency: str) -> int:
+    """How many decimal places the currency's minor unit stands for."""
+    return _DECIMALS.get(currency, 2)
+
+
+def format_minor(amount_minor: int, currency: str) -> str:
+    """``format_minor(-123456, "USD")`` is ``"-1,234.56 USD"``; exact for any size."""
+    places = decimals_of(currency)
+    whole, fraction = divmod(abs(amount_minor), 10**places)
+    text = f"{whole:,}" + (f".{fraction:0{places}d}" if places else "")
+    return f"{'-' if amount_minor < 0 else ''}{text} {currency}".rstrip()

@@ -1,0 +1,61 @@
+"""Pictures of a case. Each takes a table that can be read on its own; colour never carries meaning alone."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SUMMED = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
+CLAIMED = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
+
+
+def balance_figure(timeline: pd.DataFrame, *, currency: str, culprits: Sequence[int] = (), title: str = "") -> Figure:
+    """Claimed against summed balance over time, and below it their difference, with the divergence marked.
+
+    ``timeline`` has one row per event: position, recorded_at, event_sum_minor, and claimed_minor, which is missing
+    where nobody claims a balance; both in minor units. ``culprits`` are positions to mark.
+    """
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    claims = timeline.dropna(subset=["claimed_minor"])
+    major = 100.0
+    balance.step(timeline["recorded_at"], timeline["event_sum_minor"] / major, where="post", **SUMMED)
+    balance.step(claims["recorded_at"], claims["claimed_minor"].astype(float) / major, where="post", **CLAIMED)
+    delta = (claims["claimed_minor"] - claims["event_sum_minor"]).astype(float) / major
+    difference.step(claims["recorded_at"], delta, where="post", color="#b3471b")
+    difference.axhline(0, color="grey", linewidth=0.8)
+    balance.set_ylabel(f"balance, {currency}")
+    difference.set_ylabel("claimed − sum")
+    for position in culprits:
+        _mark(timeline, position, balance, difference)
+    balance.set_title(title, loc="left")
+    balance.legend(loc="best", frameon=False)
+    return figure
+
+
+def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
+    found = timeline[timeline["position"] == position]
+    if found.empty:
+        return
+    moment = found["recorded_at"].iloc[0]
+    for axis in axes:
+        axis.axvline(moment, color="black", linewidth=1, linestyle=":")
+    axes[0].annotate(
+        f"position {position}", (moment, 1), xycoords=("data", "axes fraction"), xytext=(4, -12),
+        textcoords="offset points", fontsize=9,
+    )  # fmt: skip
+
+
+def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
+    """The figure as PNG bytes, without the date that would make the same picture differ."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def as_data_uri(figure: Figure) -> str:
+    """The figure as a data: URI, so that a page needs no second file."""
+    return "data:image/png;base64," + b64encode(as_png(figure)).decode("ascii")
