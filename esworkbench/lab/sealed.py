@@ -1,0 +1,46 @@
+"""The sealed answer: out of sight of whoever investigates. An envelope against a stray glance, not a safe."""
+
+import base64
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from esworkbench.errors import UnusableInput
+
+FILE_NAME = "answer.sealed"
+_HEADER = b"esworkbench sealed answer v1; open it with: esworkbench incident reveal URL\n"
+
+
+class PlantedFault(msgspec.Struct, frozen=True):
+    """One fault, as the lab knows it.
+
+    ``amount`` is its share, in minor units, of claimed − event sum in the source it hits: a read model, or the
+    statement. A fault of the whole store has no account, and amount 0.
+    """
+
+    fault: str
+    account: str | None
+    event_ids: list[str]
+    positions: list[int]
+    amount: int
+    currency: str | None
+
+
+def seal(folder: Path, planted: list[PlantedFault]) -> None:
+    answer = base64.encodebytes(zlib.compress(msgspec.json.encode(planted)))
+    (folder / FILE_NAME).write_bytes(_HEADER + answer)
+
+
+def unseal(folder: Path) -> list[PlantedFault]:
+    """What ``seal`` put there. Raises UnusableInput when there is no answer, or none that opens."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise UnusableInput(f"there is no sealed answer at {str(path)!r}: the lab didn't build this bank, or not here")
+    header, _, answer = path.read_bytes().partition(b"\n")
+    try:
+        if header + b"\n" != _HEADER:
+            raise ValueError("another header")
+        return msgspec.json.decode(zlib.decompress(base64.b64decode(answer)), type=list[PlantedFault])
+    except (ValueError, zlib.error, msgspec.MsgspecError):
+        raise UnusableInput(f"the sealed answer at {str(path)!r} is damaged: build the incident again") from None
