@@ -1,9 +1,6 @@
 """One intent in, one decision saved, one answer out of the write side; a repeated command is one command."""
 
 import hashlib
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,18 +28,6 @@ def bank(store: EventStore) -> Bank:
     bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD"))
     bank.handle(OpenAccount(account_id="b", owner="Bob", currency="USD"))
     return bank
-
-
-def all_at_once(count: int, work: Callable[[int], CommandReply]) -> list[CommandReply]:
-    """``work(0) … work(count - 1)`` in threads that start together; results in order, the first exception raised."""
-    gate = threading.Barrier(count)
-
-    def run(number: int) -> CommandReply:
-        gate.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
 
 
 def test_the_answer_is_the_write_sides_state_version_and_position(bank: Bank, store: EventStore) -> None:
@@ -143,8 +128,9 @@ def test_equal_intents_have_equal_digests_and_no_others() -> None:
 
 def test_the_digest_is_of_text_that_a_later_release_can_form_again() -> None:
     """It is kept in the store: another text would turn every retry across an upgrade into a conflict."""
-    text = b'Deposit\n{"account_id":"a","amount_minor":100,"currency":"USD","reference":"r"}'
-    assert command_digest(DEPOSIT) == hashlib.sha256(text).hexdigest()
+    text = b'OpenAccount\n{"account_id":"a","currency":"USD","owner":"Ada"}'
+    opening = OpenAccount(account_id="a", owner="Ada", currency="USD")
+    assert command_digest(opening) == hashlib.sha256(text).hexdigest()
 
 
 def test_a_writer_that_lost_a_race_decides_anew_on_what_it_now_sees(bank: Bank, store: EventStore) -> None:
@@ -181,55 +167,18 @@ def test_a_writer_that_lost_every_race_says_so(bank: Bank, store: EventStore) ->
         bus.handle(DEPOSIT, attempts=2)
 
 
-@pytest.fixture
-def busy_bank(store_url: str) -> Bank:
-    """A bank for many threads: its clock and ids are the real ones, which never give two threads the same."""
-    bank = Bank(EventStore.open(store_url))
-    bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD"))
-    bank.handle(OpenAccount(account_id="b", owner="Bob", currency="USD"))
-    return bank
+def test_a_twin_that_wins_while_this_one_decides_answers_for_both(bank: Bank, store: EventStore) -> None:
+    opening, bus = OpenAccount(account_id="c", owner="Cy", currency="USD"), CommandBus(store, bank.accounts)
 
+    def outrun(command: OpenAccount) -> list[BankAccount]:
+        bank.handle(opening, idempotency_key="k")
+        account = bank.accounts.load_or_new(command.account_id)
+        account.open(command.owner, command.currency)
+        return [account]
 
-def test_no_deposit_is_lost_among_many_writers(busy_bank: Bank) -> None:
-    replies = all_at_once(8, lambda number: busy_bank.handle(DEPOSIT, attempts=50))
-    assert sorted(reply.version for reply in replies) == [2, 3, 4, 5, 6, 7, 8, 9]
-    assert busy_bank.accounts.load("a").balance_minor == 800
-
-
-def test_one_command_sent_many_times_at_once_happens_once_and_is_answered_alike(busy_bank: Bank) -> None:
-    replies = all_at_once(8, lambda number: busy_bank.handle(DEPOSIT, idempotency_key="k", attempts=50))
-    assert sorted(reply.repeated for reply in replies) == [False] + [True] * 7
-    assert {(reply.version, reply.position, reply.state["balance_minor"]) for reply in replies} == {
-        (2, busy_bank.store.head_position(), 100)
-    }
-    assert busy_bank.accounts.load("a").balance_minor == 100
-
-
-def test_one_account_opened_many_times_at_once_is_opened_once_and_nobody_is_refused(busy_bank: Bank) -> None:
-    opening = OpenAccount(account_id="c", owner="Cy", currency="USD")
-    replies = all_at_once(8, lambda number: busy_bank.handle(opening, idempotency_key="k"))
-    assert sorted(reply.repeated for reply in replies) == [False] + [True] * 7
-    assert busy_bank.accounts.load("c").version == 1
-
-
-def test_transfers_in_both_directions_at_once_end(busy_bank: Bank) -> None:
-    busy_bank.handle(DEPOSIT)
-    busy_bank.handle(Deposit(account_id="b", amount_minor=100, currency="USD", reference="r"))
-
-    def transfer(number: int) -> CommandReply:
-        sender, receiver = ("a", "b") if number % 2 else ("b", "a")
-        command = Transfer(
-            transfer_id=f"t{number}",
-            from_account=sender,
-            to_account=receiver,
-            amount_minor=10,
-            currency="USD",
-            reference=f"t{number}",
-        )
-        return busy_bank.handle(command, attempts=100)
-
-    all_at_once(8, transfer)
-    assert (busy_bank.accounts.load("a").balance_minor, busy_bank.accounts.load("b").balance_minor) == (100, 100)
+    bus.register(OpenAccount, outrun)
+    assert bus.handle(opening, idempotency_key="k").repeated
+    assert store.stream_version("BankAccount-c") == 1
 
 
 def test_an_unknown_account_is_not_found(bank: Bank) -> None:

@@ -134,6 +134,13 @@ def test_a_balance_never_grows_past_what_every_reader_keeps_exact(name: str) -> 
     refused(account, lambda: MOVES[name](account, 1, "USD", "r"), "would go beyond")
 
 
+def test_nor_does_a_debt() -> None:
+    account = account_with(0)
+    account.adjust(-MAX_AMOUNT_MINOR, "USD", reason="slip", operator="ada", case_id="C-1", reference="r")
+    account.mark_saved()
+    refused(account, lambda: account.charge_fee(1, "USD", "r", "monthly"), "would go beyond")
+
+
 def test_a_requested_withdrawal_is_gone_at_once_and_settling_it_takes_nothing_more() -> None:
     account = account_with(1000)
     account.request_withdrawal("w1", 300, "USD", "r")

@@ -13,6 +13,7 @@ from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.errors import CommandRejected
 from esworkbench.event_store import EventStore
+from tests.support import SequentialIds, StepClock
 
 LIMITS = {"a": 0, "b": 500, "c": 0}
 account_ids = st.sampled_from(sorted(LIMITS))
@@ -27,7 +28,9 @@ class BankAgainstModel(RuleBasedStateMachine):
     @initialize()
     def open_accounts(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.store = EventStore.open(f"sqlite:///{Path(self.folder.name) / 'bank.db'}")
+        self.store = EventStore.open(
+            f"sqlite:///{Path(self.folder.name) / 'bank.db'}", clock=StepClock(), new_id=SequentialIds()
+        )
         self.bank = Bank(self.store, snapshot_every=4)
         self.fresh = Bank(self.store)
         self.balance = dict.fromkeys(LIMITS, 0)

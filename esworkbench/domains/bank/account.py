@@ -82,24 +82,20 @@ class BankAccount(Aggregate):
         require_currency(currency)
         require_integer("overdraft_limit_minor", overdraft_limit_minor)
         require(overdraft_limit_minor >= 0, f"overdraft_limit_minor must be 0 or more, not {overdraft_limit_minor}")
-        self.record(
-            AccountOpened(
-                account_id=self.id, owner=owner, currency=currency, overdraft_limit_minor=overdraft_limit_minor
-            ),
-            valid_at=valid_at,
+        event = AccountOpened(
+            account_id=self.id, owner=owner, currency=currency, overdraft_limit_minor=overdraft_limit_minor
         )
+        self.record(event, valid_at=valid_at)
 
     def deposit(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_credit(amount_minor, currency, reference)
-        self.record(
-            MoneyDeposited(amount_minor=amount_minor, currency=currency, reference=reference), valid_at=valid_at
-        )
+        event = MoneyDeposited(amount_minor=amount_minor, currency=currency, reference=reference)
+        self.record(event, valid_at=valid_at)
 
     def withdraw(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_funds(amount_minor, currency, reference)
-        self.record(
-            MoneyWithdrawn(amount_minor=amount_minor, currency=currency, reference=reference), valid_at=valid_at
-        )
+        event = MoneyWithdrawn(amount_minor=amount_minor, currency=currency, reference=reference)
+        self.record(event, valid_at=valid_at)
 
     def request_withdrawal(
         self, withdrawal_id: str, amount_minor: int, currency: str, reference: str, *, valid_at: When = None
@@ -109,29 +105,23 @@ class BankAccount(Aggregate):
             withdrawal_id not in self.pending, f"withdrawal {withdrawal_id} of account {self.id} is pending already"
         )
         self._require_funds(amount_minor, currency, reference)
-        self.record(
-            WithdrawalRequested(
-                withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=currency, reference=reference
-            ),
-            valid_at=valid_at,
+        event = WithdrawalRequested(
+            withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=currency, reference=reference
         )
+        self.record(event, valid_at=valid_at)
 
     def settle_withdrawal(self, withdrawal_id: str, *, valid_at: When = None) -> None:
         amount_minor = self._pending_amount(withdrawal_id)
-        self.record(
-            WithdrawalSettled(withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency),
-            valid_at=valid_at,
-        )
+        event = WithdrawalSettled(withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency)
+        self.record(event, valid_at=valid_at)
 
     def cancel_withdrawal(self, withdrawal_id: str, reason: str, *, valid_at: When = None) -> None:
         require_text("reason", reason)
         amount_minor = self._pending_amount(withdrawal_id)
-        self.record(
-            WithdrawalCancelled(
-                withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency, reason=reason
-            ),
-            valid_at=valid_at,
+        event = WithdrawalCancelled(
+            withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency, reason=reason
         )
+        self.record(event, valid_at=valid_at)
 
     def send_transfer(
         self,
@@ -147,16 +137,14 @@ class BankAccount(Aggregate):
         require_text("to_account", to_account)
         require(to_account != self.id, f"account {self.id} can't transfer to itself")
         self._require_funds(amount_minor, currency, reference)
-        self.record(
-            TransferSent(
-                transfer_id=transfer_id,
-                to_account=to_account,
-                amount_minor=amount_minor,
-                currency=currency,
-                reference=reference,
-            ),
-            valid_at=valid_at,
+        event = TransferSent(
+            transfer_id=transfer_id,
+            to_account=to_account,
+            amount_minor=amount_minor,
+            currency=currency,
+            reference=reference,
         )
+        self.record(event, valid_at=valid_at)
 
     def receive_transfer(
         self,
@@ -170,16 +158,14 @@ class BankAccount(Aggregate):
     ) -> None:
         require_text("transfer_id", transfer_id)
         self._require_credit(amount_minor, currency, reference)
-        self.record(
-            TransferReceived(
-                transfer_id=transfer_id,
-                from_account=from_account,
-                amount_minor=amount_minor,
-                currency=currency,
-                reference=reference,
-            ),
-            valid_at=valid_at,
+        event = TransferReceived(
+            transfer_id=transfer_id,
+            from_account=from_account,
+            amount_minor=amount_minor,
+            currency=currency,
+            reference=reference,
         )
+        self.record(event, valid_at=valid_at)
 
     def charge_fee(
         self, amount_minor: int, currency: str, reference: str, reason: str, *, valid_at: When = None
@@ -187,16 +173,13 @@ class BankAccount(Aggregate):
         require_text("reason", reason)
         self._require_movement(amount_minor, currency, reference)
         self._require_exact_balance(-amount_minor)
-        self.record(
-            FeeCharged(amount_minor=amount_minor, currency=currency, reference=reference, reason=reason),
-            valid_at=valid_at,
-        )
+        event = FeeCharged(amount_minor=amount_minor, currency=currency, reference=reference, reason=reason)
+        self.record(event, valid_at=valid_at)
 
     def credit_interest(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_credit(amount_minor, currency, reference)
-        self.record(
-            InterestCredited(amount_minor=amount_minor, currency=currency, reference=reference), valid_at=valid_at
-        )
+        event = InterestCredited(amount_minor=amount_minor, currency=currency, reference=reference)
+        self.record(event, valid_at=valid_at)
 
     def adjust(
         self,
@@ -218,17 +201,15 @@ class BankAccount(Aggregate):
         self._require_open()
         self._require_own_currency(currency)
         self._require_exact_balance(amount_minor)
-        self.record(
-            BalanceAdjusted(
-                amount_minor=amount_minor,
-                currency=currency,
-                reason=reason,
-                operator=operator,
-                case_id=case_id,
-                reference=reference,
-            ),
-            valid_at=valid_at,
+        event = BalanceAdjusted(
+            amount_minor=amount_minor,
+            currency=currency,
+            reason=reason,
+            operator=operator,
+            case_id=case_id,
+            reference=reference,
         )
+        self.record(event, valid_at=valid_at)
 
     def close(self, reason: str, *, valid_at: When = None) -> None:
         require_text("reason", reason)
@@ -258,7 +239,7 @@ class BankAccount(Aggregate):
         self.currency = state["currency"]
         self.balance_minor = state["balance_minor"]
         self.overdraft_limit_minor = state["overdraft_limit_minor"]
-        self.pending = dict(state["pending"])
+        self.pending = state["pending"]
         self.opened = state["opened"]
         self.closed = state["closed"]
 

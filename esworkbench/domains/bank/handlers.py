@@ -2,7 +2,6 @@
 
 from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.account import BankAccount
-from esworkbench.errors import CommandRejected
 from esworkbench.repository import Repository
 
 
@@ -47,8 +46,6 @@ class BankHandlers:
         return [account]
 
     def transfer(self, command: commands.Transfer) -> list[BankAccount]:
-        if command.from_account == command.to_account:
-            raise CommandRejected(f"account {command.from_account} can't transfer to itself")
         sender = self._accounts.load(command.from_account)
         receiver = self._accounts.load(command.to_account)
         movement = (command.amount_minor, command.currency, command.reference)
