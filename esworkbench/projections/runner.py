@@ -66,7 +66,7 @@ class ProjectionRunner:
     def run_once(self, *, up_to: int | None = None) -> int:
         """One batch. Returns the events handled or parked; 0 when there was nothing left to do.
 
-        A batch first runs without savepoints, which cost as much as the handlers do. Only when something raises is it
+        A batch first runs without savepoints, which cost more than the handlers do. Only when something raises is it
         rolled back and done again with a savepoint around each event, so that just the bad ones are parked.
         """
         self._prepare()
