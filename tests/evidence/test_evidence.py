@@ -1,0 +1,82 @@
+"""Evidence, opened again: refused where it isn't whole, and exact in what it says."""
+
+from pathlib import Path
+
+import pytest
+from evidence_sources import small_bank
+
+from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
+from esworkbench.evidence import Evidence, capture
+
+
+@pytest.fixture
+def evidence(sqlite_url: str, tmp_path: Path) -> Evidence:
+    small_bank(sqlite_url).engine.dispose()
+    return capture(sqlite_url, tmp_path / "evidence", progress=False)
+
+
+def test_it_opens_as_it_was_captured(evidence: Evidence) -> None:
+    again = Evidence.open(evidence.path)
+    assert again.manifest == evidence.manifest
+    assert again.ledger == evidence.ledger
+    assert again.digest == evidence.digest
+    assert again.postings("a1") == evidence.postings("a1")
+
+
+def test_every_table_has_a_view_and_each_connection_its_own_results(evidence: Evidence) -> None:
+    one, other = evidence.connection(), evidence.connection()
+    first = one.execute("SELECT position FROM events ORDER BY position")
+    other.execute("SELECT 'elsewhere'")
+    assert first.fetchone() == (1,)
+    for table, rows in evidence.manifest.rows.items():
+        assert one.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+    assert "bucket" not in one.execute("SELECT * FROM events").df().columns
+
+
+def test_times_are_shown_in_utc_wherever_it_is_opened(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    found = evidence.connection().execute("SELECT min(recorded_at)::VARCHAR FROM events").fetchone()
+    assert found == ("2026-01-01 00:00:00+00",)
+
+
+def test_a_truncated_parquet_file_is_named(evidence: Evidence) -> None:
+    path = evidence.path / "checkpoints" / "part-0.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(EvidenceDamaged, match=r"checkpoints/part-0\.parquet has changed since capture"):
+        Evidence.open(evidence.path)
+    with pytest.raises(EvidenceDamaged, match="can't be read"):
+        Evidence.open(evidence.path, verify=False).connection()
+
+
+def test_a_place_without_evidence_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="does not exist"):
+        Evidence.open(tmp_path / "nowhere")
+    with pytest.raises(EvidenceDamaged, match="is not evidence"):
+        Evidence.open(tmp_path)
+
+
+def test_an_account_that_nothing_names_is_unknown(evidence: Evidence) -> None:
+    assert evidence.currencies("idle") == ["EUR"]
+    with pytest.raises(UnknownAccount, match="names account 'nobody'"):
+        evidence.currencies("nobody")
+
+
+STATEMENT_HEADER = "account_id,currency,booked_at,reference,amount_minor,balance_minor\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("account_id,currency\n", "lacks the columns booked_at, reference"),
+        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00,r,1,1\n", "line 2: booked_at .* has no offset"),
+        (STATEMENT_HEADER + "a1,USD,yesterday,r,1,1\n", "line 2: Invalid isoformat"),
+        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r,1.5,1\n", "line 2: invalid literal"),
+        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r\n", "line 2: "),
+    ],
+)
+def test_a_bad_statement_is_one_sentence(sqlite_url: str, tmp_path: Path, text: str, words: str) -> None:
+    small_bank(sqlite_url).engine.dispose()
+    (tmp_path / "bank.outside" / "statements" / "bad.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(UnusableInput, match=rf"bad\.csv.*{words}"):
+        capture(sqlite_url, tmp_path / "evidence", progress=False)
+    assert not (tmp_path / "evidence").exists()
