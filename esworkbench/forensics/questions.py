@@ -3,7 +3,7 @@
 The command line, a case's replay and a notebook all ask here, so that one question has one answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,35 +25,14 @@ def ask(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> Docu
     for name in ("at", "known_at", "now"):
         if name in given:
             given[name] = parse_moment(given[name])
-    answer: Document = QUESTIONS[question](evidence, **given)
-    return answer
-
-
-def _replay(evidence: Evidence, **given: Any) -> Document:
-    return _plain(balance_at(evidence, **given)._asdict())
-
-
-def _diff(evidence: Evidence, **given: Any) -> Document:
-    return _plain(diff(evidence, **given))
-
-
-def _bisect(evidence: Evidence, **given: Any) -> Document:
-    return _plain(bisect(evidence, **given))
-
-
-def _verify(evidence: Evidence) -> Document:
-    return _plain(verify(evidence))
-
-
-def _diagnose(evidence: Evidence, **given: Any) -> Document:
-    return diagnose(evidence, **given).as_json()
-
-
-QUESTIONS = {"replay": _replay, "diff": _diff, "bisect": _bisect, "verify": _verify, "diagnose": _diagnose}
-
-
-def _plain(answer: Any) -> Document:
-    """As a JSON reader will see it: named fields, times as text."""
-    fields = answer._asdict() if hasattr(answer, "_asdict") else answer
-    document: Document = msgspec.to_builtins(fields)
+    document: Document = msgspec.to_builtins(QUESTIONS[question](evidence, **given).as_json())
     return document
+
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "replay": balance_at,
+    "diff": diff,
+    "bisect": bisect,
+    "verify": verify,
+    "diagnose": diagnose,
+}

@@ -7,7 +7,7 @@ together ask what it then believed about that moment (Snodgrass, *Developing Tim
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
@@ -37,6 +37,10 @@ class Moment(NamedTuple):
     recorded_at: datetime
     valid_at: datetime
     events: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``replay --json`` prints."""
+        return self._asdict()
 
 
 class Bounds(NamedTuple):
