@@ -21,7 +21,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     ``amount`` is this fault's share, in minor units, of delta = claimed − event sum. ``healthy`` marks what looks like
     a fault and needs no repair. ``alternative_to`` names the finding this one can't be told apart from on the evidence
-    at hand: both carry the same amount, and it is counted once.
+    at hand: both carry the same amount, and it is counted once. ``source`` is the claim that gives the amount,
+    ``sources`` are all in which the fault shows.
     """
 
     fault: str
@@ -35,6 +36,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     proof: str
     remedy: str
     source: str | None = None
+    sources: list[str] = []
     alternative_to: str | None = None
 
 

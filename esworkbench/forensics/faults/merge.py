@@ -28,6 +28,7 @@ def _joined(first: Finding, second: Finding) -> Finding:
         positions=sorted({*first.positions, *second.positions}),
         event_ids=ids,
         proof=proof,
+        sources=list(dict.fromkeys([*first.sources, *second.sources])),
         amount=first.amount or second.amount,
         alternative_to=None if None in (first.alternative_to, second.alternative_to) else first.alternative_to,
     )

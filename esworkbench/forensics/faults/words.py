@@ -35,6 +35,7 @@ def finding(
         proof=proof,
         remedy=remedy or FAULTS[fault].remedy,
         source=source,
+        sources=[source] if source else [],
         alternative_to=alternative_to,
     )
 
