@@ -3,13 +3,16 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-SUMMED = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
-CLAIMED = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
+from esworkbench.money import decimals_of
+
+SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
+CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
 
 
 def balance_figure(timeline: pd.DataFrame, *, currency: str, culprits: Sequence[int] = (), title: str = "") -> Figure:
@@ -21,7 +24,7 @@ def balance_figure(timeline: pd.DataFrame, *, currency: str, culprits: Sequence[
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     claims = timeline.dropna(subset=["claimed_minor"])
-    major = 100.0
+    major = 10 ** decimals_of(currency)
     balance.step(timeline["recorded_at"], timeline["event_sum_minor"] / major, where="post", **SUMMED)
     balance.step(claims["recorded_at"], claims["claimed_minor"].astype(float) / major, where="post", **CLAIMED)
     delta = (claims["claimed_minor"] - claims["event_sum_minor"]).astype(float) / major
@@ -59,3 +62,25 @@ def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
 def as_data_uri(figure: Figure) -> str:
     """The figure as a data: URI, so that a page needs no second file."""
     return "data:image/png;base64," + b64encode(as_png(figure)).decode("ascii")
+
+
+def window_figure(timeline: pd.DataFrame, *, currency: str, good: int, bad: int, probe: int | None) -> Figure:
+    """The balance with the window of a bisection drawn on it: shaded from ``good`` to ``bad``, ``probe`` as a line.
+
+    Event numbers count from 1, as in ``BisectionSession``; good 0 is before the first event.
+    """
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    axes = figure.subplots()
+    numbers = range(1, len(timeline) + 1)
+    major = 10 ** decimals_of(currency)
+    axes.step(numbers, timeline["event_sum_minor"] / major, where="post", **SUMMED)
+    claims = timeline["claimed_minor"].astype("Float64") / major
+    if claims.notna().any():
+        axes.step(numbers, claims.to_numpy(dtype=float, na_value=float("nan")), where="post", **CLAIMED)
+    axes.axvspan(good, bad, color="grey", alpha=0.25, label=f"window: after {good}, up to {bad}")
+    if probe is not None:
+        axes.axvline(probe, color="black", linestyle=":", label=f"event {probe}")
+    axes.set_xlabel("event number")
+    axes.set_ylabel(f"balance, {currency}")
+    axes.legend(loc="best", frameon=False, fontsize=8)
+    return figure
