@@ -71,7 +71,7 @@ class Repository(Generic[A]):
         Raises AggregateNotFound when no event is chosen, UnusableInput for a naive moment or a version never written.
         """
         for name, moment in (("known_at", known_at), ("valid_at", valid_at)):
-            if moment is not None and moment.tzinfo is None:
+            if moment is not None and moment.utcoffset() is None:
                 raise UnusableInput(
                     f"{name} {moment.isoformat()} says no time zone: give it an offset (2024-10-15T15:00:00+02:00) "
                     "or a zone (zoneinfo.ZoneInfo('Europe/Zurich'))"
