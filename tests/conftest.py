@@ -20,21 +20,28 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def postgres_server() -> str:
-    """URL of a server to make databases in; skips where there is none, unless ESWORKBENCH_REQUIRE=all."""
+    """libpq URL of a server to make databases in; skips where there is none, unless ESWORKBENCH_REQUIRE=all."""
     # Not in pytest's own folder: that is closed to others, and run as root the server has a user of its own.
     folder = Path(tempfile.mkdtemp(prefix="esworkbench-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        return local_postgres_url(folder / "data")
+        url = make_url(local_postgres_url(folder / "data"))
     except UnusableInput as error:
         if os.environ.get("ESWORKBENCH_REQUIRE") == "all":
             pytest.fail(f"PostgreSQL is required here: {error}")
         pytest.skip(str(error))
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    if "ESWORKBENCH_PG_DSN" not in os.environ:
+        # Tests kill processes, never the machine, so this server of their own need not wait for the disk.
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+    return plain
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """URL of a fresh, empty database, dropped when the test ends."""
+    """libpq URL of a fresh, empty database, dropped when the test ends."""
     name = f"esworkbench_test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")

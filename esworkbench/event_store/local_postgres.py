@@ -6,6 +6,10 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import URL
+
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.outside import user_folder
 
@@ -19,7 +23,7 @@ def local_postgres_url(data_dir: Path | None = None) -> str:
     """
     dsn = os.environ.get("ESWORKBENCH_PG_DSN")
     if dsn:
-        return dsn
+        return dsn if "://" in dsn else _as_url(dsn)
     try:
         with warnings.catch_warnings():
             # It warns where there is no XDG_RUNTIME_DIR, as for root, and then rightly takes the temporary folder.
@@ -36,6 +40,18 @@ def local_postgres_url(data_dir: Path | None = None) -> str:
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise UnusableInput(f"the local PostgreSQL server in {str(folder)!r} did not start: {error}") from error
     return str(server.get_uri())
+
+
+def _as_url(dsn: str) -> str:
+    """libpq's other way to write it: ``host=… port=… dbname=… user=…``."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except ProgrammingError:
+        raise UnusableInput(
+            "ESWORKBENCH_PG_DSN can't be read: write it like postgresql://user@host:5432/name"
+        ) from None
+    url = URL.create("postgresql", database=str(parts.pop("dbname", "postgres")))
+    return url.update_query_dict({name: str(value) for name, value in parts.items()}).render_as_string(False)
 
 
 def _default_data_dir() -> Path:
