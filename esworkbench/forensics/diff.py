@@ -85,7 +85,7 @@ def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
             count, found = _claims(comparisons, source, every_line=against is not None)
         compared += count
         rows += found
-    rows.sort(key=lambda row: (row.account, row.currency, row.source, row.at_position or 0))
+    rows.sort(key=lambda row: (row.account, row.currency, row.source, row.kind))
     return Diff(
         compared=compared,
         divergent=len({(row.account, row.currency, row.source) for row in rows}),
@@ -105,7 +105,9 @@ def _running(comparisons: Comparisons, source: ClaimSource) -> tuple[int, int, l
     )
     compared, rounded = (sum(column) for column in zip(*counts, strict=True))
     parting = comparisons.steps(
-        source, "SELECT account, currency, says, event_sum, position FROM result WHERE what = 'divergence'"
+        source,
+        "SELECT account, currency, says, event_sum, position FROM result WHERE what = 'divergence' "
+        "ORDER BY position, order_key",
     )
     rows = [
         DiffRow(account, currency, source.name, source.kind, says, event_sum, says - event_sum, position)
@@ -140,7 +142,9 @@ def _claims(comparisons: Comparisons, source: ClaimSource, every_line: bool) -> 
         DiffRow(
             account, currency, source.name, source.kind, claimed, event_sum, (claimed or 0) - event_sum, place, holds
         )
-        for account, currency, claimed, event_sum, holds, place in comparisons.claims(source, select)
+        for account, currency, claimed, event_sum, holds, place in comparisons.claims(
+            source, f"{select} ORDER BY place"
+        )
     ]
 
 
