@@ -99,9 +99,8 @@ def refused(engine: Engine, *statements: str) -> bool:
     try:
         attempt(engine, *statements)
     except DBAPIError as error:
-        # A statement with a slip in it would be refused as well, and prove nothing.
-        assert any(reason in str(error.orig) for reason in REASONS), error
-        return True
+        # A statement with a slip in it is refused as well, and proves nothing.
+        return any(reason in str(error.orig) for reason in REASONS)
     return False
 
 

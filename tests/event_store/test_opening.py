@@ -1,0 +1,147 @@
+"""Opening databases: good settings for good ones, one clear sentence, without credentials, for the others."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from esworkbench.errors import NotAnEventStore, UnusableInput
+from esworkbench.event_store import EventStore, open_database, write_transaction
+from esworkbench.event_store.local_postgres import local_postgres_url
+from esworkbench.event_store.outside import outside_folder
+from tests.support import new_event
+
+
+def test_sqlite_is_durable_and_lets_readers_read(sqlite_url: str) -> None:
+    with open_database(sqlite_url).connect() as connection:
+        settings = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert settings == ["wal", 2, 1]
+
+
+def test_a_bare_path_is_a_sqlite_file(tmp_path: Path) -> None:
+    EventStore.open(str(tmp_path / "bank.db")).append("s", [new_event()], expected_version=0)
+    assert EventStore.open(f"sqlite:///{tmp_path / 'bank.db'}", create=False).head_position() == 1
+
+
+def test_savepoints_and_rollbacks_are_real(store_url: str) -> None:
+    """Promise 3 rests on them: rows and checkpoint in one transaction, a bad event in a savepoint of its own."""
+    engine = EventStore.open(store_url).engine
+    insert = "INSERT INTO checkpoints VALUES ('{}', 1, '2026-01-01T00:00:00Z')"
+    with write_transaction(engine) as connection:
+        connection.exec_driver_sql(insert.format("kept"))
+        savepoint = connection.begin_nested()
+        connection.exec_driver_sql(insert.format("undone"))
+        savepoint.rollback()
+    with pytest.raises(DBAPIError), write_transaction(engine) as connection:  # noqa: PT012
+        connection.exec_driver_sql(insert.format("undone"))
+        connection.exec_driver_sql(insert.format("kept"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT projection FROM checkpoints").scalars().all() == ["kept"]
+
+
+def test_a_writer_that_reads_first_is_not_overtaken_on_sqlite(sqlite_url: str) -> None:
+    """A plain BEGIN would fail here on its first write: another writer came after its first read."""
+    store = EventStore.open(sqlite_url)
+    other = open_database(sqlite_url)
+    with write_transaction(store.engine) as connection:
+        connection.exec_driver_sql("SELECT * FROM checkpoints").all()
+        with other.connect() as second:
+            second.exec_driver_sql("PRAGMA busy_timeout = 0")
+            with pytest.raises(Exception, match="locked"):
+                second.exec_driver_sql("INSERT INTO checkpoints VALUES ('b', 1, 't')")
+        connection.exec_driver_sql("INSERT INTO checkpoints VALUES ('a', 1, '2026-01-01T00:00:00Z')")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mysql://root:hunter2@localhost/bank", "'mysql'"),
+        ("sqlite://", "name a file"),
+        ("sqlite:///:memory:", "name a file"),
+        ("sqlite:////nowhere/at/all/bank.db", "no folder"),
+        ("postgresql://user:hunter2@[::1/bank", "can't be read"),
+        ("postgresql://user:hunter2@localhost:notaport/bank", "can't be read"),
+        ("postgresql://ann:hunter2@127.0.0.1:1/bank", "could not be opened"),
+        ("postgresql://127.0.0.1:1/bank?user=ann&password=hunter2", "could not be opened"),
+    ],
+)
+def test_what_cannot_be_opened_is_said_without_credentials(url: str, says: str) -> None:
+    """Promise 9: credentials stay out of messages."""
+    with pytest.raises(UnusableInput, match=says) as caught:
+        open_database(url)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_not_made_when_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="there is no SQLite file"):
+        EventStore.open(str(tmp_path / "missing.db"), create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to have a header " * 20, encoding="utf-8")
+    with pytest.raises(UnusableInput, match="not a database"):
+        open_database(str(path))
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput):
+        open_database(str(tmp_path))
+
+
+def test_a_database_that_is_no_event_store(store_url: str) -> None:
+    with write_transaction(open_database(store_url)) as connection:
+        connection.exec_driver_sql("CREATE TABLE customers (id int)")
+    with pytest.raises(NotAnEventStore, match="no table 'events'"):
+        EventStore.open(store_url, create=False)
+
+
+def test_tables_can_be_created_again(store_url: str) -> None:
+    store = EventStore.open(store_url)
+    store.append("s", [new_event()], expected_version=0)
+    store.create_tables()
+    assert EventStore.open(store_url).head_position() == 1
+
+
+def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
+    store = EventStore.open(postgres_url)
+    store.append("s", [new_event()], expected_version=0)
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                      " AND datname = current_database()")  # fmt: skip
+    with pytest.raises(psycopg.OperationalError):
+        store.head_position()
+    assert store.head_position() == 1
+
+
+def test_outside_lies_beside_a_file_and_with_the_user_for_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outside_folder(f"sqlite:///{tmp_path}/bank.db") == tmp_path / "bank.outside"
+    assert outside_folder(str(tmp_path / "bank.db")) == tmp_path / "bank.outside"
+    monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path))
+    expected = tmp_path / "outside" / "db.example_5433_bank"
+    assert outside_folder("postgresql://ann:hunter2@db.example:5433/bank") == expected
+    socket = outside_folder("postgresql://postgres:@/bank?host=/tmp/a/b")
+    assert socket == tmp_path / "outside" / "tmp-a-b_5432_bank"
+
+
+def test_a_named_server_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESWORKBENCH_PG_DSN", "postgresql://ann@db.example:5433/bank")
+    assert local_postgres_url() == "postgresql://ann@db.example:5433/bank"
+    monkeypatch.setenv("ESWORKBENCH_PG_DSN", "host=db.example port=5433 dbname=bank user='ann b'")
+    url = make_url(local_postgres_url())
+    assert url.database == "bank"
+    assert url.query == {"host": "db.example", "port": "5433", "user": "ann b"}
+    monkeypatch.setenv("ESWORKBENCH_PG_DSN", "host db.example password hunter2")
+    with pytest.raises(UnusableInput, match="can't be read") as caught:
+        local_postgres_url()
+    assert "hunter2" not in str(caught.value)
