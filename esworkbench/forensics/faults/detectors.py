@@ -15,7 +15,7 @@ from esworkbench.forensics.faults.gap_skipped import gap_skipped, gap_skipped_un
 from esworkbench.forensics.faults.handler_bug import handler_bug
 from esworkbench.forensics.faults.healthy import lag
 from esworkbench.forensics.faults.manual_edit import manual_edit, restored_read_model
-from esworkbench.forensics.faults.outside import never_appended, retry_duplicate
+from esworkbench.forensics.faults.outside import double_repair, never_appended, retry_duplicate
 from esworkbench.forensics.faults.payload_edited import payload_edited, serialization_drift
 from esworkbench.forensics.faults.poison_skipped import poison_skipped
 from esworkbench.forensics.faults.rounding import rounding
@@ -46,6 +46,7 @@ DETECTORS = (
     Detector(("gap_skipped",), gap_skipped_unseen),
     Detector(("unresolved_pending",), unresolved_pending),
     Detector(("retry_duplicate",), retry_duplicate),
+    Detector(("double_repair",), double_repair),
     Detector(("never_appended",), never_appended),
     Detector(("bad_snapshot",), bad_snapshot),
     Detector(("manual_edit",), manual_edit),

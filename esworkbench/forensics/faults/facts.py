@@ -54,8 +54,29 @@ BATCHES = """
                              WHERE projection = $projection AND to_position = 0), -1)
     )
 """
-"""The batches of ``$projection`` since it was last dropped, which a row to position 0 says. A row of shard -1 is one event
-that was parked and handled late: no second application. (See ``esworkbench.projections.checkpoints``.)"""
+"""The batches of ``$projection`` since it was last dropped, which a row to position 0 says.
+
+A row of shard -1 is one event that was parked and handled late: no second application. (The rule is that of
+``esworkbench.projections.checkpoints``.)
+"""
+
+REPAIRS = """
+    posted AS (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
+    ), linked AS (
+        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
+        FROM events WHERE json_valid(metadata)
+    ), repairs AS (
+        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
+               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
+        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
+    ), made_good AS (
+        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
+        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
+    )
+"""
+"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
 
 
 class Source(NamedTuple):

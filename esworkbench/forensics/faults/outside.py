@@ -1,18 +1,18 @@
 """What only a statement shows, once the log, the chain and the read models agree: doubles, and facts never written."""
 
 from esworkbench.forensics.faults.explained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.faults.facts import NO_EVENT, NO_ROW, Facts, Key, Residual
+from esworkbench.forensics.faults.facts import NO_EVENT, NO_ROW, REPAIRS, Facts, Key, Residual
 from esworkbench.forensics.faults.words import finding, money, places
 
-_SHARED_KEY = """
-    WITH keyed AS (
+_SHARED_KEY = f"""
+    WITH {REPAIRS}, keyed AS (
         SELECT e.event_id, e.position, e.type, p.account, p.currency, p.amount_minor,
                json_extract_string(e.payload, $path) AS reference
         FROM events AS e JOIN postings AS p USING (event_id) WHERE json_valid(e.payload) AND p.amount_minor <> 0
     )
     SELECT account, currency, position, event_id, amount_minor, reference,
            min(position) OVER (PARTITION BY account, currency, reference, type) FROM keyed
-    WHERE reference IS NOT NULL
+    WHERE reference IS NOT NULL AND event_id NOT IN (SELECT original FROM made_good)
     QUALIFY count(*) OVER (PARTITION BY account, currency, reference, type) > 1 ORDER BY position
 """
 
@@ -45,6 +45,33 @@ def _double(left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) 
     found = finding(
         "retry_duplicate", key, amount=amount, events=[(event[0], event[1]) for event in events],
         certainty="proven" if steps else "likely", source=steps[0].source if steps else None, proof=proof,
+    )  # fmt: skip
+    return Claim(found, [whole(step) for step in steps])
+
+
+def double_repair(facts: Facts, left: Left) -> Answer:
+    """The second and later events that compensate one original."""
+    groups: dict[Key, list[tuple[int, str, int, str]]] = {}
+    for account, currency, *event in facts.rows(
+        f"WITH {REPAIRS} SELECT account, currency, position, repair, amount, original FROM repairs WHERE nth > 1 "
+        "ORDER BY position"
+    ):
+        groups.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
+    return [_again(left, key, events) for key, events in groups.items()]
+
+
+def _again(left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Claim:
+    amount = -sum(event[2] for event in events)
+    ids = {event[1] for event in events}
+    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
+    proof = (
+        f"the event{'s' * (len(events) > 1)} at {places([event[0] for event in events])} compensate "
+        f"{', '.join(event[3] for event in events[:5])}, which an earlier event compensates already: "
+        f"{money(-amount, key)} too much"
+    )
+    found = finding(
+        "double_repair", key, amount=amount, events=[(event[0], event[1]) for event in events],
+        source=steps[0].source if steps else None, proof=proof,
     )  # fmt: skip
     return Claim(found, [whole(step) for step in steps])
 

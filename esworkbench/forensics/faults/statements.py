@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from esworkbench.forensics.faults.facts import DIFFERS, NO_EVENT, NO_ROW, TOTAL, Facts, Key, Residual
+from esworkbench.forensics.faults.facts import DIFFERS, NO_EVENT, NO_ROW, REPAIRS, TOTAL, Facts, Key, Residual
 
 FINAL, OPEN = "final", "open"
 
@@ -55,7 +55,10 @@ class Line(NamedTuple):
 
 
 def movements(facts: Facts) -> list[Movement]:
-    """Every event that posts, as a statement would book it, in order of position. A cancelled hold books nothing."""
+    """Every event that posts, as a statement would book it, in order of position.
+
+    A cancelled hold books nothing, nor does an event with the one that makes it good.
+    """
     ledger = facts.evidence.ledger
     pending = ledger.pending
     given: dict[str, Any] = {
@@ -135,8 +138,8 @@ def _path(field: str | None) -> str:
     return "$" + "".join(f'."{name}"' for name in (field or "no such field").split("."))
 
 
-_MOVEMENTS = """
-    WITH told AS (
+_MOVEMENTS = f"""
+    WITH {REPAIRS}, told AS (
         SELECT event_id, position, type, schema_version, stream_id, recorded_at, valid_at,
                json_extract_string(payload, $key) AS reference, json_extract_string(payload, $id) AS hold
         FROM events WHERE json_valid(payload)
@@ -154,6 +157,7 @@ _MOVEMENTS = """
     FROM sums JOIN told USING (event_id)
     LEFT JOIN resolved ON told.type = $request AND resolved.stream_id = told.stream_id AND resolved.hold = told.hold
     WHERE NOT coalesce(resolved.cancelled, false)
+      AND sums.event_id NOT IN (SELECT original FROM made_good UNION ALL SELECT repair FROM made_good)
       AND (told.type NOT IN ($settle, $cancel) OR $settle IS NULL)
     ORDER BY told.position
 """
