@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from esworkbench.forensics.faults.explained import Answer, Claim, Left
+from esworkbench.forensics.faults.explained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.faults.facts import NO_EVENT, Facts, Key, Residual
 from esworkbench.forensics.faults.witnesses import shares_of, witnessed
 from esworkbench.forensics.faults.words import finding, money, places
@@ -48,6 +48,8 @@ def gaps_of(facts: Facts) -> list[Gap]:
 
 def event_deleted(facts: Facts, left: Left) -> Answer:
     """With hashes, a gap over which the chain still closes was never filled: the writer skipped the version."""
+    if facts.is_file:
+        return NotTestable("the rows of a file carry no versions")
     groups: dict[tuple[Key | None, str], list[Gap]] = {}
     for gap in gaps_of(facts):
         if gap.broken or not facts.hashed:

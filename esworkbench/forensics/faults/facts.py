@@ -117,6 +117,11 @@ class Facts(NamedTuple):
         found: list[tuple[Any, ...]] = self.connection.execute(query, given or None).fetchall()
         return found
 
+    @property
+    def is_file(self) -> bool:
+        """True for evidence from a delimited file: its versions and positions are ours, not the writer's."""
+        return self.evidence.ledger.file is not None
+
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
 

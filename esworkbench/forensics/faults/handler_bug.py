@@ -7,7 +7,7 @@ on the way there. Where the log holds only one version of the type, the two can'
 from collections.abc import Iterator
 from fractions import Fraction
 
-from esworkbench.forensics.faults.explained import Answer, Claim, Left, Share, whole
+from esworkbench.forensics.faults.explained import Answer, Claim, Left, NotTestable, Share, whole
 from esworkbench.forensics.faults.facts import Facts, Key, Residual, Source
 from esworkbench.forensics.faults.patterns import Pattern, head_pattern, running_patterns
 from esworkbench.forensics.faults.words import finding, money
@@ -17,6 +17,8 @@ FACTORS = {Fraction(-1): "not applied", Fraction(-2): "applied with the wrong si
 
 
 def handler_bug(facts: Facts, left: Left) -> Answer:
+    if facts.is_file:
+        return NotTestable("a file's running balances are nobody's projection of its rows")
     claims: list[Claim] = []
     for source in facts.sources:
         if source.kind == "head":

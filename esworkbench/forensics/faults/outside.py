@@ -51,6 +51,8 @@ def _double(left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) 
 
 def double_repair(facts: Facts, left: Left) -> Answer:
     """The second and later events that compensate one original."""
+    if facts.is_file:
+        return NotTestable("the rows of a file carry no metadata")
     groups: dict[Key, list[tuple[int, str, int, str]]] = {}
     for account, currency, *event in facts.rows(
         f"WITH {REPAIRS} SELECT account, currency, position, repair, amount, original FROM repairs WHERE nth > 1 "

@@ -34,9 +34,13 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
             stands = left.head(source.name, key)
             if amount and (stands == amount or not was_reset(facts, source.name)):
                 yield Share(source.name, key, amount)
-    for step in left.steps(key=key):
-        if step.number in numbers or (step.kind != "running" and step.amount == amount):
-            yield whole(step)
+    lost = [amount, *(step.amount for step in steps)]
+    for source in facts.sources:
+        others = left.steps(source=source.name, key=key)
+        together = source.kind != "running" and sum(step.amount for step in others) == amount
+        for step in others:
+            if step.number in numbers or together or (source.kind != "running" and step.amount in lost):
+                yield whole(step)
 
 
 def was_reset(facts: Facts, projection: str) -> bool:
