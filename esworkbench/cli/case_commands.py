@@ -142,7 +142,7 @@ def explain(
         hint = f"did you mean {', '.join(near)}?" if near else f"words: {', '.join(WORDS)}; faults: {', '.join(FAULTS)}"
         raise UnusableInput(f"there is no entry for {name!r}: {hint}")
     if fault is not None:
-        document = {
+        document: dict[str, str | list[str]] = {
             "fault": fault.name, "meaning": fault.meaning, "remedy": fault.remedy,
             "look_alikes": list(fault.look_alikes), "notebook": "14_the_47_23_case",
         }  # fmt: skip
@@ -151,7 +151,7 @@ def explain(
 
     def prose(console: Console) -> None:
         for label, value in document.items():
-            text = ", ".join(value) if isinstance(value, list) else value
+            text = value if isinstance(value, str) else ", ".join(value)
             console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(text)}")
 
     answer(document, prose, as_json=json)

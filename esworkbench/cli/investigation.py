@@ -1,6 +1,5 @@
-"""The main job, wired: where evidence comes from, whose claim it is, what may be repaired, and where the report goes."""
+"""The main job, wired: whence the evidence, whose claim, what may be repaired, and where the report goes."""
 
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -47,12 +46,10 @@ def run_investigation(
     claim = _claim(source, account, currency, claimed)
     mend = None
     if built_in:
-        mend = mend_store(evidence, source, folder)
+        mend = mend_store(evidence, source)
     elif evidence.manifest.layout == OWN_LAYOUT:
         mend = mend_scratch_copy(evidence, folder)
-    inquiry = investigate(
-        evidence, claim=claim, account=account, currency=currency, handlers=HANDLERS, mend=mend
-    )
+    inquiry = investigate(evidence, claim=claim, account=account, currency=currency, handlers=HANDLERS, mend=mend)
     _tell(inquiry, told)
     report = folder / "report.html"
     report.write_text(_page(inquiry, evidence), encoding="utf-8")

@@ -6,6 +6,7 @@ Forensics brings the questions; what belongs to a domain is handed in: the aggre
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -191,23 +192,17 @@ def _nothing_disputed(evidence: Evidence) -> ask.Step:
     return ask.Step(number=1, title="Every claim against the events", answer=answer)
 
 
-def _states(evidence: Evidence, account: str, point: int | None, handlers: Handlers | None) -> list[tuple[int, str]]:
+def _states(evidence: Evidence, account: str, point: int | None, handlers: Handlers | None) -> list[dict[str, Any]]:
     """The real aggregate just before the point and at it."""
     stream = stream_of(evidence, account)
     if handlers is None or point is None or stream is None:
         return []
-    earlier = [each.position for each in evidence.postings(account) if each.position < point][-1:]
-    told = []
-    for position in [*earlier, point]:
-        aggregate = fold(
-            evidence,
-            stream,
-            lambda: handlers.new_aggregate(account),
-            handlers.decoder,
-            bounds=Bounds(position=position),
-        )
-        told.append((position, ", ".join(f"{name} {value}" for name, value in aggregate.state().items() if value)))
-    return told
+    made = partial(handlers.new_aggregate, account)
+    before = [each.position for each in evidence.postings(account) if each.position < point][-1:]
+    return [
+        fold(evidence, stream, made, handlers.decoder, bounds=Bounds(position=position)).state()
+        for position in [*before, point]
+    ]
 
 
 def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:

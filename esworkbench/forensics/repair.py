@@ -104,7 +104,7 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
     command = compensator.command_for(
         account=step.account, currency=step.currency, amount_minor=original.amount, event_id=original.event_id,
         event_type=original.event_type, payload=original.payload, reason=reason, operator=planned.operator,
-        case_id=planned.case_id,
+        case_id=planned.case_id, valid_at=original.valid_at,
     )  # fmt: skip
     metadata = {
         "compensates": original.event_id, "reason": reason, "operator": planned.operator, "case_id": planned.case_id,

@@ -7,6 +7,7 @@ what the log itself lost only a backup brings back, and until then no read model
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -40,8 +41,9 @@ class Compensator(Protocol):
         reason: str,
         operator: str,
         case_id: str,
+        valid_at: datetime,
     ) -> Command:
-        """The command that moves the account by ``amount_minor`` on behalf of one event."""
+        """The command that moves the account by ``amount_minor`` on behalf of one event, dated ``valid_at``."""
 
     def send(
         self, command: Command, *, idempotency_key: str, operator: str, metadata: Mapping[str, Any]
@@ -50,7 +52,11 @@ class Compensator(Protocol):
 
 
 class Original(msgspec.Struct, frozen=True, kw_only=True):
-    """The event that a compensating event makes up for, and the minor units that takes."""
+    """The event that a compensating event makes up for, and the minor units that takes.
+
+    ``valid_at`` is when the compensation was true in the world: when the hold lapsed, else when the event was valid. A
+    statement of any later day then agrees with the events, as it must.
+    """
 
     event_id: str
     event_type: str
@@ -58,6 +64,7 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     payload: dict[str, Any]
     amount: int
+    valid_at: datetime
 
 
 class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +149,7 @@ def _compensations(
                 account=finding.account, currency=finding.currency, amount_minor=original.amount,
                 event_id=original.event_id, event_type=original.event_type, payload=original.payload,
                 reason=reason_for(finding.fault, original.position), operator=operator, case_id=case,
+                valid_at=original.valid_at,
             )  # fmt: skip
             command = f"{type(made).__name__} {json.dumps(msgspec.to_builtins(made), sort_keys=True)}"
         blocked = [
@@ -161,9 +169,11 @@ def _compensations(
 
 
 def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
+    pending = evidence.ledger.pending
+    lapse = timedelta(hours=pending.limit_hours if pending else 0)
     rows = evidence.connection().execute(
         """
-        SELECT e.event_id, e.type, e.stream_id, e.position, e.payload, -sum(p.amount_minor)::BIGINT
+        SELECT e.event_id, e.type, e.stream_id, e.position, e.payload, -sum(p.amount_minor)::BIGINT, e.valid_at
         FROM events AS e JOIN postings AS p USING (event_id)
         WHERE list_contains($ids, e.event_id) AND p.account = $account AND p.currency = $currency
         GROUP BY ALL ORDER BY e.position
@@ -174,8 +184,9 @@ def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
         Original(
             event_id=event_id, event_type=event_type, stream_id=stream_id, position=position,
             payload=json.loads(payload), amount=amount if finding.amount else 0,
+            valid_at=valid_at + lapse if pending and event_type == pending.request else valid_at,
         )
-        for event_id, event_type, stream_id, position, payload, amount in rows.fetchall()
+        for event_id, event_type, stream_id, position, payload, amount, valid_at in rows.fetchall()
     ]  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
     """Which events are worth a look before any is accused?"""
     suspects = suspicious(evidence, dispute.account, dispute.currency, dispute.delta)
     exact = [suspect for suspect in suspects if suspect.why.startswith("moves exactly")]
-    answer = f"{len(suspects):,} events stand out" + (
+    answer = f"events that stand out: {len(suspects):,}" + (
         f"; {len(exact)} of them move exactly {dispute.money(abs(dispute.delta))}" if dispute.delta else ""
     )
     rows = [[each.position, each.kind, each.amount_minor, _moment(each.recorded_at), each.why] for each in suspects]
@@ -98,11 +98,11 @@ def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
 
 
 def replay_to_the_point(
-    evidence: Evidence, dispute: Dispute, point: int | None, states: Sequence[tuple[int, str]]
+    evidence: Evidence, dispute: Dispute, point: int | None, states: Sequence[dict[str, Any]]
 ) -> Step:
     """What was the account just before and after the event in question, one event at a time?
 
-    ``states`` are (position, state in words) from the real aggregate, where its handlers were handed over.
+    ``states`` are the real aggregate's, before the point and at it, where its handlers were handed over.
     """
     title = "Replay to the point"
     if point is None:
@@ -110,16 +110,14 @@ def replay_to_the_point(
     postings = evidence.postings(dispute.account, dispute.currency)
     index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
     balance = sum(each.amount_minor for each in postings[: max(index - 3, 0)])
-    state_at = dict(states)
     rows: list[list[Any]] = []
     for each in postings[max(index - 3, 0) : index + 4]:
         balance += each.amount_minor
         mark = "→" if each.position == point else ""
-        rows.append([mark, each.position, each.kind, each.amount_minor, balance, _moment(each.recorded_at),
-                     state_at.get(each.position, "")])  # fmt: skip
+        rows.append([mark, each.position, each.kind, each.amount_minor, balance, _moment(each.recorded_at)])
     return Step(
-        number=4, title=title, answer=_words_at(postings, index, point, dispute),
-        columns=["", "position", "kind", "minor units", "balance after", "recorded at", "aggregate"], rows=rows,
+        number=4, title=title, answer=_words_at(postings, index, point, dispute) + _changes(states),
+        columns=["", "position", "kind", "minor units", "balance after", "recorded at"], rows=rows,
     )  # fmt: skip
 
 
@@ -130,7 +128,7 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     if pending is None:
         return Step(number=5, title=title, answer="this ledger names no two-phase events, so none can be unresolved")
     limit = timedelta(hours=pending.limit_hours)
-    rows = [
+    rows: list[list[Any]] = [
         [position, hold, amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
         for position, hold, amount, recorded_at in _open_requests(evidence, dispute)
         if now - recorded_at > limit
@@ -201,6 +199,15 @@ def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Disp
         f"at position {point} the account posted {dispute.money(posting.amount_minor)} ({posting.kind}, "
         f"version {posting.version}, event {posting.event_id})"
     )
+
+
+def _changes(states: Sequence[dict[str, Any]]) -> str:
+    """What the event did to the aggregate, field by field."""
+    if len(states) < 2:
+        return ""
+    before, after = states
+    changed = [f"{name} {before[name]} → {after[name]}" for name in after if after[name] != before[name]]
+    return f"; the account itself: {', '.join(changed) or 'unchanged'}"
 
 
 def _moment(moment: datetime) -> str:

@@ -5,6 +5,7 @@ names its reason, its operator and its case.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from esworkbench.commands import Command, CommandReply
@@ -32,17 +33,20 @@ class BankCompensator:
         reason: str,
         operator: str,
         case_id: str,
+        valid_at: datetime,
     ) -> Command:
         """The command that moves the account by ``amount_minor`` (signed, minor units) on behalf of one event.
+
+        ``valid_at`` is when that was so in the world; it is recorded when it is sent.
 
         A hold is moved back by cancelling it; an ``amount_minor`` of 0 says that the money did leave, so it is settled.
         """
         if event_type == HELD:
             withdrawal_id = str(payload["withdrawal_id"])
             if amount_minor == 0:
-                return SettleWithdrawal(account_id=account, withdrawal_id=withdrawal_id)
+                return SettleWithdrawal(account_id=account, withdrawal_id=withdrawal_id, valid_at=valid_at)
             why = f"{reason}; case {case_id}, operator {operator}"
-            return CancelWithdrawal(account_id=account, withdrawal_id=withdrawal_id, reason=why)
+            return CancelWithdrawal(account_id=account, withdrawal_id=withdrawal_id, reason=why, valid_at=valid_at)
         return AdjustBalance(
             account_id=account,
             amount_minor=amount_minor,
@@ -51,6 +55,7 @@ class BankCompensator:
             operator=operator,
             case_id=case_id,
             reference=f"REPAIR-{event_id}",
+            valid_at=valid_at,
         )
 
     def send(
