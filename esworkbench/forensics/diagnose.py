@@ -14,6 +14,7 @@ from esworkbench.forensics.faults.explained import Left, NotTestable
 from esworkbench.forensics.faults.facts import Facts, Key
 from esworkbench.forensics.faults.gather import gather
 from esworkbench.forensics.faults.merge import echoes, merged
+from esworkbench.forensics.faults.rebuild import Code, rebuild
 from esworkbench.forensics.faults.words import money
 from esworkbench.forensics.findings import (
     FAULTS,
@@ -27,16 +28,21 @@ from esworkbench.forensics.findings import (
 )
 
 
-def diagnose(evidence: Evidence, *, account: str | None = None, now: datetime | None = None) -> Diagnosis:
+def diagnose(
+    evidence: Evidence, *, account: str | None = None, now: datetime | None = None, projection: Code | None = None
+) -> Diagnosis:
     """Name what is wrong with the claims, or with the log under them.
 
     ``account`` narrows what is reported, never what is looked at: a pattern needs all accounts. ``now`` is the moment
-    ages are measured at, by default the evidence's latest ``recorded_at``. Raises UnknownAccount, and UnusableInput
+    ages are measured at, by default the evidence's latest ``recorded_at``. ``projection`` is a read model's own code,
+    as it ran: replayed on a scratch copy, it turns a pattern into a proof. Raises UnknownAccount, and UnusableInput
     where nothing has a time and no ``now`` is given.
     """
     if account is not None:
         evidence.currencies(account)
     facts = gather(evidence, now or evidence.now)
+    if projection is not None:
+        facts = facts._replace(rebuilt=rebuild(evidence, facts, projection))
     left = Left(facts.residuals)
     tested = dict.fromkeys(FAULTS, NO_TEST)
     findings: list[Finding] = []

@@ -4,6 +4,7 @@ A residual is a place where a claim moves otherwise than the events do. A runnin
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -45,6 +46,11 @@ class Residual(NamedTuple):
     @property
     def key(self) -> Key:
         return self.account, self.currency
+
+    @property
+    def identity(self) -> tuple[Key, str | None, int]:
+        """What makes it the same residual in another capture."""
+        return self.key, self.event_id, self.amount
 
 
 BATCHES = """
@@ -100,6 +106,17 @@ class Run(NamedTuple):
     saved_at: datetime
 
 
+class Rebuilt(NamedTuple):
+    """A read model after a replay with the code handed over: the residuals it then had, by identity.
+
+    ``latest_version`` is the newest schema version of an event type that this code knows.
+    """
+
+    source: str
+    residuals: frozenset[tuple[Key, str | None, int]]
+    latest_version: Callable[[str], int]
+
+
 class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors."""
 
@@ -111,6 +128,7 @@ class Facts(NamedTuple):
     limit_seconds: int
     sources: list[Source]
     residuals: list[Residual]
+    rebuilt: Rebuilt | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the evidence's views."""
@@ -140,6 +158,26 @@ class Facts(NamedTuple):
             "SELECT DISTINCT account, currency FROM postings WHERE stream_id = $stream ORDER BY 1, 2", stream=stream_id
         )
         return [(account, currency) for account, currency in found]
+
+    def repeated(self, source: str, key: Key, event_ids: Iterable[str] = ()) -> bool | None:
+        """Does a rebuild with the code handed over repeat what is wrong here? None where no code was.
+
+        For a head, the one figure; for rows, every residual at the events given.
+        """
+        if self.rebuilt is None or self.rebuilt.source != source:
+            return None
+        mine = [
+            residual
+            for residual in self.residuals
+            if residual.source == source and residual.key == key and residual.event_id in (None, *event_ids)
+        ]
+        return bool(mine) and all(residual.identity in self.rebuilt.residuals for residual in mine)
+
+    def healed(self, source: str, key: Key) -> bool:
+        """True where the code handed over, replayed, leaves nothing wrong here."""
+        if self.rebuilt is None or self.rebuilt.source != source:
+            return False
+        return all(identity[0] != key for identity in self.rebuilt.residuals)
 
     def source(self, name: str) -> Source | None:
         return next((source for source in self.sources if source.name == name), None)

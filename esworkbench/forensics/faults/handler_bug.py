@@ -24,41 +24,51 @@ def handler_bug(facts: Facts, left: Left) -> Answer:
         if source.kind == "head":
             pattern = head_pattern(facts, left, source)
             if pattern:
-                claims += _of_heads(left, source, pattern)
+                claims += _of_heads(facts, left, source, pattern)
         elif source.kind == "running":
             for pattern, steps in running_patterns(facts, left, source):
-                claims += _of_rows(source, pattern, steps)
+                claims += _of_rows(facts, source, pattern, steps)
     return claims
 
 
-def _of_heads(left: Left, source: Source, pattern: Pattern) -> Iterator[Claim]:
+def _of_heads(facts: Facts, left: Left, source: Source, pattern: Pattern) -> Iterator[Claim]:
     for key in (*pattern.fits, *(key for key in pattern.misses if left.head(source.name, key))):
         amount = pattern.predicted(key)
         if amount:
-            yield from _claims(source, pattern, key, amount, [Share(source.name, key, amount)])
+            yield from _claims(facts, source, pattern, key, amount, [Share(source.name, key, amount)])
 
 
-def _of_rows(source: Source, pattern: Pattern, steps: list[Residual]) -> Iterator[Claim]:
+def _of_rows(facts: Facts, source: Source, pattern: Pattern, steps: list[Residual]) -> Iterator[Claim]:
     by_key: dict[Key, list[Residual]] = {}
     for step in steps:
         by_key.setdefault(step.key, []).append(step)
     for key, wrong in by_key.items():
-        yield from _claims(source, pattern, key, sum(step.amount for step in wrong), [whole(step) for step in wrong])
+        yield from _claims(
+            facts, source, pattern, key, sum(step.amount for step in wrong), [whole(step) for step in wrong]
+        )
 
 
-def _claims(source: Source, pattern: Pattern, key: Key, amount: int, shares: list[Share]) -> Iterator[Claim]:
+def _claims(
+    facts: Facts, source: Source, pattern: Pattern, key: Key, amount: int, shares: list[Share]
+) -> Iterator[Claim]:
+    events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
     confined = pattern.schema_version is not None
     first, second = ("wrong_upcaster", "handler_bug") if confined else ("handler_bug", "wrong_upcaster")
     certainty: Certainty = "proven" if pattern.size >= 2 and len(pattern.fits) >= 2 else "likely"
-    events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
     proof = _proof(source, pattern, key, amount)
+    repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
+    if repeated:
+        certainty = "proven"
+        proof += "; a rebuild with the code handed over repeats it"
+    elif repeated is not None:
+        proof += "; a rebuild with the code handed over doesn't repeat it, so other code ran then"
     yield Claim(
         finding(first, key, amount=amount, events=events, source=source.name, certainty=certainty, proof=proof), shares
     )
-    if confined or len(pattern.versions) == 1:
+    if _may_be_either(facts, pattern, repeated):
         why = (
             f"the pattern is the same as for {first}: without the projection's code it can't be told whether the "
-            f"handler or an upcaster makes the error; a rebuild step by step would settle it"
+            f"handler or an upcaster makes the error; stepping both would settle it"
         )
         yield Claim(
             finding(
@@ -67,6 +77,15 @@ def _claims(source: Source, pattern: Pattern, key: Key, amount: int, shares: lis
             ),
             [],
         )  # fmt: skip
+
+
+def _may_be_either(facts: Facts, pattern: Pattern, repeated: bool | None) -> bool:
+    """With the code at hand, an event already in its newest shape meets no upcaster."""
+    if repeated and facts.rebuilt is not None:
+        newest = facts.rebuilt.latest_version(pattern.type)
+        if all(version == newest for version in pattern.versions):
+            return False
+    return pattern.schema_version is not None or len(pattern.versions) == 1
 
 
 def _proof(source: Source, pattern: Pattern, key: Key, amount: int) -> str:

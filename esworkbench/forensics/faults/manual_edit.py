@@ -79,9 +79,10 @@ def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int
     )
     if others:
         proof += f"; {' and '.join(others)}, fed by the same events, agrees with them"
-    proof += "; a rebuild with the projection's code would remove it"
+    healed = facts.healed(source.name, key)
+    proof += "; a rebuild with the code handed over heals it" if healed else ""
     found = finding("manual_edit", key, amount=amount, source=source.name,
-                    certainty="proven" if others else "likely", proof=proof)  # fmt: skip
+                    certainty="proven" if others or healed else "likely", proof=proof)  # fmt: skip
     return Claim(found, [Share(source.name, key, amount)])
 
 
