@@ -1,0 +1,134 @@
+"""Building: deterministic, sealed, and never on top of something."""
+
+import re
+from pathlib import Path
+
+import pytest
+from second_look import Look
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.lab import FAULTS, build_incident, reveal
+from esworkbench.lab.faults import Fault, Scene
+from esworkbench.lab.sealed import FILE_NAME
+
+
+@pytest.fixture(autouse=True)
+def outside_in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path / "home"))
+
+
+def url_in(folder: Path, name: str) -> str:
+    return f"sqlite:///{folder / name}"
+
+
+@pytest.mark.parametrize("fault", ["unresolved_pending", "double_apply", "gap_skipped", "payload_edited"])
+def test_one_seed_gives_the_same_events_and_rows(tmp_path: Path, fault: str) -> None:
+    one = build_incident(url_in(tmp_path, "one.db"), fault=fault, seed=5, scale="small")
+    two = build_incident(url_in(tmp_path, "two.db"), fault=fault, seed=5, scale="small")
+    assert Look(one.url).contents() == Look(two.url).contents()
+    assert reveal(one.url) == reveal(two.url)
+    for name in ("statements/statement.csv", "complaint.json"):
+        assert (one.outside / name).read_bytes() == (two.outside / name).read_bytes()
+
+
+@pytest.mark.parametrize("fault", ["unresolved_pending", "rounding"])
+def test_both_engines_keep_the_same_bank(sqlite_url: str, postgres_url: str, fault: str) -> None:
+    build_incident(sqlite_url, fault=fault, seed=5, scale="small")
+    build_incident(postgres_url, fault=fault, seed=5, scale="small")
+    here, there = Look(sqlite_url).contents(), Look(postgres_url).contents()
+    for table in ("events", "account_balances", "pending_withdrawals"):
+        assert as_text(here[table]) == as_text(there[table]), table
+
+
+def as_text(rows: list[tuple[object, ...]]) -> list[list[str]]:
+    """Dates and moments are text on SQLite."""
+    return [[re.sub(r"(\d)T(\d\d:\d\d:\d\d)\.000000Z", r"\1 \2+00:00", str(value)) for value in row] for row in rows]
+
+
+def test_another_seed_gives_another_bank(tmp_path: Path) -> None:
+    one = build_incident(url_in(tmp_path, "one.db"), fault="none", seed=1, scale="small")
+    two = build_incident(url_in(tmp_path, "two.db"), fault="none", seed=2, scale="small")
+    assert Look(one.url).contents()["events"] != Look(two.url).contents()["events"]
+
+
+def test_without_the_partition_the_same_purchase_is_cancelled(tmp_path: Path) -> None:
+    """The fault comes from the lost message and from nothing else: up to it, both banks hold the same events."""
+    broken = build_incident(url_in(tmp_path, "broken.db"), fault="unresolved_pending", seed=5, scale="small")
+    whole = build_incident(url_in(tmp_path, "whole.db"), fault="none", seed=5, scale="small")
+    [position] = reveal(broken.url)[0].positions
+    ours, theirs = Look(broken.url).contents()["events"], Look(whole.url).contents()["events"]
+    assert ours[:position] == theirs[:position]
+    request = next(posted for posted in Look(whole.url).postings() if posted.position == position)
+    answers = [p for p in Look(whole.url).postings() if p.withdrawal_id == request.withdrawal_id and p != request]
+    assert [answer.event_type for answer in answers] == ["WithdrawalCancelled"]
+
+
+def test_the_answer_is_sealed(sqlite_url: str) -> None:
+    incident = build_incident(sqlite_url, fault="manual_edit", seed=4, scale="small")
+    for path in incident.outside.rglob("*"):
+        if path.is_file():
+            assert b"manual_edit" not in path.read_bytes(), path
+    assert "manual_edit" not in repr(incident)
+    assert [planted.fault for planted in reveal(sqlite_url)] == ["manual_edit"]
+
+
+def test_a_damaged_or_missing_answer_is_one_clear_sentence(sqlite_url: str, tmp_path: Path) -> None:
+    incident = build_incident(sqlite_url, fault="none", seed=4, scale="small")
+    sealed = incident.outside / FILE_NAME
+    sealed.write_bytes(sealed.read_bytes()[:-9] + b"\n")
+    with pytest.raises(UnusableInput, match="is damaged"):
+        reveal(sqlite_url)
+    with pytest.raises(UnusableInput, match="no sealed answer"):
+        reveal(url_in(tmp_path, "other.db"))
+
+
+def test_a_mystery_is_one_of_the_faults_and_the_seed_settles_which(tmp_path: Path) -> None:
+    found = []
+    for seed in (1, 2, 1):
+        url = url_in(tmp_path, f"{len(found)}.db")
+        build_incident(url, seed=seed, scale="small")
+        found.append({planted.fault for planted in reveal(url)})
+    assert all(len(names) == 1 and names <= set(FAULTS) - {"none"} for names in found)
+    assert found[0] == found[2]
+
+
+def test_nothing_is_built_on_top_of_something(sqlite_url: str, tmp_path: Path) -> None:
+    """Promise 9: the target is refused as it is, not a byte of it changed."""
+    target = tmp_path / "bank.db"
+    target.write_bytes(b"somebody's file")
+    with pytest.raises(UnusableInput, match="exists already"):
+        build_incident(sqlite_url, fault="none", scale="small")
+    assert target.read_bytes() == b"somebody's file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bank.db"]
+    outside = tmp_path / "other.outside"
+    outside.mkdir()
+    (outside / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(UnusableInput, match="isn't empty"):
+        build_incident(url_in(tmp_path, "other.db"), fault="none", scale="small")
+
+
+def test_a_database_with_tables_is_refused(postgres_url: str) -> None:
+    EventStore.open(postgres_url).engine.dispose()
+    with pytest.raises(UnusableInput, match="holds 8 tables already"):
+        build_incident(postgres_url, fault="none", seed=1, scale="small")
+
+
+@pytest.mark.parametrize(("fault", "scale"), [("no_such", "small"), ("none", "huge")])
+def test_unknown_names_are_refused_before_anything_is_made(tmp_path: Path, fault: str, scale: str) -> None:
+    with pytest.raises(UnusableInput, match="choose one of"):
+        build_incident(url_in(tmp_path, "bank.db"), fault=fault, scale=scale)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_build_leaves_nothing(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stumbles(Fault):
+        def last_run(self, scene: Scene) -> None:
+            raise KeyError("stumbled")
+
+    monkeypatch.setitem(FAULTS, "stumbles", Stumbles)
+    with pytest.raises(KeyError, match="stumbled"):
+        build_incident(store_url, fault="stumbles", seed=1, scale="small")
+    assert not list(tmp_path.rglob("*.outside"))
+    assert not (tmp_path / "bank.db").exists()
+    build_incident(store_url, fault="none", seed=1, scale="small")
