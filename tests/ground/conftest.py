@@ -33,10 +33,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_network() -> list[str]:
-    """The command before a command that runs it in a network namespace with nothing in it."""
+    """What, put before a command, runs it in a network namespace with nothing in it; empty where none can be made."""
     prefix = ["unshare", "--map-root-user", "--net"]
     if shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
         return prefix
     if os.environ.get("ESWORKBENCH_REQUIRE") == "all":
         pytest.fail(f"this system makes no network namespace ({' '.join(prefix)})")
-    pytest.skip("this system makes no network namespace")
+    return []
