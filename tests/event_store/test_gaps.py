@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from esworkbench.event_store import EventStore, postgres_log
 from tests.event_store.workers import raw_row
@@ -18,7 +19,9 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 @pytest.fixture
 def store(postgres_url: str) -> EventStore:
-    return EventStore.open(postgres_url)
+    """Fails, rather than hangs, where a writer would wait for another."""
+    url = make_url(postgres_url).update_query_dict({"options": "-c lock_timeout=5s"})
+    return EventStore.open(url.render_as_string(hide_password=False))
 
 
 @pytest.fixture
