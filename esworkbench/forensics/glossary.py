@@ -18,7 +18,10 @@ _SHOWN_IN = {
         "event type": "what happened, by name: MoneyDeposited",
         "schema version": "which shape of an event type was written",
         "payload": "what happened, as the exact JSON text that was hashed and stored",
-        "metadata": "about the event, not in it: correlation id, causation id, idempotency key, actor, and the version the decision was made on",
+        "metadata": (
+            "about the event, not in it: correlation id, causation id, idempotency key, actor, and the version "
+            "the decision was made on"
+        ),
         "aggregate": "a cluster of state with rules; it decides which events a command causes",
         "command": "an intent, which the aggregate may reject; an event is a fact, which nobody may",
         "upcaster": "one named function from an event type's schema version N to N+1, run on reading",
@@ -34,7 +37,10 @@ _SHOWN_IN = {
         "read model": "the table a projection keeps; it can be dropped and rebuilt",
         "posting": "the signed effect of one event on one account in one currency",
         "event sum": "the sum of an account's postings, in minor units: what the events say the balance is",
-        "balance assertion": "anything that claims a balance: a read-model row at its checkpoint, a running balance, a snapshot, a statement line, a customer's complaint",
+        "balance assertion": (
+            "anything that claims a balance: a read-model row at its checkpoint, a running balance, a snapshot, a "
+            "statement line, a customer's complaint"
+        ),
         "delta": "claimed minus event sum, in minor units",
     },
     "13_bisect_a_corrupted_balance": {
@@ -42,7 +48,10 @@ _SHOWN_IN = {
         "bisection": "finding the first divergence in ⌈log2 N⌉ probes; sound only on a quantity that never goes back",
     },
     "14_the_47_23_case": {
-        "evidence": "a frozen, hashed copy of a log with its read models, checkpoints, snapshots and statements, taken at one consistent cut",
+        "evidence": (
+            "a frozen, hashed copy of a log with its read models, checkpoints, snapshots and statements, taken at "
+            "one consistent cut"
+        ),
         "case": "the record of one investigation on evidence: every step, replayable",
         "finding": "one fault: its class, the exact events, the amount, the proof",
         "idempotency key": "drawn by a client once per intent: a repeated command is one command",

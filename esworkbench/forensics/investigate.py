@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.aggregates import Aggregate
+from esworkbench.errors import EsworkbenchError
 from esworkbench.evidence import Evidence
 from esworkbench.forensics import steps as ask
 from esworkbench.forensics.diagnose import diagnose
@@ -192,17 +193,22 @@ def _nothing_disputed(evidence: Evidence) -> ask.Step:
     return ask.Step(number=1, title="Every claim against the events", answer=answer)
 
 
-def _states(evidence: Evidence, account: str, point: int | None, handlers: Handlers | None) -> list[dict[str, Any]]:
-    """The real aggregate just before the point and at it."""
+def _states(
+    evidence: Evidence, account: str, point: int | None, handlers: Handlers | None
+) -> list[dict[str, Any]] | str:
+    """The real aggregate just before the point and at it, or why its code can't replay this stream."""
     stream = stream_of(evidence, account)
     if handlers is None or point is None or stream is None:
         return []
     made = partial(handlers.new_aggregate, account)
     before = [each.position for each in evidence.postings(account) if each.position < point][-1:]
-    return [
-        fold(evidence, stream, made, handlers.decoder, bounds=Bounds(position=position)).state()
-        for position in [*before, point]
-    ]
+    try:
+        return [
+            fold(evidence, stream, made, handlers.decoder, bounds=Bounds(position=position)).state()
+            for position in [*before, point]
+        ]
+    except EsworkbenchError as error:
+        return str(error)
 
 
 def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:

@@ -30,7 +30,7 @@ def parse_moment(text: str) -> datetime:
         )
     written = f"{found['date']}T{found['time']}"
     try:
-        naive = datetime.fromisoformat(written).replace(microsecond=_microseconds(found["fraction"]))  # noqa: DTZ007
+        naive = datetime.fromisoformat(written).replace(microsecond=_microseconds(found["fraction"]))
         if found["offset"]:
             return datetime.fromisoformat(naive.isoformat() + found["offset"].upper()).astimezone(UTC)
         if found["zone"] is None:

@@ -1,4 +1,4 @@
-"""The case as one page that needs nothing else: no script, no font, no second file. Every value from data is escaped."""
+"""The case as one page that needs no script, font or second file. Every value from data is escaped."""
 
 import json
 from importlib.resources import files

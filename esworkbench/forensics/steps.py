@@ -98,11 +98,12 @@ def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
 
 
 def replay_to_the_point(
-    evidence: Evidence, dispute: Dispute, point: int | None, states: Sequence[dict[str, Any]]
+    evidence: Evidence, dispute: Dispute, point: int | None, states: list[dict[str, Any]] | str
 ) -> Step:
     """What was the account just before and after the event in question, one event at a time?
 
-    ``states`` are the real aggregate's, before the point and at it, where its handlers were handed over.
+    ``states`` are the real aggregate's, before the point and at it, where its handlers were handed over; or a sentence
+    that says why they could not replay the stream.
     """
     title = "Replay to the point"
     if point is None:
@@ -201,8 +202,10 @@ def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Disp
     )
 
 
-def _changes(states: Sequence[dict[str, Any]]) -> str:
+def _changes(states: list[dict[str, Any]] | str) -> str:
     """What the event did to the aggregate, field by field."""
+    if isinstance(states, str):
+        return f"; the account's own code could not replay it: {states}"
     if len(states) < 2:
         return ""
     before, after = states

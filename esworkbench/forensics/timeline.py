@@ -1,5 +1,7 @@
 """One account, event by event: what the events sum to, and what somebody claimed at that point."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from esworkbench.evidence import Evidence
@@ -18,17 +20,19 @@ def timeline(evidence: Evidence, account: str, currency: str, *, against: str | 
     """One row per posting, in order of position: COLUMNS, ``event_sum_minor`` and ``claimed_minor``, in minor units.
 
     ``claimed_minor`` is what the source ``against`` says after the event, and missing where it says nothing. A
-    statement claims the booked balance, so what was on hold then is taken off it, to compare like with like.
+    statement is dated by valid time and claims what is booked; it is drawn as far from the event sum as it parts from
+    the events of its own moment, with the holds open then, so that the difference shown is the one that ``diff`` finds.
     """
     rows = [tuple(getattr(posting, name) for name in COLUMNS) for posting in evidence.postings(account, currency)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["event_sum_minor"] = opening_of(evidence) + frame["amount_minor"].cumsum()
-    claims = {} if against is None else _claims(evidence, account, currency, against)
+    sums = dict(zip(frame["position"], frame["event_sum_minor"], strict=True))
+    claims = {} if against is None else _claims(evidence, account, currency, against, sums)
     frame["claimed_minor"] = pd.array([claims.get(position) for position in frame["position"]], dtype="Int64")
     return frame
 
 
-def _claims(evidence: Evidence, account: str, currency: str, against: str) -> dict[int, int]:
+def _claims(evidence: Evidence, account: str, currency: str, against: str, sums: Mapping[int, int]) -> dict[int, int]:
     """Position → the balance claimed just after the event there; the last claim at a position wins."""
     comparisons = Comparisons(evidence)
     found: dict[int, int] = {}
@@ -36,5 +40,6 @@ def _claims(evidence: Evidence, account: str, currency: str, against: str) -> di
         if source.kind == "running":
             found.update(comparisons.steps(source, _RUNNING, account, currency=currency))
         elif source.kind == "statement":
-            found.update(comparisons.claims(source, _STATEMENT, account, currency=currency))
+            apart = comparisons.claims(source, _APART, account, currency=currency)
+            found.update((position, int(sums[position] + delta)) for position, delta in apart)
     return found
