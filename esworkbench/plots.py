@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pandas as pd
+from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -57,6 +58,11 @@ def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def show(figure: Figure, alt: str) -> Image:
+    """The figure for a notebook to display; ``alt`` says in words what is to be seen."""
+    return Image(as_png(figure, dpi=100), format="png", alt=alt)  # type: ignore[no-untyped-call]
 
 
 def as_data_uri(figure: Figure) -> str:
