@@ -11,8 +11,9 @@ from esworkbench.forensics.replay import opening_of
 COLUMNS = ("position", "version", "event_id", "kind", "recorded_at", "valid_at", "amount_minor")
 
 _RUNNING = "SELECT position, claimed FROM result WHERE claimed IS NOT NULL AND currency = $currency ORDER BY order_key"
-_STATEMENT = (
-    "SELECT position, claimed - holds FROM result WHERE position IS NOT NULL AND currency = $currency ORDER BY place"
+_APART = (
+    "SELECT position, claimed - event_sum FROM result "
+    "WHERE position IS NOT NULL AND currency = $currency ORDER BY place"
 )
 
 
