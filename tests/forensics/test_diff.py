@@ -215,7 +215,8 @@ def test_no_account_is_called_wrong_for_want_of_an_order(tmp_path: Path) -> None
         "a,A,2026-01-07,10,10\n"
         "c,A,2026-01-08,3,33\n"
         "d,A,2026-01-09,9,77\n"
-        "e,A,2026-01-10,5,82\n",
+        "e,A,2026-01-09,2,90\n"
+        "f,A,2026-01-10,5,97\n",
         encoding="utf-8",
     )
     ledger = tmp_path / "file.toml"
