@@ -24,7 +24,8 @@ def open_database(url: str, *, create: bool = True) -> Engine:
 
     On SQLite it sets what the store relies on: WAL, so that readers and the writer don't wait for each other;
     synchronous=FULL, so that a commit survives a power cut; and transactions that begin where they are asked to
-    begin. With ``create=False`` a missing SQLite file is refused rather than made. Raises UnusableInput, without
+    begin. With ``create=False`` a missing SQLite file is refused rather than made, and the journal mode of one that is
+    there stays as it is. Raises UnusableInput, without
     credentials in its message, when the database can't be opened.
     """
     parsed = parse_url(url)
@@ -88,6 +89,8 @@ def _sqlite_engine(url: URL, create: bool) -> Engine:
         raise UnusableInput(f"there is no folder {str(path.parent)!r} to keep the SQLite file {path.name!r} in")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
+    if create:
+        event.listen(engine, "connect", _use_wal)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -95,9 +98,13 @@ def _sqlite_engine(url: URL, create: bool) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver would otherwise decide by itself when a transaction begins, and never before a SELECT or SAVEPOINT.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: sqlite3.Connection, _record: Any) -> None:
+    # This writes to the file, where the mode then stays, so it is no way to treat a file that is only looked at.
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -83,6 +83,11 @@ class SqliteLog:
             row = connection.execute(RECALL, (key,)).fetchone()
         return Remembered(*row) if row is not None else None
 
+    def stream_version(self, stream_id: str) -> int:
+        with self._connections.borrow() as connection:
+            head = connection.execute(HEAD, (stream_id,)).fetchone()
+        return int(head[0]) if head else 0
+
     def stream(
         self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
     ) -> list[RecordedEvent]:

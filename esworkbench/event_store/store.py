@@ -176,9 +176,7 @@ class EventStore:
 
     def stream_version(self, stream_id: str) -> int:
         """The version of the stream's last event, 0 if it has none."""
-        with self._log.transaction(one_insert=True) as transaction:
-            _, heads = transaction.look_up(None, [stream_id])
-        return heads[stream_id].version if stream_id in heads else 0
+        return self._log.stream_version(stream_id)
 
     def head_position(self) -> int:
         """The highest position visible now, 0 in an empty log. Earlier ones may still fill: not a checkpoint."""

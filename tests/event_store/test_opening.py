@@ -1,5 +1,6 @@
 """Opening databases: good settings for good ones, one clear sentence, without credentials, for the others."""
 
+import sqlite3
 from pathlib import Path
 
 import psycopg
@@ -102,6 +103,25 @@ def test_a_database_that_is_no_event_store(store_url: str) -> None:
         connection.exec_driver_sql("CREATE TABLE customers (id int)")
     with pytest.raises(NotAnEventStore, match="no table 'events'"):
         EventStore.open(store_url, create=False)
+
+
+def test_a_file_that_is_only_looked_at_stays_as_it_is(tmp_path: Path) -> None:
+    """Promise 9: production is safe; the journal mode is written into the file."""
+    path = tmp_path / "theirs.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (id int)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(NotAnEventStore):
+        EventStore.open(str(path), create=False)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_looking_up_a_version_waits_for_no_writer(sqlite_url: str) -> None:
+    store = EventStore.open(sqlite_url)
+    with write_transaction(store.engine):
+        assert store.stream_version("s") == 0
 
 
 def test_tables_can_be_created_again(store_url: str) -> None:
