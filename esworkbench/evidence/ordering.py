@@ -245,6 +245,6 @@ def _has_another_order(walk: list[int]) -> bool:
         following = walk[place + 1]
         if onward.setdefault(balance, following) == following:
             continue
-        if place < last[balance] or farthest[bisect_left(places, first[balance])] > place:
+        if farthest[bisect_left(places, first[balance])] > place:
             return True
     return False

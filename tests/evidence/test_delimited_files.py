@@ -84,6 +84,11 @@ def test_each_day_says_how_its_order_was_found(tmp_path: Path) -> None:
         ("B", date(2026, 1, 2), 1, "rounded", 1, 10),
         ("B", date(2026, 1, 3), 1, "unresolved", 0, 8_990),
     ]
+    assert [(claim.claimed_minor, claim.step_minor) for claim in evidence.assertions("B")] == [
+        (700, 700),
+        (810, 110),
+        (9_900, 9_090),
+    ]
 
 
 def test_a_file_whose_order_is_known_is_left_in_it(tmp_path: Path) -> None:
