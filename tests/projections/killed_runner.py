@@ -1,7 +1,8 @@
 """A process made to be killed: it feeds every read model of the bank and rebuilds them, over and over.
 
 Arguments: database URL, batch size, runner (``sound`` or a naive one's name), and the crash point with how often it is
-passed before it strikes, or ``none``. It says ``ready``, waits for a line, and works until it dies.
+passed before it strikes, or ``none``. It says ``ready``, waits for a line, and works until it dies, with a line for
+each commit it comes to.
 """
 
 import os
@@ -109,6 +110,7 @@ def main(url: str, batch_size: str, runner: str, crash_point: str, passes: str) 
     ]
     print("ready", flush=True)
     sys.stdin.readline()
+    event.listen(store.engine, "commit", lambda _connection: print("commit", flush=True))
     if crash_point != "none":
         die_at(store.engine, crash_point, int(passes))
     while True:

@@ -23,7 +23,8 @@ from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
 
 WORKER = Path(__file__).parent / "killed_runner.py"
-LONGEST_LIFE_SECONDS = 0.15
+MOST_COMMITS = 60
+ONE_BATCH_SECONDS = 0.005
 
 
 @pytest.fixture
@@ -58,6 +59,11 @@ class Worker:
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
 
+    def comes_to_commit(self, number: int) -> None:
+        assert self.process.stdout is not None
+        for _ in range(number):
+            assert self.process.stdout.readline() == "commit\n"
+
     def dies(self) -> None:
         """Waits for the process to kill itself."""
         with self.process:
@@ -89,7 +95,10 @@ def assert_read_models_equal_the_events(store: EventStore, log: list[RecordedEve
 
 
 def kill_at_random(url: str, store: EventStore, *, kills: int, seed: int) -> None:
-    """Kill worker after worker. The next one loads while the present one works, as loading takes longest."""
+    """Kill worker after worker. The next one loads while the present one works, as loading takes longest.
+
+    A life is so many commits and a moment long, not so many seconds, so that a busy machine is no excuse.
+    """
     log = whole_log(store)
     rng = random.Random(seed)
     seen = set()
@@ -97,7 +106,8 @@ def kill_at_random(url: str, store: EventStore, *, kills: int, seed: int) -> Non
     for _ in range(kills):
         worker, following = following, Worker(url, batch_size=rng.randint(1, 40))
         worker.go()
-        time.sleep(rng.uniform(0, LONGEST_LIFE_SECONDS))
+        worker.comes_to_commit(rng.randint(0, MOST_COMMITS))
+        time.sleep(rng.uniform(0, ONE_BATCH_SECONDS))
         worker.kill()
         seen.add(tuple(assert_read_models_equal_the_events(store, log).values()))
     following.kill()
