@@ -21,6 +21,7 @@ from esworkbench.lab import Complaint, build_incident
 from esworkbench.plots import as_data_uri, balance_figure
 
 BUILT_IN_FAULT = "unresolved_pending"
+SCALE = "full"
 
 
 def run_investigation(
@@ -41,7 +42,7 @@ def run_investigation(
     if source is None:
         source = f"sqlite:///{folder / 'bank.db'}"
         told.print("Eight years of a bank are being built, with one fault in them that nobody wrote down.")
-        build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale="full", progress=True)
+        build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, progress=True)
     evidence = capture(source, folder / "evidence", ledger=ledger)
     claim = _claim(source, account, currency, claimed)
     mend = None

@@ -1,0 +1,48 @@
+"""A way to run a command as a shell would, and to see what it left on disk."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from esworkbench import cli
+
+
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on stdout; fails when there is more, or less."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+class Shell:
+    """Runs commands in this process, with the exit code, stdout and stderr that a shell would see."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: object) -> Ran:
+        self._capsys.readouterr()
+        code = cli.run([str(each) for each in arguments])
+        return Ran(code, *self._capsys.readouterr())
+
+    def json(self, *arguments: object) -> Ran:
+        return self(*arguments, "--json")
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Every file below a folder, by the SHA-256 of its bytes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,137 @@
+"""Promise: bad input gets one clear sentence and exit code 2; nothing is written, nothing is lost."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cli_shell import Shell, fingerprint
+
+from esworkbench.lab import Incident
+
+MOMENT = "2030-01-01T00:00:00Z"
+
+
+def refused(shell: Shell, *arguments: object) -> str:
+    """The sentence a command refuses with; as JSON it is the only document."""
+    ran = shell(*arguments)
+    assert ran.code == 2, ran
+    sentence = ran.err.strip().splitlines()[-1]
+    assert "Traceback" not in ran.err
+    assert len(sentence) > 20
+    assert shell.json(*arguments).document["error"]
+    return sentence
+
+
+@pytest.mark.parametrize("command", ["replay", "diff", "bisect", "verify", "diagnose", "report", "case", "repair"])
+def test_missing_evidence_is_named(shell: Shell, tmp_path: Path, command: str) -> None:
+    more = {
+        "replay": ["--account", "A"], "bisect": ["--account", "A"], "report": ["--out", tmp_path / "r.html"],
+        "repair": ["--store", tmp_path / "x.db", "--operator", "ada"],
+    }  # fmt: skip
+    assert "nowhere" in refused(shell, command, tmp_path / "nowhere", *more.get(command, []))
+    assert fingerprint(tmp_path) == {}
+
+
+def test_a_missing_source(shell: Shell, tmp_path: Path) -> None:
+    assert "nothing.db" in refused(shell, "capture", f"sqlite:///{tmp_path / 'nothing.db'}", "--into", tmp_path / "e")
+    assert "nothing.csv" in refused(shell, "capture", tmp_path / "nothing.csv", "--into", tmp_path / "e")
+    assert fingerprint(tmp_path) == {}
+
+
+def test_a_database_that_is_no_event_store(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (id INTEGER)")
+    before = fingerprint(tmp_path)
+    for command in (["capture", path, "--into", tmp_path / "e"], ["verify", f"sqlite:///{path}"],
+                    ["rebuild", f"sqlite:///{path}", "--projection", "account_balances"]):  # fmt: skip
+        assert "event" in refused(shell, *command)
+    assert fingerprint(tmp_path) == before
+
+
+def test_an_unknown_account_gets_the_names_that_come_near(
+    shell: Shell, incident: Incident, shared_evidence: Path
+) -> None:
+    for command in ("replay", "bisect"):
+        assert incident.account in refused(shell, command, shared_evidence, "--account", incident.account + "0")
+
+
+def test_a_moment_before_the_first_event(shell: Shell, incident: Incident, shared_evidence: Path) -> None:
+    arguments = ("--account", incident.account, "--at", "1990-01-01T00:00:00Z")
+    assert "before the first event" in refused(shell, "replay", shared_evidence, *arguments)
+
+
+@pytest.mark.parametrize("moment", ["2024-10-15 15:00", "2024-10-15T15:00:00", "yesterday"])
+def test_a_naive_moment_is_refused_with_both_ways_to_write_it(
+    shell: Shell, incident: Incident, shared_evidence: Path, moment: str
+) -> None:
+    sentence = refused(shell, "replay", shared_evidence, "--account", incident.account, "--known-at", moment)
+    assert "+02:00" in sentence
+    assert "Europe/Zurich" in sentence
+
+
+def test_a_claim_needs_an_account_and_an_integer(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    assert "--account" in refused(shell, "investigate", incident.url, "--claimed", 5, "--out", tmp_path / "o")
+    for amount in ("NaN", "1.5", "1e3"):
+        assert shell(
+            "investigate", incident.url, "--account", incident.account, "--claimed", amount, "--out", tmp_path / "o"
+        ).code == 2  # fmt: skip
+    assert fingerprint(tmp_path) == {}
+
+
+def test_out_must_be_new(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("keep me", encoding="utf-8")
+    assert "--out" in refused(shell, "investigate", incident.url, "--out", tmp_path)
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == "keep me"
+
+
+def test_capture_never_overwrites(shell: Shell, incident: Incident, shared_evidence: Path) -> None:
+    before = fingerprint(shared_evidence)
+    refused(shell, "capture", incident.url, "--into", shared_evidence)
+    assert fingerprint(shared_evidence) == before
+
+
+def test_a_changed_file_of_evidence_is_named(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "evidence"
+    shutil.copytree(shared_evidence, copy)
+    victim = next(copy.glob("postings/*/part-0.parquet"))
+    victim.write_bytes(victim.read_bytes()[:-20])
+    assert "part-0.parquet" in refused(shell, "diff", copy)
+    (copy / "manifest.json").write_text("{", encoding="utf-8")
+    assert "manifest" in refused(shell, "diff", copy)
+
+
+def test_an_unknown_word_fault_projection_and_notebook(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    assert "posting" in refused(shell, "explain", "postin")
+    assert "gap_skipped" in refused(shell, "incident", "new", f"sqlite:///{tmp_path / 'a.db'}", "--fault", "gap")
+    assert "account_balances" in refused(shell, "rebuild", incident.url, "--projection", "balances")
+    assert shell("lab", "--into", tmp_path / "course", "--reset", "77").code == 2
+
+
+def test_an_incident_is_never_built_over_something(shell: Shell, incident: Incident) -> None:
+    home = Path(incident.outside).parent
+    before = fingerprint(home)
+    refused(shell, "incident", "new", incident.url, "--fault", "none")
+    assert fingerprint(home) == before
+
+
+def test_a_bank_without_a_sealed_answer_reveals_nothing(shell: Shell, tmp_path: Path) -> None:
+    assert "sealed" in refused(shell, "incident", "reveal", f"sqlite:///{tmp_path / 'bank.db'}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_case_that_cannot_be_kept_says_so(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "locked" / "evidence"
+    shutil.copytree(shared_evidence, copy)
+    copy.parent.chmod(0o500)
+    try:
+        assert "copy the evidence" in refused(shell, "diff", copy)
+    finally:
+        copy.parent.chmod(0o700)
+
+
+def test_usage_mistakes_are_exit_2_too(shell: Shell) -> None:
+    for arguments in (["replay"], ["nonsense"], ["diff", "x", "--nope"], ["replay", "x"]):
+        assert shell(*arguments).code == 2

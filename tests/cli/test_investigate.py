@@ -1,0 +1,133 @@
+"""The main job from a shell: found, explained, repaired by appending, verified, written up; and never on the source."""
+
+from pathlib import Path
+
+import pytest
+from cli_shell import Shell, fingerprint
+
+from esworkbench.lab import Incident, build_incident, reveal
+
+
+def test_a_named_source_is_investigated_and_never_written(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    [planted] = reveal(incident.url)
+    home = Path(incident.outside).parent
+    before = fingerprint(home)
+    ran = shell.json("investigate", incident.url, "--out", tmp_path / "case")
+    document = ran.document
+    assert ran.code == 0
+    assert fingerprint(home) == before
+    assert (document["account"], document["claimed"], document["delta"]) == (
+        incident.account, incident.claimed_minor, planted.amount
+    )  # fmt: skip
+    assert document["event_sum"] == incident.claimed_minor - planted.amount
+    assert [step["number"] for step in document["steps"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert document["findings"][0]["event_ids"] == planted.event_ids
+    assert document["reach"] == {
+        "accounts": 1, "amounts": {"USD": 4723}, "first": planted.positions[0], "last": planted.positions[0]
+    }  # fmt: skip
+    assert document["repair"]["applied"]
+    assert document["repair"]["applied_to"] == "a scratch copy of the store"
+    assert document["verified"]
+    assert Path(document["report"]).is_file()
+
+
+def test_the_built_in_incident_is_repaired_for_real(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The full incident takes a minute on a busy machine and is what `make investigate` runs; its small twin stands in.
+    monkeypatch.setattr("esworkbench.cli.investigation.SCALE", "small")
+    ran = shell.json("investigate", "--out", tmp_path / "case")
+    assert ran.code == 0
+    assert ran.document["delta"] == 4723
+    assert ran.document["repair"]["applied_to"] == "the store itself"
+    store = f"sqlite:///{tmp_path / 'case' / 'bank.db'}"
+    again = shell.json("capture", store, "--into", tmp_path / "again")
+    assert again.code == 0
+    assert shell.json("diff", tmp_path / "again").document["divergent"] == 0
+    assert shell.json("diagnose", tmp_path / "again").code == 0
+    assert shell.json("verify", tmp_path / "again").document["breaks"] == []
+
+
+def test_a_claim_from_the_command_line_is_the_one_that_counts(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    ran = shell.json(
+        "investigate", incident.url, "--account", incident.account, "--claimed", 1, "--out", tmp_path / "case"
+    )
+    assert ran.document["claimed"] == 1
+    assert ran.document["delta"] == 1 - ran.document["event_sum"]
+
+
+def test_a_healthy_bank_gives_exit_0_and_no_account(shell: Shell, tmp_path: Path) -> None:
+    built = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="none", seed=3, scale="small")
+    (built.outside / "complaint.json").unlink()
+    ran = shell.json("investigate", built.url, "--out", tmp_path / "case")
+    assert ran.code == 0
+    assert ran.document["account"] is None
+    assert ran.document["verdict"] == "nothing is wrong here"
+    assert ran.document["repair"]["applied"] is False
+
+
+def test_repair_is_a_dry_run_until_applied_and_safe_to_run_twice(shell: Shell, tmp_path: Path) -> None:
+    built = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="unresolved_pending", seed=9, scale="small")
+    evidence = tmp_path / "evidence"
+    shell("capture", built.url, "--into", evidence)
+    before = fingerprint(tmp_path)
+    dry = shell.json("repair", evidence, "--store", built.url, "--operator", "ada")
+    assert (dry.code, dry.document["applied"]) == (1, False)
+    assert "CancelWithdrawal" in dry.document["plan"][0]["what"]
+    assert {
+        name: digest for name, digest in fingerprint(tmp_path).items() if not name.endswith(("-wal", "-shm"))
+    } == before
+    real = shell.json("repair", evidence, "--store", built.url, "--operator", "ada", "--apply")
+    assert (real.code, real.document["applied"], real.document["verified"]) == (0, True, True)
+    [appended] = real.document["event_ids"]
+    twice = shell.json("repair", evidence, "--store", built.url, "--operator", "ada", "--apply")
+    assert (twice.code, twice.document["applied"], twice.document["event_ids"]) == (0, False, [])
+    shell("capture", built.url, "--into", tmp_path / "after")
+    assert shell.json("capture", built.url, "--into", tmp_path / "after2").document["events"] == built.events + 1
+    found = shell.json("diff", tmp_path / "after")
+    assert found.document["divergent"] == 0, "a statement of any later day agrees once the hold is taken back"
+    assert appended
+
+
+def test_repair_refuses_a_store_the_evidence_is_not_from(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
+    other = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="none", seed=77, scale="small")
+    ran = shell("repair", shared_evidence, "--store", other.url, "--operator", "ada", "--apply")
+    assert ran.code == 2
+    assert "not the one" in ran.err
+
+
+def test_the_report_is_one_page_that_fetches_nothing(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert shell("report", shared_evidence, "--out", page).code == 1
+    text = page.read_text(encoding="utf-8")
+    for needle in ('src="http', "href=", "<script", "@import", "url("):
+        assert needle not in text
+    assert "data:image/png;base64," in text
+    for promised in (
+        "The cut",
+        "The steps",
+        "Findings",
+        "The repair",
+        "What was tested",
+        "Hashes",
+        "unresolved_pending",
+    ):
+        assert promised in text
+
+
+def test_rebuild_replays_every_event(shell: Shell, tmp_path: Path) -> None:
+    built = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="none", seed=4, scale="small")
+    ran = shell.json("rebuild", built.url, "--projection", "account_balances")
+    assert ran.code == 0
+    assert ran.document["events"] == built.events
+
+
+def test_incident_seals_its_answer_and_reveals_it(shell: Shell, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    made = shell.json("incident", "new", url, "--fault", "manual_edit", "--seed", 2, "--scale", "small")
+    assert made.code == 0
+    assert {"url", "accounts", "events", "seed", "outside"} <= set(made.document)
+    assert "manual_edit" not in made.out + made.err
+    [planted] = shell.json("incident", "reveal", url).document["faults"]
+    assert planted["fault"] == "manual_edit"
+    assert {"account", "event_ids", "positions", "amount", "currency"} <= set(planted)
