@@ -18,15 +18,19 @@ from esworkbench.forensics.replay import opening_of
 
 Row = tuple[Any, ...]
 
+# A row that names no position stands where the event it names does.
+PLACES = {
+    True: "position",
+    False: "coalesce(position, (SELECT min(position) FROM postings p "
+    "WHERE p.account = a.account AND p.event_id = a.event_id))",
+}
+
 # Where a claim skips events, the claim before is carried over them, so that the event it skipped is named and not the
 # next one that it saw. Where it merely says nothing at an event, and is right again after it, it is only sparse.
 STEPS = """
     WITH claims AS (
-        SELECT a.account, a.currency, coalesce(a.position, p.position) AS position, a.order_key, a.event_id, a.day,
-            a.claimed_minor AS claimed
-        FROM assertions a LEFT JOIN (SELECT DISTINCT account, event_id, position FROM postings) p
-            ON a.position IS NULL AND a.account = p.account AND a.event_id = p.event_id
-        WHERE a.kind = 'running' AND a.source = $source
+        SELECT account, currency, {place} AS position, order_key, event_id, day, claimed_minor AS claimed
+        FROM assertions a WHERE kind = 'running' AND source = $source
     ), posted AS (
         SELECT account, currency, position, any_value(version) AS version, any_value(event_id) AS event_id,
             sum(amount_minor)::BIGINT AS posted
@@ -202,10 +206,18 @@ class Comparisons:
 
     def steps(self, source: ClaimSource, select: str, account: str | None = None, **values: Any) -> Iterator[Row]:
         """``select`` over the columns of STEPS, named ``result``."""
-        return self._run(STEPS, select, source, account, values)
+        query = "SELECT count(*) = count(position) FROM assertions WHERE kind = 'running' AND source = ?"
+        ((placed,),) = self._connection.execute(query, [source.name]).fetchall()
+        return self._run(STEPS.replace("{place}", PLACES[placed]), select, source, account, values)
 
     def absent(self, source: ClaimSource, select: str) -> Iterator[Row]:
         return self._run(ABSENT, select, source, None, {})
+
+    def balances(self, source: ClaimSource) -> int:
+        """How many balances the source claims: accounts in a currency."""
+        query = "SELECT count(DISTINCT (account, currency)) FROM assertions WHERE kind = ? AND source = ?"
+        ((count,),) = self._connection.execute(query, [source.kind, source.name]).fetchall()
+        return int(count)
 
     def claims(self, source: ClaimSource, select: str, account: str | None = None, **values: Any) -> Iterator[Row]:
         """``select`` over the columns named at CLAIMS, as ``result``."""

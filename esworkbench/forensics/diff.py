@@ -99,27 +99,27 @@ def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
 
 def _running(comparisons: Comparisons, source: ClaimSource) -> tuple[int, int, list[DiffRow]]:
     """How many balances were compared, how many steps are off by rounding, and the steps that part."""
-    counts = comparisons.steps(
-        source,
-        "SELECT count(DISTINCT (account, currency)), count(*) FILTER (what = 'rounding') FROM result",
-    )
-    compared, rounded = (sum(column) for column in zip(*counts, strict=True))
+    rounded = 0
+    rows: list[DiffRow] = []
     parting = comparisons.steps(
         source,
-        "SELECT account, currency, says, event_sum, position FROM result WHERE what = 'divergence' "
-        "ORDER BY position, order_key",
+        "SELECT account, currency, says, event_sum, position, what FROM result "
+        "WHERE what IN ('divergence', 'rounding') ORDER BY position, order_key",
     )
-    rows = [
-        DiffRow(account, currency, source.name, source.kind, says, event_sum, says - event_sum, position)
-        for account, currency, says, event_sum, position in parting
-    ]
+    for account, currency, says, event_sum, position, what in parting:
+        if what == "rounding":
+            rounded += 1
+        else:
+            rows.append(
+                DiffRow(account, currency, source.name, source.kind, says, event_sum, says - event_sum, position)
+            )
     absent = [
         DiffRow(account, currency, source.name, source.kind, None, event_sum, -event_sum, position)
         for account, currency, event_sum, position in comparisons.absent(
             source, "SELECT account, currency, event_sum, position FROM result"
         )
     ]
-    return compared + len(absent), rounded, rows + absent
+    return comparisons.balances(source) + len(absent), rounded, rows + absent
 
 
 def _claims(comparisons: Comparisons, source: ClaimSource, every_line: bool) -> tuple[int, list[DiffRow]]:

@@ -129,6 +129,15 @@ def test_row_without_event_and_second_row_for_one_event_move_the_claim_alone(tmp
     assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "history", 15, 10, 5, 2), ("A", "history", 35, 20, 15, 3)]
 
 
+def test_row_that_names_no_position_stands_where_its_event_does(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(3):
+        ledger.event("A", 10)
+    for place, claimed in enumerate([10, 22, 32], 1):
+        ledger.claim("A", claimed, source="history", kind="running", event_id=f"e{place}", order_key=place)
+    assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "history", 22, 20, 2, 2)]
+
+
 def test_account_that_a_running_source_never_heard_of_is_one_row(tmp_path: Path) -> None:
     ledger = SmallLedger()
     for account in "ABBB":
