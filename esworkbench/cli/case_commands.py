@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from esworkbench.cli.evidence_commands import put
 from esworkbench.cli.investigation import run_investigation, written_report
 from esworkbench.cli.mending import repair_store
 from esworkbench.cli.options import Currency, EvidencePath, Json, MaybeAccount
@@ -17,7 +18,6 @@ from esworkbench.evidence import Evidence
 from esworkbench.forensics.case import Case
 from esworkbench.forensics.findings import FAULTS
 from esworkbench.forensics.glossary import WORDS
-from esworkbench.forensics.questions import ask
 
 
 def register(app: typer.Typer) -> None:
@@ -112,7 +112,11 @@ def case(
     """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
     kept = Case(evidence)
     opened = Evidence.open(evidence)
-    again = {each.entry.number: each.same for each in kept.replay(lambda q, a: ask(opened, q, a))} if replay else {}
+    again = (
+        {each.entry.number: each.same for each in kept.replay(lambda question, given: put(opened, question, given))}
+        if replay
+        else {}
+    )
     entries = kept.entries()
     rows: list[list[Any]] = [
         [entry.number, entry.question, _arguments(entry.arguments), entry.found, _same(again.get(entry.number))]

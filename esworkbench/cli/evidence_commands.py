@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +10,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from esworkbench.cli.handed import code_named, handlers_for
 from esworkbench.cli.options import Account, Against, Currency, EvidencePath, Json, KnownAt, MaybeAccount, Now, ValidAt
 from esworkbench.cli.output import answer, table
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence, capture
 from esworkbench.forensics.case import Case
+from esworkbench.forensics.moments import parse_moment
 from esworkbench.forensics.questions import ask
+from esworkbench.forensics.replay import Bounds, fold, stream_of
 from esworkbench.money import format_minor
 
 
@@ -51,20 +55,28 @@ def freeze(
 
 
 def replay(
-    evidence: EvidencePath, account: Account, currency: Currency = None, at: ValidAt = None, known_at: KnownAt = None,
+    evidence: EvidencePath,
+    account: Account,
+    currency: Currency = None,
+    at: ValidAt = None,
+    known_at: KnownAt = None,
+    version: Annotated[int | None, typer.Option(help="Up to this version of the account's stream.")] = None,
     json: Json = False,
-) -> None:  # fmt: skip
-    """Balance and state as of a moment, on either time axis."""
-    arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at}
+) -> None:
+    """Balance and state as of a moment, on either time axis, or as of a version."""
+    arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at, "version": version}
     found = _asked(evidence, "replay", arguments, lambda it: format_minor(it["balance"], it["currency"]))
+    state = _state(Evidence.open(evidence, verify=False), account, at, known_at, version)
 
     def prose(console: Console) -> None:
         console.print(
             f"[bold]{escape(format_minor(found['balance'], found['currency']))}[/bold] after "
             f"{found['events']:,} events, the last at position {found['position']}, recorded {found['recorded_at']}"
         )
+        for name, value in (state or {}).items():
+            console.print(f"  {name}: {value}", markup=False)
 
-    answer(found, prose, as_json=json)
+    answer({**found, "state": state}, prose, as_json=json)
 
 
 def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
@@ -105,11 +117,13 @@ def bisect(
 
 
 def verify(
-    source: Annotated[str, typer.Argument(metavar="EVIDENCE-or-URL", help="Evidence, or a store to look at.")],
+    source: Annotated[
+        str, typer.Argument(metavar="EVIDENCE-or-URL", help="Evidence, or a store: a URL or a SQLite file.")
+    ],
     json: Json = False,
 ) -> None:
     """Hash chains, gaps, structure; and what can't be proven from here."""
-    if "://" in source:
+    if "://" in source or Path(source).is_file():
         with tempfile.TemporaryDirectory() as folder:
             found = ask(capture(source, Path(folder) / "evidence"), "verify", {})
     else:
@@ -126,9 +140,18 @@ def verify(
     answer(found, prose, as_json=json, found=bool(found["breaks"]))
 
 
-def diagnose(evidence: EvidencePath, account: MaybeAccount = None, now: Now = None, json: Json = False) -> None:
+def diagnose(
+    evidence: EvidencePath,
+    account: MaybeAccount = None,
+    now: Now = None,
+    projection: Annotated[
+        str | None, typer.Option(metavar="MODULE:OBJECT", help="A read model's own code, to be replayed as proof.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Name the faults, and say what was tested and what wasn't."""
-    found = _asked(evidence, "diagnose", {"account": account, "now": now}, _faults_named)
+    arguments = {"account": account, "now": now, "projection": projection}
+    found = _asked(evidence, "diagnose", arguments, _faults_named)
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]
 
     def prose(console: Console) -> None:
@@ -146,7 +169,7 @@ def diagnose(evidence: EvidencePath, account: MaybeAccount = None, now: Now = No
 
 def _asked(path: Path, question: str, arguments: Mapping[str, Any], words: Any) -> dict[str, Any]:
     """Put the question to the evidence and keep it in the case."""
-    found = ask(Evidence.open(path), question, arguments)
+    found = put(Evidence.open(path), question, arguments)
     try:
         Case(path).record(question, arguments, found, words(found))
     except OSError as error:
@@ -158,6 +181,32 @@ def _whose(finding: Mapping[str, Any]) -> str:
     if finding["account"] is None:
         return ""
     return f" on {finding['account']}: {format_minor(finding['amount'], finding['currency'])}"
+
+
+def put(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The question with the code it names, loaded. This is also how a case asks it again."""
+    given = dict(arguments)
+    if given.get("projection") is not None:
+        given["projection"] = code_named(given["projection"])
+    return ask(evidence, question, given)
+
+
+def _state(
+    evidence: Evidence, account: str, at: str | None, known_at: str | None, version: int | None
+) -> dict[str, Any] | None:
+    """The account by its own code, where we have that code and the account has a stream to itself.
+
+    Code that can't read the stream is no reason to withhold the balance, which doesn't need it: it is told instead.
+    """
+    handlers, stream = handlers_for(evidence), stream_of(evidence, account)
+    if handlers is None or stream is None:
+        return None
+    bounds = Bounds(parse_moment(at) if at else None, parse_moment(known_at) if known_at else None, version)
+    made = partial(handlers.new_aggregate, account)
+    try:
+        return fold(evidence, stream, made, handlers.decoder, bounds=bounds).state()
+    except EsworkbenchError as error:
+        return {"unreadable": str(error)}
 
 
 def _faults_named(found: Mapping[str, Any]) -> str:

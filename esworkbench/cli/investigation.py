@@ -7,14 +7,14 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from esworkbench.cli.handed import HANDLERS
+from esworkbench.cli.handed import handlers_for
 from esworkbench.cli.mending import mend_scratch_copy, mend_store
 from esworkbench.cli.output import table
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.outside import outside_folder
 from esworkbench.evidence import Evidence, capture
 from esworkbench.evidence.capture import OWN_LAYOUT
-from esworkbench.forensics.investigate import Claim, Handlers, Inquiry, investigate
+from esworkbench.forensics.investigate import Claim, Inquiry, investigate
 from esworkbench.forensics.report import render
 from esworkbench.forensics.timeline import timeline
 from esworkbench.lab import Complaint, build_incident
@@ -51,7 +51,7 @@ def run_investigation(
     elif evidence.manifest.layout == OWN_LAYOUT:
         mend = mend_scratch_copy(evidence, folder)
     inquiry = investigate(
-        evidence, claim=claim, account=account, currency=currency, handlers=_handlers_for(evidence), mend=mend
+        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(evidence), mend=mend
     )
     _tell(inquiry, told)
     report = folder / "report.html"
@@ -61,17 +61,12 @@ def run_investigation(
 
 def written_report(evidence: Evidence, out: Path, account: str | None, currency: str | None) -> Inquiry:
     """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
-    inquiry = investigate(evidence, account=account, currency=currency, handlers=_handlers_for(evidence))
+    inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(evidence))
     try:
         out.write_text(_page(inquiry, evidence), encoding="utf-8")
     except OSError as error:
         raise UnusableInput(f"the report can't be written to {out}: {error.strerror}") from None
     return inquiry
-
-
-def _handlers_for(evidence: Evidence) -> Handlers | None:
-    """The bank's code for the bank's store, none for a stranger's."""
-    return HANDLERS if evidence.manifest.layout == OWN_LAYOUT else None
 
 
 def _new_folder(out: Path | None) -> Path:
