@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Table, insert, text
+from sqlalchemy import Column, Connection, Integer, Table, insert, text, update
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, schema, write_transaction
@@ -112,6 +112,13 @@ def _replay(store: EventStore, projection: Projection, decoder: EventDecoder, ch
     with write_transaction(store.engine) as connection:
         drop_and_reset(connection, projection, SCRATCH_RUN, store.clock())
     ProjectionRunner(store, projection, decoder, run_id=SCRATCH_RUN).catch_up(up_to=checkpoint)
+    with write_transaction(store.engine) as connection:
+        # Where the log's tail was cut off, the projection had got further than any replay can.
+        connection.execute(
+            update(schema.checkpoints)
+            .where(schema.checkpoints.c.projection == projection.name)
+            .values(position=checkpoint)
+        )
 
 
 def _put_back(evidence: Evidence, connection: Connection, table: Table, model: ReadModel) -> None:

@@ -1,0 +1,142 @@
+"""Repair: dry first, applied once, verified by looking again; and never over the only witness."""
+
+from pathlib import Path
+
+import pytest
+from lab_incidents import answer, captured, copy_of, incident
+
+from esworkbench.domains.bank import Bank, CloseAccount, bank_decoder
+from esworkbench.domains.bank.compensate import BankCompensator
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.event_store import EventStore
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnose import diagnose
+from esworkbench.forensics.repair import Repaired, apply, plan
+
+REBUILT = ("double_apply", "gap_skipped", "manual_edit", "handler_bug", "rounding")
+RESTORED = ("event_deleted", "payload_edited", "tail_truncated")
+
+
+def repair(evidence: Evidence, store: EventStore, *, operator: str = "Ida", case_id: str = "case-1") -> Repaired:
+    compensator = BankCompensator(Bank(store))
+    planned = plan(evidence, diagnose(evidence), operator=operator, case_id=case_id, compensator=compensator)
+    return apply(
+        planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder(), compensator=compensator
+    )
+
+
+def contents(store: EventStore) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with store.engine.connect() as connection:
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+        return {table: [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table}")] for table in tables}
+
+
+def test_a_plan_writes_nothing(tmp_path: Path) -> None:
+    """Dry run first: the plan holds the very command, and the store is as it was."""
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+    before = contents(store)
+    planned = plan(evidence, diagnose(evidence), operator="Ida", compensator=BankCompensator(Bank(store)))
+    assert contents(store) == before
+    [step] = planned.steps
+    assert (step.kind, step.state) == ("compensate", "planned")
+    assert step.command is not None
+    assert step.command.startswith("CancelWithdrawal ")
+
+
+def test_a_lost_answer_is_made_up_for_by_appending(tmp_path: Path) -> None:
+    """The compensating event names reason, operator and case, and the event it compensates; nothing else is written."""
+    evidence = incident("unresolved_pending")
+    [planted] = answer("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+    head = store.head_position()
+    done = repair(evidence, store)
+    [written] = store.read_all(after=head)
+    assert done.appended == [written.event_id]
+    assert written.event_type == "WithdrawalCancelled"
+    metadata = written.metadata_dict()
+    assert metadata["compensates"] == planted.event_ids[0]
+    assert (metadata["operator"], metadata["case_id"], metadata["actor"]) == ("Ida", "case-1", "Ida")
+    assert "unresolved_pending" in metadata["reason"]
+    assert (done.applied, done.verified) == (True, True)
+
+
+def test_a_repair_applied_twice_appends_once(tmp_path: Path) -> None:
+    """Safe to run twice: also for another operator, under another case."""
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+    repair(evidence, store)
+    once = contents(store)
+    again = repair(evidence, store, operator="Otto", case_id="case-2")
+    assert contents(store) == once
+    assert (again.applied, again.verified) == (False, True)
+    assert [step.state for step in again.steps] == ["done before"]
+
+
+@pytest.mark.parametrize("fault", REBUILT)
+def test_what_the_read_side_got_wrong_is_rebuilt(fault: str, tmp_path: Path) -> None:
+    """No event is appended; the read model is right again; a second run finds nothing to do."""
+    evidence = incident(fault)
+    store = copy_of(evidence, tmp_path)
+    head = store.head_position()
+    done = repair(evidence, store)
+    assert {step.kind for step in done.steps} == {"rebuild"}
+    assert (done.applied, done.verified) == (True, True)
+    assert store.head_position() == head
+    assert not repair(evidence, store).applied
+
+
+@pytest.mark.parametrize("fault", RESTORED)
+def test_what_the_log_lost_is_left_to_a_backup(fault: str, tmp_path: Path) -> None:
+    """If the read model is right and the log is wrong, a rebuild would destroy the only witness."""
+    evidence = incident(fault)
+    store = copy_of(evidence, tmp_path)
+    before = contents(store)
+    done = repair(evidence, store)
+    assert contents(store) == before
+    assert (done.applied, done.verified) == (False, False)
+    assert {(step.kind, step.state) for step in done.steps} == {("restore", "by hand")}
+
+
+def test_no_read_model_is_rebuilt_while_the_log_is_damaged(tmp_path: Path) -> None:
+    """A manual edit on one account must not cost another account's lost event its witness."""
+    store = copy_of(incident("event_deleted"), tmp_path / "copy")
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE account_balances SET balance_minor = balance_minor + 777 WHERE account_id = 'ACC-1003'"
+        )
+    evidence = captured(store, tmp_path / "evidence")
+    before = contents(store)
+    done = repair(evidence, store)
+    assert contents(store) == before
+    [rebuild] = [step for step in done.steps if step.kind == "rebuild"]
+    assert rebuild.state == "held back"
+    assert "event_deleted" in rebuild.words
+
+
+def test_without_a_compensator_the_plan_is_in_words() -> None:
+    """As with a stranger's store: what to do, and nothing that could be applied."""
+    evidence = incident("unresolved_pending")
+    [step] = plan(evidence, diagnose(evidence), operator="Ida").steps
+    assert (step.kind, step.state, step.command) == ("compensate", "by hand", None)
+    assert "WithdrawalCancelled" in step.words
+
+
+def test_a_command_the_account_refuses_is_told_and_not_raised(tmp_path: Path) -> None:
+    """Rules hold for repairs too: on a closed account nothing is appended, and the step says why."""
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+
+    class Refusing(BankCompensator):
+        def send(self, command, **given):
+            return self.bank.handle(CloseAccount(account_id="ACC-1001", reason="to be refused"))
+
+    compensator = Refusing(Bank(store))
+    planned = plan(evidence, diagnose(evidence), operator="Ida", compensator=compensator)
+    done = apply(
+        planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder(), compensator=compensator
+    )
+    assert [step.state for step in done.steps] == ["refused"]
+    assert "pending" in done.steps[0].words
+    assert (done.applied, done.verified) == (False, False)
