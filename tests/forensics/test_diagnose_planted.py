@@ -1,0 +1,275 @@
+"""Faults planted by direct means on a copy: several at once, look-alikes, and what the lab doesn't build yet."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lab_incidents import answer, captured, copy_of, incident
+from sqlalchemy import Connection
+
+from esworkbench.domains.bank import BANK_EVENT_TYPES, Bank, MoneyDeposited, RequestWithdrawal, bank_decoder
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.guards import create_guards, drop_guards
+from esworkbench.event_store.outside import outside_folder
+from esworkbench.forensics.diagnose import diagnose
+from esworkbench.forensics.findings import Diagnosis, Finding
+from esworkbench.projections import ProjectionRunner
+
+ACCOUNT = "ACC-1001"
+
+
+class Copy:
+    """A small bank to break: ``store`` is the caller's own."""
+
+    def __init__(self, fault: str, folder: Path) -> None:
+        self.folder = folder
+        self.evidence = incident(fault)
+        self.store: EventStore = copy_of(self.evidence, folder / "copy")
+
+    @contextmanager
+    def by_hand(self) -> Iterator[Connection]:
+        """A database client with too many rights."""
+        with self.store.engine.begin() as connection:
+            drop_guards(connection)
+            yield connection
+            create_guards(connection)
+
+    def edit_balance(self, amount: int, account: str = ACCOUNT) -> None:
+        with self.by_hand() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE account_balances SET balance_minor = balance_minor + {amount} WHERE account_id = '{account}'"
+            )
+
+    def statement(self) -> Path:
+        [path] = outside_folder(str(self.store.engine.url)).joinpath("statements").glob("*.csv")
+        return path
+
+    def deposit(self, reference: str, amount: int, **metadata: object) -> str:
+        """A deposit appended past all commands, as a client without an idempotency key would; returns its id."""
+        stream = f"BankAccount-{ACCOUNT}"
+        event = BANK_EVENT_TYPES.encode(
+            MoneyDeposited(amount_minor=amount, currency="USD", reference=reference), metadata=metadata
+        )
+        version = self.store.stream_version(stream)
+        return self.store.append(stream, [event], expected_version=version).events[0].event_id
+
+    def catch_up(self) -> None:
+        for factory in BANK_PROJECTIONS.values():
+            ProjectionRunner(self.store, factory(), bank_decoder(), run_id="test").catch_up()
+
+    def book(self, reference: str, amount: int) -> None:
+        """A line more on the account's statement."""
+        path = self.statement()
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *lines = list(csv.reader(file))
+        last = max(index for index, line in enumerate(lines) if line[0] == ACCOUNT)
+        moment = self.evidence.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        line = [ACCOUNT, "USD", moment, reference, str(amount), str(int(lines[last][5]) + amount)]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *lines[: last + 1], line, *lines[last + 1 :]])
+
+    def diagnose(self, **given: object) -> Diagnosis:
+        return diagnose(captured(self.store, self.folder / "evidence"), **given)  # type: ignore[arg-type]
+
+
+def names(diagnosis: Diagnosis, account: str = ACCOUNT) -> dict[str, int]:
+    """What was found on an account: amount by fault, look-alikes left out."""
+    return {
+        finding.fault: finding.amount
+        for finding in diagnosis.findings
+        if finding.account == account and finding.alternative_to is None
+    }
+
+
+def only(diagnosis: Diagnosis, fault: str) -> Finding:
+    [finding] = [each for each in diagnosis.findings if each.fault == fault]
+    return finding
+
+
+def planted_amount(fault: str) -> int:
+    return next(planted.amount for planted in answer(fault) if planted.account == ACCOUNT)
+
+
+@pytest.mark.parametrize("fault", ["double_apply", "gap_skipped", "event_deleted", "payload_edited"])
+def test_two_faults_whose_amounts_cancel_are_both_found(fault: str, tmp_path: Path) -> None:
+    """The balance looks right. The log, the chain or the clocks still tell of one, and so of the other."""
+    copy = Copy(fault, tmp_path)
+    amount = planted_amount(fault)
+    copy.edit_balance(-amount)
+    diagnosis = copy.diagnose()
+    assert names(diagnosis) == {fault: amount, "manual_edit": -amount}
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("fault", ["double_apply", "unresolved_pending", "handler_bug", "event_deleted", "rounding"])
+def test_two_faults_on_one_account_share_the_difference(fault: str, tmp_path: Path) -> None:
+    """Every residual is explained once."""
+    copy = Copy(fault, tmp_path)
+    copy.edit_balance(31_337)
+    diagnosis = copy.diagnose()
+    assert names(diagnosis) == {fault: planted_amount(fault), "manual_edit": 31_337}
+    assert diagnosis.unexplained == []
+
+
+def test_a_hold_is_healthy_until_the_limit_and_overdue_after(tmp_path: Path) -> None:
+    """Age is measured at `now`: 24 hours to the second are still healthy."""
+    copy = Copy("none", tmp_path)
+    Bank(copy.store).handle(
+        RequestWithdrawal(account_id=ACCOUNT, withdrawal_id="W-9", amount_minor=4723, currency="USD", reference="R-9")
+    )
+    copy.catch_up()
+    evidence = captured(copy.store, tmp_path / "evidence")
+    overdue = [
+        diagnose(evidence, now=evidence.now + timedelta(hours=24, seconds=more)).tested["unresolved_pending"]
+        for more in (0, 1)
+    ]
+    assert overdue == ["ruled_out", "found"]
+
+
+def test_without_a_statement_an_unresolved_hold_is_likely_and_says_what_would_settle_it(tmp_path: Path) -> None:
+    copy = Copy("unresolved_pending", tmp_path)
+    copy.statement().unlink()
+    finding = only(copy.diagnose(), "unresolved_pending")
+    assert (finding.certainty, finding.amount) == ("likely", planted_amount("unresolved_pending"))
+    assert "a statement would settle" in finding.proof
+
+
+def test_a_hold_that_the_statement_books_only_lacks_its_settlement(tmp_path: Path) -> None:
+    """Then the money left: nothing parts, and cancelling would be the wrong repair."""
+    copy = Copy("unresolved_pending", tmp_path)
+    [planted] = answer("unresolved_pending")
+    request = next(each for each in copy.store.read_all(limit=10_000) if each.event_id == planted.event_ids[0])
+    copy.book(bank_decoder().decode(request).data.reference, -planted.amount)  # type: ignore[attr-defined]
+    finding = only(copy.diagnose(), "unresolved_pending")
+    assert (finding.amount, finding.certainty) == (0, "proven")
+    assert "settlement" in finding.remedy
+
+
+@pytest.mark.parametrize("with_statement", [True, False])
+def test_a_retry_without_a_key_is_told_by_its_business_key(with_statement: bool, tmp_path: Path) -> None:
+    """Two event ids, one reference; the statement has it once. Without one it is likely, and said to be."""
+    copy = Copy("none", tmp_path)
+    copy.deposit("R-1", 5_000)
+    again = copy.deposit("R-1", 5_000)
+    copy.catch_up()
+    copy.book("R-1", 5_000)
+    if not with_statement:
+        copy.statement().unlink()
+    finding = only(copy.diagnose(), "retry_duplicate")
+    assert (finding.event_ids, finding.amount) == ([again], -5_000)
+    assert finding.certainty == ("proven" if with_statement else "likely")
+
+
+def test_two_deposits_that_look_alike_are_two(tmp_path: Path) -> None:
+    """Same amount, same second, other reference: no finding."""
+    copy = Copy("none", tmp_path)
+    for reference in ("R-1", "R-2"):
+        copy.deposit(reference, 5_000)
+        copy.book(reference, 5_000)
+    copy.catch_up()
+    assert copy.diagnose().findings == []
+
+
+def test_a_fact_never_written_is_told_by_the_statement_alone(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    copy.book("CHEQUE-77", 12_345)
+    diagnosis = copy.diagnose()
+    assert names(diagnosis) == {"never_appended": 12_345}
+    assert diagnosis.unexplained == []
+
+
+def test_an_event_compensated_twice_is_found_and_once_is_not(tmp_path: Path) -> None:
+    """A pair that makes itself good is no difference to a statement; a second repair is one too many."""
+    copy = Copy("none", tmp_path)
+    wrong = copy.deposit("R-1", -5_000)
+    copy.deposit("FIX-1", 5_000, compensates=wrong)
+    copy.catch_up()
+    assert copy.diagnose().findings == []
+    second = copy.deposit("FIX-2", 5_000, compensates=wrong)
+    copy.catch_up()
+    diagnosis = diagnose(captured(copy.store, tmp_path / "later"))
+    assert only(diagnosis, "double_repair").event_ids == [second]
+    assert names(diagnosis) == {"double_repair": -5_000}
+
+
+def test_parked_events_are_found_by_their_dead_letters(tmp_path: Path) -> None:
+    """The read model is short of exactly what its handler could not take."""
+
+    class Picky(AccountBalances):
+        def _write(self, events, connection):
+            if any(getattr(event.data, "reference", "").startswith("ODD") for event in events):
+                raise ValueError("this reference is odd")
+            super()._write(events, connection)
+
+    copy = Copy("none", tmp_path)
+    odd = copy.deposit("ODD-1", 900)
+    copy.deposit("EVEN-1", 800)
+    for reference, amount in (("ODD-1", 900), ("EVEN-1", 800)):
+        copy.book(reference, amount)
+    ProjectionRunner(copy.store, Picky(), bank_decoder(), run_id="picky").catch_up()
+    copy.catch_up()
+    diagnosis = copy.diagnose()
+    assert names(diagnosis) == {"poison_skipped": -900}
+    assert only(diagnosis, "poison_skipped").event_ids == [odd]
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("since", [0, 200])
+def test_a_changed_serializer_is_no_tampering(since: int, tmp_path: Path) -> None:
+    """All events, or all since some moment, fail their hash: healthy content, not dozens of edits."""
+    copy = Copy("none", tmp_path)
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE events SET payload = replace(payload, ':', ': ') WHERE global_position > {since}"
+        )
+    diagnosis = copy.diagnose()
+    assert [(each.fault, each.healthy) for each in diagnosis.findings] == [("serialization_drift", True)]
+    assert diagnosis.tested["payload_edited"] == "ruled_out"
+
+
+def test_an_edit_that_spares_the_amount_is_found_with_amount_0(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql(
+            "UPDATE events SET metadata = replace(metadata, 'counter', 'branch') WHERE global_position = "
+            "(SELECT max(global_position) FROM events WHERE metadata LIKE '%counter%')"
+        )
+    [finding] = copy.diagnose().findings
+    assert (finding.fault, finding.amount) == ("payload_edited", 0)
+
+
+def test_a_read_model_put_back_to_an_older_state_is_told_from_lag_and_from_truncation(tmp_path: Path) -> None:
+    """Right at one position that is not its checkpoint."""
+    copy = Copy("none", tmp_path)
+    ProjectionRunner(copy.store, AccountBalances(), bank_decoder(), run_id="older").rebuild()
+    with copy.by_hand() as connection:
+        head = copy.store.head_position()
+        connection.exec_driver_sql("DELETE FROM account_balances")
+        connection.exec_driver_sql("UPDATE checkpoints SET position = 0 WHERE projection = 'account_balances'")
+    ProjectionRunner(copy.store, AccountBalances(), bank_decoder(), run_id="older").catch_up(up_to=head - 20)
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql(
+            "DELETE FROM checkpoint_log WHERE run_id = 'older' AND id = (SELECT max(id) FROM checkpoint_log)"
+        )
+        connection.exec_driver_sql(f"UPDATE checkpoints SET position = {head} WHERE projection = 'account_balances'")
+    diagnosis = copy.diagnose()
+    assert {finding.fault for finding in diagnosis.findings} == {"restored_read_model"}
+    assert diagnosis.unexplained == []
+
+
+def test_what_no_class_explains_is_reported(tmp_path: Path) -> None:
+    """A statement that opens with money nobody knows of."""
+    copy = Copy("none", tmp_path)
+    path = copy.statement()
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *lines = list(csv.reader(file))
+    moved = [[*line[:5], str(int(line[5]) + 999)] if line[0] == ACCOUNT else line for line in lines]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *moved])
+    diagnosis = copy.diagnose()
+    assert diagnosis.findings == []
+    assert [(each.account, each.amount) for each in diagnosis.unexplained] == [(ACCOUNT, 999)]
