@@ -1,0 +1,165 @@
+"""The results as a Markdown table for people, and as JSON for programs."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from benchmarks import experiments
+from benchmarks.rounds import Measured
+
+OURS, PEER, BARE = "ours: append", "peer: deposit and save", "bare insert"
+OURS_SAVED = "ours: deposit and save"
+
+UNFAIR = """
+## What is compared, and where it isn't fair
+
+- *Bare* is the driver alone on the same table (same columns, indexes, JSONB copy and durability), without triggers,
+  lookups, hashing, encoding or an idempotency row: a limit, not a store. Its batches are `executemany` in one
+  transaction on SQLite and `COPY` on PostgreSQL, which gives no positions back.
+- *ours: append* and *peer: event store put* are the event stores alone; *deposit and save* adds the aggregate, which
+  on our side checks its rules and on the peer's doesn't. The peer's row has four columns to our twelve, no hash, no
+  second index, no idempotency key; it notifies subscribers on PostgreSQL, which ours doesn't.
+- On PostgreSQL the peer locks its table against other writers, to keep its readers from passing a gap; ours takes a
+  shared lock and leaves the waiting to the reader. *Its database functions on* is a switch the peer has off by default;
+  in 9.5.6 that path doesn't take the lock.
+- The peer's follower commits once per event, as it is built. Ours is shown at that pace too, though by default it
+  commits once per 1,000; only the first comparison is like for like. Ours also writes a row of `checkpoint_log`.
+- Everything runs in one process on warm caches with one short payload; each contender has a database of its own on one
+  disk and one server. The warm-up round isn't counted.
+"""
+
+
+class Goal(NamedTuple):
+    wording: str
+    aimed_at: float
+    title: str
+    engine: str
+    ours: str
+    other: str
+
+
+GOALS = [
+    Goal("per commit, to the peer", 1.3, experiments.COMMIT, "sqlite", OURS_SAVED, PEER),
+    Goal("per commit, to the peer", 2.0, experiments.COMMIT, "postgresql", OURS_SAVED, PEER),
+    Goal("per commit, to the bare insert", 0.75, experiments.COMMIT, "sqlite", OURS, BARE),
+    Goal("per commit, to the bare insert", 0.75, experiments.COMMIT, "postgresql", OURS, BARE),
+    Goal("writers at once, to bare inserters", 0.75, experiments.WRITERS, "postgresql", OURS, BARE),
+]
+
+
+def as_markdown(command: str, machine: dict[str, Any], results: Sequence[Measured], notes: Sequence[str]) -> str:
+    parts = ["# How fast the event store is", "", f"Made by `{command}`; a new run replaces this file.", ""]
+    parts += _machine_lines(machine, results)
+    parts += [f"- **{note}**" for note in notes]
+    parts += [
+        "",
+        "## Aims",
+        "",
+        "| | engine | aim | measured (lowest–highest round) | |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    parts += _goal_rows(results)
+    for measured in results:
+        parts += ["", f"## {measured.title}, {measured.engine}", ""]
+        is_cost = measured.title in (experiments.COSTS_COMMIT, experiments.COSTS_BATCH)
+        parts += _cost_table(measured) if is_cost else _speed_table(measured)
+    return "\n".join(parts) + "\n" + UNFAIR
+
+
+def as_data(command: str, machine: dict[str, Any], results: Sequence[Measured], notes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "command": command,
+        "machine": machine,
+        "notes": list(notes),
+        "results": [
+            {
+                "title": measured.title,
+                "engine": measured.engine,
+                "events_per_round": measured.size,
+                "limit": measured.limit,
+                "load_before": measured.load_before,
+                "seconds": measured.seconds,
+                "events_per_second": {name: round(measured.rate(name), 1) for name in measured.seconds},
+            }
+            for measured in results
+        ],
+    }
+
+
+def _machine_lines(machine: dict[str, Any], results: Sequence[Measured]) -> list[str]:
+    postgres = dict(machine["postgresql"])
+    fsync, load = machine["fsync_milliseconds"], machine["load_at_start"]
+    settings = ", ".join(f"{name} {value}" for name, value in postgres.items() if name != "version")
+    libraries = ", ".join(f"{name} {found}" for name, found in machine["libraries"].items())
+    loads = [measured.load_before for measured in results]
+    lines = [
+        f"- {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, {libraries}",
+        f"- SQLite {machine['sqlite']}: WAL, synchronous=FULL, for all contenders",
+        f"- PostgreSQL {postgres['version']}, through a local socket or as configured: {settings}",
+        f"- {machine['file_system']}; one fsync of 4 KiB: {fsync['median']} ms in the median, "
+        f"{fsync['slowest_of_20']} ms in the slowest of twenty",
+        f"- rounds: {len(next(iter(results[0].seconds.values())))} after one warm-up, contenders taking turns; "
+        "rates are the median round's, in brackets the slowest and the fastest",
+    ]
+    if load is not None:
+        lines.append(
+            f"- load at start {load[0]:.1f} (1 min), {load[1]:.1f} (5 min); before each experiment "
+            f"{min(loads):.1f} to {max(loads):.1f}, this run's own work included"
+        )
+        if load[0] > machine["cores"] / 2:
+            lines.append("- **The machine was busy with other work: trust the ratios little and the rates less.**")
+    return lines
+
+
+def _goal_rows(results: Sequence[Measured]) -> list[str]:
+    rows = []
+    for goal in GOALS:
+        for measured in results:
+            wanted = measured.title.lower().endswith(goal.title.lower()) and measured.engine == goal.engine
+            if wanted and goal.other in measured.seconds:
+                middle, low, high = measured.ratio(goal.ours, goal.other)
+                verdict = "met" if middle >= goal.aimed_at else "**missed**"
+                rows.append(
+                    f"| {goal.ours}, {goal.wording} | {goal.engine} | {goal.aimed_at:.2f} |"
+                    f" {middle:.2f} ({low:.2f}–{high:.2f}) | {verdict} |"
+                )
+    return rows
+
+
+def _speed_table(measured: Measured) -> list[str]:
+    peers = [name for name in measured.seconds if name.startswith("peer")]
+    to_peer = PEER if PEER in peers else (peers[0] if peers else None)
+    lines = [f"{measured.size:,} events per round.", ""]
+    lines += ["| | events/s | to bare | to peer |", "| --- | ---: | ---: | ---: |"]
+    for name in measured.seconds:
+        slowest, fastest = measured.slowest_and_fastest(name)
+        peer = _ratio(measured, name, to_peer) if to_peer and name != to_peer else ""
+        bare = _ratio(measured, name, measured.limit) if name != measured.limit else ""
+        lines.append(f"| {name} | {measured.rate(name):,.0f} ({slowest:,.0f}–{fastest:,.0f}) | {bare} | {peer} |")
+    return lines
+
+
+def _cost_table(measured: Measured) -> list[str]:
+    """The share of the time that goes away with the protection; round by round, since a machine drifts."""
+    lines = [f"{measured.size:,} events per round, through `EventStore.append`.", ""]
+    lines += ["| | events/s | its share of the time | µs per event |", "| --- | ---: | ---: | ---: |"]
+    everything = measured.seconds[measured.limit]
+    for name, seconds in measured.seconds.items():
+        slowest, fastest = measured.slowest_and_fastest(name)
+        share = micros = ""
+        if name != measured.limit:
+            middle, low, high = measured.ratio(measured.limit, name)
+            share = _share(middle, low, high)
+            saved = sorted(all_ - without for all_, without in zip(everything, seconds, strict=True))
+            micros = f"{saved[len(saved) // 2] / measured.size * 1e6:.0f}"
+        lines.append(f"| {name} | {measured.rate(name):,.0f} ({slowest:,.0f}–{fastest:,.0f}) | {share} | {micros} |")
+    return lines
+
+
+def _share(middle: float, low: float, high: float) -> str:
+    """A ratio of "everything on" to "without" of 0.9 means that a tenth of the time went away."""
+    return f"{1 - middle:.0%} ({1 - high:.0%} to {1 - low:.0%})"
+
+
+def _ratio(measured: Measured, name: str, to: str) -> str:
+    middle, low, high = measured.ratio(name, to)
+    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
