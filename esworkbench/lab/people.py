@@ -64,7 +64,7 @@ def draw_people(scale: Scale, rng: Random) -> list[Person]:
     """
     busy = Person(
         CURRENT_ACCOUNT, NAMES[0], "USD", 50_000, 0, None, salary_minor=312_500, rent_minor=118_000,
-        purchases=scale.purchases, cash_per_cent=60, saves_minor=30_000, savings_account="ACC-1002",
+        purchases=scale.purchases, cash_per_cent=100, saves_minor=30_000, savings_account="ACC-1002",
         fee_months=1, interest=True,
     )  # fmt: skip
     people = [busy, Person("ACC-1002", NAMES[0], "USD", 0, 0, None, fee_months=12, interest=True)]
