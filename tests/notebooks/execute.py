@@ -3,10 +3,10 @@
 What a running widget shows is left out: a stored view of a widget without its kernel is an error on most pages.
 """
 
-import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,20 @@ def read(path: Path) -> Notebook:
     return nbformat.read(path, as_version=4)
 
 
-def run(notebook: Notebook, folder: Path, *, times: int = 1) -> Notebook:
-    """All cells in order, ``times`` times in one kernel whose working directory is ``folder``. Errors raise."""
+@contextmanager
+def kernel_for(notebook: Notebook, folder: Path) -> Iterator[NotebookClient]:
+    """A kernel whose working directory is ``folder``, which must exist."""
     client = NotebookClient(
         notebook, timeout=LONGEST_CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     with client.setup_kernel():
-        for _ in range(times):
-            for index, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, index)
-        client.set_widgets_metadata()
-    return notebook
+        yield client
+
+
+def run_all(client: NotebookClient) -> None:
+    """All cells in order. A cell's error raises."""
+    for index, cell in enumerate(client.nb.cells):
+        client.execute_cell(cell, index)
 
 
 def without_widgets(notebook: Notebook) -> Notebook:
@@ -55,15 +58,17 @@ def code_cells(notebook: Notebook) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def main(names: list[str], say: Callable[[str], None] = print) -> None:
+def main(names: list[str]) -> None:
     for path in [Path(name) for name in names] or sorted(NOTEBOOKS.glob("*.ipynb")):
         with tempfile.TemporaryDirectory(prefix="esworkbench-notebook-") as folder:
-            done = without_widgets(run(read(path), Path(folder)))
+            notebook = read(path)
+            with kernel_for(notebook, Path(folder)) as client:
+                run_all(client)
+            done = without_widgets(notebook)
         nbformat.validate(done)
         path.write_text(nbformat.writes(done) + "\n", encoding="utf-8")
-        say(f"{path.name}: {len(code_cells(done))} code cells")
+        print(f"{path.name}: {len(code_cells(done))} code cells")
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     main(sys.argv[1:])
