@@ -10,12 +10,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from esworkbench.aggregates import Aggregate
 from esworkbench.event_store import schema
 from esworkbench.event_store.database import write_transaction
 from esworkbench.events import utc_now
+
+# Asked at every load, so it is plain text: composing it anew would cost more than running it.
+NEWEST = text(
+    "SELECT version, state FROM snapshots WHERE stream_id = :stream_id AND state_version = :state_version"
+    " ORDER BY version DESC LIMIT 1"
+)
 
 
 class Snapshot(NamedTuple):
@@ -34,15 +40,9 @@ class SnapshotStore:
 
     def latest(self, stream_id: str, state_version: int) -> Snapshot | None:
         """The newest snapshot of exactly this ``state_version``; None where there is none."""
-        table = schema.snapshots
-        newest = (
-            select(table.c.version, table.c.state)
-            .where(table.c.stream_id == stream_id, table.c.state_version == state_version)
-            .order_by(table.c.version.desc())
-            .limit(1)
-        )
+        wanted = {"stream_id": stream_id, "state_version": state_version}
         with self._engine.connect() as connection:
-            row = connection.execute(newest).one_or_none()
+            row = connection.execute(NEWEST, wanted).one_or_none()
         return None if row is None else Snapshot(row.version, msgspec.json.decode(row.state))
 
     def take(self, aggregate: Aggregate) -> None:

@@ -14,6 +14,8 @@ from esworkbench.cli.handed import DECODER, projection_named
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import parse_url
+from esworkbench.evidence.capture import address_of
 from esworkbench.lab import build_incident
 from esworkbench.lab import reveal as open_sealed
 from esworkbench.projections import ProjectionRunner
@@ -38,16 +40,17 @@ def new(
 ) -> None:
     """Build a bank with that fault really in it; the answer is sealed."""
     built = build_incident(url, fault=fault, seed=seed, scale=scale, progress=True)
+    shown = address_of(parse_url(built.url))
     document = {
-        "url": built.url, "accounts": built.accounts, "events": built.events, "seed": built.seed,
+        "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,
         "outside": str(built.outside),
     }  # fmt: skip
 
     def prose(console: Console) -> None:
-        console.print(f"{built.events:,} events on {built.accounts} accounts in {built.url}")
+        console.print(f"{built.events:,} events on {built.accounts} accounts in {shown}", markup=False)
         console.print(f"what the outside world knows: {built.outside}", markup=False)
 
-    answer(document, prose, as_json=json, next_command=f"esworkbench investigate {built.url}")
+    answer(document, prose, as_json=json, next_command=f"esworkbench investigate {shown}")
 
 
 @incident.command()
