@@ -131,7 +131,7 @@ def step_postings(
 
 def _state_of(aggregate: Aggregate) -> State:
     attributes = {name: value for name, value in vars(aggregate).items() if name not in NOT_STATE}
-    plain: State = msgspec.to_builtins(copy.deepcopy(attributes), enc_hook=repr)
+    plain: State = msgspec.to_builtins(attributes, enc_hook=repr)
     return plain
 
 
