@@ -10,6 +10,7 @@ from datetime import datetime
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.faults.detectors import DETECTORS
+from esworkbench.forensics.faults.event_deleted import gaps_of
 from esworkbench.forensics.faults.explained import Left, NotTestable
 from esworkbench.forensics.faults.facts import Facts, Key
 from esworkbench.forensics.faults.gather import gather
@@ -59,10 +60,11 @@ def diagnose(
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
-    return Diagnosis(findings=shown, tested=tested, unexplained=_unexplained(facts, left, account))
+    unexplained = [*_residuals_left(facts, left, account), *_breaks_left(facts, findings, account)]
+    return Diagnosis(findings=shown, tested=tested, unexplained=unexplained)
 
 
-def _unexplained(facts: Facts, left: Left, account: str | None) -> list[Unexplained]:
+def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexplained]:
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
@@ -78,3 +80,23 @@ def _unexplained(facts: Facts, left: Left, account: str | None) -> list[Unexplai
         for key, source, amount, position, words in found
         if account in (None, key[0])
     ]
+
+
+def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:
+    """Breaks of the log itself that belong to no finding, as where somebody rehashed one event."""
+    seen = {position for finding in findings for position in finding.positions}
+    lost = {finding.account for finding in findings if finding.fault == "event_deleted"}
+    for gap in gaps_of(facts):
+        if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
+            seen.add(gap.before)
+    cut_off = any(finding.fault == "tail_truncated" for finding in findings)
+    return [
+        Unexplained(account=None, currency=None, source="events", amount=0, at_position=each.position, words=each.words)
+        for each in facts.breaks
+        if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
+        and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
+    ]  # fmt: skip
+
+
+def _accounts(facts: Facts, stream_id: str) -> list[str]:
+    return [name for name, _ in facts.accounts_of_stream(stream_id)]

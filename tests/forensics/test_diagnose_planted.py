@@ -1,93 +1,17 @@
 """Faults planted by direct means on a copy: several at once, look-alikes, and what the lab doesn't build yet."""
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from lab_incidents import answer, captured, copy_of, incident
-from sqlalchemy import Connection
+from broken_copy import ACCOUNT, Copy, names, only
+from lab_incidents import answer, captured
 
-from esworkbench.domains.bank import BANK_EVENT_TYPES, Bank, MoneyDeposited, RequestWithdrawal, bank_decoder
-from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
-from esworkbench.event_store import EventStore
-from esworkbench.event_store.guards import create_guards, drop_guards
-from esworkbench.event_store.outside import outside_folder
+from esworkbench.domains.bank import Bank, RequestWithdrawal, bank_decoder
+from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.forensics.diagnose import diagnose
-from esworkbench.forensics.findings import Diagnosis, Finding
 from esworkbench.projections import ProjectionRunner
-
-ACCOUNT = "ACC-1001"
-
-
-class Copy:
-    """A small bank to break: ``store`` is the caller's own."""
-
-    def __init__(self, fault: str, folder: Path) -> None:
-        self.folder = folder
-        self.evidence = incident(fault)
-        self.store: EventStore = copy_of(self.evidence, folder / "copy")
-
-    @contextmanager
-    def by_hand(self) -> Iterator[Connection]:
-        """A database client with too many rights."""
-        with self.store.engine.begin() as connection:
-            drop_guards(connection)
-            yield connection
-            create_guards(connection)
-
-    def edit_balance(self, amount: int, account: str = ACCOUNT) -> None:
-        with self.by_hand() as connection:
-            connection.exec_driver_sql(
-                f"UPDATE account_balances SET balance_minor = balance_minor + {amount} WHERE account_id = '{account}'"
-            )
-
-    def statement(self) -> Path:
-        [path] = outside_folder(str(self.store.engine.url)).joinpath("statements").glob("*.csv")
-        return path
-
-    def deposit(self, reference: str, amount: int, **metadata: object) -> str:
-        """A deposit appended past all commands, as a client without an idempotency key would; returns its id."""
-        stream = f"BankAccount-{ACCOUNT}"
-        event = BANK_EVENT_TYPES.encode(
-            MoneyDeposited(amount_minor=amount, currency="USD", reference=reference), metadata=metadata
-        )
-        version = self.store.stream_version(stream)
-        return self.store.append(stream, [event], expected_version=version).events[0].event_id
-
-    def catch_up(self) -> None:
-        for factory in BANK_PROJECTIONS.values():
-            ProjectionRunner(self.store, factory(), bank_decoder(), run_id="test").catch_up()
-
-    def book(self, reference: str, amount: int) -> None:
-        """A line more on the account's statement."""
-        path = self.statement()
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *lines = list(csv.reader(file))
-        last = max(index for index, line in enumerate(lines) if line[0] == ACCOUNT)
-        moment = self.evidence.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = [ACCOUNT, "USD", moment, reference, str(amount), str(int(lines[last][5]) + amount)]
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([header, *lines[: last + 1], line, *lines[last + 1 :]])
-
-    def diagnose(self, **given: object) -> Diagnosis:
-        return diagnose(captured(self.store, self.folder / "evidence"), **given)  # type: ignore[arg-type]
-
-
-def names(diagnosis: Diagnosis, account: str = ACCOUNT) -> dict[str, int]:
-    """What was found on an account: amount by fault, look-alikes left out."""
-    return {
-        finding.fault: finding.amount
-        for finding in diagnosis.findings
-        if finding.account == account and finding.alternative_to is None
-    }
-
-
-def only(diagnosis: Diagnosis, fault: str) -> Finding:
-    [finding] = [each for each in diagnosis.findings if each.fault == fault]
-    return finding
 
 
 def planted_amount(fault: str) -> int:
@@ -216,30 +140,6 @@ def test_parked_events_are_found_by_their_dead_letters(tmp_path: Path) -> None:
     assert names(diagnosis) == {"poison_skipped": -900}
     assert only(diagnosis, "poison_skipped").event_ids == [odd]
     assert diagnosis.unexplained == []
-
-
-@pytest.mark.parametrize("since", [0, 200])
-def test_a_changed_serializer_is_no_tampering(since: int, tmp_path: Path) -> None:
-    """All events, or all since some moment, fail their hash: healthy content, not dozens of edits."""
-    copy = Copy("none", tmp_path)
-    with copy.by_hand() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE events SET payload = replace(payload, ':', ': ') WHERE global_position > {since}"
-        )
-    diagnosis = copy.diagnose()
-    assert [(each.fault, each.healthy) for each in diagnosis.findings] == [("serialization_drift", True)]
-    assert diagnosis.tested["payload_edited"] == "ruled_out"
-
-
-def test_an_edit_that_spares_the_amount_is_found_with_amount_0(tmp_path: Path) -> None:
-    copy = Copy("none", tmp_path)
-    with copy.by_hand() as connection:
-        connection.exec_driver_sql(
-            "UPDATE events SET metadata = replace(metadata, 'counter', 'branch') WHERE global_position = "
-            "(SELECT max(global_position) FROM events WHERE metadata LIKE '%counter%')"
-        )
-    [finding] = copy.diagnose().findings
-    assert (finding.fault, finding.amount) == ("payload_edited", 0)
 
 
 def test_a_read_model_put_back_to_an_older_state_is_told_from_lag_and_from_truncation(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.verify import Break
 
 Key = tuple[str, str]
 """An account and a currency."""
@@ -128,6 +129,7 @@ class Facts(NamedTuple):
     limit_seconds: int
     sources: list[Source]
     residuals: list[Residual]
+    breaks: list[Break]
     rebuilt: Rebuilt | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:

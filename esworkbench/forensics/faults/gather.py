@@ -6,6 +6,7 @@ from typing import Any
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.faults.facts import Facts, Residual, Source
 from esworkbench.forensics.faults.statements import statement_residuals
+from esworkbench.forensics.verify import verify
 
 DEFAULT_LIMIT_HOURS = 24
 
@@ -13,12 +14,11 @@ DEFAULT_LIMIT_HOURS = 24
 def gather(evidence: Evidence, now: datetime) -> Facts:
     """Read what all detectors need."""
     connection = evidence.connection()
-    head, hashed = connection.execute(
-        "SELECT coalesce(max(position), 0), coalesce(bool_or(hash IS NOT NULL AND hash <> ''), false) FROM events"
-    ).fetchall()[0]
+    [(head,)] = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()
+    whole = verify(evidence)
     pending = evidence.ledger.pending
     hours = pending.limit_hours if pending else DEFAULT_LIMIT_HOURS
-    facts = Facts(evidence, connection, now, head, hashed, hours * 3600, [], [])
+    facts = Facts(evidence, connection, now, head, whole.hashed > 0, hours * 3600, [], [], whole.breaks)
     claims = facts.rows("SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY ALL")
     sources = [Source(name, kind, _cut(evidence, name, head), count) for name, kind, count in claims]
     found: list[Residual] = []

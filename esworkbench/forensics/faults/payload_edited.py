@@ -3,9 +3,8 @@
 One event, or a few, were edited. All of them, or all since some moment, were not: then the writer's serializer changed.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from esworkbench.event_store.chain import event_hash
 from esworkbench.forensics.faults.explained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.faults.facts import DIFFERS, Facts, Key, Residual
 from esworkbench.forensics.faults.witnesses import shares_of, witnessed
@@ -26,42 +25,19 @@ class Failing(NamedTuple):
 
 def failing_contents(facts: Facts) -> list[Failing]:
     """Every event whose hash can't be recomputed from its content, in order of position."""
-    cursor = facts.connection.execute(
-        """
-        SELECT prev_hash, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload, metadata,
-               hash, position, lead(prev_hash) OVER (PARTITION BY stream_id ORDER BY version)
-        FROM events WHERE hash IS NOT NULL ORDER BY position
-        """
-    )
-    found = []
-    while rows := cursor.fetchmany(10_000):
-        for row in rows:
-            if _hash_of(row[:10]) != row[10]:
-                found.append(Failing(row[11], row[1], row[2], row[3], row[12] in (None, row[10])))
-    return found
-
-
-def _hash_of(row: tuple[Any, ...]) -> str:
-    prev_hash, stream_id, version, event_id, type_, schema, recorded_at, valid_at, payload, metadata = row
-    return event_hash(
-        prev_hash,
-        stream_id,
-        version,
-        event_id,
-        type_,
-        schema,
-        recorded_at,
-        valid_at,
-        payload.encode(),
-        metadata.encode(),
-    )
+    cut = {(each.stream_id, each.version) for each in facts.breaks if each.kind == "link"}
+    return [
+        Failing(each.position or 0, each.stream_id or "", each.version or 0, each.event_id or "",
+                (each.stream_id, (each.version or 0) + 1) not in cut)
+        for each in facts.breaks if each.kind == "content"
+    ]  # fmt: skip
 
 
 def serialization_drift(facts: Facts, left: Left) -> Answer:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
     failing = failing_contents(facts)
-    if not _is_drift(facts, failing):
+    if not _is_drift(facts, left, failing):
         return []
     proof = (
         f"all {len(failing)} events from {places([failing[0].position])} on fail their content hash and every link "
@@ -75,7 +51,7 @@ def payload_edited(facts: Facts, left: Left) -> Answer:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
     failing = failing_contents(facts)
-    if _is_drift(facts, failing):
+    if _is_drift(facts, left, failing):
         return []
     groups: dict[Key | None, list[Failing]] = {}
     for event in failing:
@@ -85,11 +61,15 @@ def payload_edited(facts: Facts, left: Left) -> Answer:
     return [_claim(facts, left, key, events) for key, events in groups.items()]
 
 
-def _is_drift(facts: Facts, failing: list[Failing]) -> bool:
-    if len(failing) < DRIFT_AT_LEAST:
+def _is_drift(facts: Facts, left: Left, failing: list[Failing]) -> bool:
+    """Every event since the first one fails, every link holds, and no claim tells any of them otherwise."""
+    if len(failing) < DRIFT_AT_LEAST or not all(event.linked for event in failing):
+        return False
+    ids = {event.event_id for event in failing}
+    if any(step.event_id in ids and step.reason == DIFFERS for step in left.steps()):
         return False
     since = facts.rows("SELECT count(*) FROM events WHERE position >= $first", first=failing[0].position)
-    return bool(since[0][0] == len(failing)) and all(event.linked for event in failing)
+    return bool(since[0][0] == len(failing))
 
 
 def _keys(facts: Facts, event: Failing) -> list[Key | None]:
