@@ -60,7 +60,8 @@ def test_a_wrong_snapshot_is_told_from_a_wrong_log(tmp_path: Path) -> None:
     with copy.by_hand() as connection:
         connection.exec_driver_sql(
             "UPDATE snapshots SET state = "
-            "json_set(state, '$.balance_minor', json_extract(state, '$.balance_minor') + 7) WHERE stream_id = 'BankAccount-ACC-1001' AND version = 50"
+            "json_set(state, '$.balance_minor', json_extract(state, '$.balance_minor') + 7) "
+            "WHERE stream_id = 'BankAccount-ACC-1001' AND version = 50"
         )
     diagnosis = copy.diagnose()
     assert names(diagnosis) == {"bad_snapshot": 7}
