@@ -39,8 +39,14 @@ class Overtaken(Exception):
 class LogTransaction(Protocol):
     """One append under way: guard, read, write, in that order."""
 
-    def look_up(self, key: str | None, stream_ids: Sequence[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
-        """What is remembered of the key, and the head of every stream that has one."""
+    def look_up(
+        self, key: str | None, expected_versions: Mapping[str, int]
+    ) -> tuple[Remembered | None, Mapping[str, Head]]:
+        """What is remembered of the key, and the head of every stream named that has one.
+
+        A log may answer from memory for a stream whose head it last saw at the expected version. Then ``insert``
+        raises Overtaken if that, or the silence about the key, turns out to be out of date.
+        """
 
     def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
         """Write the events, and the key's row if there is one; their global positions, in order.

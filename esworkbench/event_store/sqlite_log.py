@@ -41,20 +41,25 @@ class SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def look_up(self, key: str | None, stream_ids: Sequence[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
+    def look_up(
+        self, key: str | None, expected_versions: Mapping[str, int]
+    ) -> tuple[Remembered | None, Mapping[str, Head]]:
         execute = self._connection.execute
         row = execute(RECALL, (key,)).fetchone() if key is not None else None
         if row is not None:
             return Remembered(*row), {}
-        heads = {stream_id: execute(HEAD, (stream_id,)).fetchone() for stream_id in stream_ids}
+        heads = {stream_id: execute(HEAD, (stream_id,)).fetchone() for stream_id in expected_versions}
         return None, {stream_id: Head(*head) for stream_id, head in heads.items() if head is not None}
 
     def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
         try:
-            self._connection.executemany(INSERT, [_row(event) for event in events])
+            if len(events) == 1:
+                last = self._connection.execute(INSERT, _row(events[0])).lastrowid or 0
+            else:
+                self._connection.executemany(INSERT, [_row(event) for event in events])
+                (last,) = self._connection.execute(LAST_POSITION).fetchone()
         except sqlite3.IntegrityError as error:
             raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
-        (last,) = self._connection.execute(LAST_POSITION).fetchone()
         if key_row is not None:
             self.remember(key_row)
         return list(range(last - len(events) + 1, last + 1))

@@ -135,10 +135,12 @@ class EventStore:
     def _append_once(
         self, appends: list[DraftAppend], recorded_at: datetime, idempotency: Idempotency | None
     ) -> AppendResult:
-        stream_ids = list(dict.fromkeys(append.stream_id for append in appends))
+        expected_versions: dict[str, int] = {}
+        for append in appends:
+            expected_versions.setdefault(append.stream_id, append.expected_version)
         reply_waits = idempotency is not None and callable(idempotency.reply)
-        with self._log.transaction(one_insert=len(stream_ids) == 1 and not reply_waits) as transaction:
-            known, heads = transaction.look_up(idempotency.key if idempotency else None, stream_ids)
+        with self._log.transaction(one_insert=len(expected_versions) == 1 and not reply_waits) as transaction:
+            known, heads = transaction.look_up(idempotency.key if idempotency else None, expected_versions)
             if idempotency and known:
                 return AppendResult([], _reply_of(known, idempotency.key, idempotency.command_digest), True)
             placed = place(appends, heads)
