@@ -16,7 +16,7 @@ from benchmarks.rounds import Contender
 from benchmarks.workload import CURRENCY, SeededIds, deposits, rows_of
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import open_database
-from esworkbench.event_store.postgres_log import WRITTEN
+from esworkbench.event_store.postgres_sql import WRITTEN
 from esworkbench.event_store.schema import ADD_PAYLOAD_JSON, checkpoints, events
 
 COLUMNS = ", ".join(WRITTEN)
