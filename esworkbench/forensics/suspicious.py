@@ -34,7 +34,7 @@ def suspicious(evidence: Evidence, account: str, currency: str, delta: int) -> l
     for posting in postings:
         if not posting.amount_minor:
             continue
-        if delta and abs(posting.amount_minor) == abs(delta):
+        if abs(posting.amount_minor) == abs(delta):
             ranked.append((0, posting, "moves exactly the difference"))
         elif seconds[posting.recorded_at.replace(microsecond=0), posting.amount_minor] > 1:
             ranked.append((1, posting, "the same amount was recorded twice within this second"))
