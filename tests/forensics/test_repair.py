@@ -60,6 +60,7 @@ def test_a_lost_answer_is_made_up_for_by_appending(tmp_path: Path) -> None:
     assert (metadata["operator"], metadata["case_id"], metadata["actor"]) == ("Ida", "case-1", "Ida")
     assert "unresolved_pending" in metadata["reason"]
     assert (done.applied, done.verified) == (True, True)
+    assert done.after.findings == [], "the read models have seen what was appended"
 
 
 def test_a_repair_applied_twice_appends_once(tmp_path: Path) -> None:

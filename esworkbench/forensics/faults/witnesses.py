@@ -1,6 +1,7 @@
 """What the claims remember of an event that was deleted, cut off or edited: they kept what the log has lost."""
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from esworkbench.forensics.faults.explained import Left, Share, whole
 from esworkbench.forensics.faults.facts import Facts, Key, Residual
@@ -34,7 +35,8 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
             stands = left.head(source.name, key)
             if amount and (stands == amount or not was_reset(facts, source.name)):
                 yield Share(source.name, key, amount)
-    lost = [amount, *(step.amount for step in steps)]
+    # A snapshot taken between two lost events remembers the first alone.
+    lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}
     for source in facts.sources:
         others = left.steps(source=source.name, key=key)
         together = source.kind != "running" and sum(step.amount for step in others) == amount
