@@ -40,9 +40,7 @@ class CardNetwork:
             self._agenda.at(begins + timedelta(seconds=self._rng.randrange(7200)), lambda: self._clear(request))
 
     def _clear(self, request: Message) -> None:
-        self._books.book(
-            request.account, request.currency, -request.amount_minor, request.reference, self._agenda.now
-        )
+        self._books.book(request.account, request.currency, -request.amount_minor, request.reference, self._agenda.now)
         self._bus.publish(ANSWERS, request._replace(settled=True))
 
     def _decline(self, request: Message, moment: datetime, reason: str) -> None:

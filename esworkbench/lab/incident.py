@@ -110,9 +110,7 @@ def _build(
     with engine.connect() as connection:
         count = connection.scalar(select(func.count()).select_from(events)) or 0
         accounts = connection.scalar(select(func.count(events.c.stream_id.distinct()))) or 0
-    return Incident(
-        url, complaint.account, complaint.currency, complaint.claimed_minor, accounts, count, seed, outside
-    )
+    return Incident(url, complaint.account, complaint.currency, complaint.claimed_minor, accounts, count, seed, outside)
 
 
 def _complaint(scene: Scene) -> Complaint:

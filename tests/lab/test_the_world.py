@@ -108,9 +108,11 @@ def test_the_default_incident_is_as_large_as_promised(sqlite_url: str, tmp_path:
     assert sum(posted.account == incident.account for posted in postings) >= 3_000
     assert (postings[0].recorded_at.year, postings[-1].recorded_at.date().isoformat()) == (2016, "2024-02-29")
     assert {posted.currency for posted in postings} == {"USD", "EUR"}
-    assert look.rows(
-        "SELECT DISTINCT schema_version FROM events WHERE event_type = 'MoneyDeposited' ORDER BY 1"
-    ) == [(1,), (2,), (3,)]
+    assert look.rows("SELECT DISTINCT schema_version FROM events WHERE event_type = 'MoneyDeposited' ORDER BY 1") == [
+        (1,),
+        (2,),
+        (3,),
+    ]
     assert look.statement_off(incident.outside) == {(incident.account, "USD"): 4723}
     assert look.balances_off() == look.history_off() == {}
     assert len(look.rows("SELECT DISTINCT run_id FROM checkpoint_log")) > 50

@@ -29,9 +29,7 @@ class ManualEdit(Fault):
         row = account_balances.c.account_id == scene.account
         with write_transaction(scene.engine) as connection:
             connection.execute(
-                update(account_balances)
-                .where(row)
-                .values(balance_minor=account_balances.c.balance_minor + self.amount)
+                update(account_balances).where(row).values(balance_minor=account_balances.c.balance_minor + self.amount)
             )
 
     def after(self, scene: Scene) -> list[PlantedFault]:
