@@ -11,7 +11,7 @@ from esworkbench.forensics.bisect_session import BisectionSession, Verdict
 from esworkbench.money import format_minor
 from esworkbench.plots import as_png, window_figure
 
-KEYS = {"g": "good", "b": "bad", "s": "skip", "u": "undo", "r": "reset"}
+KEYS = {"g": "good", "b": "bad", "s": "skip", "u": "undo", "r": "reset", "a": "ask"}
 NEIGHBOURS = 3
 
 
@@ -20,7 +20,7 @@ class BisectView:
 
     ``timeline`` has a row for each of the session's events, in order (see ``forensics.timeline``). ``judge`` answers
     good, bad or skip for an event's number; with it there is a button that asks it. Every button can be reached with
-    Tab, and the field takes the first letter of an action and Enter.
+    Tab, and the field takes an action or its first letter, and Enter.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class BisectView:
         self.ask = _button("ask", "let the function judge this event")
         self.ask.on_click(lambda _: self.act("ask"))
         self.keys = widgets.Text(
-            placeholder="g, b, s, u, r and Enter", description="keys", continuous_update=False,
+            placeholder="g, b, s, u, r, a and Enter", description="keys", continuous_update=False,
             layout=widgets.Layout(width="16rem"),
         )  # fmt: skip
         self.keys.observe(self._typed, names="value")
@@ -92,10 +92,11 @@ class BisectView:
         if not typed:
             return
         self.keys.value = ""
-        if typed[0] not in KEYS:
+        action = KEYS.get(typed, typed)
+        if action not in KEYS.values():
             self.error.value = _warning(f"{typed!r} is no action: type one of {', '.join(KEYS)}")
             return
-        self.act(KEYS[typed[0]])
+        self.act(action)
 
     def _show(self) -> None:
         session = self.session
