@@ -157,7 +157,8 @@ def _speed_table(measured: Measured) -> list[str]:
 def _cost_table(measured: Measured) -> list[str]:
     """The share of the time that goes away with the protection; round by round, since a machine drifts."""
     lines = [
-        f"{measured.size:,} events per round, through `EventStore.append`. A negative share, or one whose range spans 0, is noise.",
+        f"{measured.size:,} events per round, through `EventStore.append`.",
+        "A negative share, or one whose range spans 0, is noise.",
         "",
     ]
     lines += ["| | events/s | its share of the time | µs per event |", "| --- | ---: | ---: | ---: |"]
