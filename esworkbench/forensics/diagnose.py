@@ -9,6 +9,7 @@ diagnosis; the records are modelled on Beancount's balance checks.)
 from datetime import datetime
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diff import order_problems
 from esworkbench.forensics.faults.detectors import DETECTORS
 from esworkbench.forensics.faults.event_deleted import gaps_of
 from esworkbench.forensics.faults.explained import Left, NotTestable
@@ -27,6 +28,7 @@ from esworkbench.forensics.findings import (
     Finding,
     Unexplained,
 )
+from esworkbench.money import format_minor
 
 
 def diagnose(
@@ -60,7 +62,11 @@ def diagnose(
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
-    unexplained = [*_residuals_left(facts, left, account), *_breaks_left(facts, findings, account)]
+    unexplained = [
+        *_residuals_left(facts, left, account),
+        *_days_without_order(evidence, account),
+        *_breaks_left(facts, findings, account),
+    ]
     return Diagnosis(findings=shown, tested=tested, unexplained=unexplained)
 
 
@@ -80,6 +86,19 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
         for key, source, amount, position, words in found
         if account in (None, key[0])
     ]
+
+
+def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexplained]:
+    """Days of a file whose rows chain in no order: rows are missing, or a row is wrong, and which can't be told."""
+    return [
+        Unexplained(
+            account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
+            words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
+            f"{format_minor(day.largest_residual, day.currency)}; rows may be missing from the file",
+        )
+        for day in order_problems(evidence)
+        if account in (None, day.account)
+    ]  # fmt: skip
 
 
 def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:

@@ -92,7 +92,7 @@ def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
         rows=rows[:ROWS_KEPT],
         order=evidence.manifest.order,
         rounded_steps=rounded_steps,
-        order_problems=_order_problems(evidence),
+        order_problems=order_problems(evidence),
         rows_left_out=max(0, len(rows) - ROWS_KEPT),
     )
 
@@ -148,7 +148,7 @@ def _claims(comparisons: Comparisons, source: ClaimSource, every_line: bool) -> 
     ]
 
 
-def _order_problems(evidence: Evidence) -> list[OrderProblem]:
+def order_problems(evidence: Evidence) -> list[OrderProblem]:
     found = evidence.connection().execute(
         "SELECT account, currency, day, rows, largest_residual_minor FROM order_days WHERE verdict = 'unresolved' "
         "ORDER BY day, account, currency"

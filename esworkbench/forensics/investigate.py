@@ -4,6 +4,7 @@ Forensics brings the questions; what belongs to a domain is handed in: the aggre
 ``mend`` for the repair. Handed neither, it steps postings and plans the repair in words.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -229,7 +230,8 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
 
 
 def _nothing_mended(diagnosis: Diagnosis) -> Repair:
-    rows = [[finding.fault, finding.remedy, "not applied"] for finding in diagnosis.unhealthy]
+    times = Counter((finding.fault, finding.remedy) for finding in diagnosis.unhealthy)
+    rows = [[fault, remedy, f"for a person, {count} times"] for (fault, remedy), count in times.items()]
     return Repair(
         applied=False, verified=not diagnosis.unhealthy and not diagnosis.unexplained, applied_to="", rows=rows
     )

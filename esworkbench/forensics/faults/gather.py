@@ -1,10 +1,10 @@
 """Reading the residuals out of evidence: every place where a claim moves otherwise than the events do."""
 
 from datetime import datetime
-from typing import Any
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.faults.facts import Facts, Residual, Source
+from esworkbench.forensics.comparisons import ClaimSource, Comparisons
+from esworkbench.forensics.faults.facts import TOTAL, Facts, Residual, Source
 from esworkbench.forensics.faults.statements import statement_residuals
 from esworkbench.forensics.verify import verify
 
@@ -19,43 +19,49 @@ def gather(evidence: Evidence, now: datetime) -> Facts:
     pending = evidence.ledger.pending
     hours = pending.limit_hours if pending else DEFAULT_LIMIT_HOURS
     facts = Facts(evidence, connection, now, head, whole.hashed > 0, hours * 3600, [], [], whole.breaks)
-    claims = facts.rows("SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY ALL")
-    sources = [Source(name, kind, _cut(evidence, name, head), count) for name, kind, count in claims]
+    comparisons = Comparisons(evidence)
+    counts = {(name, kind): count for name, kind, count in facts.rows(_CLAIMS)}
+    sources = [Source(*source, counts[source.name, source.kind]) for source in comparisons.sources()]
     found: list[Residual] = []
-    for source in sources:
-        found += _residuals(facts, source, len(found))
+    for source in comparisons.sources():
+        found += [
+            residual._replace(number=len(found) + n) for n, residual in enumerate(_of(facts, comparisons, source))
+        ]
     for residual in statement_residuals(facts):
         found.append(residual._replace(number=len(found)))
     return facts._replace(sources=sources, residuals=found)
 
 
-def _cut(evidence: Evidence, source: str, head: int) -> int:
-    """A source without a checkpoint saw everything."""
-    checkpoint = evidence.checkpoint(source)
-    return head if checkpoint is None else checkpoint
-
-
-def _residuals(facts: Facts, source: Source, first: int) -> list[Residual]:
-    queries = {"head": _HEADS, "running": _RUNNING, "daily": _DAILY, "snapshot": _SNAPSHOTS}
-    if source.kind not in queries:
-        return []
-    given: dict[str, Any] = {"source": source.name}
-    if source.kind != "snapshot":
-        given["cut"] = source.cut
+def _of(facts: Facts, comparisons: Comparisons, source: ClaimSource) -> list[Residual]:
+    if source.kind in ("head", "snapshot"):
+        return _balances(comparisons, source)
+    given = {"source": source.name, "cut": source.cut}
     if source.kind == "daily":
-        given["zone"] = facts.evidence.ledger.time_zone
-    found = facts.rows(queries[source.kind], **given)
-    return [Residual(number, source.name, source.kind, *row) for number, row in enumerate(found, start=first)]
+        rows = facts.rows(_DAILY, **given, zone=facts.evidence.ledger.time_zone)
+    elif source.kind == "running":
+        # A day without an order has residuals wherever its rows are put; they say nothing of any one row.
+        unordered = set(comparisons.steps(source, _UNORDERED))
+        rows = [row for row in facts.rows(_RUNNING, **given) if (row[0], row[1], row[4]) not in unordered]
+    else:
+        rows = []
+    return [Residual(0, source.name, source.kind, *row) for row in rows]
 
 
-_HEADS = """
-    WITH sums AS (
-        SELECT account, currency, sum(amount_minor)::BIGINT AS total FROM postings WHERE position <= $cut GROUP BY ALL
-    ), claims AS (SELECT * FROM assertions WHERE kind = 'head' AND source = $source)
-    SELECT account, currency, (coalesce(claimed_minor, 0) - coalesce(total, 0))::BIGINT AS amount,
-           'total', NULL, NULL, NULL, NULL, 0
-    FROM claims FULL JOIN sums USING (account, currency)
-    WHERE amount <> 0 ORDER BY 1, 2
+def _balances(comparisons: Comparisons, source: ClaimSource) -> list[Residual]:
+    """Claims of a whole balance that part from the events; a head, made of all events, has no place among them."""
+    return [
+        Residual(
+            0, source.name, source.kind, account, currency, amount, TOTAL, None if source.kind == "head" else position
+        )
+        for account, currency, amount, position in comparisons.claims(source, _APART)
+    ]  # fmt: skip
+
+
+_CLAIMS = "SELECT source, kind, count(*) FROM assertions GROUP BY ALL"
+_UNORDERED = "SELECT account, currency, position FROM result WHERE what = 'order'"
+_APART = """
+    SELECT account, currency, (coalesce(claimed, 0) - event_sum)::BIGINT AS amount, position FROM result
+    WHERE amount <> 0 ORDER BY account, currency, place
 """
 
 # A second row for one event must not be excused by the event's one posting, hence `nth`.
@@ -97,17 +103,4 @@ _DAILY = """
            'total', days.position, NULL, NULL, NULL, coalesce(posted, 0)
     FROM claims FULL JOIN days USING (account, currency, day)
     WHERE amount <> 0 ORDER BY account, currency, day
-"""
-
-_SNAPSHOTS = """
-    WITH claims AS (SELECT * FROM assertions WHERE kind = 'snapshot' AND source = $source),
-    summed AS (
-        SELECT claims.account, claims.currency, claims.version, any_value(claims.claimed_minor) AS claimed,
-               coalesce(sum(postings.amount_minor), 0)::BIGINT AS total, max(postings.position) AS position
-        FROM claims LEFT JOIN postings ON postings.account = claims.account
-            AND postings.currency = claims.currency AND postings.version <= claims.version
-        GROUP BY ALL
-    )
-    SELECT account, currency, (claimed - total)::BIGINT AS amount, 'total', position, NULL, NULL, NULL, 0
-    FROM summed WHERE amount <> 0 ORDER BY account, currency, version
 """
