@@ -13,6 +13,7 @@ from esworkbench.plots import as_png, window_figure
 
 KEYS = {"g": "good", "b": "bad", "s": "skip", "u": "undo", "r": "reset", "a": "ask"}
 NEIGHBOURS = 3
+CELL = "style='padding:0 .6em;white-space:nowrap;line-height:1.5'"
 
 
 class BisectView:
@@ -102,8 +103,8 @@ class BisectView:
         session = self.session
         used, needed = session.probes_used, session.probes_needed
         self.status.value = (
-            f"<p><b>{escape(session.conclusion())}</b></p>"
-            f"<p>judged {used} of at most {needed} (⌈log2 {len(session.event_ids)}⌉); says: {escape(session.says)}</p>"
+            f"<div style='line-height:1.5'><b>{escape(session.conclusion())}</b><br>"
+            f"judged {used} of at most {needed} (⌈log2 {len(session.event_ids)}⌉); says: {escape(session.says)}</div>"
         )
         at = session.probe or session.window.bad
         self.neighbours.value = self._table(at)
@@ -128,11 +129,9 @@ class BisectView:
                 format_minor(int(row["event_sum_minor"]), self._currency), claimed,
                 f"{row['recorded_at']:%Y-%m-%d %H:%M}", row["event_id"],
             ]  # fmt: skip
-            lines.append(
-                "<tr>" + "".join(f"<td style='padding:0 .6em'>{escape(cell)}</td>" for cell in cells) + "</tr>"
-            )
+            lines.append("<tr>" + "".join(f"<td {CELL}>{escape(cell)}</td>" for cell in cells) + "</tr>")
         heads = ("", "event", "position", "kind", "amount", "event sum", "claimed", "recorded at", "event id")
-        head = "<tr>" + "".join(f"<th style='padding:0 .6em'>{name}</th>" for name in heads) + "</tr>"
+        head = "<tr>" + "".join(f"<th {CELL}>{name}</th>" for name in heads) + "</tr>"
         return f"<div style='overflow-x:auto'><table>{head}{''.join(lines)}</table></div>"
 
 
