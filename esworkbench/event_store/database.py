@@ -1,6 +1,7 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +26,7 @@ def open_database(url: str, *, create: bool = True) -> Engine:
     On SQLite it sets what the store relies on: WAL, so that readers and the writer don't wait for each other;
     synchronous=FULL, so that a commit survives a power cut; and transactions that begin where they are asked to
     begin. With ``create=False`` a missing SQLite file is refused rather than made, and the journal mode of one that is
-    there stays as it is. Raises UnusableInput, without
-    credentials in its message, when the database can't be opened.
+    there stays as it is. Raises UnusableInput, without credentials in its message, when the database can't be opened.
     """
     parsed = parse_url(url)
     engine = _sqlite_engine(parsed, create) if parsed.drivername == "sqlite" else _postgres_engine(parsed)
@@ -104,7 +104,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _use_wal(connection: sqlite3.Connection, _record: Any) -> None:
     # This writes to the file, where the mode then stays, so it is no way to treat a file that is only looked at.
-    connection.execute("PRAGMA journal_mode = WAL")
+    # Of two processes that make one file at once each may hold what the other waits for, so SQLite refuses one of them
+    # without waiting at all; it has only to try again.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 def _begin_sqlite(connection: Connection) -> None:

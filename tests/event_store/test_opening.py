@@ -1,6 +1,7 @@
 """Opening databases: good settings for good ones, one clear sentence, without credentials, for the others."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,21 @@ def test_sqlite_is_durable_and_lets_readers_read(sqlite_url: str) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert settings == ["wal", 2, 1]
+
+
+def test_whoever_opens_a_file_that_another_is_making_waits(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses the change to WAL at once while somebody writes, however long it was told to wait."""
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    pauses = []
+
+    def let_the_other_finish(seconds: float) -> None:
+        pauses.append(seconds)
+        other.rollback()
+
+    monkeypatch.setattr(time, "sleep", let_the_other_finish)
+    EventStore.open(sqlite_url).append("s", [new_event()], expected_version=0)
+    assert len(pauses) == 1
 
 
 def test_a_bare_path_is_a_sqlite_file(tmp_path: Path) -> None:
