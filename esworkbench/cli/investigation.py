@@ -1,5 +1,8 @@
 """The main job, wired: whence the evidence, whose claim, what may be repaired, and where the report goes."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -37,7 +40,19 @@ def run_investigation(
 
     With a source the repair is tried on a scratch copy made from the evidence; the source itself is never written.
     """
-    folder = _new_folder(out)
+    with _new_folder(out) as folder:
+        return _investigated_in(folder, source, account, currency, claimed, ledger, told)
+
+
+def _investigated_in(
+    folder: Path,
+    source: str | None,
+    account: str | None,
+    currency: str | None,
+    claimed: int | None,
+    ledger: Path | None,
+    told: Console,
+) -> tuple[Inquiry, Path]:
     built_in = source is None
     if source is None:
         source = f"sqlite:///{folder / 'bank.db'}"
@@ -55,31 +70,48 @@ def run_investigation(
     )
     _tell(inquiry, told)
     report = folder / "report.html"
-    report.write_text(_page(inquiry, evidence), encoding="utf-8")
+    _write_page(report, _page(inquiry, evidence))
     return inquiry, report
 
 
 def written_report(evidence: Evidence, out: Path, account: str | None, currency: str | None) -> Inquiry:
     """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
     inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(evidence))
-    try:
-        out.write_text(_page(inquiry, evidence), encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(f"the report can't be written to {out}: {error.strerror}") from None
+    _write_page(out, _page(inquiry, evidence))
     return inquiry
 
 
-def _new_folder(out: Path | None) -> Path:
-    """Where evidence, case and report go: a folder that holds nothing yet."""
+def _write_page(out: Path, page: str) -> None:
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UnusableInput(f"the report can't be written to {out}: {error.strerror}") from None
+
+
+@contextmanager
+def _new_folder(out: Path | None) -> Iterator[Path]:
+    """Where evidence, case and report go: a folder that holds nothing yet, and is gone again if the work fails."""
     if out is None:
         out = next(path for number in count(1) if not (path := Path("work") / f"case-{number}").exists())
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableInput(f"{out} is there already and isn't an empty folder: name a new one with --out")
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusableInput(f"{out} can't be made: {error.strerror}; name another folder with --out") from None
-    return out
+    try:
+        yield out
+    except BaseException:
+        for path in out.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        with suppress(OSError):  # somebody else may have put something beside it meanwhile
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> Claim | None:

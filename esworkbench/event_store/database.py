@@ -54,9 +54,9 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver settled. Raises UnusableInput for a kind of database that isn't served."""
+    """The URL with its driver settled. Raises UnusableInput for a kind of database that isn't served, or for no file."""
     if "://" not in url:
-        return URL.create("sqlite", database=url)
+        return _on_disk(URL.create("sqlite", database=url))
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -65,7 +65,7 @@ def parse_url(url: str) -> URL:
         ) from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
-        return parsed.set(drivername="sqlite")
+        return _on_disk(parsed.set(drivername="sqlite"))
     if kind in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
@@ -79,9 +79,13 @@ def described(url: URL) -> str:
     return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
 
 
-def _sqlite_engine(url: URL, create: bool) -> Engine:
+def _on_disk(url: URL) -> URL:
     if url.database in (None, "", ":memory:"):
         raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///bank.db")
+    return url
+
+
+def _sqlite_engine(url: URL, create: bool) -> Engine:
     path = Path(str(url.database))
     if not create and not path.is_file():
         raise UnusableInput(f"there is no SQLite file {str(path)!r}")

@@ -40,6 +40,27 @@ def test_a_missing_source(shell: Shell, tmp_path: Path) -> None:
     assert fingerprint(tmp_path) == {}
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_store_in_memory(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["capture", url, "--into", "e"], ["investigate", url, "--out", "o"], ["verify", url],
+                    ["incident", "reveal", url], ["incident", "new", url]):  # fmt: skip
+        assert "name a file" in refused(shell, *command)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_investigation_that_cannot_begin_leaves_no_folder(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for more in ([], ["--out", "new/case"]):
+        assert "nothing.db" in refused(shell, "investigate", "sqlite:///nothing.db", *more)
+        assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    refused(shell, "investigate", "sqlite:///nothing.db", "--out", "mine")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 def test_a_database_that_is_no_event_store(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     with sqlite3.connect(path) as connection:
