@@ -38,23 +38,12 @@ class Head(NamedTuple):
 EMPTY = Head(0, GENESIS)
 
 
-class Draft(NamedTuple):
-    """An event checked and encoded, that lacks only its place: version, position and hashes."""
-
-    stream_id: str
-    event_id: str
-    event_type: str
-    schema_version: int
-    payload: bytes
-    metadata: bytes
-    recorded_at: datetime
-    valid_at: datetime
-
-
 class DraftAppend(NamedTuple):
+    """A ``StreamAppend`` checked and encoded: its events lack only their place, which is version, hashes, position."""
+
     stream_id: str
     expected_version: int
-    drafts: list[Draft]
+    drafts: list[RecordedEvent]
 
 
 def draft_append(append: StreamAppend, recorded_at: datetime, new_id: Callable[[], str]) -> DraftAppend:
@@ -84,9 +73,8 @@ def place(appends: Sequence[DraftAppend], heads: Mapping[str, Head]) -> list[Rec
         if append.expected_version not in (head.version, ANY_VERSION):
             raise ConcurrencyError(append.stream_id, append.expected_version, head.version)
         for draft in append.drafts:
-            event = _after(head, draft)
-            head = Head(event.version, event.hash)
-            placed.append(event)
+            placed.append(_after(head, draft))
+            head = Head(placed[-1].version, placed[-1].hash)
         moving[append.stream_id] = head
     return placed
 
@@ -113,18 +101,22 @@ def check_json_object(name: str, encoded: bytes) -> bytes:
     return encoded
 
 
-def _draft(stream_id: str, event: NewEvent, recorded_at: datetime, new_id: Callable[[], str]) -> Draft:
+def _draft(stream_id: str, event: NewEvent, recorded_at: datetime, new_id: Callable[[], str]) -> RecordedEvent:
     if event.schema_version < 1:
         raise ValueError(f"its schema version {event.schema_version} is not a number from 1 up")
-    return Draft(
-        check_text("stream id", stream_id),
-        check_text("event id", event.event_id if event.event_id is not None else new_id()),
-        check_text("event type", event.event_type),
-        event.schema_version,
-        check_json_object("payload", event.payload),
-        check_json_object("metadata", msgspec.json.encode(dict(event.metadata))),
-        recorded_at,
-        recorded_at if event.valid_at is None else in_utc("valid_at", event.valid_at),
+    return RecordedEvent(
+        global_position=0,
+        stream_id=check_text("stream id", stream_id),
+        version=0,
+        event_id=check_text("event id", event.event_id if event.event_id is not None else new_id()),
+        event_type=check_text("event type", event.event_type),
+        schema_version=event.schema_version,
+        payload=check_json_object("payload", event.payload),
+        metadata=check_json_object("metadata", msgspec.json.encode(dict(event.metadata))),
+        recorded_at=recorded_at,
+        valid_at=recorded_at if event.valid_at is None else in_utc("valid_at", event.valid_at),
+        prev_hash=GENESIS,
+        hash=GENESIS,
     )
 
 
@@ -135,33 +127,13 @@ def in_utc(name: str, moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _after(head: Head, draft: Draft) -> RecordedEvent:
+def _after(head: Head, draft: RecordedEvent) -> RecordedEvent:
     version = head.version + 1
-    return RecordedEvent(
-        global_position=0,
-        stream_id=draft.stream_id,
-        version=version,
-        event_id=draft.event_id,
-        event_type=draft.event_type,
-        schema_version=draft.schema_version,
-        payload=draft.payload,
-        metadata=draft.metadata,
-        recorded_at=draft.recorded_at,
-        valid_at=draft.valid_at,
-        prev_hash=head.hash,
-        hash=event_hash(
-            head.hash,
-            draft.stream_id,
-            version,
-            draft.event_id,
-            draft.event_type,
-            draft.schema_version,
-            draft.recorded_at,
-            draft.valid_at,
-            draft.payload,
-            draft.metadata,
-        ),
-    )
+    hashed = event_hash(
+        head.hash, draft.stream_id, version, draft.event_id, draft.event_type, draft.schema_version,
+        draft.recorded_at, draft.valid_at, draft.payload, draft.metadata,
+    )  # fmt: skip
+    return msgspec.structs.replace(draft, version=version, prev_hash=head.hash, hash=hashed)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
