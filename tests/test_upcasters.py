@@ -123,7 +123,13 @@ def test_fractions_reach_an_upcaster_exact() -> None:
     assert isinstance(seen[0], Decimal)
 
 
-@pytest.mark.parametrize("payload", [b"not json", b"[1]", b'"x"', b"null", b"", b'{"first":"a"}', b"\xff\xfe"])
+TOO_DEEP = b"[" * 5000 + b"]" * 5000
+TOO_LARGE = b'{"first":1e99999999999999999999}'
+
+
+@pytest.mark.parametrize(
+    "payload", [b"not json", b"[1]", b'"x"', b"null", b"", b'{"first":"a"}', b"\xff\xfe", TOO_DEEP, TOO_LARGE]
+)
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_unreadable_payload_is_one_sentence_that_says_where(payload: bytes, version: int) -> None:
     with pytest.raises(InvalidEvent, match=rf"^Named v{version} at position 17 \(version 2 of 'Person-1'\)"):

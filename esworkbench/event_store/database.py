@@ -54,7 +54,7 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver settled. Raises UnusableInput for a kind of database that isn't served, or for no file."""
+    """The URL with its driver settled. Raises UnusableInput for a kind that isn't served, or for no file."""
     if "://" not in url:
         return _on_disk(URL.create("sqlite", database=url))
     try:

@@ -88,7 +88,8 @@ def read_payload(text: str, complaints: list[str]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
             repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-            complaints.append(f"the payload has a key more than once: {', '.join(repeated)}")
+            names = ", ".join(repeated).encode("utf-8", "backslashreplace").decode("utf-8")
+            complaints.append(f"the payload has a key more than once: {names}")
         return content
 
     def refuse(constant: str) -> None:
@@ -100,7 +101,18 @@ def read_payload(text: str, complaints: list[str]) -> dict[str, Any]:
         raise Unpostable(f"the payload is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise Unpostable("the payload is JSON, but no object")
+    if "\\u" in text and not _is_text(content):
+        raise Unpostable("the payload holds half a surrogate pair, which is no text")
     return content
+
+
+def _is_text(content: dict[str, Any]) -> bool:
+    """Whether a file can hold it. Python reads ``"\\ud800"`` without complaint into a string that none can."""
+    try:
+        json.dumps(content, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def to_minor(value: object, *, scale: str, decimals: int) -> int:
@@ -110,10 +122,11 @@ def to_minor(value: object, *, scale: str, decimals: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unpostable(f"{value!r} is no amount")
     exact = Decimal(value)
-    if abs(exact) > 2**62:
+    # The exponent first: with one of a billion even comparing overflows.
+    if exact.adjusted() > 18 or abs(exact) > 2**62:
         raise Unpostable(f"the amount {value} is larger than can be kept")
     if scale == "major":
-        return int((exact * 10**decimals).quantize(Decimal(1), ROUND_HALF_UP))
+        return int(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP).scaleb(decimals))
     if exact != exact.to_integral_value():
         raise Unpostable(f"the amount {value} is no whole number of minor units")
     return int(exact)

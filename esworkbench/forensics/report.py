@@ -74,6 +74,8 @@ def _events(evidence: Evidence, positions: list[int]) -> list[dict[str, Any]]:
 def _indented(payload: str) -> str:
     """Laid out for reading; a payload that is no JSON is shown as it stands."""
     try:
-        return json.dumps(json.loads(payload, parse_float=str), indent=2, ensure_ascii=False)
-    except ValueError:
+        laid_out = json.dumps(json.loads(payload, parse_float=str), indent=2, ensure_ascii=False)
+        laid_out.encode("utf-8")
+    except (ValueError, RecursionError):
         return payload
+    return laid_out

@@ -33,7 +33,7 @@ class EventDecoder:
             if decoder is not None:
                 return Event(recorded, decoder.decode(recorded.payload))
             return Event(recorded, self._decode_older_shape(recorded))
-        except (ValueError, InvalidEvent) as error:
+        except (ValueError, ArithmeticError, RecursionError, InvalidEvent) as error:
             raise InvalidEvent(
                 f"{recorded.event_type} v{recorded.schema_version} at position {recorded.global_position} "
                 f"(version {recorded.version} of {recorded.stream_id!r}) can't be read: {error}"
