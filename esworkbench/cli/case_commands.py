@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -50,7 +51,7 @@ def investigate(
         "verified": inquiry.repair.verified, "report": str(report),
     }  # fmt: skip
     settled = not inquiry.diagnosis.unhealthy and not inquiry.diagnosis.unexplained and not inquiry.delta
-    next_command = f"esworkbench case {report.parent / 'evidence'}"
+    next_command = f"esworkbench case {quote(str(report.parent / 'evidence'))}"
     answer(
         document, lambda console: console.print(f"report: {report}", markup=False), as_json=json,
         found=not (settled or inquiry.repair.verified), next_command=next_command,

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -41,7 +42,10 @@ def freeze(
     manifest = evidence.manifest
     accounts = len(evidence.accounts())
     events = manifest.rows["events"]
-    document: dict[str, Any] = {"evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut}
+    document: dict[str, Any] = {
+        "evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut,
+        "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
+    }  # fmt: skip
     if manifest.order is not None:
         document["order"] = manifest.order
 
@@ -50,8 +54,15 @@ def freeze(
         console.print(f"SHA-256 of the manifest: {evidence.digest}")
         if manifest.order is not None:
             _print_order(console, manifest.order)
+        for kind, count in manifest.unposted.items():
+            console.print(f"no rule of the ledger says what {kind} posts: {count:,} events post nothing", markup=False)
+        if manifest.problem_count:
+            columns = ["stream_id", "version", "event_id", "what"]
+            rows = [[getattr(problem, column) for column in columns] for problem in manifest.problems]
+            title = f"{manifest.problem_count:,} times the ledger's rules don't fit what is there"
+            console.print(table(title, columns, rows))
 
-    answer(document, prose, as_json=json, next_command=f"esworkbench diff {into}")
+    answer(document, prose, as_json=json, next_command=f"esworkbench diff {quote(str(into))}")
 
 
 def replay(
@@ -91,7 +102,7 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
         if found["rows"]:
             console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
 
-    next_command = f"esworkbench diagnose {evidence}" if found["divergent"] else None
+    next_command = f"esworkbench diagnose {quote(str(evidence))}" if found["divergent"] else None
     answer(found, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
 
 

@@ -1,6 +1,7 @@
 """Commands on stores and on this machine: incident, rebuild, lab, doctor."""
 
 from pathlib import Path
+from shlex import quote
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -50,7 +51,7 @@ def new(
         console.print(f"{built.events:,} events on {built.accounts} accounts in {shown}", markup=False)
         console.print(f"what the outside world knows: {built.outside}", markup=False)
 
-    answer(document, prose, as_json=json, next_command=f"esworkbench investigate {shown}")
+    answer(document, prose, as_json=json, next_command=f"esworkbench investigate {quote(shown)}")
 
 
 @incident.command()
