@@ -1,0 +1,62 @@
+"""Promise: events that the ledger or the code doesn't know are named and counted, and stop no command."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cli_shell import Shell
+
+from esworkbench.domains.bank import Bank, Deposit, OpenAccount
+from esworkbench.event_store import EventStore
+from esworkbench.events import NewEvent
+
+HOSTILE = [
+    "not json", "[1]", "[" * 5000 + "]" * 5000, '{"amount_minor": 1e999999999, "currency": "USD"}',
+    r'{"amount_minor": 5, "currency": "\ud800"}', '{"amount_minor": NaN, "currency": "USD"}',
+]  # fmt: skip
+
+
+def new(event_type: str, schema_version: int) -> NewEvent:
+    return NewEvent(event_type=event_type, schema_version=schema_version, payload=b"{}")
+
+
+@pytest.fixture
+def store(store_url: str) -> EventStore:
+    store = EventStore.open(store_url)
+    bank = Bank(store)
+    bank.handle(OpenAccount(account_id="A1", owner="Ann", currency="USD"))
+    bank.handle(Deposit(account_id="A1", amount_minor=10_000, currency="USD", reference="r1"))
+    return store
+
+
+def test_what_no_rule_knows_is_named_and_counted(
+    shell: Shell, store: EventStore, store_url: str, tmp_path: Path
+) -> None:
+    strangers = [new("Mystery", 1), new("MoneyDeposited", 9), new("MoneyDeposited", 9)]
+    store.append("BankAccount-A1", strangers, expected_version=2)
+    ran = shell.json("capture", store_url, "--into", tmp_path / "evidence")
+    assert ran.document["unposted"] == {"Mystery v1": 1, "MoneyDeposited v9": 2}
+    assert "what MoneyDeposited v9 posts: 2 events" in ran.err
+    assert shell("investigate", store_url, "--out", tmp_path / "case").code in (0, 1)
+
+
+@pytest.mark.parametrize("payload", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_payload_that_cannot_be_read_is_told_and_stops_nothing(
+    shell: Shell, sqlite_url: str, tmp_path: Path, payload: str
+) -> None:
+    path = sqlite_url.removeprefix("sqlite:///")
+    store = EventStore.open(sqlite_url)
+    store.append("BankAccount-A1", [new("AccountOpened", 1), new("MoneyDeposited", 3)], expected_version=0)
+    store.engine.dispose()
+    with sqlite3.connect(path) as somebody:
+        for (name,) in somebody.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            somebody.execute(f'DROP TRIGGER "{name}"')
+        somebody.execute("UPDATE events SET payload = ? WHERE version = 2", [payload])
+    ran = shell.json("capture", sqlite_url, "--into", tmp_path / "evidence")
+    assert ran.code == 0, ran
+    assert ran.document["problem_count"] == 1
+    assert ran.document["problems"][0]["version"] == 2
+    assert "BankAccount-A1" in ran.err
+    for command in (["investigate", sqlite_url, "--out", tmp_path / "case"], ["diagnose", tmp_path / "evidence"],
+                    ["verify", tmp_path / "evidence"]):  # fmt: skip
+        assert shell.json(*command).code == 1
