@@ -6,8 +6,8 @@ Whoever reads the story (is any position covered twice?) needs one rule:
 
 - **A row with ``to_position`` 0 says that the read model was dropped and begun again: only rows of the same projection
   with a greater ``id`` than its last such row say anything about the rows that are there now.**
-- A row with shard -1 is one event that a batch had parked and that was handled later. It moves no checkpoint and is no
-  second application of what that batch covers.
+- A row with shard -1 is one event that a batch had parked and that was handled later (see ``parked``). It moves no
+  checkpoint and is no second application of what that batch covers.
 - Every other row is a batch, of the whole log (shard 0) or of one shard of it. Two batches of one shard after the last
   reset that cover the same position applied its event twice.
 """
@@ -17,11 +17,15 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
-from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
+from esworkbench.event_store.schema import UtcMoment, checkpoint_log, checkpoints, dead_letters
 from esworkbench.events import RecordedEvent
 
 WHOLE_LOG = 0
-HANDLED_LATE = -1
+
+BEGIN_AT_0 = text(
+    "INSERT INTO checkpoints (projection, position, updated_at) VALUES (:projection, 0, :now)"
+    " ON CONFLICT (projection) DO NOTHING"
+).bindparams(bindparam("now", type_=UtcMoment))
 
 
 class Run(NamedTuple):
@@ -38,23 +42,19 @@ def position_of(connection: Connection, projection: str) -> int:
     return 0 if position is None else int(position)
 
 
-def lock(connection: Connection, projection: str, now: datetime) -> int:
-    """The checkpoint, held until the transaction ends, so that two runners take turns. Creates the row at 0.
+def begin(connection: Connection, projection: str, now: datetime) -> int:
+    """The checkpoint as ``lock`` gives it, made at 0 for a projection that has not run."""
+    connection.execute(BEGIN_AT_0, {"projection": projection, "now": now})
+    return lock(connection, projection)
+
+
+def lock(connection: Connection, projection: str) -> int:
+    """The checkpoint, held until the transaction ends, so that two runners take turns.
 
     SQLite has no row locks and needs none: its write transactions take turns from their first statement.
     """
-    locked = select(checkpoints.c.position).where(checkpoints.c.projection == projection).with_for_update()
-    position = connection.scalar(locked)
-    if position is None:
-        connection.execute(
-            text(
-                "INSERT INTO checkpoints (projection, position, updated_at) VALUES (:projection, 0, :now) "
-                "ON CONFLICT (projection) DO NOTHING"
-            ).bindparams(bindparam("now", type_=checkpoints.c.updated_at.type)),
-            {"projection": projection, "now": now},
-        )
-        position = connection.scalars(locked).one()
-    return int(position)
+    row = select(checkpoints.c.position).where(checkpoints.c.projection == projection)
+    return int(connection.scalars(row.with_for_update()).one())
 
 
 def advance(connection: Connection, run: Run, *, after: int, to: int, now: datetime) -> None:
@@ -102,20 +102,6 @@ def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Excep
             "parked_at": now,
         },
     )
-
-
-def parked_positions(connection: Connection, projection: str) -> list[int]:
-    return list(
-        connection.scalars(
-            select(dead_letters.c.position).where(dead_letters.c.projection == projection).order_by("position")
-        )
-    )
-
-
-def unpark(connection: Connection, projection: str, position: int) -> bool:
-    """Take the dead letter away; False when somebody else already has."""
-    mine = (dead_letters.c.projection == projection) & (dead_letters.c.position == position)
-    return connection.execute(delete(dead_letters).where(mine)).rowcount == 1
 
 
 def _set(connection: Connection, run: Run, position: int, now: datetime) -> None:

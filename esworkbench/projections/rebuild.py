@@ -13,7 +13,7 @@ def drop_and_reset(connection: Connection, projection: Projection, run_id: str, 
 
     The checkpoint row is locked first, so that a runner in the middle of a batch ends it before its tables go.
     """
-    checkpoints.lock(connection, projection.name, now)
+    checkpoints.begin(connection, projection.name, now)
     projection.drop_tables(connection)
     projection.create_tables(connection)
     checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)

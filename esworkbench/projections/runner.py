@@ -2,7 +2,7 @@
 
 Rows, checkpoint, log and dead letters are written in **one** transaction. Whenever the process dies, they all happened
 or none did, so no event is applied twice and none is lost. (Kleppmann, *Designing Data-Intensive Applications*,
-chapter 11, on exactly-once by atomic commit of effect and offset.)
+chapter 11, on exactly-once by committing the effect and the place reached at once.)
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
@@ -37,6 +36,8 @@ class ProjectionRunner:
         batch_size: int = 1000,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}: no batch would ever reach an event")
         self.store = store
         self.projection = projection
         self.decoder = decoder
@@ -88,26 +89,12 @@ class ProjectionRunner:
             if applied:
                 return len(batch)
 
-    def replay_parked(self) -> int:
-        """Handle the parked events again, now that the cause is mended. Returns how many are no longer parked.
-
-        Raises UnusableInput for a projection in which order matters: its running figures heal by rebuild only.
-        """
-        if not self.projection.order_insensitive:
-            raise UnusableInput(
-                f"projection {self.projection.name!r} depends on the order of events, so a parked event can't be "
-                "handled late: rebuild the projection"
-            )
-        with self.store.engine.connect() as connection:
-            positions = checkpoints.parked_positions(connection, self.projection.name)
-        return sum(self._replay(position) for position in positions)
-
     def _apply(
         self, after: int, batch: Sequence[RecordedEvent], handle: Callable[[Sequence[RecordedEvent], Connection], None]
     ) -> bool:
         """The one transaction. False when another runner has moved the checkpoint since the batch was read."""
         with write_transaction(self.store.engine) as connection:
-            if checkpoints.lock(connection, self.projection.name, self.clock()) != after:
+            if checkpoints.lock(connection, self.projection.name) != after:
                 return False
             handle(batch, connection)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
@@ -130,26 +117,11 @@ class ProjectionRunner:
             except Exception as error:  # noqa: BLE001 - parked with its error: nothing is skipped without a record
                 checkpoints.park(connection, self.run, recorded, error, self.clock())
 
-    def _replay(self, position: int) -> bool:
-        [recorded] = self.store.read_all(after=position - 1, limit=1)
-        try:
-            with write_transaction(self.store.engine) as connection:
-                checkpoints.lock(connection, self.projection.name, self.clock())
-                if not checkpoints.unpark(connection, self.projection.name, position):
-                    return False
-                self.projection.handle(self.decoder.decode(recorded), connection)
-                checkpoints.log(connection, self.run, position, position, self.clock(), shard=checkpoints.HANDLED_LATE)
-        except DBAPIError:
-            raise
-        except Exception:  # noqa: BLE001 - rolled back, so the dead letter that tells of it still stands
-            return False
-        return True
-
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
         if self._prepared:
             return
         with write_transaction(self.store.engine) as connection:
-            if checkpoints.lock(connection, self.projection.name, self.clock()) == 0:
+            if checkpoints.begin(connection, self.projection.name, self.clock()) == 0:
                 self.projection.create_tables(connection)
         self._prepared = True

@@ -1,7 +1,8 @@
 """Promise 11: a bad event stops nobody silently; promise 3 among several runners; lag."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
 from esworkbench.events import Event, RecordedEvent
 from esworkbench.projections import Projection, ProjectionRunner, lag
+from esworkbench.projections.parked import replay_parked
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
 
@@ -110,12 +112,12 @@ def test_a_missing_upcaster_is_named(store: EventStore, log: BankLog) -> None:
 def test_parked_events_are_handled_late_where_order_makes_no_difference(store: EventStore, log: BankLog) -> None:
     runner_of(store, RefusesFees()).catch_up()
     count = len(letters(store))
-    assert runner_of(store, RefusesFees()).replay_parked() == 0
+    assert replay_parked(runner_of(store, RefusesFees())) == 0
     assert len(letters(store)) == count > 0
 
     mended = runner_of(store, AccountBalances(), run_id="mended")
-    assert mended.replay_parked() == count
-    assert mended.replay_parked() == 0
+    assert replay_parked(mended) == count
+    assert replay_parked(mended) == 0
     assert letters(store) == []
     assert all_rows(store, AccountBalances.tables[0]) == Expected(whole_log(store), 10**9).rows("account_balances")
     with store.engine.connect() as connection:
@@ -125,7 +127,7 @@ def test_parked_events_are_handled_late_where_order_makes_no_difference(store: E
 
 def test_a_running_balance_is_not_healed_by_replaying_a_parked_event(store: EventStore, log: BankLog) -> None:
     with pytest.raises(UnusableInput, match="'transaction_history' depends on the order of events"):
-        runner_of(store, TransactionHistory()).replay_parked()
+        replay_parked(runner_of(store, TransactionHistory()))
 
 
 class LosesItsTable(AccountBalances):
@@ -155,24 +157,55 @@ def test_an_error_of_the_database_stops_the_runner_with_nothing_written(
 
 
 class OvertakenStore(EventStore):
-    """Between its first read and what is made of it, another runner is faster."""
+    """Between its first read and what is made of it, somebody else is faster."""
 
-    overtaker: ProjectionRunner | None = None
+    overtake: Callable[[], object] | None = None
 
     def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         batch = super().read_all(after=after, limit=limit)
-        faster, self.overtaker = self.overtaker, None
-        if faster is not None:
-            faster.run_once(up_to=7)
+        overtake, self.overtake = self.overtake, None
+        if overtake is not None:
+            overtake()
         return batch
 
 
 def test_a_batch_that_another_runner_has_applied_meanwhile_is_read_anew(store: EventStore, log: BankLog) -> None:
     overtaken = OvertakenStore(store.engine)
-    overtaken.overtaker = runner_of(store, AccountBalances(), run_id="faster")
+    overtaken.overtake = partial(runner_of(store, AccountBalances(), run_id="faster").run_once, up_to=7)
     runner_of(overtaken, AccountBalances(), run_id="slower").catch_up()
     assert all_rows(store, AccountBalances.tables[0]) == Expected(whole_log(store), 10**9).rows("account_balances")
     assert_covered_once(store, "account_balances")
+
+
+def test_a_batch_read_before_a_rebuild_is_not_applied_after_it(store: EventStore, log: BankLog) -> None:
+    runner_of(store, TransactionHistory()).run_once()
+    overtaken = OvertakenStore(store.engine)
+    overtaken.overtake = runner_of(store, TransactionHistory(), run_id="rebuild").rebuild
+    runner_of(overtaken, TransactionHistory(), run_id="slower").catch_up()
+    rows = all_rows(store, TransactionHistory.tables[0])
+    assert rows == Expected(whole_log(store), 10**9).rows("transaction_history")
+
+
+def test_a_table_that_is_gone_stops_the_runner_rather_than_begin_empty(store: EventStore, log: BankLog) -> None:
+    runner_of(store, AccountBalances()).run_once()
+    with store.engine.begin() as connection:
+        AccountBalances().drop_tables(connection)
+    with pytest.raises(DBAPIError, match="account_balances"):
+        runner_of(store, AccountBalances(), run_id="next").catch_up()
+
+
+def test_a_run_ends_at_the_position_asked_for(store: EventStore, log: BankLog) -> None:
+    runner = runner_of(store, AccountBalances())
+    assert runner.catch_up(up_to=33) == 33
+    assert runner.checkpoint() == 33
+    assert runner.catch_up(up_to=33) == 0
+    assert all_rows(store, AccountBalances.tables[0]) == Expected(whole_log(store), 33).rows("account_balances")
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_of_nothing_is_refused_rather_than_taken_for_the_end(store: EventStore, size: int) -> None:
+    with pytest.raises(ValueError, match="batch_size must be 1 or more"):
+        runner_of(store, AccountBalances(), batch_size=size)
 
 
 def test_four_runners_of_one_projection_at_once_apply_every_event_once(store_url: str, store: EventStore) -> None:

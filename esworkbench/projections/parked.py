@@ -1,0 +1,52 @@
+"""Handling parked events late, where that leaves the rows their handling in place would have left.
+
+Wherever order matters (a running balance) there is only one way to heal: rebuild.
+"""
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DBAPIError
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import write_transaction
+from esworkbench.event_store.schema import dead_letters
+from esworkbench.projections import checkpoints
+from esworkbench.projections.runner import ProjectionRunner
+
+HANDLED_LATE = -1
+"""As a shard of the checkpoint log: one event, no batch."""
+
+
+def replay_parked(runner: ProjectionRunner) -> int:
+    """Handle the projection's parked events again, now that the cause is mended. Returns how many are parked no more.
+
+    Raises UnusableInput for a projection in which order matters.
+    """
+    name = runner.projection.name
+    if not runner.projection.order_insensitive:
+        raise UnusableInput(
+            f"projection {name!r} depends on the order of events, so a parked event can't be handled late: "
+            "rebuild the projection"
+        )
+    parked = select(dead_letters.c.position).where(dead_letters.c.projection == name).order_by("position")
+    with runner.store.engine.connect() as connection:
+        positions = connection.scalars(parked).all()
+    return sum(_handle_late(runner, position) for position in positions)
+
+
+def _handle_late(runner: ProjectionRunner, position: int) -> bool:
+    """Rows, dead letter and log in one transaction. False when the event is bad still, or another run has been here."""
+    name = runner.projection.name
+    letter = (dead_letters.c.projection == name) & (dead_letters.c.position == position)
+    [recorded] = runner.store.read_all(after=position - 1, limit=1)
+    try:
+        with write_transaction(runner.store.engine) as connection:
+            checkpoints.lock(connection, name)
+            if connection.execute(delete(dead_letters).where(letter)).rowcount == 0:
+                return False
+            runner.projection.handle(runner.decoder.decode(recorded), connection)
+            checkpoints.log(connection, runner.run, position, position, runner.clock(), shard=HANDLED_LATE)
+    except DBAPIError:
+        raise
+    except Exception:  # noqa: BLE001 - rolled back, so the dead letter that tells of it still stands
+        return False
+    return True
