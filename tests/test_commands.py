@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from esworkbench.commands import Command, CommandBus, CommandReply, command_digest
@@ -119,11 +120,15 @@ def test_a_refused_command_leaves_its_key_free(bank: Bank) -> None:
 
 
 def test_equal_intents_have_equal_digests_and_no_others() -> None:
+    """Promise 12: the digest covers every field, so no difference between two commands goes unseen."""
+    assert command_digest(Deposit(reference="r", currency="USD", amount_minor=100, account_id="a")) == command_digest(
+        DEPOSIT
+    )
     moment = datetime(2026, 1, 1, tzinfo=UTC)
-    same = Deposit(reference="r", currency="USD", amount_minor=100, account_id="a")
-    dated = Deposit(account_id="a", amount_minor=100, currency="USD", reference="r", valid_at=moment)
-    assert command_digest(same) == command_digest(DEPOSIT)
-    assert command_digest(dated) != command_digest(DEPOSIT)
+    others = {"account_id": "b", "amount_minor": 101, "currency": "EUR", "reference": "s", "valid_at": moment}
+    assert set(others) == set(DEPOSIT.__struct_fields__)
+    for field, value in others.items():
+        assert command_digest(msgspec.structs.replace(DEPOSIT, **{field: value})) != command_digest(DEPOSIT), field
 
 
 def test_the_digest_is_of_text_that_a_later_release_can_form_again() -> None:
