@@ -47,14 +47,14 @@ def investigate(
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
-        "unexplained": inquiry.diagnosis.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
-        "verified": inquiry.repair.verified, "report": str(report),
+        "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
+        "verified": inquiry.verified, "report": str(report),
     }  # fmt: skip
-    settled = not inquiry.diagnosis.unhealthy and not inquiry.diagnosis.unexplained and not inquiry.delta
+    settled = not inquiry.diagnosis.unhealthy and not inquiry.unexplained
     next_command = f"esworkbench case {quote(str(report.parent / 'evidence'))}"
     answer(
         document, lambda console: console.print(f"report: {report}", markup=False), as_json=json,
-        found=not (settled or inquiry.repair.verified), next_command=next_command,
+        found=not (settled or inquiry.verified), next_command=next_command,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def report(
     def prose(console: Console) -> None:
         console.print(f"{inquiry.verdict}\n{out}", markup=False)
 
-    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.diagnosis.unexplained)
+    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained)
     answer({"report": str(out), "verdict": inquiry.verdict}, prose, as_json=json, found=wrong)
 
 

@@ -119,10 +119,11 @@ class Evidence:
 
     @property
     def now(self) -> datetime:
-        """The moment that ages are measured at: the latest event's. Raises UnusableInput without events."""
+        """The moment that ages are measured at: the latest event's, or the cut's where there is no event."""
         latest: datetime | None = one_row(self.connection().execute("SELECT max(recorded_at) FROM events"))[0]
+        latest = latest or self.manifest.cut.server_time
         if latest is None:
-            raise UnusableInput(f"{self.path} holds no event, so it has no latest moment: give one with --now")
+            raise UnusableInput(f"{self.path} holds no event and was cut at no known time, so no age can be measured")
         return latest
 
     def checkpoint(self, projection: str) -> int | None:

@@ -16,9 +16,10 @@ from esworkbench.aggregates import Aggregate
 from esworkbench.errors import EsworkbenchError
 from esworkbench.evidence import Evidence
 from esworkbench.forensics import steps as ask
+from esworkbench.forensics.claimed import unexplained_claim
 from esworkbench.forensics.diagnose import diagnose
 from esworkbench.forensics.diff import diff
-from esworkbench.forensics.findings import Diagnosis, Finding
+from esworkbench.forensics.findings import Diagnosis, Finding, Unexplained
 from esworkbench.forensics.replay import Bounds, currency_of, fold, opening_of, stream_of
 from esworkbench.money import format_minor
 from esworkbench.upcasters import EventDecoder
@@ -65,7 +66,8 @@ Mend = Callable[[Diagnosis], Repair]
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """An investigation and all that came of it; amounts in minor units of ``currency``.
 
-    ``account`` is None where nothing is wrong with any account and none was asked about.
+    ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
+    diagnosis's, and the claim where no finding accounts for it; ``verified``: repaired, and none of the latter is left.
     """
 
     question: str
@@ -79,6 +81,8 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[ask.Step]
     findings: list[Finding]
     diagnosis: Diagnosis
+    unexplained: list[Unexplained]
+    verified: bool
     reach: Reach
     repair: Repair
 
@@ -121,9 +125,13 @@ def investigate(
     steps = _steps(evidence, dispute, diagnosis, found, now, handlers)
     repair = mend(diagnosis) if mend and diagnosis.unhealthy else _nothing_mended(diagnosis)
     steps.append(_repair_step(diagnosis, repair))
+    loose: list[Unexplained] = []
+    if dispute is not None and claim is not None:
+        loose = unexplained_claim(evidence, dispute, ask.held_still(evidence, dispute, now), diagnosis)
+    unexplained = [*diagnosis.unexplained, *loose]
     return Inquiry(
         question=_question(dispute),
-        verdict=_verdict(dispute, found, diagnosis),
+        verdict=_verdict(dispute, found, unexplained, ask.events_that_post_nothing(evidence)),
         account=dispute.account if dispute else None,
         currency=dispute.currency if dispute else None,
         claimed=dispute.claimed if dispute else None,
@@ -133,6 +141,8 @@ def investigate(
         steps=steps,
         findings=mine,
         diagnosis=diagnosis,
+        unexplained=unexplained,
+        verified=repair.verified and not loose,
         reach=_reach(diagnosis, found),
         repair=repair,
     )
@@ -261,16 +271,24 @@ def _question(dispute: ask.Dispute | None) -> str:
     )
 
 
-def _verdict(dispute: ask.Dispute | None, found: Sequence[Finding], diagnosis: Diagnosis) -> str:
-    if found:
-        return "; ".join(
-            f"{finding.fault} ({finding.certainty}"
-            + (f", {format_minor(finding.amount, finding.currency)}" if finding.currency else "")
-            + ")"
-            for finding in found
-        )
-    if dispute is not None and dispute.delta:
-        return f"{dispute.money(dispute.delta)} that no fault in the catalogue explains"
-    return (
-        "nothing is wrong here" if not diagnosis.unexplained else f"{len(diagnosis.unexplained)} residuals unexplained"
-    )
+def _verdict(
+    dispute: ask.Dispute | None, found: Sequence[Finding], unexplained: Sequence[Unexplained], silent: str
+) -> str:
+    named = [
+        f"{finding.fault} ({finding.certainty}"
+        + (f", {format_minor(finding.amount, finding.currency)}" if finding.currency else "")
+        + ")"
+        for finding in found
+    ]
+    amounts = [
+        format_minor(each.amount, each.currency)
+        for each in unexplained
+        if dispute and each.account == dispute.account and each.currency and each.amount
+    ]
+    if amounts:
+        named.append(f"{', '.join(amounts[:3])} that no fault in the catalogue explains")
+    elif unexplained and not found:
+        named.append(f"{len(unexplained)} residuals unexplained")
+    if not named and silent:
+        named.append(f"nothing is wrong in what the ledger definition covers; it doesn't cover {silent}")
+    return "; ".join(named) or "nothing is wrong here"

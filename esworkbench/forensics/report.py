@@ -32,7 +32,7 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
         tested=sorted(inquiry.diagnosis.tested.items()),
         unexplained=[
             [each.account, each.currency, each.source, each.amount, each.at_position, each.words]
-            for each in inquiry.diagnosis.unexplained
+            for each in inquiry.unexplained
         ],
         hashes=[["manifest.json", evidence.digest], *sorted(evidence.manifest.files.items())],
         version=__version__,

@@ -80,7 +80,20 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> Step:
         if apart
         else "there is no read model to hold against it"
     )
+    if silent := events_that_post_nothing(evidence):
+        answer += f"; not in that sum: {silent}"
     return Step(number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows)
+
+
+def events_that_post_nothing(evidence: Evidence) -> str:
+    """Events of the whole log that the ledger definition could not say anything of, in words; empty without any."""
+    manifest = evidence.manifest
+    unknown = [f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in manifest.unposted.items()]
+    if manifest.problem_count:
+        unknown.append(
+            f"what {manifest.problem_count:,} events or rows hold that no rule fits (the manifest lists them)"
+        )
+    return "; ".join(unknown)
 
 
 def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
@@ -144,6 +157,14 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
         number=5, title=title, answer=answer,
         columns=["position", pending.id_field, "minor units", "recorded at", "age, days"], rows=rows,
     )  # fmt: skip
+
+
+def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
+    """The account's open holds that are younger than the limit, in minor units: what a bank still counts as booked."""
+    if evidence.ledger.pending is None:
+        return 0
+    limit = timedelta(hours=evidence.ledger.pending.limit_hours)
+    return -sum(amount for _, _, amount, asked in _open_requests(evidence, dispute) if now - asked <= limit)
 
 
 def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> Step:

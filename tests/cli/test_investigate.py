@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell, fingerprint
 
+from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
+from esworkbench.event_store import EventStore
 from esworkbench.lab import Incident, build_incident, reveal
 
 
@@ -64,6 +66,38 @@ def test_a_healthy_bank_gives_exit_0_and_no_account(shell: Shell, tmp_path: Path
     assert ran.document["account"] is None
     assert ran.document["verdict"] == "nothing is wrong here"
     assert ran.document["repair"]["applied"] is False
+
+
+def test_a_claim_that_nothing_accounts_for_is_a_finding(shell: Shell, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    bank = Bank(EventStore.open(url))
+    bank.handle(OpenAccount(account_id="A1", owner="Ann", currency="USD"))
+    bank.handle(Deposit(account_id="A1", amount_minor=7500, currency="USD", reference="r1"))
+    for claimed, code in ((7500, 0), (7000, 1)):
+        ran = shell.json("investigate", url, "--account", "A1", "--claimed", claimed, "--out", tmp_path / str(claimed))
+        assert ran.code == code, ran
+        assert ran.document["verified"] is (code == 0)
+        assert [each["amount"] for each in ran.document["unexplained"]] == ([] if code == 0 else [-500])
+    assert ran.document["verdict"] == "-5.00 USD that no fault in the catalogue explains"
+
+
+def test_a_hold_still_young_accounts_for_a_claim(shell: Shell, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    bank = Bank(EventStore.open(url))
+    bank.handle(OpenAccount(account_id="A1", owner="Ann", currency="USD"))
+    bank.handle(Deposit(account_id="A1", amount_minor=7500, currency="USD", reference="r1"))
+    bank.handle(RequestWithdrawal(account_id="A1", withdrawal_id="w", amount_minor=500, currency="USD", reference="r2"))
+    ran = shell.json("investigate", url, "--account", "A1", "--claimed", 7500, "--out", tmp_path / "case")
+    assert (ran.code, ran.document["unexplained"]) == (0, [])
+
+
+def test_a_store_without_events_is_healthy_and_answers_everything(shell: Shell, store_url: str, tmp_path: Path) -> None:
+    EventStore.open(store_url).engine.dispose()
+    evidence = tmp_path / "evidence"
+    assert shell("capture", store_url, "--into", evidence).code == 0
+    for command in (["diff"], ["verify"], ["diagnose"], ["report", "--out", tmp_path / "r.html"]):
+        assert shell.json(command[0], evidence, *command[1:]).code == 0
+    assert shell.json("investigate", store_url, "--out", tmp_path / "case").code == 0
 
 
 def test_repair_is_a_dry_run_until_applied_and_safe_to_run_twice(shell: Shell, tmp_path: Path) -> None:
