@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, bindparam, text
 
 from esworkbench.aggregates import Aggregate
-from esworkbench.event_store import schema
-from esworkbench.event_store.database import write_transaction
+from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import utc_now
 
 # Asked at every load, so it is plain text: composing it anew would cost more than running it.
@@ -22,6 +21,10 @@ NEWEST = text(
     "SELECT version, state FROM snapshots WHERE stream_id = :stream_id AND state_version = :state_version"
     " ORDER BY version DESC LIMIT 1"
 )
+KEEP = text(
+    "INSERT INTO snapshots (stream_id, version, state_version, state, based_on_version, taken_at)"
+    " VALUES (:stream_id, :version, :state_version, :state, :based_on_version, :taken_at) ON CONFLICT DO NOTHING"
+).bindparams(bindparam("taken_at", type_=UtcMoment))
 
 
 class Snapshot(NamedTuple):
@@ -52,19 +55,13 @@ class SnapshotStore:
         folded from its first event: a wrong state can be traced back through it to the snapshot that brought it in.
         """
         assert not aggregate.uncommitted, "a snapshot of unsaved events would claim what never happened"
-        table = schema.snapshots
-        key = {
+        row = {
             "stream_id": aggregate.stream_id,
             "version": aggregate.version,
             "state_version": aggregate.state_version,
+            "state": msgspec.json.encode(aggregate.state()).decode("utf-8"),
+            "based_on_version": aggregate.snapshot_version,
+            "taken_at": self._clock(),
         }
-        with write_transaction(self._engine) as connection:
-            if connection.execute(select(table.c.version).filter_by(**key)).first() is None:
-                connection.execute(
-                    table.insert().values(
-                        **key,
-                        state=msgspec.json.encode(aggregate.state()).decode("utf-8"),
-                        based_on_version=aggregate.snapshot_version,
-                        taken_at=self._clock(),
-                    )
-                )
+        with self._engine.begin() as connection:
+            connection.execute(KEEP, row)
