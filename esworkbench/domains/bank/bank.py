@@ -1,9 +1,6 @@
 """The bank's write side, put together."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from esworkbench.commands import Command, CommandBus, CommandReply
+from esworkbench.commands import CommandBus
 from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.handlers import BankHandlers
@@ -14,7 +11,7 @@ from esworkbench.snapshots import SnapshotStore
 
 
 class Bank:
-    """Accounts to load, a bus to send commands to.
+    """Accounts to load, a bus to send commands to; ``handle`` is the bus's.
 
     With ``snapshot_every`` a snapshot is taken each time an account passes a multiple of that many events, and used.
     """
@@ -29,6 +26,7 @@ class Bank:
             snapshot_every=snapshot_every,
         )
         self.bus = CommandBus(store, self.accounts)
+        self.handle = self.bus.handle
         handlers = BankHandlers(self.accounts)
         self.bus.register(commands.OpenAccount, handlers.open_account)
         self.bus.register(commands.Deposit, handlers.deposit)
@@ -41,25 +39,3 @@ class Bank:
         self.bus.register(commands.CreditInterest, handlers.credit_interest)
         self.bus.register(commands.AdjustBalance, handlers.adjust_balance)
         self.bus.register(commands.CloseAccount, handlers.close_account)
-
-    def handle(
-        self,
-        command: Command,
-        *,
-        idempotency_key: str | None = None,
-        actor: str | None = None,
-        correlation_id: str | None = None,
-        causation_id: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        attempts: int = 3,
-    ) -> CommandReply:
-        """``CommandBus.handle``: decides, saves, and answers with the account's state."""
-        return self.bus.handle(
-            command,
-            idempotency_key=idempotency_key,
-            actor=actor,
-            correlation_id=correlation_id,
-            causation_id=causation_id,
-            metadata=metadata,
-            attempts=attempts,
-        )
