@@ -1,10 +1,11 @@
 """Read models are disposable: drop, reset and replay gives the same rows, and heals what running could not."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from projection_logs import BankLog, Expected, all_rows, raw, whole_log
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, TransactionHistory, transaction_history
@@ -70,6 +71,43 @@ def test_running_balances_heal_by_rebuild_after_an_event_was_parked(store: Event
     assert all_rows(store, transaction_history) == expected
     with store.engine.connect() as connection:
         assert connection.execute(select(dead_letters)).all() == []
+
+
+class AskedToRebuild(TransactionHistory):
+    """Before its first row it waits until a rebuild stands in line behind the batch."""
+
+    def __init__(self, rebuild_stands_in_line: Callable[[], None]) -> None:
+        self.rebuild_stands_in_line = rebuild_stands_in_line
+
+    def handle(self, event: Event, connection: Connection) -> None:
+        if event.recorded.global_position == 1:
+            self.rebuild_stands_in_line()
+        super().handle(event, connection)
+
+
+def test_a_rebuild_and_the_batch_under_way_take_turns(postgres_url: str) -> None:
+    """Both take the checkpoint first. Did the rebuild drop the table first, each would wait for the other."""
+    store, other = EventStore.open(postgres_url), EventStore.open(postgres_url)
+    BankLog(store, seed=9).write(40)
+    rebuilt: list[Future[int]] = []
+
+    def rebuild_stands_in_line() -> None:
+        if rebuilt:
+            return
+        rebuilt.append(pool.submit(runner_of(other, TransactionHistory(), 10, "rebuild").rebuild))
+        waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
+        while True:
+            with store.engine.connect() as connection:
+                if connection.scalar(waiting):
+                    return
+
+    with ThreadPoolExecutor(1) as pool:
+        runner_of(store, AskedToRebuild(rebuild_stands_in_line), 10).catch_up()
+        rebuilt[0].result(timeout=60)
+    expected = Expected(whole_log(store), 10**9).rows("transaction_history")
+    assert all_rows(store, transaction_history) == expected
+    other.engine.dispose()
+    store.engine.dispose()
 
 
 def test_the_log_tells_a_rebuild_from_a_double_application(store: EventStore) -> None:

@@ -202,6 +202,16 @@ def test_a_run_ends_at_the_position_asked_for(store: EventStore, log: BankLog) -
     assert all_rows(store, AccountBalances.tables[0]) == Expected(whole_log(store), 33).rows("account_balances")
 
 
+def test_a_parked_event_is_handled_late_once_however_many_try(store: EventStore, log: BankLog) -> None:
+    """Promise 3: both found the same dead letters, and only who takes one away may apply its event."""
+    runner_of(store, RefusesFees()).catch_up()
+    count = len(letters(store))
+    overtaken = OvertakenStore(store.engine)
+    overtaken.overtake = partial(replay_parked, runner_of(store, AccountBalances(), run_id="faster"))
+    assert replay_parked(runner_of(overtaken, AccountBalances(), run_id="slower")) == 0 < count
+    assert all_rows(store, AccountBalances.tables[0]) == Expected(whole_log(store), 10**9).rows("account_balances")
+
+
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_batch_of_nothing_is_refused_rather_than_taken_for_the_end(store: EventStore, size: int) -> None:
     with pytest.raises(ValueError, match="batch_size must be 1 or more"):
