@@ -10,6 +10,7 @@ from esworkbench.commands import Command, CommandBus, CommandReply, command_dige
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import Deposit, OpenAccount, Transfer, Withdraw
+from esworkbench.domains.bank.handlers import BankHandlers
 from esworkbench.errors import AggregateNotFound, CommandRejected, ConcurrencyError, IdempotencyConflict, UnusableInput
 from esworkbench.event_store import EventStore
 from tests.support import SequentialIds, StepClock
@@ -51,6 +52,30 @@ def test_the_answer_of_a_transfer_is_the_senders(bank: Bank, store: EventStore) 
     sent = store.read_stream("BankAccount-a")[-1]
     assert (reply.stream_id, reply.version, reply.position) == ("BankAccount-a", 3, sent.global_position)
     assert reply.state["balance_minor"] == 70
+
+
+def test_both_sides_of_a_transfer_are_written_or_neither(bank: Bank, store: EventStore) -> None:
+    """Promise 12: one transaction, and one correlation id to find both events by."""
+    transfer = Transfer(
+        transfer_id="t", from_account="a", to_account="b", amount_minor=30, currency="USD", reference="r"
+    )
+    bank.handle(DEPOSIT)
+    bus = CommandBus(store, bank.accounts)
+
+    def overtaken_at_the_receiver(command: Transfer) -> list[BankAccount]:
+        sender, receiver = BankHandlers(bank.accounts).transfer(command)
+        bank.handle(Deposit(account_id="b", amount_minor=1, currency="USD", reference="in between"))
+        return [sender, receiver]
+
+    bus.register(Transfer, overtaken_at_the_receiver)
+    with pytest.raises(ConcurrencyError, match="'BankAccount-b' is at version 2, not 1"):
+        bus.handle(transfer, attempts=1)
+    assert store.stream_version("BankAccount-a") == 2
+
+    bank.handle(transfer)
+    sent, received = (store.read_stream(f"BankAccount-{account}")[-1] for account in "ab")
+    assert (sent.event_type, received.event_type) == ("TransferSent", "TransferReceived")
+    assert sent.metadata_dict()["correlation_id"] == received.metadata_dict()["correlation_id"]
 
 
 def test_the_envelope_names_who_why_and_what_it_answers(bank: Bank, store: EventStore) -> None:
