@@ -137,7 +137,7 @@ def test_when_done_nothing_is_left_to_judge() -> None:
     assert "nothing is left to judge" in view.error.value
     view.act("undo")
     view.act(judge(view.session.probe or 0))
-    assert all(view.buttons[action].disabled for action in ("good", "bad", "skip"))
+    assert all(button.disabled for button in (view.ask, *(view.buttons[action] for action in ("good", "bad", "skip"))))
 
 
 def test_the_event_under_judgement_stands_between_its_neighbours() -> None:
