@@ -25,6 +25,10 @@ class UnknownAccount(UnusableInput):
     """The account named occurs in no posting and no assertion."""
 
 
+class StoreBusy(EsworkbenchError):
+    """Another writer kept the SQLite file for longer than anybody waits."""
+
+
 class ConcurrencyError(EsworkbenchError):
     """A writer decided on a version of a stream that is no longer its last.
 

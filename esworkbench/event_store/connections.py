@@ -4,11 +4,14 @@ The store's SQL is constant, so nothing needs compiling, and on a fast disk SQLA
 statements cost a third of an append. The connections still come from the engine, with all its settings.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
+
+from esworkbench.event_store.database import is_busy, store_busy
 
 
 class DriverConnections:
@@ -26,10 +29,14 @@ class DriverConnections:
 
     @contextmanager
     def borrow(self) -> Iterator[Any]:
-        """A connection outside any transaction; it must be outside again when given back."""
+        """A connection outside any transaction; it must be outside again when given back. Raises StoreBusy."""
         connection = self._idle.pop() if self._idle else self._connect()
         try:
             yield connection
+        except sqlite3.OperationalError as error:
+            if is_busy(error):
+                raise store_busy(self._engine.url) from error
+            raise
         finally:
             if self._is_usable(connection):
                 self._idle.append(connection)

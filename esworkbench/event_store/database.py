@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import StoreBusy, UnusableInput
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the one that holds the file before it gives up."""
@@ -45,7 +45,8 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
     """Like ``engine.begin()``, for a transaction that will write after it has read.
 
     On SQLite it takes the write lock at once (BEGIN IMMEDIATE) and waits its turn. A transaction that only begins
-    to write later may fail outright, because another writer came between its read and its write.
+    to write later may fail outright, because another writer came between its read and its write. Raises StoreBusy
+    when its turn doesn't come within BUSY_SECONDS.
     """
     with engine.connect() as connection:
         options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
@@ -85,6 +86,18 @@ def _on_disk(url: URL) -> URL:
     return url
 
 
+def is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite gave up waiting for another writer."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
+def store_busy(url: URL) -> StoreBusy:
+    return StoreBusy(
+        f"{described(url)} stayed locked by another writer for {BUSY_SECONDS} seconds, and nothing was written: "
+        "end that writer, or try again"
+    )
+
+
 def _sqlite_engine(url: URL, create: bool) -> Engine:
     path = Path(str(url.database))
     if not create and not path.is_file():
@@ -116,14 +129,19 @@ def _use_wal(connection: sqlite3.Connection, _record: Any) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(0.005)
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("esworkbench_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    except DBAPIError as error:
+        if is_busy(error.orig):
+            raise store_busy(connection.engine.url) from error
+        raise
 
 
 def _postgres_engine(url: URL) -> Engine:

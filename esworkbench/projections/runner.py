@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
@@ -23,7 +24,7 @@ class ProjectionRunner:
     """Keeps one projection up to date. Several runners of one projection may run at once: they take turns.
 
     ``run_id`` names this run in the checkpoint log. An event whose decoding or handling raises is parked and the run
-    goes on; an error of the database (sqlalchemy.exc.DBAPIError) stops it with nothing of the batch written.
+    goes on; an error of the database (sqlalchemy.exc.DBAPIError, StoreBusy) stops it with nothing of the batch written.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class ProjectionRunner:
                 return 0
             try:
                 applied = self._apply(after, batch, self._handle_together)
-            except DBAPIError:
+            except (DBAPIError, StoreBusy):
                 raise
             except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
                 applied = self._apply(after, batch, self._handle_each)

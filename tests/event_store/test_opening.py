@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import NotAnEventStore, UnusableInput
-from esworkbench.event_store import EventStore, open_database, write_transaction
+from esworkbench.errors import NotAnEventStore, StoreBusy, UnusableInput
+from esworkbench.event_store import EventStore, database, open_database, write_transaction
 from esworkbench.event_store.local_postgres import local_postgres_url
 from esworkbench.event_store.outside import outside_folder
 from tests.support import new_event
@@ -43,6 +43,19 @@ def test_whoever_opens_a_file_that_another_is_making_waits(sqlite_url: str, monk
 def test_a_bare_path_is_a_sqlite_file(tmp_path: Path) -> None:
     EventStore.open(str(tmp_path / "bank.db")).append("s", [new_event()], expected_version=0)
     assert EventStore.open(f"sqlite:///{tmp_path / 'bank.db'}", create=False).head_position() == 1
+
+
+def test_a_writer_whose_turn_never_comes_says_who_it_waited_for(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    store, other = EventStore.open(sqlite_url), EventStore.open(sqlite_url)
+    with write_transaction(other.engine):
+        with pytest.raises(StoreBusy, match=r"stayed locked by another writer for 0\.01 seconds"):
+            store.append("s", [new_event()], expected_version=0)
+        with pytest.raises(StoreBusy, match="and nothing was written"), write_transaction(store.engine):
+            pass
+    store.append("s", [new_event()], expected_version=0)
 
 
 def test_savepoints_and_rollbacks_are_real(store_url: str) -> None:
