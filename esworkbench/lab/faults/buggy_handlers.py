@@ -20,7 +20,7 @@ class FeesAdded(AccountBalances):
 
     code_version = "2"
 
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
+    def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
         rows = []
         for event in events:
             row = balance_row(event)
@@ -37,8 +37,8 @@ class CancellationsIgnored(AccountBalances):
 
     code_version = "2"
 
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
-        super()._write([event for event in events if not isinstance(event.data, WithdrawalCancelled)], connection)
+    def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
+        super().handle_many([event for event in events if not isinstance(event.data, WithdrawalCancelled)], connection)
 
 
 class InterestWorkedOut(TransactionHistory):
@@ -49,7 +49,7 @@ class InterestWorkedOut(TransactionHistory):
     def __init__(self, months: int) -> None:
         self.months = months
 
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
+    def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
         for event in events:
             row = history_row(event)
             if row is None:

@@ -44,12 +44,9 @@ class AccountBalances(Projection):
     order_insensitive = True
 
     def handle(self, event: Event, connection: Connection) -> None:
-        self._write([event], connection)
+        self.handle_many([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        self._write(events, connection)
-
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
         rows = [row for event in events if (row := row_of(event)) is not None]
         if rows:
             connection.execute(ADD_POSTING, rows)

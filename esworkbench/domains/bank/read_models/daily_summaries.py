@@ -63,12 +63,9 @@ class DailySummaries(Projection):
         self.time_zone = ZoneInfo(time_zone)
 
     def handle(self, event: Event, connection: Connection) -> None:
-        self._write([event], connection)
+        self.handle_many([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        self._write(events, connection)
-
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
         """Rows that exist are shifted before new ones are added, oldest first, as a new day builds on its elders."""
         totals: dict[tuple[str, str, date], list[int]] = {}
         for event in events:

@@ -39,12 +39,9 @@ class PendingWithdrawals(Projection):
     tables: ClassVar[Sequence[Table]] = [pending_withdrawals]
 
     def handle(self, event: Event, connection: Connection) -> None:
-        self._write([event], connection)
+        self.handle_many([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        self._write(events, connection)
-
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
         """Only what is still open at the end of the batch is written; what earlier batches wrote is deleted first."""
         requested: dict[tuple[str, str], dict[str, Any]] = {}
         resolved: list[dict[str, str]] = []

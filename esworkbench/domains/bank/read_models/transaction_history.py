@@ -43,12 +43,9 @@ class TransactionHistory(Projection):
     tables: ClassVar[Sequence[Table]] = [transaction_history]
 
     def handle(self, event: Event, connection: Connection) -> None:
-        self._write([event], connection)
+        self.handle_many([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        self._write(events, connection)
-
-    def _write(self, events: Sequence[Event], connection: Connection) -> None:
         rows = [row for event in events if (row := row_of(event)) is not None]
         if rows:
             connection.execute(ADD_TRANSACTION, rows)
