@@ -7,7 +7,7 @@ goes back the other way and ends in an ``Event``: the record beside the domain e
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -82,10 +82,6 @@ class EventTypes:
 
     def __init__(self, *classes: type[DomainEvent]) -> None:
         self._classes = {cls.__name__: cls for cls in classes}
-
-    def merged_with(self, other: Self) -> "EventTypes":
-        """Both registries in one, for a log that several domains write to."""
-        return EventTypes(*self._classes.values(), *other._classes.values())
 
     def names(self) -> list[str]:
         return sorted(self._classes)
