@@ -36,6 +36,8 @@ class Repository(Generic[A]):
         snapshots: SnapshotStore | None = None,
         snapshot_every: int | None = None,
     ) -> None:
+        if snapshot_every is not None and snapshot_every < 1:
+            raise ValueError(f"snapshot_every must be 1 or more, not {snapshot_every}")
         self.aggregate_class = aggregate_class
         self._store = store
         self._decoder = decoder

@@ -66,6 +66,11 @@ def test_one_is_taken_whenever_the_stream_passes_a_multiple(store: EventStore) -
     assert [row.version for row in snapshot_rows(store)] == [3, 7]
 
 
+def test_every_none_is_refused_before_anything_is_committed(store: EventStore) -> None:
+    with pytest.raises(ValueError, match="snapshot_every must be 1 or more, not 0"):
+        repository(store, every=0)
+
+
 def test_loading_from_a_snapshot_is_loading_from_the_start(store: EventStore) -> None:
     deposit(repository(store), 8)
     fast, slow = repository(store).load("a"), repository(store, every=None).load("a")
