@@ -17,7 +17,7 @@ from esworkbench.upcasters import EventDecoder
 
 A = TypeVar("A", bound=Aggregate)
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Repository(Generic[A]):
@@ -149,4 +149,4 @@ class Repository(Generic[A]):
         try:
             self._snapshots.take(aggregate)
         except Exception:
-            log.exception("no snapshot of %s at version %s", aggregate.stream_id, aggregate.version)
+            logger.exception("no snapshot of %s at version %s", aggregate.stream_id, aggregate.version)

@@ -33,7 +33,10 @@ class Projection:
         raise NotImplementedError(f"{type(self).__name__} must say what each event does to its tables")
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        """The same rows as ``handle`` for each event in turn. Override it to send one statement for a whole batch."""
+        """The same rows as ``handle`` for each event in turn.
+
+        Override it to send one statement for a whole batch, and let ``handle`` pass its one event on to it.
+        """
         for event in events:
             self.handle(event, connection)
 
