@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 from esworkbench.errors import UnusableInput
@@ -32,7 +33,14 @@ def open_course(into: Path | None, *, reset: str | None, browser: bool, port: in
         command.append("--allow-root")
     if not browser:
         command.append("--no-browser")
-    return subprocess.call([*command, FIRST], cwd=folder)
+    return subprocess.call([*command, FIRST], cwd=folder, env=environment())
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with settings under the user's own that keep JupyterLab from asking about news."""
+    settings = str(files("esworkbench.cli").joinpath("jupyter"))
+    others = os.environ.get("JUPYTER_CONFIG_PATH")
+    return {**os.environ, "JUPYTER_CONFIG_PATH": settings if not others else settings + os.pathsep + others}
 
 
 def _reset(folder: Path, originals: list[Path], number: str) -> int:

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,13 +63,18 @@ def told_by(process: subprocess.Popen[bytes], runtime: Path, output: Path) -> di
     raise AssertionError(f"no server came up: {output.read_text(encoding='utf-8')[-2000:]}")
 
 
-def test_lab_serves_every_notebook_and_calls_nobody(server: dict[str, str], installed: Path) -> None:
-    request = urllib.request.Request(
-        f"{server['url']}api/contents", headers={"Authorization": f"token {server['token']}"}
-    )
+def asked(server: dict[str, str], path: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{server['url']}{path}", headers={"Authorization": f"token {server['token']}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        served = {entry["name"] for entry in json.load(answer)["content"]}
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def test_lab_serves_every_notebook_and_calls_nobody(server: dict[str, str], installed: Path) -> None:
+    served = {entry["name"] for entry in asked(server, "api/contents")["content"]}
     shipped = {path.name for path in (installed / "esworkbench" / "_shipped" / "notebooks").glob("*.ipynb")}
     assert shipped
     assert shipped <= served
+    settings = asked(server, "lab/api/settings/@jupyterlab/apputils-extension:notification")
+    assert settings["schema"]["properties"]["fetchNews"]["default"] == "false", "JupyterLab would ask about its news"
     assert Path(server["attempts"]).read_text(encoding="utf-8") == ""
