@@ -112,10 +112,13 @@ def _paced(fetch: Callable[[], list[tuple[Any, ...]]], pace: Pace) -> Iterator[l
 @contextlib.contextmanager
 def open_postgres(url: URL, pace: Pace, described: str) -> Iterator[PostgresSource]:
     """One snapshot of the database, read-only. Raises UnusableInput, without credentials in its words."""
-    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    # One by one, as the store connects: written as one address, a blank in a password would be refused, and shown.
+    settled = url.set(drivername="postgresql+psycopg")
+    arguments: dict[str, Any] = {"connect_timeout": 10}
+    arguments |= settled.get_dialect()().create_connect_args(settled)[1]
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
-        with psycopg.connect(address, connect_timeout=10, client_encoding="utf8") as connection:
+        with psycopg.connect(**{**arguments, "client_encoding": "utf8"}) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             connection.execute("SET LOCAL lock_timeout = '5s'")
