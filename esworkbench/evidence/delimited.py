@@ -4,7 +4,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -125,6 +125,9 @@ def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: De
         raise UnusableInput(
             f"{path}, line {line}: {columns.date} {fields[columns.date]!r} is no date of the form {layout.date_format}"
         ) from None
+    for name in (columns.account, columns.currency):
+        if name is not None and not fields[name].strip():
+            raise UnusableInput(f"{path}, line {line}: {name} is empty")
     return FileRow(
         line=line,
         id=fields[columns.id],
@@ -144,9 +147,10 @@ def _amount(path: Path, line: int, column: str, text: str, layout: DelimitedFile
         if not plain.isascii() or "_" in plain:
             raise InvalidOperation
         value = Decimal(plain).scaleb(layout.decimals if layout.scale == "major" else 0)
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         value = Decimal("NaN")
-    if not value.is_finite() or value != value.to_integral_value() or abs(value) > 2**53 - 1:
+    # The exponent first: with one of a billion even comparing overflows.
+    if not value.is_finite() or value.adjusted() > 18 or value != value.to_integral_value() or abs(value) > 2**53 - 1:
         places = f" with at most {layout.decimals} decimals" if layout.scale == "major" else " in whole minor units"
         raise UnusableInput(f"{path}, line {line}: {column} {text!r} is no amount{places}")
     return int(value)

@@ -131,6 +131,8 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
             raise ValueError("`columns.type` and `sign` belong together: give both or neither")
         if not self.header and not self.names:
             raise ValueError("a file without a header needs `names`, the columns from left to right")
+        if self.rounding_limit < 0 or not 0 <= self.decimals <= 12:
+            raise ValueError("`rounding_limit` is at least 0, and `decimals` from 0 to 12")
         if len(self.delimiter) != 1 or len(self.quote) != 1:
             raise ValueError("`delimiter` and `quote` are one character each")
 

@@ -128,6 +128,8 @@ columns = { id = "n", account = "konto", date = "tag", amount = "betrag", balanc
         (HEADER + "1;A;2026-01-01;IN;1.00;NaN\n", "line 2: balance 'NaN' is no amount"),
         (HEADER + "1;A;2026-01-01;IN;1,000.00;1.00\n", "line 2: amount '1,000.00' is no amount"),
         (HEADER + "1;A;2026-01-01;IN;1e99999999999999999999;1.00\n", "line 2: amount '1e9999"),
+        (HEADER + "1;A;2026-01-01;IN;1e999999990;1.00\n", "line 2: amount '1e9999"),
+        (HEADER + "1;;2026-01-01;IN;1.00;1.00\n", "line 2: account is empty"),
         (HEADER + "1;A;2026-01-01;IN;-5.00;1.00\n", "line 2: amount '-5.00' is negative beside a type with a sign"),
         (HEADER + "1;A;2026-13-01;IN;1.00;1.00\n", "line 2: date '2026-13-01' is no date of the form %Y-%m-%d"),
         (HEADER + "1;A;2026-01-01;FEE;1.00;1.00\n", "line 2: type 'FEE' has no sign"),
