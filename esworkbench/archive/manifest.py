@@ -11,6 +11,7 @@ from esworkbench import __version__
 from esworkbench.errors import EvidenceDamaged
 
 MANIFEST = "manifest.json"
+FORMAT = 1
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,18 +57,23 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     order: dict[str, int] | None = None
     previous: str | None = None
     tool_version: str = __version__
-    format: int = 1
+    format: int = FORMAT
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The manifest of a folder. Raises EvidenceDamaged where there is none or it can't be read."""
         path = folder / MANIFEST
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            manifest = msgspec.json.decode(path.read_bytes(), type=cls)
         except (FileNotFoundError, NotADirectoryError):
             raise EvidenceDamaged(f"{folder} is not evidence: it has no {MANIFEST}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EvidenceDamaged(f"{path} can't be read as a manifest ({error}): capture again") from None
+        if manifest.format != FORMAT:
+            raise EvidenceDamaged(
+                f"{path} is of format {manifest.format}, and this release reads {FORMAT}: use the release that wrote it"
+            )
+        return manifest
 
     def verify(self, folder: Path) -> None:
         """Raises EvidenceDamaged, naming the file, where one is missing or its bytes have changed."""

@@ -3,15 +3,21 @@
 This is where the wings meet: it hands the domain (handlers, compensator, ledger) to forensics, which knows none.
 """
 
+import sqlite3
 import sys
 import traceback
 from collections.abc import Sequence
 
+import psycopg
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from esworkbench.cli import case_commands, evidence_commands, store_commands
-from esworkbench.cli.output import OUR_ERROR, refuse
+from esworkbench.cli.output import OUR_ERROR, refuse, to_json
 from esworkbench.errors import EsworkbenchError
+from esworkbench.event_store.database import gave_up
+
+DEFECT = "this is a defect in esworkbench, not in your input: please report the lines above"
 
 app = typer.Typer(
     name="esworkbench",
@@ -37,10 +43,21 @@ def run(arguments: Sequence[str]) -> int:
         return refuse(str(error), as_json=as_json)
     except KeyboardInterrupt:
         return refuse("interrupted: nothing half-written is taken for evidence", as_json=as_json)
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+        sentence = gave_up(error)
+        if sentence is None:
+            return _ours(as_json)
+        return refuse(sentence, as_json=as_json)
     except Exception:  # noqa: BLE001 - told in full, with the exit code that says whose fault it is
-        traceback.print_exc()
-        print("this is a defect in esworkbench, not in your input: please report the lines above", file=sys.stderr)
-        return OUR_ERROR
+        return _ours(as_json)
+
+
+def _ours(as_json: bool) -> int:
+    traceback.print_exc()
+    print(DEFECT, file=sys.stderr)
+    if as_json:
+        sys.stdout.write(to_json({"error": DEFECT}) + "\n")
+    return OUR_ERROR
 
 
 def main() -> None:

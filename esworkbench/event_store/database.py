@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
+
+SQLITE_GAVE_UP = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
+}  # fmt: skip
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the one that holds the file before it gives up."""
@@ -78,6 +84,16 @@ def described(url: URL) -> str:
         return f"SQLite file {url.database!r}"
     host = url.host or url.query.get("host") or "the local socket"
     return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
+
+
+def gave_up(error: Exception) -> str | None:
+    """A sentence for a database that stopped serving (full disk, lost server, lock, damage); None for our mistakes."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
+    else:
+        stopped = isinstance(cause, psycopg.OperationalError)
+    return f"the database stopped the work: {' '.join(str(cause).split())}" if stopped else None
 
 
 def _on_disk(url: URL) -> URL:

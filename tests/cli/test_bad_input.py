@@ -1,8 +1,11 @@
 """Promise: bad input gets one clear sentence and exit code 2; nothing is written, nothing is lost."""
 
+import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,28 @@ def test_an_unknown_word_fault_projection_and_notebook(shell: Shell, incident: I
     assert "gap_skipped" in refused(shell, "incident", "new", f"sqlite:///{tmp_path / 'a.db'}", "--fault", "gap")
     assert "account_balances" in refused(shell, "rebuild", incident.url, "--projection", "balances")
     assert shell("lab", "--into", tmp_path / "course", "--reset", "77").code == 2
+
+
+def test_a_full_disk_while_building_an_incident(tmp_path: Path) -> None:
+    """In a process of its own, whose files may not grow."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        "from esworkbench import cli; sys.exit(cli.run(sys.argv[1:]))"
+    )
+    arguments = ["incident", "new", str(tmp_path / "bank.db"), "--scale", "small", "--json"]
+    ran = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2, ran
+    assert "stopped the work" in json.loads(ran.stdout)["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_of_a_later_format(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "evidence"
+    shutil.copytree(shared_evidence, copy)
+    text = (copy / "manifest.json").read_text(encoding="utf-8")
+    (copy / "manifest.json").write_text(text.replace('"format": 1', '"format": 2'), encoding="utf-8")
+    assert "format 2" in refused(shell, "diff", copy)
 
 
 def test_an_incident_is_never_built_over_something(shell: Shell, incident: Incident) -> None:
