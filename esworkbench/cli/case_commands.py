@@ -83,7 +83,7 @@ def repair(
         "plan": [dict(zip(("step", "what", "state"), row, strict=True)) for row in found.rows],
         "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids,
     }  # fmt: skip
-    answer(document, prose, as_json=json, found=bool(found.rows) and not found.verified)
+    answer(document, prose, as_json=json, found=not found.verified)
 
 
 def report(

@@ -118,6 +118,13 @@ def bisect(
         if not diverges:
             console.print(f"no divergence, after {found['probes']} probes")
             return
+        if found["event_id"] is None:
+            console.print(
+                f"{escape(str(found['source']))} claims a balance only as of position [bold]{found['position']}[/bold] "
+                f"and parts from the events by {escape(format_minor(found['delta'], found['currency']))} there; "
+                "at which event it began can't be told from that"
+            )
+            return
         console.print(
             f"first divergence at position [bold]{found['position']}[/bold], version {found['version']}, event "
             f"{escape(str(found['event_id']))}: {escape(format_minor(found['delta'], found['currency']))}, "

@@ -31,7 +31,14 @@ def mend_scratch_copy(evidence: Evidence, folder: Path) -> Mend:
     def open_copy() -> EventStore:
         return scratch_store(evidence, folder / "scratch", projections=PROJECTIONS, decoder=DECODER)
 
-    return lambda diagnosis: _mended(evidence, diagnosis, open_copy, "a scratch copy of the store")
+    def mend(diagnosis: Diagnosis) -> Repair:
+        try:
+            return _mended(evidence, diagnosis, open_copy, "a scratch copy of the store")
+        except UnusableInput as reason:
+            # That the repair can't be tried takes nothing from what was found.
+            return Repair(applied=False, verified=False, applied_to="", rows=[["1. restore", str(reason), "by hand"]])
+
+    return mend
 
 
 def repair_store(evidence: Evidence, url: str, *, operator: str, really: bool) -> Repair:
@@ -42,7 +49,8 @@ def repair_store(evidence: Evidence, url: str, *, operator: str, really: bool) -
     if really:
         return _mended(evidence, diagnosis, lambda: store, "the store itself", operator)
     planned = plan(evidence, diagnosis, operator=operator, compensator=BankCompensator(Bank(store)))
-    return Repair(applied=False, verified=False, applied_to="", rows=_rows(planned.steps))
+    settled = not diagnosis.unhealthy and not diagnosis.unexplained
+    return Repair(applied=False, verified=settled, applied_to="", rows=_rows(planned.steps))
 
 
 def _mended(

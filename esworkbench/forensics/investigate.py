@@ -156,7 +156,8 @@ def _dispute(
         currency = currency_of(evidence, claim.account, claim.currency)
         return ask.Dispute(claim.account, currency, claim.claimed, claim.by, _sum_of(evidence, claim.account, currency))
     if account is None:
-        worst = max(diagnosis.unhealthy, key=lambda finding: (abs(finding.amount), finding.account or ""), default=None)
+        wrong: Sequence[Finding | Unexplained] = diagnosis.unhealthy or diagnosis.unexplained
+        worst = max(wrong, key=lambda each: (abs(each.amount), each.account or ""), default=None)
         if worst is None or worst.account is None:
             return None
         account, currency = worst.account, worst.currency

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Table, insert, text, update
+from sqlalchemy.exc import IntegrityError
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, schema, write_transaction
@@ -42,7 +43,8 @@ def scratch_store(
 
     The projections handed in get their tables: as claimed where the evidence holds their claims, else replayed up to
     their checkpoint with ``decoder``. Raises UnusableInput for evidence without a chain of ours (a stranger's store or
-    a file), or where the folder holds a scratch copy already.
+    a file) or with a log that breaks a store's own rules (two events with one id), or where the folder holds a
+    scratch copy already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "scratch.db"
@@ -69,8 +71,13 @@ def _copy_events(evidence: Evidence, connection: Connection) -> None:
         "SELECT position AS global_position, stream_id, version, event_id, type AS event_type, schema_version, "
         "payload, metadata, recorded_at, valid_at, prev_hash, hash FROM events ORDER BY position"
     )
-    for rows in _batches(evidence, query):
-        connection.execute(insert(schema.events), rows)
+    try:
+        for rows in _batches(evidence, query):
+            connection.execute(insert(schema.events), rows)
+    except IntegrityError as error:
+        raise UnusableInput(
+            f"{evidence.path} holds a log that no store of ours would take, so no copy can be made: {error.orig}"
+        ) from None
 
 
 def _reserve_positions(evidence: Evidence, connection: Connection) -> None:

@@ -40,6 +40,47 @@ def test_what_no_rule_knows_is_named_and_counted(
     assert shell("investigate", store_url, "--out", tmp_path / "case").code in (0, 1)
 
 
+def test_two_events_with_one_id_and_version(shell: Shell, sqlite_url: str, tmp_path: Path) -> None:
+    store = EventStore.open(sqlite_url)
+    store.append("BankAccount-A1", [new("AccountOpened", 1), new("MoneyDeposited", 3)], expected_version=0)
+    store.engine.dispose()
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as somebody:
+        for sql in ("CREATE TABLE other AS SELECT * FROM events", "DROP TABLE events",
+                    "ALTER TABLE other RENAME TO events", "INSERT INTO events SELECT * FROM events WHERE version = 2",
+                    "UPDATE events SET global_position = 3 WHERE rowid = 3"):  # fmt: skip
+            somebody.execute(sql)
+    ran = shell.json("investigate", sqlite_url, "--out", tmp_path / "case")
+    assert ran.code == 1, ran
+    assert "no copy can be made" in ran.document["repair"]["rows"][0][1]
+    found = shell.json("verify", tmp_path / "case" / "evidence").document
+    assert "duplicate_id" in {each["kind"] for each in found["breaks"]}
+
+
+def test_a_residual_that_nothing_explains_is_whose_balance_is_asked_about(
+    shell: Shell, sqlite_url: str, tmp_path: Path
+) -> None:
+    store = EventStore.open(sqlite_url)
+    store.append(
+        "Wallet-w1", [NewEvent(event_type="ToppedUp", payload=b'{"cents": 100, "cur": "CHF"}')], expected_version=0
+    )
+    store.engine.dispose()
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as somebody:
+        somebody.execute("CREATE TABLE wallets AS SELECT 'w1' AS account_id, 'CHF' AS currency, 175 AS saldo")
+    ledger = tmp_path / "shop.toml"
+    ledger.write_text(
+        'name = "shop"\n[[posting]]\nevent = "ToppedUp"\namount = "cents"\nsign = 1\ncurrency_field = "cur"\n'
+        'kind = "topup"\n[[read_model]]\ntable = "wallets"\nkind = "head"\nprojection = "wallets"\n'
+        'claimed = "saldo"\n', encoding="utf-8",
+    )  # fmt: skip
+    ran = shell.json("investigate", sqlite_url, "--ledger", ledger, "--out", tmp_path / "case")
+    assert (ran.code, ran.document["account"], ran.document["delta"]) == (1, "w1", 75)
+    for more in ([], ["--apply"]):
+        repair = ("repair", tmp_path / "case" / "evidence", "--store", sqlite_url, "--operator", "ada", *more)
+        assert shell.json(*repair).code == 1
+    ran = shell("bisect", tmp_path / "case" / "evidence", "--account", "w1")
+    assert "can't be told" in ran.out
+
+
 @pytest.mark.parametrize("payload", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_payload_that_cannot_be_read_is_told_and_stops_nothing(
     shell: Shell, sqlite_url: str, tmp_path: Path, payload: str
