@@ -54,7 +54,8 @@ def _claims(
     events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
     confined = pattern.schema_version is not None
     first, second = ("wrong_upcaster", "handler_bug") if confined else ("handler_bug", "wrong_upcaster")
-    certainty: Certainty = "proven" if pattern.size >= 2 and len(pattern.fits) >= 2 else "likely"
+    # A pattern alone is no proof: somebody's UPDATE over all accounts can look the same. Only the code settles it.
+    certainty: Certainty = "likely"
     proof = _proof(source, pattern, key, amount)
     repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
     if repeated:
