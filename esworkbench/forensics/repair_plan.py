@@ -199,7 +199,7 @@ def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairSte
     steps = []
     for projection, faults in wrong.items():
         names = sorted({finding.fault for finding in faults})
-        words = f"drop {projection} and replay it from the first event, for {', '.join(names)}: {faults[0].remedy}"
+        words = f"drop {projection} and replay it from the first event, for {', '.join(names)}"
         state = "planned"
         if damaged:
             state = "held back"
