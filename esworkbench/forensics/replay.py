@@ -58,7 +58,7 @@ class Bounds(NamedTuple):
             known_at=self.known_at and require_aware(self.known_at, "known_at"),
         )
 
-    def sql(self) -> tuple[str, dict[str, datetime | int]]:
+    def sql(self) -> tuple[str, dict[str, Any]]:
         """A condition on the columns of events or postings, and its parameters."""
         columns = {"at": "valid_at", "known_at": "recorded_at", "version": "version", "position": "position"}
         given = {name: value for name, value in self._asdict().items() if value is not None}
@@ -134,7 +134,7 @@ def recorded_events(
     condition, given = (bounds or Bounds()).checked().sql()
     if stream_id is not None:
         condition += " AND stream_id = $stream"
-        given = {**given, "stream": stream_id}  # type: ignore[dict-item]
+        given = {**given, "stream": stream_id}
     rows = evidence.connection().execute(
         f"SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata, recorded_at, "
         f"valid_at, prev_hash, hash FROM events WHERE {condition} "
