@@ -88,11 +88,19 @@ class Document(Aggregate):
 
         Raises CommandRejected when there is none, or when somebody has changed that line since.
         """
-        self._take_back(edit_id, self._standing(editor, undos=False), "undo", editor)
+        self._take_back(edit_id, self.undoable(editor), "undo", editor)
 
     def redo(self, edit_id: str, *, editor: str) -> None:
         """Append the inverse of this editor's last undo. A new edit of theirs ends what can be redone."""
-        self._take_back(edit_id, self._standing(editor, undos=True), "redo", editor)
+        self._take_back(edit_id, self.redoable(editor), "redo", editor)
+
+    def undoable(self, editor: str) -> list[Edit]:
+        """The editor's edits that still stand; the next to be undone is the last."""
+        return self._standing(editor, undos=False)
+
+    def redoable(self, editor: str) -> list[Edit]:
+        """The editor's undos that still stand, since their last new edit; the next to be redone is the last."""
+        return self._standing(editor, undos=True)
 
     def rebase(self, unsaved: Iterable[DomainEvent]) -> None:
         """Record again, on this fresh copy, the edits that a stale one decided and could not save, in their order.
@@ -114,8 +122,7 @@ class Document(Aggregate):
     def restore(self, state: dict[str, Any]) -> None:
         self.title = state["title"]
         self.lines = msgspec.convert(state["lines"], list[Line])
-        edits = (dict(edit) for edit in state["edits"])
-        self.edits = [msgspec.convert(edit, DOCUMENT_EVENT_TYPES.class_of(edit.pop("type"))) for edit in edits]
+        self.edits = [_edit_of(dict(fields)) for fields in state["edits"]]
 
     def _edit(self, edit: Edit) -> None:
         """Record the edit if the document is still as the edit takes it to be."""
@@ -143,7 +150,6 @@ class Document(Aggregate):
             )
 
     def _standing(self, editor: str, *, undos: bool) -> list[Edit]:
-        """The editor's edits that can be undone, or their undos that can be redone; the next one to go is the last."""
         taken_back = {edit.undoes for edit in self.edits}
         is_undo: dict[str, bool] = {}
         standing: list[Edit] = []
@@ -170,3 +176,9 @@ class Document(Aggregate):
 
     def _place_of(self, line_id: str) -> int:
         return next(place for place, line in enumerate(self.lines) if line.line_id == line_id)
+
+
+def _edit_of(fields: dict[str, Any]) -> Edit:
+    edit = DOCUMENT_EVENT_TYPES.decode(fields.pop("type"), fields)
+    assert isinstance(edit, Edit)
+    return edit

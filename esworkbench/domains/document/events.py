@@ -1,7 +1,7 @@
 """What happens to a shared document.
 
-Lines have ids and keep their place when they are removed, so an edit means the same whatever others did elsewhere in the
-meantime; counting lines by number would let every edit above move all edits below. (Roh and others, *Replicated
+Lines have ids and keep their place when they are removed, so an edit means the same whatever others did elsewhere in
+the meantime; counting lines by number would let every edit above move all edits below. (Roh and others, *Replicated
 abstract data types*, 2011, keep removed elements as tombstones for the same reason.) An edit also says what it
 replaced, so that its inverse can be told from itself alone.
 """
