@@ -14,8 +14,8 @@ help: ## Say what each target does
 investigate: $(READY) ## Trace a wrong balance to its event, repair it, write the report
 	@$(VENV)/bin/esworkbench investigate
 
-test: $(READY) ## Run the tests
-	$(PY) -m pytest
+test: $(READY) ## Run the tests, on every core
+	$(PY) -m pytest -n auto --dist loadscope
 
 lab: $(READY) ## Open JupyterLab on the notebooks
 	@$(VENV)/bin/esworkbench lab

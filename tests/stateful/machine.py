@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
 from esworkbench.domains.bank import BankAccount, bank_decoder
@@ -145,14 +145,17 @@ class BankMachine(RuleBasedStateMachine):
         assert account.balance_minor == self.balances.get(name, 0)
         self.in_hand.append(account)
 
-    @precondition(lambda self: self.in_hand)
     @rule(
         which=st.integers(0, 1),
         pick=st.integers(0, 99),
-        deeds=st.lists(st.tuples(st.integers(0, 3), AMOUNTS), min_size=1, max_size=3),
+        held=st.booleans(),
+        deeds=st.lists(st.tuples(st.integers(0, 4), AMOUNTS), min_size=1, max_size=3),
     )
-    def decide_and_save(self, which: int, pick: int, deeds: list[tuple[int, int]]) -> None:
-        account = self.in_hand.pop(pick % len(self.in_hand))
+    def decide_and_save(self, which: int, pick: int, held: bool, deeds: list[tuple[int, int]]) -> None:
+        if held and self.in_hand:
+            account = self.in_hand.pop(pick % len(self.in_hand))
+        else:
+            account = self.banks[which].load_or_new(ACCOUNTS[pick % len(ACCOUNTS)])
         if not account.opened:
             account.open("Ada", "USD")
         for deed, amount in deeds:
@@ -173,14 +176,14 @@ class BankMachine(RuleBasedStateMachine):
         reference = f"r{len(self.log)}-{account.version}"
         try:
             match deed:
-                case 0:
+                case 3 | 4 if account.pending:
+                    account.settle_withdrawal(sorted(account.pending)[0])
+                case 0 | 3 | 4:
                     account.deposit(amount, "USD", reference)
                 case 1:
                     account.withdraw(amount, "USD", reference)
                 case 2:
                     account.request_withdrawal(reference, amount, "USD", reference)
-                case 3 if account.pending:
-                    account.settle_withdrawal(sorted(account.pending)[0])
         except CommandRejected:
             assert amount > account.balance_minor
 

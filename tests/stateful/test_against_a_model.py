@@ -14,8 +14,8 @@ from sqlalchemy.engine import make_url
 from tests.stateful.machine import BankMachine
 
 BRIEF = settings(
-    max_examples=12,
-    stateful_step_count=30,
+    max_examples=30,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -58,4 +58,5 @@ def test_on_postgresql(databases: Iterator[str], how: settings) -> None:
     class OnPostgresql(BankMachine):
         fresh_url = staticmethod(lambda: next(databases))
 
-    run_state_machine_as_test(OnPostgresql, settings=how)
+    # A database there takes longer to make than a file.
+    run_state_machine_as_test(OnPostgresql, settings=settings(how, max_examples=how.max_examples // 3))
