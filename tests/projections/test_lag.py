@@ -11,6 +11,7 @@ from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, PendingWithdrawals
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.server_clock import server_clock
+from esworkbench.plots import as_png, lag_figure, lag_table
 from esworkbench.projections import Projection, ProjectionRunner, lag
 from esworkbench.projections.lag import Lag, Percentiles, percentiles, verdict
 from esworkbench.projections.lag_gauges import LAG, LAG_POSITIONS, register_lag_gauges
@@ -196,3 +197,23 @@ def collected(reader: InMemoryMetricReader) -> dict[str, tuple[str | None, dict[
         values: dict[object, float] = {(point.attributes or {})["projection"]: point.value for point in points}
         found[metric.name] = (metric.unit, values)
     return found
+
+
+def test_the_picture_names_both_thresholds_in_words(store: EventStore, log: BankLog, clock: HandClock) -> None:
+    """Colour never carries meaning alone: each line has a style and a sentence of its own."""
+    runner_of(store, AccountBalances()).catch_up()
+    waited = lag_table(delays(store, "account_balances"))
+    assert waited["seconds"].max() == 40.0
+    monitor = LagMonitor(store, ["account_balances"])
+    monitor.sample()
+    assert lag_table(monitor.history("account_balances"))["seconds"].tolist() == [0.0]
+
+    [axes] = lag_figure(waited, title="account_balances").axes
+    curve, healthy, alarm = axes.get_lines()
+    assert list(curve.get_ydata()) == waited["seconds"].tolist()
+    assert [line.get_ydata()[0] for line in (healthy, alarm)] == [0.5, 2.0]
+    assert len({line.get_linestyle() for line in (curve, healthy, alarm)}) == 3
+    said = " ".join(text.get_text() for text in axes.texts)
+    assert "healthy below 0.5 s" in said
+    assert "alarm above 2 s" in said
+    assert as_png(lag_figure(waited)) == as_png(lag_figure(waited))
