@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -109,7 +109,7 @@ def delays(store: EventStore, projection: str, *, latest: int = 10_000) -> list[
         head = connection.scalar(select(func.max(log.to_position)).where(own)) or 0
         floor = max(0, head - latest)
         batches = select(log.to_position, log.saved_at).where(own & (log.to_position > floor)).order_by(log.id)
-        first_seen = _advances(connection.execute(batches).all())
+        first_to_last = iter(connection.execute(batches).all())
         wanted = (
             select(events.c.global_position, events.c.recorded_at)
             .where((events.c.global_position > floor) & (events.c.global_position <= head))
@@ -119,16 +119,7 @@ def delays(store: EventStore, projection: str, *, latest: int = 10_000) -> list[
         reached, handled_at = 0, None
         for position, recorded_at in connection.execute(wanted):
             while position > reached:
-                reached, handled_at = next(first_seen)
+                reached, handled_at = next(first_to_last)
             assert handled_at is not None
             found.append(Delay(position, recorded_at, handled_at))
     return found
-
-
-def _advances(batches: Sequence[tuple[int, datetime]]) -> Iterator[tuple[int, datetime]]:
-    """The batches that got further than any before them: a replay of what was seen already is passed over."""
-    furthest = 0
-    for position, moment in batches:
-        if position > furthest:
-            furthest = position
-            yield position, moment

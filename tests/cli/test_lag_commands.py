@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell
 
+from esworkbench.domains.bank import OpenAccount, RequestWithdrawal, bank_decoder
+from esworkbench.domains.bank.bank import Bank
+from esworkbench.domains.bank.read_models import PendingWithdrawals
+from esworkbench.event_store import EventStore
 from esworkbench.lab import Incident, build_incident, reveal
+from esworkbench.projections import ProjectionRunner
+from tests.support import START
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +81,19 @@ def test_a_longer_limit_finds_less_and_a_wrong_one_is_refused(shell: Shell, inci
     no_limit = tmp_path / "ledger.toml"
     no_limit.write_text('name = "plain"\n', encoding="utf-8")
     assert shell.json("pending", incident.url, "--ledger", no_limit).code == 2
+
+
+def test_both_ask_the_clock_of_either_engine(shell: Shell, store_url: str) -> None:
+    """Requested on the first day of 2026, and open ever since."""
+    store = EventStore.open(store_url, clock=lambda: START)
+    bank, money = Bank(store), {"amount_minor": 10_00, "currency": "USD", "reference": "r"}
+    bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD", overdraft_limit_minor=10_00))
+    bank.handle(RequestWithdrawal(account_id="a", withdrawal_id="w", **money))
+    ProjectionRunner(store, PendingWithdrawals(), bank_decoder(), run_id="r").catch_up()
+    store.engine.dispose()
+
+    [found] = shell.json("lag", store_url).document["projections"]
+    assert (found["projection"], found["verdict"], found["positions"]) == ("pending_withdrawals", "healthy", 0)
+    assert shell.json("pending", store_url, "--older-than", "99999d").code == 0
+    ran = shell.json("pending", store_url)
+    assert (ran.code, [hold["withdrawal_id"] for hold in ran.document["pending"]]) == (1, ["w"])

@@ -166,6 +166,10 @@ def test_a_rebuild_makes_no_old_event_late(store: EventStore, log: BankLog, cloc
     clock.pause(86_400)
     runner.rebuild()
     assert delays(store, "account_balances") == before
+    log.write(1)
+    clock.pause(3)
+    runner.catch_up()
+    assert {delay.seconds for delay in delays(store, "account_balances")[len(before) :]} == {3.0}
     assert delays(store, "never_ran") == []
 
 

@@ -1,9 +1,13 @@
 """What a user has just done, that user sees; nobody is ever shown anything older than the read model."""
 
+import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import uuid4
 
+import msgspec
 import pytest
 from read_side import BothSides, deposit
 
@@ -143,17 +147,50 @@ def test_many_threads_may_share_one(sides: BothSides) -> None:
     accounts = [f"a{number}" for number in range(4)]
     for account in accounts:
         sides.open_account(account)
-    gate = threading.Barrier(len(accounts))
 
-    def work(account: str) -> list[tuple[int, int]]:
-        gate.wait(timeout=60)
-        seen = []
+    def work(account: str) -> None:
         for number in range(1, 16):
-            reads.remember(f"{account}-{number}", sides.bank.handle(deposit(account, 1)))
+            user = f"{account}-{number}"
+            reads.remember(user, sides.bank.handle(deposit(account, 1)))
             query = BalanceOfAccount(account_id=account, currency="USD")
-            seen.append((number, minor(reads.ask(f"{account}-{number}", query).value)))
-        return seen
+            assert minor(reads.ask(user, query).value) == number
 
-    with ThreadPoolExecutor(len(accounts)) as pool:
-        for seen in pool.map(work, accounts):
-            assert seen == [(number, number) for number in range(1, 16)]
+    all_at_once([partial(work, account) for account in accounts])
+
+
+def test_what_is_kept_holds_together_however_often_threads_change_places(sqlite_url: str) -> None:
+    """Nothing but the memory, as fast as it goes, with threads that interrupt each other after every few bytecodes."""
+    sides = BothSides(sqlite_url)
+    sides.open_account("pm")
+    reply = sides.bank.handle(deposit("pm", 1))
+    reads = ReadYourWrites(sides.queries.bus, most_writes=5)
+    later = [msgspec.structs.replace(sides.store.read_stream("BankAccount-pm")[-1], version=9)]
+
+    def remember(name: str) -> None:
+        for number in range(10_000):
+            reads.remember(f"{name}-{number % 7}", reply)
+
+    def see() -> None:
+        for _ in range(10_000):
+            reads.see(later)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        all_at_once([partial(remember, "ada"), partial(remember, "bob"), see])
+    finally:
+        sys.setswitchinterval(interval)
+    sides.store.engine.dispose()
+
+
+def all_at_once(works: list[Callable[[], None]]) -> None:
+    """Each in a thread of its own, all starting together; raises what any of them raises."""
+    gate = threading.Barrier(len(works))
+
+    def run(work: Callable[[], None]) -> None:
+        gate.wait(timeout=60)
+        work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(run, work) for work in works]:
+            done.result()
