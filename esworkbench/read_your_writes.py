@@ -41,7 +41,8 @@ class ReadYourWrites:
     """The queries, as a user who has just written should see them. Any number of threads may share one.
 
     To be told of later events it must subscribe to the store: ``store.subscribe(reads.see)``. It hears nothing of what
-    other processes append; for those events the first rule stands alone.
+    other processes append, nor of what got in between a command's commit and ``remember``; for those events the first
+    rule stands alone.
 
     At most ``most_writes`` are kept, the oldest go first; ``timer`` counts seconds and never goes back. A user whose
     write is no longer kept reads as everybody does, and so does the receiver of a transfer: the reply is the sender's.

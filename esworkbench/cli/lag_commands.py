@@ -46,10 +46,10 @@ def measure_lag(
     """
     store = EventStore.open(url, create=False)
     known = followers(store)
-    if projection not in (None, *known) or not known:
-        raise UnusableInput(
-            f"projection {projection!r} has never run on this store; there are {', '.join(known) or 'none that have'}"
-        )
+    if not known:
+        raise UnusableInput("no projection has ever run on this store, so none can be behind: run one first")
+    if projection not in (None, *known):
+        raise UnusableInput(f"projection {projection!r} has never run on this store; {', '.join(known)} have")
     monitor = LagMonitor(store, None if projection is None else [projection], clock=server_clock(store.engine))
     monitor.watch(watch)
     reports = monitor.report()

@@ -88,6 +88,8 @@ def test_both_ask_the_clock_of_either_engine(shell: Shell, store_url: str) -> No
     store = EventStore.open(store_url, clock=lambda: START)
     bank, money = Bank(store), {"amount_minor": 10_00, "currency": "USD", "reference": "r"}
     bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD", overdraft_limit_minor=10_00))
+    assert "no projection has ever run" in shell.json("lag", store_url).document["error"]
+    assert "run its projection once" in shell.json("pending", store_url).document["error"]
     bank.handle(RequestWithdrawal(account_id="a", withdrawal_id="w", **money))
     ProjectionRunner(store, PendingWithdrawals(), bank_decoder(), run_id="r").catch_up()
     store.engine.dispose()

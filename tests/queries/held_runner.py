@@ -45,7 +45,7 @@ def main() -> None:
         for projection in (AccountBalances(), TransactionHistory())
     ]
     for runner in runners:
-        runner.catch_up()
+        runner.catch_up(up_to=store.head_position())
     print("ready", flush=True)
     follower = Follower(runners)
     for order in sys.stdin:

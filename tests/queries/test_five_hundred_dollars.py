@@ -145,8 +145,17 @@ def test_five_hundred_dollars(town: Town) -> None:
 
 
 def test_under_load_every_deposit_is_read_back_and_every_balance_is_that_of_its_version(town: Town) -> None:
+    deposit_again_and_again(town, times=12)
+
+
+@pytest.mark.sweep
+def test_under_load_a_hundred_deposits_are_read_back(town: Town) -> None:
+    deposit_again_and_again(town, times=100)
+
+
+def deposit_again_and_again(town: Town, times: int) -> None:
     """Into an account that nine customers write to, while the runner follows and is held by turns."""
-    for number in range(12):
+    for number in range(times):
         town.runner.tell("follow" if number % 2 else "hold")
         town.runner.says()
         reply = town.deposit("joint", 500_00)
@@ -166,6 +175,6 @@ def test_under_load_every_deposit_is_read_back_and_every_balance_is_that_of_its_
     town.runner.says()
     written = [int(writer.end()) for writer in town.writers]
     last = town.deposit("joint", 1)
-    assert last.state["balance_minor"] == 12 * 500_00 + sum(written) + 1
+    assert last.state["balance_minor"] == times * 500_00 + sum(written) + 1
     final = town.queries.wait_for(JOINT, version=last.version, at_most_seconds=PATIENCE_SECONDS)
     assert minor(final.value) == last.state["balance_minor"]
