@@ -120,8 +120,8 @@ class QueryBus:
     ) -> Answer[V]:
         """What the read model says once it shows ``version`` of the stream, or everything up to ``position``.
 
-        Both stand in a command's reply. The position is always reached; a version only where its event touches the row
-        that is asked for, but where it does, it may be there sooner. Given both, either will do.
+        Both stand in a command's reply. Whatever an event does, its position is reached; its version is seen only where
+        it touches the row that is asked for, and is for whoever knows no position. Given both, either will do.
 
         Not to have caught up in time is no error: the answer is then ``stale`` and says how far behind, so that a page
         can be shown with what there is. ``at_most_seconds`` 0 looks once. Raises ValueError when there is nothing that

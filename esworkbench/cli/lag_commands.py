@@ -57,15 +57,13 @@ def measure_lag(
     document = {"projections": [_as_document(report, waited[report.latest.projection]) for report in reports]}
 
     def prose(console: Console) -> None:
-        columns = ["projection", "verdict", "positions", "seconds", *RANKS, *(f"waited {rank}" for rank in RANKS)]
-        rows = [
-            [
-                report.latest.projection, report.verdict, report.latest.positions, _short(report.latest.seconds),
-                *map(_short, report.seconds), *map(_short, waited[report.latest.projection] or [None] * len(RANKS)),
-            ]
+        behind = [
+            [report.latest.projection, report.verdict, report.latest.positions, *map(_spoken, report.seconds)]
             for report in reports
-        ]  # fmt: skip
-        console.print(table("behind, and waited until seen, in seconds", columns, rows))
+        ]
+        console.print(table("behind now", ["projection", "verdict", "positions", *RANKS], behind))
+        late = [[name, *map(_spoken, seconds)] for name, seconds in waited.items() if seconds is not None]
+        console.print(table("what the latest events waited until they were seen", ["projection", *RANKS], late))
 
     answer(document, prose, as_json=json, found=any(report.verdict == "alarm" for report in reports))
 
@@ -94,7 +92,13 @@ def pending(
             [hold.account_id, hold.withdrawal_id, format_minor(hold.amount_minor, hold.currency), hold.requested_at]
             for hold in found.value
         ]
-        console.print(table(f"pending for more than {limit}", ["account", "withdrawal", "amount", "requested"], rows))
+        console.print(
+            table(
+                f"pending for more than {limit / timedelta(hours=1):g} h",
+                ["account", "withdrawal", "amount", "requested"],
+                rows,
+            )
+        )
         if found.lag.positions:
             console.print(f"the read model is {found.lag.positions:,} positions behind: some may be settled by now")
 
@@ -127,8 +131,9 @@ def _as_document(report: LagReport, waited: Percentiles | None) -> dict[str, Any
     }
 
 
-def _short(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:,.3f}"
+def _spoken(seconds: float) -> str:
+    """To the millisecond where that matters, in hours where it doesn't."""
+    return f"{seconds:.3f} s" if seconds < 100 else f"{seconds / 3600:,.1f} h"
 
 
 def _duration(text: str) -> timedelta:

@@ -21,8 +21,9 @@ def register_lag_gauges(
     """Two gauges with the attribute ``projection``, one value for each that keeps a checkpoint: LAG in seconds, and
     LAG_POSITIONS.
 
-    To be called once in a process. What a measurement raises, a database that is away for instance, is the reader's to
-    log: the SDK leaves that value out, and the gap in the curve is the truth.
+    To be called once in a process; with the server's clock (``server_clock``) where writers run on other machines. What
+    a measurement raises, a database that is away for instance, is the reader's to log: the SDK leaves that value out,
+    and the gap in the curve is the truth.
     """
     meter = meter or get_meter("esworkbench")
 
