@@ -29,7 +29,7 @@ KEPT_SECONDS = 30.0
 
 
 class OwnWrite(NamedTuple):
-    """The latest a user wrote to a stream. ``state`` is None once a later event is known."""
+    """The latest a user wrote to a stream. ``state`` is None where no reply told it, or a later event is known."""
 
     version: int
     position: int
@@ -45,7 +45,7 @@ class ReadYourWrites:
     rule stands alone.
 
     At most ``most_writes`` are kept, the oldest go first; ``timer`` counts seconds and never goes back. A user whose
-    write is no longer kept reads as everybody does, and so does the receiver of a transfer: the reply is the sender's.
+    write is no longer kept reads as everybody does. ``user`` is whoever the commands name as their ``actor``.
     """
 
     def __init__(
@@ -66,25 +66,27 @@ class ReadYourWrites:
 
     def remember(self, user: str, reply: CommandReply) -> None:
         """To be called with each reply before the user gets it."""
-        key = (user, reply.stream_id)
         with self._lock:
-            known = self._writes.get(key)
-            if known is not None and known.version > reply.version:
-                return
-            until = self._timer() + self._kept_seconds
-            self._writes[key] = OwnWrite(reply.version, reply.position, reply.state, until)
-            self._writes.move_to_end(key)
-            self._users_of.setdefault(reply.stream_id, set()).add(user)
-            self._drop_oldest()
+            self._keep(user, reply.stream_id, reply.version, reply.position, reply.state)
 
     def see(self, events: Sequence[RecordedEvent]) -> None:
-        """Events that were committed, in stream order: states they are later than go, versions stay."""
+        """The events of one append, once committed: states they are later than go, versions stay.
+
+        A command that changed several streams is answered with the state of the first alone. Of the others the versions
+        are kept for the events' ``actor``, so that a transfer from one's own account is not seen to vanish on its way
+        to another of one's own.
+        """
         with self._lock:
             for event in events:
                 for user in self._users_of.get(event.stream_id, ()):
                     known = self._writes[user, event.stream_id]
                     if event.version > known.version:
                         self._writes[user, event.stream_id] = known._replace(state=None)
+            if len({event.stream_id for event in events}) > 1:
+                for event in events:
+                    actor = event.metadata_dict().get("actor")
+                    if actor is not None:
+                        self._keep(actor, event.stream_id, event.version, event.global_position, None)
 
     def ask(self, user: str, query: StreamQuery[V], *, at_most_seconds: float = ALARM_OVER_SECONDS) -> Answer[V]:
         """The answer as of the user's own latest write to the stream, or of something later.
@@ -104,6 +106,15 @@ class ReadYourWrites:
         return self._queries.wait_for(
             query, version=own.version, position=own.position, at_most_seconds=at_most_seconds
         )
+
+    def _keep(self, user: str, stream_id: str, version: int, position: int, state: dict[str, Any] | None) -> None:
+        known = self._writes.get((user, stream_id))
+        if known is not None and known.version > version:
+            return
+        self._writes[user, stream_id] = OwnWrite(version, position, state, self._timer() + self._kept_seconds)
+        self._writes.move_to_end((user, stream_id))
+        self._users_of.setdefault(stream_id, set()).add(user)
+        self._drop_oldest()
 
     def _kept(self, user: str, stream_id: str) -> OwnWrite | None:
         with self._lock:

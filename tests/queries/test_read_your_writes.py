@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from read_side import BothSides, deposit
 
+from esworkbench.domains.bank import Transfer
 from esworkbench.domains.bank.queries import Balance, BalanceOfAccount, HistoryOfAccount
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.schema import dead_letters
@@ -100,6 +101,22 @@ def test_one_read_model_that_caught_up_says_nothing_about_another(sides: BothSid
     assert reads.ask("ada", BALANCE).from_own_write is False
     sides.waiting.meanwhile[1] = lambda: sides.catch_up("transaction_history")
     assert reads.ask("ada", HISTORY).value.transactions[0].amount_minor == 500_00
+
+
+def test_a_transfer_between_ones_own_accounts_is_seen_on_both(sides: BothSides, reads: ReadYourWrites) -> None:
+    """The reply is the sender's. Without more the money would have left one account and not come to the other."""
+    sides.open_account("savings")
+    sides.catch_up()
+    transfer = Transfer(
+        transfer_id="t", from_account="pm", to_account="savings", amount_minor=40_00, currency="USD", reference="r"
+    )
+    reads.remember("ada", sides.bank.handle(transfer, actor="ada"))
+    savings = BalanceOfAccount(account_id="savings", currency="USD")
+    assert minor(reads.ask("ada", BALANCE).value) == 60_00
+    assert minor(reads.ask("bob", savings).value) == 0
+    assert reads.ask("ada", savings, at_most_seconds=0).stale is True
+    sides.waiting.meanwhile[1] = sides.catch_up
+    assert minor(reads.ask("ada", savings).value) == 40_00
 
 
 def test_after_30_seconds_one_reads_as_everybody_does(sides: BothSides, reads: ReadYourWrites) -> None:
