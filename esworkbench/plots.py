@@ -1,4 +1,4 @@
-"""Pictures of a case. Each takes a table that can be read on its own; colour never carries meaning alone."""
+"""Pictures of a case and of lag. Each takes a table that can be read on its own; colour never carries meaning alone."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from esworkbench.money import decimals_of
+from esworkbench.projections.lag import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
+from esworkbench.projections.lag_monitor import Delay
 
 SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
 CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
@@ -89,4 +91,30 @@ def window_figure(timeline: pd.DataFrame, *, currency: str, good: int, bad: int,
     axes.set_xlabel("event number")
     axes.set_ylabel(f"balance, {currency}")
     axes.legend(loc="best", frameon=False, fontsize=8)
+    return figure
+
+
+def lag_table(measured: Sequence[Lag | Delay]) -> pd.DataFrame:
+    """One row per measurement, oldest first: ``moment`` at which it was measured or handled, and ``seconds``."""
+    rows = [(each.measured_at if isinstance(each, Lag) else each.handled_at, each.seconds) for each in measured]
+    return pd.DataFrame(rows, columns=["moment", "seconds"])
+
+
+def lag_figure(measured: pd.DataFrame, *, title: str = "") -> Figure:
+    """Lag over time as ``lag_table`` has it, with the two thresholds as lines that say their names."""
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(measured["moment"], measured["seconds"], color="#0b5fa5", linewidth=1.2, marker=".", markersize=3)
+    for seconds, style, meaning in (
+        (HEALTHY_UNDER_SECONDS, "--", f"healthy below {HEALTHY_UNDER_SECONDS:g} s"),
+        (ALARM_OVER_SECONDS, ":", f"alarm above {ALARM_OVER_SECONDS:g} s at the 99th percentile"),
+    ):
+        axes.axhline(seconds, color="black", linewidth=1, linestyle=style)
+        axes.annotate(
+            meaning, (1, seconds), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points",
+            ha="right", fontsize=8,
+        )  # fmt: skip
+    axes.set_ylim(bottom=0, top=max(ALARM_OVER_SECONDS * 1.2, measured["seconds"].max() * 1.1))
+    axes.set_ylabel("lag, seconds")
+    axes.set_title(title, loc="left")
     return figure

@@ -1,4 +1,4 @@
-"""Promise 11: a bad event stops nobody silently; promise 3 among several runners; lag."""
+"""Promise 11: a bad event stops nobody silently; promise 3 among several runners."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.domains.bank import BANK_EVENT_TYPES, FeeCharged, bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, PendingWithdrawals, TransactionHistory
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
 from esworkbench.events import Event, RecordedEvent
-from esworkbench.projections import Projection, ProjectionRunner, lag
+from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.parked import replay_parked
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
@@ -256,12 +256,3 @@ def assert_covered_once(store: EventStore, projection: str) -> None:
             assert first == after + 1
             after = last
         assert rows_of(connection, checkpoints)[0][1] == after == store.head_position()
-
-
-def test_lag_counts_the_positions_between_checkpoint_and_head(store: EventStore, log: BankLog) -> None:
-    projection = PendingWithdrawals()
-    assert lag(store, projection) == store.head_position()
-    runner_of(store, projection).catch_up(up_to=41)
-    assert lag(store, projection) == store.head_position() - 41
-    runner_of(store, projection).catch_up()
-    assert lag(store, projection) == 0

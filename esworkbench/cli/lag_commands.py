@@ -1,0 +1,150 @@
+"""What an operator's own monitoring asks of a store: lag, pending."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from esworkbench.cli.options import Json
+from esworkbench.cli.output import answer, table
+from esworkbench.domains.bank.queries import BankQueries, PendingWithdrawalsOlderThan
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import parse_url
+from esworkbench.event_store.server_clock import server_clock
+from esworkbench.evidence.capture import address_of
+from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.money import format_minor
+from esworkbench.projections.lag import Percentiles, followers, percentiles
+from esworkbench.projections.lag_monitor import LagMonitor, LagReport, delays
+from esworkbench.resources import data_path
+
+Store = Annotated[str, typer.Argument(help="The store.")]
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+RANKS = Percentiles._fields
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="lag")(measure_lag)
+    app.command()(pending)
+
+
+def measure_lag(
+    url: Store,
+    projection: Annotated[str | None, typer.Option(help="Only this one; otherwise all that ever ran.")] = None,
+    watch: Annotated[float, typer.Option(min=0, help="Sample for so many seconds; 0 looks once.")] = 0.0,
+    json: Json = False,
+) -> None:
+    """How far projections are behind, now and by what each of their latest 10,000 events waited.
+
+    The verdict is that of now: healthy under 0.5 s, alarm over 2 s at the 99th percentile of the samples. Exit code 1
+    is an alarm.
+    """
+    store = EventStore.open(url, create=False)
+    known = followers(store)
+    if not known:
+        raise UnusableInput("no projection has ever run on this store, so none can be behind: run one first")
+    if projection not in (None, *known):
+        raise UnusableInput(f"projection {projection!r} has never run on this store; {', '.join(known)} have")
+    monitor = LagMonitor(store, None if projection is None else [projection], clock=server_clock(store.engine))
+    monitor.watch(watch)
+    reports = monitor.report()
+    waited = {report.latest.projection: _waited(store, report.latest.projection) for report in reports}
+    document = {"projections": [_as_document(report, waited[report.latest.projection]) for report in reports]}
+
+    def prose(console: Console) -> None:
+        behind = [
+            [report.latest.projection, report.verdict, report.latest.positions, *map(_spoken, report.seconds)]
+            for report in reports
+        ]
+        console.print(table("behind now", ["projection", "verdict", "positions", *RANKS], behind))
+        late = [[name, *map(_spoken, seconds)] for name, seconds in waited.items() if seconds is not None]
+        console.print(table("what the latest events waited until they were seen", ["projection", *RANKS], late))
+
+    answer(document, prose, as_json=json, found=any(report.verdict == "alarm" for report in reports))
+
+
+def pending(
+    url: Store,
+    older_than: Annotated[str | None, typer.Option(help="24h, 90m, 2d; otherwise the ledger's limit.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="A ledger definition; otherwise the bank's.")] = None,
+    json: Json = False,
+) -> None:
+    """Withdrawals that hold money for longer than they may: the monitor that would have found the $47.23 in a day.
+
+    Ages are measured by the server's clock. Exit code 1 says that there are some.
+    """
+    store = EventStore.open(url, create=False)
+    limit = _duration(older_than) if older_than is not None else _limit_of(ledger)
+    query = PendingWithdrawalsOlderThan(limit=limit, now=server_clock(store.engine)())
+    found = BankQueries(store.engine, clock=lambda: query.now).ask(query)
+    document = {
+        "limit_seconds": int(limit.total_seconds()), "now": query.now, "lag_positions": found.lag.positions,
+        "pending": [hold._asdict() for hold in found.value],
+    }  # fmt: skip
+
+    def prose(console: Console) -> None:
+        rows = [
+            [hold.account_id, hold.withdrawal_id, format_minor(hold.amount_minor, hold.currency), hold.requested_at]
+            for hold in found.value
+        ]
+        console.print(
+            table(
+                f"pending for more than {limit / timedelta(hours=1):g} h",
+                ["account", "withdrawal", "amount", "requested"],
+                rows,
+            )
+        )
+        if found.lag.positions:
+            console.print(f"the read model is {found.lag.positions:,} positions behind: some may be settled by now")
+
+    next_command = None
+    if found.value:
+        shown = address_of(parse_url(url))
+        next_command = f"esworkbench investigate {quote(shown)} --account {quote(found.value[0].account_id)}"
+    answer(document, prose, as_json=json, found=bool(found.value), next_command=next_command)
+
+
+def _waited(store: EventStore, projection: str) -> Percentiles | None:
+    seconds = [delay.seconds for delay in delays(store, projection)]
+    return percentiles(seconds) if seconds else None
+
+
+def _as_document(report: LagReport, waited: Percentiles | None) -> dict[str, Any]:
+    latest = report.latest
+    return {
+        "projection": latest.projection,
+        "verdict": report.verdict,
+        "measured_at": latest.measured_at,
+        "checkpoint": latest.checkpoint,
+        "head": latest.head,
+        "positions": latest.positions,
+        "seconds": latest.seconds,
+        "samples": report.samples,
+        "seconds_percentiles": report.seconds._asdict(),
+        "positions_percentiles": report.positions._asdict(),
+        "waited_seconds_percentiles": None if waited is None else waited._asdict(),
+    }
+
+
+def _spoken(seconds: float) -> str:
+    """To the millisecond where that matters, in hours where it doesn't."""
+    return f"{seconds:.3f} s" if seconds < 100 else f"{seconds / 3600:,.1f} h"
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    if match is None:
+        raise UnusableInput(f"--older-than {text!r} is no duration: write it like 24h, 90m or 2d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def _limit_of(ledger: Path | None) -> timedelta:
+    definition = LedgerDefinition.load(ledger or data_path("ledgers", "bank.toml"))
+    if definition.pending is None:
+        raise UnusableInput(f"the ledger definition {str(ledger)!r} has no [pending] section: give --older-than")
+    return timedelta(hours=definition.pending.limit_hours)
