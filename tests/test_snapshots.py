@@ -135,7 +135,7 @@ def test_a_snapshot_that_fails_does_not_fail_what_is_already_committed(
 def test_taking_the_same_one_twice_changes_nothing(store: EventStore) -> None:
     account = deposit(repository(store), 3)
     before = snapshot_rows(store)
-    SnapshotStore(store.engine, clock=store.clock).take(account)
+    repository(store).take_snapshot(account)
     assert snapshot_rows(store) == before
 
 

@@ -7,7 +7,19 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    inspect,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
@@ -82,6 +94,7 @@ snapshots = Table(
     Column("version", Position, primary_key=True, autoincrement=False),
     Column("state_version", Integer, primary_key=True, autoincrement=False),
     Column("state", Text, nullable=False),
+    Column("event_shapes", Text),
     Column("based_on_version", Position),
     Column("taken_at", UtcMoment, nullable=False),
 )
@@ -148,3 +161,9 @@ ADD_PAYLOAD_JSON = (
     "ALTER TABLE events ADD COLUMN IF NOT EXISTS payload_json jsonb GENERATED ALWAYS AS (payload::jsonb) STORED"
 )
 """PostgreSQL only: for queries such as ``payload_json->>'currency'``. Never hashed, never read by the store."""
+
+
+def add_event_shapes(connection: Connection) -> None:
+    """Give ``snapshots`` the column it lacks where it was made before snapshots said what they were folded from."""
+    if "event_shapes" not in {column["name"] for column in inspect(connection).get_columns("snapshots")}:
+        connection.exec_driver_sql("ALTER TABLE snapshots ADD COLUMN event_shapes TEXT")
