@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from esworkbench.money import decimals_of
+from esworkbench.snapshot_frequency import FrequencyRow
 
 SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
 CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
@@ -89,4 +90,25 @@ def window_figure(timeline: pd.DataFrame, *, currency: str, good: int, bad: int,
     axes.set_xlabel("event number")
     axes.set_ylabel(f"balance, {currency}")
     axes.legend(loc="best", frameon=False, fontsize=8)
+    return figure
+
+
+def frequency_figure(rows: Sequence[FrequencyRow], *, limit_ms: float, title: str = "") -> Figure:
+    """Load time at p50 and p99 against how often snapshots are taken, with the limit and what is recommended."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    names = ["none" if row.every is None else str(row.every) for row in rows]
+    axes.plot(names, [row.p99_ms for row in rows], marker="o", color="#0b5fa5", label="p99")
+    axes.plot(names, [row.p50_ms for row in rows], marker="s", color="#b3471b", linestyle="--", label="p50")
+    axes.axhline(limit_ms, color="grey", linewidth=0.8, linestyle=":", label=f"limit, {limit_ms:g} ms")
+    for name, row in zip(names, rows, strict=True):
+        if row.recommended:
+            axes.annotate(
+                "recommended", (name, row.p99_ms), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9
+            )
+    axes.set_yscale("log")
+    axes.set_xlabel("a snapshot every so many events")
+    axes.set_ylabel("load, ms")
+    axes.set_title(title, loc="left")
+    axes.legend(loc="best", frameon=False)
     return figure
