@@ -38,6 +38,8 @@ class Repository(Generic[A]):
         snapshot_every: int | None = None,
         proof: SnapshotProof | None = None,
     ) -> None:
+        if snapshot_every is not None and snapshots is None:
+            raise ValueError("snapshot_every says how often, and snapshots must say where")
         if snapshot_every is not None and snapshot_every < 1:
             raise ValueError(f"snapshot_every must be 1 or more, not {snapshot_every}")
         self.aggregate_class = aggregate_class
@@ -61,12 +63,10 @@ class Repository(Generic[A]):
 
         Raises SnapshotDisagrees when the proof was due, failed, and is to raise.
         """
-        if self._snapshots is None:
-            aggregate = self.aggregate_class(aggregate_id)
-        else:
-            aggregate = self._snapshots.restore_newest(aggregate_id)
-        self._fold(aggregate, self._store.read_stream(aggregate.stream_id, after_version=aggregate.version))
-        if self._proof is not None and aggregate.snapshot_version is not None and self._proof.is_due():
+        aggregate = self._load_from_snapshot(aggregate_id)
+        if aggregate is None:
+            return self._load_from_first_event(aggregate_id)
+        if self._proof is not None and self._proof.is_due():
             return self._proved(aggregate, self._proof)
         return aggregate
 
@@ -139,10 +139,38 @@ class Repository(Generic[A]):
             self._snapshot_if_due(aggregate, before)
 
     def take_snapshot(self, aggregate: A) -> None:
-        """Keep the state of a loaded aggregate now. Raises ValueError without a place for snapshots."""
+        """Keep the state of a loaded or saved aggregate now. Raises ValueError without a place for snapshots."""
         if self._snapshots is None:
             raise ValueError("this repository was given no snapshots to keep any in")
-        self._snapshots.take(aggregate)
+        version = aggregate.version
+        [last] = self._store.read_stream(aggregate.stream_id, after_version=version - 1, up_to_version=version)
+        self._snapshots.take(aggregate, last.hash)
+
+    def _load_from_snapshot(self, aggregate_id: str) -> A | None:
+        """The newest usable snapshot and the events after it; None where there is none.
+
+        The event that a snapshot ends with is read again: in a store restored from a backup it may be gone, or be
+        another one, while the snapshots lay elsewhere. Its hash stands for all events before it.
+        """
+        if self._snapshots is None:
+            return None
+        for aggregate, event_hash in self._snapshots.usable(aggregate_id):
+            version = aggregate.version
+            events = self._store.read_stream(aggregate.stream_id, after_version=version - 1)
+            if events and (events[0].version, events[0].hash) == (version, event_hash):
+                self._fold(aggregate, events[1:])
+                return aggregate
+            logger.error(
+                "the snapshot of %s at version %d is passed over: it is of a history that isn't this stream's",
+                aggregate.stream_id,
+                version,
+            )
+        return None
+
+    def _load_from_first_event(self, aggregate_id: str, *, up_to_version: int | None = None) -> A:
+        aggregate = self.aggregate_class(aggregate_id)
+        self._fold(aggregate, self._store.read_stream(aggregate.stream_id, up_to_version=up_to_version))
+        return aggregate
 
     def _fold(self, aggregate: A, events: Sequence[RecordedEvent]) -> None:
         """Take the version from the last record, not from a count: a chosen past, or a damaged stream, has gaps."""
@@ -152,9 +180,12 @@ class Repository(Generic[A]):
             aggregate.version = events[-1].version
 
     def _proved(self, aggregate: A, proof: SnapshotProof) -> A:
-        """What was loaded, or the fold of every event where that is different; then it becomes the newest snapshot."""
-        whole = self.aggregate_class(aggregate.id)
-        self._fold(whole, self._store.read_stream(whole.stream_id, up_to_version=aggregate.version))
+        """What was loaded, or the fold of every event where that is different.
+
+        The latter is kept as the newest snapshot, so that other loads are right from now on; it can't be kept if the
+        wrong one is of this very version.
+        """
+        whole = self._load_from_first_event(aggregate.id, up_to_version=aggregate.version)
         if proof.holds(aggregate, whole):
             return aggregate
         self._take_or_log(whole)
@@ -167,9 +198,7 @@ class Repository(Generic[A]):
 
     def _take_or_log(self, aggregate: A) -> None:
         """The events are committed by now: a snapshot that fails costs time at the next load, and nothing else."""
-        if self._snapshots is None:
-            return
         try:
-            self._snapshots.take(aggregate)
+            self.take_snapshot(aggregate)
         except Exception:
             logger.exception("no snapshot of %s at version %s", aggregate.stream_id, aggregate.version)

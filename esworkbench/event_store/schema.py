@@ -95,6 +95,7 @@ snapshots = Table(
     Column("state_version", Integer, primary_key=True, autoincrement=False),
     Column("state", Text, nullable=False),
     Column("event_shapes", Text),
+    Column("event_hash", Text),
     Column("based_on_version", Position),
     Column("taken_at", UtcMoment, nullable=False),
 )
@@ -163,7 +164,9 @@ ADD_PAYLOAD_JSON = (
 """PostgreSQL only: for queries such as ``payload_json->>'currency'``. Never hashed, never read by the store."""
 
 
-def add_event_shapes(connection: Connection) -> None:
-    """Give ``snapshots`` the column it lacks where it was made before snapshots said what they were folded from."""
-    if "event_shapes" not in {column["name"] for column in inspect(connection).get_columns("snapshots")}:
-        connection.exec_driver_sql("ALTER TABLE snapshots ADD COLUMN event_shapes TEXT")
+def add_snapshot_columns(connection: Connection) -> None:
+    """Give ``snapshots`` what it lacks where it was made before snapshots said which events they were folded from."""
+    present = {column["name"] for column in inspect(connection).get_columns("snapshots")}
+    for name in ("event_shapes", "event_hash"):
+        if name not in present:
+            connection.exec_driver_sql(f"ALTER TABLE snapshots ADD COLUMN {name} TEXT")

@@ -24,6 +24,7 @@ class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
     state_version: int
     state: msgspec.Raw
     event_shapes: dict[str, int] | None
+    event_hash: str | None
     based_on_version: int | None
     taken_at: datetime
 
@@ -50,6 +51,7 @@ class SnapshotFolder:
                     state_version=found.state_version,
                     state=bytes(found.state),
                     event_shapes=found.event_shapes,
+                    event_hash=found.event_hash,
                     based_on_version=found.based_on_version,
                 )
 
@@ -65,6 +67,7 @@ class SnapshotFolder:
             state_version=snapshot.state_version,
             state=msgspec.Raw(snapshot.state),
             event_shapes=None if snapshot.event_shapes is None else dict(snapshot.event_shapes),
+            event_hash=snapshot.event_hash,
             based_on_version=snapshot.based_on_version,
             taken_at=self._clock(),
         )

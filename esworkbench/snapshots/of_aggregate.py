@@ -15,6 +15,7 @@ written down for this ``state_version``, and ``SnapshotProof``.
 
 import logging
 import sqlite3
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import msgspec
@@ -46,25 +47,27 @@ class AggregateSnapshots(Generic[A]):
         self._event_shapes = {name: event_types.latest_version(name) for name in event_types.names()}
         self._told: set[str] = set()
 
-    def restore_newest(self, aggregate_id: str) -> A:
-        """A new aggregate as its newest usable snapshot has it; at version 0 when there is none.
+    def usable(self, aggregate_id: str) -> Iterator[tuple[A, str]]:
+        """The aggregate as each usable snapshot has it, newest first, and the hash of the last event folded into it.
 
-        A place of snapshots that doesn't serve costs time and nothing else: it is logged, and the fold begins at 0.
+        A place of snapshots that doesn't serve costs time and nothing else: it is logged, and there are no more.
         """
-        fresh = self._aggregate_class(aggregate_id)
+        stream_id = self._aggregate_class(aggregate_id).stream_id
         try:
-            for snapshot in self._snapshots.candidates(fresh.stream_id):
+            for snapshot in self._snapshots.candidates(stream_id):
                 restored = self._restored(aggregate_id, snapshot)
                 if restored is not None:
-                    return restored
+                    yield restored, str(snapshot.event_hash)
         except (DBAPIError, sqlite3.Error, psycopg.Error, StoreBusy, OSError) as error:
             if not isinstance(error, StoreBusy | OSError) and gave_up(error) is None:
                 raise
-            logger.exception("no snapshot of %s can be read: folding from its first event", fresh.stream_id)
-        return fresh
+            logger.exception("no more snapshots of %s can be read", stream_id)
 
-    def take(self, aggregate: A) -> None:
-        """Keep the aggregate's state as of its version; taking the same one twice changes nothing."""
+    def take(self, aggregate: A, event_hash: str) -> None:
+        """Keep the aggregate's state as of its version, at which its stream has the event with this hash.
+
+        Taking the same one twice changes nothing.
+        """
         assert not aggregate.uncommitted, "a snapshot of unsaved events would claim what never happened"
         self._snapshots.keep(
             Snapshot(
@@ -73,6 +76,7 @@ class AggregateSnapshots(Generic[A]):
                 state_version=aggregate.state_version,
                 state=msgspec.json.encode(aggregate.state()),
                 event_shapes=self._event_shapes,
+                event_hash=event_hash,
                 based_on_version=aggregate.snapshot_version,
             )
         )
@@ -108,8 +112,8 @@ class AggregateSnapshots(Generic[A]):
             return f"its state has shape {kept}, newer than this code's {today}"
         if not self._migrations.reach(kept):
             return f"no migration leads from shape {kept} of its state to {today}"
-        if snapshot.event_shapes is None:
-            return "it doesn't say which shapes of events it was folded from"
+        if snapshot.event_shapes is None or snapshot.event_hash is None:
+            return "it doesn't say which events it was folded from"
         for event_type, shape in self._migrations.event_shapes(snapshot).items():
             known = self._event_shapes.get(event_type)
             if known != shape:

@@ -12,9 +12,10 @@ class Snapshot(NamedTuple):
     """A state as it was at ``version`` of its stream.
 
     ``state`` is its JSON as UTF-8 bytes, in the shape ``state_version``. ``event_shapes`` says which schema version of
-    each event type was the latest to the code that folded it; None where that was not recorded. ``based_on_version`` is
-    the version of the snapshot that the fold began at, None when it began at the first event: a wrong state can be
-    traced back through it to the snapshot that brought it in.
+    each event type was the latest to the code that folded it, ``event_hash`` is the hash of the event at ``version``;
+    both are None where a store of an earlier release didn't record them. ``based_on_version`` is the version of the
+    snapshot that the fold began at, None when it began at the first event: a wrong state can be traced back through it
+    to the snapshot that brought it in.
     """
 
     stream_id: str
@@ -22,6 +23,7 @@ class Snapshot(NamedTuple):
     state_version: int
     state: bytes
     event_shapes: Mapping[str, int] | None
+    event_hash: str | None
     based_on_version: int | None
 
 

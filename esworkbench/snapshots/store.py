@@ -15,16 +15,16 @@ from sqlalchemy import Engine, text
 from esworkbench.event_store import open_database, write_transaction
 from esworkbench.event_store.connections import statement_connections
 from esworkbench.event_store.guards import WRITER_LOCK
-from esworkbench.event_store.schema import add_event_shapes, moment_text, snapshots
+from esworkbench.event_store.schema import add_snapshot_columns, moment_text, snapshots
 from esworkbench.events import utc_now
 from esworkbench.snapshots.snapshot import Snapshot
 
-CONTENT = "version, state_version, state, event_shapes, based_on_version"
+CONTENT = "version, state_version, state, event_shapes, event_hash, based_on_version"
 NEXT_OLDER = (
     f"SELECT {CONTENT} FROM snapshots WHERE stream_id = ? AND (version, state_version) < (?, ?)"
     " ORDER BY version DESC, state_version DESC LIMIT 1"
 )
-KEEP = f"INSERT INTO snapshots (stream_id, {CONTENT}, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+KEEP = f"INSERT INTO snapshots (stream_id, {CONTENT}, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 INVALIDATE = "DELETE FROM snapshots WHERE state_version = ? AND substr(stream_id, 1, ?) = ?"
 NO_BOUND = (2**63 - 1, 2**31 - 1)
 """Past every (version, state version) that the columns hold."""
@@ -54,21 +54,21 @@ class SnapshotStore:
                 # Two processes that start at once must not both find the table missing.
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK + 1})
             snapshots.create(connection, checkfirst=True)
-            add_event_shapes(connection)
+            add_snapshot_columns(connection)
         return cls(engine, clock=clock)
 
     def candidates(self, stream_id: str) -> Iterator[Snapshot]:
         """One query for each snapshot asked for."""
         bound = NO_BOUND
         while row := self._next_older(stream_id, *bound):
-            version, state_version, state, event_shapes, based_on_version = row
+            version, state_version, state, event_shapes, event_hash, based_on_version = row
             bound = (version, state_version)
             try:
                 shapes = None if event_shapes is None else _event_shapes.decode(event_shapes)
             except msgspec.DecodeError:
                 logger.exception("the snapshot of %s at version %d is damaged and passed over", stream_id, version)
                 continue
-            yield Snapshot(stream_id, version, state_version, state.encode(), shapes, based_on_version)
+            yield Snapshot(stream_id, version, state_version, state.encode(), shapes, event_hash, based_on_version)
 
     def keep(self, snapshot: Snapshot) -> None:
         moment = self._clock()
@@ -78,6 +78,7 @@ class SnapshotStore:
             snapshot.state_version,
             snapshot.state.decode(),
             None if snapshot.event_shapes is None else msgspec.json.encode(snapshot.event_shapes).decode(),
+            snapshot.event_hash,
             snapshot.based_on_version,
             moment_text(moment) if self._on_sqlite else moment,
         )

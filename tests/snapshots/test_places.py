@@ -81,7 +81,7 @@ def test_the_same_bank_lives_the_same_life_whatever_keeps_its_snapshots(
 
 def snapshot(stream_id: str = "S-1", version: int = 1, shape: int = 1, **fields: int | None) -> Snapshot:
     state = msgspec.json.encode({"n": version, "é": "Ünï-日本", "quote": '"'})
-    return Snapshot(stream_id, version, shape, state, {"Noted": 2}, fields.get("based_on"))
+    return Snapshot(stream_id, version, shape, state, {"Noted": 2}, "a" * 64, fields.get("based_on"))
 
 
 def test_candidates_come_newest_version_first_then_newest_shape(snapshots: Snapshots) -> None:
@@ -107,10 +107,38 @@ def test_one_shape_of_one_category_is_invalidated_everywhere(snapshots: Snapshot
             snapshots.keep(snapshot(stream_id, shape=shape))
     assert snapshots.invalidate("S", 1) == 2
     assert snapshots.invalidate("S", 1) == 0
-    left = [
-        (each.stream_id, each.state_version) for name in ("S-1", "S-2", "Sx-1") for each in snapshots.candidates(name)
-    ]
+    left = [each[:3] for stream_id in ("S-1", "S-2", "Sx-1") for each in snapshots.candidates(stream_id)]
     assert left == [("S-1", 1, 2), ("S-2", 1, 2), ("Sx-1", 1, 2), ("Sx-1", 1, 1)]
+
+
+def deposit(accounts: Repository[BankAccount], amount_minor: int) -> None:
+    account = accounts.load_or_new("a")
+    if account.version == 0:
+        account.open("Ada", "USD")
+    account.deposit(amount_minor, "USD", f"r{account.version}")
+    accounts.save(account)
+
+
+def test_snapshots_of_a_history_that_is_gone_are_passed_over(
+    snapshots: Snapshots, store: EventStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store is restored from yesterday's backup and lives on, while the snapshots of today still lie elsewhere."""
+    backup = EventStore.open(f"sqlite:///{tmp_path / 'backup.db'}", clock=StepClock(), new_id=SequentialIds("e"))
+    today, restored = (
+        Repository(each, BankAccount, bank_decoder(), snapshots=snapshots, proof=SnapshotProof())
+        for each in (store, backup)
+    )
+    deposit(Repository(backup, BankAccount, bank_decoder()), 10)
+    for amount_minor in (10, 500):
+        deposit(today, amount_minor)
+        today.take_snapshot(today.load("a"))
+    ahead = restored.load("a")
+    assert (ahead.version, ahead.snapshot_version, ahead.balance_minor) == (2, 2, 10)
+    deposit(restored, 7)
+    other = restored.load("a")
+    assert (other.version, other.snapshot_version, other.balance_minor) == (3, 2, 17)
+    assert "at version 3 is passed over: it is of a history that isn't this stream's" in caplog.text
+    assert (today.load("a").snapshot_version, today.load("a").balance_minor) == (3, 510)
 
 
 def test_a_file_that_was_never_finished_or_got_damaged_is_passed_over(

@@ -63,14 +63,6 @@ def test_the_right_state_becomes_the_newest_so_that_loads_without_a_proof_are_ri
     assert kept == [(3, None), (6, 3), (7, None)], "the wrong one stays, to be found by"
 
 
-def test_a_snapshot_ahead_of_its_stream_disagrees(store: EventStore) -> None:
-    with store.engine.begin() as connection:
-        connection.execute(schema.snapshots.update().where(schema.snapshots.c.version == 3).values(version=9))
-    with pytest.raises(SnapshotDisagrees) as caught:
-        accounts_with(store, SnapshotProof()).load("a")
-    assert caught.value.differences["its version"] == (9, 7)
-
-
 def test_loads_from_the_first_event_need_no_proof(store: EventStore) -> None:
     proof = SnapshotProof()
     Repository(store, BankAccount, bank_decoder(), proof=proof).load("a")

@@ -146,6 +146,7 @@ def test_a_snapshot_that_says_nothing_of_events_is_passed_over(store: EventStore
     """As those are that a store of an earlier release holds; opening the store gives the table its column."""
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE snapshots DROP COLUMN event_shapes"))
+        connection.execute(text("ALTER TABLE snapshots DROP COLUMN event_hash"))
     store.engine.dispose()
     EventStore.open(store.engine.url.render_as_string(hide_password=False))
     assert load(store, BankAccount, MORE_TYPES).snapshot_version is None
