@@ -23,7 +23,10 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
 from esworkbench.events import NewEvent
 from esworkbench.evidence.capture import address_of
+from esworkbench.repository import Repository
 from esworkbench.snapshot_frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
+from esworkbench.snapshots import SnapshotStore
+from esworkbench.snapshotter import Snapshotter
 
 YEARS_OF_ACCOUNT, EVENTS_A_MONTH = 30, 4
 CARTS, LONGEST_CART = 30, 20
@@ -31,6 +34,7 @@ CARTS, LONGEST_CART = 30, 20
 
 def register(app: typer.Typer) -> None:
     app.command(name="snapshot-frequency")(snapshot_frequency)
+    app.command(name="take-snapshots")(take_snapshots)
 
 
 def snapshot_frequency(
@@ -64,6 +68,27 @@ def snapshot_frequency(
         cells = [[row.every or "none", *row[1:7], "← this" if row.recommended else ""] for row in rows]
         console.print(table(f"{streams.name}: a snapshot every so many events", columns, cells))
         console.print(document["reason"], markup=False)
+
+    answer(document, prose, as_json=json)
+
+
+def take_snapshots(
+    url: Annotated[str, typer.Argument(help="The store.")],
+    every: Annotated[int, typer.Option(min=1, help="For each account that passed a multiple of so many events.")] = 100,
+    again: Annotated[bool, typer.Option(help="Begin at the first event, as after a new state_version.")] = False,
+    json: Json = False,
+) -> None:
+    """Take the snapshots that are due, from where the last run ended; any number of writers may be at work."""
+    store = EventStore.open(url, create=False)
+    accounts = Repository(store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock))
+    snapshotter = Snapshotter(store, accounts, every=every, run_id="take-snapshots")
+    if again:
+        snapshotter.begin_again()
+    events = snapshotter.catch_up()
+    document = {"projection": snapshotter.run.projection, "events": events, "checkpoint": snapshotter.checkpoint()}
+
+    def prose(console: Console) -> None:
+        console.print(f"{events:,} events seen, up to position {document['checkpoint']}")
 
     answer(document, prose, as_json=json)
 

@@ -1,4 +1,4 @@
-"""``snapshot-frequency`` measures beside a store and leaves it, and its server, as they were."""
+"""``snapshot-frequency`` measures beside a store and leaves it as it was; ``take-snapshots`` takes what is due."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import psycopg
 import pytest
 from cli_shell import Shell, fingerprint
 
-from esworkbench.domains.bank import Bank, OpenAccount
+from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.event_store import EventStore
+from esworkbench.snapshots import SnapshotProof, SnapshotStore
 
 
 def test_an_abandoned_cart_needs_no_snapshots(shell: Shell) -> None:
@@ -47,3 +48,18 @@ def test_what_can_not_be_measured_is_refused(shell: Shell, arguments: list[str],
     ran = shell("snapshot-frequency", *arguments)
     assert ran.code == 2
     assert sentence in ran.err
+
+
+def test_snapshots_are_taken_where_they_are_due_and_again_when_asked(shell: Shell, store_url: str) -> None:
+    bank = Bank(EventStore.open(store_url))
+    bank.handle(OpenAccount(account_id="a", owner="Ada", currency="USD"))
+    for number in range(6):
+        bank.handle(Deposit(account_id="a", amount_minor=5, currency="USD", reference=f"r{number}"))
+    first = shell.json("take-snapshots", store_url, "--every", 5).document
+    assert first == {"projection": "snapshots of BankAccount", "events": 7, "checkpoint": 7}
+    assert shell.json("take-snapshots", store_url, "--every", 5).document["events"] == 0
+    snapshots = SnapshotStore(bank.store.engine)
+    assert Bank(bank.store, snapshots=snapshots, proof=SnapshotProof()).accounts.load("a").snapshot_version == 7
+    assert snapshots.invalidate("BankAccount", 1) == 1
+    assert shell.json("take-snapshots", store_url, "--every", 5, "--again").document["events"] == 7
+    assert snapshots.invalidate("BankAccount", 1) == 1
