@@ -4,12 +4,13 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from killed_snapshotter import CRASH_POINTS, EVERY, snapshots_in
 from shapes import AccountV2, deposit, repository, snapshot_rows
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import StoreBusy
@@ -36,6 +37,11 @@ def kept(store: EventStore) -> list[tuple[str, int, int]]:
     return sorted((row.stream_id, row.version, row.state_version) for row in snapshot_rows(store))
 
 
+def dead_letters(store: EventStore) -> list[Row[Any]]:
+    with store.engine.connect() as connection:
+        return list(connection.execute(select(schema.dead_letters)))
+
+
 def test_each_stream_that_passed_a_multiple_gets_one_of_its_head(store: EventStore) -> None:
     accounts = repository(store)
     for account_id, events in (("a", 12), ("b", 4), ("c-d", 5)):
@@ -47,6 +53,7 @@ def test_each_stream_that_passed_a_multiple_gets_one_of_its_head(store: EventSto
     assert taker.catch_up() == 0
     assert kept(store) == [("BankAccount-a", 12, 1), ("BankAccount-c-d", 5, 1)]
     assert taker.checkpoint() == store.head_position()
+    assert dead_letters(store) == [], "another category's streams are none of its business"
     deposit(accounts, 1, "b")
     taker.catch_up()
     assert kept(store)[1:] == [("BankAccount-b", 5, 1), ("BankAccount-c-d", 5, 1)]
@@ -96,8 +103,7 @@ def test_a_stream_that_can_not_be_loaded_is_parked_and_stops_nobody(store: Event
     deposit(accounts, EVERY, "good")
     snapshotter(store).catch_up()
     assert kept(store) == [("BankAccount-good", 5, 1)]
-    with store.engine.connect() as connection:
-        [letter] = connection.execute(select(schema.dead_letters)).all()
+    [letter] = dead_letters(store)
     assert (letter.projection, letter.position, letter.event_type) == ("snapshots of BankAccount", 5, "PointsGranted")
     assert "UnknownEventType" in letter.error
 
