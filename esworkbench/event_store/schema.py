@@ -7,19 +7,7 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Identity,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    inspect,
-)
+from sqlalchemy import BigInteger, Column, Connection, Identity, Index, Integer, MetaData, Table, Text, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
@@ -166,7 +154,7 @@ ADD_PAYLOAD_JSON = (
 
 def add_snapshot_columns(connection: Connection) -> None:
     """Give ``snapshots`` what it lacks where it was made before snapshots said which events they were folded from."""
-    present = {column["name"] for column in inspect(connection).get_columns("snapshots")}
+    present = set(connection.exec_driver_sql("SELECT * FROM snapshots WHERE 1 = 0").keys())
     for name in ("event_shapes", "event_hash"):
         if name not in present:
             connection.exec_driver_sql(f"ALTER TABLE snapshots ADD COLUMN {name} TEXT")

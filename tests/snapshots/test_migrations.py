@@ -6,11 +6,22 @@ Whatever is passed over, the answer stays that of the events: each load from a s
 import logging
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
-from shapes import AccountThatForgotV1, AccountV2, AccountV3, deposit, hold, repository, snapshot_rows
+from shapes import (
+    AccountThatForgotV1,
+    AccountV2,
+    AccountV3,
+    deposit,
+    hold,
+    name_the_holds,
+    repository,
+    snapshot_rows,
+)
 
 from esworkbench.aggregates import StateMigration
 from esworkbench.domains.bank import BankAccount, bank_decoder
+from esworkbench.errors import SnapshotDisagrees
 from esworkbench.event_store import EventStore, schema
 from esworkbench.repository import Repository
 from esworkbench.snapshots import SnapshotStore
@@ -112,6 +123,27 @@ class FailingRestore(BankAccount):
         super().restore(state)
         if state["pending"]:
             raise ValueError("no holds here")
+
+
+def invent_money(state: dict[str, Any]) -> dict[str, Any]:
+    """A step that is wrong about what it carries over, and whose result looks like any other."""
+    return name_the_holds({**state, "balance_minor": state["balance_minor"] + 1})
+
+
+class InventiveMigration(AccountV2):
+    state_migrations = (StateMigration(1, invent_money),)
+
+
+def test_a_wrong_migration_leaves_behind_what_it_is_found_by(written_as_v1: EventStore) -> None:
+    """The first snapshot of the new shape is wrong, and names the one of the older shape that was right."""
+    deposit(repository(written_as_v1, InventiveMigration, every=3, proved=False), 2)
+    right, wrong = snapshot_rows(written_as_v1)[-2:]
+    assert (right.version, right.state_version, wrong.state_version, wrong.based_on_version) == (6, 1, 2, 6)
+    past = Repository(written_as_v1, BankAccount, bank_decoder())
+    sums = [past.load_as_of("a", version=row.version).balance_minor for row in (right, wrong)]
+    assert [msgspec.json.decode(row.state)["balance_minor"] for row in (right, wrong)] == [sums[0], sums[1] + 1]
+    with pytest.raises(SnapshotDisagrees):
+        repository(written_as_v1, InventiveMigration).load("a")
 
 
 @pytest.mark.parametrize(
