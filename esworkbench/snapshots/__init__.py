@@ -5,8 +5,8 @@ can't vouch for is passed over, never guessed at. Older snapshots are kept: besi
 is found by. (Greg Young, *Versioning in an Event Sourced System*, chapter on snapshots.)
 """
 
+from esworkbench.snapshots.aggregate_snapshots import AggregateSnapshots
 from esworkbench.snapshots.folder import SnapshotFolder
-from esworkbench.snapshots.of_aggregate import AggregateSnapshots
 from esworkbench.snapshots.proof import SnapshotProof
 from esworkbench.snapshots.snapshot import Snapshot, Snapshots
 from esworkbench.snapshots.store import SnapshotStore
