@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks import peer, protections
+from benchmarks import peer, protections, snapshotted
 from benchmarks.bare import Bare, BareFollow, BareInsert, BareRead
 from benchmarks.databases import Databases
 from benchmarks.ours import Append, Follow, Load, Save, open_store
@@ -17,6 +17,7 @@ BATCH = 1000
 COMMIT = "One event per commit"
 BATCHES = "Batches of 1,000"
 LOADING = "Loading one aggregate"
+LOADING_SNAPSHOT = "Loading one aggregate from a snapshot"
 FOLLOWER_EACH = "Follower, a checkpoint per event"
 FOLLOWER_BATCH = "Follower, a checkpoint per 1,000 events"
 WRITERS = "Writers at once"
@@ -53,6 +54,7 @@ def all_experiments(databases: Databases, sizes: Sizes) -> list[tuple[str, Maker
             (f"{COMMIT}, {engine}", partial(_appending, databases, engine, COMMIT, sizes.commits, 1)),
             (f"{BATCHES}, {engine}", partial(_appending, databases, engine, BATCHES, sizes.batched, BATCH)),
             (f"{LOADING}, {engine}", partial(_loading, databases, engine, sizes.loaded)),
+            (f"{LOADING_SNAPSHOT}, {engine}", partial(_loading_from_snapshot, databases, engine, sizes.loaded)),
             (f"{FOLLOWER_EACH}, {engine}", partial(_following_each, databases, engine, sizes.followed_each)),
             (f"{FOLLOWER_BATCH}, {engine}", partial(_following_batches, databases, engine, sizes.followed_batch)),
         ]
@@ -95,6 +97,15 @@ def _loading(databases: Databases, engine: str, size: int) -> Experiment:
     if peer.missing(engine) is None:
         contenders.append(peer.PeerLoad(peer.open_peer(databases.fresh(engine)), size))
     return Experiment(LOADING, engine, size, BareRead.name, contenders)
+
+
+def _loading_from_snapshot(databases: Databases, engine: str, events: int) -> Experiment:
+    ours = snapshotted.LoadFromSnapshot(open_store(databases.fresh(engine), "snapshots"), events)
+    contenders: list[Contender] = [ours]
+    if peer.missing(engine) is None:
+        app = peer.open_peer(databases.fresh(engine), made=snapshotted.SnapshottedAccounts)
+        contenders.append(snapshotted.PeerLoadFromSnapshot(app, events))
+    return Experiment(LOADING_SNAPSHOT, engine, snapshotted.LOADS, ours.name, contenders)
 
 
 def _following_each(databases: Databases, engine: str, size: int) -> Experiment:

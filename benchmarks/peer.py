@@ -48,12 +48,12 @@ def missing(engine: str) -> str | None:
     return f"{' and '.join(lacking)} not installed" if lacking else None
 
 
-def open_peer(url: str, *, database_functions: bool = False) -> Accounts:
+def open_peer(url: str, *, database_functions: bool = False, made: type[Accounts] = Accounts) -> Accounts:
     """The peer's application on a database; one connection to PostgreSQL, as there is one writer."""
     parsed = make_url(url)
     if parsed.drivername == "sqlite":
-        return Accounts({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(parsed.database)})
-    return Accounts(
+        return made({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(parsed.database)})
+    return made(
         {
             "PERSISTENCE_MODULE": "eventsourcing.postgres",
             "POSTGRES_DBNAME": str(parsed.database),

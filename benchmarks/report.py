@@ -77,7 +77,10 @@ def as_markdown(command: str, machine: dict[str, Any], results: Sequence[Measure
     for measured in results:
         parts += ["", f"## {measured.title}, {measured.engine}", ""]
         is_cost = measured.title in (experiments.COSTS_COMMIT, experiments.COSTS_BATCH)
-        parts += _cost_table(measured) if is_cost else _speed_table(measured)
+        if measured.title == experiments.LOADING_SNAPSHOT:
+            parts += _load_table(measured)
+        else:
+            parts += _cost_table(measured) if is_cost else _speed_table(measured)
     return "\n".join(parts) + "\n" + REMAINS + UNFAIR
 
 
@@ -151,6 +154,23 @@ def _speed_table(measured: Measured) -> list[str]:
         peer = _ratio(measured, name, to_peer) if to_peer and name != to_peer else ""
         bare = _ratio(measured, name, measured.limit) if name != measured.limit else ""
         lines.append(f"| {name} | {measured.rate(name):,.0f} ({slowest:,.0f}–{fastest:,.0f}) | {bare} | {peer} |")
+    return lines
+
+
+def _load_table(measured: Measured) -> list[str]:
+    """Milliseconds per load; here a round's "events" are its loads."""
+    lines = [
+        f"{measured.size:,} loads per round of one account with a snapshot every 100 events, 50 after the newest.",
+        "",
+        "| | ms per load | to peer |",
+        "| --- | ---: | ---: |",
+    ]
+    peers = [name for name in measured.seconds if name.startswith("peer")]
+    for name in measured.seconds:
+        slowest, fastest = measured.slowest_and_fastest(name)
+        ratio = _ratio(measured, name, peers[0]) if peers and name != peers[0] else ""
+        milliseconds = f"{1000 / measured.rate(name):.3f} ({1000 / fastest:.3f}–{1000 / slowest:.3f})"
+        lines.append(f"| {name} | {milliseconds} | {ratio} |")
     return lines
 
 

@@ -5,6 +5,7 @@ replays stored ones. Rules never stand in ``apply``: an event is a fact, and a r
 yesterday's facts unloadable. (Vernon, *Implementing Domain-Driven Design*, appendix A.)
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,16 +20,34 @@ class Uncommitted(NamedTuple):
     valid_at: datetime | None
 
 
+class StateMigration(NamedTuple):
+    """One step for a state kept in a snapshot, from ``from_version`` of its shape to the next.
+
+    The function takes and returns what ``state`` returns; its docstring is its reason. ``event_shapes`` names event
+    types whose new schema version the step has taken into account: a state folded before that version may then be used.
+    """
+
+    from_version: int
+    function: Callable[[dict[str, Any]], dict[str, Any]]
+    event_shapes: Mapping[str, int] = {}
+
+    @property
+    def reason(self) -> str:
+        return " ".join((self.function.__doc__ or "").split())
+
+
 class Aggregate:
     """Base of all aggregates. Subclasses set ``category`` and write ``apply``, ``state`` and ``restore``.
 
     ``version`` counts every event applied, saved or not; the stream is at ``saved_version``. ``state_version`` is the
-    shape of what ``state`` returns: raise it whenever that shape, or the meaning of a field in it, changes.
+    shape of what ``state`` returns: raise it whenever that shape changes, or what an event contributes to it (a
+    corrected ``apply`` or upcaster, a new schema version). ``state_migrations`` lead older shapes to today's.
     ``snapshot_version`` is the version of the snapshot this was loaded from, None when it was folded from the start.
     """
 
     category: ClassVar[str]
     state_version: ClassVar[int] = 1
+    state_migrations: ClassVar[Sequence[StateMigration]] = ()
 
     def __init__(self, aggregate_id: str) -> None:
         self.id = aggregate_id

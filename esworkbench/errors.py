@@ -4,6 +4,9 @@ Each message is one sentence for the person at 2 am: what was tried, what was fo
 The command line turns any of them into exit code 2; any other exception is a defect of ours and exits 3.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class EsworkbenchError(Exception):
     """Base of all errors that are the input's fault, not the program's."""
@@ -69,6 +72,28 @@ class ReadOnlyAggregate(EsworkbenchError):
 
 class CommandRejected(EsworkbenchError):
     """The aggregate's rules don't allow the command; nothing was written."""
+
+
+class SnapshotDisagrees(EsworkbenchError):
+    """A snapshot and the events after it give another state than all the events.
+
+    ``differences`` has, for each field that differs, what the snapshot leads to and what the events say.
+    """
+
+    def __init__(
+        self, stream_id: str, snapshot_version: int, version: int, differences: Mapping[str, tuple[Any, Any]]
+    ) -> None:
+        told = [f"{field} is {kept!r}, not {folded!r}" for field, (kept, folded) in list(differences.items())[:3]]
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        super().__init__(
+            f"loaded to version {version} from its snapshot at {snapshot_version}, {stream_id!r} is not what its "
+            f"events make it: {'; '.join(told)}{more}. The events are right: find out what changed without a new "
+            "state_version, or who edited the snapshot, and invalidate the snapshots of that state_version"
+        )
+        self.stream_id = stream_id
+        self.snapshot_version = snapshot_version
+        self.version = version
+        self.differences = dict(differences)
 
 
 class UnknownEventType(EsworkbenchError):

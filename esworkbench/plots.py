@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from esworkbench.money import decimals_of
 from esworkbench.projections.lag import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
 from esworkbench.projections.lag_monitor import Delay
+from esworkbench.snapshot_frequency import FrequencyRow
 
 SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
 CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
@@ -117,4 +118,25 @@ def lag_figure(measured: pd.DataFrame, *, title: str = "") -> Figure:
     axes.set_ylim(bottom=0, top=max(ALARM_OVER_SECONDS * 1.2, measured["seconds"].max() * 1.1))
     axes.set_ylabel("lag, seconds")
     axes.set_title(title, loc="left")
+    return figure
+
+
+def frequency_figure(rows: Sequence[FrequencyRow], *, limit_ms: float, title: str = "") -> Figure:
+    """Load time at p50 and p99 against how often snapshots are taken, with the limit and what is recommended."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    names = ["none" if row.every is None else str(row.every) for row in rows]
+    axes.plot(names, [row.p99_ms for row in rows], marker="o", color="#0b5fa5", label="p99")
+    axes.plot(names, [row.p50_ms for row in rows], marker="s", color="#b3471b", linestyle="--", label="p50")
+    axes.axhline(limit_ms, color="grey", linewidth=0.8, linestyle=":", label=f"limit, {limit_ms:g} ms")
+    for name, row in zip(names, rows, strict=True):
+        if row.recommended:
+            axes.annotate(
+                "recommended", (name, row.p99_ms), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9
+            )
+    axes.set_yscale("log")
+    axes.set_xlabel("a snapshot every so many events")
+    axes.set_ylabel("load, ms")
+    axes.set_title(title, loc="left")
+    axes.legend(loc="best", frameon=False)
     return figure

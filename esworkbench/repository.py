@@ -12,7 +12,7 @@ from esworkbench.aggregates import Aggregate
 from esworkbench.errors import AggregateNotFound, UnusableInput
 from esworkbench.event_store import AppendResult, EventStore, Idempotency, StreamAppend
 from esworkbench.events import RecordedEvent
-from esworkbench.snapshots import SnapshotStore
+from esworkbench.snapshots import AggregateSnapshots, SnapshotProof, Snapshots
 from esworkbench.upcasters import EventDecoder
 
 A = TypeVar("A", bound=Aggregate)
@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 class Repository(Generic[A]):
     """Loads and saves one class of aggregates.
 
-    With ``snapshots`` loading starts from the newest snapshot; with ``snapshot_every`` as well, saving takes a new one
-    whenever the stream passes a multiple of that many events.
+    With ``snapshots`` loading starts from the newest usable snapshot; with ``snapshot_every`` as well, saving takes a
+    new one whenever the stream passes a multiple of that many events. ``proof`` decides which of these loads are held
+    against the fold of every event.
     """
 
     def __init__(
@@ -33,16 +34,22 @@ class Repository(Generic[A]):
         aggregate_class: type[A],
         decoder: EventDecoder,
         *,
-        snapshots: SnapshotStore | None = None,
+        snapshots: Snapshots | None = None,
         snapshot_every: int | None = None,
+        proof: SnapshotProof | None = None,
     ) -> None:
+        if snapshot_every is not None and snapshots is None:
+            raise ValueError("snapshot_every says how often, and snapshots must say where")
         if snapshot_every is not None and snapshot_every < 1:
             raise ValueError(f"snapshot_every must be 1 or more, not {snapshot_every}")
         self.aggregate_class = aggregate_class
         self._store = store
         self._decoder = decoder
-        self._snapshots = snapshots
+        self._snapshots = (
+            None if snapshots is None else AggregateSnapshots(snapshots, aggregate_class, decoder.event_types)
+        )
         self._snapshot_every = snapshot_every
+        self._proof = proof
 
     def load(self, aggregate_id: str) -> A:
         """The aggregate at its head. Raises AggregateNotFound when nothing was ever written to its stream."""
@@ -52,10 +59,15 @@ class Repository(Generic[A]):
         return aggregate
 
     def load_or_new(self, aggregate_id: str) -> A:
-        """The aggregate at its head, or a new one at version 0."""
-        aggregate = self.aggregate_class(aggregate_id)
-        self._restore_newest_snapshot(aggregate)
-        self._fold(aggregate, self._store.read_stream(aggregate.stream_id, after_version=aggregate.version))
+        """The aggregate at its head, or a new one at version 0.
+
+        Raises SnapshotDisagrees when the proof was due, failed, and is to raise.
+        """
+        aggregate = self._load_from_snapshot(aggregate_id)
+        if aggregate is None:
+            return self._load_from_first_event(aggregate_id)
+        if self._proof is not None and self._proof.is_due():
+            return self._proved(aggregate, self._proof)
         return aggregate
 
     def load_as_of(
@@ -126,6 +138,40 @@ class Repository(Generic[A]):
             aggregate.mark_saved()
             self._snapshot_if_due(aggregate, before)
 
+    def take_snapshot(self, aggregate: A) -> None:
+        """Keep the state of a loaded or saved aggregate now. Raises ValueError without a place for snapshots."""
+        if self._snapshots is None:
+            raise ValueError("this repository was given no snapshots to keep any in")
+        version = aggregate.version
+        [last] = self._store.read_stream(aggregate.stream_id, after_version=version - 1, up_to_version=version)
+        self._snapshots.take(aggregate, last.hash)
+
+    def _load_from_snapshot(self, aggregate_id: str) -> A | None:
+        """The newest usable snapshot and the events after it; None where there is none.
+
+        The event that a snapshot ends with is read again: in a store restored from a backup it may be gone, or be
+        another one, while the snapshots lay elsewhere. Its hash stands for all events before it.
+        """
+        if self._snapshots is None:
+            return None
+        for aggregate, event_hash in self._snapshots.usable(aggregate_id):
+            version = aggregate.version
+            events = self._store.read_stream(aggregate.stream_id, after_version=version - 1)
+            if events and (events[0].version, events[0].hash) == (version, event_hash):
+                self._fold(aggregate, events[1:])
+                return aggregate
+            logger.error(
+                "the snapshot of %s at version %d is passed over: it is of a history that isn't this stream's",
+                aggregate.stream_id,
+                version,
+            )
+        return None
+
+    def _load_from_first_event(self, aggregate_id: str, *, up_to_version: int | None = None) -> A:
+        aggregate = self.aggregate_class(aggregate_id)
+        self._fold(aggregate, self._store.read_stream(aggregate.stream_id, up_to_version=up_to_version))
+        return aggregate
+
     def _fold(self, aggregate: A, events: Sequence[RecordedEvent]) -> None:
         """Take the version from the last record, not from a count: a chosen past, or a damaged stream, has gaps."""
         for event in self._decoder.decode_all(events):
@@ -133,20 +179,26 @@ class Repository(Generic[A]):
         if events:
             aggregate.version = events[-1].version
 
-    def _restore_newest_snapshot(self, aggregate: A) -> None:
-        if self._snapshots is None:
-            return
-        snapshot = self._snapshots.latest(aggregate.stream_id, aggregate.state_version)
-        if snapshot is not None:
-            aggregate.restore(snapshot.state)
-            aggregate.version = aggregate.snapshot_version = snapshot.version
+    def _proved(self, aggregate: A, proof: SnapshotProof) -> A:
+        """What was loaded, or the fold of every event where that is different.
+
+        The latter is kept as the newest snapshot, so that other loads are right from now on; it can't be kept if the
+        wrong one is of this very version.
+        """
+        whole = self._load_from_first_event(aggregate.id, up_to_version=aggregate.version)
+        if proof.holds(aggregate, whole):
+            return aggregate
+        self._take_or_log(whole)
+        return whole
 
     def _snapshot_if_due(self, aggregate: A, version_before: int) -> None:
-        """The events are committed by now: a snapshot that fails costs time at the next load, and nothing else."""
         every = self._snapshot_every
-        if self._snapshots is None or every is None or aggregate.version // every == version_before // every:
-            return
+        if every is not None and aggregate.version // every > version_before // every:
+            self._take_or_log(aggregate)
+
+    def _take_or_log(self, aggregate: A) -> None:
+        """The events are committed by now: a snapshot that fails costs time at the next load, and nothing else."""
         try:
-            self._snapshots.take(aggregate)
+            self.take_snapshot(aggregate)
         except Exception:
             logger.exception("no snapshot of %s at version %s", aggregate.stream_id, aggregate.version)

@@ -12,7 +12,13 @@ import psycopg
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.cli import case_commands, evidence_commands, lag_commands, store_commands
+from esworkbench.cli import (
+    case_commands,
+    evidence_commands,
+    lag_commands,
+    snapshot_commands,
+    store_commands,
+)
 from esworkbench.cli.output import OUR_ERROR, refuse, to_json
 from esworkbench.errors import EsworkbenchError
 from esworkbench.event_store.database import gave_up
@@ -27,10 +33,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-case_commands.register(app)
-evidence_commands.register(app)
-store_commands.register(app)
-lag_commands.register(app)
+for commands in (
+    case_commands,
+    evidence_commands,
+    lag_commands,
+    snapshot_commands,
+    store_commands,
+):
+    commands.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 
 from esworkbench.event_store.database import is_busy, store_busy
@@ -53,3 +54,26 @@ class DriverConnections:
     def _close_idle(self, _engine: Engine) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+def statement_connections(engine: Engine) -> DriverConnections:
+    """Connections on which each statement outside a transaction commits by itself."""
+    if engine.dialect.name == "sqlite":
+        return DriverConnections(engine, prepare=_as_it_is, is_usable=_outside_sqlite_transaction)
+    return DriverConnections(engine, prepare=_commit_each_statement, is_usable=_outside_postgres_transaction)
+
+
+def _as_it_is(_connection: Any) -> None:
+    """The engine has set everything already."""
+
+
+def _outside_sqlite_transaction(connection: Any) -> bool:
+    return not connection.in_transaction
+
+
+def _commit_each_statement(connection: Any) -> None:
+    connection.autocommit = True
+
+
+def _outside_postgres_transaction(connection: Any) -> bool:
+    return bool(connection.info.transaction_status == TransactionStatus.IDLE)

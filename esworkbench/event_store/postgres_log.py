@@ -18,11 +18,10 @@ from typing import Any
 import msgspec
 import psycopg
 from psycopg import errors
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.connections import DriverConnections
+from esworkbench.event_store.connections import statement_connections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.log import LAST_VERSION, KeyRow, Overtaken, Remembered
 from esworkbench.event_store.postgres_sql import (
@@ -151,7 +150,7 @@ class PostgresTransaction:
 
 class PostgresLog:
     def __init__(self, engine: Engine) -> None:
-        self._connections = DriverConnections(engine, prepare=_commit_each_statement, is_usable=_outside_transaction)
+        self._connections = statement_connections(engine)
         self._known_heads: dict[str, Head] = {}
 
     @contextmanager
@@ -212,14 +211,6 @@ def _note_head(known_heads: dict[str, Head], event: RecordedEvent) -> None:
     if len(known_heads) >= HEADS_KEPT:
         known_heads.clear()
     known_heads[event.stream_id] = Head(event.version, event.hash)
-
-
-def _commit_each_statement(connection: psycopg.Connection[Any]) -> None:
-    connection.autocommit = True
-
-
-def _outside_transaction(connection: psycopg.Connection[Any]) -> bool:
-    return connection.info.transaction_status == TransactionStatus.IDLE
 
 
 def _holders(connection: psycopg.Connection[Any]) -> dict[str, int]:

@@ -7,7 +7,7 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Connection, Identity, Index, Integer, MetaData, Table, Text, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
@@ -82,6 +82,8 @@ snapshots = Table(
     Column("version", Position, primary_key=True, autoincrement=False),
     Column("state_version", Integer, primary_key=True, autoincrement=False),
     Column("state", Text, nullable=False),
+    Column("event_shapes", Text),
+    Column("event_hash", Text),
     Column("based_on_version", Position),
     Column("taken_at", UtcMoment, nullable=False),
 )
@@ -148,3 +150,11 @@ ADD_PAYLOAD_JSON = (
     "ALTER TABLE events ADD COLUMN IF NOT EXISTS payload_json jsonb GENERATED ALWAYS AS (payload::jsonb) STORED"
 )
 """PostgreSQL only: for queries such as ``payload_json->>'currency'``. Never hashed, never read by the store."""
+
+
+def add_snapshot_columns(connection: Connection) -> None:
+    """Give ``snapshots`` what it lacks where it was made before snapshots said which events they were folded from."""
+    present = set(connection.exec_driver_sql("SELECT * FROM snapshots WHERE 1 = 0").keys())
+    for name in ("event_shapes", "event_hash"):
+        if name not in present:
+            connection.exec_driver_sql(f"ALTER TABLE snapshots ADD COLUMN {name} TEXT")

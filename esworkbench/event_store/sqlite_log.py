@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.connections import DriverConnections
+from esworkbench.event_store.connections import statement_connections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.log import COLUMNS, LAST_VERSION, KeyRow, Remembered
 from esworkbench.event_store.schema import moment_text
@@ -70,7 +70,7 @@ class SqliteTransaction:
 
 class SqliteLog:
     def __init__(self, engine: Engine) -> None:
-        self._connections = DriverConnections(engine, prepare=_as_it_is, is_usable=_outside_transaction)
+        self._connections = statement_connections(engine)
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[SqliteTransaction]:
@@ -111,14 +111,6 @@ class SqliteLog:
     def head_position(self) -> int:
         with self._connections.borrow() as connection:
             return int(connection.execute(HEAD_POSITION).fetchone()[0])
-
-
-def _as_it_is(_connection: sqlite3.Connection) -> None:
-    """The engine has set everything already."""
-
-
-def _outside_transaction(connection: sqlite3.Connection) -> bool:
-    return not connection.in_transaction
 
 
 def _row(event: RecordedEvent) -> tuple[Any, ...]:

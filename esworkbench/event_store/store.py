@@ -96,6 +96,7 @@ class EventStore:
                 # Two processes that start at once must not both find the tables missing.
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": guards.WRITER_LOCK + 1})
             schema.metadata.create_all(connection)
+            schema.add_snapshot_columns(connection)
             if self.engine.dialect.name == "postgresql":
                 connection.execute(text(schema.ADD_PAYLOAD_JSON))
             guards.create_guards(connection)

@@ -13,6 +13,7 @@ from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.errors import CommandRejected
 from esworkbench.event_store import EventStore
+from esworkbench.snapshots import SnapshotProof
 from tests.support import SequentialIds, StepClock
 
 LIMITS = {"a": 0, "b": 500, "c": 0}
@@ -31,7 +32,7 @@ class BankAgainstModel(RuleBasedStateMachine):
         self.store = EventStore.open(
             f"sqlite:///{Path(self.folder.name) / 'bank.db'}", clock=StepClock(), new_id=SequentialIds()
         )
-        self.bank = Bank(self.store, snapshot_every=4)
+        self.bank = Bank(self.store, snapshot_every=4, proof=SnapshotProof())
         self.fresh = Bank(self.store)
         self.balance = dict.fromkeys(LIMITS, 0)
         self.pending: dict[str, dict[str, int]] = {account_id: {} for account_id in LIMITS}

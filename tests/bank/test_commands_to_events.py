@@ -10,6 +10,7 @@ from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import BankCommand
 from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent
+from esworkbench.snapshots import SnapshotProof
 from tests.support import SequentialIds, StepClock
 
 THEN = datetime(2025, 12, 24, 18, tzinfo=UTC)
@@ -22,7 +23,9 @@ CASE = {"reason": "slip", "operator": "ada", "case_id": "C-1"}
 @pytest.fixture
 def bank(store_url: str) -> Bank:
     """Account a: 100 available after a hold of 25. Accounts b and c: empty."""
-    bank = Bank(EventStore.open(store_url, clock=StepClock(), new_id=SequentialIds()), snapshot_every=3)
+    bank = Bank(
+        EventStore.open(store_url, clock=StepClock(), new_id=SequentialIds()), snapshot_every=3, proof=SnapshotProof()
+    )
     for account_id in ("a", "b", "c"):
         bank.handle(commands.OpenAccount(account_id=account_id, owner="Ada", currency="USD"))
     bank.handle(commands.Deposit(account_id="a", amount_minor=125, currency="USD", reference="r"))

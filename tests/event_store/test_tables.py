@@ -9,7 +9,7 @@ STORE = {
     "events": "global_position stream_id version event_id event_type schema_version payload metadata recorded_at"
     " valid_at prev_hash hash",
     "idempotency_keys": "idempotency_key command_digest reply recorded_at",
-    "snapshots": "stream_id version state_version state based_on_version taken_at",
+    "snapshots": "stream_id version state_version state event_shapes event_hash based_on_version taken_at",
     "outbox": "id global_position queued_at published_at",
     "checkpoints": "projection position updated_at",
     "checkpoint_log": "id projection shard from_position to_position run_id code_version saved_at",

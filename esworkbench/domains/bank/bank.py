@@ -7,23 +7,34 @@ from esworkbench.domains.bank.handlers import BankHandlers
 from esworkbench.domains.bank.upcasters import bank_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotStore
+from esworkbench.snapshots import SnapshotProof, Snapshots, SnapshotStore
 
 
 class Bank:
     """Accounts to load, a bus to send commands to; ``handle`` is the bus's.
 
     With ``snapshot_every`` a snapshot is taken each time an account passes a multiple of that many events, and used.
+    ``snapshots`` says where they are kept, by default beside the events; given alone, they are used and not taken.
     """
 
-    def __init__(self, store: EventStore, *, snapshot_every: int | None = None) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        snapshots: Snapshots | None = None,
+        snapshot_every: int | None = None,
+        proof: SnapshotProof | None = None,
+    ) -> None:
+        if snapshots is None and snapshot_every is not None:
+            snapshots = SnapshotStore(store.engine, clock=store.clock)
         self.store = store
         self.accounts = Repository(
             store,
             BankAccount,
             bank_decoder(),
-            snapshots=None if snapshot_every is None else SnapshotStore(store.engine, clock=store.clock),
+            snapshots=snapshots,
             snapshot_every=snapshot_every,
+            proof=proof,
         )
         self.bus = CommandBus(store, self.accounts)
         self.handle = self.bus.handle

@@ -5,20 +5,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import Row, select, text
+from shapes import deposit, repository, snapshot_rows
+from sqlalchemy import text
 
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.upcasters import bank_decoder
 from esworkbench.event_store import EventStore, schema
 from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotStore
 from tests.support import SequentialIds, StepClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class AccountOfTomorrow(BankAccount):
-    """The same account after its state changed shape."""
+    """The same account after its state changed shape, with no way from the older one."""
 
     state_version: ClassVar[int] = 2
 
@@ -34,29 +34,6 @@ def store(store_url: str) -> EventStore:
     return EventStore.open(store_url, clock=StepClock(START, timedelta(seconds=1)), new_id=SequentialIds("e"))
 
 
-def repository(
-    store: EventStore, account_class: type[BankAccount] = BankAccount, every: int | None = 3
-) -> Repository[BankAccount]:
-    snapshots = SnapshotStore(store.engine, clock=store.clock)
-    return Repository(store, account_class, bank_decoder(), snapshots=snapshots, snapshot_every=every)
-
-
-def deposit(accounts: Repository[BankAccount], times: int) -> BankAccount:
-    for _ in range(times):
-        account = accounts.load_or_new("a")
-        if account.version == 0:
-            account.open("Ada", "USD")
-        else:
-            account.deposit(10, "USD", f"r{account.version}")
-        accounts.save(account)
-    return account
-
-
-def snapshot_rows(store: EventStore) -> list[Row[Any]]:
-    with store.engine.connect() as connection:
-        return list(connection.execute(select(schema.snapshots).order_by(schema.snapshots.c.version)))
-
-
 def test_one_is_taken_whenever_the_stream_passes_a_multiple(store: EventStore) -> None:
     accounts = repository(store, every=3)
     account = deposit(accounts, 4)
@@ -69,19 +46,23 @@ def test_one_is_taken_whenever_the_stream_passes_a_multiple(store: EventStore) -
 def test_every_none_is_refused_before_anything_is_committed(store: EventStore) -> None:
     with pytest.raises(ValueError, match="snapshot_every must be 1 or more, not 0"):
         repository(store, every=0)
+    with pytest.raises(ValueError, match="snapshots must say where"):
+        Repository(store, BankAccount, bank_decoder(), snapshot_every=3)
 
 
 def test_loading_from_a_snapshot_is_loading_from_the_start(store: EventStore) -> None:
-    deposit(repository(store), 8)
-    fast, slow = repository(store).load("a"), repository(store, every=None).load("a")
+    deposit(repository(store, every=3), 8)
+    fast, slow = repository(store, every=3).load("a"), repository(store).load("a")
     whole = Repository(store, BankAccount, bank_decoder()).load("a")
     assert fast.state() == slow.state() == whole.state()
     assert fast.version == whole.version == 8
     assert (fast.snapshot_version, whole.snapshot_version) == (6, None)
 
 
-def test_only_the_events_after_it_are_read(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    deposit(repository(store), 8)
+def test_only_the_event_it_ends_with_and_those_after_it_are_read(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deposit(repository(store, every=3), 8)
     read: list[int] = []
     plain = EventStore.read_stream
 
@@ -91,12 +72,12 @@ def test_only_the_events_after_it_are_read(store: EventStore, monkeypatch: pytes
         return events
 
     monkeypatch.setattr(EventStore, "read_stream", counting)
-    repository(store).load("a")
-    assert read == [7, 8]
+    repository(store, proved=False).load("a")
+    assert read == [6, 7, 8]
 
 
 def test_each_names_the_one_it_was_made_from(store: EventStore) -> None:
-    deposit(repository(store), 9)
+    deposit(repository(store, every=3), 9)
     assert [(row.version, row.based_on_version) for row in snapshot_rows(store)] == [(3, None), (6, 3), (9, 6)]
 
 
@@ -106,14 +87,14 @@ def test_each_names_the_one_it_was_made_from(store: EventStore) -> None:
 def test_a_shape_the_code_does_not_know_is_ignored(
     store: EventStore, written_by: type[BankAccount], read_by: type[BankAccount]
 ) -> None:
-    deposit(repository(store, written_by), 4)
+    deposit(repository(store, written_by, every=3), 4)
     loaded = repository(store, read_by).load("a")
     assert (loaded.balance_minor, loaded.version, loaded.snapshot_version) == (30, 4, None)
 
 
 def test_the_first_of_a_new_shape_is_folded_from_the_start_and_the_old_one_is_kept(store: EventStore) -> None:
-    deposit(repository(store), 3)
-    deposit(repository(store, AccountOfTomorrow), 3)
+    deposit(repository(store, every=3), 3)
+    deposit(repository(store, AccountOfTomorrow, every=3), 3)
     kept = [(row.version, row.state_version, row.based_on_version) for row in snapshot_rows(store)]
     assert kept == [(3, 1, None), (6, 2, None)]
 
@@ -133,14 +114,14 @@ def test_a_snapshot_that_fails_does_not_fail_what_is_already_committed(
 
 
 def test_taking_the_same_one_twice_changes_nothing(store: EventStore) -> None:
-    account = deposit(repository(store), 3)
+    account = deposit(repository(store, every=3), 3)
     before = snapshot_rows(store)
-    SnapshotStore(store.engine, clock=store.clock).take(account)
+    repository(store).take_snapshot(account)
     assert snapshot_rows(store) == before
 
 
 def test_a_past_state_is_folded_from_the_start(store: EventStore) -> None:
-    deposit(repository(store), 7)
+    deposit(repository(store, every=3), 7)
     with store.engine.begin() as connection:
         connection.execute(schema.snapshots.update().values(state="{}"))
     assert repository(store).load_as_of("a", version=6).balance_minor == 50

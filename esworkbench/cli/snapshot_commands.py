@@ -1,0 +1,153 @@
+"""Commands on snapshots: how often to take them, and taking them in the background."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg import sql
+from rich.console import Console
+from sqlalchemy.engine import make_url
+
+from esworkbench.cli.handed import DECODER
+from esworkbench.cli.options import Json
+from esworkbench.cli.output import answer, table
+from esworkbench.domains.bank import BankAccount
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import parse_url
+from esworkbench.events import NewEvent
+from esworkbench.evidence.capture import address_of
+from esworkbench.repository import Repository
+from esworkbench.snapshot_frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
+from esworkbench.snapshots import SnapshotStore
+from esworkbench.snapshotter import Snapshotter
+
+YEARS_OF_ACCOUNT, EVENTS_A_MONTH = 30, 4
+CARTS, LONGEST_CART = 30, 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="snapshot-frequency")(snapshot_frequency)
+    app.command(name="take-snapshots")(take_snapshots)
+
+
+def snapshot_frequency(
+    profile: Annotated[
+        str | None, typer.Option(help="account (30 years), cart (20 events at most); absent: the streams of --url.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A store to measure beside, in a database of its own; absent: a SQLite file.")
+    ] = None,
+    limit_ms: Annotated[float, typer.Option(min=0.001, help="How long a load may take at p99.")] = 1.0,
+    loads: Annotated[int, typer.Option(min=1, help="At how many moments of the streams' lives to load.")] = 200,
+    json: Json = False,
+) -> None:
+    """Measure load time against snapshot frequency, and recommend one."""
+    streams = _profile_named(profile, url)
+    with _scratch_url(url) as scratch_url:
+        scratch = EventStore.open(scratch_url)
+        rows = measure_frequencies(
+            scratch, BankAccount, DECODER, streams, limit_ms=limit_ms, loads=loads, progress=True
+        )
+        scratch.engine.dispose()
+    [chosen] = [row for row in rows if row.recommended]
+    document: dict[str, Any] = {
+        "profile": streams.name, "streams": len(streams.streams), "events": sum(map(len, streams.streams)),
+        "store": address_of(parse_url(url)) if url else "a new SQLite file", "limit_ms": limit_ms,
+        "recommended": chosen.every, "reason": _reason(chosen, limit_ms), "rows": [row._asdict() for row in rows],
+    }  # fmt: skip
+
+    def prose(console: Console) -> None:
+        columns = ["every", "loads", "p50 ms", "p99 ms", "snapshots", "bytes", "taking ms", ""]
+        cells = [[row.every or "none", *row[1:7], "← this" if row.recommended else ""] for row in rows]
+        console.print(table(f"{streams.name}: a snapshot every so many events", columns, cells))
+        console.print(document["reason"], markup=False)
+
+    answer(document, prose, as_json=json)
+
+
+def take_snapshots(
+    url: Annotated[str, typer.Argument(help="The store.")],
+    every: Annotated[int, typer.Option(min=1, help="For each account that passed a multiple of so many events.")] = 100,
+    again: Annotated[bool, typer.Option(help="Begin at the first event, as after a new state_version.")] = False,
+    json: Json = False,
+) -> None:
+    """Take the snapshots that are due, from where the last run ended; any number of writers may be at work."""
+    store = EventStore.open(url, create=False)
+    accounts = Repository(store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock))
+    snapshotter = Snapshotter(store, accounts, every=every, run_id="take-snapshots")
+    if again:
+        snapshotter.begin_again()
+    events = snapshotter.catch_up()
+    document = {"projection": snapshotter.run.projection, "events": events, "checkpoint": snapshotter.checkpoint()}
+
+    def prose(console: Console) -> None:
+        console.print(f"{events:,} events seen, up to position {document['checkpoint']}")
+
+    answer(document, prose, as_json=json)
+
+
+def _profile_named(name: str | None, url: str | None) -> StreamProfile:
+    if name == "account":
+        return StreamProfile("an account of 30 years", [_deposits(YEARS_OF_ACCOUNT * 12 * EVENTS_A_MONTH)])
+    if name == "cart":
+        random = Random(1)
+        return StreamProfile("abandoned carts", [_deposits(random.randint(1, LONGEST_CART)) for _ in range(CARTS)])
+    if name is not None:
+        raise UnusableInput(f"there is no profile {name!r}; there are account and cart, and the streams of a --url")
+    if url is None:
+        raise UnusableInput("say whose streams to measure: --profile account, --profile cart, or --url of a store")
+    store = EventStore.open(url, create=False)
+    try:
+        return profile_of(store, BankAccount.category)
+    finally:
+        store.engine.dispose()
+
+
+def _deposits(count: int) -> list[NewEvent]:
+    """So many events of one account, the first of which opens it: what is compared is how long streams get."""
+    account = BankAccount("profile")
+    account.open("Ada", "USD")
+    for number in range(1, count):
+        account.deposit(1250, "USD", f"ORDER-{number:08d}")
+    return [DECODER.event_types.encode(each.event, metadata={}) for each in account.uncommitted]
+
+
+def _reason(chosen: FrequencyRow, limit_ms: float) -> str:
+    what = "no snapshots" if chosen.every is None else f"a snapshot every {chosen.every} events"
+    if chosen.meets_limit:
+        return f"{what}: the rarest whose p99, {chosen.p99_ms} ms, stays within {limit_ms:g} ms"
+    return f"{what} has the lowest p99, {chosen.p99_ms} ms, but no frequency stays within {limit_ms:g} ms"
+
+
+@contextmanager
+def _scratch_url(url: str | None) -> Iterator[str]:
+    """A new database on the same disk or server as the store's, gone afterwards; the store itself is not written."""
+    parsed = parse_url(url) if url else None
+    if parsed is None or parsed.drivername == "sqlite":
+        beside = Path(str(parsed.database)).parent if parsed else None
+        with tempfile.TemporaryDirectory(prefix="esworkbench-frequency-", dir=beside) as folder:
+            yield f"sqlite:///{Path(folder) / 'scratch.db'}"
+        return
+    server = make_url(str(url)).set(drivername="postgresql")
+    name = f"esworkbench_frequency_{os.getpid()}"
+    with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:
+        try:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name))
+            )
+        except psycopg.errors.InsufficientPrivilege:
+            raise UnusableInput(
+                "measuring needs a database of its own beside the store, and this user may create none: "
+                "name a user with CREATEDB, or a server to try things on"
+            ) from None
+        try:
+            yield server.set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
