@@ -23,7 +23,7 @@ from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import ProjectionRunner
 from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotStore
+from esworkbench.snapshots import SnapshotProof, SnapshotStore
 from tests.projections.projection_logs import Expected, all_rows
 from tests.support import SequentialIds, StepClock, new_event
 
@@ -57,6 +57,7 @@ class BankMachine(RuleBasedStateMachine):
                 bank_decoder(),
                 snapshots=SnapshotStore(store.engine, clock=clock),
                 snapshot_every=4,
+                proof=SnapshotProof(),
             )
             for store in self.stores
         ]
