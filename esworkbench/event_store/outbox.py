@@ -99,7 +99,8 @@ def _queue(connection: Connection, from_position: int, event_types: Sequence[str
     )
     if event_types is not None:
         wanted = wanted.where(events.c.event_type.in_(event_types))
-    return connection.execute(outbox.insert().from_select(["global_position", "queued_at"], wanted)).rowcount
+    into_outbox = outbox.insert().from_select(["global_position", "queued_at"], wanted)
+    return connection.execute(into_outbox.execution_options(preserve_rowcount=True)).rowcount
 
 
 def _trigger(connection: Connection, event_types: Sequence[str] | None) -> list[str]:
