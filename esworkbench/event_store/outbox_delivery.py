@@ -119,7 +119,12 @@ def _answer_all(connection: Connection, receive: Callable[[OutboxMessage], objec
                 text = connection.recv_bytes(MOST_BYTES)
             except (EOFError, ConnectionError):
                 return
-            connection.send_bytes(msgspec.json.encode(_answer(text, receive)))
+            answer = _answer(text, receive)
+            try:
+                connection.send_bytes(msgspec.json.encode(answer))
+            except ConnectionError:
+                # It has stopped waiting, or lives no more; the message will come again.
+                return
 
 
 def _answer(text: bytes, receive: Callable[[OutboxMessage], object]) -> Answer:
