@@ -35,6 +35,12 @@ def create_guards(connection: Connection, tables: Sequence[str] = APPEND_ONLY_TA
         connection.exec_driver_sql(statement)
 
 
+def take_turns_making_tables(connection: Connection) -> None:
+    """Let only one of the programs that start at once make tables and triggers, until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK + 1})
+
+
 def drop_guards(connection: Connection) -> None:
     """Take the append-only guards away, as an intruder who owns the tables would. For the lab and for tests only."""
     for table in APPEND_ONLY_TABLES:
