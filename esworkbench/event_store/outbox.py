@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, delete, func, select, text
 
 from esworkbench.event_store.database import write_transaction
+from esworkbench.event_store.guards import take_turns_making_tables
 from esworkbench.event_store.schema import events, metadata, outbox, outbox_failures
 
 TRIGGER = "events_to_outbox"
@@ -39,12 +40,14 @@ def enable_outbox(
     that starts every day. ``queue_again`` sends old events once more.
     """
     with write_transaction(engine) as connection:
+        take_turns_making_tables(connection)
         metadata.create_all(connection, tables=[outbox, outbox_failures])
-        connection.exec_driver_sql(UNPUBLISHED_INDEX)
         was_enabled = is_enabled(connection)
+        # The table of events before the outbox, as writers take them, or the two would wait for each other.
         for statement in _trigger(connection, event_types):
             # Without parameters a driver leaves a percent sign in an event type alone.
             connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+        connection.exec_driver_sql(UNPUBLISHED_INDEX)
         if from_position is not None and not was_enabled:
             _queue(connection, from_position, event_types)
 

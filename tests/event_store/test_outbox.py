@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend, write_transaction
+from esworkbench.event_store import (
+    ANY_VERSION,
+    EventStore,
+    Idempotency,
+    StreamAppend,
+    open_database,
+    write_transaction,
+)
 from esworkbench.event_store.guards import grant_application
 from esworkbench.event_store.outbox import Backlog, backlog, disable_outbox, enable_outbox, prune, queue_again
 from esworkbench.event_store.outbox_message import OutboxMessage
@@ -187,3 +196,28 @@ def test_an_event_that_cannot_be_queued_is_not_written(store: EventStore) -> Non
     with pytest.raises(DBAPIError, match="outbox"):
         insert_raw(store, "raw")
     assert store.read_all() == []
+
+
+def test_programs_that_start_at_once_may_all_enable_it_among_writers(postgres_url: str) -> None:
+    store = EventStore.open(postgres_url)
+    enable_outbox(store.engine)
+
+    def enable_often(_number: int) -> None:
+        own = open_database(postgres_url)
+        for _ in range(10):
+            enable_outbox(own)
+        own.dispose()
+
+    def write_often(number: int) -> None:
+        own = EventStore.open(postgres_url)
+        for _ in range(40):
+            with own.engine.begin() as connection:
+                connection.exec_driver_sql(ONE_ROW, raw_row(f"{number}-{uuid4()}"))  # type: ignore[arg-type]
+        own.engine.dispose()
+
+    with ThreadPoolExecutor(5) as pool:
+        starting = [pool.submit(enable_often, number) for number in range(3)]
+        writing = [pool.submit(write_often, number) for number in range(2)]
+        for each in starting + writing:
+            each.result(timeout=60)
+    assert len(queued(store)) == len(store.read_all()) == 80
