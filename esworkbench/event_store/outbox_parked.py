@@ -45,7 +45,10 @@ def retry(engine: Engine, global_position: int) -> None:
 
 
 def let_stream_go_on(engine: Engine, global_position: int) -> None:
-    """Publish the later messages of the parked one's stream without it. Raises UnusableInput if it isn't parked."""
+    """Publish the later messages of the parked one's stream without it. Raises UnusableInput if it isn't parked.
+
+    For subscribers that can do without: an inbox that is to get every event refuses whatever comes after a missing one.
+    """
     with write_transaction(engine) as connection:
         found = connection.execute(
             update(outbox_failures)

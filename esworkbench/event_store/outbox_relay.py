@@ -145,18 +145,13 @@ class OutboxRelay:
                 connection.execute(insert(outbox_failures), [self._failure(each, now) for each in failed])
 
     def _failure(self, failed: Failed, now: datetime) -> dict[str, Any]:
-        attempts = failed.queued.attempts + 1
-        error = f"{type(failed.error).__name__}: {failed.error}"
+        position, attempts = _position(failed.queued), failed.queued.attempts + 1
         is_parked = attempts >= self.attempts
-        logger.warning(
-            "message %d, attempt %d%s: %s",
-            _position(failed.queued),
-            attempts,
-            ", is parked" if is_parked else "",
-            error,
-        )
+        error = _storable(f"{type(failed.error).__name__}: {failed.error}")
+        outcome = "is parked" if is_parked else "failed"
+        logger.warning("message %d %s at attempt %d: %s", position, outcome, attempts, error)
         return {
-            "global_position": _position(failed.queued),
+            "global_position": position,
             "stream_id": failed.queued.message.stream_id,
             "attempts": attempts,
             "error": error,
@@ -168,6 +163,11 @@ class OutboxRelay:
 
 def _position(queued: Queued) -> int:
     return queued.message.global_position
+
+
+def _storable(text: str) -> str:
+    """An error's words as every database can hold them: one that can't be noted must not stop the other streams."""
+    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _unpublished(now: datetime, limit: int) -> Select[Any]:

@@ -204,6 +204,19 @@ def test_streams_go_on_by_themselves_where_each_message_stands_alone(
     assert len(parked_messages(store.engine)) == 1
 
 
+def test_an_error_with_words_that_no_database_holds_stops_nobody(store: EventStore, subscriber: Subscriber) -> None:
+    write(store, "a", "b")
+
+    def publish(message: OutboxMessage) -> None:
+        if message.stream_id == "a":
+            raise ValueError("NUL \0 and half a pair \ud800")
+        subscriber(message)
+
+    OutboxRelay(store.engine, publish, attempts=1).relay_once()
+    assert subscriber.got == [("b", 1)]
+    assert parked_messages(store.engine)[0].error == "ValueError: NUL \\0 and half a pair \\ud800"
+
+
 def test_only_what_is_parked_can_be_retried_or_left_out(store: EventStore) -> None:
     [position] = write(store, "a")
     for operation in (retry, let_stream_go_on):
