@@ -1,17 +1,18 @@
 """Delivery to another process on this machine, with an acknowledgement: both ends of it.
 
-One message goes out as JSON, one answer comes back, and nothing is pipelined: when ``publish`` returns, the subscriber
-has committed. The standard library's ``multiprocessing.connection`` frames what is sent and lets nobody in without the
-key; its pickling is not used. A broker takes this file's place by being another ``publish``.
+A line of JSON goes out, a line of JSON comes back, and only then the next one goes out: when ``publish`` returns, the
+subscriber has committed. Whoever can open the socket can send, so let it be a Unix socket in a folder that only the
+two can enter; a port on loopback is open to everybody here. A broker takes this file's place by being another
+``publish``.
 """
 
 import logging
-import threading
+import socket
+import socketserver
 from collections.abc import Callable
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from io import BufferedRWPair
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -20,11 +21,10 @@ from esworkbench.errors import EsworkbenchError, MessageRefused, StoreBusy, Subs
 from esworkbench.event_store.database import gave_up
 from esworkbench.event_store.outbox_message import OutboxMessage
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Longer messages are not read."""
-
 Address = str | tuple[str, int]
-"""The path of a Unix socket, which also works on Windows as that of a named pipe, or a host and a port."""
+"""The path of a Unix socket (some hundred bytes at most), or a host and a port."""
+
+Lines: TypeAlias = "BufferedRWPair[Any, Any]"
 
 logger = logging.getLogger(__name__)
 
@@ -41,24 +41,23 @@ class DeliveryToProcess:
     """A ``publish`` for the relay. ``patience``: seconds to wait for an answer.
 
     A message that gets no answer counts as refused, because it may be the message that killed the subscriber. What
-    the subscriber did with it is unknown, and nothing later on that connection could be told from its late answer, so
-    the connection is given up.
+    the subscriber did with it is unknown, and its late answer could be taken for the next message's, so the
+    connection is given up.
     """
 
-    def __init__(self, address: Address, key: bytes, *, patience: float = 30.0) -> None:
+    def __init__(self, address: Address, *, patience: float = 30.0) -> None:
         self.address = address
         self.patience = patience
-        self._key = key
-        self._connection: Connection | None = None
+        self._connection: Lines | None = None
 
     def __call__(self, message: OutboxMessage) -> None:
         """Raises MessageRefused or SubscriberUnavailable."""
         connection = self._connection or self._connect()
         self._connection = None
         try:
-            answer = self._ask(connection, message)
-        except (OSError, EOFError, msgspec.DecodeError) as error:
-            connection.close()
+            answer = _ask(connection, message)
+        except (OSError, msgspec.DecodeError) as error:
+            _close(connection)
             raise MessageRefused(f"no answer came from the subscriber at {self.address}: {error!r}") from error
         self._connection = connection
         if answer.outcome == "refused":
@@ -68,69 +67,70 @@ class DeliveryToProcess:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            _close(self._connection)
             self._connection = None
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> Lines:
+        opened = socket.socket(_family(self.address))
         try:
-            return Client(self.address, authkey=self._key)
-        except (OSError, EOFError, AuthenticationError) as error:
+            opened.settimeout(self.patience)
+            opened.connect(self.address)
+            return opened.makefile("rwb")
+        except OSError as error:
             raise SubscriberUnavailable(f"no subscriber could be reached at {self.address}: {error!r}") from error
-
-    def _ask(self, connection: Connection, message: OutboxMessage) -> Answer:
-        connection.send_bytes(message.to_json())
-        if not connection.poll(self.patience):
-            raise TimeoutError(f"it is silent for {self.patience} seconds")
-        answer = msgspec.json.decode(connection.recv_bytes(MOST_BYTES), type=Answer)
-        if answer.event_id != message.event_id:
-            raise OSError(f"it answered for event {answer.event_id}, not {message.event_id}")
-        return answer
+        finally:
+            # The file keeps the connection open.
+            opened.close()
 
 
-def listen(address: Address, key: bytes) -> Listener:
-    """A listener at the address; the socket that a killed process left there is taken away first."""
-    if isinstance(address, str) and not address.startswith("\\\\"):
-        Path(address).unlink(missing_ok=True)
-    return Listener(address, backlog=16, authkey=key)
+class SubscriberServer(socketserver.ThreadingTCPServer):
+    """Answers relays at an address, in ``serve_forever``, until ``shutdown``.
 
-
-def serve(listener: Listener, receive: Callable[[OutboxMessage], object]) -> None:
-    """Answer relays for as long as the process lives. ``receive`` returns once the message is committed.
-
-    Each relay has a thread of its own, because one that stands by keeps its connection. ``receive`` says no to a
-    message with an EsworkbenchError; a database that gave up makes the subscriber unavailable. Anything else that it
-    raises is a defect here: it ends the thread, and the relay gets no answer.
+    ``receive`` returns once the message is committed. It says no to one with an EsworkbenchError; a database that gave
+    up makes the subscriber unavailable. Anything else that it raises is a defect here: it is logged, and the relay
+    gets no answer. Each relay has a thread of its own, because one that stands by keeps its connection.
     """
-    while True:
-        try:
-            connection = listener.accept()
-        except (AuthenticationError, EOFError, ConnectionError) as error:
-            logger.warning(
-                "a caller without the key, or gone before it was checked, at %s: %r", listener.address, error
-            )
-        else:
-            threading.Thread(target=_answer_all, args=(connection, receive), daemon=True).start()
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 16
+
+    def __init__(self, address: Address, receive: Callable[[OutboxMessage], object]) -> None:
+        self.address_family = _family(address)
+        self.receive = receive
+        if isinstance(address, str):
+            # The socket that a killed process left there.
+            Path(address).unlink(missing_ok=True)
+        super().__init__(address, _Conversation)  # type: ignore[arg-type]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        logger.exception("the conversation with a relay broke off; the message will come again")
 
 
-def _answer_all(connection: Connection, receive: Callable[[OutboxMessage], object]) -> None:
-    with connection:
-        while True:
-            try:
-                text = connection.recv_bytes(MOST_BYTES)
-            except (EOFError, ConnectionError):
-                return
-            answer = _answer(text, receive)
-            try:
-                connection.send_bytes(msgspec.json.encode(answer))
-            except ConnectionError:
-                # It has stopped waiting, or lives no more; the message will come again.
-                return
+class _Conversation(socketserver.StreamRequestHandler):
+    server: SubscriberServer
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            self.wfile.write(msgspec.json.encode(_answer(line, self.server.receive)) + b"\n")
 
 
-def _answer(text: bytes, receive: Callable[[OutboxMessage], object]) -> Answer:
+def _ask(connection: Lines, message: OutboxMessage) -> Answer:
+    connection.write(message.to_json() + b"\n")
+    connection.flush()
+    line = connection.readline()
+    if not line:
+        raise ConnectionError("it closed the connection")
+    answer = msgspec.json.decode(line, type=Answer)
+    if answer.event_id != message.event_id:
+        raise OSError(f"it answered for event {answer.event_id!r}, not {message.event_id!r}")
+    return answer
+
+
+def _answer(line: bytes, receive: Callable[[OutboxMessage], object]) -> Answer:
     event_id = ""
     try:
-        message = OutboxMessage.from_json(text)
+        message = OutboxMessage.from_json(line)
         event_id = message.event_id
         receive(message)
     except (StoreBusy, SubscriberUnavailable) as error:
@@ -143,3 +143,15 @@ def _answer(text: bytes, receive: Callable[[OutboxMessage], object]) -> Answer:
             raise
         return Answer(event_id, "unavailable", sentence)
     return Answer(event_id, "accepted")
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+
+
+def _close(connection: Lines) -> None:
+    """A broken connection may still hold what could not be sent, and says so on closing."""
+    try:
+        connection.close()
+    except OSError as error:
+        logger.debug("what was left unsent on a broken connection is dropped: %r", error)

@@ -1,9 +1,9 @@
 """An acknowledged message is committed on the other side; every other outcome reaches the relay as what it is."""
 
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,12 +11,10 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from esworkbench.errors import MessageRefused, StoreBusy, SubscriberUnavailable
-from esworkbench.event_store.outbox_delivery import DeliveryToProcess, listen, serve
+from esworkbench.event_store.outbox_delivery import DeliveryToProcess, SubscriberServer
 from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.events import RecordedEvent
 from tests.support import START
-
-KEY = b"the key of this test"
 
 
 def message(number: int) -> OutboxMessage:
@@ -50,8 +48,9 @@ class Receiver:
     def __init__(self, address: str) -> None:
         self.got: list[OutboxMessage] = []
         self.then: Callable[[], None] = lambda: None
-        self.listener = listen(address, KEY)
-        threading.Thread(target=serve, args=(self.listener, self.receive), daemon=True).start()
+        self.server = SubscriberServer(address, self.receive)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
 
     def receive(self, received: OutboxMessage) -> None:
         self.got.append(received)
@@ -62,12 +61,14 @@ class Receiver:
 def receiver(address: str) -> Iterator[Receiver]:
     receiver = Receiver(address)
     yield receiver
-    receiver.listener.close()
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    receiver.thread.join()
 
 
 @pytest.fixture
 def publish(address: str, receiver: Receiver) -> Iterator[DeliveryToProcess]:
-    delivery = DeliveryToProcess(address, KEY)
+    delivery = DeliveryToProcess(address)
     yield delivery
     delivery.close()
 
@@ -110,37 +111,28 @@ def test_a_database_that_gave_up_is_no_messages_fault(
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("a defect"), IntegrityError("INSERT", {}, sqlite3.Error("bad"))])
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_subscriber_that_breaks_on_a_message_counts_against_it(
-    publish: DeliveryToProcess, receiver: Receiver, error: Exception
+def test_a_subscriber_that_breaks_on_a_message_counts_against_it_and_says_so(
+    publish: DeliveryToProcess, receiver: Receiver, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No answer comes. Were it taken for absence, a message that kills its subscriber would be sent for ever."""
     receiver.then = raises(error)
-    with pytest.raises(MessageRefused, match="no answer"):
+    with pytest.raises(MessageRefused, match="it closed the connection"):
         publish(message(1))
+    assert type(error).__name__ in caplog.text
     receiver.then = lambda: None
     publish(message(1))
 
 
 def test_nobody_there_is_no_messages_fault(address: str) -> None:
     with pytest.raises(SubscriberUnavailable, match="no subscriber could be reached"):
-        DeliveryToProcess(address, KEY)(message(1))
-
-
-def test_without_the_key_nothing_is_taken_and_the_others_are_still_served(
-    address: str, publish: DeliveryToProcess, receiver: Receiver
-) -> None:
-    with pytest.raises(SubscriberUnavailable):
-        DeliveryToProcess(address, b"another key")(message(1))
-    publish(message(2))
-    assert receiver.got == [message(2)]
+        DeliveryToProcess(address)(message(1))
 
 
 def test_a_relay_that_stands_by_keeps_nobody_waiting(
     address: str, publish: DeliveryToProcess, receiver: Receiver
 ) -> None:
     publish(message(1))
-    other = DeliveryToProcess(address, KEY)
+    other = DeliveryToProcess(address)
     other(message(2))
     publish(message(3))
     other.close()
@@ -158,23 +150,53 @@ def test_what_is_no_message_is_refused(publish: DeliveryToProcess, receiver: Rec
     assert receiver.got == []
 
 
-def test_a_late_answer_is_not_taken_for_the_next_messages(address: str) -> None:
-    listener = Listener(address, authkey=KEY)
-    connections: list[Connection] = []
+def test_a_late_answer_is_not_taken_for_the_next_messages(address: str, receiver: Receiver) -> None:
+    """The first message is still being received when the second goes out, on another connection."""
+    is_received, may_end = threading.Event(), threading.Event()
 
-    def answer_the_first_on_the_second_connection() -> None:
-        for _ in range(2):
-            connections.append(listener.accept())
-            connections[-1].recv_bytes()
-        connections[1].send_bytes(b'{"event_id":"event-1","outcome":"accepted"}')
+    def take_long() -> None:
+        is_received.set()
+        may_end.wait(timeout=60)
 
-    thread = threading.Thread(target=answer_the_first_on_the_second_connection)
-    thread.start()
-    publish = DeliveryToProcess(address, KEY, patience=0)
-    with pytest.raises(MessageRefused, match="silent for 0 seconds"):
+    publish = DeliveryToProcess(address, patience=0.05)
+    receiver.then = take_long
+    with pytest.raises(MessageRefused, match="timed out"):
         publish(message(1))
+    is_received.wait(timeout=60)
+    receiver.then = lambda: None
     publish.patience = 60
-    with pytest.raises(MessageRefused, match="answered for event event-1, not event-2"):
-        publish(message(2))
-    thread.join(timeout=60)
-    listener.close()
+    publish(message(2))
+    may_end.set()
+    publish(message(3))
+    publish.close()
+    assert receiver.got == [message(1), message(2), message(3)]
+
+
+def test_an_answer_for_another_message_is_no_answer(address: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+
+        def answer_wrongly() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rwb") as lines:
+                lines.readline()
+                lines.write(b'{"event_id":"event-1","outcome":"accepted"}\n')
+
+        thread = threading.Thread(target=answer_wrongly)
+        thread.start()
+        with pytest.raises(MessageRefused, match="answered for event 'event-1', not 'event-2'"):
+            DeliveryToProcess(address)(message(2))
+        thread.join(timeout=60)
+
+
+def test_a_port_on_loopback_serves_as_well() -> None:
+    with SubscriberServer(("127.0.0.1", 0), lambda _message: None) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        host, port = server.server_address[:2]
+        publish = DeliveryToProcess((str(host), int(port)))
+        publish(message(1))
+        publish.close()
+        server.shutdown()
+        thread.join(timeout=60)

@@ -19,14 +19,13 @@ from sqlalchemy import Engine, event
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore, open_database
-from esworkbench.event_store.outbox_delivery import DeliveryToProcess, listen, serve
+from esworkbench.event_store.outbox_delivery import DeliveryToProcess, SubscriberServer
 from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.event_store.outbox_relay import OutboxRelay
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.elsewhere import open_read_models
 from esworkbench.projections.inbox import Inbox
 
-KEY = b"the key of these tests"
 RELAY_POINTS = ["before the publish", "between publish and mark"]
 SUBSCRIBER_POINTS = ["before the commit", "after the commit, before the answer"]
 RARER_RELAY_POINTS = ["before the mark's commit"]
@@ -62,7 +61,7 @@ def say(word: str) -> None:
 
 def relay(url: str, address: str, crash: CrashPoint) -> None:
     engine = open_database(url)
-    deliver = DeliveryToProcess(address, KEY)
+    deliver = DeliveryToProcess(address)
     crash.watch(engine, "between publish and mark", "UPDATE outbox")
     event.listen(engine, "commit", lambda _connection: crash.reach("before the mark's commit"))
 
@@ -108,9 +107,9 @@ def naive_subscriber(url: str, address: str, _crash: CrashPoint) -> None:
 
 
 def answer(address: str, receive: Callable[[OutboxMessage], None]) -> None:
-    listener = listen(address, KEY)
-    say("ready")
-    serve(listener, receive)
+    with SubscriberServer(address, receive) as server:
+        say("ready")
+        server.serve_forever()
 
 
 def pull(url: str, target: str, crash: CrashPoint) -> None:
