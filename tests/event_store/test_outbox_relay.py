@@ -3,50 +3,23 @@
 import logging
 import random
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 
 from esworkbench.errors import MessageRefused, SubscriberUnavailable, UnusableInput
-from esworkbench.event_store import ANY_VERSION, EventStore
+from esworkbench.event_store import EventStore
 from esworkbench.event_store.outbox import Backlog, backlog, enable_outbox, queue_again
 from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.event_store.outbox_parked import let_stream_go_on, parked_messages, retry
 from esworkbench.event_store.outbox_relay import OutboxRelay, doubling
 from esworkbench.event_store.schema import outbox
-from tests.support import START, StepClock, new_event
+from tests.event_store.outbox_support import SetClock, Subscriber, assert_in_order, drain, write
+from tests.support import START, StepClock
 
 SECOND = timedelta(seconds=1)
-
-
-class Subscriber:
-    """Notes what it gets as (stream, version); refuses what stands in ``refuses``; may be away."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, int]] = []
-        self.asked = 0
-        self.refuses: set[tuple[str, int]] = set()
-        self.is_away = False
-
-    def __call__(self, message: OutboxMessage) -> None:
-        self.asked += 1
-        if self.is_away:
-            raise SubscriberUnavailable("away")
-        if (message.stream_id, message.version) in self.refuses:
-            raise MessageRefused("not this one")
-        self.got.append((message.stream_id, message.version))
-
-
-class SetClock:
-    """A clock that stands until it is set."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -65,30 +38,6 @@ def subscriber() -> Subscriber:
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
-
-
-def write(store: EventStore, *streams: str) -> list[int]:
-    """One event on each stream named, in that order. Returns their positions."""
-    positions = []
-    for stream in streams:
-        [written] = store.append(stream, [new_event()], expected_version=ANY_VERSION).events
-        positions.append(written.global_position)
-    return positions
-
-
-def drain(relay: OutboxRelay) -> int:
-    total = 0
-    while published := relay.relay_once():
-        total += published
-    return total
-
-
-def assert_in_order(got: list[tuple[str, int]]) -> None:
-    """Each stream's versions come for the first time in their order, with none left out before them."""
-    reached: dict[str, int] = {}
-    for stream, version in got:
-        assert version <= reached.get(stream, 0) + 1, f"{stream} {version} came after {reached.get(stream, 0)}"
-        reached[stream] = max(version, reached.get(stream, 0))
 
 
 def test_messages_go_out_once_each_by_position_and_are_marked(
