@@ -22,12 +22,12 @@ from esworkbench.projections.inbox import Inbox
 
 @pytest.fixture
 def log(tmp_path: Path) -> list[RecordedEvent]:
-    """60 events on 2 accounts, one of them of a type that nobody knows."""
+    """Some 25 events on 2 accounts, one of them of a type that nobody knows."""
     store = EventStore.open(f"sqlite:///{tmp_path / 'source.db'}")
     writer = BankLog(store, seed=2, accounts=2)
-    writer.write(30)
+    writer.write(10)
     writer.write_event("a1", raw("PointsGranted", points=1))
-    writer.write(30)
+    writer.write(10)
     store.engine.dispose()
     return whole_log(store)
 
