@@ -102,3 +102,11 @@ class UnknownEventType(EsworkbenchError):
 
 class MissingUpcaster(EsworkbenchError):
     """A stored schema version with no upcaster chain to the version the code knows."""
+
+
+class MessageRefused(EsworkbenchError):
+    """A subscriber did not take one message: it said so, or never said that it had. The message itself may be bad."""
+
+
+class SubscriberUnavailable(EsworkbenchError):
+    """A subscriber takes no message at all now: not there, or its own database gave up. No message is to blame."""

@@ -16,6 +16,7 @@ from esworkbench.cli import (
     case_commands,
     evidence_commands,
     lag_commands,
+    outbox_commands,
     snapshot_commands,
     store_commands,
 )
@@ -37,6 +38,7 @@ for commands in (
     case_commands,
     evidence_commands,
     lag_commands,
+    outbox_commands,
     snapshot_commands,
     store_commands,
 ):

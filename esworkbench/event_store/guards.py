@@ -9,6 +9,8 @@ An owner can still drop a trigger; that is what the hash chain is for, and why a
 that owns nothing (``grant_application``).
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, text
 
 APPEND_ONLY_TABLES = ("events", "checkpoint_log")
@@ -26,11 +28,17 @@ _SQLITE_SAME_ROW = {
 }
 
 
-def create_guards(connection: Connection) -> None:
-    """Put every guard in place; does nothing where it stands already."""
-    statements = _sqlite_guards() if connection.dialect.name == "sqlite" else _postgres_guards()
+def create_guards(connection: Connection, tables: Sequence[str] = APPEND_ONLY_TABLES) -> None:
+    """Put every guard of these tables in place; does nothing where it stands already."""
+    statements = _sqlite_guards(tables) if connection.dialect.name == "sqlite" else _postgres_guards(tables)
     for statement in statements:
         connection.exec_driver_sql(statement)
+
+
+def take_turns_making_tables(connection: Connection) -> None:
+    """Let only one of the programs that start at once make tables and triggers, until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK + 1})
 
 
 def drop_guards(connection: Connection) -> None:
@@ -48,14 +56,15 @@ def grant_application(connection: Connection, role: str) -> None:
     for statement in (
         f"GRANT USAGE ON SCHEMA {schema} TO {name}",
         f"GRANT SELECT, INSERT ON events, checkpoint_log, idempotency_keys, anchors TO {name}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, snapshots, outbox, dead_letters TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, snapshots, dead_letters TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, outbox_failures TO {name}",
     ):
         connection.exec_driver_sql(statement)
 
 
-def _sqlite_guards() -> list[str]:
+def _sqlite_guards(tables: Sequence[str]) -> list[str]:
     statements = []
-    for table in APPEND_ONLY_TABLES:
+    for table in tables:
         for guard, moment in (
             ("no_update", "UPDATE"),
             ("no_delete", "DELETE"),
@@ -69,7 +78,7 @@ def _sqlite_guards() -> list[str]:
     return statements
 
 
-def _postgres_guards() -> list[str]:
+def _postgres_guards(tables: Sequence[str]) -> list[str]:
     statements = [
         "CREATE OR REPLACE FUNCTION refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',"
@@ -79,8 +88,10 @@ def _postgres_guards() -> list[str]:
         f" PERFORM pg_advisory_xact_lock_shared({WRITER_LOCK}); RETURN NULL;"
         " END $$",
     ]
-    triggers = [("events", "share_lock", "BEFORE INSERT", "STATEMENT", "share_writer_lock")]
-    for table in APPEND_ONLY_TABLES:
+    triggers = []
+    if "events" in tables:
+        triggers.append(("events", "share_lock", "BEFORE INSERT", "STATEMENT", "share_writer_lock"))
+    for table in tables:
         triggers.append((table, "no_rewrite", "BEFORE UPDATE OR DELETE", "ROW", "refuse_rewrite"))
         triggers.append((table, "no_truncate", "BEFORE TRUNCATE", "STATEMENT", "refuse_rewrite"))
     for table, guard, moment, level, function in triggers:

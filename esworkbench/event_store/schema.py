@@ -7,7 +7,19 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Identity, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
@@ -95,6 +107,19 @@ outbox = Table(
     Column("global_position", Position, nullable=False),
     Column("queued_at", UtcMoment, nullable=False),
     Column("published_at", UtcMoment),
+)
+
+outbox_failures = Table(
+    "outbox_failures",
+    metadata,
+    Column("global_position", Position, primary_key=True, autoincrement=False),
+    Column("stream_id", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("failed_at", UtcMoment, nullable=False),
+    Column("next_attempt_at", UtcMoment),
+    Column("holds_stream", Boolean, nullable=False),
+    Index("outbox_failures_stream", "stream_id"),
 )
 
 checkpoints = Table(

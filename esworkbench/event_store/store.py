@@ -92,9 +92,7 @@ class EventStore:
     def create_tables(self) -> None:
         """Make the tables and their guards where they don't exist yet. Read models make their own."""
         with write_transaction(self.engine) as connection:
-            if self.engine.dialect.name == "postgresql":
-                # Two processes that start at once must not both find the tables missing.
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": guards.WRITER_LOCK + 1})
+            guards.take_turns_making_tables(connection)
             schema.metadata.create_all(connection)
             schema.add_snapshot_columns(connection)
             if self.engine.dialect.name == "postgresql":

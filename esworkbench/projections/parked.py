@@ -28,7 +28,7 @@ def replay_parked(runner: ProjectionRunner) -> int:
             "rebuild the projection"
         )
     parked = select(dead_letters.c.position).where(dead_letters.c.projection == name).order_by("position")
-    with runner.store.engine.connect() as connection:
+    with runner.engine.connect() as connection:
         positions = connection.scalars(parked).all()
     return sum(_handle_late(runner, position) for position in positions)
 
@@ -39,7 +39,7 @@ def _handle_late(runner: ProjectionRunner, position: int) -> bool:
     letter = (dead_letters.c.projection == name) & (dead_letters.c.position == position)
     [recorded] = runner.store.read_all(after=position - 1, limit=1)
     try:
-        with write_transaction(runner.store.engine) as connection:
+        with write_transaction(runner.engine) as connection:
             checkpoints.lock(connection, name)
             if connection.execute(delete(dead_letters).where(letter)).rowcount == 0:
                 return False

@@ -8,13 +8,14 @@ chapter 11, on exactly-once by committing the effect and the place reached at on
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from esworkbench.projections.handling import handle_or_park
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.upcasters import EventDecoder
@@ -25,6 +26,7 @@ class ProjectionRunner:
 
     ``run_id`` names this run in the checkpoint log. An event whose decoding or handling raises is parked and the run
     goes on; an error of the database (sqlalchemy.exc.DBAPIError, StoreBusy) stops it with nothing of the batch written.
+    ``engine`` is the database of the read model, where that isn't the store's own (see ``elsewhere``).
     """
 
     def __init__(
@@ -36,10 +38,12 @@ class ProjectionRunner:
         run_id: str,
         batch_size: int = 1000,
         clock: Callable[[], datetime] | None = None,
+        engine: Engine | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}: no batch would ever reach an event")
         self.store = store
+        self.engine = engine or store.engine
         self.projection = projection
         self.decoder = decoder
         self.batch_size = batch_size
@@ -49,7 +53,7 @@ class ProjectionRunner:
 
     def checkpoint(self) -> int:
         """The position up to which everything was seen."""
-        with self.store.engine.connect() as connection:
+        with self.engine.connect() as connection:
             return checkpoints.position_of(connection, self.projection.name)
 
     def catch_up(self, *, up_to: int | None = None) -> int:
@@ -61,7 +65,7 @@ class ProjectionRunner:
 
     def rebuild(self) -> int:
         """Drop, reset, replay. Returns the events handled or parked."""
-        with write_transaction(self.store.engine) as connection:
+        with write_transaction(self.engine) as connection:
             drop_and_reset(connection, self.projection, self.run.run_id, self.clock())
         return self.catch_up()
 
@@ -94,7 +98,7 @@ class ProjectionRunner:
         self, after: int, batch: Sequence[RecordedEvent], handle: Callable[[Sequence[RecordedEvent], Connection], None]
     ) -> bool:
         """The one transaction. False when another runner has moved the checkpoint since the batch was read."""
-        with write_transaction(self.store.engine) as connection:
+        with write_transaction(self.engine) as connection:
             if checkpoints.lock(connection, self.projection.name) != after:
                 return False
             handle(batch, connection)
@@ -110,19 +114,13 @@ class ProjectionRunner:
 
     def _handle_each(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         for recorded in batch:
-            try:
-                with connection.begin_nested():
-                    self.projection.handle(self.decoder.decode(recorded), connection)
-            except DBAPIError:
-                raise
-            except Exception as error:  # noqa: BLE001 - parked with its error: nothing is skipped without a record
-                checkpoints.park(connection, self.run, recorded, error, self.clock())
+            handle_or_park(self.projection, self.decoder, recorded, connection, self.run, self.clock)
 
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
         if self._prepared:
             return
-        with write_transaction(self.store.engine) as connection:
+        with write_transaction(self.engine) as connection:
             if checkpoints.begin(connection, self.projection.name, self.clock()) == 0:
                 self.projection.create_tables(connection)
         self._prepared = True

@@ -11,6 +11,7 @@ STORE = {
     "idempotency_keys": "idempotency_key command_digest reply recorded_at",
     "snapshots": "stream_id version state_version state event_shapes event_hash based_on_version taken_at",
     "outbox": "id global_position queued_at published_at",
+    "outbox_failures": "global_position stream_id attempts error failed_at next_attempt_at holds_stream",
     "checkpoints": "projection position updated_at",
     "checkpoint_log": "id projection shard from_position to_position run_id code_version saved_at",
     "dead_letters": "id projection position event_id event_type schema_version error run_id parked_at",
