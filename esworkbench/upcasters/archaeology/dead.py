@@ -1,0 +1,84 @@
+"""Which upcasters are dead: proved by a query over the whole log, never by a sample.
+
+A step from version N is needed by every event of its type written as N *or earlier*, because an older event passes
+through it. So a count of events written as N alone proves nothing, except for the oldest step.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from esworkbench.upcasters.archaeology.telltales import Telltale, quoted
+from esworkbench.upcasters.chain import Upcaster, UpcasterChain
+
+
+class UpcasterUse(NamedTuple):
+    """One step and who needs it.
+
+    ``written`` events are in the shape it starts from, ``passing`` are in that one or an earlier, ``unrecognised`` are
+    events of its type that fit no telltale and so might need any step. Dead is who has neither passing nor
+    unrecognised ones. ``sql`` counts the passing ones, and runs as it stands in ``psql`` or ``sqlite3``.
+    """
+
+    event_type: str
+    from_version: int
+    function: str
+    reason: str
+    written: int
+    passing: int
+    unrecognised: int
+    sql: str
+
+    @property
+    def dead(self) -> bool:
+        return self.passing == 0 and self.unrecognised == 0
+
+
+def dead_upcasters(
+    connection: Connection, chain: UpcasterChain, telltales: Iterable[Telltale] = ()
+) -> list[UpcasterUse]:
+    """Every step of the chain, by event type and version, with its use; ``dead`` says which may be removed.
+
+    For types with telltales events are counted by shape, for all others by recorded version. A compacted log is asked
+    without telltales: it notes every version, and a telltale that asks for the time would find old ones that aren't.
+    """
+    given = list(telltales)
+    steps = sorted(chain, key=lambda step: (step.event_type, step.from_version))
+    return [_use(connection, step, [each for each in given if each.event_type == step.event_type]) for step in steps]
+
+
+def _use(connection: Connection, step: Upcaster, telltales: list[Telltale]) -> UpcasterUse:
+    of_type = f"event_type = {quoted(step.event_type)}"
+    written = f"{of_type} AND schema_version = {step.from_version}"
+    passing = f"{of_type} AND schema_version <= {step.from_version}"
+    unrecognised = None
+    if telltales:
+        dialect = connection.dialect.name
+        written = _any_of([each for each in telltales if each.version == step.from_version], dialect)
+        passing = _any_of([each for each in telltales if each.version <= step.from_version], dialect)
+        unrecognised = f"{of_type} AND NOT ({_any_of(telltales, dialect)})"
+    return UpcasterUse(
+        step.event_type,
+        step.from_version,
+        step.function.__name__,
+        step.reason,
+        written=_count(connection, written),
+        passing=_count(connection, passing),
+        unrecognised=0 if unrecognised is None else _count(connection, unrecognised),
+        sql=_counting(passing),
+    )
+
+
+def _any_of(telltales: list[Telltale], dialect: str) -> str:
+    return " OR ".join(f"({each.condition(dialect)})" for each in telltales) or "1 = 0"
+
+
+def _counting(condition: str) -> str:
+    return f"SELECT count(*) FROM events WHERE {condition}"
+
+
+def _count(connection: Connection, condition: str) -> int:
+    """The very text a person would run: nothing in it is a parameter, so the driver is to take it as it stands."""
+    as_it_stands = connection.execution_options(no_parameters=True)
+    return int(as_it_stands.exec_driver_sql(_counting(condition)).scalar_one())
