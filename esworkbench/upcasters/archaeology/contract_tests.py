@@ -18,11 +18,13 @@ UNKNOWN_ORIGIN = "unknown origin: do not remove without investigation"
 
 _sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
-HEADING = '''"""Contract tests, drafted from events as they were really written: each is read as it was read on the day of drafting.
+HEADING = '''"""Contract tests, drafted from events as they were really written: each is read as it was on the day of drafting.
 
-Who finds a reading wrong changes the expectation and says why. Who knows why a version exists writes it down in place of
-"{unknown}".
+Who finds a reading wrong changes the expectation and says why. Who knows why a version exists writes that down in
+place of "{unknown}".
 """
+
+# ruff: noqa: E501 - payloads stand as they were written
 
 import pytest
 from {module} import {function}
@@ -90,11 +92,10 @@ def shaped_text(shaped: Sequence[ShapedEvent]) -> str:
 
 def _test(proposed: ProposedVersion, latest_shape: LatestShape, function: str) -> str:
     shape = proposed.shape
-    examples = [shape.first] if shape.count == 1 else [shape.first, shape.last]
+    examples = [shape.first] if shape.events == 1 else [shape.first, shape.last]
     changes = "; ".join(change.text for change in (*proposed.changes, *proposed.suspicions)) or "the first shape seen"
-    seen = (
-        f"Seen in {shape.count} events, {shape.first.valid_at:%Y-%m-%d} to {shape.last.valid_at:%Y-%m-%d}: {changes}."
-    )
+    period = f"{shape.first.valid_at:%Y-%m-%d} to {shape.last.valid_at:%Y-%m-%d}"
+    seen = f"Seen in {shape.events} events, {period}: {changes}."
     return TEST.format(
         cases="".join(_case(recorded, latest_shape) for recorded in examples),
         name=_snake_case(proposed.event_type),

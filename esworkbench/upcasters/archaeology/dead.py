@@ -49,36 +49,33 @@ def dead_upcasters(
 
 
 def _use(connection: Connection, step: Upcaster, telltales: list[Telltale]) -> UpcasterUse:
-    of_type = f"event_type = {quoted(step.event_type)}"
-    written = f"{of_type} AND schema_version = {step.from_version}"
-    passing = f"{of_type} AND schema_version <= {step.from_version}"
-    unrecognised = None
+    dialect = connection.dialect.name
+    written = f"schema_version = {step.from_version}"
+    passing = f"schema_version <= {step.from_version}"
+    unrecognised = "1 = 0"
     if telltales:
-        dialect = connection.dialect.name
         written = _any_of([each for each in telltales if each.version == step.from_version], dialect)
         passing = _any_of([each for each in telltales if each.version <= step.from_version], dialect)
-        unrecognised = f"{of_type} AND NOT ({_any_of(telltales, dialect)})"
+        unrecognised = f"NOT {_any_of(telltales, dialect)}"
+    counting = f"SELECT count(*) FROM events WHERE event_type = {quoted(step.event_type)} AND "
     return UpcasterUse(
         step.event_type,
         step.from_version,
         step.function.__name__,
         step.reason,
-        written=_count(connection, written),
-        passing=_count(connection, passing),
-        unrecognised=0 if unrecognised is None else _count(connection, unrecognised),
-        sql=_counting(passing),
+        written=_count(connection, counting + written),
+        passing=_count(connection, counting + passing),
+        unrecognised=_count(connection, counting + unrecognised),
+        sql=counting + passing,
     )
 
 
 def _any_of(telltales: list[Telltale], dialect: str) -> str:
-    return " OR ".join(f"({each.condition(dialect)})" for each in telltales) or "1 = 0"
+    fits_one = " OR ".join(f"({each.condition(dialect)})" for each in telltales)
+    return f"({fits_one or '1 = 0'})"
 
 
-def _counting(condition: str) -> str:
-    return f"SELECT count(*) FROM events WHERE {condition}"
-
-
-def _count(connection: Connection, condition: str) -> int:
+def _count(connection: Connection, sql: str) -> int:
     """The very text a person would run: nothing in it is a parameter, so the driver is to take it as it stands."""
     as_it_stands = connection.execution_options(no_parameters=True)
-    return int(as_it_stands.exec_driver_sql(_counting(condition)).scalar_one())
+    return int(as_it_stands.exec_driver_sql(sql).scalar_one())

@@ -27,11 +27,11 @@ FieldSet = frozenset[tuple[str, str]]
 
 
 class ShapeField(NamedTuple):
-    """One field of a shape. ``count`` of the shape's events have it; with fewer than all of them it is optional."""
+    """One field of a shape. It stands in ``events`` of the shape's events; where these aren't all, it is optional."""
 
     path: str
     json_types: tuple[str, ...]
-    count: int
+    events: int
     optional: bool
 
 
@@ -45,7 +45,7 @@ class Shape(NamedTuple):
 
     event_type: str
     fields: tuple[ShapeField, ...]
-    count: int
+    events: int
     share: float
     first: RecordedEvent
     last: RecordedEvent
@@ -64,7 +64,7 @@ class Presence(NamedTuple):
     shape: int
     path: str
     json_types: str
-    count: int
+    events: int
     share: float
     first_position: int
     last_position: int
@@ -78,7 +78,7 @@ class _Group:
     def __init__(self, field_set: FieldSet, first: RecordedEvent) -> None:
         self.field_set = field_set
         self.paths = {path for path, _ in field_set}
-        self.count = 0
+        self.events = 0
         self.first = self.last = first
         self.positions: Thinned[int] = Thinned()
         self.recorded_versions: Counter[int] = Counter()
@@ -118,8 +118,8 @@ def field_presence(shapes: Sequence[Shape]) -> list[Presence]:
     """The table of one type's shapes (numbered from 1) and their fields: how many events have each, first and last."""
     return [
         Presence(
-            shape.event_type, number, field.path, " or ".join(field.json_types), field.count,
-            field.count / shape.count, shape.first.global_position, shape.last.global_position,
+            shape.event_type, number, field.path, " or ".join(field.json_types), field.events,
+            field.events / shape.events, shape.first.global_position, shape.last.global_position,
             shape.first.valid_at, shape.last.valid_at,
         )
         for number, shape in enumerate(shapes, start=1)
@@ -131,7 +131,7 @@ def _add(groups: dict[FieldSet, _Group], recorded: RecordedEvent, opaque: frozen
     found = list(fields_of(decode_payload(recorded), opaque))
     field_set = frozenset((field.path, field.json_type) for field in found)
     group = groups.setdefault(field_set, _Group(field_set, recorded))
-    group.count += 1
+    group.events += 1
     group.last = recorded
     group.positions.add(recorded.global_position)
     group.recorded_versions[recorded.schema_version] += 1
@@ -141,7 +141,7 @@ def _add(groups: dict[FieldSet, _Group], recorded: RecordedEvent, opaque: frozen
 
 
 def _shapes(event_type: str, groups: list[_Group]) -> list[Shape]:
-    looked_at = sum(group.count for group in groups)
+    looked_at = sum(group.events for group in groups)
     shapes = [_shape(event_type, members, looked_at) for members in _merged(groups)]
     return sorted(shapes, key=lambda shape: shape.first.global_position)
 
@@ -163,14 +163,14 @@ def _one_shape(left: _Group, right: _Group) -> bool:
         types, others = left.types_of(path), right.types_of(path)
         if types and others and types != others:
             return False
-    rarer, other = sorted((left, right), key=lambda group: group.count)
+    rarer, other = sorted((left, right), key=lambda group: group.events)
     low, high = other.positions.between(EDGE)
     inside = sum(low <= position <= high for position in rarer.positions.kept)
     return 2 * inside >= len(rarer.positions.kept)
 
 
 def _shape(event_type: str, members: list[_Group], looked_at: int) -> Shape:
-    count = sum(group.count for group in members)
+    count = sum(group.events for group in members)
     recorded_versions: Counter[int] = sum((group.recorded_versions for group in members), Counter())
     values: dict[str, list[tuple[int, Any]]] = {}
     for group in members:
@@ -179,7 +179,7 @@ def _shape(event_type: str, members: list[_Group], looked_at: int) -> Shape:
     return Shape(
         event_type=event_type,
         fields=tuple(_fields(members, count)),
-        count=count,
+        events=count,
         share=count / looked_at,
         first=min((group.first for group in members), key=lambda recorded: recorded.global_position),
         last=max((group.last for group in members), key=lambda recorded: recorded.global_position),
@@ -192,5 +192,5 @@ def _fields(members: list[_Group], count: int) -> Iterable[ShapeField]:
     for path in sorted(set[str]().union(*(group.paths for group in members))):
         having = [group for group in members if path in group.paths]
         types = {json_type for group in having for at, json_type in group.field_set if at == path}
-        seen = sum(group.count for group in having)
+        seen = sum(group.events for group in having)
         yield ShapeField(path, tuple(sorted(types)), seen, seen < count)

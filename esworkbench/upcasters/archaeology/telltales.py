@@ -42,9 +42,8 @@ class Telltale(NamedTuple):
         )
 
     def condition(self, dialect: str) -> str:
-        """The same test as an SQL condition on ``events``, for ``sqlite`` or ``postgresql``; it is never NULL."""
-        tests = [f"event_type = {quoted(self.event_type)}"]
-        tests += [f"{_sql_type(field, dialect)} <> ''" for field in self.has]
+        """The same test of an event of this type as an SQL condition, for ``sqlite`` or ``postgresql``; never NULL."""
+        tests = [f"{_sql_type(field, dialect)} <> ''" for field in self.has]
         tests += [f"{_sql_type(field, dialect)} = ''" for field in self.lacks]
         tests += [
             f"{_sql_type(field, dialect)} IN ({_sql_names(expected, dialect)})"
@@ -54,7 +53,7 @@ class Telltale(NamedTuple):
             tests.append(f"valid_at >= {_sql_moment(self.since)}")
         if self.until is not None:
             tests.append(f"valid_at < {_sql_moment(self.until)}")
-        return " AND ".join(tests)
+        return " AND ".join(tests) or "1 = 1"
 
 
 def version_by(telltales: Iterable[Telltale]) -> VersionOf:

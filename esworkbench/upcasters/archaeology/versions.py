@@ -49,4 +49,4 @@ def _disagreement(shape: Shape, number: int) -> str | None:
     if list(shape.recorded_versions) == [number]:
         return None
     recorded = ", ".join(f"v{version} in {count}" for version, count in shape.recorded_versions.items())
-    return f"recorded as {recorded} of {shape.count} events"
+    return f"recorded as {recorded} of {shape.events} events"
