@@ -24,6 +24,9 @@ ALIKE = 0.5
 NEARBY = 20
 """How many values on either side of a moment are held against each other. A median of 20 bears noise and stragglers."""
 
+NEAREST = 50
+"""How many values of two neighbouring shapes are held against each other: enough for a steady median."""
+
 JUMP = 8
 """The least factor between the medians before and after a moment that looks like a new unit."""
 
@@ -146,7 +149,7 @@ def _unit(before: Sequence[float], after: Sequence[float]) -> float | None:
     """
     if not before or not after:
         return None
-    factor = _factor(before[-NEARBY:], after[:NEARBY])
+    factor = _factor(before[-NEAREST:], after[:NEAREST])
     for unit in (1, *UNITS, *(1 / each for each in UNITS)):
         if 1 / 2 <= factor / unit <= 2:
             return float(unit)

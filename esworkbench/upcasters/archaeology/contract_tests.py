@@ -18,7 +18,7 @@ UNKNOWN_ORIGIN = "unknown origin: do not remove without investigation"
 
 _sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
-HEADING = '''"""Contract tests, drafted from events as they were really written: each is read as it was on the day of drafting.
+HEADING = '''"""Contract tests, drafted: each event, as really written, is read as it was read on the day of drafting.
 
 Who finds a reading wrong changes the expectation and says why. Who knows why a version exists writes that down in
 place of "{unknown}".

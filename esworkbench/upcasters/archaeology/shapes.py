@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.events import RecordedEvent
-from esworkbench.upcasters.archaeology.fields import fields_of
+from esworkbench.upcasters.archaeology.fields import fields_of, parent_of
 from esworkbench.upcasters.archaeology.latest import decode_payload
 from esworkbench.upcasters.archaeology.thinned import Thinned
 
@@ -87,15 +87,22 @@ class _Group:
     def types_of(self, path: str) -> set[str]:
         return {json_type for at, json_type in self.field_set if at == path} - {"null"}
 
+    def could_hold(self, paths: set[str]) -> set[str]:
+        """Those paths that would lie under a null, or in an array that is empty here."""
+        hollow = {path for path, json_type in self.field_set if json_type in ("null", "array")}
+        hollow = {path for path in hollow if not any(parent_of(inner) == path for inner in self.paths)}
+        return {path for path in paths if any(path.startswith((f"{each}.", f"{each}[]")) for each in hollow)}
+
 
 def recover_shapes(events: Iterable[RecordedEvent], *, opaque: Iterable[str] = ()) -> dict[str, list[Shape]]:
     """Per event type its shapes, by the position they were first seen at. The events come by position, of any types.
 
-    **When two sets of fields are one shape.** One has all the fields of the other and more, no field changes its type
-    (null goes with any), and at least half of the rarer set's events lie inside the period of the other. Then the
-    fields they part in are optional: both were written by the same code. Sets that follow each other in time are two
-    shapes, even though one only added a field. A period leaves out a shape's first and last 2%, because during a
-    rollout two releases write side by side, and a forgotten node may write an old shape years later.
+    **When two sets of fields are one shape.** No field changes its type (null goes with any), and either they have the
+    same fields, or one has all of the other's and more, and at least half of the rarer set's events lie inside the
+    period of the other. Then the fields they part in are optional: both were written by the same code. Sets that follow
+    each other in time are two shapes, even though one only added a field. A period leaves out a set's first and last
+    2%, because during a rollout two releases write side by side, and a forgotten node may write an old shape years
+    later. What an empty array or a null would hold is not known, and parts nobody.
 
     Memory grows with the number of field sets, not of events. ``opaque`` paths are not looked into; raises
     UnusableInput, naming the type, when one has too many field sets because data serve it as keys.
@@ -157,12 +164,15 @@ def _merged(groups: list[_Group]) -> list[list[_Group]]:
 
 
 def _one_shape(left: _Group, right: _Group) -> bool:
-    if not (left.paths <= right.paths or right.paths <= left.paths):
-        return False
     for path in left.paths & right.paths:
         types, others = left.types_of(path), right.types_of(path)
         if types and others and types != others:
             return False
+    paths, other_paths = left.paths - right.could_hold(left.paths), right.paths - left.could_hold(right.paths)
+    if paths == other_paths:
+        return True
+    if not (paths < other_paths or other_paths < paths):
+        return False
     rarer, other = sorted((left, right), key=lambda group: group.events)
     low, high = other.positions.between(EDGE)
     inside = sum(low <= position <= high for position in rarer.positions.kept)
