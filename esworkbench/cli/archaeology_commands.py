@@ -13,7 +13,7 @@ from rich.console import Console
 from sqlalchemy import Connection
 
 from esworkbench.cli.options import Json
-from esworkbench.cli.output import answer, table
+from esworkbench.cli.output import answer
 from esworkbench.compaction import compact as compact_log
 from esworkbench.compaction import first_event, verify_compaction
 from esworkbench.domains.bank.events import BANK_EVENT_TYPES
@@ -61,15 +61,13 @@ def shapes(
     with closing(store.engine.connect()) as connection:
         types = [event_type] if event_type else [life.event_type for life in event_type_lives(connection)]
         looked_at = chain.from_iterable(_look(connection, each, sample, seed) for each in types)
-        found = {
-            each: map_shapes_to_versions(of_type)
-            for each, of_type in recover_shapes(looked_at, opaque=opaque or ()).items()
-        }
+        recovered = recover_shapes(looked_at, opaque=opaque or ())
     store.engine.dispose()
-    versions = [each for of_type in found.values() for each in of_type]
+    found = {each: map_shapes_to_versions(of_type) for each, of_type in recovered.items()}
+    versions = list(chain.from_iterable(found.values()))
     if draft is not None and through is not None:
         draft.write_text(draft_contract_tests(versions, function_named(through), through), encoding="utf-8")
-    document = {
+    document: dict[str, Any] = {
         "types": [
             {"event_type": each, "versions": [_as_row(one) for one in of_type]} for each, of_type in found.items()
         ],
@@ -79,8 +77,8 @@ def shapes(
     }
 
     def prose(console: Console) -> None:
-        columns = ["type", "version", "events", "first seen", "last seen", "what changed", "recorded"]
-        console.print(table("shapes", columns, map(_as_cells, versions), limit=200))
+        for line in chain.from_iterable(map(_as_lines, versions)):
+            console.print(line, markup=False)
 
     answer(document, prose, as_json=json, found=bool(document["disagreements"] or document["suspicions"]))
 
@@ -108,9 +106,8 @@ def compact(
     }  # fmt: skip
 
     def prose(console: Console) -> None:
-        console.print(
-            f"{check.events_read:,} events read, {check.events_written:,} written, {len(check.dropped):,} dropped"
-        )
+        counts = f"{check.events_read:,} events read, {check.events_written:,} written, {len(check.dropped):,} dropped"
+        console.print(counts)
         console.print(f"SHA-256 over the {check.streams:,} old stream heads: {sealed.heads_digest}")
         for problem in check.problems:
             console.print(problem, markup=False)
@@ -156,10 +153,11 @@ def _as_row(proposed: ProposedVersion) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _as_cells(proposed: ProposedVersion) -> list[object]:
+def _as_lines(proposed: ProposedVersion) -> Iterator[str]:
     shape = proposed.shape
-    told = "; ".join(f"{change.text} ({change.certainty})" for change in (*proposed.changes, *proposed.suspicions))
-    return [
-        proposed.event_type, proposed.version, shape.events, shape.first.valid_at.date(), shape.last.valid_at.date(),
-        told, proposed.disagreement or "as numbered",
-    ]  # fmt: skip
+    period = f"{shape.first.valid_at:%Y-%m-%d} to {shape.last.valid_at:%Y-%m-%d}"
+    yield f"{proposed.event_type} v{proposed.version}: {shape.events:,} events, {period}"
+    for change in (*proposed.changes, *proposed.suspicions):
+        yield f"    {change.text} ({change.certainty})"
+    if proposed.disagreement is not None:
+        yield f"    {proposed.disagreement}"
