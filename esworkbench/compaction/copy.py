@@ -45,10 +45,12 @@ def compact(old: EventStore, new: EventStore, latest_shape: LatestShape, *, batc
 
     The old store is only read. It may be written to meanwhile, until it is caught up with: then its writers have to
     stop, or what they write stays behind (``verify_compaction`` says so). Raises UnusableInput when the old log is
-    empty, or the new store holds anything but an unfinished compaction of it; ConcurrencyError when another process
-    compacts into it at the same time; whatever reading raises when an event can't be read. Then nothing of its batch is
-    written, and the run can be repeated once that is mended.
+    empty, the batch size below 1, or the new store holds anything but a compaction of this log; ConcurrencyError when
+    another process compacts into it at the same time; whatever reading raises when an event can't be read. Then nothing
+    of its batch is written, and the run can be repeated once that is mended.
     """
+    if batch_size < 1:
+        raise UnusableInput(f"a batch of {batch_size} events copies nothing: take 1 or more")
     first = first_event(old)
     record = CompactionRecord(new, first)
     if record.version == 0:
@@ -75,11 +77,12 @@ def _require_empty(new: EventStore) -> None:
 def _copy_to_the_end(old: EventStore, record: CompactionRecord, latest_shape: LatestShape, batch_size: int) -> None:
     """Events, then keys, until no event came meanwhile: so no key is carried whose events are left behind."""
     progress = record.newest_batch()
-    while batch := old.read_all(after=progress.to_position, limit=batch_size):
-        while batch:
+    while True:
+        while batch := old.read_all(after=progress.to_position, limit=batch_size):
             progress = _copy_batch(record, progress, batch, latest_shape)
-            batch = old.read_all(after=progress.to_position, limit=batch_size)
         _carry_keys(old, record.new)
+        if not old.read_all(after=progress.to_position, limit=1):
+            return
 
 
 def _copy_batch(

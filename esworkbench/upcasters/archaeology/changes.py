@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from esworkbench.upcasters.archaeology.fields import parent_of
 from esworkbench.upcasters.archaeology.shapes import Shape
 
-UNITS = (10, 100, 1000)
-"""Factors between units of money, of length and of weight."""
+UNITS = (100, 1000)
+"""Factors between units: of money (dollars and cents), of weight and length (kilo, milli)."""
 
 ALIKE = 0.5
 """The least overlap of two fields' values, from 0 to 1, at which one may be the other under a new name."""
@@ -49,6 +49,8 @@ def changes_between(old: Shape, new: Shape) -> list[Change]:
     explained = [*_renames(old, new, removed, added), *_splits(old, new, removed, added)]
     gone = _outermost(path for path in removed if path not in {name for each in explained for name in each[0]})
     come = _outermost(path for path in added if path not in {name for each in explained for name in each[1]})
+    # What stands in a field that only now became an object goes without saying.
+    come = [path for path in come if not _retyped(old, new, parent_of(path), parent_of(path))]
     changes = [change for _, _, change in explained]
     changes += [Change("removed", f"removed {path}", "certain") for path in gone]
     changes += [Change("added", f"added {path}{_maybe(new, path)}", "certain") for path in come]
@@ -122,6 +124,8 @@ def _same_path(old: Shape, new: Shape, path: str) -> list[Change]:
 
 
 def _retyped(old: Shape, new: Shape, path: str, other: str) -> str:
+    if path not in old.paths or other not in new.paths:
+        return ""
     before, after = (set(types) - {"null"} for types in (old.paths[path].json_types, new.paths[other].json_types))
     if not before or not after or before == after:
         return ""
@@ -150,8 +154,10 @@ def _unit(before: Sequence[float], after: Sequence[float]) -> float | None:
     if not before or not after:
         return None
     factor = _factor(before[-NEAREST:], after[:NEAREST])
-    for unit in (1, *UNITS, *(1 / each for each in UNITS)):
-        if 1 / 2 <= factor / unit <= 2:
+    if _size(factor) <= 2:
+        return 1.0
+    for unit in (*UNITS, *(1 / each for each in UNITS)):
+        if _size(factor / unit) <= 1.5:
             return float(unit)
     return None
 

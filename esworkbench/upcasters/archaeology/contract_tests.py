@@ -27,7 +27,7 @@ place of "{unknown}".
 # ruff: noqa: E501 - payloads stand as they were written
 
 import pytest
-from {module} import {function}
+from {module} import {function} as latest_shape
 
 from esworkbench.upcasters.archaeology import as_written, shaped_text
 
@@ -35,16 +35,16 @@ from esworkbench.upcasters.archaeology import as_written, shaped_text
 
 TEST = '''
 @pytest.mark.parametrize(
-    ("version", "valid_at", "payload", "read"),
+    ("version", "valid_at", "payload", "expected"),
     [
 {cases}    ],
 )
-def test_{name}_v{version}(version: int, valid_at: str, payload: str, read: str) -> None:
+def test_{name}_v{version}(version: int, valid_at: str, payload: str, expected: str) -> None:
     """Reason: {unknown}.
 
     {seen}
     """
-    assert shaped_text({function}(as_written({event_type}, version, valid_at, payload))) == read
+    assert shaped_text(latest_shape(as_written({event_type}, version, valid_at, payload))) == expected
 
 '''
 
@@ -52,7 +52,7 @@ CASE = """        (
             {version},
             {valid_at},
             {payload},
-            {read},
+            {expected},
         ),
 """
 
@@ -66,7 +66,7 @@ def draft_contract_tests(versions: Iterable[ProposedVersion], latest_shape: Late
     module, colon, function = reference.partition(":")
     if not colon or not all(part.isidentifier() for part in [*module.split("."), function]):
         raise UnusableInput(f"{reference!r} names no function to test: write it as module:function")
-    tests = [_test(each, latest_shape, function) for each in versions]
+    tests = [_test(each, latest_shape) for each in versions]
     heading = HEADING.format(module=module, function=function, unknown=UNKNOWN_ORIGIN)
     return (heading + "".join(tests)).rstrip() + "\n"
 
@@ -90,7 +90,7 @@ def shaped_text(shaped: Sequence[ShapedEvent]) -> str:
     )
 
 
-def _test(proposed: ProposedVersion, latest_shape: LatestShape, function: str) -> str:
+def _test(proposed: ProposedVersion, latest_shape: LatestShape) -> str:
     shape = proposed.shape
     examples = [shape.first] if shape.events == 1 else [shape.first, shape.last]
     changes = "; ".join(change.text for change in (*proposed.changes, *proposed.suspicions)) or "the first shape seen"
@@ -102,7 +102,6 @@ def _test(proposed: ProposedVersion, latest_shape: LatestShape, function: str) -
         version=proposed.version,
         unknown=UNKNOWN_ORIGIN,
         seen=seen.replace("\\", "").replace('"', "'"),
-        function=function,
         event_type=repr(proposed.event_type),
     )
 
@@ -112,7 +111,7 @@ def _case(recorded: RecordedEvent, latest_shape: LatestShape) -> str:
         version=recorded.schema_version,
         valid_at=repr(recorded.valid_at.isoformat()),
         payload=repr(recorded.payload.decode()),
-        read=repr(shaped_text(latest_shape(recorded))),
+        expected=repr(shaped_text(latest_shape(recorded))),
     )
 
 
