@@ -1,6 +1,7 @@
 """A sample spans a type's whole life: both ends are in it, and so is what was written when the log was quiet."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from archaeology_logs import append
@@ -44,7 +45,7 @@ def test_no_stretch_of_the_life_is_left_out(inherited: EventStore) -> None:
     found = positions(inherited, 200, event_type="OrderPlaced")
     with inherited.engine.connect() as connection:
         everything = [event.global_position for event in all_events(connection, "OrderPlaced")]
-    longest = max(later - earlier for earlier, later in zip(found, found[1:], strict=False))
+    longest = max(later - earlier for earlier, later in pairwise(found))
     assert longest <= 3 * (everything[-1] - everything[0]) / 198
     assert set(found) <= set(everything)
 
