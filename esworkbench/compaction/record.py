@@ -103,6 +103,7 @@ class CompactionRecord:
     def write(self, entry: DomainEvent, copied: Sequence[StreamAppend] = ()) -> None:
         """The entry, and what it speaks of, in one transaction. Raises ConcurrencyError when another got ahead."""
         encoded = RECORD_TYPES.encode(entry, metadata={"actor": "compaction"})
+        encoded = msgspec.structs.replace(encoded, event_id=f"{self.stream_id}-{self.version + 1}")
         self.new.append_many([*copied, StreamAppend(self.stream_id, self.version, [encoded])])
         self.version += 1
 

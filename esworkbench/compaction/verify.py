@@ -184,7 +184,8 @@ def _key_problems(old: EventStore, new: EventStore) -> Iterator[str]:
         streaming = before.execution_options(stream_results=True, yield_per=READ_AT_ONCE)
         for keys in streaming.execute(select(idempotency_keys)).partitions():
             names = [key.idempotency_key for key in keys]
-            carried = set(after.execute(select(idempotency_keys).where(columns.idempotency_key.in_(names))).tuples())
+            found = after.execute(select(idempotency_keys).where(columns.idempotency_key.in_(names)))
+            carried = {tuple(key) for key in found}
             for key in keys:
                 if tuple(key) not in carried:
                     yield f"the idempotency key {key.idempotency_key!r} is not in the new store as it was in the old"

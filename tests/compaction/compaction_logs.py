@@ -38,7 +38,7 @@ def splits_and_drops(recorded: RecordedEvent) -> Sequence[ShapedEvent]:
 
 
 def old_store(url: str, *, events: int = 40) -> EventStore:
-    """A log in a few streams: older and newer orders, most true a day before the first was recorded, each with a key."""
+    """A log in a few streams: older and newer orders, each with a key and a time before it was recorded."""
     store = EventStore.open(url, clock=StepClock(OLD_START), new_id=SequentialIds("old"))
     for number in range(events):
         stream = f"Order-{number % 7}"
