@@ -37,24 +37,23 @@ def test_a_good_one_has_no_problems_and_a_life_of_its_own(old: EventStore, new: 
     assert problems(old, new, fold=len) == []
 
 
-@pytest.mark.parametrize(
-    ("damage", "expected"),
-    [
-        ({"payload": {"total_cents": 1, "by": "é"}}, "its event is"),
-        ({"event_type": "OrderPlacedTwice"}, "its event is"),
-        ({"schema_version": 3}, "its event is"),
-    ],
-)
-def test_a_wrong_reading_while_copying_is_found(
-    old: EventStore, new: EventStore, damage: dict[str, Any], expected: str
-) -> None:
+def test_a_wrong_reading_while_copying_is_found(old: EventStore, new: EventStore) -> None:
+    damages: dict[int, dict[str, Any]] = {
+        4: {"payload": {"total_cents": 1, "by": "é"}},
+        5: {"event_type": "OrderPlacedTwice"},
+        7: {"schema_version": 3},
+    }
+
     def wrong(recorded: RecordedEvent) -> Sequence[ShapedEvent]:
         [right] = latest_shape(recorded)
-        return [right._replace(**damage) if recorded.global_position == 5 else right]
+        return [right._replace(**damages.get(recorded.global_position, {}))]
 
     compact(old, new, wrong)
-    [found] = problems(old, new)
-    assert f"OrderPlaced old-5 at old position 5: {expected}" in found
+    found = problems(old, new)
+    assert [each.split(":")[0] for each in found] == [
+        f"OrderPlaced old-{number} at old position {number}" for number in damages
+    ]
+    assert all(": its event is ShapedEvent(" in each for each in found)
 
 
 def test_an_event_lost_or_doubled_while_copying_is_found(old: EventStore, new: EventStore) -> None:
@@ -67,41 +66,35 @@ def test_an_event_lost_or_doubled_while_copying_is_found(old: EventStore, new: E
     assert len(problems(old, new)) == 20
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ("UPDATE events SET stream_id = 'Order-X', version = 1 WHERE event_id = 'old-40'", "its stream is 'Order-X'"),
-        ("UPDATE events SET valid_at = '2020-01-01T00:00:00.000000Z' WHERE event_id = 'old-3'", "its valid_at is"),
-        (
-            "UPDATE events SET metadata = replace(metadata, 'ada', 'eve') WHERE event_id = 'old-3'",
-            "its metadata is {'actor': 'eve'",
-        ),
-        (
-            "UPDATE events SET metadata = replace(metadata, '\"position\":3', '\"position\":4')"
-            " WHERE event_id = 'old-3'",
-            "its origin is (4,",
-        ),
-        ("DELETE FROM events WHERE event_id = 'old-40'", "old-40 at old position 40 has 0 copies, not 1"),
-        ("DELETE FROM idempotency_keys WHERE idempotency_key = 'key-7'", "the idempotency key 'key-7'"),
-        ("UPDATE idempotency_keys SET reply = '{}' WHERE idempotency_key = 'key-7'", "the idempotency key 'key-7'"),
-        (
-            "UPDATE events SET payload = replace(payload, 'Order-0', 'Order-O') WHERE event_type"
-            " = 'StreamHeadsRecorded'",
-            "the 7 stream heads in the record",
-        ),
-        (
-            "UPDATE events SET payload = replace(payload, '\"events_read\":40', '\"events_read\":39')"
-            " WHERE event_type = 'LogCompacted'",
-            "read, written and dropped are (40, 40, 0)",
-        ),
-    ],
-)
-def test_what_somebody_did_to_the_new_log_is_found(
-    old: EventStore, new: EventStore, change: str, expected: str
-) -> None:
+DAMAGE = [
+    ("UPDATE events SET stream_id = 'Order-X', version = 1 WHERE event_id = 'old-39'", "its stream is 'Order-X'"),
+    ("UPDATE events SET valid_at = '2020-01-01T00:00:00.000000Z' WHERE event_id = 'old-3'", "its valid_at is"),
+    ("UPDATE events SET metadata = replace(metadata, 'ada', 'eve') WHERE event_id = 'old-3'", "its metadata is {"),
+    (
+        "UPDATE events SET metadata = replace(metadata, '\"position\":3', '\"position\":4') WHERE event_id = 'old-3'",
+        "its origin is (4,",
+    ),
+    ("DELETE FROM idempotency_keys WHERE idempotency_key = 'key-7'", "the idempotency key 'key-7'"),
+    ("UPDATE idempotency_keys SET reply = '{}' WHERE idempotency_key = 'key-8'", "the idempotency key 'key-8'"),
+    (
+        "UPDATE events SET payload = replace(payload, 'Order-0', 'Order-O') WHERE event_type = 'StreamHeadsRecorded'",
+        "the 7 stream heads in the record",
+    ),
+    (
+        "UPDATE events SET payload = replace(payload, '\"events_read\":40', '\"events_read\":39')"
+        " WHERE event_type = 'LogCompacted'",
+        "read, written and dropped are (40, 40, 0)",
+    ),
+    ("DELETE FROM events WHERE event_id = 'old-40'", "old-40 at old position 40 has 0 copies, not 1"),
+]
+
+
+def test_what_somebody_did_to_the_new_log_is_found(old: EventStore, new: EventStore) -> None:
     compact(old, new, latest_shape)
-    tamper(new, change)
-    assert any(expected in each for each in problems(old, new))
+    for change, expected in DAMAGE:
+        assert not any(expected in each for each in problems(old, new)), change
+        tamper(new, change)
+        assert any(expected in each for each in problems(old, new)), change
 
 
 def test_what_somebody_did_to_the_old_log_is_found(old: EventStore, new: EventStore) -> None:
