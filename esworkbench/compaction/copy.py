@@ -23,7 +23,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend, write_transaction
 from esworkbench.event_store.schema import UtcMoment, idempotency_keys, moment_text
 from esworkbench.events import NewEvent, RecordedEvent
-from esworkbench.upcasters.archaeology import LatestShape, ShapedEvent, decode_payload, encode_payload
+from esworkbench.upcasters.archaeology import LatestShape, ShapedEvent, decode_payload, encode_payload, same_event
 
 KEYS_AT_ONCE = 1000
 CARRY_KEY = text(
@@ -113,7 +113,7 @@ def as_stored(recorded: RecordedEvent) -> ShapedEvent:
 
 
 def _copy(recorded: RecordedEvent, shaped: ShapedEvent, part: int) -> NewEvent:
-    unchanged = shaped == as_stored(recorded)
+    unchanged = same_event(shaped, as_stored(recorded))
     metadata = json.loads(recorded.metadata)
     came_from = {
         "position": recorded.global_position,

@@ -74,6 +74,21 @@ def test_what_is_in_its_latest_shape_keeps_its_very_bytes(old: EventStore, new: 
     assert b'{"total_cents" : 100, "by":"x"}' in kept
 
 
+def test_a_reading_that_only_python_takes_for_the_same_is_written(old: EventStore, new: EventStore) -> None:
+    """True is 1 to Python and 5.0 is 5, but not to whoever reads the new log."""
+    old.append("Order-1", [order_event("NeverMind", 1, {"flag": 1, "amount": 5.0})], expected_version=ANY_VERSION)
+    exact = ShapedEvent("NeverMind", 1, {"amount": 5, "flag": True})
+
+    def reads_types(recorded: RecordedEvent) -> Sequence[ShapedEvent]:
+        return [exact] if recorded.event_type == "NeverMind" else latest_shape(recorded)
+
+    compact(old, new, reads_types)
+    assert copies(new)[-1].payload == b'{"amount":5,"flag":true}'
+    assert verify_compaction(old, new, reads_types).problems == []
+    [found] = verify_compaction(old, new, latest_shape).problems
+    assert "NeverMind old-41 at old position 41: its event is" in found
+
+
 def test_it_is_recorded_when_it_is_written_and_chained_anew(old: EventStore, new: EventStore) -> None:
     """The new store can't have learned anything before it was there; the old time is metadata."""
     compact(old, new, latest_shape)

@@ -9,6 +9,7 @@ from esworkbench.upcasters.archaeology.latest import (
     decode_payload,
     encode_payload,
     recorded_version,
+    same_event,
     through_chain,
 )
 from esworkbench.upcasters.archaeology.sampling import TypeLife, all_events, event_type_lives, sample_events
@@ -38,6 +39,7 @@ __all__ = [
     "map_shapes_to_versions",
     "recorded_version",
     "recover_shapes",
+    "same_event",
     "sample_events",
     "shaped_text",
     "through_chain",

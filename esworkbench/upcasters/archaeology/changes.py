@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from itertools import permutations
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from esworkbench.upcasters.archaeology.fields import parent_of
 from esworkbench.upcasters.archaeology.shapes import Shape
@@ -30,7 +30,6 @@ NEAREST = 50
 JUMP = 8
 """The least factor between the medians before and after a moment that looks like a new unit."""
 
-
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -42,16 +41,24 @@ class Change(NamedTuple):
     certainty: str
 
 
+class _Explained(NamedTuple):
+    """A change that accounts for fields that went and fields that came."""
+
+    gone: list[str]
+    come: list[str]
+    change: Change
+
+
 def changes_between(old: Shape, new: Shape) -> list[Change]:
     """What the newer shape has, lacks or has otherwise, with the changes that the values explain first."""
     removed = [path for path in old.paths if path not in new.paths]
     added = [path for path in new.paths if path not in old.paths]
     explained = [*_renames(old, new, removed, added), *_splits(old, new, removed, added)]
-    gone = _outermost(path for path in removed if path not in {name for each in explained for name in each[0]})
-    come = _outermost(path for path in added if path not in {name for each in explained for name in each[1]})
+    gone = _outermost(path for path in removed if not any(path in each.gone for each in explained))
+    come = _outermost(path for path in added if not any(path in each.come for each in explained))
     # What stands in a field that only now became an object goes without saying.
     come = [path for path in come if not _retyped(old, new, parent_of(path), parent_of(path))]
-    changes = [change for _, _, change in explained]
+    changes = [each.change for each in explained]
     changes += [Change("removed", f"removed {path}", "certain") for path in gone]
     changes += [Change("added", f"added {path}{_maybe(new, path)}", "certain") for path in come]
     for path in old.paths:
@@ -81,9 +88,9 @@ def jumps_within(shape: Shape) -> list[Change]:
     return found
 
 
-def _renames(old: Shape, new: Shape, removed: list[str], added: list[str]) -> list[tuple[list[str], list[str], Change]]:
+def _renames(old: Shape, new: Shape, removed: list[str], added: list[str]) -> list[_Explained]:
     """Each field that went, with the field that came and resembles it most, in type, values and name."""
-    found: list[tuple[list[str], list[str], Change]] = []
+    found: list[_Explained] = []
     taken: set[str] = set()
     for path in removed:
         likeness = {other: _likeness(old, new, path, other) for other in added if other not in taken}
@@ -94,22 +101,22 @@ def _renames(old: Shape, new: Shape, removed: list[str], added: list[str]) -> li
         unit = likeness[best][1]
         text = f"{path} became {best}" + (f", its values about {unit:g} times as large" if unit != 1 else "")
         text += f", its type{retyped}" if (retyped := _retyped(old, new, path, best)) else ""
-        found.append(([path], [best], Change("renamed" if unit == 1 else "unit", text, "likely")))
+        found.append(_Explained([path], [best], Change("renamed" if unit == 1 else "unit", text, "likely")))
     return found
 
 
-def _splits(old: Shape, new: Shape, removed: list[str], added: list[str]) -> list[tuple[list[str], list[str], Change]]:
-    """A text of several words that went, and two texts that came and look like its parts."""
-    found: list[tuple[list[str], list[str], Change]] = []
+def _splits(old: Shape, new: Shape, removed: list[str], added: list[str]) -> list[_Explained]:
+    """A text of several words that went, and two that came, are called after it, and look like its parts."""
+    found = []
     for path in removed:
         whole = _texts(old, path)
         if not whole or sum(" " in each for each in whole) < ALIKE * len(whole):
             continue
         for left, right in permutations(added, 2):
             both = [f"{one} {two}" for one, two in zip(_texts(new, left), _texts(new, right), strict=False)]
-            if both and path in (left.split("_")[-1], right.split("_")[-1]) and _overlap(whole, both) >= ALIKE:
+            if both and left.endswith(path) and right.endswith(path) and _overlap(whole, both) >= ALIKE:
                 text = f"{path} was split into {left} and {right}"
-                found.append(([path], [left, right], Change("split", text, "likely")))
+                found.append(_Explained([path], [left, right], Change("split", text, "likely")))
                 break
     return found
 
@@ -201,5 +208,4 @@ def _outermost(paths: Iterable[str]) -> list[str]:
 
 
 def _maybe(shape: Shape, path: str) -> str:
-    field: Any = shape.paths[path]
-    return " (optional)" if field.optional else ""
+    return " (optional)" if shape.paths[path].optional else ""

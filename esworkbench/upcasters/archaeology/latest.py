@@ -31,6 +31,7 @@ VersionOf = Callable[[RecordedEvent], int]
 """Says which version a stored event's shape is."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 def recorded_version(recorded: RecordedEvent) -> int:
@@ -52,6 +53,19 @@ def decode_payload(recorded: RecordedEvent) -> dict[str, Any]:
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
     """JSON text of a payload; a Decimal becomes the number it is, digit by digit."""
     return _encoder.encode(payload)
+
+
+def same_event(left: ShapedEvent, right: ShapedEvent) -> bool:
+    """Whether two events are written alike but for the order of their keys.
+
+    Python's own equality isn't enough: to it ``true`` is 1 and ``5.00`` is 5, to whoever reads the JSON they are not.
+    """
+    return left[:2] == right[:2] and _as_written(left.payload) == _as_written(right.payload)
+
+
+def _as_written(payload: Mapping[str, Any]) -> bytes:
+    """Canonical JSON; numbers are read back first, so that a float and a Decimal of the same digits are one."""
+    return _sorted.encode(json.loads(_encoder.encode(payload), parse_float=Decimal))
 
 
 def through_chain(
