@@ -61,6 +61,12 @@ def test_by_shape_where_versions_lie(store: EventStore) -> None:
     assert [use.dead for use in uses(store, TELLTALES)] == [True, True, False]
 
 
+def test_by_shape_too_an_older_event_passes_through(store: EventStore) -> None:
+    append(store, [("It's", 4, {"v1": 1})])
+    found = uses(store, TELLTALES)
+    assert [(use.written, use.passing, use.dead) for use in found] == [(1, 1, False), (0, 1, False), (0, 1, False)]
+
+
 def test_nothing_is_dead_while_an_event_is_not_recognised(store: EventStore) -> None:
     append(store, [("It's", 4, {"v4": 1}), ("It's", 4, {"something": 1})])
     found = uses(store, TELLTALES)

@@ -43,24 +43,26 @@ def store(store_url: str) -> Iterator[EventStore]:
     values = [None, True, 1, 1.5, "1", [], {}, {'it\'s "it"': 1}]
     append(store, [("It's", 1, {"a": value}) for value in values])
     append(store, [("It's", 1, {"b": 1}), ("It's", 1, {"it's": 1, "a.b": 2}), ("Other", 1, {"a": 1})])
+    append(store, [("It's", 1, {"c": False})])
     yield store
     store.engine.dispose()
 
 
 EXPECTED = [
     (Telltale("It's", 1, has=("a",)), [1, 2, 3, 4, 5, 6, 7, 8]),
-    (Telltale("It's", 1, lacks=("a",)), [9, 10]),
+    (Telltale("It's", 1, lacks=("a",)), [9, 10, 12]),
     (Telltale("It's", 1, types={"a": "null"}), [1]),
     (Telltale("It's", 1, types={"a": "boolean"}), [2]),
+    (Telltale("It's", 1, types={"c": "boolean"}), [12]),
     (Telltale("It's", 1, types={"a": "number"}), [3, 4]),
     (Telltale("It's", 1, types={"a": "string"}), [5]),
     (Telltale("It's", 1, types={"a": "array"}), [6]),
     (Telltale("It's", 1, types={"a": "object"}), [7, 8]),
     (Telltale("It's", 1, has=("it's",)), [10]),
     (Telltale("It's", 1, has=("a.b",)), [10]),
-    (Telltale("It's", 1), list(range(1, 11))),
+    (Telltale("It's", 1), [*range(1, 11), 12]),
     (Telltale("It's", 1, since=datetime(2100, 1, 1, tzinfo=UTC)), []),
-    (Telltale("It's", 1, until=datetime(2100, 1, 1, tzinfo=UTC)), list(range(1, 11))),
+    (Telltale("It's", 1, until=datetime(2100, 1, 1, tzinfo=UTC)), [*range(1, 11), 12]),
 ]
 
 
@@ -68,6 +70,13 @@ def test_every_json_type_and_awkward_names(store: EventStore) -> None:
     for telltale, positions in EXPECTED:
         assert counted_in_sql(store, telltale) == positions, telltale
         assert counted_in_python(store, telltale) == positions, telltale
+
+
+def test_bounds_in_time_mean_the_same_in_sql(store: EventStore) -> None:
+    moment = store.read_all()[-1].valid_at
+    since, until = Telltale("It's", 1, since=moment), Telltale("It's", 1, until=moment)
+    assert counted_in_sql(store, since) == counted_in_python(store, since) == [12]
+    assert counted_in_sql(store, until) == counted_in_python(store, until) == list(range(1, 11))
 
 
 def test_bounds_in_time_are_from_inclusive_to_exclusive() -> None:

@@ -125,6 +125,12 @@ def test_a_rename_needs_values_of_one_kind() -> None:
     assert [change[0] for change in size] == ["removed", "added"]
 
 
+def test_sizes_that_drift_over_the_years_hide_no_rename() -> None:
+    old = [{"price": n} for n in range(10, 1010, 5)]
+    new = [{"amount": n} for n in range(1000, 2000, 5)]
+    assert told(*old, *new) == [("renamed", "price became amount", "likely")]
+
+
 def test_a_unit_that_changed_with_a_version_is_told_from_a_rename() -> None:
     grams = told(*[{"kilograms": n} for n in range(20, 50)], *[{"grams": 1000 * n} for n in range(20, 50)])
     assert grams == [("unit", "kilograms became grams, its values about 1000 times as large", "likely")]

@@ -10,7 +10,7 @@ import pytest
 from compaction_logs import OLD_START, latest_shape, new_store, old_store, order_event, rows, splits_and_drops
 from support import START
 
-from esworkbench.compaction import compact, verify_compaction
+from esworkbench.compaction import compact, copy, verify_compaction
 from esworkbench.errors import ConcurrencyError, InvalidEvent, UnusableInput
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
 from esworkbench.event_store.chain import event_hash
@@ -181,6 +181,24 @@ def test_what_comes_while_it_copies_is_copied_too(old: EventStore, new: EventSto
     sealed = compact(old, new, read_and_write, batch_size=5)
     assert (sealed.head_position, sealed.events_read, late) == (65, 65, [])
     assert verify_compaction(old, new, latest_shape).problems == []
+
+
+def test_no_key_is_carried_whose_events_stay_behind(
+    old: EventStore, new: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_keys = copy._carry_keys
+    late = [Idempotency("late", "d", b"{}")]
+
+    def while_carrying(old: EventStore, new: EventStore) -> None:
+        if late:
+            event = order_event("OrderShipped", 1, {"to": "Chur"})
+            old.append("Order-9", [event], expected_version=0, idempotency=late.pop())
+        carry_keys(old, new)
+
+    monkeypatch.setattr(copy, "_carry_keys", while_carrying)
+    assert compact(old, new, latest_shape).events_read == 41
+    assert new.find_reply("late", "d") == b"{}"
+    assert new.stream_version("Order-9") == 1
 
 
 def test_only_an_empty_store_or_this_logs_own_compaction_is_written_to(
