@@ -15,65 +15,114 @@ def upcast_event(event):
 
     if t == "CustomerRegistered":
         if v == 1:
+            d2 = {}
+            d2["customer_id"] = d["customer_id"]
             if "name" in d:
-                n = d.pop("name").strip()
+                n = d["name"].strip()
                 if " " in n:
                     # van der etc. everything but the last word is the first name
                     parts = n.split(" ")
-                    d["first_name"] = " ".join(parts[:-1])
-                    d["last_name"] = parts[-1]
+                    d2["first_name"] = " ".join(parts[:-1])
+                    d2["last_name"] = parts[-1]
                 else:
-                    d["first_name"] = n
-                    d["last_name"] = ""
-            d["address"] = {}
-            d["address"]["street"] = ""
-            d["address"]["city"] = ""
-            d["address"]["postal_code"] = ""
-            d["address"]["country"] = "US"
+                    d2["first_name"] = n
+                    d2["last_name"] = ""
+            if "email" in d:
+                # some of the first forms sent capitals
+                d2["email"] = d["email"].lower()
+            d2["address"] = {}
+            d2["address"]["street"] = ""
+            d2["address"]["city"] = ""
+            d2["address"]["postal_code"] = ""
+            d2["address"]["country"] = "US"
+            return {"type": t, "data": d2}
         elif v == 2:
-            d["address"] = {}
-            d["address"]["street"] = ""
-            d["address"]["city"] = ""
-            d["address"]["postal_code"] = ""
-            d["address"]["country"] = "US"
+            d2 = {}
+            d2["customer_id"] = d["customer_id"]
+            d2["first_name"] = d["first_name"]
+            d2["last_name"] = d["last_name"]
+            if "email" in d:
+                d2["email"] = d["email"].lower()
+            d2["address"] = {}
+            d2["address"]["street"] = ""
+            d2["address"]["city"] = ""
+            d2["address"]["postal_code"] = ""
+            d2["address"]["country"] = "US"
+            return {"type": t, "data": d2}
         elif v == 3:
+            d2 = {}
+            d2["customer_id"] = d["customer_id"]
+            d2["first_name"] = d["first_name"]
+            d2["last_name"] = d["last_name"]
+            d2["email"] = d["email"]
+            if "phone" in d:
+                d2["phone"] = d["phone"]
             a = dict(d["address"])
-            z = a.pop("zip")
+            d2["address"] = {}
+            d2["address"]["street"] = a["street"]
+            d2["address"]["city"] = a["city"]
+            z = a["zip"]
             if z is not None:
-                a["postal_code"] = z.upper()
+                d2["address"]["postal_code"] = z.upper()
             else:
-                a["postal_code"] = ""
-            if "country" not in a:
-                a["country"] = "US"
-            d["address"] = a
-        if "email" in d:
-            # some of the first forms sent capitals
-            if v < 3:
-                d["email"] = d["email"].lower()
+                d2["address"]["postal_code"] = ""
+            if "country" in a:
+                d2["address"]["country"] = a["country"]
+            else:
+                d2["address"]["country"] = "US"
+            return {"type": t, "data": d2}
         return {"type": t, "data": d}
 
     elif t == "OrderPlaced":
         # schema_version is useless here, look at the fields
-        if "total" in d:
-            if "currency" not in d:
-                d["currency"] = "USD"
-            x = d.pop("total")
-            d["total_cents"] = int(round(x * 100))
+        if "total" in d and "currency" not in d:
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            d2["customer_id"] = d["customer_id"]
+            d2["total_cents"] = int(round(d["total"] * 100))
+            d2["currency"] = "USD"
+            if "coupon" in d:
+                if d["coupon"] != "NONE":
+                    d2["coupon"] = d["coupon"]
+            d2["lines"] = []
+            d2["channel"] = "web"
+            return {"type": t, "data": d2}
+        elif "total" in d:
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            d2["customer_id"] = d["customer_id"]
+            d2["total_cents"] = int(round(d["total"] * 100))
+            d2["currency"] = d["currency"]
             if "coupon" in d:
                 if d["coupon"] == "NONE":
                     # old shop front wrote NONE when there was none
-                    del d["coupon"]
-            d["lines"] = []
-            d["channel"] = "web"
+                    pass
+                else:
+                    d2["coupon"] = d["coupon"]
+            d2["lines"] = []
+            d2["channel"] = "web"
+            return {"type": t, "data": d2}
         else:
             if "lines" not in d:
-                d["lines"] = []
-                d["channel"] = "web"
+                d2 = {}
+                d2["order_id"] = d["order_id"]
+                d2["customer_id"] = d["customer_id"]
+                d2["total_cents"] = d["total_cents"]
+                d2["currency"] = d["currency"]
+                if "coupon" in d:
+                    d2["coupon"] = d["coupon"]
+                d2["lines"] = []
+                d2["channel"] = "web"
+                return {"type": t, "data": d2}
             else:
                 lines = []
                 for line in d["lines"]:
-                    l = dict(line)
-                    if "quantity" not in l:
+                    l = {}
+                    l["sku"] = line["sku"]
+                    l["price_cents"] = line["price_cents"]
+                    if "quantity" in line:
+                        l["quantity"] = line["quantity"]
+                    else:
                         l["quantity"] = 1
                     lines.append(l)
                 d["lines"] = lines
@@ -83,29 +132,52 @@ def upcast_event(event):
         return {"type": t, "data": d}
 
     elif t == "PaymentReceived":
-        if "amount" in d:
-            x = d.pop("amount")
-            if isinstance(x, str):
-                # "12.30"
-                if "." in x:
-                    whole, fraction = x.split(".")
-                    if len(fraction) == 1:
-                        fraction = fraction + "0"
-                    d["amount_cents"] = int(whole) * 100 + int(fraction[:2])
-                else:
-                    d["amount_cents"] = int(x) * 100
+        if "amount" in d and isinstance(d["amount"], str):
+            # "12.30"
+            x = d["amount"]
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            if "." in x:
+                whole, fraction = x.split(".")
+                if len(fraction) == 1:
+                    fraction = fraction + "0"
+                d2["amount_cents"] = int(whole) * 100 + int(fraction[:2])
             else:
-                d["amount_cents"] = int(round(x * 100))
-            d["currency"] = "USD"
+                d2["amount_cents"] = int(x) * 100
+            d2["currency"] = "USD"
             m = d["method"]
             if m == "cc":
                 m = "card"
+            d2["method"] = {}
             if m == "card":
-                d["method"] = {"kind": "card", "last4": "0000"}
+                d2["method"]["kind"] = "card"
+                d2["method"]["last4"] = "0000"
             elif m == "paypal":
-                d["method"] = {"kind": "wallet", "last4": ""}
+                d2["method"]["kind"] = "wallet"
+                d2["method"]["last4"] = ""
             else:
-                d["method"] = {"kind": m, "last4": ""}
+                d2["method"]["kind"] = m
+                d2["method"]["last4"] = ""
+            return {"type": t, "data": d2}
+        elif "amount" in d:
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            d2["amount_cents"] = int(round(d["amount"] * 100))
+            d2["currency"] = "USD"
+            m = d["method"]
+            if m == "cc":
+                m = "card"
+            d2["method"] = {}
+            if m == "card":
+                d2["method"]["kind"] = "card"
+                d2["method"]["last4"] = "0000"
+            elif m == "paypal":
+                d2["method"]["kind"] = "wallet"
+                d2["method"]["last4"] = ""
+            else:
+                d2["method"]["kind"] = m
+                d2["method"]["last4"] = ""
+            return {"type": t, "data": d2}
         else:
             if isinstance(d.get("method"), str):
                 # can this happen?
@@ -114,20 +186,32 @@ def upcast_event(event):
 
     elif t == "OrderShipped":
         if "tracking" in d:
-            tr = d.pop("tracking")
-            d["tracking_number"] = tr
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            tr = d["tracking"]
+            d2["tracking_number"] = tr
             if tr.startswith("1Z"):
-                d["carrier"] = "UPS"
+                d2["carrier"] = "UPS"
             elif tr.startswith("JD"):
-                d["carrier"] = "DHL"
+                d2["carrier"] = "DHL"
             else:
-                d["carrier"] = "POST"
-            d["parcels"] = 1
+                d2["carrier"] = "POST"
+            d2["parcels"] = 1
+            if "signed_by" in d:
+                if d["signed_by"] != "":
+                    d2["signed_by"] = d["signed_by"]
+            return {"type": t, "data": d2}
         elif "parcels" not in d:
-            d["parcels"] = 1
-        if "signed_by" in d:
-            if d["signed_by"] == "":
-                del d["signed_by"]
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            d2["tracking_number"] = d["tracking_number"]
+            d2["carrier"] = d["carrier"]
+            d2["parcels"] = 1
+            if "signed_by" in d:
+                # scanners send an empty one
+                if d["signed_by"] != "":
+                    d2["signed_by"] = d["signed_by"]
+            return {"type": t, "data": d2}
         return {"type": t, "data": d}
 
     elif t == "OrderCancelled":
@@ -149,46 +233,64 @@ def upcast_event(event):
 
     elif t == "RefundIssued":
         if v == 1:
-            x = d.pop("amount")
-            d["refund_cents"] = int(x * 100)
-        elif v == 2:
-            x = d.pop("refund")
-            d["refund_cents"] = int(x * 100)
-        if v < 3:
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            d2["refund_cents"] = int(d["amount"] * 100)
             if d["reason"] == "":
-                d["reason"] = "goodwill"
+                d2["reason"] = "goodwill"
+            else:
+                d2["reason"] = d["reason"]
+            return {"type": t, "data": d2}
+        elif v == 2:
+            d2 = {}
+            d2["order_id"] = d["order_id"]
+            d2["refund_cents"] = int(d["refund"] * 100)
+            if d["reason"] == "":
+                d2["reason"] = "goodwill"
+            else:
+                d2["reason"] = d["reason"]
+            return {"type": t, "data": d2}
         return {"type": t, "data": d}
 
     elif t == "StockAdjusted":
         if v == 1:
-            d["sku"] = "SKU-" + str(d.pop("item"))
-            d["warehouse"] = "MAIN"
-            x = d.pop("delta")
-            d["quantity_change"] = x
-            if x < 0:
-                d["cause"] = "sale"
+            d2 = {}
+            d2["sku"] = "SKU-" + str(d["item"])
+            d2["warehouse"] = "MAIN"
+            d2["quantity_change"] = d["delta"]
+            if d["delta"] < 0:
+                d2["cause"] = "sale"
+            elif d["delta"] == 0:
+                d2["cause"] = "count"
             else:
-                d["cause"] = "delivery"
+                d2["cause"] = "delivery"
+            return {"type": t, "data": d2}
         elif v == 2:
-            d["warehouse"] = "MAIN"
-            x = d.pop("delta")
-            d["quantity_change"] = x
-            if x < 0:
-                d["cause"] = "sale"
+            d2 = {}
+            d2["sku"] = d["sku"]
+            d2["warehouse"] = "MAIN"
+            d2["quantity_change"] = d["delta"]
+            if d["delta"] < 0:
+                d2["cause"] = "sale"
             else:
-                d["cause"] = "delivery"
+                d2["cause"] = "delivery"
+            if d2["quantity_change"] == 0:
+                # was wrong in the statistics
+                d2["cause"] = "count"
+            return {"type": t, "data": d2}
         elif v == 3:
-            x = d.pop("delta")
-            d["quantity_change"] = x
-            if x < 0:
-                d["cause"] = "sale"
+            d2 = {}
+            d2["sku"] = d["sku"]
+            d2["warehouse"] = d["warehouse"]
+            d2["quantity_change"] = d["delta"]
+            if d["delta"] < 0:
+                d2["cause"] = "sale"
             else:
-                if x == 0:
-                    d["cause"] = "count"
+                if d["delta"] == 0:
+                    d2["cause"] = "count"
                 else:
-                    d["cause"] = "delivery"
-        if v == 2 and d["quantity_change"] == 0:
-            d["cause"] = "count"
+                    d2["cause"] = "delivery"
+            return {"type": t, "data": d2}
         return {"type": t, "data": d}
 
     elif t == "ReviewPosted":

@@ -39,7 +39,8 @@ class StreamHead(NamedTuple):
 
 class CompactionBegun(DomainEvent, frozen=True, kw_only=True):
     """Which log this one is made from. ``source`` is its place, without credentials; the hash of its first event is its
-    identity, since no other log begins with the same id, time and payload."""
+    identity, since no other log begins with the same id, time and payload.
+    """
 
     source: str
     first_event_hash: str
@@ -47,7 +48,8 @@ class CompactionBegun(DomainEvent, frozen=True, kw_only=True):
 
 class BatchCompacted(DomainEvent, frozen=True, kw_only=True):
     """Every old event up to ``to_position`` is in this log now, or was dropped. Counts are from the beginning;
-    ``dropped`` are the ids of this batch's events that today's code reads as nothing."""
+    ``dropped`` are the ids of this batch's events that today's code reads as nothing.
+    """
 
     to_position: int
     events_read: int

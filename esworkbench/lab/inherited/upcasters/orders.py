@@ -27,7 +27,8 @@ def order_placed_v3_to_v4_add_lines(payload: Payload) -> Payload:
 
 def order_placed_v4_to_v5_add_channel(payload: Payload) -> Payload:
     """The app came in January 2021. That everything before counts as web is of unknown origin (marketing was never
-    asked): do not remove without investigation. A line without quantity meant one piece."""
+    asked): do not remove without investigation. A line without quantity meant one piece.
+    """
     lines: list[Any] = [{"quantity": 1, **line} for line in payload["lines"]]
     return {**payload, "lines": lines, "channel": "web"}
 
@@ -48,7 +49,8 @@ def order_shipped_v2_to_v3_count_parcels(payload: Payload) -> Payload:
 
 def order_cancelled_v1_to_v2_code_reason(payload: Payload) -> Payload:
     """Reasons were free text until June 2018; statistics wanted codes. The first word found decides: late or slow, then
-    stock, then mind."""
+    stock, then mind.
+    """
     note = payload.pop("reason")
     words = {"late": "LATE", "slow": "LATE", "stock": "OUT_OF_STOCK", "mind": "CUSTOMER"}
     code = next((code for word, code in words.items() if word in note.lower()), "OTHER")

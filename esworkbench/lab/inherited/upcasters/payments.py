@@ -16,7 +16,8 @@ def payment_received_v1_to_v2_amount_as_text(payload: Payload) -> Payload:
 
 def payment_received_v2_to_v3_count_cents(payload: Payload) -> Payload:
     """Since February 2020 amounts are whole cents (further digits are cut off), and a method says its kind and last
-    four digits. The 0000 of older cards is a magic default of unknown origin: do not remove without investigation."""
+    four digits. The 0000 of older cards is a magic default of unknown origin: do not remove without investigation.
+    """
     cents = Decimal(payload.pop("amount")).quantize(CENT, rounding=ROUND_DOWN).scaleb(2)
     kind = {"cc": "card", "paypal": "wallet"}.get(payload["method"], payload["method"])
     method = {"kind": kind, "last4": "0000" if kind == "card" else ""}
@@ -32,7 +33,8 @@ def refund_issued_v1_to_v2_rename_amount(payload: Payload) -> Payload:
 def refund_issued_v2_to_v3_count_cents(payload: Payload) -> Payload:
     """Whole cents since November 2018, and a reason that is never empty. The inherited function multiplies a double and
     cuts off, so that 0.29 is 28 cents. That is wrong, and kept for now: books were closed on it, so it is corrected by
-    compensation, after a person has decided, and before any compaction writes it down for good."""
+    compensation, after a person has decided, and before any compaction writes it down for good.
+    """
     cents = int(float(payload.pop("refund")) * 100)
     return {**payload, "refund_cents": cents, "reason": payload["reason"] or "goodwill"}
 

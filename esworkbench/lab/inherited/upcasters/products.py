@@ -17,7 +17,8 @@ def stock_adjusted_v2_to_v3_add_warehouse(payload: Payload) -> Payload:
 
 def stock_adjusted_v3_to_v4_name_cause(payload: Payload) -> Payload:
     """Adjustments have named their cause since June 2020. For earlier ones it is told by the sign: less is a sale,
-    more a delivery, nothing a count."""
+    more a delivery, nothing a count.
+    """
     change = payload.pop("delta")
     cause = "sale" if change < 0 else "delivery" if change > 0 else "count"
     return {**payload, "quantity_change": change, "cause": cause}
@@ -31,7 +32,8 @@ def review_posted_v1_to_v2_name_customer(payload: Payload) -> Payload:
 
 def review_posted_v2_to_v3_add_verified(payload: Payload) -> Payload:
     """Reviews say since May 2021 whether the product was bought. That a login counts as proof for earlier ones is of
-    unknown origin: do not remove without investigation."""
+    unknown origin: do not remove without investigation.
+    """
     return {**payload, "verified": payload["customer_id"] != "anonymous"}
 
 
