@@ -39,8 +39,8 @@ class Shape(NamedTuple):
     """One shape of one event type. ``share`` is of the type's events looked at, from 0 to 1.
 
     ``first`` and ``last`` are the events it was first and last seen in, as really written. ``recorded_versions`` counts
-    the schema versions noted beside it. ``values`` holds, per path, (position, value) of numbers and strings, thinned
-    out evenly to at most a thousand.
+    the schema versions noted beside it. ``values`` holds, per path, (position, value) of numbers and strings by
+    position, thinned out to about a thousand for each set of fields.
     """
 
     event_type: str
@@ -137,7 +137,9 @@ def field_presence(shapes: Sequence[Shape]) -> list[Presence]:
 def _add(groups: dict[FieldSet, _Group], recorded: RecordedEvent, opaque: frozenset[str]) -> None:
     found = list(fields_of(decode_payload(recorded), opaque))
     field_set = frozenset((field.path, field.json_type) for field in found)
-    group = groups.setdefault(field_set, _Group(field_set, recorded))
+    group = groups.get(field_set)
+    if group is None:
+        group = groups[field_set] = _Group(field_set, recorded)
     group.events += 1
     group.last = recorded
     group.positions.add(recorded.global_position)
