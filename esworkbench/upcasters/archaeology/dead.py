@@ -41,8 +41,8 @@ def dead_upcasters(
     """Every step of the chain, by event type and version, with its use; ``dead`` says which may be removed.
 
     For types with telltales events are counted by shape, for all others by recorded version. A compacted log is asked
-    without telltales: it notes every version, and a telltale that asks for nothing but the time would find old ones that
-    aren't. The answer is as of now: while an old release still writes, a dead step may be needed tomorrow.
+    without telltales: it notes every version, and one that asks for nothing but the time would find old shapes that
+    aren't there. The answer is as of now: while an old release still writes, a dead step may be needed tomorrow.
     """
     given = list(telltales)
     steps = sorted(chain, key=lambda step: (step.event_type, step.from_version))

@@ -60,8 +60,8 @@ def version_by(telltales: Iterable[Telltale]) -> VersionOf:
     """Tells the version of each event whose type has telltales; of any other type it is the recorded one.
 
     For a log as its writers left it. A compacted log notes every version, and keeps ``valid_at``: there a telltale that
-    asks for nothing but the time would take new shapes for old ones. The function made raises InvalidEvent for an event that none
-    of its type's telltales fits, or several: whoever guesses here reads money wrongly.
+    asks for nothing but the time would take new shapes for old ones. The function made raises InvalidEvent for an event
+    that none of its type's telltales fits, or several: whoever guesses here reads money wrongly.
     """
     by_type: dict[str, list[Telltale]] = {}
     for telltale in telltales:
