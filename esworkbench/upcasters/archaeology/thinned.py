@@ -22,8 +22,3 @@ class Thinned(Generic[T]):
         if len(self.kept) > MOST:
             self.kept = self.kept[::2]
             self._every *= 2
-
-    def between(self, edge: float) -> tuple[T, T]:
-        """The first and the last item kept, without the share ``edge`` at each end."""
-        cut = int(len(self.kept) * edge)
-        return self.kept[cut], self.kept[-1 - cut]
