@@ -103,6 +103,25 @@ def test_two_optional_fields_make_one_shape_of_four_sets() -> None:
     assert names_of(shape) == {"a", "b?", "c?"}
 
 
+@pytest.mark.parametrize(("with_c", "bare"), [((1, 20, 30, 35), (50, 60)), ((20, 30, 35), (1, 10, 11))])
+def test_a_rare_set_joins_through_another_that_is_rare_elsewhere(with_c: tuple[int], bare: tuple[int]) -> None:
+    """What has c lacks q, so it is tied to the whole only through the few that have neither, at another time."""
+    payloads = [{"a": 1, "q": 1} for _ in range(100)]
+    for position in with_c:
+        payloads[position - 1] = {"a": 1, "c": 1}
+    for position in bare:
+        payloads[position - 1] = {"a": 1}
+    [shape] = shapes_of(*payloads)
+    assert names_of(shape) == {"a", "c?", "q?"}
+
+
+def test_of_two_shapes_of_its_time_a_set_joins_the_one_it_parts_from_least() -> None:
+    rollout = [{"a": 1, "q": 1}, {"a": 1, "q": 1, "z": 1}] * 5
+    before, after = [{"a": 1, "q": 1}] * 90, [{"a": 1, "q": 1, "z": 1}] * 90
+    old, new = shapes_of(*before, *rollout, {"a": 1}, *rollout, *after)
+    assert (names_of(old), names_of(new)) == ({"a", "q?"}, {"a", "q", "z"})
+
+
 def test_a_field_that_comes_to_stay_is_a_new_shape() -> None:
     old, new = shapes_of(*[{"a": 1}] * 50, *[{"a": 1, "b": 2}] * 50)
     assert (names_of(old), names_of(new)) == ({"a"}, {"a", "b"})
