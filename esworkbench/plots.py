@@ -140,3 +140,21 @@ def frequency_figure(rows: Sequence[FrequencyRow], *, limit_ms: float, title: st
     axes.set_title(title, loc="left")
     axes.legend(loc="best", frameon=False)
     return figure
+
+
+def shapes_figure(shapes: pd.DataFrame, *, title: str = "") -> Figure:
+    """When each shape of each event type was written: a bar from first to last seen, labelled with its version.
+
+    ``shapes`` has one row per shape: event_type, version, first_at, last_at, events.
+    """
+    rows = shapes.iloc[::-1].reset_index(drop=True)
+    figure = Figure(figsize=(9, 0.6 + 0.26 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(rows.index, rows["last_at"] - rows["first_at"], left=rows["first_at"], height=0.6, color="#0b5fa5")
+    for place, row in rows.iterrows():
+        label = f" {row['events']:,} events"
+        axes.annotate(label, (row["last_at"], place), va="center", fontsize=8)
+    axes.set_yticks(rows.index, [f"{row.event_type} v{row.version}" for row in rows.itertuples()], fontsize=8)
+    axes.margins(x=0.12)
+    axes.set_title(title, loc="left")
+    return figure

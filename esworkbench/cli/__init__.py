@@ -13,6 +13,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.cli import (
+    archaeology_commands,
     case_commands,
     evidence_commands,
     lag_commands,
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for commands in (
+    archaeology_commands,
     case_commands,
     evidence_commands,
     lag_commands,
