@@ -18,7 +18,7 @@ from esworkbench.errors import OtherReadModel
 from esworkbench.event_store.schema import read_models
 from esworkbench.projections.projection import Projection
 
-STANDING = select(read_models.c["schema_version", "settings", "code_version", "built_at"])
+STANDING = select(*read_models.c["schema_version", "settings", "code_version", "built_at"])
 
 
 class Built(NamedTuple):

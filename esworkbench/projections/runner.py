@@ -102,9 +102,12 @@ class ProjectionRunner:
             if checkpoints.lock(connection, self.projection.name) != after:
                 return False
             read_models.require_own(connection, self.projection)
-            handle([recorded for recorded in batch if self.projection.subscribes_to(recorded.event_type)], connection)
+            handle(self._subscribed(batch), connection)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
         return True
+
+    def _subscribed(self, batch: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+        return [recorded for recorded in batch if self.projection.subscribes_to(recorded.event_type)]
 
     def _handle_together(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         events = list(self.decoder.decode_all(batch))
