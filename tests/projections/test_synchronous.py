@@ -117,7 +117,9 @@ def test_what_the_projection_cannot_handle_is_not_appended(store: EventStore) ->
     published: list[object] = []
     store.subscribe(published.append)
 
-    with pytest.raises(SynchronousProjectionFailed, match=r"'account_balances' could not handle FeeCharged, Money.*fee"):
+    with pytest.raises(
+        SynchronousProjectionFailed, match=r"'account_balances' could not handle FeeCharged, Money.*fee"
+    ):
         store.append_many(appends, idempotency=once)
 
     assert published == []
