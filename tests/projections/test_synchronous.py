@@ -3,9 +3,12 @@
 And what it costs: who can't be projected isn't appended, and all writers take turns.
 """
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,12 +21,17 @@ from esworkbench.domains.bank.read_models import AccountBalances, TransactionHis
 from esworkbench.errors import ConcurrencyError, OtherReadModel, SynchronousProjectionFailed
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
 from esworkbench.event_store.postgres_log import ONE_ROW
-from esworkbench.event_store.schema import checkpoint_log, dead_letters
+from esworkbench.event_store.schema import checkpoint_log, dead_letters, events
 from esworkbench.events import Event, NewEvent
-from esworkbench.projections import Projection, ProjectionRunner
+from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.synchronous import SynchronousRunner
 from tests.event_store.workers import raw_row
 
+APPENDER = Path(__file__).parent / "killed_appender.py"
+CRASH_POINTS = (
+    "before the rows", "between rows and checkpoint", "between checkpoint and log", "before the commit",
+    "after the commit",
+)  # fmt: skip
 DEPOSIT = encoded(MoneyDeposited(amount_minor=500, currency="USD", reference="r"))
 FEE = encoded(FeeCharged(amount_minor=5, currency="USD", reference="f", reason="monthly"))
 
@@ -237,3 +245,21 @@ def test_events_of_types_it_does_not_subscribe_to_move_the_checkpoint_only(store
     deposit(store, "a", raw("PointsGranted", points=1))
     deposit(store, "a")
     assert_in_step(store, TransactionHistory)
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_killed_at_any_point_of_an_append_events_and_rows_stand_or_fall_together(
+    store_url: str, store: EventStore, point: str
+) -> None:
+    """Promise 3. What was acknowledged is there, and the read model is not behind it."""
+    process = subprocess.run(
+        [sys.executable, str(APPENDER), store_url, point, "2"], stdout=subprocess.PIPE, encoding="utf-8", timeout=60
+    )
+    assert process.returncode == -9
+    snapshot = {"isolation_level": "REPEATABLE READ"} if store.engine.dialect.name == "postgresql" else {}
+    with store.engine.connect().execution_options(**snapshot) as connection:
+        count = connection.scalar(select(func.count()).select_from(events)) or 0
+        rows = connection.execute(select(AccountBalances.tables[0])).all()
+        assert checkpoints.position_of(connection, "account_balances") == count
+    assert count >= len(process.stdout.split()) >= 2
+    assert rows == [("a", "USD", 7 * count, count, count)]
