@@ -59,6 +59,10 @@ class InvalidEvent(EsworkbenchError):
     """An event the store refuses: no JSON object, duplicate keys, NaN, an integer past 2**53 - 1, a repeated id."""
 
 
+class ContractBroken(EsworkbenchError):
+    """A published event doesn't keep what its public contract promises to those who read it."""
+
+
 class OtherReadModel(EsworkbenchError):
     """A read model's tables were built to another shape, or with other settings, than the code at hand keeps."""
 
