@@ -7,27 +7,27 @@ leave lower positions open; waiting for those would mean waiting for a writer wh
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import datetime
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, Row, select
 
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.drafts import Head
-from esworkbench.event_store.log import COLUMNS, Log, LogTransaction, Remembered
+from esworkbench.event_store.log import COLUMNS, KeyRow, Log, LogTransaction, Remembered
 from esworkbench.event_store.postgres_log import PostgresTransaction
 from esworkbench.event_store.sqlite_log import SqliteTransaction
 from esworkbench.events import RecordedEvent
 
-Participant = Callable[[Connection], AbstractContextManager[None]]
-"""Entered before anything of the append is read, left after its events are written and before they are committed.
+Participant = Callable[[Connection, Sequence[RecordedEvent]], None]
+"""Called once an append's events are written and before they are committed, with the transaction and the events.
 
 Whatever it raises rolls the append back.
 """
 
-AFTER = select(*(schema.events.c[name] for name in COLUMNS.split(", "))).order_by(schema.events.c.global_position)
+BY_POSITION = select(*(schema.events.c[name] for name in COLUMNS.split(", "))).order_by(schema.events.c.global_position)
 
 
 class JoinedLog:
@@ -48,11 +48,27 @@ class JoinedLog:
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[LogTransaction]:
         with write_transaction(self._engine) as connection:
-            transaction = alone(connection)
-            with ExitStack() as stack:
+            transaction = JoinedTransaction(alone(connection))
+            yield transaction
+            if transaction.written:
                 for participant in self.participants:
-                    stack.enter_context(participant(connection))
-                yield transaction
+                    participant(connection, transaction.written)
+
+
+class JoinedTransaction:
+    """A transaction that remembers what it wrote."""
+
+    def __init__(self, transaction: LogTransaction) -> None:
+        self.written: list[RecordedEvent] = []
+        self._transaction = transaction
+        self.look_up = transaction.look_up
+        self.remember = transaction.remember
+
+    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
+        positions = self._transaction.insert(events, key_row)
+        for event, position in zip(events, positions, strict=True):
+            self.written.append(msgspec.structs.replace(event, global_position=position))
+        return positions
 
 
 def alone(connection: Connection) -> LogTransaction:
@@ -76,15 +92,15 @@ class _AloneOnPostgres(PostgresTransaction):
         return remembered, heads
 
 
-def events_after(connection: Connection, position: int, limit: int) -> Sequence[RecordedEvent]:
-    """The next events by position as the transaction of ``connection`` sees them, its own included.
+def events_between(connection: Connection, after: int, before: int, limit: int) -> list[RecordedEvent]:
+    """The next events by position, both bounds excluded, as the transaction of ``connection`` sees them.
 
-    Only for one that writes alone: in any other, a lower position may still fill.
+    Only for one that writes alone: in any other, a position may still fill.
     """
-    rows = connection.execute(AFTER.where(schema.events.c.global_position > position).limit(limit))
+    position = schema.events.c.global_position
+    rows = connection.execute(BY_POSITION.where(position > after, position < before).limit(limit))
     return [_recorded(row) for row in rows]
 
 
 def _recorded(row: Row[Any]) -> RecordedEvent:
-    values: dict[str, str | int | datetime] = dict(row._mapping)
-    return RecordedEvent(**{**values, "payload": row.payload.encode(), "metadata": row.metadata.encode()})
+    return RecordedEvent(**{**row._mapping, "payload": row.payload.encode(), "metadata": row.metadata.encode()})

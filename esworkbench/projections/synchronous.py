@@ -11,14 +11,13 @@ So it is for the one query that can't wait, and few writers. For the rest there 
 waiting until the read model has reached its version. (Marten calls the two kinds inline and async projections.)
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import SynchronousProjectionFailed
-from esworkbench.event_store.joined import events_after
+from esworkbench.event_store.joined import events_between
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints, read_models
 from esworkbench.projections.runner import ProjectionRunner
@@ -38,26 +37,27 @@ class SynchronousRunner(ProjectionRunner):
         self.catch_up()
         self.store.join_appends(self._in_step)
 
-    @contextmanager
-    def _in_step(self, connection: Connection) -> Iterator[None]:
-        """First what others appended meanwhile, then, once it is written, what is being appended.
+    def _in_step(self, connection: Connection, written: Sequence[RecordedEvent]) -> None:
+        """First what others appended meanwhile, then what is being appended.
 
         The first are facts already: one that can't be handled is parked, as ever, or it would block every append from
         now on. The second can still be refused, and are.
         """
         checkpoint = checkpoints.lock(connection, self.projection.name)
         read_models.require_own(connection, self.projection)
-        checkpoint = self._follow(connection, checkpoint, self._handle_or_park)
-        yield
-        self._follow(connection, checkpoint, self._handle_or_fail)
+        first = written[0].global_position
+        while checkpoint < first - 1:
+            batch = events_between(connection, checkpoint, first, self.batch_size)
+            if not batch:
+                break
+            checkpoint = self._follow(connection, checkpoint, batch, self._handle_or_park)
+        self._follow(connection, checkpoint, written, self._handle_or_fail)
 
-    def _follow(self, connection: Connection, checkpoint: int, handle: Handle) -> int:
-        while batch := events_after(connection, checkpoint, self.batch_size):
-            handle(self._subscribed(batch), connection)
-            to = batch[-1].global_position
-            checkpoints.advance(connection, self.run, after=checkpoint, to=to, now=self.clock())
-            checkpoint = to
-        return checkpoint
+    def _follow(self, connection: Connection, checkpoint: int, batch: Sequence[RecordedEvent], handle: Handle) -> int:
+        handle(self._subscribed(batch), connection)
+        to = batch[-1].global_position
+        checkpoints.advance(connection, self.run, after=checkpoint, to=to, now=self.clock())
+        return to
 
     def _handle_or_park(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         try:
