@@ -7,8 +7,7 @@ from benchmarks.writers import Crew, Together
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore
-from esworkbench.projections import ProjectionRunner
-from esworkbench.projections.synchronous import SynchronousRunner
+from esworkbench.projections import ProjectionRunner, SynchronousRunner
 
 TITLE = "A projection inside the append"
 ALONE = Append.name

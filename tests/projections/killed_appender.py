@@ -11,7 +11,7 @@ from killed_runner import die_at
 from esworkbench.domains.bank import BANK_EVENT_TYPES, MoneyDeposited, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import ANY_VERSION, EventStore
-from esworkbench.projections.synchronous import SynchronousRunner
+from esworkbench.projections import SynchronousRunner
 
 
 def main(url: str, crash_point: str, passes: str) -> None:

@@ -3,6 +3,7 @@
 And what it costs: who can't be projected isn't appended, and all writers take turns.
 """
 
+import random
 import subprocess
 import sys
 import threading
@@ -23,8 +24,7 @@ from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, Stream
 from esworkbench.event_store.postgres_log import ONE_ROW
 from esworkbench.event_store.schema import checkpoint_log, dead_letters, events
 from esworkbench.events import Event, NewEvent
-from esworkbench.projections import Projection, ProjectionRunner, checkpoints
-from esworkbench.projections.synchronous import SynchronousRunner
+from esworkbench.projections import Projection, ProjectionRunner, SynchronousRunner, checkpoints
 from tests.event_store.workers import raw_row
 
 APPENDER = Path(__file__).parent / "killed_appender.py"
@@ -189,9 +189,7 @@ def test_a_lower_position_that_is_still_open_is_waited_for(postgres_url: str, en
     store = EventStore.open(postgres_url)
     joined(store, TransactionHistory())
     with psycopg.connect(postgres_url) as slow, ThreadPoolExecutor(1) as pool:
-        values = list(raw_row("BankAccount-slow"))
-        values[3:6] = "MoneyDeposited", 3, DEPOSIT.payload.decode()
-        slow.execute(ONE_ROW, values)
+        slow.execute(ONE_ROW, deposit_row("slow"))
         quick = pool.submit(deposit, store, "quick")
         wait_until_somebody_waits(store, quick)
         getattr(slow, end)()
@@ -199,6 +197,13 @@ def test_a_lower_position_that_is_still_open_is_waited_for(postgres_url: str, en
     assert [row[1] for row in all_rows(store, TransactionHistory.tables[0])] == ([2] if end == "rollback" else [2, 1])
     assert_in_step(store, TransactionHistory)
     store.engine.dispose()
+
+
+def deposit_row(account: str) -> list[Any]:
+    """The values of DEPOSIT for a bare INSERT."""
+    values = list(raw_row(f"BankAccount-{account}"))
+    values[3:6] = "MoneyDeposited", 3, DEPOSIT.payload.decode()
+    return values
 
 
 def wait_until_somebody_waits(store: EventStore, unless: Future[int]) -> None:
@@ -263,3 +268,38 @@ def test_killed_at_any_point_of_an_append_events_and_rows_stand_or_fall_together
         assert checkpoints.position_of(connection, "account_balances") == count
     assert count >= len(process.stdout.split()) >= 2
     assert rows == [("a", "USD", 7 * count, count, count)]
+
+
+def append_slowly(url: str, writer: int, rounds: int) -> None:
+    """A plain writer that draws a position, dawdles, and commits or not."""
+    dice = random.Random(writer)
+    with psycopg.connect(url) as connection:
+        for number in range(rounds):
+            connection.execute(ONE_ROW, deposit_row(f"slow-{writer}-{number}"))
+            connection.execute("SELECT pg_sleep(%s)", (dice.random() / 200,))
+            end = connection.rollback if dice.random() < 0.3 else connection.commit
+            end()
+
+
+def soak(url: str, rounds: int) -> None:
+    stores = [EventStore.open(url) for _ in range(2)]
+    for store in stores:
+        joined(store, TransactionHistory())
+    with ThreadPoolExecutor(6) as pool:
+        slow = [pool.submit(append_slowly, url, writer, rounds) for writer in range(4)]
+        in_step = [pool.submit(lambda store: [deposit(store, "a") for _ in range(rounds)], store) for store in stores]
+        for each in [*slow, *in_step]:
+            each.result(timeout=600)
+    deposit(stores[0], "a")
+    assert_in_step(stores[0], TransactionHistory)
+    for store in stores:
+        store.engine.dispose()
+
+
+def test_no_position_is_passed_among_slow_writers_and_rollbacks(postgres_url: str) -> None:
+    soak(postgres_url, rounds=15)
+
+
+@pytest.mark.sweep
+def test_no_position_is_passed_in_very_many_appends(postgres_url: str) -> None:
+    soak(postgres_url, rounds=500)
