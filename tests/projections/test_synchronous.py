@@ -1,38 +1,31 @@
-"""Promises 2 and 3 for a projection inside the append: never behind, never past a lower position that is still open.
+"""Promises 2 and 3 for a projection inside the append: it is never behind, and stands or falls with the events.
 
-And what it costs: who can't be projected isn't appended, and all writers take turns.
+And what it costs: what cannot be projected is not appended. What writers wait for is in ``test_synchronous_writers``.
 """
 
-import random
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from projection_logs import SIGNS, BankLog, Expected, all_rows, encoded, raw, whole_log
-from sqlalchemy import Connection, func, select, text
+from in_step import DEPOSIT, assert_in_step, deposit, joined
+from projection_logs import SIGNS, BankLog, all_rows, encoded, raw, whole_log
+from sqlalchemy import Connection, func, select
 
-from esworkbench.domains.bank import FeeCharged, MoneyDeposited, bank_decoder
+from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.errors import ConcurrencyError, OtherReadModel, SynchronousProjectionFailed
-from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
-from esworkbench.event_store.postgres_log import ONE_ROW
-from esworkbench.event_store.schema import checkpoint_log, dead_letters, events
-from esworkbench.events import Event, NewEvent
-from esworkbench.projections import Projection, ProjectionRunner, SynchronousRunner, checkpoints
-from tests.event_store.workers import raw_row
+from esworkbench.event_store import EventStore, Idempotency, StreamAppend
+from esworkbench.event_store.schema import dead_letters, events
+from esworkbench.events import Event
+from esworkbench.projections import ProjectionRunner, checkpoints
 
 APPENDER = Path(__file__).parent / "killed_appender.py"
 CRASH_POINTS = (
     "before the rows", "between rows and checkpoint", "between checkpoint and log", "before the commit",
     "after the commit",
 )  # fmt: skip
-DEPOSIT = encoded(MoneyDeposited(amount_minor=500, currency="USD", reference="r"))
 FEE = encoded(FeeCharged(amount_minor=5, currency="USD", reference="f", reason="monthly"))
 
 
@@ -53,30 +46,6 @@ def open_store(store_url: str) -> Iterator[Callable[[], EventStore]]:
 @pytest.fixture
 def store(open_store: Callable[[], EventStore]) -> EventStore:
     return open_store()
-
-
-def joined(store: EventStore, projection: Projection, **options: Any) -> SynchronousRunner:
-    runner = SynchronousRunner(store, projection, bank_decoder(), **{"run_id": "in step", "batch_size": 20, **options})
-    runner.join_appends()
-    return runner
-
-
-def assert_in_step(store: EventStore, *projections: type[Projection]) -> None:
-    """Rows and checkpoint are those of the whole log, and no position was covered twice or left out."""
-    log, head = whole_log(store), store.head_position()
-    for projection in projections:
-        assert all_rows(store, projection.tables[0]) == Expected(log, head).rows(projection.name)
-        ranges = select(checkpoint_log.c.from_position, checkpoint_log.c.to_position).order_by(checkpoint_log.c.id)
-        with store.engine.connect() as connection:
-            after = 0
-            for first, last in connection.execute(ranges.where(checkpoint_log.c.projection == projection.name)):
-                assert first == after + 1
-                after = last
-        assert after == head
-
-
-def deposit(store: EventStore, account: str, event: NewEvent = DEPOSIT) -> int:
-    return store.append(f"BankAccount-{account}", [event], expected_version=ANY_VERSION).events[0].global_position
 
 
 def test_whoever_reads_after_an_append_sees_it(store: EventStore) -> None:
@@ -183,65 +152,6 @@ def test_tables_rebuilt_to_another_shape_stop_the_append(
     assert len(whole_log(store)) == 1
 
 
-@pytest.mark.parametrize("end", ["commit", "rollback"])
-def test_a_lower_position_that_is_still_open_is_waited_for(postgres_url: str, end: str) -> None:
-    """Promise 2. A plain writer has drawn position 1 and not committed: position 2 must not become a checkpoint yet."""
-    store = EventStore.open(postgres_url)
-    joined(store, TransactionHistory())
-    with psycopg.connect(postgres_url) as slow, ThreadPoolExecutor(1) as pool:
-        slow.execute(ONE_ROW, deposit_row("slow"))
-        quick = pool.submit(deposit, store, "quick")
-        wait_until_somebody_waits(store, quick)
-        getattr(slow, end)()
-        assert quick.result(timeout=60) == 2
-    assert [row[1] for row in all_rows(store, TransactionHistory.tables[0])] == ([2] if end == "rollback" else [2, 1])
-    assert_in_step(store, TransactionHistory)
-    store.engine.dispose()
-
-
-def deposit_row(account: str) -> list[Any]:
-    """The values of DEPOSIT for a bare INSERT."""
-    values = list(raw_row(f"BankAccount-{account}"))
-    values[3:6] = "MoneyDeposited", 3, DEPOSIT.payload.decode()
-    return values
-
-
-def wait_until_somebody_waits(store: EventStore, unless: Future[int]) -> None:
-    waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
-    while True:
-        with store.engine.connect() as connection:
-            if connection.scalar(waiting):
-                return
-        assert not unless.done(), "it did not wait for the open position"
-
-
-def test_joined_and_plain_writers_of_the_same_streams_end_in_step(open_store: Callable[[], EventStore]) -> None:
-    """Transfers in both directions and a runner beside them: nobody waits in a circle, nothing is applied twice."""
-    stores = [open_store() for _ in range(4)]
-    joined(stores[0], TransactionHistory())
-    joined(stores[1], TransactionHistory())
-    beside = ProjectionRunner(open_store(), TransactionHistory(), bank_decoder(), run_id="beside", batch_size=5)
-    gate = threading.Barrier(5)
-
-    def transfer(store: EventStore, ends: list[str]) -> None:
-        gate.wait()
-        for _ in range(15):
-            store.append_many([StreamAppend(f"BankAccount-{end}", ANY_VERSION, [DEPOSIT]) for end in ends])
-
-    def follow() -> None:
-        gate.wait()
-        for _ in range(20):
-            beside.catch_up()
-
-    with ThreadPoolExecutor(5) as pool:
-        work = [pool.submit(transfer, store, ["a", "b"] if n % 2 else ["b", "a"]) for n, store in enumerate(stores)]
-        for each in [*work, pool.submit(follow)]:
-            each.result(timeout=60)
-    deposit(stores[0], "a")
-    assert len(whole_log(stores[0])) == 4 * 15 * 2 + 1
-    assert_in_step(stores[0], TransactionHistory)
-
-
 def test_events_of_types_it_does_not_subscribe_to_move_the_checkpoint_only(store: EventStore) -> None:
     class MoneyOnly(TransactionHistory):
         event_types = frozenset(SIGNS)
@@ -268,38 +178,3 @@ def test_killed_at_any_point_of_an_append_events_and_rows_stand_or_fall_together
         assert checkpoints.position_of(connection, "account_balances") == count
     assert count >= len(process.stdout.split()) >= 2
     assert rows == [("a", "USD", 7 * count, count, count)]
-
-
-def append_slowly(url: str, writer: int, rounds: int) -> None:
-    """A plain writer that draws a position, dawdles, and commits or not."""
-    dice = random.Random(writer)
-    with psycopg.connect(url) as connection:
-        for number in range(rounds):
-            connection.execute(ONE_ROW, deposit_row(f"slow-{writer}-{number}"))
-            connection.execute("SELECT pg_sleep(%s)", (dice.random() / 200,))
-            end = connection.rollback if dice.random() < 0.3 else connection.commit
-            end()
-
-
-def soak(url: str, rounds: int) -> None:
-    stores = [EventStore.open(url) for _ in range(2)]
-    for store in stores:
-        joined(store, TransactionHistory())
-    with ThreadPoolExecutor(6) as pool:
-        slow = [pool.submit(append_slowly, url, writer, rounds) for writer in range(4)]
-        in_step = [pool.submit(lambda store: [deposit(store, "a") for _ in range(rounds)], store) for store in stores]
-        for each in [*slow, *in_step]:
-            each.result(timeout=600)
-    deposit(stores[0], "a")
-    assert_in_step(stores[0], TransactionHistory)
-    for store in stores:
-        store.engine.dispose()
-
-
-def test_no_position_is_passed_among_slow_writers_and_rollbacks(postgres_url: str) -> None:
-    soak(postgres_url, rounds=15)
-
-
-@pytest.mark.sweep
-def test_no_position_is_passed_in_very_many_appends(postgres_url: str) -> None:
-    soak(postgres_url, rounds=500)
