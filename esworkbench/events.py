@@ -71,10 +71,15 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What handlers see: the domain event in its latest shape, and the record it came from."""
+    """What handlers see: the domain event in its latest shape, and the record it came from.
+
+    ``ordinal`` counts 0, 1, 2 … among the events that one record was split into: their position and version are the
+    record's, so a table with one row per event is keyed by position *and* ordinal.
+    """
 
     recorded: RecordedEvent
     data: DomainEvent
+    ordinal: int = 0
 
 
 class EventTypes:

@@ -112,7 +112,8 @@ class ProjectionRunner:
         for recorded in batch:
             try:
                 with connection.begin_nested():
-                    self.projection.handle(self.decoder.decode(recorded), connection)
+                    for event in self.decoder.events_in(recorded):
+                        self.projection.handle(event, connection)
             except DBAPIError:
                 raise
             except Exception as error:  # noqa: BLE001 - parked with its error: nothing is skipped without a record
