@@ -1,4 +1,6 @@
-"""Amounts for people: integer minor units in, text out. Nothing here computes."""
+"""Amounts at the edges: in words for people, and from the fractions of old shapes. All else is in minor units."""
+
+from decimal import ROUND_HALF_UP, Decimal
 
 _DECIMALS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
 """Currencies whose minor unit isn't a hundredth (ISO 4217)."""
@@ -15,3 +17,15 @@ def format_minor(amount_minor: int, currency: str) -> str:
     whole, fraction = divmod(abs(amount_minor), 10**places)
     text = f"{whole:,}" + (f".{fraction:0{places}d}" if places else "")
     return f"{'-' if amount_minor < 0 else ''}{text} {currency}".rstrip()
+
+
+def to_minor_units(major: object, decimals: int = 2) -> int:
+    """``to_minor_units(Decimal("10.005"))`` is 1001: whole minor units, half of one rounded away from zero.
+
+    Rounds once, whatever the number of digits. Raises ValueError for all but int and Decimal: a float has lost digits
+    before it gets here.
+    """
+    if isinstance(major, bool) or not isinstance(major, int | Decimal):
+        raise ValueError(f"{major!r} is no exact number")
+    rounded = Decimal(major).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    return int(rounded.scaleb(decimals))
