@@ -4,8 +4,10 @@ from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.decoder import EventDecoder
 from esworkbench.upcasters.downcasters import Downcaster, Downcasters
 from esworkbench.upcasters.steps import Drop, Payload, Rename, Shape, Shaped, Split, Step, Upcaster
+from esworkbench.upcasters.table import ChainRow, as_markdown, chain_table
 
 __all__ = [
+    "ChainRow",
     "Downcaster",
     "Downcasters",
     "Drop",
@@ -18,4 +20,6 @@ __all__ = [
     "Step",
     "Upcaster",
     "UpcasterChain",
+    "as_markdown",
+    "chain_table",
 ]

@@ -97,6 +97,14 @@ class UpcasterChain:
                     f"{step.name} leads from {step.source} to {target}, {what}: no step goes on from there"
                 )
 
+    def ends_of(self, shape: Shape) -> list[Shape]:
+        """The shapes that events stored in this one may be read as in the end; none where all are dropped."""
+        step = self._steps.get(shape)
+        if step is None:
+            return [shape]
+        ends = [end for target in step.targets for end in self.ends_of(target)]
+        return list(dict.fromkeys(ends))
+
     def _refuse_circle(self, shape: Shape, path: list[Shape]) -> None:
         if shape in path:
             circle = [*path[path.index(shape) :], shape]
