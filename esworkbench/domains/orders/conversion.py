@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from esworkbench.domains.orders.commands import NoteConversion
+from esworkbench.domains.orders.events import OrderPlaced
 from esworkbench.domains.orders.shop import Shop
-from esworkbench.domains.orders.upcasters import ORDER_UPCASTERS
+from esworkbench.domains.orders.upcasters import ORDER_UPCASTERS, order_decoder
 from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.money import to_minor_units
 from esworkbench.projections import checkpoints
-from esworkbench.upcasters import Shape, Shaped
+from esworkbench.upcasters import EventDecoder, Shape
 
 JOB = "totals_conversion"
 CODE_VERSION = "1"
@@ -38,6 +38,7 @@ class TotalsConversion:
 
     def __init__(self, shop: Shop, *, run_id: str, batch_size: int = 1000) -> None:
         self._shop = shop
+        self._decoder = order_decoder()
         self._run = checkpoints.Run(JOB, run_id, CODE_VERSION)
         self._batch_size = batch_size
 
@@ -65,7 +66,7 @@ class TotalsConversion:
         return Converted(len(batch), recorded)
 
     def _put_on_record(self, recorded: RecordedEvent) -> int:
-        command = conversion_of(recorded)
+        command = conversion_of(recorded, self._decoder)
         if command is None:
             return 0
         reply = self._shop.handle(
@@ -78,14 +79,20 @@ class TotalsConversion:
         return 0 if reply.repeated else 1
 
 
-def conversion_of(recorded: RecordedEvent) -> NoteConversion | None:
-    """What reading this event in cents loses; None where it loses nothing, or never held dollars."""
+def conversion_of(recorded: RecordedEvent, decoder: EventDecoder) -> NoteConversion | None:
+    """What reading this event in cents loses; None where it loses nothing, or never held dollars.
+
+    The cents are what the readers' own decoder makes of it. Raises InvalidEvent for a total it can't read.
+    """
     if recorded.event_type != IN_DOLLARS.event_type or recorded.schema_version > IN_DOLLARS.schema_version:
         return None
+    placed = decoder.decode(recorded).data
+    assert isinstance(placed, OrderPlaced)
     payload = json.loads(recorded.payload, parse_float=Decimal)
-    stored = Shaped(recorded.event_type, recorded.schema_version, payload)
-    [placed] = ORDER_UPCASTERS.follow(stored, {IN_DOLLARS.event_type: IN_DOLLARS.schema_version})
-    dollars, cents = Decimal(placed.payload["total_dollars"]), to_minor_units(placed.payload["total_dollars"])
-    if dollars == Decimal(cents).scaleb(-2):
+    in_dollars = ORDER_UPCASTERS.upcast(
+        recorded.event_type, recorded.schema_version, payload, to_version=IN_DOLLARS.schema_version
+    )
+    dollars = Decimal(in_dollars["total_dollars"])
+    if dollars == Decimal(placed.total_cents).scaleb(-2):
         return None
-    return NoteConversion(order_id=placed.payload["order_id"], from_dollars=dollars, to_cents=cents)
+    return NoteConversion(order_id=placed.order_id, from_dollars=dollars, to_cents=placed.total_cents)
