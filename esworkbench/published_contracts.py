@@ -111,7 +111,9 @@ class Publisher:
         decoder = self._decoders.get(contract)
         if decoder is None:
             served = ", ".join(sorted(self._decoders))
-            raise UnusableInput(f"contract {contract!r} is not served here, for {consumer!r} asks; served are {served}")
+            raise UnusableInput(
+                f"contract {contract!r}, which {consumer!r} asks for, is not served; served are {served}"
+            )
         records = self._store.read_all(after=after, limit=limit)
         events = [_published(event) for event in decoder.decode_all(records)]
         self._count(contract, consumer, len(events))
