@@ -6,12 +6,11 @@ import typer
 from rich.console import Console
 
 from esworkbench.cli.options import Json
-from esworkbench.cli.output import answer, table
+from esworkbench.cli.output import answer
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.orders import order_decoder
 from esworkbench.errors import UnusableInput
-from esworkbench.upcasters import as_markdown, chain_table
-from esworkbench.upcasters.table import HEADINGS, as_text
+from esworkbench.upcasters import as_markdown, as_text, chain_table
 
 DECODERS = {"bank": bank_decoder(), "orders": order_decoder()}
 """Every domain with events that are stored: what its code reads, and through which chain."""
@@ -23,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def upcasters(
     domain: Annotated[str | None, typer.Option(help=f"Only this domain: {' or '.join(DECODERS)}.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables in Markdown.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as tables in Markdown.")] = False,
     json: Json = False,
 ) -> None:
     """Every step from an old shape of an event to today's, with the reason it exists."""
@@ -34,10 +33,8 @@ def upcasters(
 
     def prose(console: Console) -> None:
         for name, rows in tables.items():
-            if markdown:
-                console.print(as_markdown(rows), markup=False)
-            else:
-                console.print(table(f"upcasters of {name}", HEADINGS, as_text(rows), limit=len(rows)))
+            console.print(f"{'## ' if markdown else ''}Upcasters of {name}\n", markup=False)
+            console.print(as_markdown(rows) if markdown else as_text(rows), markup=False)
 
     steps = [{"domain": name} | row._asdict() for name, rows in tables.items() for row in rows]
     answer({"steps": steps}, prose, as_json=json)

@@ -4,7 +4,7 @@ from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.decoder import EventDecoder
 from esworkbench.upcasters.downcasters import Downcaster, Downcasters
 from esworkbench.upcasters.steps import Drop, Payload, Rename, Shape, Shaped, Split, Step, Upcaster
-from esworkbench.upcasters.table import ChainRow, as_markdown, chain_table
+from esworkbench.upcasters.table import ChainRow, as_markdown, as_text, chain_table
 
 __all__ = [
     "ChainRow",
@@ -21,5 +21,6 @@ __all__ = [
     "Upcaster",
     "UpcasterChain",
     "as_markdown",
+    "as_text",
     "chain_table",
 ]

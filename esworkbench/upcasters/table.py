@@ -38,13 +38,17 @@ def chain_table(chain: UpcasterChain, event_types: EventTypes) -> list[ChainRow]
     return sorted(rows, key=lambda row: (row.event_type, row.from_version))
 
 
-def as_text(rows: list[ChainRow]) -> list[tuple[str, ...]]:
-    """The cells of a table to read, under ``HEADINGS``."""
-    return [(kind, f"v{version}", *rest) for kind, version, *rest in rows]
-
-
 def as_markdown(rows: list[ChainRow]) -> str:
-    """The rows as a Markdown table."""
+    """A Markdown table, one row a step."""
     lines = [HEADINGS, ("---",) * len(HEADINGS)]
-    lines += [tuple(cell.replace("|", "\\|") for cell in cells) for cells in as_text(rows)]
+    for event_type, version, *rest in rows:
+        lines.append(tuple(cell.replace("|", "\\|") for cell in (event_type, f"v{version}", *rest)))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_text(rows: list[ChainRow]) -> str:
+    """Two lines a step, for a terminal of any width."""
+    return "".join(
+        f"{row.event_type} v{row.from_version} → {row.to or 'nothing'} ({row.kind}: {row.function})\n  {row.reason}\n"
+        for row in rows
+    )
