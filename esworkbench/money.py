@@ -1,9 +1,12 @@
 """Amounts at the edges: in words for people, and from the fractions of old shapes. All else is in minor units."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 _DECIMALS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
 """Currencies whose minor unit isn't a hundredth (ISO 4217)."""
+
+_AMPLE = Context(prec=100)
+"""Whoever has narrowed the process's own decimal context must not thereby change what an amount is."""
 
 
 def decimals_of(currency: str) -> int:
@@ -27,5 +30,11 @@ def to_minor_units(major: object, decimals: int = 2) -> int:
     """
     if isinstance(major, bool) or not isinstance(major, int | Decimal):
         raise ValueError(f"{major!r} is no exact number")
-    rounded = Decimal(major).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
-    return int(rounded.scaleb(decimals))
+    unit = Decimal(1).scaleb(-decimals)
+    rounded = Decimal(major).quantize(unit, rounding=ROUND_HALF_UP, context=_AMPLE)
+    return int(rounded.scaleb(decimals, context=_AMPLE))
+
+
+def to_major_units(minor: int, decimals: int = 2) -> Decimal:
+    """``to_major_units(1000)`` is ``Decimal("10.00")``: exact, with exactly that many decimals."""
+    return Decimal(minor).scaleb(-decimals, context=_AMPLE)

@@ -1,10 +1,10 @@
 """Promise 8, money is exact: also when it is written for people, and when it comes from a fraction."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 
-from esworkbench.money import format_minor, to_minor_units
+from esworkbench.money import format_minor, to_major_units, to_minor_units
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_major_units_are_rounded_once_and_half_up(major: object, decimals: int, 
 def test_what_is_not_exact_is_never_rounded(major: object) -> None:
     with pytest.raises(ValueError, match="is no exact number"):
         to_minor_units(major)
+
+
+def test_a_narrow_decimal_context_changes_no_amount() -> None:
+    with localcontext() as narrow:
+        narrow.prec = 3
+        assert to_minor_units(Decimal("123456789.125")) == 12345678913
+        assert str(to_major_units(12345678900)) == "123456789.00"

@@ -157,6 +157,7 @@ def back(payload: Payload) -> Payload:
             [Upcaster("A", 1, trim), Drop("A", 1, nobody_reads_it)],
             "two upcasters start at A v1: trim and nobody_reads_it",
         ),
+        ([Upcaster("A", 0, trim)], "trim starts at A v0, and schema versions count from 1"),
         ([Drop("A", 1, lambda payload: None)], "<lambda> needs a docstring that says why it exists"),
     ],
 )

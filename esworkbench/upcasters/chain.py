@@ -24,6 +24,8 @@ class UpcasterChain:
                 raise ValueError(
                     f"two upcasters start at {step.source}: {self._steps[step.source].name} and {step.name}"
                 )
+            if step.from_version < 1:
+                raise ValueError(f"{step.name} starts at {step.source}, and schema versions count from 1")
             if not step.reason:
                 raise ValueError(f"{step.name} needs a docstring that says why it exists")
             self._steps[step.source] = step

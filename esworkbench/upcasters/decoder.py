@@ -13,6 +13,8 @@ from esworkbench.upcasters.chain import UpcasterChain, newer_than_the_code
 from esworkbench.upcasters.downcasters import Downcasters
 from esworkbench.upcasters.steps import Shaped
 
+_exact_json = json.JSONDecoder(parse_float=Decimal)
+
 
 class EventDecoder:
     """Decodes recorded events: JSON text, through the upcasters, to the classes of ``event_types``.
@@ -80,7 +82,7 @@ class EventDecoder:
         return (event_type, schema_version) in self._as_written
 
     def _decode_another_shape(self, recorded: RecordedEvent) -> list[DomainEvent]:
-        payload = json.loads(recorded.payload, parse_float=Decimal)
+        payload = _exact_json.decode(recorded.payload.decode())
         stored = Shaped(recorded.event_type, recorded.schema_version, payload)
         return [
             self._decode_fact(fact)
@@ -89,7 +91,7 @@ class EventDecoder:
         ]
 
     def _decode_fact(self, fact: Shaped) -> DomainEvent:
-        latest = self.event_types.latest_version(fact.event_type)
+        latest = self._wanted.get(fact.event_type, fact.schema_version)
         if fact.schema_version > latest:
             if self._downcasters is None:
                 raise newer_than_the_code(fact.shape, latest)

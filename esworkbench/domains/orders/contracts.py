@@ -4,13 +4,12 @@ A reader stays on the contract it was built against until it moves by itself. (S
 today's shape inside, older ones made at the edge.)
 """
 
-from decimal import Decimal
-
 from esworkbench.domains.orders import contract_v1
 from esworkbench.domains.orders.events import OrderCancelled, OrderPaid, OrderPlaced, ParcelShipped
 from esworkbench.domains.orders.upcasters import ORDER_UPCASTERS
 from esworkbench.event_store import EventStore
 from esworkbench.events import EventTypes
+from esworkbench.money import to_major_units
 from esworkbench.published_contracts import PublishedContract, Publisher
 from esworkbench.upcasters import Downcaster, Downcasters, Payload
 
@@ -26,7 +25,7 @@ CONTRACT_V3 = PublishedContract(
 
 def cents_as_dollars(payload: Payload) -> Payload:
     """Whole cents are dollars with exactly two decimals, so nothing is lost on the way back."""
-    payload["total_dollars"] = Decimal(payload.pop("total_cents")).scaleb(-2)
+    payload["total_dollars"] = to_major_units(payload.pop("total_cents"))
     return payload
 
 

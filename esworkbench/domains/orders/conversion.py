@@ -14,6 +14,7 @@ from esworkbench.domains.orders.shop import Shop
 from esworkbench.domains.orders.upcasters import ORDER_UPCASTERS, order_decoder
 from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
+from esworkbench.money import to_major_units
 from esworkbench.projections import checkpoints
 from esworkbench.upcasters import EventDecoder, Shape
 
@@ -93,6 +94,6 @@ def conversion_of(recorded: RecordedEvent, decoder: EventDecoder) -> NoteConvers
         recorded.event_type, recorded.schema_version, payload, to_version=IN_DOLLARS.schema_version
     )
     dollars = Decimal(in_dollars["total_dollars"])
-    if dollars == Decimal(placed.total_cents).scaleb(-2):
+    if dollars == to_major_units(placed.total_cents):
         return None
     return NoteConversion(order_id=placed.order_id, from_dollars=dollars, to_cents=placed.total_cents)

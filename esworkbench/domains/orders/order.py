@@ -15,7 +15,7 @@ from esworkbench.domains.orders.events import (
 )
 from esworkbench.domains.rules import require, require_amount
 from esworkbench.events import DomainEvent
-from esworkbench.money import to_minor_units
+from esworkbench.money import to_major_units, to_minor_units
 
 When = datetime | None
 """When the fact was true in the world; None means when it is recorded."""
@@ -80,7 +80,7 @@ class Order(Aggregate):
         """Put on record that reading the old total in cents rounds a fraction of a cent away."""
         require(self.status != "new", f"order {self.id} was never placed")
         require(not self.total_converted, f"the conversion of order {self.id} is on record already")
-        lost = from_dollars != Decimal(to_cents).scaleb(-2)
+        lost = from_dollars != to_major_units(to_cents)
         require(lost, f"{from_dollars} dollars are {to_cents} cents exactly: there is no loss to put on record")
         expected = to_minor_units(from_dollars)
         require(
