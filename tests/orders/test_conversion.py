@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from esworkbench.domains.orders import Shop, TotalConverted, order_decoder
 from esworkbench.domains.orders.conversion import Converted, TotalsConversion
 from esworkbench.domains.orders.read_models import ConvertedTotals, converted_totals
 from esworkbench.errors import InvalidEvent
+from esworkbench.event_store import EventStore
 from esworkbench.event_store.drafts import ANY_VERSION
+from esworkbench.events import RecordedEvent
 
 WORKER = Path(__file__).parent / "killed_conversion.py"
 
@@ -73,6 +76,26 @@ def test_finance_can_list_them(shop: Shop) -> None:
     ]
     events = {recorded.event_id: recorded.stream_id for recorded in shop.store.read_all()}
     assert [events[row[5]] for row in rows_of(shop, converted_totals)] == [f"Order-{order_id}" for order_id in ROUNDED]
+
+
+def test_two_runs_at_once_put_each_conversion_on_record_once(shop: Shop) -> None:
+    """The second run does everything between the first one's reading and its first command."""
+    second = Shop(EventStore(shop.store.engine, clock=shop.store.clock))
+    first = Shop(EventStore(shop.store.engine, clock=shop.store.clock))
+    first.store.read_all = overtaken(first.store.read_all, TotalsConversion(second, run_id="second"))  # type: ignore[method-assign]
+    assert TotalsConversion(first, run_id="first").catch_up().recorded == 0
+    assert_all_on_record(shop)
+
+
+def overtaken(
+    read_all: Callable[..., list[RecordedEvent]], faster: TotalsConversion
+) -> Callable[..., list[RecordedEvent]]:
+    def read(**options: int) -> list[RecordedEvent]:
+        batch = read_all(**options)
+        faster.catch_up()
+        return batch
+
+    return read
 
 
 def test_an_old_release_that_still_writes_is_caught_up_with(shop: Shop) -> None:
