@@ -112,13 +112,17 @@ def test_a_record_is_parked_whole_and_handled_late_whole(shop: Shop) -> None:
     assert rows_of(shop, parcels) == [(5, 0, "o1", "t1"), (5, 1, "o1", "t2")]
 
 
-def test_an_event_that_the_chain_can_not_read_is_parked(shop: Shop) -> None:
+def test_an_event_that_the_chain_can_not_read_is_parked_and_nothing_else(shop: Shop) -> None:
+    """Also in its batch: what is split and what is dropped there is neither parked nor lost."""
     bad = written("OrderDispatched", 1, '{"order_id":"o2"}')
     shop.store.append("Order-o2", [bad], expected_version=ANY_VERSION)
-    run(shop, Parcels())
+    run(shop, Parcels(), batch_size=100)
     with shop.store.engine.connect() as connection:
-        [error] = connection.scalars(select(dead_letters.c.error)).all()
-    assert "upcaster one_fact_per_parcel can't take this OrderDispatched v1: KeyError('tracking_numbers')" in error
+        [letter] = connection.execute(select(dead_letters.c["position", "error"])).all()
+    assert letter.position == shop.store.head_position()
+    expected = "upcaster one_fact_per_parcel can't take this OrderDispatched v1: KeyError('tracking_numbers')"
+    assert expected in letter.error
+    assert rows_of(shop, parcels) == [(5, 0, "o1", "t1"), (5, 1, "o1", "t2")]
 
 
 def test_the_second_opinion_agrees_on_every_total(shop: Shop, store_url: str, tmp_path: Path) -> None:
@@ -138,9 +142,9 @@ def test_forensics_folds_and_steps_through_splits_and_drops(shop: Shop, store_ur
     make: Callable[[], Order] = lambda: Order("o1")  # noqa: E731
     events = recorded_events(evidence, "Order-o1")
     folded = fold(evidence, "Order-o1", make, order_decoder())
-    *_, last = step_aggregate(events, make, order_decoder())
     assert (folded.parcels, folded.version) == (["t1", "t2"], 4)
-    assert (last.after["parcels"], last.after["version"]) == (["t1", "t2"], 4)
+    stepped = [step.after for step in step_aggregate(events, make, order_decoder())]
+    assert [(each["parcels"], each["version"]) for each in stepped] == [([], 1), ([], 2), ([], 3), (["t1", "t2"], 4)]
     steps = list(step_projection(events, Parcels(), order_decoder()))
     assert [step.error for step in steps] == [None] * 4
     assert [row["tracking_number"] for row in steps[-1].after["parcels"]] == ["t1", "t2"]
