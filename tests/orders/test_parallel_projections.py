@@ -89,11 +89,12 @@ def half_to_even(payload: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_a_planted_upcaster_bug_is_found(
-    audited_shop: Shop, wrong: Callable[[dict[str, Any]], dict[str, Any]], found_on: dict[str, Decimal]
+    sqlite_shop: Shop, wrong: Callable[[dict[str, Any]], dict[str, Any]], found_on: dict[str, Decimal]
 ) -> None:
+    TotalsConversion(sqlite_shop, run_id="once").catch_up()
     steps = [Upcaster("OrderPlaced", 2, wrong) if step.name == "count_in_cents" else step for step in ORDER_UPCASTERS]
-    run_both(audited_shop, EventDecoder(ORDER_EVENT_TYPES, UpcasterChain(steps)))
-    found = compare(audited_shop, audited(audited_shop))
+    run_both(sqlite_shop, EventDecoder(ORDER_EVENT_TYPES, UpcasterChain(steps)))
+    found = compare(sqlite_shop, audited(sqlite_shop))
     assert {each.key[0]: each.difference - each.expected for each in found.differences} == found_on
     assert found.differing == len(found_on)
 
@@ -117,10 +118,10 @@ def test_rows_that_only_one_side_has_are_found(shop: Shop) -> None:
     ]
 
 
-def test_an_expected_key_that_neither_side_has_is_found(shop: Shop) -> None:
-    run_both(shop)
+def test_an_expected_key_that_neither_side_has_is_found(sqlite_shop: Shop) -> None:
+    run_both(sqlite_shop)
     expected = {(order_id,): Decimal(difference) for order_id, (_, difference) in ROUNDED.items()}
-    found = compare(shop, {**expected, ("gone",): Decimal("0.5")})
+    found = compare(sqlite_shop, {**expected, ("gone",): Decimal("0.5")})
     assert found.differences == [Difference(("gone",), None, None, Decimal(0), Decimal("0.5"))]
 
 

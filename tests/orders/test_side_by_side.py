@@ -81,8 +81,8 @@ def test_old_and_new_differ_in_nothing_but_the_total(shop: Shop) -> None:
     assert [(each.position, each.ordinal) for each in new if each.event_type == "ParcelShipped"] == [(5, 0), (5, 1)]
 
 
-def test_a_page_of_nothing_but_dropped_events_still_moves_on(shop: Shop) -> None:
-    publisher = order_publisher(shop.store)
+def test_a_page_of_nothing_but_dropped_events_still_moves_on(sqlite_shop: Shop) -> None:
+    publisher = order_publisher(sqlite_shop.store)
     last = len(OLD_EVENTS)
     assert publisher.read("reports", "v1", after=last - 1, limit=1) == ([], last)
 
@@ -108,31 +108,31 @@ def test_use_is_counted_by_version_until_one_can_be_retired(shop: Shop) -> None:
     assert publisher.use_since("v1", date(first_day.year + 1, 1, 1)) == [], "nobody since: it can be retired"
 
 
-def test_a_retired_contract_is_refused_and_the_others_are_named(shop: Shop) -> None:
-    publisher = Publisher(shop.store, ORDER_UPCASTERS, ORDER_DOWNCASTERS, [CONTRACT_V3])
+def test_a_retired_contract_is_refused_and_the_others_are_named(sqlite_shop: Shop) -> None:
+    publisher = Publisher(sqlite_shop.store, ORDER_UPCASTERS, ORDER_DOWNCASTERS, [CONTRACT_V3])
     with pytest.raises(UnusableInput, match="contract 'v1', which 'reports' asks for, is not served; served are v3"):
         publisher.read("reports", "v1")
     assert publisher.use_since("v1", date(2000, 1, 1)) == []
 
 
-def test_a_new_event_type_is_neither_published_nor_withheld_by_oversight(shop: Shop) -> None:
-    shop.store.append("Order-o1", [NewEvent(event_type="OrderReturned", payload=b"{}")], expected_version=4)
+def test_a_new_event_type_is_neither_published_nor_withheld_by_oversight(sqlite_shop: Shop) -> None:
+    sqlite_shop.store.append("Order-o1", [NewEvent(event_type="OrderReturned", payload=b"{}")], expected_version=4)
     with pytest.raises(UnknownEventType, match="'OrderReturned' has no class here"):
-        read_all(order_publisher(shop.store), "reports", "v1")
+        read_all(order_publisher(sqlite_shop.store), "reports", "v1")
 
 
-def test_a_type_the_domain_knows_and_the_contract_forgot_is_an_error(shop: Shop) -> None:
+def test_a_type_the_domain_knows_and_the_contract_forgot_is_an_error(sqlite_shop: Shop) -> None:
     forgetful = PublishedContract("v1", CONTRACT_V1.event_types)
-    TotalsConversion(shop, run_id="once").catch_up()
-    publisher = Publisher(shop.store, ORDER_UPCASTERS, ORDER_DOWNCASTERS, [forgetful])
+    TotalsConversion(sqlite_shop, run_id="once").catch_up()
+    publisher = Publisher(sqlite_shop.store, ORDER_UPCASTERS, ORDER_DOWNCASTERS, [forgetful])
     with pytest.raises(UnknownEventType, match="TotalConverted"):
         read_all(publisher, "reports", "v1")
     assert set(CONTRACT_V1.event_types.names()) | CONTRACT_V1.left_out == set(ORDER_EVENT_TYPES.names())
 
 
-def test_a_way_back_that_is_missing_is_named(shop: Shop) -> None:
+def test_a_way_back_that_is_missing_is_named(sqlite_shop: Shop) -> None:
     halfway = Downcasters([step for step in ORDER_DOWNCASTERS if step.from_version == 3])
-    publisher = Publisher(shop.store, ORDER_UPCASTERS, halfway, [CONTRACT_V1])
+    publisher = Publisher(sqlite_shop.store, ORDER_UPCASTERS, halfway, [CONTRACT_V1])
     with pytest.raises(MissingUpcaster, match="no downcaster takes OrderPlaced from v2 back to v1"):
         read_all(publisher, "reports", "v1")
 

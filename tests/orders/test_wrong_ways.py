@@ -76,17 +76,17 @@ def test_branches_in_the_domain_are_not_even_reached_by_an_event_of_the_next_ver
         order.apply_stored("OrderPlaced", 4, {"total": {"cents": 1999, "currency": "USD"}})
 
 
-def test_without_upcasters_no_old_order_can_be_loaded(shop: Shop) -> None:
-    ignoring = Repository(shop.store, Order, EventDecoder(ORDER_EVENT_TYPES, UpcasterChain()))
+def test_without_upcasters_no_old_order_can_be_loaded(sqlite_shop: Shop) -> None:
+    ignoring = Repository(sqlite_shop.store, Order, EventDecoder(ORDER_EVENT_TYPES, UpcasterChain()))
     for order_id in ("o1", "o2", "o3", "o4", "o5"):
         with pytest.raises(MissingUpcaster, match=r"no upcaster takes OrderPlaced from v[12] to v[23]"):
             ignoring.load(order_id)
     assert ignoring.load("o6").total_cents == 1999, "which is all that a test of today's code would have shown"
 
 
-def test_changing_a_shape_without_a_new_version_breaks_every_load_too(shop: Shop) -> None:
+def test_changing_a_shape_without_a_new_version_breaks_every_load_too(sqlite_shop: Shop) -> None:
     """The class changed and its schema_version didn't: now two shapes are both called v1."""
     pretending = type("OrderPlaced", (OrderPlaced,), {"schema_version": 1})
     decoder = EventDecoder(EventTypes(pretending), UpcasterChain())
     with pytest.raises(InvalidEvent, match=r"OrderPlaced v1 at position 1 .* can't be read: .*unknown field `total`"):
-        Repository(shop.store, Order, decoder).load("o1")
+        Repository(sqlite_shop.store, Order, decoder).load("o1")
