@@ -44,7 +44,8 @@ def _handle_late(runner: ProjectionRunner, position: int) -> bool:
             read_models.require_own(connection, runner.projection)
             if connection.execute(delete(dead_letters).where(letter)).rowcount == 0:
                 return False
-            runner.projection.handle(runner.decoder.decode(recorded), connection)
+            for event in runner.decoder.events_in(recorded):
+                runner.projection.handle(event, connection)
             checkpoints.log(connection, runner.run, position, position, runner.clock(), shard=HANDLED_LATE)
     except (DBAPIError, OtherReadModel):
         raise

@@ -16,7 +16,7 @@ from esworkbench.domains.activity.contracts import (
     UserPurchased,
     UserReferralSubmitted,
 )
-from esworkbench.domains.bank.rules import require, require_amount, require_currency
+from esworkbench.domains.rules import require, require_amount, require_currency
 from esworkbench.events import DomainEvent
 
 When = datetime | None
