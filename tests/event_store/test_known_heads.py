@@ -63,12 +63,12 @@ def test_whoever_has_read_the_stream_appends_with_one_statement(
     store = EventStore.open(postgres_url)
     store.read_stream("stream")
     statements = []
-    execute = psycopg.Connection.execute
+    execute = psycopg.Cursor.execute
 
     def counting(self: object, query: object, *rest: object, **named: object) -> object:
         statements.append(query)
         return execute(self, query, *rest, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(psycopg.Connection, "execute", counting)
+    monkeypatch.setattr(psycopg.Cursor, "execute", counting)
     store.append("stream", [new_event() for _ in range(count)], expected_version=1, idempotency=KEY)
     assert len(statements) == 1

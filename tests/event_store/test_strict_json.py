@@ -11,7 +11,7 @@ from esworkbench.event_store import strict_json
 from esworkbench.event_store.strict_json import check_json_object
 
 EDGES = [2**53 - 1, 2**53, -(2**53) + 1, -(2**53), 2**63, 2**64, 10**15, 10**16, 10**17, 10**30]
-NUMBERS = ["-0", "0.0", "1.0", "1e5", "1E400", "-1e20", "0.1", "90071992547409.93", "9007199254740992.0", "01", "+1", ".5"]
+NUMBERS = ["-0", "0.0", "1.0", "1e5", "1E400", "-1e20", "0.1", "90071992547409.93", "9007199254740992.0", "01", "+1"]
 CONSTANTS = ["true", "false", "null", "NaN", "Infinity", "-Infinity", "True", "nul", ""]
 PIECES = ["a", "b", "é", "🧾", " ", "/", "\x7f", "\x1f", "\0", "\u2028", "\ud83e", "\\n", "\\/", "\\u0000", "\\u0061"]
 PIECES += ["\\ud83e", "\\ud83e\\uddfe", '\\"', "\\\\", "\\x", "9" * 20]
@@ -80,7 +80,7 @@ def test_nesting_is_judged_alike(depth: int) -> None:
 
 def test_an_ordinary_payload_is_proved_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the quick way would be dead code that all the tests above pass."""
-    monkeypatch.setattr(strict_json, "_check_in_full", lambda _name, encoded: pytest.fail(f"the slow way for {encoded}"))
+    monkeypatch.setattr(strict_json, "_check_in_full", lambda _name, encoded: pytest.fail(f"slow for {encoded}"))
     for payload in (
         b'{"amount_minor":1250,"currency":"USD","reference":"r-1"}',
         b'{"lines":[{"sku":"\xc3\xa9","count":2}],"paid":true,"note":null,"ship_to":{"city":"Bern"}}',
