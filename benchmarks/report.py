@@ -44,8 +44,8 @@ On the client: drawing an id, checking text and JSON, framing and hashing, and i
 parameters per statement, all in Python. Alone that is 13 µs a commit; after each wait for the disk, with cold caches,
 three times as much. In the database: a second row in `idempotency_keys` (two of the seven pages that a commit adds to
 SQLite's log), and on PostgreSQL the trigger that takes the shared lock and the look at the stream's head. SQLite's
-guard against replaced rows, the pages between two of its checkpoints and the size of its cache make no difference that can be
-measured. Sixteen writers share the cores with the server, so there the CPU of all this counts in full.
+guard against replaced rows, the pages between two of its checkpoints and the size of its cache make no difference that
+can be measured. Sixteen writers share the cores with the server, so there the CPU of all this counts in full.
 
 A follower that commits per event pays for its four small statements through SQLAlchemy; it is built to commit per
 batch.
