@@ -129,18 +129,18 @@ class PostgresTransaction:
 
     def _copy(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[tuple[int]]:
         # The trigger takes the writers' lock before COPY draws the first position, as it does for an INSERT.
-        stream_id, before = events[0].stream_id, events[0].version - 1
+        stream_id, first, last = events[0].stream_id, events[0].version, events[-1].version
         with self._cursor.connection.transaction():
             if self._assumed is not None:
                 head = self._cursor.execute(sql.HEAD, (stream_id,)).fetchone()
                 if head != self._assumed:
                     raise Overtaken
-            if key_row is not None:
-                self._cursor.execute(sql.REMEMBER, key_row)
             with self._cursor.copy(sql.COPY_ROWS) as copy:
                 for event in events:
                     copy.write_row(_row(event))
-            return self._cursor.execute(sql.COPIED, (stream_id, before)).fetchall()
+            if key_row is not None:
+                self._cursor.execute(sql.REMEMBER, key_row)
+            return self._cursor.execute(sql.COPIED, (stream_id, first, last)).fetchall()
 
 
 def _refusal(error: psycopg.Error) -> Exception:

@@ -58,7 +58,7 @@ AND_REMEMBER = {
 """The same insert, and the key's row in the same statement."""
 
 COPY_ROWS = f"COPY events ({', '.join(WRITTEN)}) FROM STDIN"
-COPIED = "SELECT global_position FROM events WHERE stream_id = %s AND version > %s ORDER BY version"
+COPIED = "SELECT global_position FROM events WHERE stream_id = %s AND version BETWEEN %s AND %s"
 STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = %s AND version > %s AND version <= %s"
 KNOWN_AT = " AND recorded_at <= %s"
 BY_VERSION = " ORDER BY version"
