@@ -22,6 +22,15 @@ from esworkbench.events import RecordedEvent
 
 WHOLE_LOG = 0
 
+# Made once: SQLAlchemy takes longer to put a statement together than SQLite to run it.
+POSITION = select(checkpoints.c.position).where(checkpoints.c.projection == bindparam("name"))
+LOCK = POSITION.with_for_update()
+MOVE = (
+    update(checkpoints)
+    .where(checkpoints.c.projection == bindparam("name"))
+    .values(position=bindparam("to"), updated_at=bindparam("now"))
+)
+LOG = insert(checkpoint_log)
 BEGIN_AT_0 = text(
     "INSERT INTO checkpoints (projection, position, updated_at) VALUES (:projection, 0, :now)"
     " ON CONFLICT (projection) DO NOTHING"
@@ -38,7 +47,7 @@ class Run(NamedTuple):
 
 def position_of(connection: Connection, projection: str) -> int:
     """The projection's checkpoint; 0 for one that has not run."""
-    position = connection.scalar(select(checkpoints.c.position).where(checkpoints.c.projection == projection))
+    position = connection.scalar(POSITION, {"name": projection})
     return 0 if position is None else int(position)
 
 
@@ -53,8 +62,7 @@ def lock(connection: Connection, projection: str) -> int:
 
     SQLite has no row locks and needs none: its write transactions take turns from their first statement.
     """
-    row = select(checkpoints.c.position).where(checkpoints.c.projection == projection)
-    return int(connection.scalars(row.with_for_update()).one())
+    return int(connection.scalars(LOCK, {"name": projection}).one())
 
 
 def advance(connection: Connection, run: Run, *, after: int, to: int, now: datetime) -> None:
@@ -74,7 +82,7 @@ def log(
     connection: Connection, run: Run, from_position: int, to_position: int, now: datetime, *, shard: int = WHOLE_LOG
 ) -> None:
     connection.execute(
-        insert(checkpoint_log),
+        LOG,
         {
             "projection": run.projection,
             "shard": shard,
@@ -105,6 +113,4 @@ def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Excep
 
 
 def _set(connection: Connection, run: Run, position: int, now: datetime) -> None:
-    connection.execute(
-        update(checkpoints).where(checkpoints.c.projection == run.projection).values(position=position, updated_at=now)
-    )
+    connection.execute(MOVE, {"name": run.projection, "to": position, "now": now})

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from esworkbench.event_store import EventStore, postgres_log
+from esworkbench.event_store import EventStore, postgres_log, postgres_sql
 from tests.event_store.workers import raw_row
 from tests.support import new_event
 
@@ -57,7 +57,7 @@ def while_reader_waits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Ca
 
 def begin_writing(connection: Connection, stream_id: str) -> None:
     """Draw a position and leave the transaction open."""
-    connection.execute(postgres_log.ONE_ROW, raw_row(stream_id))
+    connection.execute(postgres_sql.ONE_ROW, raw_row(stream_id))
 
 
 def naive_read_all(connection: Connection, after: int) -> list[int]:

@@ -47,9 +47,19 @@ class AccountBalances(Projection):
         self.handle_many([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        rows = [row for event in events if (row := row_of(event)) is not None]
-        if rows:
-            connection.execute(ADD_POSTING, rows)
+        """One row per account and currency, however many of the events post there."""
+        totals: dict[tuple[str, str], dict[str, Any]] = {}
+        for event in events:
+            row = row_of(event)
+            if row is None:
+                continue
+            total = totals.setdefault((row["account_id"], row["currency"]), row)
+            if total is not row:
+                total["amount_minor"] += row["amount_minor"]
+                if row["position"] > total["position"]:
+                    total["version"], total["position"] = row["version"], row["position"]
+        if totals:
+            connection.execute(ADD_POSTING, list(totals.values()))
 
 
 def row_of(event: Event) -> dict[str, Any] | None:
