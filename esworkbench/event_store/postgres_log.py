@@ -207,6 +207,12 @@ class PostgresLog:
         assert row is not None
         return int(row[0])
 
+    def settled_head(self) -> int:
+        head = self.head_position()
+        with self._connections.borrow() as connection:
+            _wait_until_gone(connection, _holders(connection))
+        return head
+
 
 def _note_head(known_heads: dict[str, Head], event: RecordedEvent) -> None:
     if len(known_heads) >= HEADS_KEPT:

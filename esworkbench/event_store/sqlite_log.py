@@ -112,6 +112,9 @@ class SqliteLog:
         with self._connections.borrow() as connection:
             return int(connection.execute(HEAD_POSITION).fetchone()[0])
 
+    def settled_head(self) -> int:
+        return self.head_position()
+
 
 def _as_it_is(_connection: sqlite3.Connection) -> None:
     """The engine has set everything already."""
