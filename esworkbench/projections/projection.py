@@ -10,6 +10,7 @@ from typing import ClassVar
 from sqlalchemy import Connection, Table
 
 from esworkbench.events import Event
+from esworkbench.projections.definition import SetBased
 
 
 class Projection:
@@ -17,7 +18,8 @@ class Projection:
 
     ``code_version`` goes into the checkpoint log, so that an error that began with a deploy can be told from one that
     was always there. ``order_insensitive`` says that an event handled late leaves the same rows as one handled in its
-    place; only such a projection may replay a parked event instead of being rebuilt.
+    place; only such a projection may replay a parked event instead of being rebuilt. ``shardable`` says that each row
+    depends on the events of one stream alone; only such a projection may be rebuilt by several processes.
 
     A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
     leaves nothing behind.
@@ -27,6 +29,7 @@ class Projection:
     code_version: str = "1"
     tables: ClassVar[Sequence[Table]] = ()
     order_insensitive: ClassVar[bool] = False
+    shardable: ClassVar[bool] = False
 
     def handle(self, event: Event, connection: Connection) -> None:
         """Write the rows of one event, inside the runner's transaction. Whatever this raises parks the event."""
@@ -40,13 +43,26 @@ class Projection:
         for event in events:
             self.handle(event, connection)
 
+    def set_based(self) -> SetBased | None:
+        """The same rows as one query over all events, where there is such a definition."""
+        return None
+
     @classmethod
     def handles_batches(cls) -> bool:
         """Whether ``handle_many`` speaks for ``handle``. It doesn't for a subclass that changed ``handle`` alone."""
+        return cls._speaks_for_handle("handle_many")
+
+    @classmethod
+    def is_set_based(cls) -> bool:
+        """Whether ``set_based`` speaks for ``handle``: neither way of handling was changed by a subclass alone."""
+        return cls._speaks_for_handle("set_based", "handle_many")
+
+    @classmethod
+    def _speaks_for_handle(cls, method: str, *besides: str) -> bool:
         for each in cls.__mro__:
-            if "handle_many" in vars(each):
+            if method in vars(each):
                 return True
-            if "handle" in vars(each):
+            if any(name in vars(each) for name in ("handle", *besides)):
                 return False
         return False
 
