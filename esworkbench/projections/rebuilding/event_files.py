@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_postgresql.dbapi
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,6 +66,9 @@ def _from_sqlite(store: EventStore, query: str) -> Iterator[pa.Table]:
 
 
 def _from_postgres(store: EventStore, query: str) -> Iterator[pa.Table]:
+    # Here, because it brings pandas along, and every process of a sharded rebuild would wait a second for nothing.
+    import adbc_driver_postgresql.dbapi
+
     url = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with adbc_driver_postgresql.dbapi.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(query)

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import BigInteger, Date, Table
 
 from esworkbench.archive import quoted
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import EPOCH
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import RecordedEvent
@@ -44,12 +45,13 @@ def fold_in_duckdb(
     with watch.folding(), EventQuery(definition, [*archives.files, hot], folder / "spill") as query:
         parked = query.leave_to_decoder(job, query.unknown)
         try:
-            _load(tables, table, query, watch)
+            if not _load(tables, table, query, watch):
+                parked += query.leave_to_decoder(job, query.unread)
+                _load(tables, table, query, watch)
         except duckdb.Error as error:
-            if UNREAD not in str(error):
-                raise
-            parked += query.leave_to_decoder(job, query.unread)
-            _load(tables, table, query, watch)
+            raise UnusableInput(
+                f"the query of {projection.name} failed and the old read model stands, so rebuild in bulk: {error}"
+            ) from error
         events = query.count()
     with watch.writing():
         tables.index()
@@ -175,14 +177,24 @@ class EventQuery:
         return f"({' OR '.join(tests) or 'false'})"
 
 
-def _load(tables: NextTables, table: Table, query: EventQuery, watch: Watch) -> None:
+def _load(tables: NextTables, table: Table, query: EventQuery, watch: Watch) -> bool:
+    """False where reading met an event that SQL can't read for certain."""
     with watch.writing():
         tables.create()
-    rows = query.rows(table)
-    first = next(rows, None)
-    with watch.writing():
-        tables.load(table, [first] if first else [])
-        tables.load(table, rows)
+    try:
+        tables.load(table, _timed(query.rows(table), watch))
+    except duckdb.InvalidInputException as error:
+        if UNREAD not in str(error):
+            raise
+        return False
+    return True
+
+
+def _timed(rows: Iterator[list[tuple[Any, ...]]], watch: Watch) -> Iterator[list[tuple[Any, ...]]]:
+    """The same batches; whatever happens between two of them is the database's writing."""
+    for batch in rows:
+        with watch.writing():
+            yield batch
 
 
 def _is(shape: Shape) -> str:
