@@ -12,7 +12,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.cli import case_commands, evidence_commands, store_commands
+from esworkbench.cli import case_commands, evidence_commands, rebuild_commands, store_commands
 from esworkbench.cli.output import OUR_ERROR, refuse, to_json
 from esworkbench.errors import EsworkbenchError
 from esworkbench.event_store.database import gave_up
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 case_commands.register(app)
 evidence_commands.register(app)
+rebuild_commands.register(app)
 store_commands.register(app)
 
 

@@ -30,11 +30,17 @@ def build_shards(job: Job, folder: Path, count: int, up_to: int, watch: Watch) -
     # A spawned process shares nothing with this one: no connection, no lock, no half-held state of a thread.
     spawn = multiprocessing.get_context("spawn")
     url = job.store.engine.url.render_as_string(hide_password=False)
+    shards = [Shard(number, count) for number in range(count)]
+    for shard in shards:
+        # Not by the processes: one that a killed rebuild left behind must not clear what the next one has begun.
+        site = FileSite(shard_file(folder, shard))
+        prepare(site, job.store, job.recipe.projection())
+        site.engine.dispose()
     ends, processes = [], []
     try:
-        for number in range(count):
+        for shard in shards:
             ours, theirs = spawn.Pipe(duplex=False)
-            arguments = (theirs, url, job.recipe, job.run_id, job.batch_size, folder, Shard(number, count), up_to)
+            arguments = (theirs, url, job.recipe, job.run_id, job.batch_size, folder, shard, up_to)
             process = spawn.Process(target=build_shard, args=arguments, daemon=True)
             process.start()
             theirs.close()
@@ -56,7 +62,6 @@ def build_shard(
     job = Job(store, recipe, run_id, store.clock, batch_size, _to_parent(end))
     site = FileSite(shard_file(folder, shard))
     try:
-        prepare(site, store, recipe.projection())
         build(job, site, store, watch, shard=shard, up_to=up_to)
     except EsworkbenchError as error:
         end.send(error.args[0])

@@ -20,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding.building import EventSource, Shard, build, built
 from esworkbench.projections.rebuilding.cold import Archives, ColdThenHot
@@ -138,6 +138,8 @@ def _sharded(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     shards = [Shard(number, options.workers) for number in range(options.workers)]
     sites = [FileSite(shard_file(folder, shard)) for shard in shards]
     done = [built(job, site) for site in sites]
+    if any(each.position != up_to for each in done):
+        raise StoreBusy(f"a shard didn't get to position {up_to}, and the old read model stands: rebuild again")
     # Shard 0 of the log is the whole log, which the runner goes on with after the swap.
     batches = [row | {"shard": number} for number, each in enumerate(done, start=1) for row in each.batches]
     parked = sorted((row for each in done for row in each.parked), key=lambda row: row["position"])
