@@ -31,7 +31,7 @@ SCHEMA = pa.schema([(name, kind) for name, (_, kind) in COLUMNS.items()])
 
 def open_duckdb(spill: Path) -> duckdb.DuckDBPyConnection:
     """DuckDB within a bound of memory; what doesn't fit goes to the folder ``spill``."""
-    return duckdb.connect(
+    connection = duckdb.connect(
         config={
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
@@ -40,6 +40,8 @@ def open_duckdb(spill: Path) -> duckdb.DuckDBPyConnection:
             "TimeZone": "UTC",
         }
     )
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def copy_events(store: EventStore, after: int, up_to: int, into: Path) -> None:

@@ -1,9 +1,9 @@
 """Set-based: the projection's definition as one query, over all events at once, in DuckDB.
 
 Events that SQL can't read for certain go to the decoder, one by one: what it reads joins the relation in today's shape,
-what it refuses is parked with the very error that the runner would have parked it with. Such events are looked for
-beforehand among types that the query doesn't read; among those it does, reading stops at the first, and then they are
-all sought out and the query begins again. So a log without any is read once.
+what it refuses is parked with the very error that the runner would have parked it with. Among the types that the query
+reads, it stops at the first such event; then they are all sought out, and it begins again. So a log without any is read
+once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from esworkbench.event_store.chain import EPOCH
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
-from esworkbench.projections.definition import SetBased, Shape, pattern_of
+from esworkbench.projections.definition import SetBased, Shape
 from esworkbench.projections.rebuilding.cold import Archives
 from esworkbench.projections.rebuilding.event_files import copy_events, open_duckdb
 from esworkbench.projections.rebuilding.next_tables import NextTables
@@ -29,7 +29,6 @@ from esworkbench.projections.rebuilding.rebuilt import Job, Watch
 from esworkbench.projections.rebuilding.site import Built
 
 ROWS_AT_ONCE = 20_000
-UNREAD = "not read for certain"
 
 
 def fold_in_duckdb(
@@ -44,9 +43,13 @@ def fold_in_duckdb(
         copy_events(job.store, archives.high_water, up_to, hot)
     with watch.folding(), EventQuery(definition, [*archives.files, hot], folder / "spill") as query:
         parked = query.leave_to_decoder(job, query.unknown)
+        if query.misread_elsewhere:
+            parked += query.leave_to_decoder(job, query.misread_elsewhere)
         try:
-            if not _load(tables, table, query, watch):
-                parked += query.leave_to_decoder(job, query.unread)
+            try:
+                _load(tables, table, query, watch)
+            except duckdb.InvalidInputException:
+                parked += query.leave_to_decoder(job, query.misread)
                 _load(tables, table, query, watch)
         except duckdb.Error as error:
             raise UnusableInput(
@@ -70,7 +73,8 @@ class EventQuery:
 
     def __init__(self, definition: SetBased, files: Sequence[Path], spill: Path) -> None:
         self._definition = definition
-        self._names = list(definition.columns)
+        self._read = [shape for shape in definition.shapes if shape.event_type in definition.reads]
+        self._any_left_out = False
         self._files = f"read_parquet([{', '.join(quoted(path) for path in files)}], hive_partitioning = false)"
         self._connection = open_duckdb(spill)
         columns = ", ".join(f"{name} {kind}" for name, kind in definition.columns.items())
@@ -88,15 +92,19 @@ class EventQuery:
 
     @property
     def unknown(self) -> str:
-        """Which events' types, shapes, or payloads of types that the query doesn't read, only the decoder can judge."""
-        known = " OR ".join(_is(shape) for shape in self._definition.shapes)
-        others = [shape for shape in self._definition.shapes if shape.event_type not in self._definition.reads]
-        return f"NOT ({known}) OR {self._misread(others)}"
+        """The events of a type or shape that the decoder may know, or nobody."""
+        return f"SELECT * FROM {self._files} WHERE NOT ({' OR '.join(map(_is, self._definition.shapes))})"
 
     @property
-    def unread(self) -> str:
-        """Which events of the types that the query reads have a payload that only the decoder can judge."""
-        return self._misread([shape for shape in self._definition.shapes if shape.event_type in self._definition.reads])
+    def misread(self) -> str:
+        """The events of types that the query reads whose payloads don't come back as they were."""
+        return " UNION ALL BY NAME ".join(map(self._misread, self._read))
+
+    @property
+    def misread_elsewhere(self) -> str:
+        """The same, of the types that the query doesn't read."""
+        elsewhere = [shape for shape in self._definition.shapes if shape not in self._read]
+        return " UNION ALL BY NAME ".join(map(self._misread, elsewhere))
 
     def count(self) -> int:
         return int(self._connection.execute(f"SELECT count(*) FROM {self._files}").fetchall()[0][0])
@@ -117,7 +125,7 @@ class EventQuery:
         run = checkpoints.Run(job.recipe.projection().name, job.run_id, job.recipe.projection().code_version)
         found = self._connection.cursor().execute(
             "SELECT position, stream_id, version, event_id, type, schema_version, payload, epoch_us(recorded_at)"
-            f" FROM {self._files} WHERE {which} ORDER BY position"
+            f" FROM ({which}) ORDER BY position"
         )
         while rows := found.fetchmany(ROWS_AT_ONCE):
             decoded = []
@@ -129,7 +137,8 @@ class EventQuery:
                     continue
                 if recorded.event_type in self._definition.reads:
                     fields = msgspec.to_builtins(event.data)
-                    decoded.append((*_place(recorded), *(fields.get(name) for name in self._names)))
+                    decoded.append((*_place(recorded), *(fields.get(name) for name in self._definition.columns)))
+            self._any_left_out = True
             self._connection.executemany("INSERT INTO left_out VALUES (?)", [(row[0],) for row in rows])
             if decoded:
                 marks = ", ".join("?" * len(decoded[0]))
@@ -137,57 +146,45 @@ class EventQuery:
         return parked
 
     def _events(self) -> str:
-        """The relation ``events``: what SQL reads, and what the decoder read."""
-        shapes = [shape for shape in self._definition.shapes if shape.event_type in self._definition.reads]
-        read = " ".join(f"WHEN {_is(shape)} THEN {self._extract(shape)}" for shape in shapes)
-        columns = "".join(f", {self._column(name, shapes)} AS {name}" for name in self._names)
-        known = " OR ".join(_is(shape) for shape in shapes)
+        """The relation ``events``: what SQL reads, shape by shape, and what the decoder read."""
+        branches = [self._events_of(shape) for shape in self._read]
+        return f"events AS ({' UNION ALL '.join([*branches, 'SELECT * FROM decoded'])})"
+
+    def _events_of(self, shape: Shape) -> str:
+        columns = "".join(f", {self._column(name, shape)} AS {name}" for name in self._definition.columns)
+        left_out = "AND position NOT IN (SELECT position FROM left_out)" if self._any_left_out else ""
         return f"""
-            matched AS (
-                SELECT position, stream_id, version, event_id, type, schema_version, recorded_at,
-                       CASE {read} END AS found
-                FROM {self._files}
-                WHERE ({known}) AND position NOT IN (SELECT position FROM left_out)
-            ), events AS (
-                SELECT position, stream_id, version, event_id, type AS event_type, recorded_at{columns}
-                FROM matched
-                WHERE CASE WHEN found.whole = '{{' THEN true
-                           ELSE error('{UNREAD}: the event at position ' || position)::BOOLEAN END
-                UNION ALL SELECT * FROM decoded
-            )
+            SELECT position, stream_id, version, event_id, type AS event_type, recorded_at{columns}
+            FROM (SELECT *, {_found(shape)} AS found FROM {self._files} WHERE {_is(shape)} {left_out})
+            WHERE CASE WHEN {_came_back(shape)} THEN true
+                       ELSE error('the event at position ' || position || ' is left to the decoder')::BOOLEAN END
         """
 
-    def _column(self, name: str, shapes: Sequence[Shape]) -> str:
-        """How each shape says one column; shapes that say it alike share a branch."""
-        by_sql: dict[str, list[Shape]] = {}
-        for shape in shapes:
-            said = [field.sql.format(f"found.{name}") for field in shape.fields if field.column == name]
-            by_sql.setdefault(said[0] if said else shape.constants.get(name, "NULL"), []).append(shape)
-        branches = (f"WHEN {' OR '.join(map(_is, alike))} THEN {sql}" for sql, alike in by_sql.items())
-        return f"CASE {' '.join(branches)} END"
+    def _column(self, name: str, shape: Shape) -> str:
+        return shape.columns.get(name, f"found.{name}" if name in shape.fields else "NULL")
 
-    def _extract(self, shape: Shape) -> str:
-        names = ", ".join(quoted(name) for name in ("whole", *self._names))
-        return f"regexp_extract(payload, {quoted(pattern_of(shape, self._names))}, [{names}])"
-
-    def _misread(self, shapes: Sequence[Shape]) -> str:
-        tests = (
-            f"({_is(each)}) AND NOT regexp_matches(payload, {quoted(pattern_of(each, self._names))})" for each in shapes
-        )
-        return f"({' OR '.join(tests) or 'false'})"
+    def _misread(self, shape: Shape) -> str:
+        """What can't be read at all doesn't come back either."""
+        return f"""
+            SELECT * EXCLUDE found
+            FROM (SELECT *, TRY({_found(shape)}) AS found FROM {self._files} WHERE {_is(shape)})
+            WHERE NOT coalesce(TRY({_came_back(shape)}), false)
+        """
 
 
-def _load(tables: NextTables, table: Table, query: EventQuery, watch: Watch) -> bool:
-    """False where reading met an event that SQL can't read for certain."""
+def _found(shape: Shape) -> str:
+    fields = ",".join(f'"{name}":"{kind}"' for name, kind in shape.fields.items())
+    return f"from_json(payload, '{{{fields}}}')"
+
+
+def _came_back(shape: Shape) -> str:
+    return f"CAST(to_json(found) AS VARCHAR) = payload AND {shape.check}"
+
+
+def _load(tables: NextTables, table: Table, query: EventQuery, watch: Watch) -> None:
     with watch.writing():
         tables.create()
-    try:
-        tables.load(table, _timed(query.rows(table), watch))
-    except duckdb.InvalidInputException as error:
-        if UNREAD not in str(error):
-            raise
-        return False
-    return True
+    tables.load(table, _timed(query.rows(table), watch))
 
 
 def _timed(rows: Iterator[list[tuple[Any, ...]]], watch: Watch) -> Iterator[list[tuple[Any, ...]]]:

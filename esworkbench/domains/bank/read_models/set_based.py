@@ -5,18 +5,11 @@ the bank's upcasters do to old deposits is said here once more in SQL, where hal
 half away from zero, as ROUND_HALF_UP does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from esworkbench.domains.bank.events import BANK_EVENT_TYPES
 from esworkbench.domains.bank.read_models.postings import STREAM_PREFIX
-from esworkbench.projections.definition import (
-    DECIMAL_NUMBER,
-    PayloadField,
-    SetBased,
-    Shape,
-    text_field,
-    todays_shape,
-)
+from esworkbench.projections.definition import SetBased, Shape, todays_shape
 
 CREDITS = (
     "MoneyDeposited", "InterestCredited", "TransferReceived", "WithdrawalCancelled", "BalanceAdjusted",
@@ -27,16 +20,24 @@ HOLDING = ("WithdrawalRequested", "WithdrawalSettled", "WithdrawalCancelled")
 
 MONEY = {"amount_minor": "BIGINT", "currency": "VARCHAR"}
 
-OLD_AMOUNT = PayloadField(
-    "amount",
-    f'({DECIMAL_NUMBER}|"{DECIMAL_NUMBER}")',
-    "amount_minor",
-    "CAST(round(CAST(trim({}, '\"') AS DECIMAL(24, 10)) * 100) AS BIGINT)",
-)
-OLD_SHAPES = (
-    Shape("MoneyDeposited", 1, [OLD_AMOUNT, text_field("reference")], {"currency": "'USD'"}),
-    Shape("MoneyDeposited", 2, [OLD_AMOUNT, text_field("currency", "currency"), text_field("reference")]),
-)
+AMOUNT = "CAST(found.amount AS VARCHAR)"
+OLD_SHAPES = [
+    Shape(
+        "MoneyDeposited",
+        version,
+        fields,
+        columns={
+            "amount_minor": f"CAST(round(CAST(trim({AMOUNT}, '\"') AS DECIMAL(24, 10)) * 100) AS BIGINT)",
+            "currency": currency,
+        },
+        # More digits than DECIMAL holds it would round off by itself, before halves go up.
+        check=f"""regexp_full_match({AMOUNT}, '"?-?[0-9]{{1,14}}([.][0-9]{{1,10}})?"?')""",
+    )
+    for version, fields, currency in (
+        (1, {"amount": "JSON", "reference": "VARCHAR"}, "'USD'"),
+        (2, {"amount": "JSON", "currency": "VARCHAR", "reference": "VARCHAR"}, "found.currency"),
+    )
+]
 
 ACCOUNT = f"substr(stream_id, {len(STREAM_PREFIX) + 1})"
 ACCOUNT_ID = f"CASE WHEN starts_with(stream_id, '{STREAM_PREFIX}') THEN {ACCOUNT} ELSE stream_id END AS account_id"
@@ -55,7 +56,7 @@ def account_balances_by_query() -> SetBased:
                max(position) AS position
         FROM ({POSTED}) GROUP BY account_id, currency
     """
-    return SetBased(shapes(MONEY), MONEY, (*POSTING, "AccountOpened"), query)
+    return SetBased(shapes(), MONEY, (*POSTING, "AccountOpened"), query)
 
 
 def transaction_history_by_query() -> SetBased:
@@ -63,7 +64,7 @@ def transaction_history_by_query() -> SetBased:
         SELECT *, sum(amount_minor) OVER (PARTITION BY account_id, currency ORDER BY position) AS balance_after_minor
         FROM ({POSTED})
     """
-    return SetBased(shapes(MONEY), MONEY, POSTING, query)
+    return SetBased(shapes(), MONEY, POSTING, query)
 
 
 def pending_withdrawals_by_query() -> SetBased:
@@ -76,7 +77,7 @@ def pending_withdrawals_by_query() -> SetBased:
               FROM events AS e GROUP BY account_id, withdrawal_id)
         WHERE last.event_type = 'WithdrawalRequested'
     """
-    return SetBased(shapes(columns), columns, HOLDING, query)
+    return SetBased(shapes(), columns, HOLDING, query)
 
 
 def daily_summaries_by_query(time_zone: str) -> SetBased:
@@ -87,10 +88,10 @@ def daily_summaries_by_query(time_zone: str) -> SetBased:
                      sum(greatest(amount_minor, 0)) AS credits_minor, -sum(least(amount_minor, 0)) AS debits_minor
               FROM ({POSTED}) GROUP BY account_id, currency, day)
     """
-    return SetBased(shapes(MONEY), MONEY, POSTING, query)
+    return SetBased(shapes(), MONEY, POSTING, query)
 
 
-def shapes(columns: Mapping[str, str]) -> Sequence[Shape]:
+def shapes() -> Sequence[Shape]:
     """Every shape a bank event was ever written in."""
     classes = map(BANK_EVENT_TYPES.class_of, BANK_EVENT_TYPES.names())
-    return [*(todays_shape(event_class, columns) for event_class in classes), *OLD_SHAPES]
+    return [*map(todays_shape, classes), *OLD_SHAPES]
