@@ -91,9 +91,7 @@ def kill_at(url: str, store: EventStore, way: str, point: str, passes: int, expe
     ("way", "point", "passes"),
     [
         ("plain", "between rows and checkpoint", 3),
-        ("bulk", "before the commit", 9),
         ("bulk", "between the old table and the new", 0),
-        ("bulk", "before a dead letter", 2),
         ("set-based", "before the old table goes", 0),
     ],
 )
@@ -104,7 +102,7 @@ def test_a_rebuild_may_be_killed_at_a_named_point(
     kill_at(store_url, store, way, point, passes, expected)
 
 
-@pytest.mark.parametrize("way", ["plain", "bulk", "sharded"])
+@pytest.mark.parametrize("way", ["plain", "sharded"])
 def test_killed_at_the_swap_all_that_was_built_is_kept(store_url: str, store: EventStore, way: str) -> None:
     expected = run_live(store, AccountBalances())
     assert kill_at(store_url, store, way, "before the old table goes", 0, expected).events == 0

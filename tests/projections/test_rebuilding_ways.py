@@ -13,7 +13,7 @@ from projection_logs import all_rows, whole_log
 from rebuilding_logs import Told, assert_log_is_true, run_live, told, write_log
 from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, inspect, text
 
-from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import (
     BANK_PROJECTIONS,
     AccountBalances,
@@ -25,14 +25,13 @@ from esworkbench.errors import EvidenceDamaged, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event, NewEvent
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
-from esworkbench.projections.rebuilding import WAYS, Options, Recipe, archive_events, rebuild, take_snapshot
+from esworkbench.projections.rebuilding import Options, Recipe, archive_events, rebuild, take_snapshot
 from esworkbench.projections.rebuilding.building import build
 from esworkbench.projections.rebuilding.one_at_a_time import one_at_a_time
 from esworkbench.projections.rebuilding.rebuilt import Job, Watch
 from esworkbench.projections.rebuilding.site import FileSite, prepare
 from esworkbench.projections.rebuilding.ways import NONE_NEEDED, work_folder
 
-IN_ONE_PROCESS = [way for way in WAYS if way != "sharded"]
 BALANCES = Recipe(AccountBalances, bank_decoder)
 
 
@@ -44,37 +43,24 @@ def store(store_url: str) -> Iterator[EventStore]:
     store.engine.dispose()
 
 
-def two_archives(store: EventStore, folder: Path, *, buckets: int = 3) -> list[Path]:
+def two_archives(store: EventStore, folder: Path) -> list[Path]:
     """Archives of two thirds of the log, named out of order."""
     positions = [event.global_position for event in whole_log(store)]
     first, second = positions[len(positions) // 3], positions[2 * len(positions) // 3]
-    archive_events(store, first, folder / "first", buckets=buckets)
-    archive_events(store, second, folder / "second", after=first, buckets=buckets)
+    archive_events(store, first, folder / "first", buckets=3)
+    archive_events(store, second, folder / "second", after=first, buckets=3)
     return [folder / "second", folder / "first"]
 
 
-def rebuild_and_compare(store: EventStore, recipe: Recipe, way: str, folder: Path) -> None:
+def rebuild_and_compare(
+    store: EventStore, recipe: Recipe, way: str, options: Options, expected: Told, events: int
+) -> None:
     projection = recipe.projection()
-    [table] = projection.tables
-    options = Options(workers=2)
-    if way in ("cold", "set-based"):
-        options = Options(cold=two_archives(store, folder))
-    if way == "snapshot":
-        half = whole_log(store)[len(whole_log(store)) // 2].global_position
-        ProjectionRunner(store, projection, bank_decoder(), run_id="half").catch_up(up_to=half)
-        assert take_snapshot(store, projection, folder / "snapshot") == half
-        options = Options(snapshot=folder / "snapshot")
-    expected = run_live(store, projection)
     with store.engine.begin() as connection:
-        connection.execute(table.delete())
-
+        connection.execute(projection.tables[0].delete())
     done = rebuild(store, recipe, way=way, options=options, batch_size=37)
-
-    assert told(store, projection) == expected
-    assert done.position == expected.checkpoint
-    assert done.way == way
-    in_tail = [event for event in whole_log(store) if way != "snapshot" or event.global_position > half]
-    assert done.events == len(in_tail)
+    assert told(store, projection) == expected, way
+    assert (done.way, done.position, done.events) == (way, expected.checkpoint, events)
     assert_log_is_true(store, projection.name)
     assert_nothing_left_behind(store, projection)
 
@@ -84,19 +70,52 @@ def assert_nothing_left_behind(store: EventStore, projection: Projection) -> Non
     names = inspect(store.engine).get_table_names()
     assert not [name for name in names if name.endswith("__next")]
     if store.engine.dialect.name == "postgresql":
+        assert not work_folder(store).exists()
         assert f"rebuild_{projection.name}" not in inspect(store.engine).get_schema_names()
 
 
-@pytest.mark.parametrize("way", IN_ONE_PROCESS)
 @pytest.mark.parametrize("make", BANK_PROJECTIONS.values(), ids=BANK_PROJECTIONS)
 def test_every_way_equals_the_incremental_run_bit_for_bit(
-    store: EventStore, make: Callable[[], Projection], way: str, tmp_path: Path
+    store: EventStore, make: Callable[[], Projection], tmp_path: Path
 ) -> None:
-    rebuild_and_compare(store, Recipe(make, bank_decoder), way, tmp_path)
+    events = [event.global_position for event in whole_log(store)]
+    half = len(events) // 2
+    ProjectionRunner(store, make(), bank_decoder(), run_id="half").catch_up(up_to=events[half - 1])
+    assert take_snapshot(store, make(), tmp_path / "snapshot") == events[half - 1]
+    expected = run_live(store, make())
+    cold, snapshot = Options(cold=two_archives(store, tmp_path)), Options(snapshot=tmp_path / "snapshot")
+    for way, options, handled in (
+        ("plain", Options(), len(events)),
+        ("bulk", Options(), len(events)),
+        ("cold", cold, len(events)),
+        ("snapshot", snapshot, len(events) - half),
+        ("set-based", Options(), len(events)),
+        ("set-based", cold, len(events)),
+    ):
+        rebuild_and_compare(store, Recipe(make, bank_decoder), way, options, expected, handled)
 
 
-def test_several_processes_equal_the_incremental_run_bit_for_bit(store: EventStore, tmp_path: Path) -> None:
-    rebuild_and_compare(store, Recipe(TransactionHistory, bank_decoder), "sharded", tmp_path)
+def test_several_processes_equal_the_incremental_run_bit_for_bit(store: EventStore) -> None:
+    expected = run_live(store, TransactionHistory())
+    events = len(whole_log(store))
+    rebuild_and_compare(
+        store, Recipe(TransactionHistory, bank_decoder), "sharded", Options(workers=2), expected, events
+    )
+
+
+class RefusesFees(TransactionHistory):
+    def handle(self, event: Event, connection: Connection) -> None:
+        if isinstance(event.data, FeeCharged):
+            raise ValueError("no fee was expected")
+        super().handle(event, connection)
+
+
+@pytest.mark.parametrize("way", ["plain", "bulk"])
+def test_what_the_handler_refuses_is_parked_as_it_was_in_the_incremental_run(store: EventStore, way: str) -> None:
+    expected = run_live(store, RefusesFees())
+    assert any("no fee was expected" in letter[-1] for letter in expected.parked)
+    events = len(whole_log(store))
+    rebuild_and_compare(store, Recipe(RefusesFees, bank_decoder), way, Options(), expected, events)
 
 
 @pytest.mark.sweep

@@ -1,4 +1,7 @@
-"""One rebuild of a read model at a time: two would load each other's tables. The lock dies with its holder."""
+"""One rebuild of a read model at a time: two would load each other's tables. The lock dies with its holder.
+
+On SQLite it is held on a file that stays: were it removed, who had it open and who made it anew would both hold a lock.
+"""
 
 import sqlite3
 from collections.abc import Iterator

@@ -11,9 +11,9 @@ where events are read, where handlers write, and how rows get into the database:
 - set-based: the projection's definition as one DuckDB query, in place of its handlers.
 """
 
+import contextlib
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -78,17 +78,22 @@ def rebuild(
         position, handled = swap(job, done, tables, watch)
         progress(handled)
     shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()
     return Rebuilt(events + handled, perf_counter() - began, watch.read, watch.fold, watch.write, way, position)
 
 
 def work_folder(store: EventStore) -> Path:
-    """Where building sites stand: beside a SQLite file; for PostgreSQL in this machine's folder for temporary files."""
+    """Where building sites stand: beside a SQLite file; for PostgreSQL in the user's own cache.
+
+    Not in the folder for temporary files: there anybody might have laid a site ready, and its rows would go live.
+    """
     url = store.engine.url
     if url.drivername == "sqlite":
         path = Path(str(url.database))
         return path.with_name(f"{path.name}.rebuild")
     where = hashlib.sha256(repr((url.host, url.port, url.database, sorted(url.query.items()))).encode()).hexdigest()
-    return Path(tempfile.gettempdir()) / f"esworkbench-rebuild-{where[:16]}"
+    return Path.home() / ".cache" / "esworkbench" / f"rebuild-{where[:16]}"
 
 
 def _plain(job: Job, folder: Path, watch: Watch, _options: Options) -> Done:
