@@ -33,13 +33,14 @@ def rebuild(
     workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
     cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
+    anew: Annotated[bool, typer.Option(help="Give up what a killed rebuild left: upcasters changed since.")] = False,
     json: Json = False,
 ) -> None:
     """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""
     projection_named(projection)
     store = EventStore.open(url, create=False)
     chosen = way or _way_for(workers, cold, snapshot)
-    options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot)
+    options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
         done = rebuild_read_model(
             store, Recipe(PROJECTIONS[projection], bank_decoder), way=chosen, options=options, progress=progress

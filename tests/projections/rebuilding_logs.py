@@ -1,15 +1,17 @@
 """A log with everything that a rebuild must get right, and what a read model says of itself after one."""
 
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
-from projection_logs import BankLog, all_rows, raw
-from sqlalchemy import select
+from projection_logs import BankLog, all_rows, raw, whole_log
+from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, select, text
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import dead_letters
-from esworkbench.events import NewEvent
+from esworkbench.events import Event, NewEvent
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
+from esworkbench.projections.rebuilding import archive_events
 
 OLD_DEPOSITS = [
     '{"amount":12.34,"reference":"r"}',
@@ -101,3 +103,26 @@ def assert_adjoining(ranges: list[tuple[int, int]], start: int) -> int:
         assert first == start
         start = last + 1
     return start - 1
+
+
+def two_archives(store: EventStore, folder: Path) -> list[Path]:
+    """Archives of two thirds of the log, named out of order."""
+    positions = [event.global_position for event in whole_log(store)]
+    first, second = positions[len(positions) // 3], positions[2 * len(positions) // 3]
+    archive_events(store, first, folder / "first", buckets=3)
+    archive_events(store, second, folder / "second", after=first, buckets=3)
+    return [folder / "second", folder / "first"]
+
+
+class Owners(Projection):
+    """An index beside the key, and rows that come from a stream alone; not said to be shardable, and no query."""
+
+    name = "owners"
+    tables: ClassVar[list[Table]] = [
+        Table("owners", MetaData(), Column("stream_id", Text, primary_key=True), Column("event_type", Text))
+    ]
+    Index("owners_by_type", tables[0].c.event_type)
+
+    def handle(self, event: Event, connection: Connection) -> None:
+        row = {"stream": event.recorded.stream_id, "kind": event.recorded.event_type}
+        connection.execute(text("INSERT INTO owners VALUES (:stream, :kind) ON CONFLICT DO NOTHING"), row)

@@ -15,6 +15,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import is_busy
 
 TAKE = text("SELECT pg_try_advisory_lock(8452, hashtext(:projection))")
+RELEASE = text("SELECT pg_advisory_unlock(8452, hashtext(:projection))")
 
 
 @contextmanager
@@ -37,7 +38,8 @@ def one_at_a_time(store: EventStore, projection: str, folder: Path) -> Iterator[
             try:
                 yield
             finally:
-                connection.invalidate()
+                # Said, not left to closing: the server would come to that in its own time.
+                connection.execute(RELEASE, {"projection": projection})
 
 
 def _busy(projection: str) -> StoreBusy:

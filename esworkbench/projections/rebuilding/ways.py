@@ -37,11 +37,15 @@ PLAIN_BATCH, LARGE_BATCH = 1_000, 20_000
 
 
 class Options(NamedTuple):
-    """What only some ways need: processes of the sharded, archives of the cold and set-based, a snapshot's file."""
+    """What only some ways need: processes of the sharded, archives of the cold and set-based, a snapshot's file.
+
+    ``anew`` gives up what a killed rebuild left, for instance because upcasters have changed since.
+    """
 
     workers: int = 2
     cold: Sequence[Path] = ()
     snapshot: Path | None = None
+    anew: bool = False
 
 
 NONE_NEEDED = Options()
@@ -61,8 +65,9 @@ def rebuild(
     clock: Callable[[], datetime] | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Rebuilt:
-    """Rebuild a read model; until the swap at the end the old one serves. Killed at any moment, call it again.
+    """Rebuild a read model; until the swap at the end the old one serves.
 
+    Killed at any moment, call it again: it goes on from what was committed, if log and ``code_version`` are the same.
     ``progress`` is told how many more events are done. Raises UnusableInput for a way that doesn't exist or doesn't
     suit the projection, StoreBusy when another rebuild of it is under way or readers never let the swap in.
     """
@@ -74,6 +79,8 @@ def rebuild(
     folder = work_folder(store) / projection.name
     began = perf_counter()
     with one_at_a_time(store, projection.name, folder):
+        if options.anew:
+            shutil.rmtree(folder, ignore_errors=True)
         done, tables, events = WAYS[way](job, folder, watch, options)
         position, handled = swap(job, done, tables, watch)
         progress(handled)
@@ -96,11 +103,13 @@ def work_folder(store: EventStore) -> Path:
     return Path.home() / ".cache" / "esworkbench" / f"rebuild-{where[:16]}"
 
 
-def _plain(job: Job, folder: Path, watch: Watch, _options: Options) -> Done:
+def _plain(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     if job.store.engine.dialect.name == "sqlite":
         return _in_a_file(job, folder / "plain.db", job.store, watch)
     projection = job.recipe.projection()
     site = SchemaSite(job.store, schema_name(projection))
+    if options.anew:
+        site.clear()
     prepare(site, job.store, projection)
     events = build(job, site, job.store, watch)
     return built(job, site), PostgresNext(job.store, projection, site), events
