@@ -92,7 +92,6 @@ def kill_at(url: str, store: EventStore, way: str, point: str, passes: int, expe
     [
         ("plain", "between rows and checkpoint", 3),
         ("bulk", "between the old table and the new", 0),
-        ("set-based", "before the old table goes", 0),
     ],
 )
 def test_a_rebuild_may_be_killed_at_a_named_point(
