@@ -48,6 +48,15 @@ def test_every_way_from_the_shell(shell: Shell, url: str, tmp_path: Path) -> Non
     store.engine.dispose()
 
 
+def test_diagnosis_takes_no_rebuild_for_a_fault(shell: Shell, url: str, tmp_path: Path) -> None:
+    """The checkpoint log of a rebuilt read model has a reset and batches by shard: nothing twice, nothing passed by."""
+    assert shell.json("rebuild", url, "--projection", "account_balances", "--workers", 2).code == 0
+    assert shell.json("rebuild", url, "--projection", "transaction_history").code == 0
+    assert shell.json("capture", url, "--into", tmp_path / "evidence").code == 0
+    diagnosed = shell.json("diagnose", tmp_path / "evidence")
+    assert (diagnosed.code, diagnosed.document["findings"]) == (0, [])
+
+
 def test_a_way_that_does_not_exist_is_refused(shell: Shell, url: str) -> None:
     ran = shell.json("rebuild", url, "--projection", "account_balances", "--way", "overnight")
     assert ran.code == 2
