@@ -7,7 +7,9 @@ pins every byte. The store keeps its events too: an archive is a faster copy, ne
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
 
 from esworkbench.archive import ArchiveWriter, Cut, Manifest, quoted
 from esworkbench.errors import UnusableInput
@@ -18,12 +20,21 @@ from esworkbench.projections.rebuilding.event_files import open_duckdb
 
 LAYOUT = "esworkbench-cold"
 READ_AT_ONCE = 10_000
+SORT_MEMORY = "512MB"
 FROM_METADATA = ("correlation_id", "causation_id", "idempotency_key", "actor")
-IN_ORDER = """
-    SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata,
+SORTED = """
+    COPY (SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata,
            epoch_us(recorded_at), epoch_us(valid_at), prev_hash, hash
-    FROM read_parquet({files}, hive_partitioning = false) WHERE position > {after} ORDER BY position
+    FROM read_parquet([{files}], hive_partitioning = false) WHERE position > {after} ORDER BY position)
+    TO {target} (FORMAT parquet, COMPRESSION lz4)
 """
+
+
+class Range(NamedTuple):
+    """One archive: the last position it holds, and its files."""
+
+    high_water: int
+    files: list[Path]
 
 
 class Archives:
@@ -35,9 +46,9 @@ class Archives:
 
     def __init__(self, folders: Sequence[Path], store: EventStore, spill: Path) -> None:
         self._spill = spill
-        found = sorted(((Manifest.load(folder), folder) for folder in folders), key=lambda each: each[0].cut.after)
-        self.files: list[Path] = []
+        self._ranges: list[Range] = []
         self.high_water = 0
+        found = sorted(((Manifest.load(folder), folder) for folder in folders), key=lambda each: each[0].cut.after)
         for manifest, folder in found:
             if manifest.cut.after != self.high_water:
                 raise UnusableInput(
@@ -45,17 +56,32 @@ class Archives:
                     f"{self.high_water}: name every archive from the first position on, each once"
                 )
             manifest.verify(folder)
-            self.files += [folder / name for name in manifest.files_of("events")]
             self.high_water = manifest.cut.high_water or self.high_water
+            self._ranges.append(Range(self.high_water, [folder / name for name in manifest.files_of("events")]))
         self._require_same_log(store)
 
+    @property
+    def files(self) -> list[Path]:
+        return [path for each in self._ranges for path in each.files]
+
     def in_order(self, after: int, size: int) -> Iterator[list[RecordedEvent]]:
-        """Batches by position. Sorting spills to disk, so memory stays within a bound."""
-        files = f"[{', '.join(quoted(path) for path in self.files)}]"
-        with open_duckdb(self._spill) as connection:
-            connection.execute(IN_ORDER.format(files=files, after=after))
-            while rows := connection.fetchmany(size):
-                yield [_recorded(row) for row in rows]
+        """Batches by position. Archives are sorted one by one, on disk, so memory stays within a bound."""
+        self._spill.mkdir(parents=True, exist_ok=True)
+        for each in self._ranges:
+            if each.high_water > after:
+                yield from self._sorted(each, after, size)
+
+    def _sorted(self, archive: Range, after: int, size: int) -> Iterator[list[RecordedEvent]]:
+        target = self._spill / f"up-to-{archive.high_water}.parquet"
+        with open_duckdb(self._spill, SORT_MEMORY) as connection:
+            connection.execute("SET preserve_insertion_order = true")
+            files = ", ".join(quoted(path) for path in archive.files)
+            connection.execute(SORTED.format(files=files, after=after, target=quoted(target)))
+        with pq.ParquetFile(target) as file:
+            for batch in file.iter_batches(size):
+                columns: list[list[Any]] = [column.to_pylist() for column in batch.columns]
+                yield [_recorded(row) for row in zip(*columns, strict=True)]
+        target.unlink()
 
     def _require_same_log(self, store: EventStore) -> None:
         if not self.high_water:

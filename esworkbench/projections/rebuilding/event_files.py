@@ -29,11 +29,11 @@ COLUMNS: dict[str, tuple[str, pa.DataType]] = {
 SCHEMA = pa.schema([(name, kind) for name, (_, kind) in COLUMNS.items()])
 
 
-def open_duckdb(spill: Path) -> duckdb.DuckDBPyConnection:
+def open_duckdb(spill: Path, memory: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """DuckDB within a bound of memory; what doesn't fit goes to the folder ``spill``."""
     connection = duckdb.connect(
         config={
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory,
             "temp_directory": str(spill),
             "preserve_insertion_order": "false",
             "autoinstall_known_extensions": "false",
