@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pyarrow.parquet as pq
 
 from esworkbench.archive import ArchiveWriter, Cut, Manifest, quoted
@@ -20,7 +21,7 @@ from esworkbench.projections.rebuilding.event_files import open_duckdb
 
 LAYOUT = "esworkbench-cold"
 READ_AT_ONCE = 10_000
-SORT_MEMORY = "512MB"
+SORT_MEMORY = "1GB"
 FROM_METADATA = ("correlation_id", "causation_id", "idempotency_key", "actor")
 SORTED = """
     COPY (SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata,
@@ -76,7 +77,13 @@ class Archives:
         with open_duckdb(self._spill, SORT_MEMORY) as connection:
             connection.execute("SET preserve_insertion_order = true")
             files = ", ".join(quoted(path) for path in archive.files)
-            connection.execute(SORTED.format(files=files, after=after, target=quoted(target)))
+            try:
+                connection.execute(SORTED.format(files=files, after=after, target=quoted(target)))
+            except duckdb.Error as error:
+                raise UnusableInput(
+                    f"the archive up to position {archive.high_water} can't be put in order: archive shorter ranges, "
+                    f"or make room ({error})"
+                ) from error
         with pq.ParquetFile(target) as file:
             for batch in file.iter_batches(size):
                 columns: list[list[Any]] = [column.to_pylist() for column in batch.columns]
