@@ -80,6 +80,7 @@ def write_parquet(folder: Path, events: int) -> list[Path]:
     files = []
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET enable_progress_bar = false")
         for first in range(1, events + 1, ROWS_PER_FILE):
             last = min(first + ROWS_PER_FILE - 1, events)
             files.append(folder / f"events-{first}.parquet")

@@ -124,6 +124,7 @@ def by_query(files: list[Path], events: int, folder: Path) -> tuple[float, Any, 
 
 def by_bare_duckdb(files: list[Path], folder: Path) -> tuple[float, Any, Any]:
     with duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(folder)}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         began = perf_counter()
         rows = connection.execute(BARE_QUERY.format(files=", ".join(map(quoted, files)))).fetchall()
         return perf_counter() - began, None, rows
