@@ -44,6 +44,7 @@ class JoinedLog:
         self.stream = log.stream
         self.after = log.after
         self.head_position = log.head_position
+        self.settled_head = log.settled_head
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[LogTransaction]:

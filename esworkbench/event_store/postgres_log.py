@@ -99,6 +99,12 @@ class PostgresLog:
         assert row is not None
         return int(row[0])
 
+    def settled_head(self) -> int:
+        head = self.head_position()
+        with self._connections.borrow() as cursor:
+            _wait_until_gone(cursor, _holders(cursor))
+        return head
+
 
 def _holders(connection: psycopg.Connection[Any]) -> dict[str, int]:
     """Transactions that hold the writers' lock now, and the process of each."""

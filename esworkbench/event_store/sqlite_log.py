@@ -112,6 +112,9 @@ class SqliteLog:
         with self._connections.borrow() as cursor:
             return int(cursor.execute(HEAD_POSITION).fetchone()[0])
 
+    def settled_head(self) -> int:
+        return self.head_position()
+
 
 def _row(event: RecordedEvent) -> tuple[Any, ...]:
     recorded_at = moment_text(event.recorded_at)

@@ -130,6 +130,17 @@ class ProjectionRunner:
         for recorded in batch:
             handle_or_park(self.projection, self.decoder, recorded, connection, self.run, self.clock)
 
+    def handle_or_park(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
+        """A batch inside the caller's transaction, which must not be rolled back for the sake of a bad event."""
+        wanted = self._subscribed(batch)
+        try:
+            with connection.begin_nested():
+                self._handle_together(wanted, connection)
+        except DBAPIError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
+            self._handle_each(wanted, connection)
+
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
         if self._prepared:

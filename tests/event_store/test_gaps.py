@@ -96,6 +96,17 @@ def test_a_gap_left_by_a_rollback_is_passed(
     assert positions(store) == [2], "and passed again without a pause, now that nobody writes"
 
 
+def test_a_settled_head_waits_for_whoever_may_still_fill_a_gap_below_it(
+    store: EventStore, connect: Callable[[], Connection], while_reader_waits: Callable[..., list[object]]
+) -> None:
+    slow, later = connect(), connect()
+    begin_writing(slow, "slow")
+    store.append("quick", [new_event()], expected_version=0)
+    left = while_reader_waits(lambda: begin_writing(later, "later"), slow.commit)
+    assert store.settled_head() == 2
+    assert left == []
+
+
 def test_writers_that_came_later_are_not_waited_for(
     store: EventStore, connect: Callable[[], Connection], while_reader_waits: Callable[..., list[object]]
 ) -> None:

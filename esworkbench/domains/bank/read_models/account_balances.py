@@ -7,8 +7,10 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, te
 
 from esworkbench.domains.bank.events import AccountOpened
 from esworkbench.domains.bank.read_models.postings import Posting, account_of, posting_of
+from esworkbench.domains.bank.read_models.set_based import account_balances_by_query
 from esworkbench.events import Event
 from esworkbench.projections import Projection
+from esworkbench.projections.definition import SetBased
 
 account_balances = Table(
     "account_balances",
@@ -42,6 +44,7 @@ class AccountBalances(Projection):
     name = "account_balances"
     tables: ClassVar[Sequence[Table]] = [account_balances]
     order_insensitive = True
+    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)
@@ -60,6 +63,9 @@ class AccountBalances(Projection):
                     total["version"], total["position"] = row["version"], row["position"]
         if totals:
             connection.execute(ADD_POSTING, list(totals.values()))
+
+    def set_based(self) -> SetBased:
+        return account_balances_by_query()
 
 
 def row_of(event: Event) -> dict[str, Any] | None:
