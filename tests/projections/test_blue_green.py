@@ -19,6 +19,7 @@ from esworkbench.domains.bank.read_models import AccountBalances, TransactionHis
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
+from esworkbench.evidence.source import Pace, open_postgres
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import Recipe, rebuild, swap, ways
 
@@ -164,4 +165,22 @@ def test_a_reader_that_never_lets_go_keeps_the_old_table_and_the_work_is_kept(
         assert rows_of(reader, account_balances) == before
     assert rebuild(store, BALANCES, way="plain").events == 0
     assert all_rows(store, account_balances) == before
+    store.engine.dispose()
+
+
+def test_a_capture_under_way_holds_off_the_swap_that_would_empty_its_tables(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its snapshot is older than the rebuilt table, in which it could see no row."""
+    store = EventStore.open(postgres_url)
+    BankLog(store, seed=24).write(60)
+    ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="live").catch_up()
+    monkeypatch.setattr(swap, "TRIES", 1)
+    held = [account_balances.name, "no_such_table"]
+    with open_postgres(store.engine.url, Pace(), "the bank", hold=held) as source:
+        assert "events" in source.columns()
+        with pytest.raises(StoreBusy):
+            rebuild(store, BALANCES, way="plain")
+        [captured] = source.rows("SELECT account_id FROM account_balances")
+    assert len(captured) == len(all_rows(store, account_balances)) > 0
     store.engine.dispose()

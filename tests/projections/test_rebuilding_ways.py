@@ -20,9 +20,11 @@ from esworkbench.domains.bank.read_models import (
     TransactionHistory,
     account_balances,
 )
+from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
+from esworkbench.projections.read_models import built_as
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild, take_snapshot
 from esworkbench.projections.rebuilding.ways import work_folder
 
@@ -198,3 +200,20 @@ def test_the_swap_leaves_the_other_read_models_alone(store: EventStore) -> None:
     with store.engine.connect() as connection:
         assert checkpoints.position_of(connection, "account_balances") == store.head_position()
     assert all_rows(store, account_balances) == others["account_balances"].rows
+
+
+class OfTheNextShape(AccountBalances):
+    schema_version = 2
+
+
+@pytest.mark.parametrize("way", ["plain", "bulk", "sharded"])
+def test_a_rebuild_is_how_tables_get_another_schema_version(store: EventStore, way: str) -> None:
+    run_live(store, AccountBalances())
+    with pytest.raises(OtherReadModel):
+        ProjectionRunner(store, OfTheNextShape(), bank_decoder(), run_id="next").catch_up()
+    rebuild(store, Recipe(OfTheNextShape, bank_decoder), way=way)
+    with store.engine.connect() as connection:
+        built = built_as(connection, "account_balances")
+    assert built is not None
+    assert built.schema_version == 2
+    assert ProjectionRunner(store, OfTheNextShape(), bank_decoder(), run_id="next").catch_up() == 0

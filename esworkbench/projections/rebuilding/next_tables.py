@@ -105,7 +105,7 @@ class PostgresNext:
     def create(self) -> None:
         """The tables as the projection makes them; then keys and indexes go, and their definitions are kept."""
         self.site.clear()
-        begin(self.site, self._projection)
+        begin(self.site, self._projection, self._store.clock())
         self._waiting = []
         with self.site.engine.begin() as connection:
             for table in self._projection.tables:

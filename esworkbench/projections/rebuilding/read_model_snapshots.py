@@ -28,7 +28,7 @@ def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:
     partial = FileSite(into.with_name(f"{into.name}.partial"))
     try:
         partial.clear()
-        begin(partial, projection)
+        begin(partial, projection, store.clock())
         position = _copy(store, projection, partial)
         partial.engine.dispose()
         partial.path.rename(into)

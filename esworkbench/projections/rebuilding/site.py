@@ -19,6 +19,7 @@ from esworkbench.event_store import EventStore, open_database, write_transaction
 from esworkbench.event_store.schema import Position, checkpoint_log, checkpoints, dead_letters, metadata
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints as checkpointing
+from esworkbench.projections import read_models
 from esworkbench.projections.projection import Projection
 
 SITE_TABLES = [checkpoints, checkpoint_log, dead_letters]
@@ -114,15 +115,16 @@ def prepare(site: Site, store: EventStore, projection: Projection) -> None:
     """Go on with what an earlier rebuild left here, if it is of this code and this log; else begin anew."""
     if not fits(site, store, projection):
         site.clear()
-        begin(site, projection)
+        begin(site, projection, store.clock())
 
 
-def begin(site: Site, projection: Projection) -> None:
-    """The tables of an empty site."""
+def begin(site: Site, projection: Projection, now: datetime) -> None:
+    """The tables of an empty site, as this code keeps them."""
     with write_transaction(site.engine) as connection:
         metadata.create_all(connection, tables=SITE_TABLES, checkfirst=False)
         log_seen.create(connection)
         projection.create_tables(connection)
+        read_models.record(connection, projection, now)
         connection.execute(insert(log_seen), {"built_by": _code(projection), "position": 0, "hash": ""})
 
 
