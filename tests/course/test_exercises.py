@@ -27,7 +27,7 @@ EVERY = [(module, exercise) for module in MODULES for exercise in exercises_of(m
 
 @pytest.fixture(params=EVERY, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
 def exercise(request: pytest.FixtureRequest) -> Exercise:
-    return request.param[1]  # type: ignore[no-any-return]
+    return request.param[1]
 
 
 def test_the_stub_is_not_attempted(exercise: Exercise) -> None:
