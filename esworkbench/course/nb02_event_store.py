@@ -2,56 +2,18 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
+from esworkbench.course import event_store_answers as answers
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict
-from esworkbench.event_store import EventStore, Idempotency
-from esworkbench.events import NewEvent
+from esworkbench.event_store import EventStore
 from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
 
-Log = dict[tuple[str, int], str]
-"""(stream, version) → event: a dict stands in for the table."""
 
-
-def append(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    """All or nothing, and only onto the version that the decision was made on."""
-    actual = max((version for name, version in log if name == stream), default=0)
-    if expected_version != actual:
-        raise ConcurrencyError(stream, expected_version, actual)
-    log.update({(stream, expected_version + number): event for number, event in enumerate(events, start=1)})
-
-
-def _unchecked(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    log.update({(stream, expected_version + number): event for number, event in enumerate(events, start=1)})
-
-
-def _off_by_one(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    actual = max((version for name, version in log if name == stream), default=0)
-    if expected_version != actual:
-        raise ConcurrencyError(stream, expected_version, actual)
-    log.update({(stream, expected_version + number): event for number, event in enumerate(events)})
-
-
-def _only_behind(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    actual = max((version for name, version in log if name == stream), default=0)
-    if expected_version < actual:
-        raise ConcurrencyError(stream, expected_version, actual)
-    _unchecked(log, stream, expected_version, events)
-
-
-def _whole_log_counted(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    if expected_version != len(log):
-        raise ConcurrencyError(stream, expected_version, len(log))
-    _unchecked(log, stream, expected_version, events)
-
-
-def _examine_append(answer: Callable[[Log, str, int, Sequence[str]], None]) -> None:
-    log: Log = {}
+def _examine_append(answer: Callable[[answers.Log, str, int, Sequence[str]], None]) -> None:
+    log: answers.Log = {}
     answer(log, "ACC-1", 0, ["opened", "deposited"])
     if log != {("ACC-1", 1): "opened", ("ACC-1", 2): "deposited"}:
         raise Wrong(f"versions count 1, 2, 3 … and go on after the expected one: a new stream now holds {sorted(log)}")
@@ -68,66 +30,6 @@ def _examine_append(answer: Callable[[Log, str, int, Sequence[str]], None]) -> N
         except ConcurrencyError:
             continue
         raise Wrong(hint)
-
-
-def withdraw(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
-    """Load, decide, save; after a lost race all three again. False: the account's rules refuse.
-
-    As ``CommandBus.handle`` does it.
-    """
-    for attempts_left in reversed(range(attempts)):
-        account = load()
-        if amount > account["balance"]:
-            return False
-        try:
-            save(account | {"balance": account["balance"] - amount})
-        except ConcurrencyError:
-            if attempts_left == 0:
-                raise
-        else:
-            return True
-    raise ValueError("attempts must be 1 or more")
-
-
-def _loads_once(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
-    account = load()
-    for attempts_left in reversed(range(attempts)):
-        if amount > account["balance"]:
-            return False
-        try:
-            save(account | {"balance": account["balance"] - amount})
-        except ConcurrencyError:
-            if attempts_left == 0:
-                raise
-        else:
-            return True
-    return False
-
-
-def _decides_once(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
-    if amount > load()["balance"]:
-        return False
-    for attempts_left in reversed(range(attempts)):
-        account = load()
-        try:
-            save(account | {"balance": account["balance"] - amount})
-        except ConcurrencyError:
-            if attempts_left == 0:
-                raise
-        else:
-            return True
-    return False
-
-
-def _gives_up_silently(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
-    try:
-        return withdraw(load, save, amount, attempts)
-    except ConcurrencyError:
-        return False
-
-
-def _never_tries_again(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
-    return withdraw(load, save, amount, 1)
 
 
 class _Account:
@@ -177,39 +79,6 @@ def _examine_withdraw(answer: Callable[..., bool]) -> None:
     raise Wrong("when every attempt loses its race, let the last ConcurrencyError out: False says that rules refused")
 
 
-Transaction = Callable[[], AbstractContextManager[list[str]]]
-
-
-def save_and_tell(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
-    """The block's end is the commit; only what comes after it may tell anybody."""
-    with transaction() as rows:
-        rows.extend(events)
-    tell(list(events))
-
-
-def _tells_inside(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
-    with transaction() as rows:
-        rows.extend(events)
-        tell(list(events))
-
-
-def _tells_finally(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
-    try:
-        with transaction() as rows:
-            rows.extend(events)
-    finally:
-        tell(list(events))
-
-
-def _hides_the_failure(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
-    try:
-        with transaction() as rows:
-            rows.extend(events)
-    except RuntimeError:
-        return
-    tell(list(events))
-
-
 def _examine_save_and_tell(answer: Callable[..., None]) -> None:
     table: list[str] = []
     happened: list[str] = []
@@ -245,35 +114,6 @@ def _examine_save_and_tell(answer: Callable[..., None]) -> None:
         raise Wrong("the caller must learn that nothing was written: let the error out")
 
 
-def deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    """``EventStore.append`` looks for the key before the version, and keeps key and events in one transaction."""
-    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
-    once = Idempotency(key, sha256(event.payload).hexdigest(), b'{"done":true}')
-    result = store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1"), idempotency=once)
-    return result.reply
-
-
-def _new_key_each_time(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    return deposit_once(store, str(uuid4()), amount_minor)
-
-
-def _digest_of_the_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
-    once = Idempotency(key, sha256(key.encode()).hexdigest(), b'{"done":true}')
-    result = store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1"), idempotency=once)
-    return result.reply
-
-
-def _no_reply_to_a_repeat(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    before = store.stream_version("ACC-1")
-    reply = deposit_once(store, key, amount_minor)
-    return reply if store.stream_version("ACC-1") > before else None
-
-
-def _amount_as_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    return deposit_once(store, str(amount_minor), amount_minor)
-
-
 def _examine_deposit_once(answer: Callable[[EventStore, str, int], bytes | None]) -> None:
     with tempfile.TemporaryDirectory(prefix="esworkbench-exercise-") as folder:
         store = EventStore.open(str(Path(folder) / "bank.db"))
@@ -302,30 +142,6 @@ def _deposit_and_repeat(answer: Callable[[EventStore, str, int], bytes | None], 
     raise Wrong("one key, another amount, and nobody noticed: the digest must be made of the command")
 
 
-def safe_checkpoint(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
-    """The last visible position before the first that may still fill; a position nobody holds stays empty."""
-    limit = min(under_way, default=max(visible, default=checkpoint) + 1)
-    return max((position for position in visible if position < limit), default=checkpoint)
-
-
-def _last_visible(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
-    return max(visible, default=checkpoint)
-
-
-def _stops_at_any_gap(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
-    while checkpoint + 1 in visible:
-        checkpoint += 1
-    return checkpoint
-
-
-def _onto_the_gap(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
-    return min(under_way, default=max(visible, default=checkpoint))
-
-
-def _counts(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
-    return checkpoint + len([position for position in visible if position < min(under_way, default=2**63)])
-
-
 def _examine_safe_checkpoint(answer: Callable[[Sequence[int], Sequence[int], int], int]) -> None:
     said = answer([11, 12, 14], [13], 10)
     if said == 14:
@@ -350,76 +166,76 @@ exercises = Exercises(
         name="append",
         task="Append to a stream only if it stands at the expected version, else raise ConcurrencyError.",
         examine=_examine_append,
-        reference=append,
+        reference=answers.append,
         hints=(
             "Where does this stream stand now? An empty one stands at 0.",
             "`max((version for name, version in log if name == stream), default=0)`, then compare with `!=`.",
         ),
         mistakes={
-            "missing expected version": Mistake(_unchecked, "a stale writer overwrote"),
-            "off by one version": Mistake(_off_by_one, "versions count 1, 2, 3"),
-            "only behind": Mistake(_only_behind, "left a hole"),
-            "counts the whole log": Mistake(_whole_log_counted, "each stream counts for itself"),
+            "missing expected version": Mistake(answers.unchecked, "a stale writer overwrote"),
+            "off by one version": Mistake(answers.off_by_one, "versions count 1, 2, 3"),
+            "only behind": Mistake(answers.only_behind, "left a hole"),
+            "counts the whole log": Mistake(answers.whole_log_counted, "each stream counts for itself"),
         },
     ),
     Exercise(
         name="withdraw",
         task="Load, decide, save; when another writer was faster, try again, at most `attempts` times.",
         examine=_examine_withdraw,
-        reference=withdraw,
+        reference=answers.withdraw,
         hints=(
             "What of load, decide and save is still true after somebody else has written?",
             "All three go into the loop. `False` is for the rules; the last ConcurrencyError goes to the caller.",
         ),
         mistakes={
-            "stale load": Mistake(_loads_once, "after ConcurrencyError load again"),
-            "stale decision": Mistake(_decides_once, "decide anew"),
-            "swallowed": Mistake(_gives_up_silently, "let the last ConcurrencyError out"),
-            "no second try": Mistake(_never_tries_again, "no reason to give up"),
+            "stale load": Mistake(answers.loads_once, "after ConcurrencyError load again"),
+            "stale decision": Mistake(answers.decides_once, "decide anew"),
+            "swallowed": Mistake(answers.gives_up_silently, "let the last ConcurrencyError out"),
+            "no second try": Mistake(answers.never_tries_again, "no reason to give up"),
         },
     ),
     Exercise(
         name="save_and_tell",
         task="Write the events in `transaction()` and tell about them. When it rolls back, nobody may hear of them.",
         examine=_examine_save_and_tell,
-        reference=save_and_tell,
+        reference=answers.save_and_tell,
         hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
         mistakes={
-            "wrong order": Mistake(_tells_inside, "before the commit"),
-            "finally": Mistake(_tells_finally, "told all the same"),
-            "swallowed": Mistake(_hides_the_failure, "let the error out"),
+            "wrong order": Mistake(answers.tells_inside, "before the commit"),
+            "finally": Mistake(answers.tells_finally, "told all the same"),
+            "swallowed": Mistake(answers.hides_the_failure, "let the error out"),
         },
     ),
     Exercise(
         name="deposit_once",
         task="Deposit so that a retry with the same key books nothing, gets the first reply, and can't be misused.",
         examine=_examine_deposit_once,
-        reference=deposit_once,
+        reference=answers.deposit_once,
         hints=(
             "`store.append(…, idempotency=Idempotency(key, command_digest, reply))` does most of it.",
             "The digest must differ when the command differs: hash the payload. Return `result.reply`.",
         ),
         mistakes={
-            "double apply": Mistake(_new_key_each_time, "booked again"),
-            "digest of the key": Mistake(_digest_of_the_key, "the digest must be made of the command"),
-            "no reply": Mistake(_no_reply_to_a_repeat, "deserves the answer"),
-            "the amount as key": Mistake(_amount_as_key, "a second intent"),
+            "double apply": Mistake(answers.new_key_each_time, "booked again"),
+            "digest of the key": Mistake(answers.digest_of_the_key, "the digest must be made of the command"),
+            "no reply": Mistake(answers.no_reply_to_a_repeat, "deserves the answer"),
+            "the amount as key": Mistake(answers.amount_as_key, "a second intent"),
         },
     ),
     Exercise(
         name="safe_checkpoint",
         task="`visible` positions, and those that open transactions hold `under_way`: up to where has all been seen?",
         examine=_examine_safe_checkpoint,
-        reference=safe_checkpoint,
+        reference=answers.safe_checkpoint,
         hints=(
             "Two kinds of gaps: one may still fill, the other never will.",
             "The largest visible position below the smallest one under way.",
         ),
         mistakes={
-            "passes the gap": Mistake(_last_visible, "never seen"),
-            "waits for ever": Mistake(_stops_at_any_gap, "waits for ever"),
-            "off by one position": Mistake(_onto_the_gap, "stay below it"),
-            "counts events": Mistake(_counts, "a checkpoint is a position"),
+            "passes the gap": Mistake(answers.last_visible, "never seen"),
+            "waits for ever": Mistake(answers.stops_at_any_gap, "waits for ever"),
+            "off by one position": Mistake(answers.onto_the_gap, "stay below it"),
+            "counts events": Mistake(answers.counts, "a checkpoint is a position"),
         },
     ),
 )
