@@ -102,7 +102,7 @@ class RaceView:
         )
 
 
-WRITER_HEADS = ("writer", "next step", "loaded version", "loaded balance", "loads")
+WRITER_HEADS = ("writer", "now at", "loaded version", "loaded balance", "loads")
 
 
 def race_figure(*races: Race) -> Figure:
