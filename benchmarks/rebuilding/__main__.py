@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(sizes: Sizes, command: str, data: Path | None, out: Path, tell: Callable[[str], None]) -> None:
     began = perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
     with Databases(data) as databases:
         found = machine.describe(databases.folder, databases.server) | {"command": command}
         by_title = {title: _by_handlers(databases, engine, sizes, tell) for engine, title in ENGINES.items()}
