@@ -22,6 +22,7 @@ from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import ProjectionRunner
+from esworkbench.projections.rebuilding import Recipe, rebuild
 from esworkbench.repository import Repository
 from esworkbench.snapshots import SnapshotProof, SnapshotStore
 from tests.projections.projection_logs import Expected, all_rows
@@ -193,8 +194,19 @@ class BankMachine(RuleBasedStateMachine):
         self.runner(which, name, batch_size).run_once()
 
     @rule(which=st.integers(0, 1), name=st.sampled_from(sorted(BANK_PROJECTIONS)), batch_size=st.integers(1, 7))
-    def rebuild(self, which: int, name: str, batch_size: int) -> None:
+    def rebuild_in_place(self, which: int, name: str, batch_size: int) -> None:
         assert self.runner(which, name, batch_size).rebuild() == len(self.log)
+
+    @rule(
+        which=st.integers(0, 1),
+        name=st.sampled_from(sorted(BANK_PROJECTIONS)),
+        way=st.sampled_from(["plain", "bulk", "set-based"]),
+        batch_size=st.integers(1, 7),
+    )
+    def rebuild_beside_and_swap(self, which: int, name: str, way: str, batch_size: int) -> None:
+        recipe = Recipe(BANK_PROJECTIONS[name], bank_decoder)
+        done = rebuild(self.stores[which], recipe, way=way, run_id=self.runs(), batch_size=batch_size)
+        assert (done.events, done.position) == (len(self.log), self.stores[which].head_position())
 
     def runner(self, which: int, name: str, batch_size: int = 100) -> ProjectionRunner:
         projection = BANK_PROJECTIONS[name]()
