@@ -24,7 +24,7 @@ def _save(url: str, size: int, writer: str) -> Contender:
 
 
 def _inside(url: str, size: int, writer: str) -> Contender:
-    from benchmarks.synchronous import AppendInside
+    from benchmarks.inside import AppendInside
 
     return AppendInside(open_store(url, writer), size, 1, writer)
 

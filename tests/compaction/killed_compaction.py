@@ -54,7 +54,7 @@ def say_each_entry() -> None:
     write = CompactionRecord.write
 
     def saying(*arguments: Any, **named: Any) -> None:
-        print("entry", flush=True)
+        print("commit", flush=True)
         write(*arguments, **named)
 
     CompactionRecord.write = saying  # type: ignore[method-assign]

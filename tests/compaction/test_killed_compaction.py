@@ -4,8 +4,6 @@
 """
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from killed_compaction import CRASH_POINTS
 from esworkbench.compaction import compact, copy, first_event, verify_compaction
 from esworkbench.compaction.record import CompactionRecord
 from esworkbench.event_store import ANY_VERSION, EventStore
+from tests.killable import Killable
 
 WORKER = Path(__file__).parent / "killed_compaction.py"
 
@@ -30,35 +29,11 @@ def old(store_url: str) -> Iterator[EventStore]:
     store.engine.dispose()
 
 
-class Worker:
-    """One life of the process. It is loaded when this returns and works when told ``go``."""
-
+class Worker(Killable):
     def __init__(self, old_url: str, new_url: str, point: str = "none", passes: int = 0) -> None:
-        arguments = [old_url, new_url, "5", point, str(passes)]
         tests = [str(WORKER.parent), str(WORKER.parents[1])]
         code = f"import sys; sys.path[:0] = {tests!r}; from killed_compaction import main; main(*sys.argv[1:])"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    def go(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-
-    def comes_to_entry(self, number: int) -> None:
-        assert self.process.stdout is not None
-        for _ in range(number):
-            self.process.stdout.readline()
-
-    def ends(self) -> int:
-        with self.process:
-            return self.process.wait(timeout=60)
+        super().__init__("-c", code, old_url, new_url, "5", point, str(passes))
 
     def kill(self) -> None:
         self.process.kill()
@@ -100,7 +75,7 @@ def test_killed_at_every_named_point(
     for point, passes, entries in LIVES:
         worker = Worker(store_url, new_url, point, passes)
         worker.go()
-        assert worker.ends() == -9
+        assert worker.ends()[0] == -9
         new = new_store(new_url)
         assert CompactionRecord(new, first_event(old)).version == entries, point
         new.engine.dispose()
@@ -121,7 +96,7 @@ def test_killed_at_every_pass(
     for passes in range(30):
         worker = Worker(store_url, new_url, point, passes % 4)
         worker.go()
-        if worker.ends() == 0:
+        if worker.ends()[0] == 0:
             break
     assert_it_goes_on_to_a_good_end(old, new_url, monkeypatch)
 
@@ -141,6 +116,6 @@ def kill_at_random(old_url: str, new_url: str, *, kills: int, seed: int) -> None
     for _ in range(kills):
         worker = Worker(old_url, new_url)
         worker.go()
-        worker.comes_to_entry(rng.randint(1, 6))
+        worker.comes_to_commit(rng.randint(1, 6))
         time.sleep(rng.uniform(0, 0.005))
         worker.kill()

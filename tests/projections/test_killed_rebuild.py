@@ -5,8 +5,6 @@ Balances are added up, so an event handled twice, or not at all, shows in a row.
 """
 
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding import Options, Rebuilt, Recipe, rebuild
+from tests.killable import Killable
 
 WORKER = Path(__file__).parent / "killed_rebuild.py"
 BALANCES = Recipe(AccountBalances, bank_decoder)
@@ -36,34 +35,9 @@ def store(store_url: str) -> Iterator[EventStore]:
     store.engine.dispose()
 
 
-class Rebuilding:
-    """One life of the process. It is loaded when this returns and works when told ``go``."""
-
+class Rebuilding(Killable):
     def __init__(self, url: str, way: str, *, who: str = "parent", point: str = "none", passes: int = 0) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(WORKER), url, way, who, point, str(passes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    def go(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-
-    def comes_to_commit(self, number: int) -> None:
-        assert self.process.stdout is not None
-        for _ in range(number):
-            assert self.process.stdout.readline() == "commit\n"
-
-    def ends(self) -> tuple[int, str]:
-        """The exit code and the last words, once it has ended by itself."""
-        _, words = self.process.communicate(timeout=60)
-        return self.process.returncode, words
+        super().__init__(str(WORKER), url, way, who, point, str(passes))
 
     def kill(self) -> None:
         self.process.kill()

@@ -5,8 +5,6 @@ After every SIGKILL each read model must equal the sum of the events up to its o
 """
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from tests.killable import Killable
 
 WORKER = Path(__file__).parent / "killed_runner.py"
 MOST_COMMITS = 60
@@ -38,31 +37,11 @@ def store(store_url: str) -> Iterator[EventStore]:
     store.engine.dispose()
 
 
-class Worker:
-    """One life of the process. It is loaded when this returns and works when told ``go``."""
-
+class Worker(Killable):
     def __init__(
         self, url: str, *, batch_size: int, runner: str = "sound", point: str = "none", passes: int = 0
     ) -> None:
-        arguments = [url, str(batch_size), runner, point, str(passes)]
-        self.process = subprocess.Popen(
-            [sys.executable, str(WORKER), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    def go(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-
-    def comes_to_commit(self, number: int) -> None:
-        assert self.process.stdout is not None
-        for _ in range(number):
-            assert self.process.stdout.readline() == "commit\n"
+        super().__init__(str(WORKER), url, str(batch_size), runner, point, str(passes))
 
     def dies(self) -> None:
         """Waits for the process to kill itself."""
