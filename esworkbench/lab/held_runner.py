@@ -2,8 +2,8 @@
 
 It is behind because it is held, never because it is slow: what a page shows meanwhile it would show on any machine.
 
-The process reads a database URL (which may hold a password, so it is no argument) and then orders, each a line: ``follow``
-keeps up with the log, ``hold`` stops. Each is answered with the checkpoint. It ends with its standard input.
+The process reads a database URL (which may hold a password, so it is no argument) and then orders, each a line:
+``follow`` keeps up with the log, ``hold`` stops. Each is answered with the checkpoint. It ends with its standard input.
 """
 
 import subprocess
@@ -79,9 +79,7 @@ class _Follower:
 
 def main() -> None:
     store = EventStore.open(sys.stdin.readline().strip(), create=False)
-    runners = [
-        ProjectionRunner(store, make(), bank_decoder(), run_id="held") for make in BANK_PROJECTIONS.values()
-    ]
+    runners = [ProjectionRunner(store, make(), bank_decoder(), run_id="held") for make in BANK_PROJECTIONS.values()]
     for runner in runners:
         runner.catch_up(up_to=store.head_position())
     print(runners[0].checkpoint(), flush=True)
