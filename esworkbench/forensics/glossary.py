@@ -27,6 +27,13 @@ _SHOWN_IN = {
         "upcaster": "one named function from an event type's schema version N to N+1, run on reading",
         "snapshot": "an aggregate's state at a version, so that loading need not start at zero",
     },
+    "07_cqrs_and_read_your_writes": {
+        "CQRS": "command query responsibility segregation: one model decides on commands, others answer queries",
+        "query": "a question to a read model; asking changes nothing",
+        "lag": "how far a projection is behind: in positions, and as the age of the oldest event it has not seen",
+        "eventual consistency": "a read model is late, never wrong: right for every event up to its checkpoint",
+        "read-your-writes": "what a user has just done, that user sees; others may see it later",
+    },
     "11_replay_to_a_moment": {
         "recorded at": "when the store learned of the event",
         "valid at": "when the fact was true in the world; missing means when it was recorded",
