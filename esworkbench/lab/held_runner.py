@@ -23,8 +23,13 @@ class HeldRunner:
     """The process, as whoever started it sees it. It first brings the read models to the head of the log, and holds."""
 
     def __init__(self, url: str) -> None:
+        # In a session of its own, or a notebook's interrupt would end it too.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
         )
         self._tell(url)
 
