@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks import peer, protections, snapshotted
+from benchmarks import peer, protections, snapshotted, synchronous
 from benchmarks.bare import Bare, BareFollow, BareInsert, BareRead
 from benchmarks.databases import Databases
 from benchmarks.ours import Append, Follow, Load, Save, open_store
@@ -70,6 +70,11 @@ def all_experiments(databases: Databases, sizes: Sizes) -> list[tuple[str, Maker
                 partial(_protected, databases, engine, COSTS_BATCH, sizes.protected_batched, BATCH),
             ),
         ]
+        every.append(
+            (f"{synchronous.TITLE}, {engine}", partial(synchronous.one_writer, databases, engine, sizes.commits))
+        )
+    title = f"{synchronous.TITLE}, many writers, postgresql"
+    every.append((title, partial(synchronous.many_writers, databases, sizes.writers, sizes.commits_per_writer)))
     return every
 
 

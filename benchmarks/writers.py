@@ -22,6 +22,12 @@ def _save(url: str, size: int, writer: str) -> Contender:
     return Save(open_store(url, writer), size, 1, writer)
 
 
+def _inside(url: str, size: int, writer: str) -> Contender:
+    from benchmarks.synchronous import AppendInside
+
+    return AppendInside(open_store(url, writer), size, 1, writer)
+
+
 def _bare(url: str, size: int, writer: str) -> Contender:
     return BareInsert(Bare(url, make_tables=False), size, 1, writer)
 
@@ -35,6 +41,7 @@ def _peer(url: str, size: int, writer: str) -> Contender:
 MAKERS: dict[str, Callable[[str, int, str], Contender]] = {
     "ours: append": _append,
     "ours: deposit and save": _save,
+    "ours: append, projection inside": _inside,
     "bare insert": _bare,
     "peer: deposit and save": _peer,
 }

@@ -62,6 +62,18 @@ class InvalidEvent(EsworkbenchError):
     """An event the store refuses: no JSON object, duplicate keys, NaN, an integer past 2**53 - 1, a repeated id."""
 
 
+class ContractBroken(EsworkbenchError):
+    """A published event doesn't keep what its public contract promises to those who read it."""
+
+
+class OtherReadModel(EsworkbenchError):
+    """A read model's tables were built to another shape, or with other settings, than the code at hand keeps."""
+
+
+class SynchronousProjectionFailed(EsworkbenchError):
+    """A projection that is updated inside the append could not handle its events, so nothing was appended."""
+
+
 class AggregateNotFound(EsworkbenchError):
     """No event was ever written to the aggregate's stream."""
 

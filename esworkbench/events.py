@@ -17,6 +17,11 @@ MAX_AMOUNT_MINOR = 2**53 - 1
 """The largest amount in minor units that every JSON reader, JavaScript's included, keeps exact (RFC 8259, 6)."""
 
 
+LOG_RECORDS = frozenset({"CompactionBegun", "BatchCompacted", "StreamHeadsRecorded", "LogCompacted"})
+"""Types of the events in which a log keeps what was done to itself (see ``compaction``): they concern no domain, move
+no money, and whoever reads a domain's events passes them over."""
+
+
 def utc_now() -> datetime:
     """The default clock: now, in UTC, to the microsecond."""
     return datetime.now(UTC)
@@ -71,10 +76,15 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What handlers see: the domain event in its latest shape, and the record it came from."""
+    """What handlers see: the domain event in its latest shape, and the record it came from.
+
+    ``ordinal`` counts 0, 1, 2 … among the events that one record was split into: their position and version are the
+    record's, so a table with one row per event is keyed by position *and* ordinal.
+    """
 
     recorded: RecordedEvent
     data: DomainEvent
+    ordinal: int = 0
 
 
 class EventTypes:

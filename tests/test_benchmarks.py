@@ -58,7 +58,14 @@ def test_contenders_are_measured_and_reported(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("local_server")
 @pytest.mark.parametrize(
-    "words", ["loading one aggregate, sqlite", "from a snapshot, sqlite", "checkpoint per event, sqlite", "writers"]
+    "words",
+    [
+        "loading one aggregate, sqlite",
+        "from a snapshot, sqlite",
+        "checkpoint per event, sqlite",
+        "inside the append, sqlite",
+        "writers",
+    ],
 )
 def test_the_other_experiments_do_their_work(tmp_path: Path, words: str) -> None:
     with Databases(tmp_path) as databases:

@@ -20,6 +20,7 @@ from esworkbench.cli import (
     outbox_commands,
     snapshot_commands,
     store_commands,
+    upcaster_commands,
 )
 from esworkbench.cli.output import OUR_ERROR, refuse, to_json
 from esworkbench.errors import EsworkbenchError
@@ -43,6 +44,7 @@ for commands in (
     outbox_commands,
     snapshot_commands,
     store_commands,
+    upcaster_commands,
 ):
     commands.register(app)
 

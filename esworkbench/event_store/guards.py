@@ -56,7 +56,7 @@ def grant_application(connection: Connection, role: str) -> None:
     for statement in (
         f"GRANT USAGE ON SCHEMA {schema} TO {name}",
         f"GRANT SELECT, INSERT ON events, checkpoint_log, idempotency_keys, anchors TO {name}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, snapshots, dead_letters TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, snapshots, dead_letters TO {name}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, outbox_failures TO {name}",
     ):
         connection.exec_driver_sql(statement)

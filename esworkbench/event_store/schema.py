@@ -130,6 +130,16 @@ checkpoints = Table(
     Column("updated_at", UtcMoment, nullable=False),
 )
 
+read_models = Table(
+    "read_models",
+    metadata,
+    Column("projection", Text, primary_key=True),
+    Column("schema_version", Integer, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("built_at", UtcMoment, nullable=False),
+)
+
 checkpoint_log = Table(
     "checkpoint_log",
     metadata,

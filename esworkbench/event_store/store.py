@@ -17,6 +17,7 @@ from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStor
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import described, open_database, write_transaction
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
+from esworkbench.event_store.joined import JoinedLog, Participant
 from esworkbench.event_store.log import LAST_VERSION, KeyRow, Log, LogTransaction, Overtaken, Remembered
 from esworkbench.event_store.postgres_log import PostgresLog
 from esworkbench.event_store.sqlite_log import SqliteLog
@@ -190,6 +191,15 @@ class EventStore:
         Other processes follow the log with ``read_all``.
         """
         self._subscribers.append(subscriber)
+
+    def join_appends(self, participant: Participant) -> None:
+        """Let ``participant`` write in the transaction of each later append through this object.
+
+        From then on each of these appends keeps all other writers waiting, on PostgreSQL too (see ``joined``).
+        """
+        if not isinstance(self._log, JoinedLog):
+            self._log = JoinedLog(self._log, self.engine)
+        self._log.participants.append(participant)
 
     def _publish(self, events: list[RecordedEvent]) -> None:
         for subscriber in self._subscribers:

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from esworkbench.archive import Problem
-from esworkbench.events import MAX_AMOUNT_MINOR
+from esworkbench.events import LOG_RECORDS, MAX_AMOUNT_MINOR
 from esworkbench.evidence.ledger import LedgerDefinition, PostingRule
 
 PROBLEMS_KEPT = 100
@@ -42,7 +42,7 @@ class Poster:
         self._rules: dict[str, list[PostingRule]] = {}
         for rule in ledger.posting:
             self._rules.setdefault(rule.event, []).append(rule)
-        self._silent = frozenset(ledger.without_posting)
+        self._silent = frozenset(ledger.without_posting) | LOG_RECORDS
         self.unposted: Counter[str] = Counter()
         self.problems: list[Problem] = []
         self.problem_count = 0

@@ -162,8 +162,11 @@ def fold(
     if not events:
         raise UnusableInput(f"no event of stream {stream_id!r} in {evidence.path} is within the bounds given")
     aggregate = new_aggregate()
-    for event in decoder.decode_all(each for each in events if each.global_position not in skip):
-        aggregate.replay(event.data)
+    for recorded in events:
+        if recorded.global_position not in skip:
+            for event in decoder.events_in(recorded):
+                aggregate.apply(event.data)
+            aggregate.version += 1
     aggregate.read_only = True
     return aggregate
 

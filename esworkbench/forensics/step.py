@@ -66,7 +66,9 @@ def step_aggregate(
         trial = copy.deepcopy(aggregate)
         started = clock()
         try:
-            trial.replay(decoder.decode(event).data)
+            for each in decoder.events_in(event):
+                trial.apply(each.data)
+            trial.version += 1
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is what the step is there to show
             yield Step(event, before, before, _since(started, clock), error=_said(error))
             continue
@@ -101,7 +103,8 @@ def step_projection(
                 connection.commit()
                 started = clock()
                 try:
-                    projection.handle(decoder.decode(event), connection)
+                    for each in decoder.events_in(event):
+                        projection.handle(each, connection)
                 except Exception as error:  # noqa: BLE001 - as above
                     elapsed = _since(started, clock)
                     connection.rollback()

@@ -3,5 +3,6 @@
 from esworkbench.projections.lag import lag
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.runner import ProjectionRunner
+from esworkbench.projections.synchronous import SynchronousRunner
 
-__all__ = ["Projection", "ProjectionRunner", "lag"]
+__all__ = ["Projection", "ProjectionRunner", "SynchronousRunner", "lag"]

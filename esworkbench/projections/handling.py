@@ -1,4 +1,4 @@
-"""One event, handled or parked: what the runner and the inbox do alike."""
+"""One record, handled or parked: what the runner and the inbox do alike."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -23,7 +23,8 @@ def handle_or_park(
     """Decode and handle inside a savepoint. What is raised parks the event, save errors of the database: they pass."""
     try:
         with connection.begin_nested():
-            projection.handle(decoder.decode(recorded), connection)
+            for event in decoder.events_in(recorded):
+                projection.handle(event, connection)
     except DBAPIError:
         raise
     except Exception as error:  # noqa: BLE001 - parked with its error: nothing is skipped without a record

@@ -15,6 +15,7 @@ from esworkbench.event_store import write_transaction
 from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import utc_now
+from esworkbench.projections import read_models
 from esworkbench.projections.checkpoints import Run
 from esworkbench.projections.elsewhere import inbox
 from esworkbench.projections.handling import handle_or_park
@@ -60,11 +61,12 @@ class Inbox:
 
         An event that can't be handled is parked in the dead letters here, and counts as received: that is no fault of
         the sender's. Raises MessageRefused for one that comes too early or contradicts one received before;
-        DBAPIError and StoreBusy with nothing written.
+        DBAPIError, StoreBusy and OtherReadModel with nothing written.
         """
         self._prepare()
         with write_transaction(self.engine) as connection:
             self._take_turns(connection)
+            read_models.require_own(connection, self.projection)
             if self._knows(connection, message):
                 return False
             self._check_order(connection, message)
@@ -79,7 +81,8 @@ class Inbox:
                     "received_at": now,
                 },
             )
-            handle_or_park(self.projection, self.decoder, message.recorded(), connection, self.run, self.clock)
+            if self.projection.subscribes_to(message.event_type):
+                handle_or_park(self.projection, self.decoder, message.recorded(), connection, self.run, self.clock)
         return True
 
     def reset(self) -> None:
@@ -88,6 +91,7 @@ class Inbox:
             self._take_turns(connection)
             self.projection.drop_tables(connection)
             self.projection.create_tables(connection)
+            read_models.record(connection, self.projection, self.clock())
             connection.execute(delete(inbox).where(self._ours))
             connection.execute(delete(dead_letters).where(dead_letters.c.projection == self.projection.name))
 
@@ -121,6 +125,8 @@ class Inbox:
             return
         with write_transaction(self.engine) as connection:
             self._take_turns(connection)
-            if connection.scalar(select(inbox.c.version).where(self._ours).limit(1)) is None:
+            received = connection.scalar(select(inbox.c.version).where(self._ours).limit(1)) or 0
+            read_models.claim(connection, self.projection, received, self.clock())
+            if not received:
                 self.projection.create_tables(connection)
         self._prepared = True

@@ -6,10 +6,10 @@ Wherever order matters (a running balance) there is only one way to heal: rebuil
 from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import OtherReadModel, UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.schema import dead_letters
-from esworkbench.projections import checkpoints
+from esworkbench.projections import checkpoints, read_models
 from esworkbench.projections.runner import ProjectionRunner
 
 HANDLED_LATE = -1
@@ -41,11 +41,13 @@ def _handle_late(runner: ProjectionRunner, position: int) -> bool:
     try:
         with write_transaction(runner.engine) as connection:
             checkpoints.lock(connection, name)
+            read_models.require_own(connection, runner.projection)
             if connection.execute(delete(dead_letters).where(letter)).rowcount == 0:
                 return False
-            runner.projection.handle(runner.decoder.decode(recorded), connection)
+            for event in runner.decoder.events_in(recorded):
+                runner.projection.handle(event, connection)
             checkpoints.log(connection, runner.run, position, position, runner.clock(), shard=HANDLED_LATE)
-    except DBAPIError:
+    except (DBAPIError, OtherReadModel):
         raise
     except Exception:  # noqa: BLE001 - rolled back, so the dead letter that tells of it still stands
         return False

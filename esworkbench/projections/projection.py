@@ -2,9 +2,16 @@
 
 Read models are disposable. A projection owns its tables, writes to nothing else, and can be dropped and replayed from
 the events at any time. (Greg Young, *CQRS Documents*; Fowler, *Event Sourcing*, on rebuilding application state.)
+
+Every event must count once. Where the rows stand in the event store's own database, the checkpoint is written in the
+transaction that writes them, and nothing else is needed: that is the runner's way. Where they stand in another
+database, a checkpoint kept here can't commit with them. Then either the checkpoint moves in with the rows, for a reader
+that pulls in order; or, where events are pushed and may come twice, the other database keeps an *inbox*: the id of each
+event it has seen, unique, written with its rows. A checkpoint is one integer and demands order; an inbox is a row per
+event and takes them in any order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from sqlalchemy import Connection, Table
@@ -19,6 +26,11 @@ class Projection:
     was always there. ``order_insensitive`` says that an event handled late leaves the same rows as one handled in its
     place; only such a projection may replay a parked event instead of being rebuilt.
 
+    ``schema_version`` is the shape of the tables: raise it when a column, or the meaning of one, changes. ``settings``
+    says what the rows depend on besides the events, such as a time zone. Tables built otherwise are refused until they
+    are rebuilt (see ``read_models``). ``event_types`` are the stored types it subscribes to, None for all: events of
+    other types are passed over unread, so code that knows nothing of them does not park them.
+
     A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
     leaves nothing behind.
     """
@@ -27,6 +39,12 @@ class Projection:
     code_version: str = "1"
     tables: ClassVar[Sequence[Table]] = ()
     order_insensitive: ClassVar[bool] = False
+    schema_version: ClassVar[int] = 1
+    settings: str = ""
+    event_types: ClassVar[Collection[str] | None] = None
+
+    def subscribes_to(self, event_type: str) -> bool:
+        return self.event_types is None or event_type in self.event_types
 
     def handle(self, event: Event, connection: Connection) -> None:
         """Write the rows of one event, inside the runner's transaction. Whatever this raises parks the event."""

@@ -4,16 +4,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from esworkbench.projections import checkpoints
+from esworkbench.projections import checkpoints, read_models
 from esworkbench.projections.projection import Projection
 
 
 def drop_and_reset(connection: Connection, projection: Projection, run_id: str, now: datetime) -> None:
-    """Empty tables, checkpoint 0, no dead letters, in the caller's one transaction.
+    """Empty tables of this code's schema version, checkpoint 0, no dead letters, in the caller's one transaction.
 
     The checkpoint row is locked first, so that a runner in the middle of a batch ends it before its tables go.
     """
     checkpoints.begin(connection, projection.name, now)
     projection.drop_tables(connection)
     projection.create_tables(connection)
+    read_models.record(connection, projection, now)
     checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)

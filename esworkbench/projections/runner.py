@@ -5,20 +5,23 @@ or none did, so no event is applied twice and none is lost. (Kleppmann, *Designi
 chapter 11, on exactly-once by committing the effect and the place reached at once.)
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import StoreBusy
+from esworkbench.errors import OtherReadModel, StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import checkpoints
+from esworkbench.projections import checkpoints, read_models
 from esworkbench.projections.handling import handle_or_park
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.upcasters import EventDecoder
+
+logger = logging.getLogger(__name__)
 
 
 class ProjectionRunner:
@@ -26,7 +29,8 @@ class ProjectionRunner:
 
     ``run_id`` names this run in the checkpoint log. An event whose decoding or handling raises is parked and the run
     goes on; an error of the database (sqlalchemy.exc.DBAPIError, StoreBusy) stops it with nothing of the batch written.
-    ``engine`` is the database of the read model, where that isn't the store's own (see ``elsewhere``).
+    So do tables that were built to another shape (OtherReadModel). ``engine`` is the database of the read model, where
+    that isn't the store's own (see ``elsewhere``).
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class ProjectionRunner:
                 return 0
             try:
                 applied = self._apply(after, batch, self._handle_together)
-            except (DBAPIError, StoreBusy):
+            except (DBAPIError, StoreBusy, OtherReadModel):
                 raise
             except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
                 applied = self._apply(after, batch, self._handle_each)
@@ -101,9 +105,13 @@ class ProjectionRunner:
         with write_transaction(self.engine) as connection:
             if checkpoints.lock(connection, self.projection.name) != after:
                 return False
-            handle(batch, connection)
+            read_models.require_own(connection, self.projection)
+            handle(self._subscribed(batch), connection)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
         return True
+
+    def _subscribed(self, batch: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+        return [recorded for recorded in batch if self.projection.subscribes_to(recorded.event_type)]
 
     def _handle_together(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         events = list(self.decoder.decode_all(batch))
@@ -121,6 +129,13 @@ class ProjectionRunner:
         if self._prepared:
             return
         with write_transaction(self.engine) as connection:
-            if checkpoints.begin(connection, self.projection.name, self.clock()) == 0:
+            checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
+            built = read_models.claim(connection, self.projection, checkpoint, self.clock())
+            if checkpoint == 0:
                 self.projection.create_tables(connection)
+        if built.code_version != self.projection.code_version:
+            logger.info(
+                "read model %s was begun by code version %s and goes on with %s: rebuild it if the rows now differ",
+                self.projection.name, built.code_version, self.projection.code_version,
+            )  # fmt: skip
         self._prepared = True

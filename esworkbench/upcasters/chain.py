@@ -3,69 +3,131 @@
 (Greg Young, *Versioning in an Event Sourced System*, chapter on upcasting.)
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
-
-Payload = dict[str, Any]
-
-
-class Upcaster(NamedTuple):
-    """One step for one event type, from ``from_version`` to the next. The function's docstring is its reason."""
-
-    event_type: str
-    from_version: int
-    function: Callable[[Payload], Payload]
-
-    @property
-    def reason(self) -> str:
-        return " ".join((self.function.__doc__ or "").split())
+from esworkbench.events import EventTypes
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
 
 
 class UpcasterChain:
-    """All steps a log needs, looked up by (event type, version).
+    """All steps a log needs, at most one for each stored shape.
 
-    Raises ValueError when two steps start at the same version of a type, or when a step has no reason.
+    Raises ValueError, naming the steps, when two start at one shape, when one has no reason, or when they lead round
+    in a circle.
     """
 
-    def __init__(self, upcasters: Iterable[Upcaster] = ()) -> None:
-        self._steps: dict[tuple[str, int], Upcaster] = {}
-        for upcaster in upcasters:
-            key = (upcaster.event_type, upcaster.from_version)
-            if key in self._steps:
-                raise ValueError(f"two upcasters start at {upcaster.event_type} v{upcaster.from_version}")
-            if not upcaster.reason:
-                raise ValueError(f"{upcaster.function.__name__} needs a docstring that says why it exists")
-            self._steps[key] = upcaster
+    def __init__(self, steps: Iterable[Step] = ()) -> None:
+        self._steps: dict[Shape, Step] = {}
+        for step in steps:
+            if step.source in self._steps:
+                raise ValueError(
+                    f"two upcasters start at {step.source}: {self._steps[step.source].name} and {step.name}"
+                )
+            if step.from_version < 1:
+                raise ValueError(f"{step.name} starts at {step.source}, and schema versions count from 1")
+            if not step.reason:
+                raise ValueError(f"{step.name} needs a docstring that says why it exists")
+            self._steps[step.source] = step
+        for start in self._steps:
+            self._refuse_circle(start, [])
 
-    def __iter__(self) -> Iterator[Upcaster]:
+    def __iter__(self) -> Iterator[Step]:
         return iter(self._steps.values())
 
     def upcast(self, event_type: str, schema_version: int, payload: Payload, *, to_version: int) -> Payload:
-        """The payload in the shape of ``to_version``; the one given is left as it was.
+        """The payload in the shape of ``to_version`` of its own type; the one given is left as it was.
 
-        Raises MissingUpcaster, naming the step that is missing, or when the stored shape is newer than the code;
-        InvalidEvent when a step fails on the payload.
+        Raises MissingUpcaster, naming the step that is missing, or when the stored shape is newer than the code, or
+        when the event doesn't stay one of its type; InvalidEvent when a step fails on the payload.
         """
         if schema_version > to_version:
+            raise newer_than_the_code(Shape(event_type, schema_version), to_version)
+        reached = self.follow(Shaped(event_type, schema_version, payload), {event_type: to_version})
+        if [each.shape for each in reached] != [Shape(event_type, to_version)]:
+            became = " and ".join(str(each.shape) for each in reached) or "nothing"
             raise MissingUpcaster(
-                f"{event_type} was written as v{schema_version}, but this code knows up to v{to_version}: "
-                "run the release that wrote it"
+                f"{event_type} v{schema_version} becomes {became}, not one {event_type} v{to_version}: follow the chain"
             )
-        for version in range(schema_version, to_version):
-            step = self._steps.get((event_type, version))
-            if step is None:
-                raise MissingUpcaster(f"no upcaster takes {event_type} from v{version} to v{version + 1}")
-            payload = _take(step, payload)
-        return payload
+        return reached[0].payload
+
+    def follow(self, stored: Shaped, wanted: Mapping[str, int]) -> list[Shaped]:
+        """What a stored payload has become, in order: one fact as a rule, none or several where a step drops or splits.
+
+        Steps are taken until each fact is at or past the version ``wanted`` of its type. A type that isn't wanted and
+        has no step is returned as it is: what to think of it is the caller's business. Raises MissingUpcaster where a
+        type is below the version wanted and no step goes on; InvalidEvent when a step fails on the payload.
+        """
+        reached: list[Shaped] = []
+        to_do = [stored]
+        while to_do:
+            fact = to_do.pop(0)
+            version = wanted.get(fact.event_type)
+            if version is not None and fact.schema_version >= version:
+                reached.append(fact)
+                continue
+            step = self._steps.get(fact.shape)
+            if step is not None:
+                to_do[:0] = _take(step, fact.payload)
+            elif version is None:
+                reached.append(fact)
+            else:
+                raise MissingUpcaster(
+                    f"no upcaster takes {fact.event_type} from v{fact.schema_version} to v{fact.schema_version + 1}"
+                )
+        return reached
+
+    def check(self, event_types: EventTypes) -> None:
+        """Every step leads to a shape that today's code reads, and none starts at one.
+
+        Raises ValueError naming the step that ends in a gap, in an unknown type or past the latest version, and what
+        to do. A type that has no step at all is fine: its older shapes may have been proved dead.
+        """
+        latest = {name: event_types.latest_version(name) for name in event_types.names()}
+        for step in self:
+            if latest.get(step.event_type) == step.from_version:
+                raise ValueError(
+                    f"{step.name} starts at {step.source}, which is the latest shape of its class: raise the class's "
+                    "schema_version, or take the step away"
+                )
+            for target in step.targets:
+                if target in self._steps or latest.get(target.event_type) == target.schema_version:
+                    continue
+                known = latest.get(target.event_type)
+                what = "a type no class stands for" if known is None else f"and the latest version is v{known}"
+                raise ValueError(
+                    f"{step.name} leads from {step.source} to {target}, {what}: no step goes on from there"
+                )
+
+    def ends_of(self, shape: Shape) -> list[Shape]:
+        """The shapes that events stored in this one may be read as in the end; none where all are dropped."""
+        step = self._steps.get(shape)
+        if step is None:
+            return [shape]
+        ends = [end for target in step.targets for end in self.ends_of(target)]
+        return list(dict.fromkeys(ends))
+
+    def _refuse_circle(self, shape: Shape, path: list[Shape]) -> None:
+        if shape in path:
+            circle = [*path[path.index(shape) :], shape]
+            names = ", ".join(self._steps[each].name for each in circle[:-1])
+            raise ValueError(f"upcasters lead in a circle: {' → '.join(map(str, circle))} ({names})")
+        step = self._steps.get(shape)
+        for target in step.targets if step else ():
+            self._refuse_circle(target, [*path, shape])
 
 
-def _take(step: Upcaster, payload: Payload) -> Payload:
+def newer_than_the_code(shape: Shape, known: int) -> MissingUpcaster:
+    """What to raise for an event that a later release wrote."""
+    return MissingUpcaster(
+        f"{shape.event_type} was written as v{shape.schema_version}, but this code knows up to v{known}: "
+        "run the release that wrote it"
+    )
+
+
+def _take(step: Step, payload: Payload) -> Sequence[Shaped]:
     """A step works on a copy, so that whatever it pops stays in the payload it was given."""
     try:
-        return step.function(dict(payload))
+        return step.take(dict(payload))
     except Exception as error:
-        raise InvalidEvent(
-            f"upcaster {step.function.__name__} can't take this {step.event_type} v{step.from_version}: {error!r}"
-        ) from error
+        raise InvalidEvent(f"upcaster {step.name} can't take this {step.source}: {error!r}") from error

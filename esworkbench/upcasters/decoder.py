@@ -1,38 +1,64 @@
-"""From what the store holds to what today's code understands."""
+"""From what the store holds to what its reader understands: today's code, or a consumer of an older contract."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.events import DomainEvent, Event, EventTypes, RecordedEvent
-from esworkbench.upcasters.chain import UpcasterChain
+from esworkbench.events import LOG_RECORDS, DomainEvent, Event, EventTypes, RecordedEvent
+from esworkbench.upcasters.chain import UpcasterChain, newer_than_the_code
+from esworkbench.upcasters.downcasters import Downcasters
+from esworkbench.upcasters.steps import Shaped
+
+_exact_json = json.JSONDecoder(parse_float=Decimal)
 
 
 class EventDecoder:
-    """Decodes recorded events: JSON text, through the upcasters, to the class of the latest shape."""
+    """Decodes recorded events: JSON text, through the upcasters, to the classes of ``event_types``.
 
-    def __init__(self, event_types: EventTypes, upcasters: UpcasterChain) -> None:
+    One record is one event as a rule. It is none where the chain drops it, and several where the chain splits it: these
+    share one record, and so its position and version. The chain is checked when the decoder is made (ValueError).
+
+    Records of the log's own (``LOG_RECORDS``) stand for no event of any domain.
+
+    ``event_types`` may also be those of an older published contract: then ``downcasters`` lead back from newer shapes,
+    and event types ``left_out`` are passed over.
+    """
+
+    def __init__(
+        self,
+        event_types: EventTypes,
+        upcasters: UpcasterChain,
+        *,
+        downcasters: Downcasters | None = None,
+        left_out: Collection[str] = (),
+    ) -> None:
         self.event_types = event_types
         self.upcasters = upcasters
-        self._latest: dict[tuple[str, int], msgspec.json.Decoder[DomainEvent]] = {}
-        for name in event_types.names():
-            event_class = event_types.class_of(name)
-            self._latest[name, event_class.schema_version] = msgspec.json.Decoder(event_class)
+        self._downcasters = downcasters
+        self._left_out = frozenset(left_out) | LOG_RECORDS
+        self._wanted = {name: event_types.latest_version(name) for name in event_types.names()}
+        self._as_written = {
+            (name, version): msgspec.json.Decoder(event_types.class_of(name)) for name, version in self._wanted.items()
+        }
+        if downcasters is None:
+            # An older contract stops short of steps that lead on to today's shapes; today's code has none past its own.
+            upcasters.check(event_types)
 
-    def decode(self, recorded: RecordedEvent) -> Event:
-        """The event in its latest shape. Fractions are read as Decimal, never through a float.
+    def events_in(self, recorded: RecordedEvent) -> list[Event]:
+        """The events the record stands for, in today's shape. Fractions are read as Decimal, never through a float.
 
         Raises UnknownEventType, MissingUpcaster, or InvalidEvent for a payload that is no JSON, that an upcaster can't
         take, or whose fields aren't those of the latest shape.
         """
-        decoder = self._latest.get((recorded.event_type, recorded.schema_version))
+        decoder = self._as_written.get((recorded.event_type, recorded.schema_version))
         try:
             if decoder is not None:
-                return Event(recorded, decoder.decode(recorded.payload))
-            return Event(recorded, self._decode_older_shape(recorded))
+                return [Event(recorded, decoder.decode(recorded.payload))]
+            return [Event(recorded, data, ordinal) for ordinal, data in enumerate(self._decode_another_shape(recorded))]
         except (ValueError, ArithmeticError, RecursionError, InvalidEvent) as error:
             raise InvalidEvent(
                 f"{recorded.event_type} v{recorded.schema_version} at position {recorded.global_position} "
@@ -40,10 +66,36 @@ class EventDecoder:
             ) from error
 
     def decode_all(self, recorded: Iterable[RecordedEvent]) -> Iterator[Event]:
-        return map(self.decode, recorded)
+        """The events of all the records, in order."""
+        return chain.from_iterable(map(self.events_in, recorded))
 
-    def _decode_older_shape(self, recorded: RecordedEvent) -> DomainEvent:
-        latest = self.event_types.latest_version(recorded.event_type)
-        payload = json.loads(recorded.payload, parse_float=Decimal)
-        shaped = self.upcasters.upcast(recorded.event_type, recorded.schema_version, payload, to_version=latest)
-        return self.event_types.decode(recorded.event_type, shaped)
+    def decode(self, recorded: RecordedEvent) -> Event:
+        """The one event of a record that is neither split nor dropped: raises ValueError for any other."""
+        events = self.events_in(recorded)
+        if len(events) != 1:
+            raise ValueError(
+                f"the {recorded.event_type} v{recorded.schema_version} at position {recorded.global_position} stands "
+                f"for {len(events)} events, not for one: ask for events_in"
+            )
+        return events[0]
+
+    def is_latest(self, event_type: str, schema_version: int) -> bool:
+        """Whether events of this shape are read as they were written, with no upcaster in between."""
+        return (event_type, schema_version) in self._as_written
+
+    def _decode_another_shape(self, recorded: RecordedEvent) -> list[DomainEvent]:
+        payload = _exact_json.decode(recorded.payload.decode())
+        stored = Shaped(recorded.event_type, recorded.schema_version, payload)
+        return [
+            self._decode_fact(fact)
+            for fact in self.upcasters.follow(stored, self._wanted)
+            if fact.event_type not in self._left_out
+        ]
+
+    def _decode_fact(self, fact: Shaped) -> DomainEvent:
+        latest = self._wanted.get(fact.event_type, fact.schema_version)
+        if fact.schema_version > latest:
+            if self._downcasters is None:
+                raise newer_than_the_code(fact.shape, latest)
+            fact = self._downcasters.downcast(fact, to_version=latest)
+        return self.event_types.decode(fact.event_type, fact.payload)

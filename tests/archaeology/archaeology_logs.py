@@ -8,7 +8,7 @@ import msgspec
 
 from esworkbench.event_store import ANY_VERSION, EventStore
 from esworkbench.events import NewEvent, RecordedEvent
-from esworkbench.upcasters.archaeology import Shape, as_written
+from esworkbench.upcasters.archaeology import RecoveredShape, as_written
 
 FIRST_DAY = datetime(2015, 1, 1, tzinfo=UTC)
 
@@ -30,6 +30,6 @@ def append(store: EventStore, events: Iterable[tuple[str, int, dict[str, Any]]])
     store.append("Log-1", new, expected_version=ANY_VERSION)
 
 
-def names_of(shape: Shape) -> set[str]:
+def names_of(shape: RecoveredShape) -> set[str]:
     """The paths of a shape, optional ones with a question mark."""
     return {field.path + ("?" if field.optional else "") for field in shape.fields}

@@ -9,7 +9,7 @@ from archaeology_logs import append
 
 from esworkbench.event_store import EventStore
 from esworkbench.lab.inherited.upcasters import INHERITED_TELLTALES, INHERITED_UPCASTERS
-from esworkbench.upcasters import Upcaster, UpcasterChain
+from esworkbench.upcasters import Drop, Rename, Shape, Upcaster, UpcasterChain
 from esworkbench.upcasters.archaeology import Telltale, UpcasterUse, dead_upcasters, sample_events
 
 
@@ -93,3 +93,23 @@ def test_the_inherited_log_has_one_dead_step_and_one_that_only_looks_dead(inheri
     assert refund.passing == 59
     assert {use.unrecognised for use in found} == {0}
     assert len(found) == sum(1 for _ in INHERITED_UPCASTERS)
+
+
+RENAMED = UpcasterChain(
+    [
+        Upcaster("Older", 1, as_it_is),
+        Rename("Older", 2, as_it_is, Shape("Old", 2)),
+        Rename("Old", 2, as_it_is, Shape("New", 1)),
+        Upcaster("New", 1, as_it_is),
+        Drop("Gone", 1, as_it_is),
+    ]
+)
+
+
+def test_an_event_keeps_alive_what_it_passes_through_under_other_names(store: EventStore) -> None:
+    append(store, [("Older", 2, {"n": 1})])
+    with store.engine.connect() as connection:
+        found = dead_upcasters(connection, RENAMED)
+    assert [(use.event_type, use.from_version, use.passing) for use in found] == [
+        ("Gone", 1, 0), ("New", 1, 1), ("Old", 2, 1), ("Older", 1, 0), ("Older", 2, 1),
+    ]  # fmt: skip

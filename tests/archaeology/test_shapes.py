@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.upcasters.archaeology import (
-    Shape,
+    RecoveredShape,
     all_events,
     field_presence,
     recover_shapes,
@@ -64,7 +64,7 @@ INHERITED_SHAPES: dict[str, list[set[str]]] = {
 }
 
 
-def shapes_of(*payloads: dict[str, Any]) -> list[Shape]:
+def shapes_of(*payloads: dict[str, Any]) -> list[RecoveredShape]:
     return recover_shapes(written(*payloads)).get("Noted", [])
 
 

@@ -13,6 +13,7 @@ STORE = {
     "outbox": "id global_position queued_at published_at",
     "outbox_failures": "global_position stream_id attempts error failed_at next_attempt_at holds_stream",
     "checkpoints": "projection position updated_at",
+    "read_models": "projection schema_version settings code_version built_at",
     "checkpoint_log": "id projection shard from_position to_position run_id code_version saved_at",
     "dead_letters": "id projection position event_id event_type schema_version error run_id parked_at",
     "anchors": "position event_count root anchored_at key_id signature leaves",

@@ -11,7 +11,7 @@ from esworkbench.resources import data_path
 POSTING = '[[posting]]\nevent = "Paid"\namount = "amount_minor"\ncurrency = "USD"\nkind = "payment"\n'
 
 
-@pytest.mark.parametrize("name", ["bank", "berka"])
+@pytest.mark.parametrize("name", ["bank", "berka", "orders"])
 def test_the_ledgers_that_come_along_can_be_read(name: str) -> None:
     assert LedgerDefinition.load(data_path("ledgers", f"{name}.toml")).name == name
 

@@ -110,7 +110,7 @@ def test_nothing_is_built_on_top_of_something(sqlite_url: str, tmp_path: Path) -
 
 def test_a_database_with_tables_is_refused(postgres_url: str) -> None:
     EventStore.open(postgres_url).engine.dispose()
-    with pytest.raises(UnusableInput, match="holds 8 tables already"):
+    with pytest.raises(UnusableInput, match=r"holds \d+ tables already"):
         build_incident(postgres_url, fault="none", seed=1, scale="small")
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, account_balances
-from esworkbench.errors import MessageRefused
+from esworkbench.errors import MessageRefused, OtherReadModel
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.event_store.schema import dead_letters
@@ -191,3 +191,37 @@ def test_a_database_of_read_models_is_no_event_store(engine: Engine) -> None:
         )
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(text("UPDATE checkpoint_log SET to_position = 9"))
+
+
+class OfAnotherShape(AccountBalances):
+    schema_version = 2
+
+
+def test_tables_of_another_schema_version_are_refused_until_begun_again(
+    engine: Engine, log: list[RecordedEvent]
+) -> None:
+    old = inbox_of(engine, AccountBalances())
+    old.receive(OutboxMessage.of(log[0]))
+    before = balances(engine)
+    new = inbox_of(engine, OfAnotherShape())
+    with pytest.raises(OtherReadModel, match="rebuild the projection"):
+        new.receive(OutboxMessage.of(log[1]))
+    assert balances(engine) == before
+    new.reset()
+    assert new.receive(OutboxMessage.of(log[0]))
+    with pytest.raises(OtherReadModel):
+        old.receive(OutboxMessage.of(log[1]))
+
+
+class OfSomeTypes(AccountBalances):
+    event_types = ("AccountOpened", "MoneyDeposited")
+
+
+def test_types_it_does_not_subscribe_to_are_received_and_not_handled(engine: Engine, log: list[RecordedEvent]) -> None:
+    receiving = inbox_of(engine, OfSomeTypes())
+    assert all(receiving.receive(OutboxMessage.of(recorded)) for recorded in log)
+    assert parked(engine) == []
+    wanted = [recorded for recorded in log if recorded.event_type in OfSomeTypes.event_types]
+    assert [row[:3] for row in balances(engine)] == [
+        row[:3] for row in Expected(wanted, 10**9).rows("account_balances")
+    ]

@@ -1,12 +1,12 @@
 """Promise 11: a bad event stops nobody silently; promise 3 among several runners."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from projection_logs import BankLog, Expected, all_rows, raw, rows_of, whole_log
+from projection_logs import BankLog, Expected, OvertakenStore, all_rows, raw, rows_of, whole_log
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -15,7 +15,7 @@ from esworkbench.domains.bank.read_models import AccountBalances, TransactionHis
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
-from esworkbench.events import Event, RecordedEvent
+from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.parked import replay_parked
 from esworkbench.upcasters import EventDecoder, UpcasterChain
@@ -154,19 +154,6 @@ def test_an_error_of_the_database_stops_the_runner_with_nothing_written(
     assert runner.checkpoint() == 0
     assert letters(store) == []
     assert all_rows(store, AccountBalances.tables[0]) == []
-
-
-class OvertakenStore(EventStore):
-    """Between its first read and what is made of it, somebody else is faster."""
-
-    overtake: Callable[[], object] | None = None
-
-    def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
-        batch = super().read_all(after=after, limit=limit)
-        overtake, self.overtake = self.overtake, None
-        if overtake is not None:
-            overtake()
-        return batch
 
 
 def test_a_batch_that_another_runner_has_applied_meanwhile_is_read_anew(store: EventStore, log: BankLog) -> None:

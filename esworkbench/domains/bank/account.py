@@ -19,12 +19,7 @@ from esworkbench.domains.bank.events import (
     WithdrawalRequested,
     WithdrawalSettled,
 )
-from esworkbench.domains.bank.rules import (
-    require,
-    require_amount,
-    require_currency,
-    require_integer,
-)
+from esworkbench.domains.rules import require, require_amount, require_currency, require_integer
 from esworkbench.events import MAX_AMOUNT_MINOR, DomainEvent
 
 When = datetime | None

@@ -1,12 +1,10 @@
 """Every shape a bank event was ever written in, and how each becomes the next."""
 
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from decimal import Decimal
 
 from esworkbench.domains.bank.events import BANK_EVENT_TYPES
-from esworkbench.upcasters import EventDecoder, Upcaster, UpcasterChain
-
-Payload = dict[str, Any]
+from esworkbench.money import to_minor_units
+from esworkbench.upcasters import EventDecoder, Payload, Upcaster, UpcasterChain
 
 
 def name_the_currency(payload: Payload) -> Payload:
@@ -19,8 +17,8 @@ def count_in_minor_units(payload: Payload) -> Payload:
 
     Every currency the bank ever wrote as v2 has two decimals.
     """
-    cents = _exact(payload.pop("amount")).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-    return {**payload, "amount_minor": int(cents.scaleb(2))}
+    payload["amount_minor"] = to_minor_units(_exact(payload.pop("amount")))
+    return payload
 
 
 def _exact(amount: object) -> Decimal:

@@ -110,12 +110,12 @@ class Run(NamedTuple):
 class Rebuilt(NamedTuple):
     """A read model after a replay with the code handed over: the residuals it then had, by identity.
 
-    ``latest_version`` is the newest schema version of an event type that this code knows.
+    ``is_latest`` says whether this code reads an event type in a schema version as written, with no upcaster between.
     """
 
     source: str
     residuals: frozenset[tuple[Key, str | None, int]]
-    latest_version: Callable[[str], int]
+    is_latest: Callable[[str, int], bool]
 
 
 class Facts(NamedTuple):

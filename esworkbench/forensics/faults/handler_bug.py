@@ -82,10 +82,9 @@ def _claims(
 
 def _may_be_either(facts: Facts, pattern: Pattern, repeated: bool | None) -> bool:
     """With the code at hand, an event already in its newest shape meets no upcaster."""
-    if repeated and facts.rebuilt is not None:
-        newest = facts.rebuilt.latest_version(pattern.type)
-        if all(version == newest for version in pattern.versions):
-            return False
+    rebuilt = facts.rebuilt
+    if repeated and rebuilt is not None and all(rebuilt.is_latest(pattern.type, each) for each in pattern.versions):
+        return False
     return pattern.schema_version is not None or len(pattern.versions) == 1
 
 

@@ -49,4 +49,4 @@ def rebuild(evidence: Evidence, facts: Facts, code: Code) -> Rebuilt:
         again = capture(url, Path(folder) / "evidence", ledger=ledger, progress=False)
         residuals = [each for each in gather(again, facts.now).residuals if each.source == name]
         store.engine.dispose()
-    return Rebuilt(name, frozenset(each.identity for each in residuals), code.decoder.event_types.latest_version)
+    return Rebuilt(name, frozenset(each.identity for each in residuals), code.decoder.is_latest)

@@ -13,7 +13,13 @@ from esworkbench.upcasters.archaeology.latest import (
     through_chain,
 )
 from esworkbench.upcasters.archaeology.sampling import TypeLife, all_events, event_type_lives, sample_events
-from esworkbench.upcasters.archaeology.shapes import Presence, Shape, ShapeField, field_presence, recover_shapes
+from esworkbench.upcasters.archaeology.shapes import (
+    Presence,
+    RecoveredShape,
+    ShapeField,
+    field_presence,
+    recover_shapes,
+)
 from esworkbench.upcasters.archaeology.telltales import Telltale, version_by
 from esworkbench.upcasters.archaeology.versions import ProposedVersion, map_shapes_to_versions
 
@@ -22,7 +28,7 @@ __all__ = [
     "LatestShape",
     "Presence",
     "ProposedVersion",
-    "Shape",
+    "RecoveredShape",
     "ShapeField",
     "ShapedEvent",
     "Telltale",

@@ -13,7 +13,7 @@ from statistics import median
 from typing import NamedTuple
 
 from esworkbench.upcasters.archaeology.fields import parent_of
-from esworkbench.upcasters.archaeology.shapes import Shape
+from esworkbench.upcasters.archaeology.shapes import RecoveredShape
 
 UNITS = (100, 1000)
 """Factors between units: of money (dollars and cents), of weight and length (kilo, milli)."""
@@ -49,7 +49,7 @@ class _Explained(NamedTuple):
     change: Change
 
 
-def changes_between(old: Shape, new: Shape) -> list[Change]:
+def changes_between(old: RecoveredShape, new: RecoveredShape) -> list[Change]:
     """What the newer shape has, lacks or has otherwise, with the changes that the values explain first."""
     removed = [path for path in old.paths if path not in new.paths]
     added = [path for path in new.paths if path not in old.paths]
@@ -67,7 +67,7 @@ def changes_between(old: Shape, new: Shape) -> list[Change]:
     return changes
 
 
-def jumps_within(shape: Shape) -> list[Change]:
+def jumps_within(shape: RecoveredShape) -> list[Change]:
     """Numbers that jump by a unit's factor inside one shape: a meaning that changed while the shape didn't.
 
     Medians of 20 values before and after each moment are compared, so that growth and single outliers raise no alarm.
@@ -88,7 +88,7 @@ def jumps_within(shape: Shape) -> list[Change]:
     return found
 
 
-def _renames(old: Shape, new: Shape, removed: list[str], added: list[str]) -> list[_Explained]:
+def _renames(old: RecoveredShape, new: RecoveredShape, removed: list[str], added: list[str]) -> list[_Explained]:
     """Each field that went, with the field that came and resembles it most, in type, values and name."""
     found: list[_Explained] = []
     taken: set[str] = set()
@@ -105,7 +105,7 @@ def _renames(old: Shape, new: Shape, removed: list[str], added: list[str]) -> li
     return found
 
 
-def _splits(old: Shape, new: Shape, removed: list[str], added: list[str]) -> list[_Explained]:
+def _splits(old: RecoveredShape, new: RecoveredShape, removed: list[str], added: list[str]) -> list[_Explained]:
     """A text of several words that went, and two that came, are called after it, and look like its parts."""
     found = []
     for path in removed:
@@ -121,7 +121,7 @@ def _splits(old: Shape, new: Shape, removed: list[str], added: list[str]) -> lis
     return found
 
 
-def _same_path(old: Shape, new: Shape, path: str) -> list[Change]:
+def _same_path(old: RecoveredShape, new: RecoveredShape, path: str) -> list[Change]:
     retyped = _retyped(old, new, path, path)
     changes = [Change("retyped", f"type of {path} changed{retyped}", "certain")] if retyped else []
     unit = _unit(_numbers(old, path), _numbers(new, path))
@@ -130,7 +130,7 @@ def _same_path(old: Shape, new: Shape, path: str) -> list[Change]:
     return changes
 
 
-def _retyped(old: Shape, new: Shape, path: str, other: str) -> str:
+def _retyped(old: RecoveredShape, new: RecoveredShape, path: str, other: str) -> str:
     if path not in old.paths or other not in new.paths:
         return ""
     before, after = (set(types) - {"null"} for types in (old.paths[path].json_types, new.paths[other].json_types))
@@ -139,7 +139,7 @@ def _retyped(old: Shape, new: Shape, path: str, other: str) -> str:
     return f" from {' or '.join(sorted(before))} to {' or '.join(sorted(after))}"
 
 
-def _likeness(old: Shape, new: Shape, path: str, other: str) -> tuple[float, float]:
+def _likeness(old: RecoveredShape, new: RecoveredShape, path: str, other: str) -> tuple[float, float]:
     """How well one field may be the other (0: not), and the factor between their values.
 
     Texts are held against texts by their look. Anything else must be numbers, where a text that holds one is one too.
@@ -189,7 +189,7 @@ def _look(value: str) -> str:
     return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", value))
 
 
-def _numbers(shape: Shape, path: str) -> list[float]:
+def _numbers(shape: RecoveredShape, path: str) -> list[float]:
     """A field's numbers; those in texts too, if every text there is a number."""
     values = [value for _, value in shape.values.get(path, ())]
     if all(NUMBER.fullmatch(value) for value in values if isinstance(value, str)):
@@ -197,7 +197,7 @@ def _numbers(shape: Shape, path: str) -> list[float]:
     return []
 
 
-def _texts(shape: Shape, path: str) -> list[str]:
+def _texts(shape: RecoveredShape, path: str) -> list[str]:
     return [value for _, value in shape.values.get(path, ()) if isinstance(value, str)]
 
 
@@ -207,5 +207,5 @@ def _outermost(paths: Iterable[str]) -> list[str]:
     return [path for path in listed if parent_of(path) not in listed]
 
 
-def _maybe(shape: Shape, path: str) -> str:
+def _maybe(shape: RecoveredShape, path: str) -> str:
     return " (optional)" if shape.paths[path].optional else ""

@@ -1,7 +1,8 @@
 """Which upcasters are dead: proved by a query over the whole log, never by a sample.
 
 A step from version N is needed by every event of its type written as N *or earlier*, because an older event passes
-through it. So a count of events written as N alone proves nothing, except for the oldest step.
+through it, and so by the events of a type that is renamed to its own, or split into it, on the way. So a count of
+events written as N alone proves nothing, except for the oldest step.
 """
 
 from collections.abc import Iterable
@@ -10,15 +11,16 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from esworkbench.upcasters.archaeology.telltales import Telltale, quoted
-from esworkbench.upcasters.chain import Upcaster, UpcasterChain
+from esworkbench.upcasters.chain import UpcasterChain
+from esworkbench.upcasters.steps import Step
 
 
 class UpcasterUse(NamedTuple):
     """One step and who needs it.
 
-    ``written`` events are in the shape it starts from, ``passing`` are in that one or an earlier, ``unrecognised`` are
-    events of its type that fit no telltale and so might need any step. Dead is who has neither passing nor
-    unrecognised ones. ``sql`` counts the passing ones, and runs as it stands in ``psql`` or ``sqlite3``.
+    ``written`` events are in the shape it starts from, ``passing`` are in that one or one that leads to it,
+    ``unrecognised`` are events of these types that fit no telltale and so might need any step. Dead is who has neither
+    passing nor unrecognised ones. ``sql`` counts the passing ones, and runs as it stands in ``psql`` or ``sqlite3``.
     """
 
     event_type: str
@@ -46,28 +48,48 @@ def dead_upcasters(
     """
     given = list(telltales)
     steps = sorted(chain, key=lambda step: (step.event_type, step.from_version))
-    return [_use(connection, step, [each for each in given if each.event_type == step.event_type]) for step in steps]
+    return [_use(connection, step, _leading_to(step, chain), given) for step in steps]
 
 
-def _use(connection: Connection, step: Upcaster, telltales: list[Telltale]) -> UpcasterUse:
+def _leading_to(step: Step, chain: UpcasterChain) -> dict[str, int]:
+    """The event types whose events may pass through the step, each with the newest version that still does."""
+    leading = {step.event_type: step.from_version}
+    grows = True
+    while grows:
+        grows = False
+        for other in chain:
+            leads = any(leading.get(each.event_type, 0) >= each.schema_version for each in other.targets)
+            if leads and leading.get(other.event_type, 0) < other.from_version:
+                leading[other.event_type] = other.from_version
+                grows = True
+    return leading
+
+
+def _use(connection: Connection, step: Step, leading: dict[str, int], telltales: list[Telltale]) -> UpcasterUse:
     dialect = connection.dialect.name
+    own = [each for each in telltales if each.event_type == step.event_type]
     written = f"schema_version = {step.from_version}"
-    passing = f"schema_version <= {step.from_version}"
-    unrecognised = "1 = 0"
-    if telltales:
-        written = _any_of([each for each in telltales if each.version == step.from_version], dialect)
-        passing = _any_of([each for each in telltales if each.version <= step.from_version], dialect)
-        unrecognised = f"NOT {_any_of(telltales, dialect)}"
-    counting = f"SELECT count(*) FROM events WHERE event_type = {quoted(step.event_type)} AND "
+    if own:
+        written = _any_of([each for each in own if each.version == step.from_version], dialect)
+    passing, unrecognised = [], []
+    for event_type, newest in leading.items():
+        of_type = [each for each in telltales if each.event_type == event_type]
+        earlier, unknown = f"schema_version <= {newest}", "1 = 0"
+        if of_type:
+            earlier = _any_of([each for each in of_type if each.version <= newest], dialect)
+            unknown = f"NOT {_any_of(of_type, dialect)}"
+        passing.append(f"event_type = {quoted(event_type)} AND {earlier}")
+        unrecognised.append(f"event_type = {quoted(event_type)} AND {unknown}")
+    counting = "SELECT count(*) FROM events WHERE "
     return UpcasterUse(
         step.event_type,
         step.from_version,
-        step.function.__name__,
+        step.name,
         step.reason,
-        written=_count(connection, counting + written),
-        passing=_count(connection, counting + passing),
-        unrecognised=_count(connection, counting + unrecognised),
-        sql=counting + passing,
+        written=_count(connection, f"{counting}event_type = {quoted(step.event_type)} AND {written}"),
+        passing=_count(connection, counting + " OR ".join(passing)),
+        unrecognised=_count(connection, counting + " OR ".join(unrecognised)),
+        sql=counting + " OR ".join(passing),
     )
 
 

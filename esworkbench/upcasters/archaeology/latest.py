@@ -13,7 +13,8 @@ import msgspec
 
 from esworkbench.errors import InvalidEvent, UnknownEventType
 from esworkbench.events import RecordedEvent
-from esworkbench.upcasters.chain import UpcasterChain
+from esworkbench.upcasters.chain import UpcasterChain, newer_than_the_code
+from esworkbench.upcasters.steps import Shaped
 
 
 class ShapedEvent(NamedTuple):
@@ -73,19 +74,24 @@ def through_chain(
 ) -> LatestShape:
     """Reading through a chain; ``latest_versions`` says, per event type, the version that today's code knows.
 
-    The function made raises UnknownEventType for a type that isn't there, and whatever ``UpcasterChain.upcast`` raises.
+    The function made raises UnknownEventType for a type that isn't there, MissingUpcaster and InvalidEvent like the
+    chain.
     """
 
     def latest_shape(recorded: RecordedEvent) -> Sequence[ShapedEvent]:
-        latest = latest_versions.get(recorded.event_type)
+        stored = Shaped(recorded.event_type, version_of(recorded), decode_payload(recorded))
+        return [known(recorded, fact) for fact in chain.follow(stored, latest_versions)]
+
+    def known(recorded: RecordedEvent, fact: Shaped) -> ShapedEvent:
+        latest = latest_versions.get(fact.event_type)
         if latest is None:
             raise UnknownEventType(
-                f"event type {recorded.event_type!r} at position {recorded.global_position} has no latest version here;"
+                f"event type {fact.event_type!r} at position {recorded.global_position} has no latest version here;"
                 f" known are {', '.join(sorted(latest_versions))}"
             )
-        payload = decode_payload(recorded)
-        shaped = chain.upcast(recorded.event_type, version_of(recorded), payload, to_version=latest)
-        return [ShapedEvent(recorded.event_type, latest, shaped)]
+        if fact.schema_version > latest:
+            raise newer_than_the_code(fact.shape, latest)
+        return ShapedEvent(*fact)
 
     return latest_shape
 

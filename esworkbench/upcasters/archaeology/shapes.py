@@ -29,7 +29,7 @@ class ShapeField(NamedTuple):
     optional: bool
 
 
-class Shape(NamedTuple):
+class RecoveredShape(NamedTuple):
     """One shape of one event type. ``share`` is of the type's events looked at, from 0 to 1.
 
     ``first`` and ``last`` are the events it was first and last seen in, as really written. ``recorded_versions`` counts
@@ -66,7 +66,7 @@ class Presence(NamedTuple):
     last_at: datetime
 
 
-def recover_shapes(events: Iterable[RecordedEvent], *, opaque: Iterable[str] = ()) -> dict[str, list[Shape]]:
+def recover_shapes(events: Iterable[RecordedEvent], *, opaque: Iterable[str] = ()) -> dict[str, list[RecoveredShape]]:
     """Per event type its shapes, by the position they were first seen at. The events come by position, of any types.
 
     **When two sets of fields are one shape.** No field changes its type (null goes with any), one has all of the
@@ -94,7 +94,7 @@ def recover_shapes(events: Iterable[RecordedEvent], *, opaque: Iterable[str] = (
     return {event_type: _shapes(event_type, list(of_type.values())) for event_type, of_type in sorted(groups.items())}
 
 
-def field_presence(shapes: Sequence[Shape]) -> list[Presence]:
+def field_presence(shapes: Sequence[RecoveredShape]) -> list[Presence]:
     """The table of one type's shapes (numbered from 1) and their fields: how many events have each, first and last."""
     return [
         Presence(
@@ -122,20 +122,20 @@ def _add(groups: dict[FieldSet, Group], recorded: RecordedEvent, opaque: frozens
             group.values.setdefault(field.path, Thinned()).add((recorded.global_position, field.value))
 
 
-def _shapes(event_type: str, groups: list[Group]) -> list[Shape]:
+def _shapes(event_type: str, groups: list[Group]) -> list[RecoveredShape]:
     looked_at = sum(group.events for group in groups)
     shapes = [_shape(event_type, members, looked_at) for members in merged(groups)]
     return sorted(shapes, key=lambda shape: shape.first.global_position)
 
 
-def _shape(event_type: str, members: list[Group], looked_at: int) -> Shape:
+def _shape(event_type: str, members: list[Group], looked_at: int) -> RecoveredShape:
     count = sum(group.events for group in members)
     recorded_versions: Counter[int] = sum((group.recorded_versions for group in members), Counter())
     values: dict[str, list[tuple[int, Any]]] = {}
     for group in members:
         for path, thinned in group.values.items():
             values.setdefault(path, []).extend(thinned.kept)
-    return Shape(
+    return RecoveredShape(
         event_type=event_type,
         fields=tuple(_fields(members, count)),
         events=count,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from esworkbench.upcasters.archaeology.changes import Change, changes_between, jumps_within
-from esworkbench.upcasters.archaeology.shapes import Shape
+from esworkbench.upcasters.archaeology.shapes import RecoveredShape
 
 
 class ProposedVersion(NamedTuple):
@@ -16,13 +16,13 @@ class ProposedVersion(NamedTuple):
 
     event_type: str
     version: int
-    shape: Shape
+    shape: RecoveredShape
     changes: tuple[Change, ...]
     suspicions: tuple[Change, ...]
     disagreement: str | None
 
 
-def map_shapes_to_versions(shapes: Sequence[Shape]) -> list[ProposedVersion]:
+def map_shapes_to_versions(shapes: Sequence[RecoveredShape]) -> list[ProposedVersion]:
     """Versions for one event type's shapes, which come by the position they were first seen at.
 
     Where each shape was always recorded under a number of its own, and the numbers rise, they are kept: a number that
@@ -45,7 +45,7 @@ def map_shapes_to_versions(shapes: Sequence[Shape]) -> list[ProposedVersion]:
     ]
 
 
-def _disagreement(shape: Shape, number: int) -> str | None:
+def _disagreement(shape: RecoveredShape, number: int) -> str | None:
     if list(shape.recorded_versions) == [number]:
         return None
     recorded = ", ".join(f"v{version} in {count}" for version, count in shape.recorded_versions.items())

@@ -50,7 +50,8 @@ ADD_TO_DAY = text("""
 class DailySummaries(Projection):
     """One row per account, currency and day on which something was recorded; all amounts in minor units.
 
-    The day is that of ``recorded_at`` in ``time_zone`` (an IANA name). ``debits_minor`` is positive;
+    The day is that of ``recorded_at`` in ``time_zone`` (an IANA name), which stands in the table ``read_models`` as
+    the projection's settings; rows of two zones can't come to stand in one table. ``debits_minor`` is positive;
     ``closing_minor`` is the sum of the account's postings up to the end of the day. A clock that goes back may
     record an event on an earlier day: later days' closings move with it, so order makes no difference.
     """
@@ -61,6 +62,7 @@ class DailySummaries(Projection):
 
     def __init__(self, time_zone: str = "UTC") -> None:
         self.time_zone = ZoneInfo(time_zone)
+        self.settings = f"time_zone={time_zone}"
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)

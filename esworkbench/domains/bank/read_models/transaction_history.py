@@ -37,7 +37,10 @@ ADD_TRANSACTION = text("""
 
 
 class TransactionHistory(Projection):
-    """One row per event that posts, settlements with their 0 included; the running balance is per currency."""
+    """One row per event that posts, settlements with their 0 included; the running balance is per currency.
+
+    No record of the bank is split into several events, so a position is one row.
+    """
 
     name = "transaction_history"
     tables: ClassVar[Sequence[Table]] = [transaction_history]

@@ -1,4 +1,4 @@
-"""What every command of the bank asks of its arguments, in one place. Each failure is one CommandRejected."""
+"""What commands ask of their arguments, in one place. Each failure is one CommandRejected."""
 
 from esworkbench.errors import CommandRejected
 from esworkbench.events import MAX_AMOUNT_MINOR
@@ -17,11 +17,11 @@ def require_integer(name: str, value: object) -> None:
     require(abs(value) <= MAX_AMOUNT_MINOR, f"{name} is beyond ±{MAX_AMOUNT_MINOR}, the largest amount kept exact")
 
 
-def require_amount(value: object) -> None:
+def require_amount(value: object, name: str = "amount_minor") -> None:
     """A positive amount in minor units."""
-    require_integer("amount_minor", value)
+    require_integer(name, value)
     assert isinstance(value, int)
-    require(value > 0, f"amount_minor must be above 0, not {value}")
+    require(value > 0, f"{name} must be above 0, not {value}")
 
 
 def require_currency(value: object) -> None:

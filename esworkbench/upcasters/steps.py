@@ -1,0 +1,142 @@
+"""The steps a chain is made of: how one stored shape becomes the next, or another type, or several facts, or none.
+
+Each step starts at one shape (an event type in one schema version) and says beforehand which shapes it leads to, so
+that a chain can be checked, and printed, without any event at hand.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+
+Payload = dict[str, Any]
+
+
+class Shape(NamedTuple):
+    """An event type as it is written in one of its schema versions."""
+
+    event_type: str
+    schema_version: int
+
+    def __str__(self) -> str:
+        return f"{self.event_type} v{self.schema_version}"
+
+
+class Shaped(NamedTuple):
+    """A payload, and the shape it has."""
+
+    event_type: str
+    schema_version: int
+    payload: Payload
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.event_type, self.schema_version)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Base of all steps: one named function for one stored shape. Its docstring is the reason that the step exists."""
+
+    kind: ClassVar[str]
+
+    event_type: str
+    from_version: int
+    function: Callable[[Payload], Any]
+
+    @property
+    def source(self) -> Shape:
+        return Shape(self.event_type, self.from_version)
+
+    @property
+    def targets(self) -> tuple[Shape, ...]:
+        """Every shape that may come of it."""
+        raise NotImplementedError(f"{type(self).__name__} must say which shapes it leads to")
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def reason(self) -> str:
+        return " ".join((self.function.__doc__ or "").split())
+
+    def take(self, payload: Payload) -> Sequence[Shaped]:
+        """What comes of one payload, which the function may change as it likes."""
+        raise NotImplementedError(f"{type(self).__name__} must say what it makes of a payload")
+
+
+class Upcaster(Step, frozen=True):
+    """One step for one event type, from ``from_version`` to the next."""
+
+    kind = "upcast"
+
+    event_type: str
+    from_version: int
+    function: Callable[[Payload], Payload]
+
+    @property
+    def targets(self) -> tuple[Shape, ...]:
+        return (Shape(self.event_type, self.from_version + 1),)
+
+    def take(self, payload: Payload) -> Sequence[Shaped]:
+        return [Shaped(self.event_type, self.from_version + 1, self.function(payload))]
+
+
+class Rename(Step, frozen=True):
+    """The event goes on under another type, its payload as the function returns it."""
+
+    kind = "rename"
+
+    event_type: str
+    from_version: int
+    function: Callable[[Payload], Payload]
+    to: Shape
+
+    @property
+    def targets(self) -> tuple[Shape, ...]:
+        return (self.to,)
+
+    def take(self, payload: Payload) -> Sequence[Shaped]:
+        return [Shaped(*self.to, self.function(payload))]
+
+
+class Split(Step, frozen=True):
+    """One stored event was several facts, which the function returns in order.
+
+    ``into`` names every shape they may have. How many there are of each may depend on the payload.
+    """
+
+    kind = "split"
+
+    event_type: str
+    from_version: int
+    function: Callable[[Payload], Sequence[Shaped]]
+    into: tuple[Shape, ...]
+
+    @property
+    def targets(self) -> tuple[Shape, ...]:
+        return self.into
+
+    def take(self, payload: Payload) -> Sequence[Shaped]:
+        """Raises ValueError for a shape that ``into`` doesn't name: nobody has checked where that one leads."""
+        facts = self.function(payload)
+        for fact in facts:
+            if fact.shape not in self.into:
+                raise ValueError(f"it yields {fact.shape}, which it doesn't name among the shapes it splits into")
+        return facts
+
+
+class Drop(Step, frozen=True):
+    """A fact nobody reads any more: it stays in the log, and no handler sees it again.
+
+    The function is there for its name and its reason, and is never called.
+    """
+
+    kind = "drop"
+
+    @property
+    def targets(self) -> tuple[Shape, ...]:
+        return ()
+
+    def take(self, payload: Payload) -> Sequence[Shaped]:
+        return []
