@@ -248,7 +248,7 @@ class Guesses(Join):
 JOIN = Exercise(
     name="join",
     task=(
-        "Write the class `Join` with `handle(session, event)` and `spent`, a dict of minor units by region: it gets the "
+        "Write the class `Join` with `handle(session, event)` and `spent`, minor units by region: it gets the "
         "contract's profiles, logins and purchases in *any* order in which a profile's own versions ascend. "
         "`session` is the correlation id. It is examined in all 60 orders of one story."
     ),
@@ -316,7 +316,7 @@ WAITS = Exercise(
     name="waits",
     task=(
         "Write the operator's question, `waits(connection, now)`: how many events in `activity_waiting` wait, for "
-        "what, and how long: a list of `StillWaiting(event_type, waits_for, age, events)`, with the ages `under an hour`, "
+        "what, how long: a list of `StillWaiting(event_type, waits_for, age, events)`, with the ages `under an hour`, "
         "`under a day` and `a day or more` counted from `occurred_at` to `now`, the most patient last."
     ),
     examine=examine_waits,
