@@ -46,15 +46,18 @@ class HeldRunner:
         self._process.communicate()
 
     def kill(self) -> None:
-        with self._process:
-            self._process.kill()
+        self._process.kill()
+        self._process.communicate()
 
     def _tell(self, line: str) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        said = self._process.stdout.readline()
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+            said = self._process.stdout.readline()
+        except BrokenPipeError:
+            said = ""
         if not said:
             raise EsworkbenchError("the process that feeds the read models has died: what it printed last says why")
         return int(said)
