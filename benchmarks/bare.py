@@ -16,6 +16,7 @@ from benchmarks.rounds import Contender
 from benchmarks.workload import CURRENCY, SeededIds, deposits, rows_of
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import open_database
+from esworkbench.event_store.database import BUSY_SECONDS
 from esworkbench.event_store.postgres_sql import WRITTEN
 from esworkbench.event_store.schema import ADD_PAYLOAD_JSON, checkpoints, events
 
@@ -40,7 +41,9 @@ class Bare:
         if make_tables:
             make_bare_tables(url)
         if self.engine == "sqlite":
-            self.connection: Any = sqlite3.connect(str(make_url(url).database), isolation_level=None)
+            self.connection: Any = sqlite3.connect(
+                str(make_url(url).database), timeout=BUSY_SECONDS, isolation_level=None
+            )
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.execute("PRAGMA synchronous = FULL")
         else:

@@ -21,6 +21,7 @@ LOADING_SNAPSHOT = "Loading one aggregate from a snapshot"
 FOLLOWER_EACH = "Follower, a checkpoint per event"
 FOLLOWER_BATCH = "Follower, a checkpoint per 1,000 events"
 WRITERS = "Writers at once"
+HOT_AND_COLD = "Writers at once, hot and cold"
 COSTS_COMMIT = "What a protection costs, one event per commit"
 COSTS_BATCH = "What a protection costs, batches of 1,000"
 
@@ -36,12 +37,14 @@ class Sizes(NamedTuple):
     followed_batch: int
     writers: int
     commits_per_writer: int
+    crowd: int
+    commits_in_crowd: int
     protected_commits: int
     protected_batched: int
 
 
-FULL = Sizes(7, 500, 5_000, 10_000, 500, 10_000, 16, 60, 300, 3_000)
-QUICK = Sizes(3, 100, 1_000, 2_000, 100, 2_000, 16, 10, 100, 1_000)
+FULL = Sizes(7, 500, 5_000, 10_000, 500, 10_000, 16, 60, 40, 10, 300, 3_000)
+QUICK = Sizes(3, 100, 1_000, 2_000, 100, 2_000, 16, 10, 40, 3, 100, 1_000)
 
 Maker = Callable[[], Experiment]
 
@@ -59,6 +62,9 @@ def all_experiments(databases: Databases, sizes: Sizes) -> list[tuple[str, Maker
             (f"{FOLLOWER_BATCH}, {engine}", partial(_following_batches, databases, engine, sizes.followed_batch)),
         ]
     every.append((f"{WRITERS}, postgresql", partial(_writers, databases, sizes.writers, sizes.commits_per_writer)))
+    for engine in ENGINES:
+        making = partial(_crowd, databases, engine, sizes.crowd, sizes.commits_in_crowd)
+        every.append((f"{HOT_AND_COLD}, {engine}", making))
     for engine in ENGINES:
         every += [
             (
@@ -151,3 +157,10 @@ def _writers(databases: Databases, writers: int, commits_each: int) -> Experimen
         "bare insert",
         [Together(crew, name) for name in names],
     )
+
+
+def _crowd(databases: Databases, engine: str, writers: int, commits_each: int) -> Experiment:
+    names = ["bare insert, each timed", "ours: commands, cold", "ours: commands, hot"]
+    crew = Crew(writers, {name: databases.fresh(engine) for name in names}, commits_each)
+    title = f"{writers} {HOT_AND_COLD.lower()}"
+    return Experiment(title, engine, writers * commits_each, names[0], [Together(crew, name) for name in names])

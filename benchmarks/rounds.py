@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import Callable, Sequence
-from statistics import median
+from statistics import median, quantiles
 from time import perf_counter
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ class Contender:
     """
 
     name: str
+    commit_seconds: Sequence[float] = ()
+    """What each commit of the last ``work`` took, from those that time them."""
 
     def prepare(self, round_number: int) -> None:
         """Make ready for the next ``work``. Round 0 is the warm-up."""
@@ -41,7 +43,10 @@ class Experiment(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Seconds of each contender in each round; the same place in two lists is the same round."""
+    """Seconds of each contender in each round; the same place in two lists is the same round.
+
+    ``commit_seconds`` are those of all rounds together, for contenders that time their commits one by one.
+    """
 
     title: str
     engine: str
@@ -49,6 +54,7 @@ class Measured(NamedTuple):
     limit: str
     seconds: dict[str, list[float]]
     load_before: float
+    commit_seconds: dict[str, list[float]]
 
     def rate(self, name: str) -> float:
         """Events per second in the median round."""
@@ -56,6 +62,11 @@ class Measured(NamedTuple):
 
     def slowest_and_fastest(self, name: str) -> tuple[float, float]:
         return self.size / max(self.seconds[name]), self.size / min(self.seconds[name])
+
+    def commit_milliseconds(self, name: str) -> tuple[float, float] | None:
+        """The median commit and the slowest in a hundred, where they were timed."""
+        taken = self.commit_seconds[name]
+        return (median(taken) * 1e3, quantiles(taken, n=100)[-1] * 1e3) if len(taken) > 1 else None
 
     def ratio(self, name: str, to: str) -> tuple[float, float, float]:
         """How many times as fast as another contender: the median over the rounds, and its lowest and highest."""
@@ -67,6 +78,7 @@ def run(experiment: Experiment, rounds: int, tell: Callable[[str], None]) -> Mea
     """A warm-up for each contender, then the rounds; who goes first moves on by one each round."""
     contenders = list(experiment.contenders)
     seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    commit_seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     try:
         for contender in contenders:
@@ -75,10 +87,12 @@ def run(experiment: Experiment, rounds: int, tell: Callable[[str], None]) -> Mea
             first = number % len(contenders)
             for contender in contenders[first:] + contenders[:first]:
                 seconds[contender.name].append(_timed(contender, number, experiment.size))
+                commit_seconds[contender.name].extend(contender.commit_seconds)
     finally:
         for contender in contenders:
             contender.close()
-    measured = Measured(experiment.title, experiment.engine, experiment.size, experiment.limit, seconds, load_before)
+    title, engine, size, limit, _ = experiment
+    measured = Measured(title, engine, size, limit, seconds, load_before, commit_seconds)
     for name in seconds:
         tell(f"  {name:<32} {measured.rate(name):>10,.0f} events/s   {measured.ratio(name, measured.limit)[0]:.2f}")
     return measured

@@ -1,4 +1,4 @@
-"""Sixteen writers at once, each a process with a stream of its own, on one PostgreSQL server.
+"""Many writers at once, each a process.
 
 The same processes do the work of every contender, one contender at a time; the others' connections lie idle.
 """
@@ -6,12 +6,13 @@ The same processes do the work of every contender, one contender at a time; the 
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-
-import psycopg
+from typing import Any
 
 from benchmarks.bare import Bare, BareInsert, make_bare_tables
+from benchmarks.hot_and_cold import Commands, TimedBareInsert
 from benchmarks.ours import Append, Save, open_store
 from benchmarks.rounds import Contender
+from esworkbench.event_store import open_database
 
 
 def _append(url: str, size: int, writer: str) -> Contender:
@@ -38,11 +39,22 @@ def _peer(url: str, size: int, writer: str) -> Contender:
     return PeerSave(open_peer(url), size, 1, writer)
 
 
+def _cold(url: str, size: int, writer: str) -> Contender:
+    return Commands(url, size, writer, hot=False)
+
+
+def _hot(url: str, size: int, writer: str) -> Contender:
+    return Commands(url, size, writer, hot=True)
+
+
 MAKERS: dict[str, Callable[[str, int, str], Contender]] = {
     "ours: append": _append,
     "ours: deposit and save": _save,
     "ours: append, projection inside": _inside,
     "bare insert": _bare,
+    "bare insert, each timed": TimedBareInsert,
+    "ours: commands, cold": _cold,
+    "ours: commands, hot": _hot,
     "peer: deposit and save": _peer,
 }
 COUNT = {"peer: deposit and save": "SELECT count(*) FROM accounts_events"}
@@ -58,13 +70,13 @@ def be_a_writer(orders: Connection, urls: dict[str, str], size: int, writer: str
             contenders[name].work()
         else:
             contenders[name].prepare(round_number)
-        orders.send("done")
+        orders.send(contenders[name].commit_seconds)
     for contender in contenders.values():
         contender.close()
 
 
 class Crew:
-    """The processes. ``order`` returns when every one of them has done it."""
+    """The processes. ``order`` returns when every one of them has done it, with the seconds of their commits."""
 
     def __init__(self, writers: int, urls: dict[str, str], size: int) -> None:
         self.urls = urls
@@ -79,12 +91,12 @@ class Crew:
             theirs.close()
             self._ends.append(ours)
             self._processes.append(process)
-        self._wait()
+        self._answers()
 
-    def order(self, name: str, round_number: int | None) -> None:
+    def order(self, name: str, round_number: int | None) -> list[float]:
         for end in self._ends:
             end.send((name, round_number))
-        self._wait()
+        return [seconds for of_one in self._answers() for seconds in of_one]
 
     def dismiss(self) -> None:
         for end in self._ends:
@@ -93,9 +105,8 @@ class Crew:
             process.join()
         self._ends, self._processes = [], []
 
-    def _wait(self) -> None:
-        for end in self._ends:
-            end.recv()
+    def _answers(self) -> list[Any]:
+        return [end.recv() for end in self._ends]
 
 
 class Together(Contender):
@@ -109,13 +120,14 @@ class Together(Contender):
         self.crew.order(self.name, round_number)
 
     def work(self) -> None:
-        self.crew.order(self.name, None)
+        self.commit_seconds = self.crew.order(self.name, None)
 
     def done(self) -> int:
-        with psycopg.connect(self.crew.urls[self.name]) as connection:
-            row = connection.execute(COUNT.get(self.name, "SELECT count(*) FROM events")).fetchone()
-        assert row is not None
-        return int(row[0])
+        engine = open_database(self.crew.urls[self.name])
+        with engine.connect() as connection:
+            count = connection.exec_driver_sql(COUNT.get(self.name, "SELECT count(*) FROM events")).scalar_one()
+        engine.dispose()
+        return int(count)
 
     def close(self) -> None:
         self.crew.dismiss()
@@ -124,7 +136,7 @@ class Together(Contender):
 def _make_tables(urls: dict[str, str]) -> None:
     """Before the processes start, so that they don't all try at once."""
     for name, url in urls.items():
-        if name == "bare insert":
+        if name.startswith("bare"):
             make_bare_tables(url)
         elif name.startswith("ours"):
             open_store(url, "nobody").engine.dispose()

@@ -23,6 +23,8 @@ TINY = Sizes(
     followed_batch=20,
     writers=2,
     commits_per_writer=2,
+    crowd=2,
+    commits_in_crowd=2,
     protected_commits=2,
     protected_batched=BATCH,
 )

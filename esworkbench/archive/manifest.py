@@ -17,7 +17,8 @@ FORMAT = 1
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """The one moment that everything in the evidence is from.
 
-    ``high_water`` is the last position taken, None without events. ``gaps`` are ranges of positions, both ends
+    ``high_water`` is the last position taken, None without events; ``after`` the position that an archive of one range
+    begins behind. ``gaps`` are ranges of positions, both ends
     included, that no event holds; ``gaps_left_out`` counts those past the first thousand.
     """
 
@@ -26,6 +27,7 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     server_time: datetime | None
     gaps: list[tuple[int, int]] = []
     gaps_left_out: int = 0
+    after: int = 0
 
 
 class Problem(msgspec.Struct, frozen=True):

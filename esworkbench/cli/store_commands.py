@@ -1,9 +1,8 @@
-"""Commands on stores and on this machine: incident, rebuild, lab, doctor."""
+"""Commands on stores and on this machine: incident, lab, doctor."""
 
 from pathlib import Path
 from shlex import quote
-from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -11,22 +10,18 @@ from rich.console import Console
 
 from esworkbench import doctor
 from esworkbench.cli.course import open_course
-from esworkbench.cli.handed import DECODER, projection_named
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
-from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
 from esworkbench.evidence.capture import address_of
 from esworkbench.lab import build_incident
 from esworkbench.lab import reveal as open_sealed
-from esworkbench.projections import ProjectionRunner
 
 incident = typer.Typer(help="Build a bank with a fault really in it, and open its sealed answer.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(incident, name="incident")
-    app.command()(rebuild)
     app.command()(lab)
     app.command(name="doctor")(examine)
 
@@ -64,28 +59,6 @@ def reveal(url: Annotated[str, typer.Argument(help="The incident's URL.")], json
         console.print(table("planted", columns, [[fault[column] for column in columns] for fault in faults]))
 
     answer({"faults": faults}, prose, as_json=json)
-
-
-def rebuild(
-    url: Annotated[str, typer.Argument(help="The store.")],
-    projection: Annotated[str, typer.Option(help="Which read model to drop and replay.")],
-    json: Json = False,
-) -> None:
-    """Drop a read model, reset its checkpoint, replay every event."""
-    store = EventStore.open(url, create=False)
-    runner = ProjectionRunner(store, projection_named(projection), DECODER, run_id="rebuild")
-    began = perf_counter()
-    events = runner.rebuild()
-    seconds = perf_counter() - began
-    document: dict[str, Any] = {
-        "projection": projection, "events": events, "seconds": round(seconds, 3),
-        "events_per_second": round(events / seconds) if seconds else None,
-    }  # fmt: skip
-
-    def prose(console: Console) -> None:
-        console.print(f"{projection}: {events:,} events replayed in {seconds:.1f} s")
-
-    answer(document, prose, as_json=json)
 
 
 def lab(

@@ -1,20 +1,15 @@
-"""From the events a caller hands in to the exact values that will be hashed and stored, or a refusal.
+"""From the events a caller hands in to the exact values that will be hashed and stored, or a refusal."""
 
-What is refused here could be written, but not read back the same by everyone: a duplicate key is kept by one JSON
-reader and dropped by the next, an integer past 2**53 - 1 changes its last digits in a double, NaN isn't JSON, and
-NUL can't stand in PostgreSQL's text.
-"""
-
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple
 
 import msgspec
 
 from esworkbench.errors import ConcurrencyError, InvalidEvent
 from esworkbench.event_store.chain import GENESIS, event_hash
-from esworkbench.events import MAX_AMOUNT_MINOR, NewEvent, RecordedEvent
+from esworkbench.event_store.strict_json import check_json_object
+from esworkbench.events import NewEvent, RecordedEvent
 
 ANY_VERSION = -1
 """As an expected version: append after whatever is there. Only for facts that no state can contradict."""
@@ -50,10 +45,15 @@ def draft_append(append: StreamAppend, recorded_at: datetime, new_id: Callable[[
     """Check and encode one stream's events. Raises InvalidEvent, naming stream and event, for what can't be stored."""
     if not append.events:
         raise InvalidEvent(f"nothing to append to stream {append.stream_id!r}: hand in at least one event")
-    drafts = []
+    drafts: list[RecordedEvent] = []
+    metadata, encoded = None, b""
     for number, event in enumerate(append.events, start=1):
         try:
-            drafts.append(_draft(append.stream_id, event, recorded_at, new_id))
+            # The events of one decision share one mapping, so it is encoded and checked once for all of them.
+            if event.metadata is not metadata:
+                encoded = check_json_object("metadata", msgspec.json.encode(dict(event.metadata)))
+                metadata = event.metadata
+            drafts.append(_draft(append.stream_id, event, encoded, recorded_at, new_id))
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidEvent(
                 f"event {number} ({event.event_type!r}) for stream {append.stream_id!r} is refused: {error}"
@@ -90,18 +90,9 @@ def check_text(name: str, value: str) -> str:
     return value
 
 
-def check_json_object(name: str, encoded: bytes) -> bytes:
-    """JSON that every reader reads the same. Raises ValueError or RecursionError."""
-    text = encoded.decode()
-    value = _strict.decode(text)
-    if type(value) is not dict:
-        raise ValueError(f"its {name} is not a JSON object")
-    if "\\u" in text:
-        _check_escaped(value)
-    return encoded
-
-
-def _draft(stream_id: str, event: NewEvent, recorded_at: datetime, new_id: Callable[[], str]) -> RecordedEvent:
+def _draft(
+    stream_id: str, event: NewEvent, metadata: bytes, recorded_at: datetime, new_id: Callable[[], str]
+) -> RecordedEvent:
     if event.schema_version < 1:
         raise ValueError(f"its schema version {event.schema_version} is not a number from 1 up")
     return RecordedEvent(
@@ -112,7 +103,7 @@ def _draft(stream_id: str, event: NewEvent, recorded_at: datetime, new_id: Calla
         event_type=check_text("event type", event.event_type),
         schema_version=event.schema_version,
         payload=check_json_object("payload", event.payload),
-        metadata=check_json_object("metadata", msgspec.json.encode(dict(event.metadata))),
+        metadata=metadata,
         recorded_at=recorded_at,
         valid_at=recorded_at if event.valid_at is None else in_utc("valid_at", event.valid_at),
         prev_hash=GENESIS,
@@ -134,53 +125,3 @@ def _after(head: Head, draft: RecordedEvent) -> RecordedEvent:
         draft.recorded_at, draft.valid_at, draft.payload, draft.metadata,
     )  # fmt: skip
     return msgspec.structs.replace(draft, version=version, prev_hash=head.hash, hash=hashed)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one JSON object")
-    return found
-
-
-def _bounded_int(digits: str) -> int:
-    # Python refuses to convert thousands of digits, so measure the text before the number.
-    if len(digits) > 17 or abs(int(digits)) > MAX_AMOUNT_MINOR:
-        raise ValueError(f"the number {digits[:24]} lies beyond ±(2**53 - 1), where a double is no longer exact")
-    return int(digits)
-
-
-def _bounded_float(digits: str) -> float:
-    number = float(digits)
-    if abs(number) > MAX_AMOUNT_MINOR:
-        raise ValueError(f"the number {digits[:24]} lies beyond ±(2**53 - 1), where a double is no longer exact")
-    return number
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _check_escaped(value: Any) -> None:
-    """An escape can smuggle in what raw UTF-8 can't hold: NUL, or half of a surrogate pair."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("a JSON string holds a NUL character")
-        value.encode()
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _check_escaped(key)
-            _check_escaped(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_escaped(inner)
-
-
-_strict = json.JSONDecoder(
-    object_pairs_hook=_unique_keys,
-    parse_int=_bounded_int,
-    parse_float=_bounded_float,
-    parse_constant=_refuse_constant,
-)

@@ -17,7 +17,7 @@ from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.log import COLUMNS, KeyRow, Log, LogTransaction, Remembered
-from esworkbench.event_store.postgres_log import PostgresTransaction
+from esworkbench.event_store.postgres_append import PostgresTransaction
 from esworkbench.event_store.sqlite_log import SqliteTransaction
 from esworkbench.events import RecordedEvent
 
@@ -44,6 +44,7 @@ class JoinedLog:
         self.stream = log.stream
         self.after = log.after
         self.head_position = log.head_position
+        self.settled_head = log.settled_head
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[LogTransaction]:
@@ -73,11 +74,11 @@ class JoinedTransaction:
 
 def alone(connection: Connection) -> LogTransaction:
     """An append inside the write transaction of ``connection``, which no other writer shares until it ends."""
-    driver: Any = connection.connection.driver_connection
+    cursor: Any = connection.connection.cursor()
     if connection.dialect.name == "sqlite":
-        return SqliteTransaction(driver)
-    driver.execute(f"SELECT pg_advisory_xact_lock({guards.WRITER_LOCK})")
-    return _AloneOnPostgres(driver, None)
+        return SqliteTransaction(cursor)
+    cursor.execute(f"SELECT pg_advisory_xact_lock({guards.WRITER_LOCK})")
+    return _AloneOnPostgres(cursor, None)
 
 
 class _AloneOnPostgres(PostgresTransaction):

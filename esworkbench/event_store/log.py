@@ -76,3 +76,6 @@ class Log(Protocol):
         """The next events by position, never past a position that may still fill."""
 
     def head_position(self) -> int: ...
+
+    def settled_head(self) -> int:
+        """A head below which no position can still fill."""

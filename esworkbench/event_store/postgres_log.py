@@ -10,49 +10,30 @@ missing then will be missing for ever. (The proof that a gap is dead, rather tha
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import psycopg
-from psycopg import errors
 from sqlalchemy import Engine
 
-from esworkbench.errors import InvalidEvent
 from esworkbench.event_store.connections import statement_connections
-from esworkbench.event_store.drafts import Head
-from esworkbench.event_store.log import LAST_VERSION, KeyRow, Overtaken, Remembered
+from esworkbench.event_store.log import LAST_VERSION, Remembered
+from esworkbench.event_store.postgres_append import KnownHeads, PostgresTransaction
 from esworkbench.event_store.postgres_sql import (
-    AND_REMEMBER,
     BETWEEN,
     BY_POSITION,
     BY_VERSION,
     HEAD,
     HEAD_POSITION,
-    HEADS,
     HOLDERS,
-    IF_STILL_HEAD,
-    KEY_AND_HEAD,
-    KEY_IF_STILL_HEAD,
     KNOWN_AT,
     LOCK_PARTS,
-    LOCK_STREAMS,
-    MANY_ROWS,
-    MANY_ROWS_IF_STILL_HEAD,
-    ONE_ROW,
-    ONE_ROW_IF_STILL_HEAD,
-    POSITIONS,
     RECALL,
-    REMEMBER,
     STREAM,
-    WRITTEN,
 )
 from esworkbench.events import RecordedEvent
-
-HEADS_KEPT = 10_000
-"""How many streams' heads a store remembers before it begins anew: some megabytes."""
 
 FIRST_PAUSE, LONGEST_PAUSE, COMPLAIN_AFTER = 0.001, 0.05, 5.0
 """Seconds between two looks at who still writes, and until the log names who is being waited for."""
@@ -60,109 +41,21 @@ FIRST_PAUSE, LONGEST_PAUSE, COMPLAIN_AFTER = 0.001, 0.05, 5.0
 logger = logging.getLogger(__name__)
 
 
-class PostgresTransaction:
-    """An append. Whoever reads a head that is no longer the last meets the unique (stream, version) on writing.
-
-    ``known_heads`` holds heads seen earlier. Where one is at the expected version, nothing is read first: the insert
-    itself asks whether that head is still the last, and writes nothing if it isn't. That saves a round trip.
-    """
-
-    def __init__(self, connection: psycopg.Connection[Any], known_heads: dict[str, Head] | None) -> None:
-        self._connection = connection
-        self._known_heads = known_heads
-        self._assumed: Head | None = None
-
-    def look_up(
-        self, key: str | None, expected_versions: Mapping[str, int]
-    ) -> tuple[Remembered | None, Mapping[str, Head]]:
-        if len(expected_versions) > 1:
-            return self._look_up_many(key, sorted(expected_versions))
-        ((stream_id, expected_version),) = expected_versions.items()
-        if self._known_heads is not None:
-            known = self._known_heads.get(stream_id)
-            if known is not None and known.version == expected_version:
-                self._assumed = known
-                return None, {stream_id: known}
-        if key is None:
-            head = self._connection.execute(HEAD, (stream_id,)).fetchone()
-            return None, {stream_id: Head(*head)} if head else {}
-        remembered, heads = None, {}
-        for is_key, version, digest_or_hash, reply in self._connection.execute(KEY_AND_HEAD, (key, stream_id)):
-            if is_key:
-                remembered = Remembered(digest_or_hash, reply)
-            else:
-                heads[stream_id] = Head(version, digest_or_hash)
-        return remembered, heads
-
-    def _look_up_many(self, key: str | None, stream_ids: list[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
-        # Two transfers in opposite directions would wait for each other's row; taking the streams in one order,
-        # before either writes, leaves one of them waiting and the other going.
-        self._connection.execute(LOCK_STREAMS, (stream_ids,))
-        row = self._connection.execute(RECALL, (key,)).fetchone()
-        heads = self._connection.execute(HEADS, (stream_ids,)).fetchall()
-        return (Remembered(*row) if row else None), {name: Head(version, last) for name, version, last in heads}
-
-    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
-        if self._assumed is not None:
-            positions = self._insert_after(self._assumed, events, key_row)
-        else:
-            statement, values = ONE_ROW, _row(events[0])
-            if len(events) > 1:
-                statement, values = MANY_ROWS, (_json_rows(events),)
-            if key_row is not None:
-                statement, values = AND_REMEMBER + statement + POSITIONS, (*key_row, *values)
-            positions = self._execute(statement, values).fetchall()
-        if self._known_heads is not None:
-            _note_head(self._known_heads, events[-1])
-        return sorted(position for (position,) in positions)
-
-    def _insert_after(self, head: Head, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[tuple[int]]:
-        stream_id = events[0].stream_id
-        assert self._known_heads is not None
-        self._known_heads.pop(stream_id, None)
-        statement, values = ONE_ROW_IF_STILL_HEAD, _row(events[0])
-        if len(events) > 1:
-            statement, values = MANY_ROWS_IF_STILL_HEAD, (_json_rows(events),)
-        if key_row is not None:
-            statement, values = KEY_IF_STILL_HEAD + statement, (*key_row, *values)
-        positions = self._execute(IF_STILL_HEAD + statement, (stream_id, head.hash, *values)).fetchall()
-        if not positions:
-            raise Overtaken
-        return positions
-
-    def remember(self, key_row: KeyRow) -> None:
-        self._execute(REMEMBER, tuple(key_row))
-
-    def _execute(self, statement: str, values: tuple[Any, ...]) -> psycopg.Cursor[Any]:
-        try:
-            return self._connection.execute(statement, values)
-        except errors.UniqueViolation as error:
-            if error.diag.constraint_name == "events_event_id":
-                raise InvalidEvent(
-                    f"an event id was used before, and nothing was written ({error.diag.message_detail})"
-                ) from error
-            raise Overtaken from error
-        except errors.DeadlockDetected as error:
-            raise Overtaken from error
-        except errors.DataError as error:
-            raise InvalidEvent(f"PostgreSQL can't hold the event, and nothing was written ({error})") from error
-
-
 class PostgresLog:
     def __init__(self, engine: Engine) -> None:
         self._connections = statement_connections(engine)
-        self._known_heads: dict[str, Head] = {}
+        self._known_heads = KnownHeads()
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[PostgresTransaction]:
         # One INSERT is atomic and durable by itself; wrapping it in BEGIN and COMMIT costs two round trips. What was
         # read before it needs no transaction either: the unique constraints refuse whatever has gone stale.
-        with self._connections.borrow() as connection:
+        with self._connections.borrow() as cursor:
             if one_insert:
-                yield PostgresTransaction(connection, self._known_heads)
+                yield PostgresTransaction(cursor, self._known_heads)
             else:
-                with connection.transaction():
-                    yield PostgresTransaction(connection, None)
+                with cursor.connection.transaction():
+                    yield PostgresTransaction(cursor, None)
 
     def recall(self, key: str) -> Remembered | None:
         with self._connections.borrow() as connection:
@@ -186,7 +79,7 @@ class PostgresLog:
             recorded = [_recorded(row) for row in connection.execute(statement, wanted).fetchall()]
         if recorded:
             # Whoever loads an aggregate is about to append to it. For an earlier version it merely goes unused.
-            _note_head(self._known_heads, recorded[-1])
+            self._known_heads.note(recorded[-1])
         return recorded
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
@@ -206,11 +99,11 @@ class PostgresLog:
         assert row is not None
         return int(row[0])
 
-
-def _note_head(known_heads: dict[str, Head], event: RecordedEvent) -> None:
-    if len(known_heads) >= HEADS_KEPT:
-        known_heads.clear()
-    known_heads[event.stream_id] = Head(event.version, event.hash)
+    def settled_head(self) -> int:
+        head = self.head_position()
+        with self._connections.borrow() as cursor:
+            _wait_until_gone(cursor, _holders(cursor))
+        return head
 
 
 def _holders(connection: psycopg.Connection[Any]) -> dict[str, int]:
@@ -234,26 +127,6 @@ def _wait_until_gone(connection: psycopg.Connection[Any], holders: dict[str, int
         pause = min(pause * 2, LONGEST_PAUSE)
         still = _holders(connection)
         holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
-
-
-def _row(event: RecordedEvent) -> tuple[Any, ...]:
-    return (
-        event.stream_id,
-        event.version,
-        event.event_id,
-        event.event_type,
-        event.schema_version,
-        event.payload.decode(),
-        event.metadata.decode(),
-        event.recorded_at,
-        event.valid_at,
-        event.prev_hash,
-        event.hash,
-    )
-
-
-def _json_rows(events: Sequence[RecordedEvent]) -> str:
-    return msgspec.json.encode([dict(zip(WRITTEN, _row(event), strict=True)) for event in events]).decode()
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:

@@ -29,22 +29,36 @@ JSON_ROWS = """
                                recorded_at, valid_at, prev_hash, hash, place)
     ORDER BY place
     RETURNING global_position"""
-"""The rows in one JSON parameter: a third of the time that arrays take, as fast as COPY, which returns nothing."""
+"""The rows in one JSON parameter: a third of the time that arrays take, and one round trip, where COPY takes six."""
 MANY_ROWS = f"{INSERT} SELECT {', '.join(WRITTEN)} FROM {JSON_ROWS}"
+REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (%s, %s, %s, %s)"
+
 IF_STILL_HEAD = """
     WITH head AS (SELECT WHERE (
         SELECT hash FROM events WHERE stream_id = %s ORDER BY version DESC LIMIT 1
     ) IS NOT DISTINCT FROM %s)
 """
-KEY_IF_STILL_HEAD = """
+ONE_ROW_IF = INSERT + "SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM head RETURNING global_position"
+MANY_ROWS_IF = f"{INSERT} SELECT {', '.join(WRITTEN)} FROM head, {JSON_ROWS}"
+ONE_ROW_IF_STILL_HEAD = IF_STILL_HEAD + ONE_ROW_IF
+MANY_ROWS_IF_STILL_HEAD = IF_STILL_HEAD + MANY_ROWS_IF
+
+REMEMBER_FIRST = f"WITH kept AS ({REMEMBER}), written AS ("
+POSITIONS = ") SELECT global_position FROM written"
+REMEMBER_IF = """
     , kept AS (INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at)
                SELECT %s, %s, %s, %s FROM head)
 """
-ONE_ROW_IF_STILL_HEAD = INSERT + "SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM head RETURNING global_position"
-MANY_ROWS_IF_STILL_HEAD = f"{INSERT} SELECT {', '.join(WRITTEN)} FROM head, {JSON_ROWS}"
-REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (%s, %s, %s, %s)"
-AND_REMEMBER = f"WITH kept AS ({REMEMBER}), written AS ("
-POSITIONS = ") SELECT global_position FROM written"
+AND_REMEMBER = {
+    ONE_ROW: REMEMBER_FIRST + ONE_ROW + POSITIONS,
+    MANY_ROWS: REMEMBER_FIRST + MANY_ROWS + POSITIONS,
+    ONE_ROW_IF_STILL_HEAD: IF_STILL_HEAD + REMEMBER_IF + ONE_ROW_IF,
+    MANY_ROWS_IF_STILL_HEAD: IF_STILL_HEAD + REMEMBER_IF + MANY_ROWS_IF,
+}
+"""The same insert, and the key's row in the same statement."""
+
+COPY_ROWS = f"COPY events ({', '.join(WRITTEN)}) FROM STDIN"
+COPIED = "SELECT global_position FROM events WHERE stream_id = %s AND version BETWEEN %s AND %s"
 STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = %s AND version > %s AND version <= %s"
 KNOWN_AT = " AND recorded_at <= %s"
 BY_VERSION = " ORDER BY version"

@@ -5,6 +5,7 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -50,6 +51,7 @@ class UtcMoment(TypeDecorator[datetime]):
         return datetime.fromisoformat(value)
 
 
+@lru_cache(maxsize=16)
 def moment_text(moment: datetime) -> str:
     """``2026-11-23T13:48:03.123456Z``, always 27 characters."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -38,13 +38,13 @@ HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 class SqliteTransaction:
     """An append under BEGIN IMMEDIATE: nobody else writes until it ends, so what it reads stays true."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
 
     def look_up(
         self, key: str | None, expected_versions: Mapping[str, int]
     ) -> tuple[Remembered | None, Mapping[str, Head]]:
-        execute = self._connection.execute
+        execute = self._cursor.execute
         row = execute(RECALL, (key,)).fetchone() if key is not None else None
         if row is not None:
             return Remembered(*row), {}
@@ -54,10 +54,10 @@ class SqliteTransaction:
     def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
         try:
             if len(events) == 1:
-                last = self._connection.execute(INSERT, _row(events[0])).lastrowid or 0
+                last = self._cursor.execute(INSERT, _row(events[0])).lastrowid or 0
             else:
-                self._connection.executemany(INSERT, [_row(event) for event in events])
-                (last,) = self._connection.execute(LAST_POSITION).fetchone()
+                self._cursor.executemany(INSERT, [_row(event) for event in events])
+                (last,) = self._cursor.execute(LAST_POSITION).fetchone()
         except sqlite3.IntegrityError as error:
             raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
         if key_row is not None:
@@ -65,7 +65,7 @@ class SqliteTransaction:
         return list(range(last - len(events) + 1, last + 1))
 
     def remember(self, key_row: KeyRow) -> None:
-        self._connection.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
+        self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
 
 
 class SqliteLog:
@@ -74,23 +74,23 @@ class SqliteLog:
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[SqliteTransaction]:
-        with self._connections.borrow() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._connections.borrow() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
             try:
-                yield SqliteTransaction(connection)
+                yield SqliteTransaction(cursor)
             except BaseException:
-                connection.rollback()
+                cursor.connection.rollback()
                 raise
-            connection.commit()
+            cursor.connection.commit()
 
     def recall(self, key: str) -> Remembered | None:
-        with self._connections.borrow() as connection:
-            row = connection.execute(RECALL, (key,)).fetchone()
+        with self._connections.borrow() as cursor:
+            row = cursor.execute(RECALL, (key,)).fetchone()
         return Remembered(*row) if row is not None else None
 
     def stream_version(self, stream_id: str) -> int:
-        with self._connections.borrow() as connection:
-            head = connection.execute(HEAD, (stream_id,)).fetchone()
+        with self._connections.borrow() as cursor:
+            head = cursor.execute(HEAD, (stream_id,)).fetchone()
         return int(head[0]) if head else 0
 
     def stream(
@@ -101,16 +101,19 @@ class SqliteLog:
         if known_at is not None:
             statement = STREAM + KNOWN_AT + BY_VERSION
             wanted.append(moment_text(known_at))
-        with self._connections.borrow() as connection:
-            return [_recorded(row) for row in connection.execute(statement, wanted).fetchall()]
+        with self._connections.borrow() as cursor:
+            return [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
-        with self._connections.borrow() as connection:
-            return [_recorded(row) for row in connection.execute(AFTER, (position, limit)).fetchall()]
+        with self._connections.borrow() as cursor:
+            return [_recorded(row) for row in cursor.execute(AFTER, (position, limit)).fetchall()]
 
     def head_position(self) -> int:
-        with self._connections.borrow() as connection:
-            return int(connection.execute(HEAD_POSITION).fetchone()[0])
+        with self._connections.borrow() as cursor:
+            return int(cursor.execute(HEAD_POSITION).fetchone()[0])
+
+    def settled_head(self) -> int:
+        return self.head_position()
 
 
 def _row(event: RecordedEvent) -> tuple[Any, ...]:

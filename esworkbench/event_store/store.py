@@ -184,6 +184,10 @@ class EventStore:
         """The highest position visible now, 0 in an empty log. Earlier ones may still fill: not a checkpoint."""
         return self._log.head_position()
 
+    def settled_head(self) -> int:
+        """The head, once whoever had drawn an earlier position is done: a safe checkpoint, without reading events."""
+        return self._log.settled_head()
+
     def subscribe(self, subscriber: Callable[[list[RecordedEvent]], None]) -> None:
         """Call ``subscriber`` with the events of each later append through this object, once they are committed.
 

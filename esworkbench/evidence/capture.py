@@ -67,7 +67,7 @@ def capture(
     opened = (
         open_sqlite(Path(str(url.database)), pace)
         if url.drivername == "sqlite"
-        else open_postgres(url, pace, described(url))
+        else open_postgres(url, pace, described(url), hold=[model.table for model in definition.read_model])
     )
     with ArchiveWriter(into, buckets) as writer:
         with opened as database:

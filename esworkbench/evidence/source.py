@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -12,11 +12,14 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 import psycopg
+from psycopg import sql
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
 
 BATCH = 10_000
+EXISTS = "SELECT to_regclass(quote_ident(%s)) IS NOT NULL"
+HOLD = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
 WAL_JOURNAL = 2
 """What byte 18 of a SQLite file says where it is written through a write-ahead log."""
 
@@ -110,8 +113,12 @@ def _paced(fetch: Callable[[], list[tuple[Any, ...]]], pace: Pace) -> Iterator[l
 
 
 @contextlib.contextmanager
-def open_postgres(url: URL, pace: Pace, described: str) -> Iterator[PostgresSource]:
-    """One snapshot of the database, read-only. Raises UnusableInput, without credentials in its words."""
+def open_postgres(url: URL, pace: Pace, described: str, hold: Sequence[str] = ()) -> Iterator[PostgresSource]:
+    """One snapshot of the database, read-only. Raises UnusableInput, without credentials in its words.
+
+    The tables named in ``hold``, where they exist, are held before the snapshot is drawn, as any reader holds what it
+    has read: a read model that is swapped for a rebuilt one in between would look empty in an older snapshot.
+    """
     # One by one, as the store connects: written as one address, a blank in a password would be refused, and shown.
     settled = url.set(drivername="postgresql+psycopg")
     arguments: dict[str, Any] = {"connect_timeout": 10}
@@ -119,11 +126,16 @@ def open_postgres(url: URL, pace: Pace, described: str) -> Iterator[PostgresSour
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}) as connection:
+            connection.autocommit = True
+            there = [name for name in hold if connection.execute(EXISTS, (name,)).fetchone() == (True,)]
+            connection.autocommit = False
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             connection.execute("SET LOCAL lock_timeout = '5s'")
             connection.execute(f"SET LOCAL statement_timeout = {int(pace.give_up_after * 1000)}")
             connection.execute("SET LOCAL timezone = 'UTC'")
+            for name in there:
+                connection.execute(HOLD.format(sql.Identifier(name)))
             yield PostgresSource(connection, pace)
             connection.rollback()
     except psycopg.Error as error:

@@ -27,6 +27,17 @@ _SHOWN_IN = {
         "upcaster": "one named function from an event type's schema version N to N+1, run on reading",
         "snapshot": "an aggregate's state at a version, so that loading need not start at zero",
     },
+    "01_events_not_rows": {
+        "event": "a fact in the past tense, never changed once it is stored",
+        "fold": "going through events one after the other, keeping a state: how a balance is derived",
+    },
+    "02_event_store": {
+        "lost update": "two writers decide on one state, and the later one wipes out what the earlier one wrote",
+        "optimistic concurrency": (
+            "nobody holds a lock while deciding; who appends names the version they decided on, and is told when it "
+            "is no longer the last"
+        ),
+    },
     "07_cqrs_and_read_your_writes": {
         "CQRS": "command query responsibility segregation: one model decides on commands, others answer queries",
         "query": "a question to a read model; asking changes nothing",

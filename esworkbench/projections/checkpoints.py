@@ -13,15 +13,24 @@ Whoever reads the story (is any position covered twice?) needs one rule:
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from esworkbench.event_store.schema import UtcMoment, checkpoint_log, checkpoints, dead_letters
 from esworkbench.events import RecordedEvent
 
 WHOLE_LOG = 0
 
+# Made once: SQLAlchemy takes longer to put a statement together than SQLite to run it.
+POSITION = select(checkpoints.c.position).where(checkpoints.c.projection == bindparam("name"))
+LOCK = POSITION.with_for_update()
+MOVE = (
+    update(checkpoints)
+    .where(checkpoints.c.projection == bindparam("name"))
+    .values(position=bindparam("to"), updated_at=bindparam("now"))
+)
+LOG = insert(checkpoint_log)
 BEGIN_AT_0 = text(
     "INSERT INTO checkpoints (projection, position, updated_at) VALUES (:projection, 0, :now)"
     " ON CONFLICT (projection) DO NOTHING"
@@ -38,7 +47,7 @@ class Run(NamedTuple):
 
 def position_of(connection: Connection, projection: str) -> int:
     """The projection's checkpoint; 0 for one that has not run."""
-    position = connection.scalar(select(checkpoints.c.position).where(checkpoints.c.projection == projection))
+    position = connection.scalar(POSITION, {"name": projection})
     return 0 if position is None else int(position)
 
 
@@ -53,28 +62,43 @@ def lock(connection: Connection, projection: str) -> int:
 
     SQLite has no row locks and needs none: its write transactions take turns from their first statement.
     """
-    row = select(checkpoints.c.position).where(checkpoints.c.projection == projection)
-    return int(connection.scalars(row.with_for_update()).one())
+    return int(connection.scalars(LOCK, {"name": projection}).one())
 
 
 def advance(connection: Connection, run: Run, *, after: int, to: int, now: datetime) -> None:
     """Move the checkpoint from ``after`` to ``to`` and log the batch."""
-    _set(connection, run, to, now)
+    move(connection, run, to, now)
     log(connection, run, after + 1, to, now)
 
 
 def reset(connection: Connection, run: Run, now: datetime) -> None:
     """Back to 0: nothing seen, nothing parked, and a row in the log that says so."""
-    _set(connection, run, 0, now)
+    move(connection, run, 0, now)
     connection.execute(delete(dead_letters).where(dead_letters.c.projection == run.projection))
     log(connection, run, 0, 0, now)
+
+
+def since_reset(connection: Connection, projection: str) -> list[dict[str, Any]]:
+    """The rows of the log, without their ids, that made the rows that are there now."""
+    mine = checkpoint_log.c.projection == projection
+    begun = select(func.coalesce(func.max(checkpoint_log.c.id), 0)).where(mine, checkpoint_log.c.to_position == 0)
+    columns = [column for column in checkpoint_log.c if column.name != "id"]
+    later = checkpoint_log.c.id > begun.scalar_subquery()
+    return [row._asdict() for row in connection.execute(select(*columns).where(mine, later).order_by("id"))]
+
+
+def parked(connection: Connection, projection: str) -> list[dict[str, Any]]:
+    """The projection's dead letters, without their ids, in order of position."""
+    columns = [column for column in dead_letters.c if column.name != "id"]
+    mine = select(*columns).where(dead_letters.c.projection == projection)
+    return [row._asdict() for row in connection.execute(mine.order_by(dead_letters.c.position))]
 
 
 def log(
     connection: Connection, run: Run, from_position: int, to_position: int, now: datetime, *, shard: int = WHOLE_LOG
 ) -> None:
     connection.execute(
-        insert(checkpoint_log),
+        LOG,
         {
             "projection": run.projection,
             "shard": shard,
@@ -89,22 +113,23 @@ def log(
 
 def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> None:
     """Keep a record of an event that could not be handled: where it stands, what it is, what went wrong."""
-    connection.execute(
-        insert(dead_letters),
-        {
-            "projection": run.projection,
-            "position": recorded.global_position,
-            "event_id": recorded.event_id,
-            "event_type": recorded.event_type,
-            "schema_version": recorded.schema_version,
-            "error": f"{type(error).__name__}: {error}",
-            "run_id": run.run_id,
-            "parked_at": now,
-        },
-    )
+    connection.execute(insert(dead_letters), dead_letter(run, recorded, error, now))
 
 
-def _set(connection: Connection, run: Run, position: int, now: datetime) -> None:
-    connection.execute(
-        update(checkpoints).where(checkpoints.c.projection == run.projection).values(position=position, updated_at=now)
-    )
+def dead_letter(run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> dict[str, Any]:
+    """The row that tells of an event that could not be handled."""
+    return {
+        "projection": run.projection,
+        "position": recorded.global_position,
+        "event_id": recorded.event_id,
+        "event_type": recorded.event_type,
+        "schema_version": recorded.schema_version,
+        "error": f"{type(error).__name__}: {error}",
+        "run_id": run.run_id,
+        "parked_at": now,
+    }
+
+
+def move(connection: Connection, run: Run, position: int, now: datetime) -> None:
+    """Set the checkpoint and log nothing: for whoever tells the log in other words how it got there."""
+    connection.execute(MOVE, {"name": run.projection, "to": position, "now": now})

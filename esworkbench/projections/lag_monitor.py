@@ -60,12 +60,14 @@ class LagMonitor:
         pause: Callable[[float], None] = time.sleep,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Sample at once, then each ``every`` seconds until ``seconds`` have passed."""
+        """Sample at once, then each ``every`` seconds until ``seconds`` have passed, and once more at the end of them."""
         end = timer() + seconds
         self.sample()
-        while timer() < end:
+        more = seconds > 0
+        while more:
             pause(every)
             self.sample()
+            more = timer() < end
 
     def history(self, projection: str) -> list[Lag]:
         """The samples kept of one projection, oldest first."""

@@ -17,6 +17,7 @@ from typing import ClassVar
 from sqlalchemy import Connection, Table
 
 from esworkbench.events import Event
+from esworkbench.projections.definition import SetBased
 
 
 class Projection:
@@ -24,7 +25,8 @@ class Projection:
 
     ``code_version`` goes into the checkpoint log, so that an error that began with a deploy can be told from one that
     was always there. ``order_insensitive`` says that an event handled late leaves the same rows as one handled in its
-    place; only such a projection may replay a parked event instead of being rebuilt.
+    place; only such a projection may replay a parked event instead of being rebuilt. ``shardable`` says that each row
+    depends on the events of one stream alone; only such a projection may be rebuilt by several processes.
 
     ``schema_version`` is the shape of the tables: raise it when a column, or the meaning of one, changes. ``settings``
     says what the rows depend on besides the events, such as a time zone. Tables built otherwise are refused until they
@@ -39,6 +41,7 @@ class Projection:
     code_version: str = "1"
     tables: ClassVar[Sequence[Table]] = ()
     order_insensitive: ClassVar[bool] = False
+    shardable: ClassVar[bool] = False
     schema_version: ClassVar[int] = 1
     settings: str = ""
     event_types: ClassVar[Collection[str] | None] = None
@@ -58,13 +61,26 @@ class Projection:
         for event in events:
             self.handle(event, connection)
 
+    def set_based(self) -> SetBased | None:
+        """The same rows as one query over all events, where there is such a definition."""
+        return None
+
     @classmethod
     def handles_batches(cls) -> bool:
         """Whether ``handle_many`` speaks for ``handle``. It doesn't for a subclass that changed ``handle`` alone."""
+        return cls._speaks_for_handle("handle_many")
+
+    @classmethod
+    def is_set_based(cls) -> bool:
+        """Whether ``set_based`` speaks for ``handle``: neither way of handling was changed by a subclass alone."""
+        return cls._speaks_for_handle("set_based", "handle_many")
+
+    @classmethod
+    def _speaks_for_handle(cls, method: str, *besides: str) -> bool:
         for each in cls.__mro__:
-            if "handle_many" in vars(each):
+            if method in vars(each):
                 return True
-            if "handle" in vars(each):
+            if any(name in vars(each) for name in ("handle", *besides)):
                 return False
         return False
 

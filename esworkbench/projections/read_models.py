@@ -21,7 +21,7 @@ from esworkbench.projections.projection import Projection
 STANDING = select(*read_models.c["schema_version", "settings", "code_version", "built_at"])
 
 
-class Built(NamedTuple):
+class BuiltAs(NamedTuple):
     """What a read model's tables were built as."""
 
     schema_version: int
@@ -30,13 +30,13 @@ class Built(NamedTuple):
     built_at: datetime
 
 
-def built_as(connection: Connection, projection: str) -> Built | None:
+def built_as(connection: Connection, projection: str) -> BuiltAs | None:
     """What the projection's tables were built as; None where none were built, or none said so."""
     row = connection.execute(STANDING.where(read_models.c.projection == projection)).one_or_none()
-    return None if row is None else Built(*row)
+    return None if row is None else BuiltAs(*row)
 
 
-def claim(connection: Connection, projection: Projection, checkpoint: int, now: datetime) -> Built:
+def claim(connection: Connection, projection: Projection, checkpoint: int, now: datetime) -> BuiltAs:
     """What the tables are built as, recorded now where nothing was. Raises OtherReadModel.
 
     A checkpoint beyond 0 without a row tells of tables older than the row: these have schema version 1.
@@ -49,7 +49,7 @@ def claim(connection: Connection, projection: Projection, checkpoint: int, now: 
     return require_own(connection, projection)
 
 
-def require_own(connection: Connection, projection: Projection) -> Built:
+def require_own(connection: Connection, projection: Projection) -> BuiltAs:
     """What the tables are built as. Raises OtherReadModel unless that is what this code keeps.
 
     Asked under the lock of the checkpoint it holds until the transaction ends, as a rebuild needs that lock too.

@@ -1,4 +1,6 @@
-"""Rebuilding the plain way: drop the tables, reset the checkpoint, replay from the first event."""
+"""Rebuilding in place: drop the tables, reset the checkpoint, replay. Readers see the rows come back batch by batch;
+``rebuilding`` has the ways that nobody notices.
+"""
 
 from datetime import datetime
 

@@ -54,6 +54,7 @@ class ProjectionRunner:
         self.clock = clock or store.clock
         self.run = checkpoints.Run(projection.name, run_id, projection.code_version)
         self._prepared = False
+        self._reached: int | None = None
 
     def checkpoint(self) -> int:
         """The position up to which everything was seen."""
@@ -81,20 +82,25 @@ class ProjectionRunner:
         """
         self._prepare()
         while True:
-            after = self.checkpoint()
+            # Where this runner left the checkpoint is where it mostly still is, and ``_apply`` refuses when it isn't.
+            after = self.checkpoint() if self._reached is None else self._reached
             batch = [
                 recorded
                 for recorded in self.store.read_all(after=after, limit=self.batch_size)
                 if up_to is None or recorded.global_position <= up_to
             ]
             if not batch:
-                return 0
+                if self._reached is None:
+                    return 0
+                self._reached = None
+                continue
             try:
                 applied = self._apply(after, batch, self._handle_together)
             except (DBAPIError, StoreBusy, OtherReadModel):
                 raise
             except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
                 applied = self._apply(after, batch, self._handle_each)
+            self._reached = batch[-1].global_position if applied else None
             if applied:
                 return len(batch)
 
@@ -123,6 +129,17 @@ class ProjectionRunner:
     def _handle_each(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         for recorded in batch:
             handle_or_park(self.projection, self.decoder, recorded, connection, self.run, self.clock)
+
+    def handle_or_park(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
+        """A batch inside the caller's transaction, which must not be rolled back for the sake of a bad event."""
+        wanted = self._subscribed(batch)
+        try:
+            with connection.begin_nested():
+                self._handle_together(wanted, connection)
+        except DBAPIError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
+            self._handle_each(wanted, connection)
 
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""

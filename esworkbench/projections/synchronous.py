@@ -50,27 +50,18 @@ class SynchronousRunner(ProjectionRunner):
             batch = events_between(connection, checkpoint, first, self.batch_size)
             if not batch:
                 break
-            checkpoint = self._follow(connection, checkpoint, batch, self._handle_or_park)
+            checkpoint = self._follow(connection, checkpoint, batch, self.handle_or_park)
         self._follow(connection, checkpoint, written, self._handle_or_fail)
 
     def _follow(self, connection: Connection, checkpoint: int, batch: Sequence[RecordedEvent], handle: Handle) -> int:
-        handle(self._subscribed(batch), connection)
+        handle(batch, connection)
         to = batch[-1].global_position
         checkpoints.advance(connection, self.run, after=checkpoint, to=to, now=self.clock())
         return to
 
-    def _handle_or_park(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
-        try:
-            with connection.begin_nested():
-                self._handle_together(batch, connection)
-        except DBAPIError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever a handler raises, the second try parks the event it was
-            self._handle_each(batch, connection)
-
     def _handle_or_fail(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         try:
-            self._handle_together(batch, connection)
+            self._handle_together(self._subscribed(batch), connection)
         except DBAPIError:
             raise
         except Exception as error:

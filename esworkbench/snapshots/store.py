@@ -82,17 +82,17 @@ class SnapshotStore:
             snapshot.based_on_version,
             moment_text(moment) if self._on_sqlite else moment,
         )
-        with self._connections.borrow() as connection:
-            connection.execute(self._sql(KEEP), row)
+        with self._connections.borrow() as cursor:
+            cursor.execute(self._sql(KEEP), row)
 
     def invalidate(self, category: str, state_version: int) -> int:
         prefix = f"{category}-"
-        with self._connections.borrow() as connection:
-            return int(connection.execute(self._sql(INVALIDATE), (state_version, len(prefix), prefix)).rowcount)
+        with self._connections.borrow() as cursor:
+            return int(cursor.execute(self._sql(INVALIDATE), (state_version, len(prefix), prefix)).rowcount)
 
     def _next_older(self, stream_id: str, version: int, state_version: int) -> Any:
-        with self._connections.borrow() as connection:
-            return connection.execute(self._sql(NEXT_OLDER), (stream_id, version, state_version)).fetchone()
+        with self._connections.borrow() as cursor:
+            return cursor.execute(self._sql(NEXT_OLDER), (stream_id, version, state_version)).fetchone()
 
     def _sql(self, statement: str) -> str:
         return statement if self._on_sqlite else statement.replace("?", "%s")

@@ -1,5 +1,6 @@
 """Thin views on models that live elsewhere: whatever a widget does can be done, and is tested, without it."""
 
 from esworkbench.widgets.bisect_view import BisectView
+from esworkbench.widgets.race_view import RaceView
 
-__all__ = ["BisectView"]
+__all__ = ["BisectView", "RaceView"]

@@ -15,7 +15,7 @@ from compaction_logs import splits_and_drops
 from esworkbench.compaction import compact, copy
 from esworkbench.compaction.record import CompactionRecord
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.postgres_log import PostgresTransaction
+from esworkbench.event_store.postgres_append import PostgresTransaction
 from esworkbench.event_store.sqlite_log import SqliteTransaction
 
 copy.HEADS_IN_ONE_EVENT = 2

@@ -1,4 +1,4 @@
-"""Every exercise tells an untouched stub, the reference and each known mistake apart, each mistake with its own hint."""
+"""Every exercise tells the stub, the reference and each known mistake apart, each mistake with a hint of its own."""
 
 import importlib
 import pkgutil

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from esworkbench.event_store import EventStore, postgres_log
+from esworkbench.event_store import EventStore, postgres_log, postgres_sql
 from tests.event_store.workers import raw_row
 from tests.support import new_event
 
@@ -57,7 +57,7 @@ def while_reader_waits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Ca
 
 def begin_writing(connection: Connection, stream_id: str) -> None:
     """Draw a position and leave the transaction open."""
-    connection.execute(postgres_log.ONE_ROW, raw_row(stream_id))
+    connection.execute(postgres_sql.ONE_ROW, raw_row(stream_id))
 
 
 def naive_read_all(connection: Connection, after: int) -> list[int]:
@@ -94,6 +94,17 @@ def test_a_gap_left_by_a_rollback_is_passed(
     assert positions(store) == [2]
     assert left == []
     assert positions(store) == [2], "and passed again without a pause, now that nobody writes"
+
+
+def test_a_settled_head_waits_for_whoever_may_still_fill_a_gap_below_it(
+    store: EventStore, connect: Callable[[], Connection], while_reader_waits: Callable[..., list[object]]
+) -> None:
+    slow, later = connect(), connect()
+    begin_writing(slow, "slow")
+    store.append("quick", [new_event()], expected_version=0)
+    left = while_reader_waits(lambda: begin_writing(later, "later"), slow.commit)
+    assert store.settled_head() == 2
+    assert left == []
 
 
 def test_writers_that_came_later_are_not_waited_for(

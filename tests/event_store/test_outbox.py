@@ -21,7 +21,7 @@ from esworkbench.event_store import (
 from esworkbench.event_store.guards import grant_application
 from esworkbench.event_store.outbox import Backlog, backlog, disable_outbox, enable_outbox, prune, queue_again
 from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.postgres_log import ONE_ROW
+from esworkbench.event_store.postgres_sql import ONE_ROW
 from esworkbench.event_store.schema import outbox
 from esworkbench.event_store.sqlite_log import INSERT
 from tests.event_store.workers import raw_row

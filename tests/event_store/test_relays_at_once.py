@@ -13,7 +13,7 @@ from esworkbench.event_store import ANY_VERSION, EventStore, outbox_relay
 from esworkbench.event_store.outbox import backlog, enable_outbox
 from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.event_store.outbox_relay import RELAY_LOCK, OutboxRelay
-from esworkbench.event_store.postgres_log import ONE_ROW
+from esworkbench.event_store.postgres_sql import ONE_ROW
 from tests.event_store.outbox_support import Subscriber, assert_in_order, drain, write
 from tests.event_store.workers import raw_row
 from tests.support import new_event

@@ -7,7 +7,7 @@ import psycopg
 
 from esworkbench.errors import ConcurrencyError
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend, write_transaction
-from esworkbench.event_store.postgres_log import ONE_ROW
+from esworkbench.event_store.postgres_sql import ONE_ROW
 from esworkbench.event_store.sqlite_log import INSERT
 from tests.support import new_event
 

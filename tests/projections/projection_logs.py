@@ -144,9 +144,11 @@ class Expected:
         self.days: dict[tuple[str, str, date], list[int]] = {}
         for recorded in log:
             if recorded.global_position <= cut:
-                self._see(recorded, json.loads(recorded.payload), zone)
+                self.see(recorded, zone)
 
-    def _see(self, recorded: RecordedEvent, payload: dict[str, Any], zone: ZoneInfo) -> None:
+    def see(self, recorded: RecordedEvent, zone: ZoneInfo = UTC_ZONE) -> None:
+        """One event more."""
+        payload = json.loads(recorded.payload)
         account, position = recorded.stream_id.split("-", 1)[1], recorded.global_position
         if recorded.event_type == "AccountOpened":
             self.balances[account, payload["currency"]] = (0, recorded.version, position)

@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.domains.bank import BANK_EVENT_TYPES, FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store import EventStore
+from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
 from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.parked import replay_parked
+from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
 
@@ -171,6 +172,18 @@ def test_a_batch_read_before_a_rebuild_is_not_applied_after_it(store: EventStore
     runner_of(overtaken, TransactionHistory(), run_id="slower").catch_up()
     rows = all_rows(store, TransactionHistory.tables[0])
     assert rows == Expected(whole_log(store), 10**9).rows("transaction_history")
+
+
+def test_a_runner_at_the_head_notices_that_another_began_anew(store: EventStore, log: BankLog) -> None:
+    """It remembers where it left the checkpoint, which must not keep it from looking at where the checkpoint is."""
+    runner = runner_of(store, TransactionHistory())
+    runner.catch_up()
+    with write_transaction(store.engine) as connection:
+        drop_and_reset(connection, TransactionHistory(), "another", store.clock())
+    assert runner.catch_up() == len(whole_log(store))
+    assert all_rows(store, TransactionHistory.tables[0]) == Expected(whole_log(store), 10**9).rows(
+        "transaction_history"
+    )
 
 
 def test_a_table_that_is_gone_stops_the_runner_rather_than_begin_empty(store: EventStore, log: BankLog) -> None:

@@ -7,8 +7,10 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, te
 
 from esworkbench.domains.bank.events import AccountOpened
 from esworkbench.domains.bank.read_models.postings import Posting, account_of, posting_of
+from esworkbench.domains.bank.read_models.set_based import account_balances_by_query
 from esworkbench.events import Event
 from esworkbench.projections import Projection
+from esworkbench.projections.definition import SetBased
 
 account_balances = Table(
     "account_balances",
@@ -42,14 +44,28 @@ class AccountBalances(Projection):
     name = "account_balances"
     tables: ClassVar[Sequence[Table]] = [account_balances]
     order_insensitive = True
+    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        rows = [row for event in events if (row := row_of(event)) is not None]
-        if rows:
-            connection.execute(ADD_POSTING, rows)
+        """One row per account and currency, however many of the events post there."""
+        totals: dict[tuple[str, str], dict[str, Any]] = {}
+        for event in events:
+            row = row_of(event)
+            if row is None:
+                continue
+            total = totals.setdefault((row["account_id"], row["currency"]), row)
+            if total is not row:
+                total["amount_minor"] += row["amount_minor"]
+                if row["position"] > total["position"]:
+                    total["version"], total["position"] = row["version"], row["position"]
+        if totals:
+            connection.execute(ADD_POSTING, list(totals.values()))
+
+    def set_based(self) -> SetBased:
+        return account_balances_by_query()
 
 
 def row_of(event: Event) -> dict[str, Any] | None:

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, Column, Connection, Date, MetaData, Table, Text, bindparam, text
 
 from esworkbench.domains.bank.read_models.postings import posting_of
+from esworkbench.domains.bank.read_models.set_based import daily_summaries_by_query
 from esworkbench.events import Event
 from esworkbench.projections import Projection
+from esworkbench.projections.definition import SetBased
 
 daily_summaries = Table(
     "daily_summaries",
@@ -59,6 +61,7 @@ class DailySummaries(Projection):
     name = "daily_summaries"
     tables: ClassVar[Sequence[Table]] = [daily_summaries]
     order_insensitive = True
+    shardable = True
 
     def __init__(self, time_zone: str = "UTC") -> None:
         self.time_zone = ZoneInfo(time_zone)
@@ -84,3 +87,6 @@ class DailySummaries(Projection):
         if rows:
             connection.execute(SHIFT_LATER_DAYS, rows)
             connection.execute(ADD_TO_DAY, rows)
+
+    def set_based(self) -> SetBased:
+        return daily_summaries_by_query(self.time_zone.key)

@@ -7,9 +7,11 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, bi
 
 from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled
 from esworkbench.domains.bank.read_models.postings import account_of
+from esworkbench.domains.bank.read_models.set_based import pending_withdrawals_by_query
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import Event
 from esworkbench.projections import Projection
+from esworkbench.projections.definition import SetBased
 
 pending_withdrawals = Table(
     "pending_withdrawals",
@@ -37,6 +39,7 @@ class PendingWithdrawals(Projection):
 
     name = "pending_withdrawals"
     tables: ClassVar[Sequence[Table]] = [pending_withdrawals]
+    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)
@@ -56,6 +59,9 @@ class PendingWithdrawals(Projection):
             connection.execute(RELEASE, resolved)
         if requested:
             connection.execute(PUT_ON_HOLD, list(requested.values()))
+
+    def set_based(self) -> SetBased:
+        return pending_withdrawals_by_query()
 
 
 def row_of(event: Event, request: WithdrawalRequested) -> dict[str, Any]:

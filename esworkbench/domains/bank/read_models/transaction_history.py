@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Column, Connection, MetaData, PrimaryKeyConstraint, Table, Text, bindparam, text
 
 from esworkbench.domains.bank.read_models.postings import posting_of
+from esworkbench.domains.bank.read_models.set_based import transaction_history_by_query
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import Event
 from esworkbench.projections import Projection
+from esworkbench.projections.definition import SetBased
 
 transaction_history = Table(
     "transaction_history",
@@ -44,6 +46,7 @@ class TransactionHistory(Projection):
 
     name = "transaction_history"
     tables: ClassVar[Sequence[Table]] = [transaction_history]
+    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)
@@ -52,6 +55,9 @@ class TransactionHistory(Projection):
         rows = [row for event in events if (row := row_of(event)) is not None]
         if rows:
             connection.execute(ADD_TRANSACTION, rows)
+
+    def set_based(self) -> SetBased:
+        return transaction_history_by_query()
 
 
 def row_of(event: Event) -> dict[str, Any] | None:

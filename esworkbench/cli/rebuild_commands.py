@@ -1,0 +1,110 @@
+"""Rebuilding read models: rebuild, and the archives and snapshots that make it shorter."""
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from esworkbench.cli.handed import PROJECTIONS, projection_named
+from esworkbench.cli.options import Json
+from esworkbench.cli.output import answer
+from esworkbench.domains.bank import bank_decoder
+from esworkbench.event_store import EventStore
+from esworkbench.evidence.progress import Progress
+from esworkbench.projections.rebuilding import WAYS, Options, Recipe, archive_events, take_snapshot
+from esworkbench.projections.rebuilding import rebuild as rebuild_read_model
+
+Url = Annotated[str, typer.Argument(help="The store.")]
+Projected = Annotated[str, typer.Option("--projection", help="The read model.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(rebuild)
+    app.command(name="archive")(archive)
+    app.command(name="keep-read-model")(keep_read_model)
+
+
+def rebuild(
+    url: Url,
+    projection: Projected,
+    way: Annotated[str | None, typer.Option(help=f"{', '.join(WAYS)}; bulk unless an option asks for another.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
+    cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
+    snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
+    anew: Annotated[bool, typer.Option(help="Give up what a killed rebuild left: upcasters changed since.")] = False,
+    json: Json = False,
+) -> None:
+    """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""
+    projection_named(projection)
+    store = EventStore.open(url, create=False)
+    chosen = way or _way_for(workers, cold, snapshot)
+    options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
+    with Progress(True).of(projection, store.head_position()) as progress:
+        done = rebuild_read_model(
+            store, Recipe(PROJECTIONS[projection], bank_decoder), way=chosen, options=options, progress=progress
+        )
+    document: dict[str, Any] = {
+        "projection": projection, "way": done.way, "events": done.events, "seconds": round(done.seconds, 3),
+        "events_per_second": round(done.events / done.seconds) if done.seconds else None,
+        "read_seconds": round(done.read_seconds, 3), "fold_seconds": round(done.fold_seconds, 3),
+        "write_seconds": round(done.write_seconds, 3), "position": done.position,
+    }  # fmt: skip
+
+    def prose(console: Console) -> None:
+        console.print(
+            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.way}; now at {done.position}"
+        )
+        parts = (
+            f"reading {done.read_seconds:.1f} s, folding {done.fold_seconds:.1f} s, writing {done.write_seconds:.1f} s"
+        )
+        console.print(f"where the time went: {parts}")
+
+    answer(document, prose, as_json=json)
+
+
+def archive(
+    url: Url,
+    up_to: Annotated[int, typer.Option(help="The last position to archive.")],
+    into: Annotated[Path, typer.Option(help="A new folder.")],
+    after: Annotated[int, typer.Option(help="The position the previous archive ends at.")] = 0,
+    json: Json = False,
+) -> None:
+    """Copy a range of events to Parquet, as a faster source for rebuilding. The store keeps them too."""
+    store = EventStore.open(url, create=False)
+    with Progress(True).of("events", up_to - after) as progress:
+        manifest = archive_events(store, up_to, into, after=after, progress=progress)
+    document = {"into": into, "after": after, "up_to": up_to, "events": manifest.rows["events"]}
+
+    def prose(console: Console) -> None:
+        console.print(f"{manifest.rows['events']:,} events, {after + 1} to {up_to}, in {into}", markup=False)
+
+    next_command = f"esworkbench rebuild {quote(url)} --projection account_balances --cold {quote(str(into))}"
+    answer(document, prose, as_json=json, next_command=next_command)
+
+
+def keep_read_model(
+    url: Url,
+    projection: Projected,
+    into: Annotated[Path, typer.Option(help="A new file.")],
+    json: Json = False,
+) -> None:
+    """Copy a read model as it stands, with its position, for a later rebuild to start from."""
+    store = EventStore.open(url, create=False)
+    position = take_snapshot(store, projection_named(projection), into)
+
+    def prose(console: Console) -> None:
+        console.print(f"{projection} at position {position}, in {into}", markup=False)
+
+    next_command = f"esworkbench rebuild {quote(url)} --projection {projection} --snapshot {quote(str(into))}"
+    document = {"projection": projection, "position": position, "into": into}
+    answer(document, prose, as_json=json, next_command=next_command)
+
+
+def _way_for(workers: int | None, cold: list[Path] | None, snapshot: Path | None) -> str:
+    if workers is not None:
+        return "sharded"
+    if cold:
+        return "cold"
+    return "bulk" if snapshot is None else "snapshot"

@@ -1,0 +1,241 @@
+"""Exercises of notebook 02: append with a version, try again, publish, repeat, and stop before a gap."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from esworkbench.course import event_store_answers as answers
+from esworkbench.errors import ConcurrencyError, IdempotencyConflict
+from esworkbench.event_store import EventStore
+from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+
+
+def _examine_append(answer: Callable[[answers.Log, str, int, Sequence[str]], None]) -> None:
+    log: answers.Log = {}
+    answer(log, "ACC-1", 0, ["opened", "deposited"])
+    if log != {("ACC-1", 1): "opened", ("ACC-1", 2): "deposited"}:
+        raise Wrong(f"versions count 1, 2, 3 … and go on after the expected one: a new stream now holds {sorted(log)}")
+    try:
+        answer(log, "ACC-2", 0, ["opened"])
+    except ConcurrencyError:
+        raise Wrong("another stream was refused: each stream counts for itself") from None
+    for expected, hint in (
+        (1, "a stale writer overwrote version 2: compare the expected version with the stream's"),
+        (5, "a writer ahead of the stream left a hole in it: the versions must be equal"),
+    ):
+        try:
+            answer(log, "ACC-1", expected, ["withdrawn"])
+        except ConcurrencyError:
+            continue
+        raise Wrong(hint)
+
+
+class _Account:
+    """One stream at which other writers take ``others`` away, each just before our save."""
+
+    def __init__(self, balance: int, others: Sequence[int]) -> None:
+        self.balance = balance
+        self.version = 1
+        self.others = list(others)
+        self.saves = 0
+
+    def load(self) -> dict[str, int]:
+        return {"version": self.version, "balance": self.balance}
+
+    def save(self, account: dict[str, int]) -> None:
+        self.saves += 1
+        if self.saves > 100:
+            raise Wrong("it tries for ever: stop after `attempts`")
+        if self.others:
+            self.balance -= self.others.pop(0)
+            self.version += 1
+        if account["version"] != self.version:
+            raise ConcurrencyError("BankAccount-ACC-1", account["version"], self.version)
+        self.balance = account["balance"]
+        self.version += 1
+
+
+def _examine_withdraw(answer: Callable[..., bool]) -> None:
+    account = _Account(100, others=[10])
+    try:
+        paid = answer(account.load, account.save, 80, 3)
+    except ConcurrencyError:
+        hint = "after ConcurrencyError load again: " if account.saves > 1 else "one lost race is no reason to give up: "
+        raise Wrong(f"{hint}somebody took 10 in between, there are still 90") from None
+    if not paid or account.balance != 10:
+        raise Wrong(f"100, somebody takes 10, we take 80: that leaves 10, not {account.balance}")
+    account = _Account(100, others=[80])
+    if answer(account.load, account.save, 80, 3) or account.balance < 0:
+        raise Wrong("80 were paid although only 20 were left: after the fresh load decide anew, too")
+    account = _Account(100, others=[1] * 9)
+    try:
+        answer(account.load, account.save, 80, 3)
+    except ConcurrencyError:
+        if account.saves != 3:
+            raise Wrong(f"with 3 attempts it tried {account.saves} times") from None
+        return
+    raise Wrong("when every attempt loses its race, let the last ConcurrencyError out: False says that rules refused")
+
+
+def _examine_save_and_tell(answer: Callable[..., None]) -> None:
+    table: list[str] = []
+    happened: list[str] = []
+
+    @contextmanager
+    def transaction(commits: bool) -> Iterator[list[str]]:
+        rows: list[str] = []
+        yield rows
+        happened.append("commit" if commits else "rollback")
+        if not commits:
+            raise RuntimeError("the commit failed")
+        table.extend(rows)
+
+    def tell(events: list[str]) -> None:
+        happened.append("tell")
+
+    answer(partial(transaction, True), ["deposited"], tell)
+    told_first = happened == ["tell", "commit"]
+    if not told_first and (happened != ["commit", "tell"] or table != ["deposited"]):
+        raise Wrong("write the events in one transaction and tell about them once")
+    happened.clear()
+    try:
+        answer(partial(transaction, False), ["deposited"], tell)
+    except RuntimeError:
+        raised = True
+    else:
+        raised = False
+    if told_first:
+        raise Wrong("it tells before the commit, and the commit may still fail: then the news was false")
+    if "tell" in happened:
+        raise Wrong("the transaction rolled back and it told all the same: `finally` runs then, too")
+    if not raised:
+        raise Wrong("the caller must learn that nothing was written: let the error out")
+
+
+def _examine_deposit_once(answer: Callable[[EventStore, str, int], bytes | None]) -> None:
+    with tempfile.TemporaryDirectory(prefix="esworkbench-exercise-") as folder:
+        store = EventStore.open(str(Path(folder) / "bank.db"))
+        try:
+            _deposit_and_repeat(answer, store)
+        finally:
+            store.engine.dispose()
+
+
+def _deposit_and_repeat(answer: Callable[[EventStore, str, int], bytes | None], store: EventStore) -> None:
+    first = answer(store, "monday", 500)
+    if first is None:
+        raise Wrong("the client wants an answer: return the reply")
+    again = answer(store, "monday", 500)
+    if store.stream_version("ACC-1") == 2:
+        raise Wrong("the retry was booked again: one intent, one key, drawn by the client and sent each time")
+    if again != first:
+        raise Wrong("the retry deserves the answer that got lost: return the reply that was kept")
+    answer(store, "tuesday", 500)
+    if store.stream_version("ACC-1") != 2:
+        raise Wrong("a second deposit of the same amount is a second intent, and was swallowed")
+    try:
+        answer(store, "monday", 99_900)
+    except IdempotencyConflict:
+        return
+    raise Wrong("one key, another amount, and nobody noticed: the digest must be made of the command")
+
+
+def _examine_safe_checkpoint(answer: Callable[[Sequence[int], Sequence[int], int], int]) -> None:
+    said = answer([11, 12, 14], [13], 10)
+    if said == 14:
+        raise Wrong("13 is still being written: with a checkpoint of 14 it is never seen")
+    if said == 13:
+        raise Wrong("13 hasn't been seen yet, so the checkpoint must stay below it")
+    if said != 12:
+        raise Wrong(f"11 and 12 are seen, 13 is under way: 12 is safe, not {said!r}")
+    said = answer([11, 12, 14], [], 10)
+    if said == 12:
+        raise Wrong("nobody writes 13 any more, it was rolled back: a reader that waits for it waits for ever")
+    if said == 13:
+        raise Wrong("13 events were counted, but a checkpoint is a position: rolled-back ones leave holes")
+    if said != 14:
+        raise Wrong(f"13 was rolled back and stays empty: 14 is safe, not {said!r}")
+    if answer([], [], 10) != 10:
+        raise Wrong("without news the checkpoint stays where it is")
+
+
+exercises = Exercises(
+    Exercise(
+        name="append",
+        task="Append to a stream only if it stands at the expected version, else raise ConcurrencyError.",
+        examine=_examine_append,
+        reference=answers.append,
+        hints=(
+            "Where does this stream stand now? An empty one stands at 0.",
+            "`max((version for name, version in log if name == stream), default=0)`, then compare with `!=`.",
+        ),
+        mistakes={
+            "missing expected version": Mistake(answers.unchecked, "a stale writer overwrote"),
+            "off by one version": Mistake(answers.off_by_one, "versions count 1, 2, 3"),
+            "only behind": Mistake(answers.only_behind, "left a hole"),
+            "counts the whole log": Mistake(answers.whole_log_counted, "each stream counts for itself"),
+        },
+    ),
+    Exercise(
+        name="withdraw",
+        task="Load, decide, save; when another writer was faster, try again, at most `attempts` times.",
+        examine=_examine_withdraw,
+        reference=answers.withdraw,
+        hints=(
+            "What of load, decide and save is still true after somebody else has written?",
+            "All three go into the loop. `False` is for the rules; the last ConcurrencyError goes to the caller.",
+        ),
+        mistakes={
+            "stale load": Mistake(answers.loads_once, "after ConcurrencyError load again"),
+            "stale decision": Mistake(answers.decides_once, "decide anew"),
+            "swallowed": Mistake(answers.gives_up_silently, "let the last ConcurrencyError out"),
+            "no second try": Mistake(answers.never_tries_again, "no reason to give up"),
+        },
+    ),
+    Exercise(
+        name="save_and_tell",
+        task="Write the events in `transaction()` and tell about them. When it rolls back, nobody may hear of them.",
+        examine=_examine_save_and_tell,
+        reference=answers.save_and_tell,
+        hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
+        mistakes={
+            "wrong order": Mistake(answers.tells_inside, "before the commit"),
+            "finally": Mistake(answers.tells_finally, "told all the same"),
+            "swallowed": Mistake(answers.hides_the_failure, "let the error out"),
+        },
+    ),
+    Exercise(
+        name="deposit_once",
+        task="Deposit so that a retry with the same key books nothing, gets the first reply, and can't be misused.",
+        examine=_examine_deposit_once,
+        reference=answers.deposit_once,
+        hints=(
+            "`store.append(…, idempotency=Idempotency(key, command_digest, reply))` does most of it.",
+            "The digest must differ when the command differs: hash the payload. Return `result.reply`.",
+        ),
+        mistakes={
+            "double apply": Mistake(answers.new_key_each_time, "booked again"),
+            "digest of the key": Mistake(answers.digest_of_the_key, "the digest must be made of the command"),
+            "no reply": Mistake(answers.no_reply_to_a_repeat, "deserves the answer"),
+            "the amount as key": Mistake(answers.amount_as_key, "a second intent"),
+        },
+    ),
+    Exercise(
+        name="safe_checkpoint",
+        task="`visible` positions, and those that open transactions hold `under_way`: up to where has all been seen?",
+        examine=_examine_safe_checkpoint,
+        reference=answers.safe_checkpoint,
+        hints=(
+            "Two kinds of gaps: one may still fill, the other never will.",
+            "The largest visible position below the smallest one under way.",
+        ),
+        mistakes={
+            "passes the gap": Mistake(answers.last_visible, "never seen"),
+            "waits for ever": Mistake(answers.stops_at_any_gap, "waits for ever"),
+            "off by one position": Mistake(answers.onto_the_gap, "stay below it"),
+            "counts events": Mistake(answers.counts, "a checkpoint is a position"),
+        },
+    ),
+)

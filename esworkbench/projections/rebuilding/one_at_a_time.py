@@ -1,0 +1,46 @@
+"""One rebuild of a read model at a time: two would load each other's tables. The lock dies with its holder.
+
+On SQLite it is held on a file that stays: were it removed, who had it open and who made it anew would both hold a lock.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+
+from esworkbench.errors import StoreBusy
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import is_busy
+
+TAKE = text("SELECT pg_try_advisory_lock(8452, hashtext(:projection))")
+RELEASE = text("SELECT pg_advisory_unlock(8452, hashtext(:projection))")
+
+
+@contextmanager
+def one_at_a_time(store: EventStore, projection: str, folder: Path) -> Iterator[None]:
+    """Hold the lock for the block. Raises StoreBusy where another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if store.engine.dialect.name == "sqlite":
+        with closing(sqlite3.connect(folder.with_name(f"{folder.name}.lock"), timeout=0, isolation_level=None)) as lock:
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                if is_busy(error):
+                    raise _busy(projection) from error
+                raise
+            yield
+    else:
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.scalar(TAKE, {"projection": projection}):
+                raise _busy(projection)
+            try:
+                yield
+            finally:
+                # Said, not left to closing: the server would come to that in its own time.
+                connection.execute(RELEASE, {"projection": projection})
+
+
+def _busy(projection: str) -> StoreBusy:
+    return StoreBusy(f"another rebuild of {projection} is under way: let it end, or end it")

@@ -1,0 +1,75 @@
+"""No lost update, in small: with the version check no order of steps loses one, without it nearly every order does."""
+
+import pytest
+
+from esworkbench.errors import UnusableInput
+from esworkbench.lab.race import OPENING_MINOR, Race, every_order, played
+
+
+def test_one_after_the_other_nothing_is_lost_either_way() -> None:
+    for checked in (False, True):
+        race = played("AAAABB", checked=checked)
+        assert [(event.version, event.writer) for event in race.stream] == [(2, "A")]
+        assert race.writers["B"].outcome == "refused"
+        assert (race.paid_minor, race.balance_minor) == (8_000, 2_000)
+
+
+def test_without_the_check_the_second_commit_overwrites_the_first() -> None:
+    race = played("ABABAABB", checked=False)
+    assert [(event.version, event.writer) for event in race.stream] == [(2, "B")]
+    assert [event.writer for event in race.overwritten] == ["A"]
+    assert (race.paid_minor, race.balance_minor) == (16_000, 2_000)
+    assert race.conclusion().startswith(
+        "a lost update: 160.00 USD left the machines, yet the stream knows only of 80.00"
+    )
+
+
+def test_with_the_check_the_slower_one_begins_anew_and_is_refused() -> None:
+    race = played("ABABAAB", checked=True)
+    assert "ConcurrencyError: stream 'BankAccount-ACC-1' is at version 2, not 1" in race.log[-1].what
+    assert race.writers["B"].next_step == "load"
+    assert race.writers["B"].loaded is None
+    for _ in range(2):
+        race.advance("B")
+    assert race.writers["B"].outcome == "refused"
+    assert race.writers["B"].attempts == 2
+    assert race.conclusion() == "nothing is lost: 80.00 USD were paid out, and the stream knows of all of it"
+
+
+def test_what_is_not_committed_is_not_visible() -> None:
+    race = played("AAAB", checked=True)
+    assert race.writers["B"].loaded == (1, OPENING_MINOR)
+
+
+def test_an_append_waits_for_another_writers_commit() -> None:
+    race = played("AAABB", checked=True)
+    assert race.ready == ["A"]
+    with pytest.raises(UnusableInput, match="B waits: A has appended and not committed"):
+        race.advance("B")
+    assert len(race.log) == 5
+
+
+def test_a_writer_that_is_done_stays_done() -> None:
+    race = played("AAAA", checked=True)
+    with pytest.raises(UnusableInput, match="A is done, it has paid"):
+        race.advance("A")
+    with pytest.raises(UnusableInput, match="there is no writer 'C': there are A, B"):
+        race.advance("C")
+
+
+def test_in_every_order_the_check_keeps_the_stream_and_the_cash_together() -> None:
+    with_check, without = (every_order(checked=checked) for checked in (True, False))
+    assert len(with_check) == len(without) > 20
+    assert [order for order, race in with_check.items() if race.overwritten] == []
+    assert all(OPENING_MINOR - race.paid_minor == race.balance_minor == 2_000 for race in with_check.values())
+    lost = [order for order, race in without.items() if race.overwritten]
+    assert 0 < len(lost) < len(without)
+    assert all(without[order].paid_minor == 16_000 for order in lost)
+
+
+def test_two_that_both_fit_are_both_paid_with_the_check() -> None:
+    race = Race(checked=True, asked_minor={"A": 3_000, "B": 3_000})
+    for name in "ABABAAB" + "BBBB":
+        race.advance(name)
+    assert [(event.version, event.writer) for event in race.stream] == [(2, "A"), (3, "B")]
+    assert race.balance_minor == 4_000

@@ -1,0 +1,44 @@
+"""What the rebuilding benchmark says can be believed: both sides of a ratio give the same rows, a line is a line."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.rebuilding import measures
+from benchmarks.rebuilding.__main__ import main
+from benchmarks.rebuilding.line import TWO_BILLION, through
+from benchmarks.rebuilding.logs import write_parquet
+
+
+def test_bare_duckdb_and_the_set_based_rebuild_give_the_same_rows(tmp_path: Path) -> None:
+    files = write_parquet(tmp_path / "parquet", 30_000)
+    _, _, ours = measures.by_query(files, 30_000, tmp_path / "query")
+    _, _, bare = measures.by_bare_duckdb(files, tmp_path)
+    assert ours == bare
+    assert sum(row[2] for row in ours) == sum(amounts(30_000)), "a tenth is withdrawn, the rest paid in"
+
+
+def amounts(events: int) -> list[int]:
+    signed = [(n * 104729 % 100_000 + 1) * (-1 if n % 10 == 9 else 1) for n in range(1, events + 1)]
+    return signed
+
+
+def test_a_straight_line_is_told_from_a_bent_one() -> None:
+    straight = through([(1, 3.0), (10, 12.0), (100, 102.0)])
+    assert straight is not None
+    assert straight.bend == pytest.approx(0)
+    assert straight.seconds == straight.lowest == straight.highest == pytest.approx(TWO_BILLION + 2)
+    bent = through([(1, 1.0), (10, 11.0), (100, 200.0)])
+    assert bent is not None
+    assert bent.bend > 0.5
+    assert bent.lowest < bent.seconds < bent.highest
+    assert through([(1, 1.0), (2, 2.0)]) is None
+
+
+@pytest.mark.sweep
+def test_a_quick_run_writes_its_report(tmp_path: Path, postgres_server: str) -> None:
+    main(["--quick", "--out", str(tmp_path)])
+    report = (tmp_path / "REBUILD.md").read_text()
+    for promised in ("largest miss of the line", "two billion events", "of bare DuckDB", "times the peer's follower"):
+        assert promised in report
+    assert (tmp_path / "rebuild.json").is_file()
