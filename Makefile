@@ -6,10 +6,10 @@ READY := $(VENV)/.installed
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help investigate test lab lint notebooks sweep bench lock clean
+.PHONY: help investigate test lab lint notebooks sweep bench bench-rebuild lock clean
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 investigate: $(READY) ## Trace a wrong balance to its event, repair it, write the report
 	@$(VENV)/bin/esworkbench investigate
@@ -35,6 +35,9 @@ sweep: $(READY) ## The long tests over many seeds
 
 bench: $(READY) ## Measure beside a peer library and the bare database
 	$(PY) -m benchmarks
+
+bench-rebuild: $(READY) ## Measure every way to rebuild, up to a hundred million events
+	$(PY) -m benchmarks.rebuilding
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements/locked.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 \

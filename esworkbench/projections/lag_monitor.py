@@ -60,7 +60,7 @@ class LagMonitor:
         pause: Callable[[float], None] = time.sleep,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Sample at once, then each ``every`` seconds until ``seconds`` have passed, and once more at the end of them."""
+        """Sample at once, then each ``every`` seconds until ``seconds`` have passed, and once more then."""
         end = timer() + seconds
         self.sample()
         more = seconds > 0

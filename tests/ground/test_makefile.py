@@ -16,6 +16,7 @@ PROMISED = {
     "lint": "lint-imports",
     "sweep": "-m sweep",
     "bench": "-m benchmarks",
+    "bench-rebuild": "-m benchmarks.rebuilding",
     "notebooks": "nbval",
     "lock": "--generate-hashes",
     "clean": "rm -rf .venv",
