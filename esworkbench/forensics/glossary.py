@@ -38,6 +38,18 @@ _SHOWN_IN = {
             "is no longer the last"
         ),
     },
+    "07_cqrs_and_read_your_writes": {
+        "CQRS": "command query responsibility segregation: one model decides on commands, others answer queries",
+        "query": "a question to a read model; asking changes nothing",
+        "lag": "how far a projection is behind: in positions, and as the age of the oldest event it has not seen",
+        "eventual consistency": "a read model is late, never wrong: right for every event up to its checkpoint",
+        "read-your-writes": "what a user has just done, that user sees; others may see it later",
+    },
+    "10_joining_four_aggregates": {
+        "correlation id": "in the metadata: one id for all that happened in one session; the command path sets it",
+        "public event contract": "the events that others may build on, their fields promised; the rest is private",
+        "waiting table": "what was read before the event that completes it, kept and counted once that one comes",
+    },
     "11_replay_to_a_moment": {
         "recorded at": "when the store learned of the event",
         "valid at": "when the fact was true in the world; missing means when it was recorded",

@@ -19,6 +19,7 @@ from esworkbench.domains.bank import Deposit, OpenAccount
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.queries import Balance, BalanceOfAccount, BankQueries, HistoryOfAccount
 from esworkbench.event_store import EventStore
+from esworkbench.lab.held_runner import HeldRunner
 from esworkbench.read_your_writes import ReadYourWrites
 
 HERE = Path(__file__).parent
@@ -72,7 +73,7 @@ class Town:
         for account in ("pm", "joint", *chain(*CUSTOMERS)):
             self.bank.handle(OpenAccount(account_id=account, owner=account, currency="USD"))
         self.deposit("pm", 100_00)
-        self.runner = Child("held_runner.py", url)
+        self.runner = HeldRunner(url)
         self.writers = [Child("busy_writer.py", url, *customers, "") for customers in CUSTOMERS]
 
     def deposit(self, account: str, amount_minor: int) -> CommandReply:
@@ -86,7 +87,7 @@ class Town:
         deposits = self.store.read_stream("BankAccount-joint", after_version=1, up_to_version=version)
         return sum(msgspec.json.decode(event.payload)["amount_minor"] for event in deposits)
 
-    def children(self) -> list[Child]:
+    def children(self) -> list[HeldRunner | Child]:
         return [self.runner, *self.writers]
 
 
@@ -95,7 +96,6 @@ def town(store_url: str) -> Iterator[Town]:
     """Everybody is at work: the runner knows 100.00 on the product manager's account, and the others write."""
     town = Town(store_url)
     try:
-        assert town.runner.says() == "ready"
         for writer in town.writers:
             assert writer.says() == "writing"
         yield town
@@ -131,8 +131,7 @@ def test_five_hundred_dollars(town: Town) -> None:
     history = HistoryOfAccount(account_id="pm", currency="USD")
     assert town.queries.wait_for(history, position=reply.position, at_most_seconds=0.1).stale
     assert town.queries.wait_for(BALANCE, version=reply.version, at_most_seconds=0.1).stale
-    town.runner.tell("follow")
-    assert town.runner.says() == "following"
+    town.runner.follow()
     fresh = town.queries.wait_for(
         BALANCE, version=reply.version, position=reply.position, at_most_seconds=PATIENCE_SECONDS
     )
@@ -156,8 +155,7 @@ def test_under_load_a_hundred_deposits_are_read_back(town: Town) -> None:
 def deposit_again_and_again(town: Town, times: int) -> None:
     """Into an account that nine customers write to, while the runner follows and is held by turns."""
     for number in range(times):
-        town.runner.tell("follow" if number % 2 else "hold")
-        town.runner.says()
+        (town.runner.follow if number % 2 else town.runner.hold)()
         reply = town.deposit("joint", 500_00)
         assert reply.state["balance_minor"] == town.balance_at(reply.version)
         own = town.reads.ask("pm", JOINT)
@@ -171,8 +169,7 @@ def deposit_again_and_again(town: Town, times: int) -> None:
             assert waited.version >= reply.version
             assert minor(waited.value) == town.balance_at(waited.version)
 
-    town.runner.tell("follow")
-    town.runner.says()
+    town.runner.follow()
     written = [int(writer.end()) for writer in town.writers]
     last = town.deposit("joint", 1)
     assert last.state["balance_minor"] == times * 500_00 + sum(written) + 1
