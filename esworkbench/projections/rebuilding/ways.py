@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.outside import user_folder
 from esworkbench.projections.rebuilding.building import EventSource, Shard, build, built
 from esworkbench.projections.rebuilding.cold import Archives, ColdThenHot
 from esworkbench.projections.rebuilding.next_tables import NextTables, PostgresNext, next_tables, schema_name
@@ -91,7 +92,7 @@ def rebuild(
 
 
 def work_folder(store: EventStore) -> Path:
-    """Where building sites stand: beside a SQLite file; for PostgreSQL in the user's own cache.
+    """Where building sites stand: beside a SQLite file; for PostgreSQL in the user's own folder.
 
     Not in the folder for temporary files: there anybody might have laid a site ready, and its rows would go live.
     """
@@ -100,7 +101,7 @@ def work_folder(store: EventStore) -> Path:
         path = Path(str(url.database))
         return path.with_name(f"{path.name}.rebuild")
     where = hashlib.sha256(repr((url.host, url.port, url.database, sorted(url.query.items()))).encode()).hexdigest()
-    return Path.home() / ".cache" / "esworkbench" / f"rebuild-{where[:16]}"
+    return user_folder() / "rebuilding" / where[:16]
 
 
 def _plain(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
