@@ -1,5 +1,6 @@
 """Thin views on models that live elsewhere: whatever a widget does can be done, and is tested, without it."""
 
 from esworkbench.widgets.bisect_view import BisectView
+from esworkbench.widgets.snapshot_dial import SnapshotDialView
 
-__all__ = ["BisectView"]
+__all__ = ["BisectView", "SnapshotDialView"]
