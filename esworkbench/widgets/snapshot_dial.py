@@ -24,10 +24,11 @@ class SnapshotDialView:
 
     def __init__(self, dial: SnapshotDial) -> None:
         self.dial = dial
+        # By name, since None, which stands for no snapshots, is no value to a slider.
+        by_name = {named(every): every for every in dial.frequencies}
         self.every = widgets.SelectionSlider(
-            options=[(named(every), every) for every in dial.frequencies], value=dial.every, description="every",
-            layout=widgets.Layout(width="28rem"),
-        )  # fmt: skip
+            options=list(by_name), value=named(dial.every), description="every", layout=widgets.Layout(width="28rem")
+        )
         self.profile = widgets.Dropdown(options=dial.profiles, value=dial.profile, description="streams")
         self.limit = widgets.FloatText(
             value=dial.limit_ms, step=0.1, description="limit, ms", layout=widgets.Layout(width="12rem")
@@ -36,8 +37,9 @@ class SnapshotDialView:
         self.table = widgets.HTML()
         self.error = widgets.HTML()
         self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        for control, act in ((self.every, dial.turn), (self.profile, dial.choose), (self.limit, dial.set_limit)):
-            control.observe(lambda change, act=act: self._moved(act, change["new"]), names="value")
+        self.every.observe(lambda change: self._moved(dial.turn, by_name[change["new"]]), names="value")
+        self.profile.observe(lambda change: self._moved(dial.choose, change["new"]), names="value")
+        self.limit.observe(lambda change: self._moved(dial.set_limit, change["new"]), names="value")
         row = widgets.HBox([self.profile, self.limit])
         self.widget = widgets.VBox([self.every, row, self.error, self.status, self.picture, self.table])
         self._show()

@@ -43,7 +43,7 @@ def test_the_slider_turns_the_dial_and_everything_follows(no_warning: pytest.Log
     view = view_of()
     before = view.picture.value
     assert before.startswith(b"\x89PNG")
-    view.every.value = None
+    view.every.value = "none"
     assert view.dial.every is None
     assert "no snapshots: p99 8 ms, beyond the limit" in view.status.value
     assert ["→" in row for row in rows_of(view)] == [True, False]
@@ -71,14 +71,14 @@ def test_a_limit_that_makes_no_sense_is_told_and_the_old_one_stays() -> None:
     assert "role='alert'" in view.error.value
     assert "name a limit above 0" in view.error.value
     assert view.dial.limit_ms == 1.0
-    view.every.value = None
+    view.every.value = "none"
     assert view.error.value == ""
 
 
 def test_an_error_of_ours_is_shown_and_not_swallowed(no_warning: pytest.LogCaptureFixture) -> None:
     view = view_of()
     view.dial.conclusion = lambda: 1 / 0  # type: ignore[assignment, method-assign, return-value]
-    view.every.value = None
+    view.every.value = "none"
     assert "ZeroDivisionError" in view.error.value
     assert no_warning.records == []
 
@@ -102,7 +102,7 @@ logging.getLogger().addHandler(catcher)
 view = view_of()
 view.widget
 ---
-view.every.value = None
+view.every.value = "none"
 print(view.dial.every, view.error.value, warnings)
 """
 
