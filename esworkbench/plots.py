@@ -132,8 +132,9 @@ def frequency_figure(rows: Sequence[FrequencyRow], *, limit_ms: float, title: st
     for name, row in zip(names, rows, strict=True):
         if row.recommended:
             axes.annotate(
-                "recommended", (name, row.p99_ms), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9
-            )
+                "recommended", (name, row.p99_ms), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
     axes.set_yscale("log")
     axes.set_xlabel("a snapshot every so many events")
     axes.set_ylabel("load, ms")

@@ -71,8 +71,8 @@ def measure_frequencies(
 
     The streams grow in ``scratch``, which must be empty, once for each frequency. At ``loads`` moments of their lives,
     drawn with ``seed``, every frequency's stream is loaded in turn, as before a command, and timed by ``timer`` in
-    seconds. Recommended is the rarest frequency whose p99 is within ``limit_ms``: no snapshots where that does. If none
-    is within it, the one with the lowest p99. Raises UnusableInput for an empty profile or a scratch store in use.
+    seconds. ``held_against`` says which is recommended under ``limit_ms``. Raises UnusableInput for an empty profile
+    or a scratch store in use.
     """
     if scratch.head_position() > 0:
         raise UnusableInput("frequencies are measured in an empty store: name another database")
@@ -86,7 +86,7 @@ def measure_frequencies(
         first = turn % len(lanes)
         for lane in lanes[first:] + lanes[:first]:
             lane.time_load(stream_number)
-    return _recommend([lane.row(limit_ms) for lane in lanes])
+    return held_against([lane.row() for lane in lanes], limit_ms)
 
 
 def profile_of(store: EventStore, category: str, *, streams: int = 20, seed: int = 1) -> StreamProfile:
@@ -98,6 +98,24 @@ def profile_of(store: EventStore, category: str, *, streams: int = 20, seed: int
         raise UnusableInput(f"the store holds no stream of category {category!r}: name another, or a built-in profile")
     drawn = Random(seed).sample(found, min(streams, len(found)))
     return StreamProfile(f"{len(drawn)} streams of {category}", [_events_of(store, stream_id) for stream_id in drawn])
+
+
+def held_against(rows: Sequence[FrequencyRow], limit_ms: float) -> list[FrequencyRow]:
+    """The same measurements under a limit, in the same order: which are within it, and the one recommended.
+
+    That is the rarest frequency within the limit, no snapshots where that is; if none is, the one with the lowest p99.
+    """
+    within = [row for row in rows if row.p99_ms <= limit_ms]
+    if within:
+        chosen = max(within, key=lambda row: float("inf") if row.every is None else row.every)
+    else:
+        chosen = min(rows, key=lambda row: row.p99_ms)
+    return [row._replace(meets_limit=row in within, recommended=row is chosen) for row in rows]
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The smallest of the ascending numbers that at least this share of all are at or below (nearest rank)."""
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 def _events_of(store: EventStore, stream_id: str) -> list[NewEvent]:
@@ -182,34 +200,19 @@ class _Lane:
             times.append(self._timer() - began)
         self._seconds.append(min(times))
 
-    def row(self, limit_ms: float) -> FrequencyRow:
+    def row(self) -> FrequencyRow:
         ordered = [seconds * 1000 for seconds in sorted(self._seconds)]
-        p99_ms = round(_percentile(ordered, 0.99), 3)
         return FrequencyRow(
             every=self._every,
             loads=len(ordered),
-            p50_ms=round(_percentile(ordered, 0.5), 3),
-            p99_ms=p99_ms,
+            p50_ms=round(percentile(ordered, 0.5), 3),
+            p99_ms=round(percentile(ordered, 0.99), 3),
             snapshots=self._snapshots.count,
             snapshot_bytes=self._snapshots.bytes,
             taking_ms=round(self._snapshots.seconds * 1000, 3),
-            meets_limit=p99_ms <= limit_ms,
+            meets_limit=False,
             recommended=False,
         )
 
     def _id_of(self, stream_number: int) -> str:
         return f"{self._every or 'none'}-{stream_number}"
-
-
-def _percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of all are at or below (nearest rank)."""
-    return ordered[max(0, ceil(share * len(ordered)) - 1)]
-
-
-def _recommend(rows: Sequence[FrequencyRow]) -> list[FrequencyRow]:
-    within = [row for row in rows if row.meets_limit]
-    if within:
-        chosen = max(within, key=lambda row: float("inf") if row.every is None else row.every)
-    else:
-        chosen = min(rows, key=lambda row: row.p99_ms)
-    return [row._replace(recommended=row is chosen) for row in rows]

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 from typing import Annotated, Any
 
 import psycopg
@@ -21,15 +20,12 @@ from esworkbench.domains.bank import BankAccount
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
-from esworkbench.events import NewEvent
 from esworkbench.evidence.capture import address_of
+from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
 from esworkbench.repository import Repository
 from esworkbench.snapshot_frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
 from esworkbench.snapshots import SnapshotStore
 from esworkbench.snapshotter import Snapshotter
-
-YEARS_OF_ACCOUNT, EVENTS_A_MONTH = 30, 4
-CARTS, LONGEST_CART = 30, 20
 
 
 def register(app: typer.Typer) -> None:
@@ -95,10 +91,9 @@ def take_snapshots(
 
 def _profile_named(name: str | None, url: str | None) -> StreamProfile:
     if name == "account":
-        return StreamProfile("an account of 30 years", [_deposits(YEARS_OF_ACCOUNT * 12 * EVENTS_A_MONTH)])
+        return thirty_year_account()
     if name == "cart":
-        random = Random(1)
-        return StreamProfile("abandoned carts", [_deposits(random.randint(1, LONGEST_CART)) for _ in range(CARTS)])
+        return abandoned_carts()
     if name is not None:
         raise UnusableInput(f"there is no profile {name!r}; there are account and cart, and the streams of a --url")
     if url is None:
@@ -108,15 +103,6 @@ def _profile_named(name: str | None, url: str | None) -> StreamProfile:
         return profile_of(store, BankAccount.category)
     finally:
         store.engine.dispose()
-
-
-def _deposits(count: int) -> list[NewEvent]:
-    """So many events of one account, the first of which opens it: what is compared is how long streams get."""
-    account = BankAccount("profile")
-    account.open("Ada", "USD")
-    for number in range(1, count):
-        account.deposit(1250, "USD", f"ORDER-{number:08d}")
-    return [DECODER.event_types.encode(each.event, metadata={}) for each in account.uncommitted]
 
 
 def _reason(chosen: FrequencyRow, limit_ms: float) -> str:

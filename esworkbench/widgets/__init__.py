@@ -2,5 +2,6 @@
 
 from esworkbench.widgets.bisect_view import BisectView
 from esworkbench.widgets.race_view import RaceView
+from esworkbench.widgets.snapshot_dial import SnapshotDialView
 
-__all__ = ["BisectView", "RaceView"]
+__all__ = ["BisectView", "RaceView", "SnapshotDialView"]

@@ -10,7 +10,7 @@ from esworkbench.errors import EsworkbenchError
 from esworkbench.forensics.bisect_session import BisectionSession, Verdict
 from esworkbench.money import format_minor
 from esworkbench.plots import as_png, window_figure
-from esworkbench.widgets.pieces import warning
+from esworkbench.widgets.alert import alert
 
 KEYS = {"g": "good", "b": "bad", "s": "skip", "u": "undo", "r": "reset", "a": "ask"}
 NEIGHBOURS = 3
@@ -78,9 +78,9 @@ class BisectView:
                 getattr(self.session, action)()
             self._show()
         except EsworkbenchError as error:
-            self.error.value = warning(str(error))
+            self.error.value = alert(error)
         except Exception as error:  # noqa: BLE001 - JupyterLab shows nothing when a callback raises
-            self.error.value = warning(f"{type(error).__name__}: {error}")
+            self.error.value = alert(f"{type(error).__name__}: {error}")
 
     def _ask(self) -> None:
         index = self.session.probe
@@ -96,7 +96,7 @@ class BisectView:
         self.keys.value = ""
         action = KEYS.get(typed, typed)
         if action not in KEYS.values():
-            self.error.value = warning(f"{typed!r} is no action: type one of {', '.join(KEYS)}")
+            self.error.value = alert(f"{typed!r} is no action: type one of {', '.join(KEYS)}")
             return
         self.act(action)
 

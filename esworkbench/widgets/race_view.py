@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from esworkbench.errors import EsworkbenchError
 from esworkbench.lab.race import CURRENCY, OPENING_MINOR, Race, Writer
 from esworkbench.money import format_minor
-from esworkbench.widgets.pieces import warning
+from esworkbench.widgets.alert import alert
 
 CELL = "style='padding:0 .6em;text-align:left;line-height:1.5'"
 COLOURS = ("#0b5fa5", "#b3471b", "#6b6b6b")
@@ -59,9 +59,9 @@ class RaceView:
                 self.race.advance(action)
             self._show()
         except EsworkbenchError as error:
-            self.error.value = warning(str(error))
+            self.error.value = alert(error)
         except Exception as error:  # noqa: BLE001 - JupyterLab shows nothing when a callback raises
-            self.error.value = warning(f"{type(error).__name__}: {error}")
+            self.error.value = alert(f"{type(error).__name__}: {error}")
 
     def _typed(self, change: dict[str, str]) -> None:
         typed = change["new"].strip()
@@ -71,7 +71,7 @@ class RaceView:
         names = {name.lower(): name for name in self.race.writers}
         action = ({"r": "reset", "c": "check"} | names).get(typed.lower())
         if action is None:
-            self.error.value = warning(f"{typed!r} is no action: type one of {', '.join(names)}, r, c")
+            self.error.value = alert(f"{typed!r} is no action: type one of {', '.join(names)}, r, c")
             return
         self.act(action)
 

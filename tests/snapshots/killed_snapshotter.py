@@ -10,6 +10,7 @@ from typing import Any
 
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
+from esworkbench.lab.killed_snapshotter import CheckpointFirst
 from esworkbench.repository import Repository
 from esworkbench.snapshots import SnapshotFolder, Snapshots, SnapshotStore
 from esworkbench.snapshotter import Snapshotter
@@ -41,18 +42,6 @@ class DyingRepository(Repository[BankAccount]):
             if self.left == 0:
                 die()
             self.left -= 1
-
-
-class CheckpointFirst(Snapshotter[BankAccount]):
-    """Naive: it says that a batch is done, and then does it. Killed between the two, it loses snapshots."""
-
-    def run_once(self) -> int:
-        after = self.checkpoint()
-        batch = self._store.read_all(after=after, limit=self._batch_size)
-        if batch:
-            self._save(after, batch, parked=[])
-            self._take_due(batch)
-        return len(batch)
 
 
 def snapshots_in(place: str, store: EventStore) -> Snapshots:

@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import is_busy
 
-TAKE = text("SELECT pg_try_advisory_lock(8452, hashtext(:projection))")
-RELEASE = text("SELECT pg_advisory_unlock(8452, hashtext(:projection))")
+PATIENCE = "SET lock_timeout = '5s'"
+"""A server takes a moment to notice that a rebuild it serves was killed."""
+
+TAKE = text("SELECT pg_advisory_lock(8453, hashtext(:projection))")
+RELEASE = text("SELECT pg_advisory_unlock(8453, hashtext(:projection))")
 
 
 @contextmanager
@@ -33,8 +38,15 @@ def one_at_a_time(store: EventStore, projection: str, folder: Path) -> Iterator[
             yield
     else:
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.scalar(TAKE, {"projection": projection}):
-                raise _busy(projection)
+            connection.exec_driver_sql(PATIENCE)
+            try:
+                connection.execute(TAKE, {"projection": projection})
+            except OperationalError as error:
+                if isinstance(error.orig, LockNotAvailable):
+                    raise _busy(projection) from error
+                raise
+            finally:
+                connection.exec_driver_sql("RESET lock_timeout")
             try:
                 yield
             finally:

@@ -1,0 +1,8 @@
+"""How a widget tells an error: where the person looks, and to a screen reader too."""
+
+from html import escape
+
+
+def alert(error: object) -> str:
+    """HTML that says what was not done, and why."""
+    return f"<p role='alert'><b>not done:</b> {escape(str(error))}</p>"
