@@ -265,14 +265,14 @@ exercises = Exercises(
         ),
         mistakes={
             "cancelled forgotten": Mistake(_cancelled_forgotten, "an answer too"),
-            "the young accused": Mistake(_young_accused, "healthy"),
+            "young ones accused": Mistake(_young_accused, "healthy"),
             "by amount": Mistake(_by_amount, "not the amount"),
         },
     ),
     Exercise(
         name="put_right",
         task="A deposit of 47.23 on ACC-1 was booked twice; you get the `bank` and the second `event`. Put it right, "
-        "with `bank.handle(AdjustBalance(…), …)`, so that it may be run twice.",
+        "with `bank.handle(AdjustBalance(…), …)` (from `esworkbench.domains.bank`), so that it may be run twice.",
         examine=_examine_put_right,
         reference=put_right,
         hints=(
