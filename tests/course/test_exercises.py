@@ -1,18 +1,23 @@
-"""Every exercise tells the stub, the reference and each known mistake apart, each mistake with a hint of its own."""
+"""Every exercise tells an untouched stub, the reference and each known mistake apart, each with a hint of its own."""
 
 import importlib
 import pkgutil
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from esworkbench import course
+from esworkbench.course.contents import DAYS, Entry, contents
 from esworkbench.lab.exercises import Exercise, Exercises, Outcome
 from tests.notebooks.execute import code_cells, read
 from tests.notebooks.test_shape import ALL
 
 FEWEST = 4
 FEWEST_MISTAKES = 2
+ESSENTIAL = 2
+WITHOUT_EXERCISES = {"00"}
+"""Notebooks, by number, that ask nothing: the first one, which shows the way."""
 
 
 def exercises_of(module: str) -> Exercises:
@@ -55,14 +60,52 @@ def test_it_says_what_is_asked_and_helps(exercise: Exercise) -> None:
     assert exercise.hints
 
 
-@pytest.mark.parametrize("path", [path for path in ALL if path.stem[:2] != "00"], ids=lambda path: path.stem)
-def test_a_notebook_asks_its_exercises(path: Any) -> None:
-    """Each in a cell with its stub and its check, so that an untouched notebook runs and says: not attempted."""
-    module = f"nb{path.stem}"
-    if module not in MODULES:
-        pytest.skip(f"{path.stem} has no exercises yet")
-    exercises = exercises_of(module)
+@pytest.fixture(params=[path for path in ALL if path.stem[:2] not in WITHOUT_EXERCISES], ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def test_a_notebook_asks_its_exercises(path: Path) -> None:
+    """Each in a cell of its own with its stub and its check, after a cell that says what is asked."""
+    assert f"nb{path.stem}" in MODULES, f"{path.stem} has no exercises: write esworkbench/course/nb{path.stem}.py"
+    exercises = exercises_of(f"nb{path.stem}")
     assert len(exercises) >= FEWEST
-    cells = [cell.source for cell in code_cells(read(path))]
+    pairs = list(pairwise(read(path).cells))
     for exercise in exercises:
-        assert any(f"exercises.{exercise.name}.check(" in cell for cell in cells), exercise.name
+        asked = [before for before, cell in pairs if f"exercises.{exercise.name}.check(" in cell.source]
+        assert [before.cell_type for before in asked] == ["markdown"], exercise.name
+
+
+def test_an_untouched_notebook_says_that_nothing_was_attempted(path: Path) -> None:
+    said = [
+        output.data["text/markdown"]
+        for cell in code_cells(read(path))
+        if ".check(" in cell.source and "exercises." in cell.source
+        for output in cell.outputs
+    ]
+    exercises = exercises_of(f"nb{path.stem}")
+    assert [text.partition(":")[0] for text in said] == [f"… **{each.name}** is not attempted" for each in exercises]
+
+
+def test_exercises_come_in_the_notebook_after_it_was_broken_and_before_its_end(path: Path) -> None:
+    heads = [cell.source.splitlines()[0] for cell in read(path).cells if cell.source.startswith("## ")]
+    assert heads[-3:] == ["## Break it", "## Exercises", "## What to take along"]
+
+
+ON_THE_PATH = [
+    each
+    for each in contents()
+    if each.notebook[:2] in sum(DAYS.values(), ()) and each.notebook[:2] not in WITHOUT_EXERCISES
+]
+
+
+@pytest.mark.parametrize("entry", ON_THE_PATH, ids=lambda entry: entry.notebook)
+def test_two_exercises_of_a_notebook_on_the_two_day_path_are_essential(entry: Entry) -> None:
+    known = {exercise.name for exercise in exercises_of(f"nb{entry.notebook}")}
+    assert len(set(entry.essential) & known) == ESSENTIAL, entry.essential
+
+
+def test_every_module_of_exercises_has_its_notebook() -> None:
+    assert {module.removeprefix("nb") for module in MODULES} == {path.stem for path in ALL} - {
+        path.stem for path in ALL if path.stem[:2] in WITHOUT_EXERCISES
+    }

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from esworkbench.doctor import BROWSERS
 from tests.ground.test_lab import free_port, told_by
@@ -26,7 +26,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address with the token in it, and ``{}`` where the notebook's name goes."""
+    """Its address with the token in it, and ``{}`` where the notebook's name goes; opened with no other notebook."""
     folder = tmp_path_factory.mktemp("lab")
     runtime = folder / "runtime"
     for name, text in SETTINGS.items():
@@ -47,7 +47,7 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         try:
             told = told_by(process, runtime, folder / "output.log")
-            yield f"{told['url']}lab/tree/{{}}?token={told['token']}"
+            yield f"{told['url']}lab/tree/{{}}?reset&token={told['token']}"
         finally:
             if process.poll() is None:
                 # The group, because JupyterLab is a child of the command and would outlive it.
@@ -55,9 +55,9 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 process.wait(timeout=30)
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """An empty page in the system's Chromium; skips where there is none, unless ESWORKBENCH_REQUIRE=all."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; skips where there is none, unless ESWORKBENCH_REQUIRE=all."""
     browser_path = next((path for path in map(shutil.which, BROWSERS) if path), None)
     if browser_path is None:
         if os.environ.get("ESWORKBENCH_REQUIRE") == "all":
@@ -65,7 +65,14 @@ def page() -> Iterator[Page]:
         pytest.skip("no Chromium on PATH")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(120_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page that knows nothing of those before it."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(120_000)
+    yield page
+    page.close()

@@ -1,13 +1,18 @@
-"""Notebook 13 as a reader meets it: JupyterLab in a real browser, clicked to the culprit."""
+"""The notebooks as a reader meets them: JupyterLab in a real browser runs each; 13 is clicked to the culprit.
+
+Where ESWORKBENCH_SCREENSHOTS names a folder, a picture of each is left there, in the light theme and in the dark one.
+"""
 
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.notebooks.execute import NOTEBOOKS, code_cells, read
+from tests.notebooks.test_shape import ALL
 
 NOTEBOOK = "13_bisect_a_corrupted_balance.ipynb"
 MOST_PROBES = 8
@@ -58,7 +63,7 @@ def committed_answer() -> tuple[str, int]:
 
 
 def test_clicking_asking_and_typing_all_lead_to_the_culprit(jupyterlab: str, page: Page) -> None:
-    page.goto(jupyterlab.format(NOTEBOOK))
+    open_notebook(page, jupyterlab, NOTEBOOK)
     run_all_cells(page)
     bench = Bench(page)
     bench.judged(0)
@@ -68,7 +73,7 @@ def test_clicking_asking_and_typing_all_lead_to_the_culprit(jupyterlab: str, pag
     assert EVENT_ID.findall(clicked) == [event_id]
     expect(bench.button("good")).to_be_disabled()
 
-    keep_picture(page, bench.status)
+    keep_picture(page, bench.status, "bisect_bench")
     bench.button("reset").click()
     bench.judged(0)
     asked = bench.until_done(lambda: bench.button("ask").click())
@@ -88,16 +93,67 @@ def test_clicking_asking_and_typing_all_lead_to_the_culprit(jupyterlab: str, pag
     expect(page.get_by_role("alert").filter(has_text="'banana' is no action")).to_be_visible()
 
 
-def run_all_cells(page: Page) -> None:
-    """By the menu, once there is a kernel to run them."""
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_every_cell_runs_and_none_shows_an_error(jupyterlab: str, page: Page, path: Path) -> None:
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    open_notebook(page, jupyterlab, path.name)
+    run_all_cells(page)
+    everything_has_run(page, len(code_cells(read(path))))
+    assert page.locator(ERRORS).all_inner_texts() == []
+    assert complaints == []
+    keep_picture(page, page.locator(EXERCISES).first, path.stem)
+
+
+ERRORS = (
+    '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"], '
+    '.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"], .jupyter-widgets.jp-mod-error'
+)
+EXERCISES = ".jp-Cell:has(h2:text-matches('Exercises|Two days'))"
+PROMPTS = ".jp-CodeCell .jp-InputPrompt"
+
+
+def open_notebook(page: Page, jupyterlab: str, name: str) -> None:
+    """With a kernel of its own, ready to run, and the outputs that were committed cleared away."""
+    end_sessions(page, jupyterlab)
+    page.goto(jupyterlab.format(name))
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    expect(page.locator("button.jupyter-button").first).to_be_visible()
+    choose(page, "Edit", "Clear Outputs of All Cells")
+    expect(page.locator(".jp-CodeCell .jp-OutputArea-output")).to_have_count(0)
 
 
-def keep_picture(page: Page, what: Locator) -> None:
-    """A screenshot for a person, where ESWORKBENCH_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("ESWORKBENCH_SCREENSHOTS"):
+def end_sessions(page: Page, jupyterlab: str) -> None:
+    """No kernel of an earlier test goes on, to hold memory or to count further."""
+    address, _, token = jupyterlab.partition("lab/tree/{}?reset&token=")
+    headers = {"Authorization": f"token {token}"}
+    for session in page.request.get(f"{address}api/sessions", headers=headers).json():
+        page.request.delete(f"{address}api/sessions/{session['id']}", headers=headers)
+
+
+def run_all_cells(page: Page) -> None:
+    choose(page, "Run", "Run All Cells")
+
+
+def everything_has_run(page: Page, count: int) -> None:
+    """Until every code cell has its number, in order: after an error the cells below have none."""
+    expect(page.locator(PROMPTS)).to_have_text([f"[{number}]:" for number in range(1, count + 1)])
+
+
+def choose(page: Page, menu: str, *entries: str) -> None:
+    """An entry of JupyterLab's menus, or of a menu in a menu."""
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    for entry in entries:
+        page.locator(".lm-Menu-itemLabel").get_by_text(entry, exact=True).click()
+
+
+def keep_picture(page: Page, what: Locator, name: str) -> None:
+    """Screenshots for a person, where ESWORKBENCH_SCREENSHOTS names a folder."""
+    if not (folder := os.environ.get("ESWORKBENCH_SCREENSHOTS")):
+        return
+    for theme in ("Dark", "Light"):
+        choose(page, "Settings", "Theme", f"JupyterLab {theme}")
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme}")
+        # The old theme fades out behind JupyterLab's splash.
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
         what.scroll_into_view_if_needed()
-        page.screenshot(path=Path(folder) / f"{NOTEBOOK.removesuffix('.ipynb')}.png")
+        page.screenshot(path=Path(folder) / f"{name}_{theme.lower()}.png")
