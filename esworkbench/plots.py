@@ -65,7 +65,7 @@ def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
 
 def show(figure: Figure, alt: str) -> Image:
     """The figure for a notebook to display; ``alt`` says in words what is to be seen."""
-    return Image(as_png(figure, dpi=100), format="png", alt=alt)  # type: ignore[no-untyped-call]
+    return Image(as_png(figure, dpi=100), format="png", alt=alt)
 
 
 def as_data_uri(figure: Figure) -> str:

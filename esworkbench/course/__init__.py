@@ -1,0 +1,1 @@
+"""The exercises of the notebooks, one module a notebook; drills and interview cards will stand beside them."""
