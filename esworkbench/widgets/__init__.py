@@ -1,5 +1,6 @@
 """Thin views on models that live elsewhere: whatever a widget does can be done, and is tested, without it."""
 
 from esworkbench.widgets.bisect_view import BisectView
+from esworkbench.widgets.chain_view import ChainView, chain_figure
 
-__all__ = ["BisectView"]
+__all__ = ["BisectView", "ChainView", "chain_figure"]
