@@ -1,4 +1,4 @@
-"""A chain watched at work shows the steps that a reader's payload takes, all of them, and changes nothing by watching."""
+"""A chain watched at work shows every step that a reader's payload takes, and changes nothing by watching."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""A chain watched at work: every step that one stored payload takes to today's shape, with the payload before and after.
+"""A chain watched at work: every step of one stored payload to today's shape, with the payload before and after.
 
 It is the chain itself that walks, so what is seen here is what a reader gets.
 """
@@ -49,7 +49,7 @@ def steps_of(chain: UpcasterChain, stored: Shaped, wanted: Mapping[str, int]) ->
 
 
 def fields_of(before: Payload, after: Payload) -> list[FieldSeen]:
-    """Every field of either side: those of the old payload in its order, then the new ones. A rename is gone and new."""
+    """Every field of either side: those of the old payload first, then the new ones. A renamed one is gone and new."""
     seen = [FieldSeen(name, _happened(name, before, after), value, after.get(name)) for name, value in before.items()]
     return seen + [FieldSeen(name, "new", None, value) for name, value in after.items() if name not in before]
 

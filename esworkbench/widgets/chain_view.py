@@ -58,12 +58,14 @@ class ChainView:
 
     def _offer_versions(self) -> None:
         versions = sorted(shape.schema_version for shape in self._samples if shape.event_type == self.event_type.value)
-        # Setting the options chooses the first of them, which begins anew, unless that is what was chosen before.
         self.version.options = [(f"v{version}", version) for version in versions]
+        self.version.value = versions[0]
+        # Nobody is told of a value that stays what it was, though it belongs to another type now.
         self._begin()
 
     def _begin(self) -> None:
-        if self.version.value is None:
+        if self.version.value is None or Shape(self.event_type.value, self.version.value) not in self._samples:
+            # Between two choices: the type is the new one and the version still the old.
             return
         self.error.value, self.place, self.steps = "", 0, []
         try:

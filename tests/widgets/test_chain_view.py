@@ -70,6 +70,15 @@ def test_what_happened_to_a_field_is_a_word_not_a_colour(view: ChainView) -> Non
     assert "color" not in view.payload.value
 
 
+def test_choosing_a_type_alone_begins_with_its_oldest_version(view: ChainView) -> None:
+    assert (view.stored.shape, view.version.value) == (Shape("OrderAborted", 1), 1)
+    for event_type in ("OrderPlaced", "OrderViewed", "OrderPlaced"):
+        view.event_type.value = event_type
+        assert view.stored.shape == Shape(event_type, 1)
+        assert f"{event_type} v1" in view.status.value
+        view.version.value = max(version for _, version in view.version.options)
+
+
 def test_choosing_another_version_begins_anew(view: ChainView) -> None:
     choose(view, "OrderPlaced")
     view.forward.click()
