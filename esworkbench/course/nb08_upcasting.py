@@ -93,7 +93,8 @@ def _parcels(payload: Payload, numbers: Sequence[str], version: int = 1) -> list
 ONE_FACT_PER_PARCEL = Exercise(
     name="one_fact_per_parcel",
     task="An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`. Split it: one "
-    "`Shaped('ParcelShipped', 1, {…})` (of `esworkbench.upcasters`) with `order_id` and `tracking_number` for each parcel, in order.",
+    "`Shaped('ParcelShipped', 1, {…})` (of `esworkbench.upcasters`) with `order_id` and "
+    "`tracking_number` for each parcel, in order.",
     examine=examine_one_fact_per_parcel,
     reference=upcasters.one_fact_per_parcel,
     hints=("A list with one `Shaped` for each number.", "Copy `order_id` into each; a fact has to stand alone."),
