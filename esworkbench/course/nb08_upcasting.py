@@ -68,7 +68,9 @@ COUNT_IN_CENTS = Exercise(
 
 
 def examine_one_fact_per_parcel(answer: Callable[[Payload], Sequence[Shaped]]) -> None:
-    facts = list(answer({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3"]}))
+    facts = answer({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3"]})
+    if not isinstance(facts, Sequence) or not all(isinstance(fact, Shaped) for fact in facts):
+        raise Wrong(f"return a list of Shaped, not {facts!r}")
     if len(facts) != 3:
         raise Wrong(f"three parcels are three facts, and you return {len(facts)}")
     for event_type, version, payload in facts:
@@ -150,6 +152,8 @@ def examine_upcast(answer: Upcast) -> None:
 
 def _taken(answer: Upcast, *, from_version: int, expected: list[int], lenient: bool = False) -> list[int]:
     became = answer(NOTING, "Noted", from_version, {"taken": []}, 4)
+    if not isinstance(became, dict):
+        raise Wrong(f"it returns {became!r}, not the payload")
     taken: list[int] = became["taken"]
     if not lenient and taken != expected:
         raise Wrong(

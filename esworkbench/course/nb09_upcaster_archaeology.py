@@ -8,15 +8,22 @@ from itertools import pairwise
 from typing import Any
 
 from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
-from esworkbench.lab.inherited.upcasters import INHERITED_TELLTALES
+from esworkbench.lab.inherited.upcasters.telltales import INHERITED_TELLTALES
 from esworkbench.upcasters.archaeology import ShapedEvent, same_event
+
+
+def listed(answered: Sequence[int]) -> list[int]:
+    if not isinstance(answered, Sequence | set):
+        raise Wrong(f"return a list, not {answered!r}")
+    return list(answered)
+
 
 Spread = Callable[[Sequence[int], int], Sequence[int]]
 
 
 def examine_spread(answer: Spread) -> None:
     positions = list(range(10, 1010, 10))
-    chosen = list(answer(positions, 5))
+    chosen = listed(answer(positions, 5))
     if len(chosen) != 5:
         raise Wrong(f"a sample of 5 was asked for, and you return {len(chosen)}")
     if not set(chosen) <= set(positions):
@@ -131,7 +138,7 @@ DeadSteps = Callable[[Mapping[int, int], Sequence[int]], Sequence[int]]
 
 def examine_dead_steps(answer: DeadSteps) -> None:
     steps = [1, 2, 3]
-    rolled_back = list(answer({1: 59, 2: 0, 3: 0, 4: 99}, steps))
+    rolled_back = listed(answer({1: 59, 2: 0, 3: 0, 4: 99}, steps))
     if 2 in rolled_back:
         raise Wrong("nothing was written as v2, and yet every v1 passes through the step from v2 on its way")
     if 1 in rolled_back:

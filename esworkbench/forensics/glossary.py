@@ -27,6 +27,18 @@ _SHOWN_IN = {
         "upcaster": "one named function from an event type's schema version N to N+1, run on reading",
         "snapshot": "an aggregate's state at a version, so that loading need not start at zero",
     },
+    "08_upcasting": {
+        "shape": "an event type as it is written in one of its schema versions",
+        "hash chain": "each event's hash covers the exact bytes written and the hash before it in its stream",
+        "published contract": "the shapes that readers outside were promised, frozen until nobody reads them any more",
+        "downcaster": "one named function from schema version N back to N-1, run where events are published",
+    },
+    "09_upcaster_archaeology": {
+        "contract test": "an event as it was really written, and what it is read as: approved until somebody objects",
+        "dead": "of an upcaster: no event in the log starts at it or passes through it, as of a query",
+        "telltale": "the fields, types and dates by which a version is told where none was noted",
+        "compaction": "a new log with every event in its latest shape; the old one stays as it was",
+    },
     "11_replay_to_a_moment": {
         "recorded at": "when the store learned of the event",
         "valid at": "when the fact was true in the world; missing means when it was recorded",

@@ -2,13 +2,16 @@
 
 import logging
 from decimal import Decimal
+from pathlib import Path
 
+import nbformat
 import pytest
 
 from esworkbench.domains.orders import ORDER_EVENT_TYPES, ORDER_UPCASTERS
 from esworkbench.upcasters import Payload, Shape, Shaped
 from esworkbench.upcasters.steps_of import steps_of
 from esworkbench.widgets import ChainView, chain_figure
+from tests.notebooks.execute import code_cells, kernel_for, run_all
 
 WANTED = {name: ORDER_EVENT_TYPES.latest_version(name) for name in ORDER_EVENT_TYPES.names()}
 EVIL = "<img src=x onerror=alert(1)>"
@@ -130,3 +133,32 @@ def test_the_picture_has_a_panel_for_each_step() -> None:
 def test_a_view_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="hand in at least one sample"):
         ChainView(ORDER_UPCASTERS, WANTED, {})
+
+
+KERNEL = """
+import logging
+from tests.widgets.test_chain_view import ORDER_UPCASTERS, SAMPLES, WANTED, ChainView
+
+warnings = []
+catcher = logging.Handler(logging.WARNING)
+catcher.emit = lambda record: warnings.append(record.getMessage())
+logging.getLogger().addHandler(catcher)
+view = ChainView(ORDER_UPCASTERS, WANTED, SAMPLES)
+view.widget
+---
+view.event_type.value = "OrderPlaced"
+for button in (view.forward, view.forward, view.back):
+    button.click()
+print(view.stored.shape, view.place, warnings)
+"""
+
+
+def test_clicks_in_a_real_kernel_raise_nothing_and_log_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in KERNEL.split("---")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    with kernel_for(notebook, tmp_path) as client:
+        run_all(client)
+    shown, clicked = code_cells(notebook)
+    assert any("widget-view" in kind for output in shown.outputs for kind in output.get("data", {}))
+    assert [output.text for output in clicked.outputs] == ["OrderPlaced v1 1 []\n"]
