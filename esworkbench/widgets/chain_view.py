@@ -1,6 +1,6 @@
 """A chain walked by hand in a notebook: one stored payload, step by step, on top of ``steps_of``, which takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 
 import ipywidgets as widgets
@@ -54,7 +54,7 @@ class ChainView:
     def go(self, by: int) -> None:
         """So many steps forward, or back where ``by`` is negative; it stops at either end."""
         self.place = min(max(self.place + by, 0), len(self.steps))
-        self._show()
+        self._show_errors_of(self._show)
 
     def _offer_versions(self) -> None:
         versions = sorted(shape.schema_version for shape in self._samples if shape.event_type == self.event_type.value)
@@ -68,13 +68,19 @@ class ChainView:
             # Between two choices: the type is the new one and the version still the old.
             return
         self.error.value, self.place, self.steps = "", 0, []
+        self._show_errors_of(self._walk)
+        self._show_errors_of(self._show)
+
+    def _walk(self) -> None:
+        self.steps = steps_of(self._chain, self.stored, self._wanted)
+
+    def _show_errors_of(self, act: Callable[[], None]) -> None:
         try:
-            self.steps = steps_of(self._chain, self.stored, self._wanted)
+            act()
         except EsworkbenchError as error:
             self.error.value = _warning(str(error))
         except Exception as error:  # noqa: BLE001 - JupyterLab shows nothing when a callback raises
             self.error.value = _warning(f"{type(error).__name__}: {error}")
-        self._show()
 
     def _show(self) -> None:
         self.back.disabled = self.place == 0

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from esworkbench.domains.orders import ORDER_EVENT_TYPES, ORDER_UPCASTERS
-from esworkbench.upcasters import Payload, Shape, Shaped
+from esworkbench.upcasters import Payload, Shape, Shaped, Upcaster, UpcasterChain
 from esworkbench.upcasters.steps_of import steps_of
 from esworkbench.widgets import ChainView, chain_figure
 from tests.notebooks.execute import code_cells, kernel_for, run_all
@@ -110,6 +110,17 @@ def test_a_payload_that_can_not_be_read_says_so_in_the_widget(
     assert view.forward.disabled
     choose(view, "OrderPlaced")
     assert view.error.value == ""
+    assert no_warning.records == []
+
+
+def test_a_step_that_forgets_to_return_says_so_in_the_widget(no_warning: pytest.LogCaptureFixture) -> None:
+    def forgetful(payload: Payload) -> Payload:
+        """Changes what it is given, and hands nothing on."""
+        return None  # type: ignore[return-value]
+
+    view = ChainView(UpcasterChain([Upcaster("Noted", 1, forgetful)]), {"Noted": 2}, {Shape("Noted", 1): {"a": 1}})
+    view.forward.click()
+    assert "TypeError" in view.error.value or "AttributeError" in view.error.value
     assert no_warning.records == []
 
 
