@@ -45,6 +45,18 @@ _SHOWN_IN = {
         "eventual consistency": "a read model is late, never wrong: right for every event up to its checkpoint",
         "read-your-writes": "what a user has just done, that user sees; others may see it later",
     },
+    "08_upcasting": {
+        "shape": "an event type as it is written in one of its schema versions",
+        "hash chain": "each event's hash covers the exact bytes written and the hash before it in its stream",
+        "published contract": "the shapes that readers outside were promised, frozen until nobody reads them any more",
+        "downcaster": "one named function from schema version N back to N-1, run where events are published",
+    },
+    "09_upcaster_archaeology": {
+        "contract test": "an event as it was really written, and what it is read as: approved until somebody objects",
+        "dead": "of an upcaster: no event in the log starts at it or passes through it, as of a query",
+        "telltale": "the fields, types and dates by which a version is told where none was noted",
+        "compaction": "a new log with every event in its latest shape; the old one stays as it was",
+    },
     "10_joining_four_aggregates": {
         "correlation id": "in the metadata: one id for all that happened in one session; the command path sets it",
         "public event contract": "the events that others may build on, their fields promised; the rest is private",

@@ -1,7 +1,8 @@
 """Thin views on models that live elsewhere: whatever a widget does can be done, and is tested, without it."""
 
 from esworkbench.widgets.bisect_view import BisectView
+from esworkbench.widgets.chain_view import ChainView, chain_figure
 from esworkbench.widgets.race_view import RaceView
 from esworkbench.widgets.snapshot_dial import SnapshotDialView
 
-__all__ = ["BisectView", "RaceView", "SnapshotDialView"]
+__all__ = ["BisectView", "ChainView", "RaceView", "SnapshotDialView", "chain_figure"]

@@ -29,7 +29,12 @@ def read(path: Path) -> Notebook:
 def kernel_for(notebook: Notebook, folder: Path) -> Iterator[NotebookClient]:
     """A kernel whose working directory is ``folder``, which must exist."""
     client = NotebookClient(
-        notebook, timeout=LONGEST_CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=LONGEST_CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        # Two prints arrive as one output or as two, as the moment has it.
+        coalesce_streams=True,
     )
     with client.setup_kernel():
         yield client

@@ -1,0 +1,65 @@
+"""A chain watched at work: every step of one stored payload to today's shape, with the payload before and after.
+
+It is the chain itself that walks, so what is seen here is what a reader gets.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, Literal, NamedTuple
+
+from esworkbench.upcasters.chain import UpcasterChain, take_step
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
+
+Happened = Literal["kept", "changed", "gone", "new"]
+
+
+class StepTaken(NamedTuple):
+    """One step of the walk. ``after`` holds one fact as a rule, none where it drops, several where it splits."""
+
+    source: Shape
+    kind: str
+    name: str
+    reason: str
+    before: Payload
+    after: tuple[Shaped, ...]
+
+
+class FieldSeen(NamedTuple):
+    """A field on the two sides of a step; None stands for a side that doesn't have it."""
+
+    name: str
+    happened: Happened
+    before: Any
+    after: Any
+
+
+def steps_of(chain: UpcasterChain, stored: Shaped, wanted: Mapping[str, int]) -> list[StepTaken]:
+    """The steps that ``chain.follow`` takes, in order; none for a payload in its latest shape. Raises like it."""
+    taken: list[StepTaken] = []
+
+    def watched(step: Step, payload: Payload) -> Sequence[Shaped]:
+        # A step may change what stands inside the payload, so both sides are kept apart from what it works on.
+        before = deepcopy(payload)
+        facts = take_step(step, payload)
+        taken.append(StepTaken(step.source, step.kind, step.name, step.reason, before, tuple(deepcopy(facts))))
+        return facts
+
+    chain.follow(stored, wanted, take=watched)
+    return taken
+
+
+def fields_of(before: Payload, after: Payload) -> list[FieldSeen]:
+    """Every field of either side: those of the old payload first, then the new ones. A renamed one is gone and new."""
+    seen = [FieldSeen(name, _happened(name, before, after), value, after.get(name)) for name, value in before.items()]
+    return seen + [FieldSeen(name, "new", None, value) for name, value in after.items() if name not in before]
+
+
+def _happened(name: str, before: Payload, after: Payload) -> Happened:
+    if name not in after:
+        return "gone"
+    return "kept" if _same(before[name], after[name]) else "changed"
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Python takes 1, 1.0 and True for equal, and whoever reads the payload doesn't."""
+    return type(before) is type(after) and bool(before == after)
