@@ -102,11 +102,6 @@ class BisectView:
 
     def _show(self) -> None:
         session = self.session
-        used, needed = session.probes_used, session.probes_needed
-        self.status.value = (
-            f"<div style='line-height:1.5'><b>{escape(session.conclusion())}</b><br>"
-            f"judged {used} of at most {needed} (⌈log2 {len(session.event_ids)}⌉); says: {escape(session.says)}</div>"
-        )
         at = session.probe or session.window.bad
         self.neighbours.value = self._table(at)
         good, bad = session.window
@@ -116,6 +111,12 @@ class BisectView:
             self.buttons[action].disabled = session.done
         self.ask.disabled = session.done
         self.buttons["undo"].disabled = not session.log
+        # Last, so that whoever has read it finds the rest as it says.
+        used, needed = session.probes_used, session.probes_needed
+        self.status.value = (
+            f"<div style='line-height:1.5'><b>{escape(session.conclusion())}</b><br>"
+            f"judged {used} of at most {needed} (⌈log2 {len(session.event_ids)}⌉); says: {escape(session.says)}</div>"
+        )
 
     def _table(self, at: int) -> str:
         """The event under judgement between its neighbours."""
