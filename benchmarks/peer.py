@@ -131,6 +131,10 @@ class PeerSave(PeerContender):
             self.app.save(account)
 
 
+SAVED_AT_ONCE = 1_000
+"""Saving 10,000 events in one go has hung in the PostgreSQL driver's pipeline."""
+
+
 class PeerLoad(PeerContender):
     """``repository.get`` of one account with ``size`` events."""
 
@@ -142,6 +146,8 @@ class PeerLoad(PeerContender):
         account = Account("long", "Ada", CURRENCY)
         for number in range(size - 1):
             account.deposit(AMOUNT_MINOR, CURRENCY, reference(number))
+            if number % SAVED_AT_ONCE == 0:
+                self.app.save(account)
         self.app.save(account)
         self._id = account.id
 
