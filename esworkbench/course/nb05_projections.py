@@ -92,7 +92,7 @@ def told(receive: Receive, *messages: Message) -> tuple[Balances, list[bool]]:
 
 
 def examine_receive(receive: Receive) -> None:
-    balances, answers = told(receive, FIRST)
+    balances, _ = told(receive, FIRST)
     if balances != {"ada": 500}:
         raise Wrong(f"one message of 5.00 for ada leaves {balances}: add what is new to the account's balance")
     if told(receive, FIRST, FIRST)[0] != balances:
@@ -168,7 +168,9 @@ def examine_day_of(day_of: DayOf) -> None:
         raise Wrong("in Zurich it is 2 March, in Tokyo too, in New York 1 March: use the zone that is asked for")
     summer = datetime(2024, 7, 1, 22, 30, tzinfo=UTC)
     if day_of(summer, "Europe/Zurich") != date(2024, 7, 2):
-        raise Wrong("22:30 UTC on 1 July is 2 July in Zurich, where summer is two hours ahead: no fixed offset is right")
+        raise Wrong(
+            "22:30 UTC on 1 July is 2 July in Zurich, where summer is two hours ahead: no fixed offset is right"
+        )
 
 
 def day_of(recorded_at: datetime, time_zone: str) -> date:
@@ -250,9 +252,7 @@ def examine_catch_up(catch_up: CatchUp) -> None:
     raise Wrong("the database was down, and good events were parked for it: that error is no event's fault")
 
 
-def catch_up(
-    events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]
-) -> None:
+def catch_up(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
     for event in events:
         try:
             handle(event)
