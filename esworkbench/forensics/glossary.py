@@ -38,6 +38,11 @@ _SHOWN_IN = {
             "is no longer the last"
         ),
     },
+    "05_projections": {
+        "dead letter": "an event that could not be handled, parked with its error, so that it stops nobody",
+        "outbox": "which events are still to be told to others, noted in the event's own transaction",
+        "inbox": "the id of each event that was received, written with its rows: what comes twice is known",
+    },
     "07_cqrs_and_read_your_writes": {
         "CQRS": "command query responsibility segregation: one model decides on commands, others answer queries",
         "query": "a question to a read model; asking changes nothing",
