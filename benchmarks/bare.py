@@ -37,17 +37,21 @@ class Bare:
     engine: str
 
     def __init__(self, url: str, *, make_tables: bool = True) -> None:
+        self.url = url
         self.engine = "sqlite" if url.startswith("sqlite") else "postgresql"
         if make_tables:
             make_bare_tables(url)
+        self.connect()
+
+    def connect(self) -> None:
         if self.engine == "sqlite":
             self.connection: Any = sqlite3.connect(
-                str(make_url(url).database), timeout=BUSY_SECONDS, isolation_level=None
+                str(make_url(self.url).database), timeout=BUSY_SECONDS, isolation_level=None
             )
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.execute("PRAGMA synchronous = FULL")
         else:
-            self.connection = psycopg.connect(url, autocommit=True)
+            self.connection = psycopg.connect(self.url, autocommit=True)
 
     def sql(self, statement: str) -> str:
         return statement if self.engine == "sqlite" else statement.replace("?", "%s")

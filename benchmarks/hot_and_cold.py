@@ -47,8 +47,11 @@ class Commands(Contender):
             self.bank.handle(command, idempotency_key=key, attempts=ATTEMPTS)
             self.commit_seconds.append(perf_counter() - started)
 
-    def close(self) -> None:
+    def rest(self) -> None:
         self.bank.store.engine.dispose()
+
+    def close(self) -> None:
+        self.rest()
 
 
 class TimedBareInsert(BareInsert):
@@ -56,6 +59,14 @@ class TimedBareInsert(BareInsert):
 
     def __init__(self, url: str, size: int, writer: str) -> None:
         super().__init__(Bare(url, make_tables=False), size, 1, writer)
+        self.rest()
+
+    def prepare(self, round_number: int) -> None:
+        self.bare.connect()
+        super().prepare(round_number)
+
+    def rest(self) -> None:
+        self.bare.connection.close()
 
     def work(self) -> None:
         self.commit_seconds = []

@@ -28,6 +28,9 @@ class Contender:
     def done(self) -> int:
         raise NotImplementedError
 
+    def rest(self) -> None:
+        """Give connections back until the next ``prepare``, where a server has too few for everybody at once."""
+
     def close(self) -> None:
         """Give back connections and processes."""
 

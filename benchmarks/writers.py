@@ -1,6 +1,6 @@
 """Many writers at once, each a process.
 
-The same processes do the work of every contender, one contender at a time; the others' connections lie idle.
+The same processes do the work of every contender, one contender at a time; the others rest.
 """
 
 import multiprocessing
@@ -68,6 +68,7 @@ def be_a_writer(orders: Connection, urls: dict[str, str], size: int, writer: str
         name, round_number = order
         if round_number is None:
             contenders[name].work()
+            contenders[name].rest()
         else:
             contenders[name].prepare(round_number)
         orders.send(contenders[name].commit_seconds)
