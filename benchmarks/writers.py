@@ -62,6 +62,7 @@ COUNT = {"peer: deposit and save": "SELECT count(*) FROM accounts_events"}
 
 def be_a_writer(orders: Connection, urls: dict[str, str], size: int, writer: str) -> None:
     """The life of one process: make the contenders, then prepare and work as ordered, until there are no more."""
+    orders.recv()
     contenders = {name: MAKERS[name](url, size, writer) for name, url in urls.items()}
     orders.send("made")
     while (order := orders.recv()) is not None:
@@ -92,7 +93,10 @@ class Crew:
             theirs.close()
             self._ends.append(ours)
             self._processes.append(process)
-        self._answers()
+        # One after the other, because the peer's way to make sure of its tables fails when several do it at once.
+        for end in self._ends:
+            end.send("make")
+            end.recv()
 
     def order(self, name: str, round_number: int | None) -> list[float]:
         for end in self._ends:
