@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from benchmarks.rounds import Contender
-from benchmarks.workload import CURRENCY, SeededIds, deposits, rows_of
+from benchmarks.workload import CURRENCY, deposits, rows_of
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import open_database
 from esworkbench.event_store.database import BUSY_SECONDS
@@ -103,12 +103,11 @@ class BareInsert(BareContender):
         self.size = size
         self.per_commit = per_commit
         self.writer = writer
-        self._new_id = SeededIds(f"bare-{writer}")
         self._rows: list[tuple[Any, ...]] = []
 
     def prepare(self, round_number: int) -> None:
         stream_id = f"BankAccount-{self.writer}-{round_number}"
-        self._rows = rows_of(stream_id, deposits(self.size), self._new_id, engine=self.bare.engine)
+        self._rows = rows_of(stream_id, deposits(self.size), engine=self.bare.engine)
 
     def work(self) -> None:
         if self.per_commit > 1:
@@ -127,7 +126,7 @@ class BareRead(BareContender):
 
     def __init__(self, bare: Bare, size: int) -> None:
         super().__init__(bare)
-        bare.insert_many(rows_of("BankAccount-long", deposits(size), SeededIds("bare"), engine=bare.engine))
+        bare.insert_many(rows_of("BankAccount-long", deposits(size), engine=bare.engine))
         self._read = 0
 
     def work(self) -> None:
@@ -146,9 +145,8 @@ class BareFollow(BareContender):
         self.name = f"bare: commit per {batch_size}"
         self.batch_size = batch_size
         self._followed = 0
-        new_id = SeededIds("bare")
         for number in range(accounts):
-            bare.insert_many(rows_of(f"{number}", deposits(size // accounts), new_id, engine=bare.engine))
+            bare.insert_many(rows_of(f"{number}", deposits(size // accounts), engine=bare.engine))
         bare.connection.execute("INSERT INTO checkpoints VALUES ('bare', 0, '2026-01-01T00:00:00.000000Z')")
 
     def prepare(self, round_number: int) -> None:

@@ -87,8 +87,8 @@ def all_experiments(databases: Databases, sizes: Sizes) -> list[tuple[str, Maker
 def _appending(databases: Databases, engine: str, title: str, size: int, per_commit: int) -> Experiment:
     contenders: list[Contender] = [
         BareInsert(Bare(databases.fresh(engine)), size, per_commit),
-        Append(open_store(databases.fresh(engine), "append"), size, per_commit),
-        Save(open_store(databases.fresh(engine), "save"), size, per_commit),
+        Append(open_store(databases.fresh(engine)), size, per_commit),
+        Save(open_store(databases.fresh(engine)), size, per_commit),
     ]
     if peer.missing(engine) is None:
         contenders.append(peer.PeerPut(peer.open_peer(databases.fresh(engine)), size, per_commit))
@@ -103,7 +103,7 @@ def _appending(databases: Databases, engine: str, title: str, size: int, per_com
 def _loading(databases: Databases, engine: str, size: int) -> Experiment:
     contenders: list[Contender] = [
         BareRead(Bare(databases.fresh(engine)), size),
-        Load(open_store(databases.fresh(engine), "load"), size),
+        Load(open_store(databases.fresh(engine)), size),
     ]
     if peer.missing(engine) is None:
         contenders.append(peer.PeerLoad(peer.open_peer(databases.fresh(engine)), size))
@@ -111,7 +111,7 @@ def _loading(databases: Databases, engine: str, size: int) -> Experiment:
 
 
 def _loading_from_snapshot(databases: Databases, engine: str, events: int) -> Experiment:
-    ours = snapshotted.LoadFromSnapshot(open_store(databases.fresh(engine), "snapshots"), events)
+    ours = snapshotted.LoadFromSnapshot(open_store(databases.fresh(engine)), events)
     contenders: list[Contender] = [ours]
     if peer.missing(engine) is None:
         app = peer.open_peer(databases.fresh(engine), made=snapshotted.SnapshottedAccounts)
@@ -122,7 +122,7 @@ def _loading_from_snapshot(databases: Databases, engine: str, events: int) -> Ex
 def _following_each(databases: Databases, engine: str, size: int) -> Experiment:
     contenders: list[Contender] = [
         BareFollow(Bare(databases.fresh(engine)), size, 1),
-        Follow(open_store(databases.fresh(engine), "follow"), size, 1),
+        Follow(open_store(databases.fresh(engine)), size, 1),
     ]
     if peer.missing(engine) is None:
         contenders.append(peer.PeerFollow(peer.open_peer(databases.fresh(engine)), size))
@@ -132,14 +132,14 @@ def _following_each(databases: Databases, engine: str, size: int) -> Experiment:
 def _following_batches(databases: Databases, engine: str, size: int) -> Experiment:
     contenders: list[Contender] = [
         BareFollow(Bare(databases.fresh(engine)), size, BATCH),
-        Follow(open_store(databases.fresh(engine), "follow"), size, BATCH),
+        Follow(open_store(databases.fresh(engine)), size, BATCH),
     ]
     return Experiment(FOLLOWER_BATCH, engine, size, contenders[0].name, contenders)
 
 
 def _protected(databases: Databases, engine: str, title: str, size: int, per_commit: int) -> Experiment:
     contenders = [
-        protections.AppendWithout(open_store(databases.fresh(engine), "append"), size, per_commit, name)
+        protections.AppendWithout(open_store(databases.fresh(engine)), size, per_commit, name)
         for name in protections.names(engine)
     ]
     return Experiment(title, engine, size, protections.EVERYTHING, contenders)

@@ -19,7 +19,7 @@ class Commands(Contender):
 
     def __init__(self, url: str, size: int, writer: str, *, hot: bool) -> None:
         self.name = f"ours: commands, {'hot' if hot else 'cold'}"
-        self.bank = Bank(open_store(url, writer))
+        self.bank = Bank(open_store(url))
         self.size = size
         self.writer = writer
         self.hot = hot

@@ -5,7 +5,6 @@ from benchmarks.workload import (
     AMOUNT_MINOR,
     CURRENCY,
     METADATA,
-    SeededIds,
     Ticks,
     commits_of,
     deposits,
@@ -21,9 +20,9 @@ from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.repository import Repository
 
 
-def open_store(url: str, seed: str) -> EventStore:
+def open_store(url: str) -> EventStore:
     """A store with nothing switched off; it holds one connection only once it appends."""
-    store = EventStore.open(url, clock=Ticks(), new_id=SeededIds(seed))
+    store = EventStore.open(url, clock=Ticks())
     store.engine.dispose()
     return store
 

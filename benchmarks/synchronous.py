@@ -12,7 +12,7 @@ ALONE = Append.name
 
 def one_writer(databases: Databases, engine: str, size: int) -> Experiment:
     kinds = (Append, AppendInside, AppendThenFollow)
-    contenders = [kind(open_store(databases.fresh(engine), kind.name), size, 1) for kind in kinds]
+    contenders = [kind(open_store(databases.fresh(engine)), size, 1) for kind in kinds]
     return Experiment(TITLE, engine, size, ALONE, contenders)
 
 

@@ -1,4 +1,4 @@
-"""What every contender writes: the same deposits, with ids, times and seeds that are the same in every run."""
+"""What every contender writes: the same deposits, with times that are the same in every run."""
 
 import random
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import msgspec
 from esworkbench.event_store import Idempotency, StreamAppend
 from esworkbench.event_store.drafts import draft_append, place
 from esworkbench.event_store.schema import moment_text
+from esworkbench.event_store.store import time_ordered_id
 from esworkbench.events import NewEvent, RecordedEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +35,7 @@ class Ticks:
 
 
 class SeededIds:
-    """Random UUIDs, as a store draws them, so that the index on them is hit as it would be; but the same each run."""
+    """Random UUIDs, as clients draw them for their keys; but the same in each run."""
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)
@@ -71,10 +72,10 @@ def once(stream_id: str, number: int) -> Idempotency:
     return Idempotency(f"{stream_id}:{number}", DIGEST, REPLY)
 
 
-def rows_of(stream_id: str, events: Sequence[NewEvent], new_id: SeededIds, *, engine: str) -> list[tuple[Any, ...]]:
+def rows_of(stream_id: str, events: Sequence[NewEvent], *, engine: str) -> list[tuple[Any, ...]]:
     """The very values our store would write for these events, ready for a bare insert."""
     clock = Ticks()
-    placed = place([draft_append(StreamAppend(stream_id, 0, events), clock(), new_id)], {})
+    placed = place([draft_append(StreamAppend(stream_id, 0, events), clock(), time_ordered_id)], {})
     return [_row(event, engine) for event in placed]
 
 

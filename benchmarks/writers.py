@@ -16,17 +16,17 @@ from esworkbench.event_store import open_database
 
 
 def _append(url: str, size: int, writer: str) -> Contender:
-    return Append(open_store(url, writer), size, 1, writer)
+    return Append(open_store(url), size, 1, writer)
 
 
 def _save(url: str, size: int, writer: str) -> Contender:
-    return Save(open_store(url, writer), size, 1, writer)
+    return Save(open_store(url), size, 1, writer)
 
 
 def _inside(url: str, size: int, writer: str) -> Contender:
     from benchmarks.inside import AppendInside
 
-    return AppendInside(open_store(url, writer), size, 1, writer)
+    return AppendInside(open_store(url), size, 1, writer)
 
 
 def _bare(url: str, size: int, writer: str) -> Contender:
@@ -144,7 +144,7 @@ def _make_tables(urls: dict[str, str]) -> None:
         if name.startswith("bare"):
             make_bare_tables(url)
         elif name.startswith("ours"):
-            open_store(url, "nobody").engine.dispose()
+            open_store(url).engine.dispose()
         else:
             from benchmarks.peer import open_peer
 

@@ -77,7 +77,7 @@ def test_the_other_experiments_do_their_work(tmp_path: Path, words: str) -> None
 
 
 def test_every_protection_on_postgresql_can_be_switched_off(postgres_url: str) -> None:
-    append = AppendWithout(open_store(postgres_url, "tests"), 2, 1, NOTHING)
+    append = AppendWithout(open_store(postgres_url), 2, 1, NOTHING)
     append.prepare(1)
     append.work()
     assert append.done() == 2

@@ -125,3 +125,10 @@ def test_reply_bytes_and_reply_made_of_positions(store: EventStore) -> None:
     again = store.append("s", [new_event()], expected_version=0, idempotency=Idempotency("k2", "d", b"{}"))
     assert again == AppendResult([], made.reply, True)
     assert store.stream_version("s") == 2
+
+
+def test_ids_that_a_store_draws_sort_in_the_order_of_drawing(store_url: str) -> None:
+    """So the index on them grows at its end; with random ones each append would touch a page of its own."""
+    appended = EventStore.open(store_url).append("s", [new_event() for _ in range(200)], expected_version=0)
+    drawn = [event.event_id for event in appended.events]
+    assert drawn == sorted(set(drawn))
