@@ -17,7 +17,7 @@ class Shape(NamedTuple):
     """One stored shape of an event type.
 
     ``fields`` are the payload's, in the order they are written, with the DuckDB type to read each as. ``columns`` say
-    in SQL, over the struct ``found`` of the fields, what today's shape holds; a column left out is the field of that
+    in SQL, over the struct ``$found`` of the fields, what today's shape holds; a column left out is the field of that
     name, or null. ``check`` is one more condition, for fields that SQL can't take as they come.
     """
 
@@ -26,6 +26,9 @@ class Shape(NamedTuple):
     fields: Mapping[str, str]
     columns: Mapping[str, str] = {}
     check: str = "true"
+
+    def same_but_for_its_name(self, other: "Shape") -> bool:
+        return self[2:] == other[2:]
 
 
 class SetBased(NamedTuple):

@@ -164,7 +164,7 @@ def test_keys_and_indexes_that_waited_for_the_rows_are_there_in_the_end(store: E
         found = inspect(store.engine)
         assert found.get_pk_constraint("owners")["constrained_columns"] == ["stream_id"]
         assert [index["name"] for index in found.get_indexes("owners")] == ["owners_by_type"]
-        assert len(all_rows(store, Owners.tables[0])) == 5
+        assert len(all_rows(store, Owners.tables[0])) == 6
 
 
 def test_who_might_read_the_old_table_may_read_the_new_one(postgres_url: str) -> None:

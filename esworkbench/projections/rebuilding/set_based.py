@@ -6,9 +6,10 @@ reads, it stops at the first such event; then they are all sought out, and it be
 once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import duckdb
@@ -42,9 +43,7 @@ def fold_in_duckdb(
         hot = folder / "hot.parquet"
         copy_events(job.store, archives.high_water, up_to, hot)
     with watch.folding(), EventQuery(definition, [*archives.files, hot], folder / "spill") as query:
-        parked = query.leave_to_decoder(job, query.unknown)
-        if query.misread_elsewhere:
-            parked += query.leave_to_decoder(job, query.misread_elsewhere)
+        parked = [letter for which in query.aside for letter in query.leave_to_decoder(job, which)]
         try:
             try:
                 _load(tables, table, query, watch)
@@ -55,7 +54,7 @@ def fold_in_duckdb(
             raise UnusableInput(
                 f"the query of {projection.name} failed and the old read model stands, so rebuild in bulk: {error}"
             ) from error
-        events = query.count()
+        events = query.events
     with watch.writing():
         tables.index()
     hot.unlink()
@@ -69,11 +68,10 @@ def fold_in_duckdb(
 
 
 class EventQuery:
-    """DuckDB over Parquet files with the archive's columns; ``rows`` are the definition's."""
+    """DuckDB over Parquet files with the archive's columns; ``rows`` are the definition's, of ``events`` events."""
 
     def __init__(self, definition: SetBased, files: Sequence[Path], spill: Path) -> None:
         self._definition = definition
-        self._read = [shape for shape in definition.shapes if shape.event_type in definition.reads]
         self._any_left_out = False
         self._files = f"read_parquet([{', '.join(quoted(path) for path in files)}], hive_partitioning = false)"
         self._connection = open_duckdb(spill)
@@ -83,6 +81,14 @@ class EventQuery:
             "CREATE TABLE decoded (position BIGINT, stream_id VARCHAR, version BIGINT, event_id VARCHAR,"
             f" event_type VARCHAR, recorded_at TIMESTAMPTZ, {columns})"
         )
+        # Asking first which shapes there are is quick, and then nothing is asked of each event about all the others.
+        present = self._connection.execute(f"SELECT type, schema_version, count(*) FROM {self._files} GROUP BY ALL")
+        counts = {(event_type, version): count for event_type, version, count in present.fetchall()}
+        self.events = sum(counts.values())
+        known = [shape for shape in definition.shapes if counts.pop((shape.event_type, shape.schema_version), 0)]
+        self._unknown = sorted(counts)
+        self._read = [shape for shape in known if shape.event_type in definition.reads]
+        self._elsewhere = [shape for shape in known if shape not in self._read]
 
     def __enter__(self) -> "EventQuery":
         return self
@@ -91,23 +97,20 @@ class EventQuery:
         self._connection.close()
 
     @property
-    def unknown(self) -> str:
-        """The events of a type or shape that the decoder may know, or nobody."""
-        return f"SELECT * FROM {self._files} WHERE NOT ({' OR '.join(map(_is, self._definition.shapes))})"
+    def aside(self) -> list[str]:
+        """What the decoder must see, though the query reads none of it: shapes that it may know, or nobody, and the
+        events of other types whose payloads don't come back as they were.
+        """
+        unknown = [
+            f"SELECT * FROM {self._files} WHERE type = {quoted(event_type)} AND schema_version = {version}"
+            for event_type, version in self._unknown
+        ]
+        return [*unknown, *map(self._misread, self._elsewhere)]
 
     @property
     def misread(self) -> str:
         """The events of types that the query reads whose payloads don't come back as they were."""
         return " UNION ALL BY NAME ".join(map(self._misread, self._read))
-
-    @property
-    def misread_elsewhere(self) -> str:
-        """The same, of the types that the query doesn't read."""
-        elsewhere = [shape for shape in self._definition.shapes if shape not in self._read]
-        return " UNION ALL BY NAME ".join(map(self._misread, elsewhere))
-
-    def count(self) -> int:
-        return int(self._connection.execute(f"SELECT count(*) FROM {self._files}").fetchall()[0][0])
 
     def rows(self, table: Table) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of the table in the order of its key, in batches; moments and days as text."""
@@ -149,30 +152,54 @@ class EventQuery:
         return parked
 
     def _events(self) -> str:
-        """The relation ``events``: what SQL reads, shape by shape, and what the decoder read."""
-        branches = [self._events_of(shape) for shape in self._read]
-        return f"events AS ({' UNION ALL '.join([*branches, 'SELECT * FROM decoded'])})"
+        """The relation ``events``: what SQL reads, and what the decoder read."""
+        read = [self._read_by_sql(list(_by_form(self._read)))] if self._read else []
+        return f"events AS ({' UNION ALL '.join([*read, 'SELECT * FROM decoded'])})"
 
-    def _events_of(self, shape: Shape) -> str:
-        columns = "".join(f", {self._column(name, shape)} AS {name}" for name in self._definition.columns)
+    def _read_by_sql(self, forms: Sequence[Sequence[Shape]]) -> str:
+        """All shapes in one scan; ``form`` is the number of an event's among the ``forms``."""
+        numbers = " ".join(f"WHEN {' OR '.join(map(_is, alike))} THEN {form}" for form, alike in enumerate(forms))
+        found = "".join(
+            f", CASE WHEN form = {form} THEN {_found(alike[0])} END AS found_{form}" for form, alike in enumerate(forms)
+        )
+        came_back = _by_number(_came_back(alike[0], f"found_{form}") for form, alike in enumerate(forms))
+        columns = "".join(
+            f", {_by_number(_column(name, alike[0], f'found_{form}') for form, alike in enumerate(forms))} AS {name}"
+            for name in self._definition.columns
+        )
         left_out = "AND position NOT IN (SELECT position FROM left_out)" if self._any_left_out else ""
         return f"""
             SELECT position, stream_id, version, event_id, type AS event_type, recorded_at{columns}
-            FROM (SELECT *, {_found(shape)} AS found FROM {self._files} WHERE {_is(shape)} {left_out})
-            WHERE CASE WHEN {_came_back(shape)} THEN true
+            FROM (SELECT *{found}
+                  FROM (SELECT *, CASE {numbers} END AS form FROM {self._files})
+                  WHERE form IS NOT NULL {left_out})
+            WHERE CASE WHEN {came_back} THEN true
                        ELSE error('the event at position ' || position || ' is left to the decoder')::BOOLEAN END
         """
-
-    def _column(self, name: str, shape: Shape) -> str:
-        return shape.columns.get(name, f"found.{name}" if name in shape.fields else "NULL")
 
     def _misread(self, shape: Shape) -> str:
         """What can't be read at all doesn't come back either."""
         return f"""
             SELECT * EXCLUDE found
             FROM (SELECT *, TRY({_found(shape)}) AS found FROM {self._files} WHERE {_is(shape)})
-            WHERE NOT coalesce(TRY({_came_back(shape)}), false)
+            WHERE NOT coalesce(TRY({_came_back(shape, "found")}), false)
         """
+
+
+def _by_form(shapes: Sequence[Shape]) -> Iterator[list[Shape]]:
+    """Shapes that differ in nothing but their names, together: SQL reads them alike."""
+    rest = list(shapes)
+    while rest:
+        yield [shape for shape in rest if shape.same_but_for_its_name(rest[0])]
+        rest = [shape for shape in rest if not shape.same_but_for_its_name(rest[0])]
+
+
+def _by_number(expressions: Iterable[str]) -> str:
+    return f"CASE form {' '.join(f'WHEN {form} THEN {said}' for form, said in enumerate(expressions))} END"
+
+
+def _is(shape: Shape) -> str:
+    return f"type = {quoted(shape.event_type)} AND schema_version = {shape.schema_version}"
 
 
 def _found(shape: Shape) -> str:
@@ -180,8 +207,14 @@ def _found(shape: Shape) -> str:
     return f"from_json(payload, '{{{fields}}}')"
 
 
-def _came_back(shape: Shape) -> str:
-    return f"CAST(to_json(found) AS VARCHAR) = payload AND {shape.check}"
+def _came_back(shape: Shape, found: str) -> str:
+    return f"CAST(to_json({found}) AS VARCHAR) = payload AND {Template(shape.check).substitute(found=found)}"
+
+
+def _column(name: str, shape: Shape, found: str) -> str:
+    if name in shape.columns:
+        return Template(shape.columns[name]).substitute(found=found)
+    return f"{found}.{name}" if name in shape.fields else "NULL"
 
 
 def _load(tables: NextTables, table: Table, query: EventQuery, watch: Watch) -> None:
@@ -195,10 +228,6 @@ def _timed(rows: Iterator[list[tuple[Any, ...]]], watch: Watch) -> Iterator[list
     for batch in rows:
         with watch.writing():
             yield batch
-
-
-def _is(shape: Shape) -> str:
-    return f"type = {quoted(shape.event_type)} AND schema_version = {shape.schema_version}"
 
 
 def _as_loaded(name: str, kind: Any) -> str:

@@ -20,7 +20,7 @@ HOLDING = ("WithdrawalRequested", "WithdrawalSettled", "WithdrawalCancelled")
 
 MONEY = {"amount_minor": "BIGINT", "currency": "VARCHAR"}
 
-AMOUNT = "CAST(found.amount AS VARCHAR)"
+AMOUNT = "CAST($found.amount AS VARCHAR)"
 OLD_SHAPES = [
     Shape(
         "MoneyDeposited",
@@ -35,14 +35,14 @@ OLD_SHAPES = [
     )
     for version, fields, currency in (
         (1, {"amount": "JSON", "reference": "VARCHAR"}, "'USD'"),
-        (2, {"amount": "JSON", "currency": "VARCHAR", "reference": "VARCHAR"}, "found.currency"),
+        (2, {"amount": "JSON", "currency": "VARCHAR", "reference": "VARCHAR"}, "$found.currency"),
     )
 ]
 
 ACCOUNT = f"substr(stream_id, {len(STREAM_PREFIX) + 1})"
 ACCOUNT_ID = f"CASE WHEN starts_with(stream_id, '{STREAM_PREFIX}') THEN {ACCOUNT} ELSE stream_id END AS account_id"
 POSTED = f"""
-    SELECT {ACCOUNT_ID}, currency, position, version, event_id, event_type, recorded_at,
+    SELECT stream_id, {ACCOUNT_ID}, currency, position, version, event_id, event_type, recorded_at,
            CASE WHEN event_type IN {CREDITS} THEN amount_minor WHEN event_type IN {DEBITS} THEN -amount_minor
                 ELSE 0 END AS amount_minor
     FROM events
@@ -51,10 +51,14 @@ POSTED = f"""
 
 
 def account_balances_by_query() -> SetBased:
+    # By stream first: to make the account's name for each event would cost an eighth of the whole rebuild.
     query = f"""
-        SELECT account_id, currency, sum(amount_minor) AS balance_minor, arg_max(version, position) AS version,
+        SELECT {ACCOUNT_ID}, currency, sum(balance_minor) AS balance_minor, arg_max(version, position) AS version,
                max(position) AS position
-        FROM ({POSTED}) GROUP BY account_id, currency
+        FROM (SELECT stream_id, currency, sum(amount_minor) AS balance_minor,
+                     arg_max(version, position) AS version, max(position) AS position
+              FROM ({POSTED}) GROUP BY stream_id, currency)
+        GROUP BY account_id, currency
     """
     return SetBased(shapes(), MONEY, (*POSTING, "AccountOpened"), query)
 
