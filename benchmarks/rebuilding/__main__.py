@@ -15,7 +15,7 @@ from benchmarks.rebuilding import measures
 from benchmarks.rebuilding.indexes import filling
 from benchmarks.rebuilding.logs import GrowingLog, write_parquet
 from benchmarks.rebuilding.measures import Took, measured
-from benchmarks.rebuilding.report import PEER, Measured, as_markdown
+from benchmarks.rebuilding.report import BARE, BASELINE, PEER, Measured, as_markdown
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding import Options, archive_events, take_snapshot
@@ -32,16 +32,19 @@ class Sizes(NamedTuple):
     rows: int
     rounds: int
 
+    def rounds_at(self, events: int, sizes: Sequence[int]) -> int:
+        """One at the largest size: it takes ten times as long, and noise weighs a tenth as much."""
+        return 1 if events == max(sizes) else self.rounds
 
-FULL = Sizes((100_000, 300_000, 1_000_000), 2_000, (1_000_000, 10_000_000, 100_000_000), 300_000, 3)
+
+FULL = Sizes((100_000, 1_000_000, 10_000_000), 2_000, (1_000_000, 10_000_000, 100_000_000), 300_000, 3)
 QUICK = Sizes((2_000, 4_000, 6_000), 200, (20_000, 40_000, 60_000), 2_000, 1)
-FOR_THE_LARGEST = 1
-"""Rounds at the largest size: it takes ten times as long, and noise weighs a tenth as much."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rebuilding", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="little work, to see that it runs")
+    parser.add_argument("--stores", help="millions of events in the stores, such as 0.1,1,10")
     parser.add_argument("--sizes", help="millions of events in the Parquet logs, such as 1,10,100")
     parser.add_argument("--data", type=Path, help="folder for the data (default: the temporary folder)")
     parser.add_argument(
@@ -49,10 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     chosen = parser.parse_args(arguments)
     sizes = QUICK if chosen.quick else FULL
+    if chosen.stores:
+        sizes = sizes._replace(handlers=_millions(chosen.stores))
     if chosen.sizes:
-        sizes = sizes._replace(parquet=[int(float(each) * 1_000_000) for each in chosen.sizes.split(",")])
+        sizes = sizes._replace(parquet=_millions(chosen.sizes))
     command = " ".join(["python -m benchmarks.rebuilding", *(sys.argv[1:] if arguments is None else arguments)])
     measure(sizes, command, chosen.data, chosen.out, tell=lambda line: print(line, flush=True))
+
+
+def _millions(told: str) -> list[int]:
+    return [int(float(each) * 1_000_000) for each in told.split(",")]
 
 
 def measure(sizes: Sizes, command: str, data: Path | None, out: Path, tell: Callable[[str], None]) -> None:
@@ -78,25 +87,26 @@ def _by_handlers(databases: Databases, engine: str, sizes: Sizes, tell: Callable
         results.add(PEER, sizes.commit_each, measured(measures.by_peer, databases.fresh(engine), sizes.commit_each))
     for events in sizes.handlers:
         log.grow_to(events)
-        results.add("drop and replay", events, measured(measures.by_live_runner, url, 1_000, None))
         folder = databases.folder / f"{engine}-{events}"
         folder.mkdir()
         nine_tenths = events * 9 // 10
         cold = [folder / "cold"]
         archive_events(store, nine_tenths, cold[0])
-        for way, options in (
-            ("plain", Options()),
-            ("bulk", Options()),
-            ("sharded", Options(workers=2)),
-            ("cold", Options(cold=cold)),
-            ("set-based", Options()),
-        ):
-            results.add(way, events, measured(measures.by_way, url, way, options))
-        results.add("set-based, cold", events, measured(measures.by_way, url, "set-based", Options(cold=cold)))
         measured(measures.by_live_runner, url, 20_000, nine_tenths)
         take_snapshot(store, AccountBalances(), folder / "snapshot")
-        snapshot = Options(snapshot=folder / "snapshot")
-        results.add("snapshot at nine tenths", events, measured(measures.by_way, url, "snapshot", snapshot))
+        ways = {
+            "plain": ("plain", Options()),
+            "bulk": ("bulk", Options()),
+            "sharded": ("sharded", Options(workers=2)),
+            "cold": ("cold", Options(cold=cold)),
+            "set-based": ("set-based", Options()),
+            "set-based, cold": ("set-based", Options(cold=cold)),
+            "snapshot at nine tenths": ("snapshot", Options(snapshot=folder / "snapshot")),
+        }
+        for _ in range(sizes.rounds_at(events, sizes.handlers)):
+            results.add(BASELINE, events, measured(measures.by_live_runner, url, 1_000, None))
+            for name, (way, options) in ways.items():
+                results.add(name, events, measured(measures.by_way, url, way, options))
         shutil.rmtree(folder)
     results.add(
         "drop and replay, commit per 1", sizes.commit_each, measured(measures.by_live_runner, url, 1, sizes.commit_each)
@@ -110,9 +120,8 @@ def _by_query(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> Measur
     results = Results(tell)
     for events in sizes.parquet:
         files = write_parquet(folder, events)
-        rounds = FOR_THE_LARGEST if events == max(sizes.parquet) else sizes.rounds
-        for _ in range(rounds):
-            results.add("bare DuckDB", events, measured(measures.by_bare_duckdb, files, folder / "bare"))
+        for _ in range(sizes.rounds_at(events, sizes.parquet)):
+            results.add(BARE, events, measured(measures.by_bare_duckdb, files, folder / "bare"))
             results.add("set-based", events, measured(measures.by_query, files, events, folder / "query"))
             shutil.rmtree(folder / "query")
         shutil.rmtree(folder)
