@@ -85,13 +85,10 @@ class CrashView:
         self.buttons["next"].disabled = self.buttons["kill"].disabled = not player.next_step
         stands = f"stands before: {player.next_step}" if player.next_step else "all events were seen"
         self.status.value = f"<div style='line-height:1.5'><b>{escape(f'{stands}; {_verdict(player)}')}</b></div>"
-        rows = [("committed", *_kept_cells(player.kept.balance_minor, player.kept.checkpoint))]
+        seen = Kept(player.kept.balance_minor - player.off_by_minor, player.kept.checkpoint)
+        rows = [("committed", *_cells(player.kept)), ("events up to the checkpoint", *_cells(seen))]
         if player.unseen is not None:
-            rows.append(
-                ("in the open transaction", *_kept_cells(player.unseen.balance_minor, player.unseen.checkpoint))
-            )
-        seen = sum(player.amounts[: player.kept.checkpoint])
-        rows.append(("events up to the checkpoint", *_kept_cells(seen, player.kept.checkpoint)))
+            rows.append(("in the open transaction", *_cells(player.unseen)))
         steps = [
             (str(number), moment.what, *_cells(moment.kept),
              format_minor(moment.off_by_minor, CURRENCY))
