@@ -100,7 +100,19 @@ class CrashView:
         )
 
 
-def crash_figure(*played: tuple[str, CrashPlayer]) -> Figure:
+def one_death_each(amounts: Sequence[int], *, batch_size: int) -> Figure:
+    """The picture of each order with one death: after two steps of its first batch."""
+    players = {name: CrashPlayer(apply_batch, amounts, batch_size=batch_size) for name, apply_batch in ORDERS.items()}
+    for player in players.values():
+        player.advance()
+        player.advance()
+        player.kill()
+        while player.next_step:
+            player.advance()
+    return _figure(*players.items())
+
+
+def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
     """How far each player's committed balance was off after each of its steps; a cross is a death."""
     figure = Figure(figsize=(9, 1.6 * len(played)), layout="constrained")
     for axes, (name, player) in zip(figure.subplots(len(played), 1, squeeze=False)[:, 0], played, strict=True):

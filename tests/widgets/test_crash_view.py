@@ -4,7 +4,7 @@ import pytest
 
 from esworkbench.lab.crash import CrashPlayer
 from esworkbench.plots import as_png
-from esworkbench.widgets.crash_view import ORDERS, CrashView, crash_figure
+from esworkbench.widgets.crash_view import ORDERS, CrashView, one_death_each
 
 AMOUNTS = (10_00, 10_00, 10_00, 10_00)
 
@@ -70,8 +70,7 @@ def test_a_wrong_key_and_a_failing_batch_are_told_in_the_widget(monkeypatch: pyt
 
 
 def test_the_picture_says_for_each_order_how_it_ended() -> None:
-    views = {order: played(order, "nnk") for order in ORDERS}
-    figure = crash_figure(*((order, view.player) for order, view in views.items()))
+    figure = one_death_each(AMOUNTS, batch_size=4)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert [title.rpartition(" ")[2] for title in titles] == ["much", "little", "once"]
     assert as_png(figure)
