@@ -30,6 +30,7 @@ _SHOWN_IN = {
     "01_events_not_rows": {
         "event": "a fact in the past tense, never changed once it is stored",
         "fold": "going through events one after the other, keeping a state: how a balance is derived",
+        "compensating event": "an appended event that undoes an earlier one's effect; the earlier one stays",
     },
     "02_event_store": {
         "lost update": "two writers decide on one state, and the later one wipes out what the earlier one wrote",
@@ -37,8 +38,12 @@ _SHOWN_IN = {
             "nobody holds a lock while deciding; who appends names the version they decided on, and is told when it "
             "is no longer the last"
         ),
+        "idempotency key": "drawn by a client once per intent: a repeated command is one command",
     },
     "05_projections": {
+        "projection": "the handler that turns events into rows, and how far it got",
+        "checkpoint": "one integer: every event at or below it was seen by the projection",
+        "read model": "the table a projection keeps; it can be dropped and rebuilt",
         "dead letter": "an event that could not be handled, parked with its error, so that it stops nobody",
         "outbox": "which events are still to be told to others, noted in the event's own transaction",
         "inbox": "the id of each event that was received, written with its rows: what comes twice is known",
@@ -72,9 +77,6 @@ _SHOWN_IN = {
         "valid at": "when the fact was true in the world; missing means when it was recorded",
     },
     "12_diff_projection_against_events": {
-        "projection": "the handler that turns events into rows, and how far it got",
-        "checkpoint": "one integer: every event at or below it was seen by the projection",
-        "read model": "the table a projection keeps; it can be dropped and rebuilt",
         "posting": "the signed effect of one event on one account in one currency",
         "event sum": "the sum of an account's postings, in minor units: what the events say the balance is",
         "balance assertion": (
@@ -94,8 +96,6 @@ _SHOWN_IN = {
         ),
         "case": "the record of one investigation on evidence: every step, replayable",
         "finding": "one fault: its class, the exact events, the amount, the proof",
-        "idempotency key": "drawn by a client once per intent: a repeated command is one command",
-        "compensating event": "an appended event that undoes an earlier one's effect; the earlier one stays",
     },
 }
 
