@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from benchmarks.rounds import Contender
@@ -18,7 +17,7 @@ from esworkbench.domains.bank.read_models.account_balances import account_balanc
 from esworkbench.event_store import open_database
 from esworkbench.event_store.database import BUSY_SECONDS
 from esworkbench.event_store.postgres_sql import WRITTEN
-from esworkbench.event_store.schema import ADD_PAYLOAD_JSON, checkpoints, events
+from esworkbench.event_store.schema import add_payload_json, checkpoints, events
 
 COLUMNS = ", ".join(WRITTEN)
 ADD = (
@@ -77,8 +76,7 @@ def make_bare_tables(url: str) -> None:
     with engine.begin() as connection:
         for table in (events, checkpoints, account_balances):
             table.create(connection)
-        if engine.dialect.name == "postgresql":
-            connection.execute(text(ADD_PAYLOAD_JSON))
+        add_payload_json(connection)
     engine.dispose()
 
 

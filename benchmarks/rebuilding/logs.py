@@ -1,4 +1,4 @@
-"""Logs to rebuild from, the same in every run: a store filled by the bare driver, and Parquet made by DuckDB."""
+"""Logs to rebuild from, the same in every run but for their ids: a store filled by the driver, Parquet by DuckDB."""
 
 from itertools import islice
 from pathlib import Path
@@ -7,10 +7,11 @@ from typing import Any
 import duckdb
 
 from benchmarks.bare import Bare
-from benchmarks.workload import SeededIds, Ticks, deposits
+from benchmarks.workload import Ticks, deposits
 from esworkbench.archive import quoted
 from esworkbench.event_store.drafts import Head, StreamAppend, draft_append, place
 from esworkbench.event_store.schema import moment_text
+from esworkbench.event_store.store import time_ordered_id
 from esworkbench.events import RecordedEvent
 
 ACCOUNTS = 1_000
@@ -44,7 +45,7 @@ class GrowingLog:
         self._bare = Bare(url, make_tables=False)
         self._moment: Any = moment_text if self._bare.engine == "sqlite" else lambda moment: moment
         self._heads: dict[str, Head] = {}
-        self._new_id, self._clock, self.events = SeededIds("rebuilding"), Ticks(), 0
+        self._clock, self.events = Ticks(), 0
 
     def grow_to(self, events: int) -> None:
         while self.events < events:
@@ -58,7 +59,7 @@ class GrowingLog:
     def _next(self, count: int) -> list[RecordedEvent]:
         numbers = range(self.events, self.events + count)
         drafts = [
-            draft_append(StreamAppend(f"BankAccount-{number % ACCOUNTS}", -1, [event]), self._clock(), self._new_id)
+            draft_append(StreamAppend(f"BankAccount-{number % ACCOUNTS}", -1, [event]), self._clock(), time_ordered_id)
             for number, event in zip(numbers, islice(deposits(count, after=self.events), count), strict=True)
         ]
         placed = place(drafts, self._heads)

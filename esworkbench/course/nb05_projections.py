@@ -1,11 +1,9 @@
 """Exercises of notebook 05: one batch, one message, one day, one bad event, each counted once."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from esworkbench.course.bad_event_exercise import CATCH_UP
+from esworkbench.course.day_exercise import DAY_OF
 from esworkbench.lab.crash import (
     ApplyBatch,
     Transaction,
@@ -154,54 +152,111 @@ RECEIVE = Exercise(
     },
 )
 
-# --- day_of -----------------------------------------------------------------------------------------------------------
+# --- catch_up ---------------------------------------------------------------------------------------------------------
 
-DayOf = Callable[[datetime, str], date]
+CatchUp = Callable[[Sequence[int], Callable[[int], None], Callable[[int, Exception], None]], None]
 
-
-def examine_day_of(day_of: DayOf) -> None:
-    late = datetime(2024, 3, 1, 23, 30, tzinfo=UTC)
-    if day_of(late, "UTC") != date(2024, 3, 1):
-        raise Wrong(f"23:30 UTC on 1 March is 1 March in UTC itself, not {day_of(late, 'UTC')}")
-    if day_of(late, "Europe/Zurich") == date(2024, 3, 1):
-        raise Wrong("23:30 UTC on 1 March is 2 March in Zurich: the moment must be converted, not its zone replaced")
-    if day_of(late, "Asia/Tokyo") != date(2024, 3, 2) or day_of(late, "America/New_York") != date(2024, 3, 1):
-        raise Wrong("in Zurich it is 2 March, in Tokyo too, in New York 1 March: use the zone that is asked for")
-    summer = datetime(2024, 7, 1, 22, 30, tzinfo=UTC)
-    if day_of(summer, "Europe/Zurich") != date(2024, 7, 2):
-        raise Wrong(
-            "22:30 UTC on 1 July is 2 July in Zurich, where summer is two hours ahead: no fixed offset is right"
-        )
+BAD = 3
 
 
-def day_of(recorded_at: datetime, time_zone: str) -> date:
-    return recorded_at.astimezone(ZoneInfo(time_zone)).date()
+class Teller:
+    """Handles all events but ``BAD``; with ``down_at``, the database goes away at that event."""
+
+    def __init__(self, down_at: int | None = None) -> None:
+        self.down_at = down_at
+        self.handled: list[int] = []
+        self.parked: list[tuple[int, str]] = []
+
+    def handle(self, event: int) -> None:
+        if event == self.down_at:
+            raise ConnectionError("the database is down")
+        if event == BAD:
+            raise ValueError("what is this?")
+        self.handled.append(event)
+
+    def park(self, event: int, error: Exception) -> None:
+        self.parked.append((event, str(error)))
 
 
-def zone_replaced(recorded_at: datetime, time_zone: str) -> date:
-    return recorded_at.replace(tzinfo=ZoneInfo(time_zone)).date()
+def examine_catch_up(catch_up: CatchUp) -> None:
+    teller = Teller()
+    try:
+        catch_up([1, 2, 3, 4, 5], teller.handle, teller.park)
+    except ValueError:
+        raise Wrong("event 3 is bad, and its error stops the run: events 4 and 5 wait for ever") from None
+    if teller.handled == [1, 2]:
+        raise Wrong("everything after the bad event is left undone: only the bad one is parked")
+    if teller.handled != [1, 2, 4, 5]:
+        raise Wrong(f"of the events 1 to 5, of which 3 is bad, {teller.handled} were handled: each good one once")
+    if not teller.parked:
+        raise Wrong("event 3 was skipped without a record: nobody will ever know that the rows lack it")
+    if teller.parked != [(BAD, "what is this?")]:
+        raise Wrong(f"parked were {teller.parked}: park event 3 alone, once, with the error that was raised")
+    teller = Teller(down_at=2)
+    try:
+        catch_up([1, 2, 4], teller.handle, teller.park)
+    except ConnectionError:
+        return
+    raise Wrong("the database was down, and good events were parked for it: that error is no event's fault")
 
 
-def at_home(recorded_at: datetime, time_zone: str) -> date:
-    """The server stands in Zurich."""
-    return recorded_at.astimezone(ZoneInfo("UTC" if time_zone == "UTC" else "Europe/Zurich")).date()
+def catch_up(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - parked with its error
+            park(event, error)
 
 
-def fixed_offset(recorded_at: datetime, time_zone: str) -> date:
-    hours = {"Europe/Zurich": 1, "Asia/Tokyo": 9, "America/New_York": -5}.get(time_zone, 0)
-    return recorded_at.astimezone(timezone(timedelta(hours=hours))).date()
+def stops(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
+    for event in events:
+        handle(event)
 
 
-DAY_OF = Exercise(
-    name="day_of",
-    task='Write `my_day(recorded_at, time_zone)`: the calendar day of a moment in a zone, such as `"Europe/Zurich"`.',
-    examine=examine_day_of,
-    reference=day_of,
-    hints=("A moment has no day before a zone is named.", "`recorded_at.astimezone(ZoneInfo(time_zone))`"),
+def parks_and_stops(
+    events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]
+) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ValueError as error:
+            park(event, error)
+            return
+
+
+def skips(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
+    catch_up(events, handle, lambda event, error: None)
+
+
+def parks_everything(
+    events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]
+) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except Exception as error:  # noqa: BLE001 - the mistake
+            park(event, error)
+
+
+CATCH_UP = Exercise(
+    name="catch_up",
+    task=(
+        "Write `my_catch_up(events, handle, park)`: handle each event; `park(event, error)` what `handle` can't, and "
+        "stop nobody. A database that is down (`ConnectionError`) is no event's fault: let that pass."
+    ),
+    examine=examine_catch_up,
+    reference=catch_up,
+    hints=(
+        "The `try` stands inside the loop.",
+        "`except ConnectionError: raise` comes before `except Exception as error: park(event, error)`.",
+    ),
     mistakes={
-        "naive time zone": Mistake(zone_replaced, "not its zone replaced"),
-        "the server's zone": Mistake(at_home, "zone that is asked for"),
-        "fixed offset": Mistake(fixed_offset, "no fixed offset"),
+        "stops everybody": Mistake(stops, "stops the run"),
+        "stops after parking": Mistake(parks_and_stops, "everything after"),
+        "skipped": Mistake(skips, "without a record"),
+        "parks the database's errors": Mistake(parks_everything, "no event's fault"),
     },
 )
 

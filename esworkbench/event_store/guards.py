@@ -18,6 +18,13 @@ APPEND_ONLY_TABLES = ("events", "checkpoint_log")
 WRITER_LOCK = 0x6573_7762_6C6F_6721
 """Key of the advisory lock that every writer to ``events`` shares from before its positions are drawn to its commit."""
 
+STANDING = text("""
+    SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE relnamespace = current_schema()::regnamespace AND tgenabled = 'A'
+""")
+"""PostgreSQL's triggers that always fire. Making one again would wait for whoever reads the table, a capture say, and
+every writer would wait behind it."""
+
 _SQLITE_SAME_ROW = {
     "events": (
         "EXISTS (SELECT 1 FROM events WHERE global_position = NEW.global_position)"
@@ -30,7 +37,10 @@ _SQLITE_SAME_ROW = {
 
 def create_guards(connection: Connection, tables: Sequence[str] = APPEND_ONLY_TABLES) -> None:
     """Put every guard of these tables in place; does nothing where it stands already."""
-    statements = _sqlite_guards(tables) if connection.dialect.name == "sqlite" else _postgres_guards(tables)
+    if connection.dialect.name == "sqlite":
+        statements = _sqlite_guards(tables)
+    else:
+        statements = _postgres_guards(tables, standing=set(connection.scalars(STANDING)))
     for statement in statements:
         connection.exec_driver_sql(statement)
 
@@ -78,7 +88,7 @@ def _sqlite_guards(tables: Sequence[str]) -> list[str]:
     return statements
 
 
-def _postgres_guards(tables: Sequence[str]) -> list[str]:
+def _postgres_guards(tables: Sequence[str], standing: set[str]) -> list[str]:
     statements = [
         "CREATE OR REPLACE FUNCTION refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',"
@@ -95,6 +105,8 @@ def _postgres_guards(tables: Sequence[str]) -> list[str]:
         triggers.append((table, "no_rewrite", "BEFORE UPDATE OR DELETE", "ROW", "refuse_rewrite"))
         triggers.append((table, "no_truncate", "BEFORE TRUNCATE", "STATEMENT", "refuse_rewrite"))
     for table, guard, moment, level, function in triggers:
+        if f"{table}_{guard}" in standing:
+            continue
         statements.append(
             f"CREATE OR REPLACE TRIGGER {table}_{guard} {moment} ON {table}"
             f" FOR EACH {level} EXECUTE FUNCTION {function}()"

@@ -183,15 +183,23 @@ anchors = Table(
     Column("leaves", Text),
 )
 
-ADD_PAYLOAD_JSON = (
-    "ALTER TABLE events ADD COLUMN IF NOT EXISTS payload_json jsonb GENERATED ALWAYS AS (payload::jsonb) STORED"
-)
+ADD_PAYLOAD_JSON = "ALTER TABLE events ADD COLUMN payload_json jsonb GENERATED ALWAYS AS (payload::jsonb) STORED"
 """PostgreSQL only: for queries such as ``payload_json->>'currency'``. Never hashed, never read by the store."""
 
 
 def add_snapshot_columns(connection: Connection) -> None:
     """Give ``snapshots`` what it lacks where it was made before snapshots said which events they were folded from."""
-    present = set(connection.exec_driver_sql("SELECT * FROM snapshots WHERE 1 = 0").keys())
+    present = _columns_of(connection, "snapshots")
     for name in ("event_shapes", "event_hash"):
         if name not in present:
             connection.exec_driver_sql(f"ALTER TABLE snapshots ADD COLUMN {name} TEXT")
+
+
+def add_payload_json(connection: Connection) -> None:
+    """Give PostgreSQL's ``events`` its JSONB copy. Asks first: an ALTER that does nothing locks the table as well."""
+    if connection.dialect.name == "postgresql" and "payload_json" not in _columns_of(connection, "events"):
+        connection.exec_driver_sql(ADD_PAYLOAD_JSON)
+
+
+def _columns_of(connection: Connection, table: str) -> set[str]:
+    return set(connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0").keys())

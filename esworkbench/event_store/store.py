@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 import uuid_utils
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect
 
 from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStore, UnusableInput
 from esworkbench.event_store import guards, schema
@@ -104,8 +104,7 @@ class EventStore:
             guards.take_turns_making_tables(connection)
             schema.metadata.create_all(connection)
             schema.add_snapshot_columns(connection)
-            if self.engine.dialect.name == "postgresql":
-                connection.execute(text(schema.ADD_PAYLOAD_JSON))
+            schema.add_payload_json(connection)
             guards.create_guards(connection)
 
     def append(

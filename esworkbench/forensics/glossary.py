@@ -48,6 +48,10 @@ _SHOWN_IN = {
         "outbox": "which events are still to be told to others, noted in the event's own transaction",
         "inbox": "the id of each event that was received, written with its rows: what comes twice is known",
     },
+    "06_rebuilding_projections": {
+        "swap": "one transaction that puts a rebuilt read model in the live one's place: readers see all of it or none",
+        "shard": "the streams that one process of a rebuild takes, whole, with a checkpoint of their own",
+    },
     "07_cqrs_and_read_your_writes": {
         "CQRS": "command query responsibility segregation: one model decides on commands, others answer queries",
         "query": "a question to a read model; asking changes nothing",

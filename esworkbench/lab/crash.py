@@ -23,36 +23,46 @@ class Kept(NamedTuple):
 class Connection:
     """Writes of one transaction, which nobody else sees before its commit."""
 
-    def __init__(self, kept: Kept, step: Callable[[], None]) -> None:
+    def __init__(self, kept: Kept, step: Callable[[str], None]) -> None:
         self.kept = kept
         self._step = step
 
     def add(self, amount_minor: int) -> None:
-        self._step()
+        self._step("write the rows")
         self.kept = self.kept._replace(balance_minor=self.kept.balance_minor + amount_minor)
 
     def move(self, checkpoint: int) -> None:
-        self._step()
+        self._step("move the checkpoint")
         self.kept = self.kept._replace(checkpoint=checkpoint)
 
 
 class MortalDatabase:
-    """``steps_left`` are the steps (a write, a commit) that the process still lives; None for ever."""
+    """``steps_left`` are the steps (a write, a commit) that the process still lives; None for ever.
 
-    def __init__(self) -> None:
-        self.kept = Kept()
+    ``stopped_before`` names the step at which it died, and ``unseen`` what its transaction had written by then.
+    """
+
+    def __init__(self, kept: Kept = Kept()) -> None:  # noqa: B008 - a tuple, which nobody can change
+        self.kept = kept
         self.steps_left: int | None = None
+        self.stopped_before = ""
+        self._open: Connection | None = None
+
+    @property
+    def unseen(self) -> Kept | None:
+        return self._open.kept if self._open else None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Commits at its end; leaves nothing where the process dies, or the body raises."""
-        connection = Connection(self.kept, self._step)
+        self._open = connection = Connection(self.kept, self._step)
         yield connection
-        self._step()
-        self.kept = connection.kept
+        self._step("commit")
+        self.kept, self._open = connection.kept, None
 
-    def _step(self) -> None:
+    def _step(self, name: str) -> None:
         if self.steps_left == 0:
+            self.stopped_before = name
             raise Killed
         if self.steps_left is not None:
             self.steps_left -= 1
@@ -103,6 +113,90 @@ def checkpoint_first(transaction: Transaction, write_rows: Write, save_checkpoin
         save_checkpoint(connection)
     with transaction() as connection:
         write_rows(connection)
+
+
+class Moment(NamedTuple):
+    """One line of what happened: the step that was made, or ``killed``, and what was committed after it."""
+
+    what: str
+    kept: Kept
+    off_by_minor: int
+
+
+class CrashPlayer:
+    """A projection advanced by hand, step by step, and killed wherever one likes. The next process begins a batch anew.
+
+    Every step is found by a short life of its own: the batch is begun again and dies one step later. So any
+    ``apply_batch`` can be played, and none knows that it is.
+    """
+
+    def __init__(self, apply_batch: ApplyBatch, amounts: Sequence[int], *, batch_size: int) -> None:
+        self.amounts = tuple(amounts)
+        self.log: list[Moment] = []
+        self._apply_batch = apply_batch
+        self._batch_size = batch_size
+        self._begin_batch(Kept())
+
+    @property
+    def kept(self) -> Kept:
+        """What is committed."""
+        return self._database.kept
+
+    @property
+    def unseen(self) -> Kept | None:
+        """What the open transaction would commit; None where none is open."""
+        return self._database.unseen
+
+    @property
+    def off_by_minor(self) -> int:
+        """The committed balance less the sum of the events up to the committed checkpoint."""
+        return self.kept.balance_minor - sum(self.amounts[: self.kept.checkpoint])
+
+    @property
+    def next_step(self) -> str:
+        """The step before which the process stands; empty when the log is done."""
+        return self._database.stopped_before
+
+    @property
+    def deaths(self) -> int:
+        return sum(moment.what == "killed" for moment in self.log)
+
+    def advance(self) -> None:
+        """Make the next step; nothing when the log is done."""
+        made = self.next_step
+        if not made:
+            return
+        self._lived += 1
+        self._live()
+        self._tell(made)
+        if not self.next_step:
+            self._begin_batch(self.kept)
+
+    def kill(self) -> None:
+        """The process dies before its next step, and another one takes up from what is committed."""
+        self._begin_batch(self.kept)
+        self._tell("killed")
+
+    def _tell(self, what: str) -> None:
+        self.log.append(Moment(what, self.kept, self.off_by_minor))
+
+    def _begin_batch(self, kept: Kept) -> None:
+        self._begun_with = kept
+        self._lived = 0
+        self._live()
+
+    def _live(self) -> None:
+        self._database = MortalDatabase(self._begun_with)
+        self._database.steps_left = self._lived
+        after = self._begun_with.checkpoint
+        batch = self.amounts[after : after + self._batch_size]
+        if not batch:
+            return
+        try:
+            self._apply_batch(self._database.transaction, _adding(sum(batch)), _moving(after + len(batch)))
+        except Killed:
+            return
+        self._database.stopped_before = ""
 
 
 def _adding(amount_minor: int) -> Write:

@@ -194,3 +194,14 @@ def test_a_named_server_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(UnusableInput, match="can't be read") as caught:
         local_postgres_url()
     assert "hunter2" not in str(caught.value)
+
+
+def test_opening_a_store_waits_for_no_reader(postgres_url: str) -> None:
+    """A capture reads for minutes. Whatever waited for it to end would have every writer waiting behind it."""
+    EventStore.open(postgres_url).append("s", [new_event()], expected_version=0)
+    impatient = make_url(postgres_url).update_query_dict({"options": "-c lock_timeout=200ms"})
+    with open_database(postgres_url).begin() as reader:
+        for table in ("events", "checkpoint_log", "snapshots"):
+            reader.exec_driver_sql(f"SELECT * FROM {table}").all()
+        store = EventStore.open(impatient.render_as_string(hide_password=False))
+        store.append("s", [new_event()], expected_version=1)
