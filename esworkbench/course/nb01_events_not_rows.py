@@ -208,7 +208,7 @@ def _examine_compensate(answer: Callable[[Sequence[Fact], int, datetime], list[F
 exercises = Exercises(
     Exercise(
         name="balance",
-        task="Fold the facts into a balance in minor units. A withdrawal is requested first and settled later.",
+        task="Fold the facts into minor units. `POSTED` has the sign of each kind.",
         examine=_examine_balance,
         reference=balance,
         hints=(
@@ -224,7 +224,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="balance_at",
-        task="The balance at a moment, inclusive. Refuse a moment that names no time zone with ValueError.",
+        task="The balance at a moment, inclusive. Refuse a moment without a time zone with `ValueError`.",
         examine=_examine_balance_at,
         reference=balance_at,
         hints=(
@@ -240,7 +240,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="between",
-        task="What happened from Tuesday to Thursday, both days whole, where the customer lives?",
+        task="The facts from `first` to `last`, both days whole, in the customer's `zone`.",
         examine=_examine_between,
         reference=between,
         hints=(
@@ -255,7 +255,9 @@ exercises = Exercises(
     ),
     Exercise(
         name="compensate",
-        task="The fact with `wrong_version` should never have been. Return all facts with the mistake made up for.",
+        task=(
+            "The fact with `wrong_version` should never have been. Return all facts, with that made up for at `now`."
+        ),
         examine=_examine_compensate,
         reference=compensate,
         hints=(

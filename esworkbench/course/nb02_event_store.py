@@ -164,7 +164,10 @@ def _examine_safe_checkpoint(answer: Callable[[Sequence[int], Sequence[int], int
 exercises = Exercises(
     Exercise(
         name="append",
-        task="Append to a stream only if it stands at the expected version, else raise ConcurrencyError.",
+        task=(
+            "`log` is a dict `{(stream, version): event}`. Append only onto the expected version, else "
+            "`raise ConcurrencyError(stream, expected, actual)`."
+        ),
         examine=_examine_append,
         reference=answers.append,
         hints=(
@@ -180,7 +183,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="withdraw",
-        task="Load, decide, save; when another writer was faster, try again, at most `attempts` times.",
+        task=(
+            '`load()` gives `{"version", "balance"}`, `save(account)` may raise ConcurrencyError: try again then, at '
+            "most `attempts` times in all. True when paid, False when the balance doesn't allow it."
+        ),
         examine=_examine_withdraw,
         reference=answers.withdraw,
         hints=(
@@ -196,7 +202,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="save_and_tell",
-        task="Write the events in `transaction()` and tell about them. When it rolls back, nobody may hear of them.",
+        task=(
+            "`with transaction() as rows:` commits at its end. Extend `rows`, call `tell(events)` once. When it rolls "
+            "back, nobody may hear of them."
+        ),
         examine=_examine_save_and_tell,
         reference=answers.save_and_tell,
         hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
@@ -208,7 +217,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="deposit_once",
-        task="Deposit so that a retry with the same key books nothing, gets the first reply, and can't be misused.",
+        task=(
+            "Append a deposit to stream `ACC-1` of a real `EventStore`; return the reply as bytes. A retry with the "
+            "same key books nothing and gets the first reply; another deposit with that key is refused."
+        ),
         examine=_examine_deposit_once,
         reference=answers.deposit_once,
         hints=(
@@ -224,7 +236,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="safe_checkpoint",
-        task="`visible` positions, and those that open transactions hold `under_way`: up to where has all been seen?",
+        task="Positions you can see, positions still under way, your last checkpoint: how far may the new one go?",
         examine=_examine_safe_checkpoint,
         reference=answers.safe_checkpoint,
         hints=(

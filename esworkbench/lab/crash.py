@@ -173,7 +173,12 @@ class CrashPlayer:
             self._begin_batch(self.kept)
 
     def kill(self) -> None:
-        """The process dies before its next step, and another one takes up from what is committed."""
+        """The process dies before its next step, and another one takes up from what is committed.
+
+        Nothing when the log is done: no process is at work then.
+        """
+        if not self.next_step:
+            return
         self._begin_batch(self.kept)
         self._tell("killed")
 

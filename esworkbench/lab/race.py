@@ -20,6 +20,9 @@ OPENING_MINOR = 10_000
 ASKED_MINOR: Mapping[str, int] = MappingProxyType({"A": 8_000, "B": 8_000})
 """What each writer is asked to pay out, in minor units."""
 
+MOST_STEPS = 20
+"""More than any race of two needs: a writer that is refused once by the version check is done after seven steps."""
+
 
 class Withdrawal(NamedTuple):
     """An event of the stream, beside the deposit at version 1 that opened the account."""
@@ -176,12 +179,17 @@ def played(order: str, *, checked: bool) -> Race:
 
 
 def every_order(*, checked: bool) -> dict[str, Race]:
-    """Every order in which the two can go to the end, and the race that it leads to."""
+    """Every order in which the two can go to the end, and the race that it leads to.
+
+    Raises UnusableInput for a race that goes on for more than ``MOST_STEPS``: it would have no end.
+    """
     finished: dict[str, Race] = {}
     begun = [""]
     while begun:
         order = begun.pop()
         race = played(order, checked=checked)
+        if len(order) > MOST_STEPS:
+            raise UnusableInput(f"a race goes on after {MOST_STEPS} steps ({order}): look for a writer that never ends")
         if not race.ready:
             finished[order] = race
         begun += [order + name for name in reversed(race.ready)]

@@ -76,6 +76,14 @@ def test_a_notebook_asks_its_exercises(path: Path) -> None:
         assert [before.cell_type for before in asked] == ["markdown"], exercise.name
 
 
+def test_a_notebook_asks_each_exercise_in_the_words_of_its_task(path: Path) -> None:
+    for before, cell in pairwise(read(path).cells):
+        for exercise in exercises_of(f"nb{path.stem}"):
+            if f"exercises.{exercise.name}.check(" in cell.source:
+                heading, _, asked = before.source.rpartition("### ")[2].partition("\n\n")
+                assert (heading.partition(" · ")[0], asked) == (exercise.name, exercise.task)
+
+
 def test_an_untouched_notebook_says_that_nothing_was_attempted(path: Path) -> None:
     said = [
         output.data["text/markdown"]

@@ -3,7 +3,7 @@
 import pytest
 
 from esworkbench.errors import UnusableInput
-from esworkbench.lab.race import OPENING_MINOR, Race, every_order, played
+from esworkbench.lab.race import OPENING_MINOR, Race, Writer, every_order, played
 
 
 def test_one_after_the_other_nothing_is_lost_either_way() -> None:
@@ -73,3 +73,13 @@ def test_two_that_both_fit_are_both_paid_with_the_check() -> None:
         race.advance(name)
     assert [(event.version, event.writer) for event in race.stream] == [(2, "A"), (3, "B")]
     assert race.balance_minor == 4_000
+
+
+def test_a_race_without_end_is_told_and_not_run_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(race: Race, writer: Writer) -> str:
+        writer.next_step = "load"
+        return "thinks again"
+
+    monkeypatch.setattr(Race, "_decide", undecided)
+    with pytest.raises(UnusableInput, match="a race goes on after 20 steps"):
+        every_order(checked=True)
