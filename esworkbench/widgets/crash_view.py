@@ -115,7 +115,8 @@ def one_death_each(amounts: Sequence[int], *, batch_size: int) -> Figure:
 def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
     """How far each player's committed balance was off after each of its steps; a cross is a death."""
     figure = Figure(figsize=(9, 1.6 * len(played)), layout="constrained")
-    for axes, (name, player) in zip(figure.subplots(len(played), 1, squeeze=False)[:, 0], played, strict=True):
+    lanes = figure.subplots(len(played), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    for axes, (name, player) in zip(lanes, played, strict=True):
         numbers = range(1, len(player.log) + 1)
         off = [moment.off_by_minor / 100 for moment in player.log]
         axes.step(numbers, off, where="post", color="#0b5fa5")
@@ -124,6 +125,7 @@ def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
         axes.axhline(0, color="grey", linewidth=0.8)
         axes.set_ylabel(f"off by, {CURRENCY}")
         axes.set_title(f"{name}: {_verdict(player)}", loc="left", fontsize=10)
+    lanes[-1].set_xlabel("step")
     return figure
 
 
