@@ -4,6 +4,7 @@
 run from top to bottom. (The three outcomes are those of Kaggle's learntools.)
 """
 
+import dis
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -127,8 +128,11 @@ def _empty() -> None: ...
 
 
 def _does_nothing(function: types.FunctionType) -> bool:
-    """Its instructions are those of an empty function; a docstring leaves no instruction."""
-    return function.__code__.co_code[::2] == _empty.__code__.co_code[::2]
+    """It does what an empty function does, and gives back nothing either; a docstring leaves no instruction."""
+    loads_nothing = all(
+        each.argval is None for each in dis.get_instructions(function) if each.opname in ("LOAD_CONST", "RETURN_CONST")
+    )
+    return loads_nothing and function.__code__.co_code[::2] == _empty.__code__.co_code[::2]
 
 
 def _show(text: str) -> None:

@@ -53,6 +53,13 @@ def test_a_stub_is_not_attempted(answer: Any) -> None:
     assert DOUBLE.judge(answer).outcome is Outcome.NOT_ATTEMPTED
 
 
+def test_an_answer_that_is_always_the_same_was_attempted() -> None:
+    def always(amount: int) -> int:
+        return 4
+
+    assert DOUBLE.judge(always).outcome is not Outcome.NOT_ATTEMPTED
+
+
 @pytest.mark.parametrize("answer", [None, 0, "", double, Attempted, lambda number: None, lambda number: number])
 def test_what_somebody_wrote_is_an_attempt(answer: Any) -> None:
     assert is_stub(answer) is (answer is not None and answer != 0 and answer != "" and _is_none_lambda(answer))
