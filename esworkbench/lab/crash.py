@@ -16,8 +16,11 @@ class Killed(BaseException):
 class Kept(NamedTuple):
     """What is committed: the balance in minor units, and the position up to which events were seen."""
 
-    balance_minor: int = 0
-    checkpoint: int = 0
+    balance_minor: int
+    checkpoint: int
+
+
+NOTHING = Kept(balance_minor=0, checkpoint=0)
 
 
 class Connection:
@@ -42,7 +45,7 @@ class MortalDatabase:
     ``stopped_before`` names the step at which it died, and ``unseen`` what its transaction had written by then.
     """
 
-    def __init__(self, kept: Kept = Kept()) -> None:  # noqa: B008 - a tuple, which nobody can change
+    def __init__(self, kept: Kept = NOTHING) -> None:
         self.kept = kept
         self.steps_left: int | None = None
         self.stopped_before = ""
@@ -135,7 +138,7 @@ class CrashPlayer:
         self.log: list[Moment] = []
         self._apply_batch = apply_batch
         self._batch_size = batch_size
-        self._begin_batch(Kept())
+        self._begin_batch(NOTHING)
 
     @property
     def kept(self) -> Kept:
