@@ -208,3 +208,17 @@ def test_guards_can_be_dropped_and_come_back_with_the_tables(store_url: str) -> 
     store.create_tables()
     with pytest.raises(DBAPIError, match="append-only"):
         attempt(store.engine, "UPDATE events SET payload = '{}'")
+
+
+@pytest.mark.parametrize("state", ["DISABLE", "ENABLE"])
+def test_a_guard_that_stands_and_does_not_always_fire_is_put_right(postgres_url: str, state: str) -> None:
+    """Opening leaves alone what stands, to lock nobody out: so it must look whether it fires."""
+    store = EventStore.open(postgres_url)
+    store.append("s", [new_event()], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        connection.exec_driver_sql(f"ALTER TABLE events {state} TRIGGER events_no_rewrite")
+    EventStore.open(postgres_url)
+    with write_transaction(store.engine) as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        with pytest.raises(DBAPIError, match="append-only"):
+            connection.exec_driver_sql("DELETE FROM events")
