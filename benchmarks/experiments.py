@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks import peer, protections, snapshotted, synchronous
+from benchmarks import long_log, peer, protections, snapshotted, synchronous
 from benchmarks.bare import Bare, BareFollow, BareInsert, BareRead
 from benchmarks.databases import Databases
 from benchmarks.ours import Append, Follow, Load, Save, open_store
@@ -41,10 +41,11 @@ class Sizes(NamedTuple):
     commits_in_crowd: int
     protected_commits: int
     protected_batched: int
+    long_log: int
 
 
-FULL = Sizes(7, 500, 5_000, 10_000, 500, 10_000, 16, 60, 40, 10, 300, 3_000)
-QUICK = Sizes(3, 100, 1_000, 2_000, 100, 2_000, 16, 10, 40, 3, 100, 1_000)
+FULL = Sizes(7, 500, 5_000, 10_000, 500, 10_000, 16, 60, 40, 10, 300, 3_000, 1_000_000)
+QUICK = Sizes(3, 100, 1_000, 2_000, 100, 2_000, 16, 10, 40, 3, 100, 1_000, 10_000)
 
 Maker = Callable[[], Experiment]
 
@@ -76,6 +77,8 @@ def all_experiments(databases: Databases, sizes: Sizes) -> list[tuple[str, Maker
                 partial(_protected, databases, engine, COSTS_BATCH, sizes.protected_batched, BATCH),
             ),
         ]
+        making = partial(long_log.by_order_of_ids, databases, engine, sizes.batched, sizes.long_log)
+        every.append((f"{long_log.TITLE}, {engine}", making))
         every.append(
             (f"{synchronous.TITLE}, {engine}", partial(synchronous.one_writer, databases, engine, sizes.commits))
         )

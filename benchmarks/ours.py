@@ -1,5 +1,7 @@
 """Our contenders: the event store alone, the repository with the bank's account, the projection runner."""
 
+from collections.abc import Callable
+
 from benchmarks.rounds import Contender
 from benchmarks.workload import (
     AMOUNT_MINOR,
@@ -14,15 +16,16 @@ from benchmarks.workload import (
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models.account_balances import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store.store import time_ordered_id
 from esworkbench.events import NewEvent
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.repository import Repository
 
 
-def open_store(url: str) -> EventStore:
+def open_store(url: str, new_id: Callable[[], str] = time_ordered_id) -> EventStore:
     """A store with nothing switched off; it holds one connection only once it appends."""
-    store = EventStore.open(url, clock=Ticks())
+    store = EventStore.open(url, clock=Ticks(), new_id=new_id)
     store.engine.dispose()
     return store
 

@@ -27,6 +27,7 @@ TINY = Sizes(
     commits_in_crowd=2,
     protected_commits=2,
     protected_batched=BATCH,
+    long_log=BATCH,
 )
 
 
@@ -66,6 +67,7 @@ def test_contenders_are_measured_and_reported(tmp_path: Path) -> None:
         "from a snapshot, sqlite",
         "checkpoint per event, sqlite",
         "inside the append, sqlite",
+        "into a long log, sqlite",
         "writers",
     ],
 )
