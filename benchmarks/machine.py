@@ -15,7 +15,7 @@ POSTGRES_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "wal_syn
 LIBRARIES = ("psycopg", "sqlalchemy", "msgspec", "eventsourcing")
 
 
-def describe(folder: Path, server: str) -> dict[str, Any]:
+def describe(folder: Path, server: str | None) -> dict[str, Any]:
     """Machine, versions, settings that bear on durability, and how fast this disk syncs. Takes about a second."""
     return {
         "cpu": _cpu(),
@@ -23,7 +23,7 @@ def describe(folder: Path, server: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "postgresql": _postgres(server),
+        "postgresql": _postgres(server) if server else None,
         "libraries": {name: _version(name) for name in LIBRARIES},
         "file_system": _file_system(folder),
         "fsync_milliseconds": _fsync_milliseconds(folder),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.rebuilding import measures
+from benchmarks.rebuilding import measures, prepared
 from benchmarks.rebuilding.__main__ import main
 from benchmarks.rebuilding.line import TWO_BILLION, through
 from benchmarks.rebuilding.logs import write_parquet
@@ -41,4 +41,8 @@ def test_a_quick_run_writes_its_report(tmp_path: Path, postgres_server: str) -> 
     report = (tmp_path / "REBUILD.md").read_text()
     for promised in ("largest miss of the line", "two billion events", "of bare DuckDB", "times the peer's follower"):
         assert promised in report
-    assert (tmp_path / "rebuild.json").is_file()
+    prepared.main([str(tmp_path / "grown"), "0.02"])
+    main(["--grown", str(tmp_path / "grown"), "--out", str(tmp_path)])
+    added = (tmp_path / "REBUILD.md").read_text().splitlines()
+    assert [line for line in added if line.startswith("| set-based, cold | 20,000 |")]
+    assert set(report.splitlines()[:3]) <= set(added), "what the first run said of itself stands"

@@ -1,10 +1,9 @@
 """``python -m benchmarks.rebuilding``: measure every way to rebuild, write REBUILD.md and rebuild.json."""
 
 import argparse
-import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -15,10 +14,10 @@ from benchmarks.rebuilding import measures
 from benchmarks.rebuilding.indexes import filling
 from benchmarks.rebuilding.logs import GrowingLog, write_parquet
 from benchmarks.rebuilding.measures import Took, measured
-from benchmarks.rebuilding.report import BARE, BASELINE, PEER, Measured, as_markdown
-from esworkbench.domains.bank.read_models import AccountBalances
+from benchmarks.rebuilding.prepared import Prepared, prepare, prepared
+from benchmarks.rebuilding.report import BARE, BASELINE, PEER, Measured, Report, read, write
 from esworkbench.event_store import EventStore
-from esworkbench.projections.rebuilding import Options, archive_events, take_snapshot
+from esworkbench.projections.rebuilding import Options
 
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -37,7 +36,7 @@ class Sizes(NamedTuple):
         return 1 if events == max(sizes) else self.rounds
 
 
-FULL = Sizes((100_000, 300_000, 1_000_000), 2_000, (1_000_000, 10_000_000, 100_000_000), 300_000, 3)
+FULL = Sizes((100_000, 1_000_000, 10_000_000), 2_000, (1_000_000, 10_000_000, 100_000_000), 300_000, 3)
 QUICK = Sizes((2_000, 4_000, 6_000), 200, (20_000, 40_000, 60_000), 2_000, 1)
 
 
@@ -46,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="little work, to see that it runs")
     parser.add_argument("--stores", help="millions of events in the stores, such as 0.1,1,10")
     parser.add_argument("--sizes", help="millions of events in the Parquet logs, such as 1,10,100")
+    parser.add_argument(
+        "--grown", type=Path, help="only measure in the store that benchmarks.rebuilding.prepared left in this folder,"
+        " and add it to the report that stands"
+    )  # fmt: skip
     parser.add_argument("--data", type=Path, help="folder for the data (default: the temporary folder)")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parents[1], help="folder for REBUILD.md, rebuild.json"
@@ -57,67 +60,74 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.sizes:
         sizes = sizes._replace(parquet=_millions(chosen.sizes))
     command = " ".join(["python -m benchmarks.rebuilding", *(sys.argv[1:] if arguments is None else arguments)])
-    measure(sizes, command, chosen.data, chosen.out, tell=lambda line: print(line, flush=True))
+    if chosen.grown:
+        add(chosen.grown, command, chosen.out)
+    else:
+        measure(sizes, command, chosen.data, chosen.out)
 
 
 def _millions(told: str) -> list[int]:
     return [int(float(each) * 1_000_000) for each in told.split(",")]
 
 
-def measure(sizes: Sizes, command: str, data: Path | None, out: Path, tell: Callable[[str], None]) -> None:
+def measure(sizes: Sizes, command: str, data: Path | None, out: Path) -> None:
     began = perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     with Databases(data) as databases:
-        found = machine.describe(databases.folder, databases.server) | {"command": command}
-        by_title = {title: _by_handlers(databases, engine, sizes, tell) for engine, title in ENGINES.items()}
-        by_title["Parquet"] = _by_query(databases.folder / "parquet", sizes, tell)
+        run = machine.describe(databases.folder, databases.server) | {"command": command}
+        by_title = {title: _by_handlers(databases, engine, sizes) for engine, title in ENGINES.items()}
+        by_title["Parquet"] = _by_query(databases.folder / "parquet", sizes)
         filled = filling(databases.fresh("postgresql"), sizes.rows)
-    found["run_seconds"] = round(perf_counter() - began)
-    (out / "REBUILD.md").write_text(as_markdown(found, by_title, filled, sizes.rows), encoding="utf-8")
-    raw = {"machine": found, "measured": by_title, "filling": filled}
-    (out / "rebuild.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    tell(f"written in {found['run_seconds']} s: REBUILD.md and rebuild.json")
+    run["run_seconds"] = round(perf_counter() - began)
+    write(Report([run], by_title, filled, sizes.rows), out)
 
 
-def _by_handlers(databases: Databases, engine: str, sizes: Sizes, tell: Callable[[str], None]) -> Measured:
-    url = databases.fresh(engine)
-    store, results = EventStore.open(url), Results(tell)
+def add(grown: Path, command: str, out: Path) -> None:
+    began, report, results = perf_counter(), read(out), Results()
+    run = machine.describe(grown, None) | {"command": command}
+    _each_way(results, prepared(grown))
+    run["run_seconds"] = round(perf_counter() - began)
+    for way, by_size in results.measured.items():
+        report.measured[ENGINES["sqlite"]].setdefault(way, {}).update(by_size)
+    report.runs.append(run)
+    write(report, out)
+
+
+def _by_handlers(databases: Databases, engine: str, sizes: Sizes) -> Measured:
+    url, results = databases.fresh(engine), Results()
+    EventStore.open(url).engine.dispose()
     log = GrowingLog(url)
     if peer.missing(engine) is None:
         results.add(PEER, sizes.commit_each, measured(measures.by_peer, databases.fresh(engine), sizes.commit_each))
     for events in sizes.handlers:
-        log.grow_to(events)
-        folder = databases.folder / f"{engine}-{events}"
-        folder.mkdir()
-        nine_tenths = events * 9 // 10
-        cold = [folder / "cold"]
-        archive_events(store, nine_tenths, cold[0])
-        measured(measures.by_live_runner, url, 20_000, nine_tenths)
-        take_snapshot(store, AccountBalances(), folder / "snapshot")
-        ways = {
-            "plain": ("plain", Options()),
-            "bulk": ("bulk", Options()),
-            "sharded": ("sharded", Options(workers=2)),
-            "cold": ("cold", Options(cold=cold)),
-            "set-based": ("set-based", Options()),
-            "set-based, cold": ("set-based", Options(cold=cold)),
-            "snapshot at nine tenths": ("snapshot", Options(snapshot=folder / "snapshot")),
-        }
+        ready = prepare(log, url, events, databases.folder / f"{engine}-{events}")
         for _ in range(sizes.rounds_at(events, sizes.handlers)):
-            results.add(BASELINE, events, measured(measures.by_live_runner, url, 1_000, None))
-            for name, (way, options) in ways.items():
-                results.add(name, events, measured(measures.by_way, url, way, options))
-        shutil.rmtree(folder)
+            _each_way(results, ready)
+        shutil.rmtree(ready.folder)
     results.add(
         "drop and replay, commit per 1", sizes.commit_each, measured(measures.by_live_runner, url, 1, sizes.commit_each)
     )
     log.close()
-    store.engine.dispose()
     return results.measured
 
 
-def _by_query(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> Measured:
-    results = Results(tell)
+def _each_way(results: "Results", ready: Prepared) -> None:
+    ways = {
+        "plain": ("plain", Options()),
+        "bulk": ("bulk", Options()),
+        "sharded": ("sharded", Options(workers=2)),
+        "cold": ("cold", Options(cold=ready.cold)),
+        "set-based": ("set-based", Options()),
+        "set-based, cold": ("set-based", Options(cold=ready.cold)),
+        "snapshot at nine tenths": ("snapshot", Options(snapshot=ready.snapshot)),
+    }
+    results.add(BASELINE, ready.events, measured(measures.by_live_runner, ready.url, 1_000, None))
+    for name, (way, options) in ways.items():
+        results.add(name, ready.events, measured(measures.by_way, ready.url, way, options))
+
+
+def _by_query(folder: Path, sizes: Sizes) -> Measured:
+    results = Results()
     for events in sizes.parquet:
         files = write_parquet(folder, events)
         for _ in range(sizes.rounds_at(events, sizes.parquet)):
@@ -131,17 +141,17 @@ def _by_query(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> Measur
 class Results:
     """Measurements as they come in. Two ways that give different rows stop the run: one of them is wrong."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         self.measured: Measured = {}
         self._rows: dict[int, str] = {}
-        self._tell = tell
 
     def add(self, way: str, events: int, took: Took) -> None:
         if took.rows and self._rows.setdefault(events, took.rows) != took.rows:
             raise RuntimeError(f"{way!r} gave other rows at {events:,} events: its time means nothing")
         self.measured.setdefault(way, {}).setdefault(events, []).append(took)
         rate = events / took.seconds
-        self._tell(f"  {way:<30} {events:>12,} {took.seconds:>9.2f} s {rate:>12,.0f}/s {took.peak_megabytes:>7,.0f} MB")
+        told = f"  {way:<30} {events:>12,} {took.seconds:>9.2f} s {rate:>12,.0f}/s {took.peak_megabytes:>7,.0f} MB"
+        print(told, flush=True)
 
 
 if __name__ == "__main__":

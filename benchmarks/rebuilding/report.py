@@ -1,8 +1,10 @@
 """REBUILD.md: what was measured, as tables."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.rebuilding.line import Line, through
 from benchmarks.rebuilding.measures import Took
@@ -14,17 +16,48 @@ PEER, BASELINE, BARE = "peer: commit per 1", "drop and replay", "bare DuckDB"
 AIM_BARE, AIM_PEER = 0.8, 1000
 
 
-def as_markdown(found: dict[str, Any], by_title: dict[str, Measured], filling: dict[str, float], rows: int) -> str:
-    lines = ["# Rebuilding", "", f"`{found['command']}` on {found['cpu']}, {found['cores']} cores, load at start"]
-    lines[-1] += f" {found['load_at_start'][0]:.1f}, {found['run_seconds']} s in all."
+class Report(NamedTuple):
+    """All that was measured: the machine at each run, seconds by title, and of filling a table of so many rows."""
+
+    runs: list[dict[str, Any]]
+    measured: dict[str, Measured]
+    filling: dict[str, float]
+    rows: int
+
+
+def write(report: Report, folder: Path) -> None:
+    (folder / "REBUILD.md").write_text(as_markdown(report), encoding="utf-8")
+    (folder / "rebuild.json").write_text(json.dumps(report._asdict(), indent=1) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Report:
+    found = Report(**json.loads((folder / "rebuild.json").read_text(encoding="utf-8")))
+    by_title = {
+        title: {
+            way: {int(events): [Took(*took) for took in rounds] for events, rounds in by_size.items()}
+            for way, by_size in measured.items()
+        }
+        for title, measured in found.measured.items()
+    }
+    return found._replace(measured=by_title)
+
+
+def as_markdown(report: Report) -> str:
+    lines = ["# Rebuilding", ""]
+    for run in report.runs:
+        lines += [
+            f"`{run['command']}` on {run['cpu']}, {run['cores']} cores, load at start {run['load_at_start'][0]:.1f},"
+            f" {run['run_seconds']} s in all.\\"
+        ]
     lines += ["Seconds are the median round's. Memory is the process's peak; of a sharded rebuild, the parent's."]
-    for title, measured in by_title.items():
+    for title, measured in report.measured.items():
         lines += ["", f"## {title}", "", *_table(measured), "", *_lines(measured)]
-    lines += ["", "## Indexes on PostgreSQL", "", f"{rows:,} rows into a table with a key and two more indexes.", ""]
+    lines += ["", "## Indexes on PostgreSQL", ""]
+    lines += [f"{report.rows:,} rows into a table with a key and two more indexes.", ""]
     lines += ["| | seconds | gain |", "| --- | ---: | ---: |"]
-    first = next(iter(filling.values()))
-    lines += [f"| {name} | {seconds:.2f} | {first / seconds:.1f} |" for name, seconds in filling.items()]
-    lines += ["", "## Aims", "", *_aims(by_title), "", *_claim(filling)]
+    first = next(iter(report.filling.values()))
+    lines += [f"| {name} | {seconds:.2f} | {first / seconds:.1f} |" for name, seconds in report.filling.items()]
+    lines += ["", "## Aims", "", *_aims(report.measured), "", *_claim(report.filling)]
     return "\n".join(lines) + "\n"
 
 
