@@ -23,10 +23,10 @@ class Killable:
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
 
-    def comes_to_commit(self, number: int) -> None:
+    def comes_to_commit(self, number: int) -> bool:
+        """Whether it gets so far; if not, it has ended."""
         assert self.process.stdout is not None
-        for _ in range(number):
-            assert self.process.stdout.readline() == "commit\n"
+        return all(self.process.stdout.readline() == "commit\n" for _ in range(number))
 
     def ends(self) -> tuple[int, str]:
         """The exit code and the last words, once it has ended by itself."""

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.rebuilding import measures, prepared
+from benchmarks.rebuilding import logs, measures, prepared
 from benchmarks.rebuilding.__main__ import main
 from benchmarks.rebuilding.line import TWO_BILLION, through
-from benchmarks.rebuilding.logs import write_parquet
+from esworkbench.domains.bank import bank_decoder
+from esworkbench.event_store import EventStore
+from esworkbench.events import NewEvent
 
 
 def test_bare_duckdb_and_the_set_based_rebuild_give_the_same_rows(tmp_path: Path) -> None:
-    files = write_parquet(tmp_path / "parquet", 30_000)
+    files = logs.write_parquet(tmp_path / "parquet", 30_000)
     _, _, ours = measures.by_query(files, 30_000, tmp_path / "query")
     _, _, bare = measures.by_bare_duckdb(files, tmp_path)
     assert ours == bare
@@ -21,6 +23,31 @@ def test_bare_duckdb_and_the_set_based_rebuild_give_the_same_rows(tmp_path: Path
 def amounts(events: int) -> list[int]:
     signed = [(n * 104729 % 100_000 + 1) * (-1 if n % 10 == 9 else 1) for n in range(1, events + 1)]
     return signed
+
+
+def test_a_grown_log_is_what_a_store_would_have_written(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "ACCOUNTS", 7)
+    store = EventStore.open(store_url)
+    for events in (20, 45):
+        log = logs.GrowingLog(store_url)
+        log.grow_to(events)
+        log.close()
+    grown = store.read_all()
+    moments, ids = ((event.recorded_at for event in grown), (event.event_id for event in grown))
+    twin = EventStore.open(str(tmp_path / "twin.db"), clock=lambda: next(moments), new_id=lambda: next(ids))
+    for event in grown:
+        deposit = NewEvent(
+            event_type=event.event_type,
+            schema_version=event.schema_version,
+            payload=event.payload,
+            metadata=event.metadata_dict(),
+        )
+        twin.append(event.stream_id, [deposit], expected_version=event.version - 1)
+    assert len(grown) == 45
+    assert twin.read_all() == grown
+    assert [bank_decoder().events_in(event)[0].data.amount_minor for event in grown] == [1250] * 45
 
 
 def test_a_straight_line_is_told_from_a_bent_one() -> None:

@@ -1,22 +1,29 @@
 """Logs to rebuild from, the same in every run but for their ids: a store filled by the driver, Parquet by DuckDB."""
 
-from itertools import islice
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
 from benchmarks.bare import Bare
-from benchmarks.workload import Ticks, deposits
+from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, START, reference
 from esworkbench.archive import quoted
-from esworkbench.event_store.drafts import Head, StreamAppend, draft_append, place
+from esworkbench.domains.bank.events import MoneyDeposited
+from esworkbench.event_store.chain import event_hash
+from esworkbench.event_store.drafts import EMPTY, Head
 from esworkbench.event_store.schema import moment_text
 from esworkbench.event_store.store import time_ordered_id
-from esworkbench.events import RecordedEvent
 
 ACCOUNTS = 1_000
-CHUNK = 10_000
+CHUNK = 100_000
 PARQUET_ACCOUNTS = 100_000
+TYPE, SHAPE = MoneyDeposited.__name__, MoneyDeposited.schema_version
+PLAIN_METADATA = msgspec.json.encode(METADATA).decode()
+MILLISECOND = timedelta(milliseconds=1)
+LENGTH = "SELECT coalesce(max(global_position), 0) FROM events"
+HEAD = "SELECT version, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
 
 PARQUET = """
     COPY (
@@ -39,39 +46,48 @@ ROWS_PER_FILE = 10_000_000
 
 
 class GrowingLog:
-    """A store's log that grows from size to size: deposits on a thousand accounts in turn, with their hashes."""
+    """A store's log that grows from size to size: deposits on a thousand accounts in turn, with their hashes.
+
+    Begun on a log that it grew before, it goes on from there.
+    """
 
     def __init__(self, url: str) -> None:
         self._bare = Bare(url, make_tables=False)
         self._moment: Any = moment_text if self._bare.engine == "sqlite" else lambda moment: moment
-        self._heads: dict[str, Head] = {}
-        self._clock, self.events = Ticks(), 0
+        self.events = int(
+            self._bare.connection.execute("SELECT coalesce(max(global_position), 0) FROM events").fetchone()[0]
+        )
+        self._heads = [self._head(account) for account in range(ACCOUNTS)]
 
     def grow_to(self, events: int) -> None:
         while self.events < events:
-            self._bare.insert_many([self._row(event) for event in self._next(min(CHUNK, events - self.events))])
+            self._bare.insert_many([self._next() for _ in range(min(CHUNK, events - self.events))])
         if self._bare.engine == "postgresql":
             self._bare.connection.execute("ANALYZE events")
 
     def close(self) -> None:
         self._bare.connection.close()
 
-    def _next(self, count: int) -> list[RecordedEvent]:
-        numbers = range(self.events, self.events + count)
-        drafts = [
-            draft_append(StreamAppend(f"BankAccount-{number % ACCOUNTS}", -1, [event]), self._clock(), time_ordered_id)
-            for number, event in zip(numbers, islice(deposits(count, after=self.events), count), strict=True)
-        ]
-        placed = place(drafts, self._heads)
-        self._heads |= {event.stream_id: Head(event.version, event.hash) for event in placed}
-        self.events += count
-        return placed
+    def _head(self, account: int) -> Head:
+        found = self._bare.connection.execute(self._bare.sql(HEAD), (f"BankAccount-{account}",)).fetchone()
+        return Head(*found) if found else EMPTY
 
-    def _row(self, event: RecordedEvent) -> tuple[Any, ...]:
-        recorded_at = self._moment(event.recorded_at)
+    def _next(self) -> tuple[Any, ...]:
+        """The row of the next deposit. Nothing is checked on the way: a hundred million rows take long enough."""
+        number, account = self.events, self.events % ACCOUNTS
+        stream_id, event_id, head = f"BankAccount-{account}", time_ordered_id(), self._heads[account]
+        recorded_at = START + number * MILLISECOND
+        payload = f'{{"amount_minor":{AMOUNT_MINOR},"currency":"{CURRENCY}","reference":"{reference(number)}"}}'
+        hashed = event_hash(
+            head.hash, stream_id, head.version + 1, event_id, TYPE, SHAPE, recorded_at, recorded_at,
+            payload.encode(), PLAIN_METADATA.encode(),
+        )  # fmt: skip
+        moment = self._moment(recorded_at)
+        self._heads[account] = Head(head.version + 1, hashed)
+        self.events += 1
         return (
-            event.stream_id, event.version, event.event_id, event.event_type, event.schema_version,
-            event.payload.decode(), event.metadata.decode(), recorded_at, recorded_at, event.prev_hash, event.hash,
+            stream_id, head.version + 1, event_id, TYPE, SHAPE, payload, PLAIN_METADATA, moment, moment,
+            head.hash, hashed,
         )  # fmt: skip
 
 

@@ -65,10 +65,10 @@ def prepare(log: GrowingLog, url: str, events: int, folder: Path) -> Prepared:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rebuilding.prepared", description=__doc__)
-    parser.add_argument("folder", type=Path, help="a new folder")
+    parser.add_argument("folder", type=Path, help="a new folder, or one whose log was not grown to the end")
     parser.add_argument("millions", type=float, help="events, such as 100")
     chosen = parser.parse_args(arguments)
-    chosen.folder.mkdir()
+    chosen.folder.mkdir(exist_ok=True)
     url = f"sqlite:///{chosen.folder / 'log.db'}"
     EventStore.open(url).engine.dispose()
     log = GrowingLog(url)

@@ -104,7 +104,7 @@ def kill_at_random(url: str, store: EventStore, way: str, *, kills: int, seed: i
     for _ in range(kills):
         process, following = following, Rebuilding(url, way)
         process.go()
-        process.comes_to_commit(rng.randint(0, COMMITS[way]))
+        assert process.comes_to_commit(rng.randint(0, COMMITS[way]))
         process.kill()
         assert told(store, AccountBalances()) == expected
         assert_log_is_true(store, "account_balances")

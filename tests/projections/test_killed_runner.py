@@ -85,7 +85,7 @@ def kill_at_random(url: str, store: EventStore, *, kills: int, seed: int) -> Non
     for _ in range(kills):
         worker, following = following, Worker(url, batch_size=rng.randint(1, 40))
         worker.go()
-        worker.comes_to_commit(rng.randint(0, MOST_COMMITS))
+        assert worker.comes_to_commit(rng.randint(0, MOST_COMMITS))
         time.sleep(rng.uniform(0, ONE_BATCH_SECONDS))
         worker.kill()
         seen.add(tuple(assert_read_models_equal_the_events(store, log).values()))
