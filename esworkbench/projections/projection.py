@@ -26,7 +26,7 @@ class Projection:
     ``code_version`` goes into the checkpoint log, so that an error that began with a deploy can be told from one that
     was always there. ``order_insensitive`` says that an event handled late leaves the same rows as one handled in its
     place; only such a projection may replay a parked event instead of being rebuilt. ``shardable`` says that each row
-    depends on the events of one stream alone; only such a projection may be rebuilt by several processes.
+    depends on the streams of one ``shard_key`` alone; only such a projection may be rebuilt by several processes.
 
     ``schema_version`` is the shape of the tables: raise it when a column, or the meaning of one, changes. ``settings``
     says what the rows depend on besides the events, such as a time zone. Tables built otherwise are refused until they
@@ -48,6 +48,10 @@ class Projection:
 
     def subscribes_to(self, event_type: str) -> bool:
         return self.event_types is None or event_type in self.event_types
+
+    def shard_key(self, stream_id: str) -> str:
+        """Streams of the same key are rebuilt by the same process."""
+        return stream_id
 
     def handle(self, event: Event, connection: Connection) -> None:
         """Write the rows of one event, inside the runner's transaction. Whatever this raises parks the event."""

@@ -44,6 +44,13 @@ class Changed(AccountBalances):
         super().handle(event, connection)
 
 
+class ByStream(AccountBalances):
+    """The log has two streams that one row of an account comes from."""
+
+    def shard_key(self, stream_id: str) -> str:
+        return stream_id
+
+
 def refused(store: EventStore, recipe: Recipe, way: str, options: Options = NONE_NEEDED) -> str:
     before = told(store, AccountBalances())
     with pytest.raises((UnusableInput, EvidenceDamaged)) as refusal:
@@ -58,6 +65,8 @@ def test_what_does_not_suit_is_refused_in_a_sentence_and_the_old_read_model_stan
     run_live(store, AccountBalances())
     assert "there are plain, bulk" in refused(store, BALANCES, "overnight")
     assert "owners isn't said to be shardable" in refused(store, Recipe(Owners, bank_decoder), "sharded")
+    in_three = refused(store, Recipe(ByStream, bank_decoder), "sharded", Options(workers=3))
+    assert "two shards of account_balances have a row of the same key" in in_three
     assert "no set-based definition" in refused(store, Recipe(Changed, bank_decoder), "set-based")
     assert "name their folders" in refused(store, BALANCES, "cold")
     assert "name its file" in refused(store, BALANCES, "snapshot")

@@ -86,7 +86,7 @@ def test_several_processes_equal_the_incremental_run_bit_for_bit(store: EventSto
     expected = run_live(store, TransactionHistory())
     events = len(whole_log(store))
     rebuild_and_compare(
-        store, Recipe(TransactionHistory, bank_decoder), "sharded", Options(workers=2), expected, events
+        store, Recipe(TransactionHistory, bank_decoder), "sharded", Options(workers=3), expected, events
     )
 
 

@@ -19,13 +19,13 @@ class EventSource(Protocol):
 
 
 class Shard(NamedTuple):
-    """The streams whose CRC-32 modulo ``of`` is ``number``: the archive's buckets."""
+    """The streams the CRC-32 of whose key modulo ``of`` is ``number``: by stream id, the archive's buckets."""
 
     number: int
     of: int
 
-    def holds(self, event: RecordedEvent) -> bool:
-        return bucket_of(event.stream_id, self.of) == self.number
+    def holds(self, key: str) -> bool:
+        return bucket_of(key, self.of) == self.number
 
 
 WHOLE = Shard(0, 1)
@@ -39,17 +39,21 @@ class SiteStore(EventStore):
         self._site = site
         self._source = source
         self._shard = shard
+        self._key = job.recipe.projection().shard_key
         self._watch = watch
 
     def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         with self._watch.reading():
             mine: list[RecordedEvent] = []
             while not mine and (batch := self._source.read_all(after=after, limit=limit)):
-                mine = batch if self._shard.of == 1 else [event for event in batch if self._shard.holds(event)]
+                mine = batch if self._shard.of == 1 else [event for event in batch if self._mine(event)]
                 after = batch[-1].global_position
         if mine:
             saw(self._site, mine[-1])
         return mine
+
+    def _mine(self, event: RecordedEvent) -> bool:
+        return self._shard.holds(self._key(event.stream_id))
 
 
 def build(

@@ -1,7 +1,8 @@
 """Sharded: several processes, each with the streams of its own, a site of its own and a checkpoint of its own.
 
 Events of one stream stay in order and streams don't wait for each other, which is right only where each row comes from
-one stream alone. (Kleppmann, *Designing Data-Intensive Applications*, chapter 6, on partitioning by hash of the key.)
+the streams of one key alone: of one account, say. (Kleppmann, *Designing Data-Intensive Applications*, chapter 6, on
+partitioning by hash of the key.)
 Every process reads the whole log and leaves what isn't its own: neither database can compute CRC-32 while reading.
 """
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
+from sqlalchemy.exc import IntegrityError
+
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.outside import user_folder
@@ -158,7 +160,13 @@ def _sharded(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     # Shard 0 of the log is the whole log, which the runner goes on with after the swap.
     batches = [row | {"shard": number} for number, each in enumerate(done, start=1) for row in each.batches]
     parked = sorted((row for each in done for row in each.parked), key=lambda row: row["position"])
-    return _loaded(job, sites, Built(up_to, parked, batches), events, watch)
+    try:
+        return _loaded(job, sites, Built(up_to, parked, batches), events, watch)
+    except IntegrityError as error:
+        raise UnusableInput(
+            f"two shards of {projection.name} have a row of the same key, so it isn't shardable by its shard_key, and "
+            "the old read model stands: rebuild in bulk"
+        ) from error
 
 
 def _set_based(job: Job, folder: Path, watch: Watch, options: Options) -> Done:

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, text
 
 from esworkbench.domains.bank.events import AccountOpened
+from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import Posting, account_of, posting_of
 from esworkbench.domains.bank.read_models.set_based import account_balances_by_query
 from esworkbench.events import Event
-from esworkbench.projections import Projection
 from esworkbench.projections.definition import SetBased
 
 account_balances = Table(
@@ -34,7 +34,7 @@ ADD_POSTING = text("""
 """)
 
 
-class AccountBalances(Projection):
+class AccountBalances(PerAccount):
     """``balance_minor`` is the sum of the postings, in minor units; a withdrawal on hold is already taken off.
 
     ``version`` and ``position`` are those of the last event that opened the account or posted on it. Adding is
@@ -44,7 +44,6 @@ class AccountBalances(Projection):
     name = "account_balances"
     tables: ClassVar[Sequence[Table]] = [account_balances]
     order_insensitive = True
-    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, Column, Connection, Date, MetaData, Table, Text, bindparam, text
 
+from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import posting_of
 from esworkbench.domains.bank.read_models.set_based import daily_summaries_by_query
 from esworkbench.events import Event
-from esworkbench.projections import Projection
 from esworkbench.projections.definition import SetBased
 
 daily_summaries = Table(
@@ -49,7 +49,7 @@ ADD_TO_DAY = text("""
 """).bindparams(*TYPED)
 
 
-class DailySummaries(Projection):
+class DailySummaries(PerAccount):
     """One row per account, currency and day on which something was recorded; all amounts in minor units.
 
     The day is that of ``recorded_at`` in ``time_zone`` (an IANA name), which stands in the table ``read_models`` as
@@ -61,7 +61,6 @@ class DailySummaries(Projection):
     name = "daily_summaries"
     tables: ClassVar[Sequence[Table]] = [daily_summaries]
     order_insensitive = True
-    shardable = True
 
     def __init__(self, time_zone: str = "UTC") -> None:
         self.time_zone = ZoneInfo(time_zone)

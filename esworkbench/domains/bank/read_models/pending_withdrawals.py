@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, bindparam, text
 
 from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled
+from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import account_of
 from esworkbench.domains.bank.read_models.set_based import pending_withdrawals_by_query
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import Event
-from esworkbench.projections import Projection
 from esworkbench.projections.definition import SetBased
 
 pending_withdrawals = Table(
@@ -34,12 +34,11 @@ PUT_ON_HOLD = text("""
 RELEASE = text("DELETE FROM pending_withdrawals WHERE account_id = :account_id AND withdrawal_id = :withdrawal_id")
 
 
-class PendingWithdrawals(Projection):
+class PendingWithdrawals(PerAccount):
     """One row per open hold; ``amount_minor`` is positive, ``requested_at`` is when the store learned of it."""
 
     name = "pending_withdrawals"
     tables: ClassVar[Sequence[Table]] = [pending_withdrawals]
-    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)

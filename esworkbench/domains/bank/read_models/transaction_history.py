@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, PrimaryKeyConstraint, Table, Text, bindparam, text
 
+from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import posting_of
 from esworkbench.domains.bank.read_models.set_based import transaction_history_by_query
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import Event
-from esworkbench.projections import Projection
 from esworkbench.projections.definition import SetBased
 
 transaction_history = Table(
@@ -38,7 +38,7 @@ ADD_TRANSACTION = text("""
 """).bindparams(bindparam("recorded_at", type_=UtcMoment), bindparam("amount_minor", type_=BigInteger))
 
 
-class TransactionHistory(Projection):
+class TransactionHistory(PerAccount):
     """One row per event that posts, settlements with their 0 included; the running balance is per currency.
 
     No record of the bank is split into several events, so a position is one row.
@@ -46,7 +46,6 @@ class TransactionHistory(Projection):
 
     name = "transaction_history"
     tables: ClassVar[Sequence[Table]] = [transaction_history]
-    shardable = True
 
     def handle(self, event: Event, connection: Connection) -> None:
         self.handle_many([event], connection)
