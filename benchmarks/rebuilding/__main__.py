@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -83,14 +83,18 @@ def measure(sizes: Sizes, command: str, data: Path | None, out: Path) -> None:
 
 
 def add(grown: Path, command: str, out: Path) -> None:
+    """Written after each way: an hour's measurement that is stopped keeps what it has."""
     began, report, results = perf_counter(), read(out), Results()
     run = machine.describe(grown, None) | {"command": command}
-    _each_way(results, prepared(grown))
-    run["run_seconds"] = round(perf_counter() - began)
-    for way, by_size in results.measured.items():
-        report.measured[ENGINES["sqlite"]].setdefault(way, {}).update(by_size)
     report.runs.append(run)
-    write(report, out)
+
+    def keep() -> None:
+        run["run_seconds"] = round(perf_counter() - began)
+        for way, by_size in results.measured.items():
+            report.measured[ENGINES["sqlite"]].setdefault(way, {}).update(by_size)
+        write(report, out)
+
+    _each_way(results, prepared(grown), keep)
 
 
 def _by_handlers(databases: Databases, engine: str, sizes: Sizes) -> Measured:
@@ -111,19 +115,21 @@ def _by_handlers(databases: Databases, engine: str, sizes: Sizes) -> Measured:
     return results.measured
 
 
-def _each_way(results: "Results", ready: Prepared) -> None:
+def _each_way(results: "Results", ready: Prepared, after_each: Callable[[], None] = lambda: None) -> None:
     ways = {
-        "plain": ("plain", Options()),
         "bulk": ("bulk", Options()),
         "sharded": ("sharded", Options(workers=2)),
-        "cold": ("cold", Options(cold=ready.cold)),
         "set-based": ("set-based", Options()),
         "set-based, cold": ("set-based", Options(cold=ready.cold)),
         "snapshot at nine tenths": ("snapshot", Options(snapshot=ready.snapshot)),
+        "cold": ("cold", Options(cold=ready.cold)),
+        "plain": ("plain", Options()),
     }
     results.add(BASELINE, ready.events, measured(measures.by_live_runner, ready.url, 1_000, None))
+    after_each()
     for name, (way, options) in ways.items():
         results.add(name, ready.events, measured(measures.by_way, ready.url, way, options))
+        after_each()
 
 
 def _by_query(folder: Path, sizes: Sizes) -> Measured:
