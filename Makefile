@@ -36,7 +36,7 @@ sweep: $(READY) ## The long tests over many seeds
 bench: $(READY) ## Measure beside a peer library and the bare database
 	$(PY) -m benchmarks
 
-bench-rebuild: $(READY) ## Measure every way to rebuild, up to a hundred million events
+bench-rebuild: $(READY) ## Measure every way to rebuild, for most of an hour
 	$(PY) -m benchmarks.rebuilding
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements/locked.txt

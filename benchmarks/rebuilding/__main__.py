@@ -20,6 +20,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding import Options
 
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+PARQUET = "Parquet"
 
 
 class Sizes(NamedTuple):
@@ -43,6 +44,10 @@ QUICK = Sizes((2_000, 4_000, 6_000), 200, (20_000, 40_000, 60_000), 2_000, 1)
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rebuilding", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="little work, to see that it runs")
+    parser.add_argument("--rounds", type=int, help="of all sizes but the largest, which has one")
+    parser.add_argument(
+        "--only", choices=[*ENGINES.values(), PARQUET], help="measure only this, and put it into the report that stands"
+    )
     parser.add_argument("--stores", help="millions of events in the stores, such as 0.1,1,10")
     parser.add_argument("--sizes", help="millions of events in the Parquet logs, such as 1,10,100")
     parser.add_argument(
@@ -57,29 +62,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sizes = QUICK if chosen.quick else FULL
     if chosen.stores:
         sizes = sizes._replace(handlers=_millions(chosen.stores))
+    if chosen.rounds:
+        sizes = sizes._replace(rounds=chosen.rounds)
     if chosen.sizes:
         sizes = sizes._replace(parquet=_millions(chosen.sizes))
     command = " ".join(["python -m benchmarks.rebuilding", *(sys.argv[1:] if arguments is None else arguments)])
     if chosen.grown:
         add(chosen.grown, command, chosen.out)
     else:
-        measure(sizes, command, chosen.data, chosen.out)
+        measure(sizes, chosen.only, command, chosen.data, chosen.out)
 
 
 def _millions(told: str) -> list[int]:
     return [int(float(each) * 1_000_000) for each in told.split(",")]
 
 
-def measure(sizes: Sizes, command: str, data: Path | None, out: Path) -> None:
+def measure(sizes: Sizes, only: str | None, command: str, data: Path | None, out: Path) -> None:
     began = perf_counter()
     out.mkdir(parents=True, exist_ok=True)
+    report = read(out) if only else Report([], {}, {}, sizes.rows)
     with Databases(data) as databases:
         run = machine.describe(databases.folder, databases.server) | {"command": command}
-        by_title = {title: _by_handlers(databases, engine, sizes) for engine, title in ENGINES.items()}
-        by_title["Parquet"] = _by_query(databases.folder / "parquet", sizes)
-        filled = filling(databases.fresh("postgresql"), sizes.rows)
+        for engine, title in ENGINES.items():
+            if only in (None, title):
+                report.measured[title] = _by_handlers(databases, engine, sizes)
+        if only in (None, PARQUET):
+            report.measured[PARQUET] = _by_query(databases.folder / "parquet", sizes)
+        if only is None:
+            report.filling.update(filling(databases.fresh("postgresql"), sizes.rows))
     run["run_seconds"] = round(perf_counter() - began)
-    write(Report([run], by_title, filled, sizes.rows), out)
+    report.runs.append(run)
+    write(report, out)
 
 
 def add(grown: Path, command: str, out: Path) -> None:

@@ -1,8 +1,9 @@
 """Is it straight? A line through (events, seconds), and what it says far beyond its points."""
 
 from itertools import combinations
-from statistics import linear_regression
 from typing import NamedTuple
+
+import numpy as np
 
 TWO_BILLION = 2_000_000_000
 
@@ -23,14 +24,18 @@ class Line(NamedTuple):
 
 
 def through(points: list[tuple[int, float]]) -> Line | None:
-    """None for fewer than three points, through which no line says anything about straightness."""
+    """The line whose misses are least as shares of the seconds: else the largest size alone would draw it.
+
+    None for fewer than three points, through which no line says anything about straightness.
+    """
     if len(points) < 3:
         return None
-    fit = linear_regression([events for events, _ in points], [seconds for _, seconds in points])
-    bend = max(abs(fit.intercept + fit.slope * events - seconds) / seconds for events, seconds in points)
+    sizes, took = np.array(points).T
+    slope, start = map(float, np.polyfit(sizes, took, 1, w=1 / took))
+    bend = max(abs(start + slope * events - seconds) / seconds for events, seconds in points)
     beyond = [
         later_seconds + (later_seconds - seconds) / (later - events) * (TWO_BILLION - later)
         for (events, seconds), (later, later_seconds) in combinations(points, 2)
     ]
-    at = fit.intercept + fit.slope * TWO_BILLION
-    return Line(fit.intercept, 1 / fit.slope if fit.slope > 0 else float("inf"), bend, at, min(beyond), max(beyond))
+    at = start + slope * TWO_BILLION
+    return Line(start, 1 / slope if slope > 0 else float("inf"), bend, at, min(beyond), max(beyond))
