@@ -66,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = sizes._replace(rounds=chosen.rounds)
     if chosen.sizes:
         sizes = sizes._replace(parquet=_millions(chosen.sizes))
+    if (chosen.only or chosen.grown) and not (chosen.out / "rebuild.json").is_file():
+        parser.error(f"{chosen.out} holds no rebuild.json to add to: measure all of it once, with --quick if need be")
+    if chosen.grown and not (chosen.grown / "log.db").is_file():
+        parser.error(f"{chosen.grown} holds no log.db: grow one with python -m benchmarks.rebuilding.prepared")
     command = " ".join(["python -m benchmarks.rebuilding", *(sys.argv[1:] if arguments is None else arguments)])
     if chosen.grown:
         add(chosen.grown, command, chosen.out)
@@ -82,7 +86,7 @@ def measure(sizes: Sizes, only: str | None, command: str, data: Path | None, out
     out.mkdir(parents=True, exist_ok=True)
     report = read(out) if only else Report([], {}, {}, sizes.rows)
     with Databases(data) as databases:
-        run = machine.describe(databases.folder, databases.server) | {"command": command}
+        run = machine.describe(databases.folder, databases.server) | {"command": command, "of": only or "all"}
         for engine, title in ENGINES.items():
             if only in (None, title):
                 report.measured[title] = _by_handlers(databases, engine, sizes)
@@ -91,15 +95,16 @@ def measure(sizes: Sizes, only: str | None, command: str, data: Path | None, out
         if only is None:
             report.filling.update(filling(databases.fresh("postgresql"), sizes.rows))
     run["run_seconds"] = round(perf_counter() - began)
-    report.runs.append(run)
-    write(report, out)
+    write(report.with_run(run), out)
 
 
 def add(grown: Path, command: str, out: Path) -> None:
     """Written after each way: an hour's measurement that is stopped keeps what it has."""
     began, report, results = perf_counter(), read(out), Results()
-    run = machine.describe(grown, None) | {"command": command}
-    report.runs.append(run)
+    ready = prepared(grown)
+    of = f"{ENGINES['sqlite']}, {ready.events:,} events"
+    run = machine.describe(grown, None) | {"command": command, "of": of}
+    report = report.with_run(run)
 
     def keep() -> None:
         run["run_seconds"] = round(perf_counter() - began)
@@ -107,7 +112,7 @@ def add(grown: Path, command: str, out: Path) -> None:
             report.measured[ENGINES["sqlite"]].setdefault(way, {}).update(by_size)
         write(report, out)
 
-    _each_way(results, prepared(grown), keep)
+    _each_way(results, ready, keep)
 
 
 def _by_handlers(databases: Databases, engine: str, sizes: Sizes) -> Measured:

@@ -45,14 +45,14 @@ def prepared(folder: Path) -> Prepared:
 
 
 def prepare(log: GrowingLog, url: str, events: int, folder: Path) -> Prepared:
-    """Grow the log and fill the new folder."""
-    folder.mkdir()
+    """Grow the log and fill the new folder. Raises FileExistsError for a log that was past its nine tenths before."""
     store, ready = EventStore.open(url), Prepared(url, events, folder)
     nine_tenths = events * 9 // 10
     for millions in range(ARCHIVE, nine_tenths, ARCHIVE):
         log.grow_to(millions)
         print(f"  {millions:,} events", flush=True)
     log.grow_to(nine_tenths)
+    folder.mkdir()
     rebuild(store, BALANCES, way="set-based")
     take_snapshot(store, AccountBalances(), ready.snapshot)
     log.grow_to(events)
@@ -65,7 +65,7 @@ def prepare(log: GrowingLog, url: str, events: int, folder: Path) -> Prepared:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rebuilding.prepared", description=__doc__)
-    parser.add_argument("folder", type=Path, help="a new folder, or one whose log was not grown to the end")
+    parser.add_argument("folder", type=Path, help="a new folder, or one whose log was stopped before nine tenths")
     parser.add_argument("millions", type=float, help="events, such as 100")
     chosen = parser.parse_args(arguments)
     chosen.folder.mkdir(exist_ok=True)

@@ -17,12 +17,19 @@ AIM_BARE, AIM_PEER = 0.8, 1000
 
 
 class Report(NamedTuple):
-    """All that was measured: the machine at each run, seconds by title, and of filling a table of so many rows."""
+    """All that was measured: the machine at each run, seconds by title, and of filling a table of so many rows.
+
+    A run says what it is ``of``, such as ``SQLite``.
+    """
 
     runs: list[dict[str, Any]]
     measured: dict[str, Measured]
     filling: dict[str, float]
     rows: int
+
+    def with_run(self, run: dict[str, Any]) -> "Report":
+        """Runs whose measurements this one replaces are told no more."""
+        return self._replace(runs=[*(each for each in self.runs if not each["of"].startswith(run["of"])), run])
 
 
 def write(report: Report, folder: Path) -> None:
@@ -46,7 +53,8 @@ def as_markdown(report: Report) -> str:
     lines = ["# Rebuilding", ""]
     for run in report.runs:
         lines += [
-            f"`{run['command']}` on {run['cpu']}, {run['cores']} cores, load at start {run['load_at_start'][0]:.1f},"
+            f"{run['of']}: `{run['command']}` on {run['cpu']}, {run['cores']} cores,"
+            f" load at start {run['load_at_start'][0]:.1f},"
             f" {run['run_seconds']} s in all.\\"
         ]
     lines += ["Seconds are the median round's. Memory is the process's peak; of a sharded rebuild, the parent's."]

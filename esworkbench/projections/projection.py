@@ -50,7 +50,7 @@ class Projection:
         return self.event_types is None or event_type in self.event_types
 
     def shard_key(self, stream_id: str) -> str:
-        """Streams of the same key are rebuilt by the same process."""
+        """Streams of the same key are rebuilt by the same process. Raise ``code_version`` when it changes."""
         return stream_id
 
     def handle(self, event: Event, connection: Connection) -> None:
