@@ -16,7 +16,7 @@ from benchmarks.workload import CURRENCY, deposits, rows_of
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import open_database
 from esworkbench.event_store.database import BUSY_SECONDS
-from esworkbench.event_store.postgres_sql import WRITTEN
+from esworkbench.event_store.postgres.sql import WRITTEN
 from esworkbench.event_store.schema import add_payload_json, checkpoints, events
 
 COLUMNS = ", ".join(WRITTEN)

@@ -10,7 +10,7 @@ from typing import Self
 import psycopg
 from sqlalchemy.engine import make_url
 
-from esworkbench.event_store.local_postgres import local_postgres_url
+from esworkbench.event_store.postgres.local_server import local_postgres_url
 
 
 class Databases:

@@ -13,6 +13,7 @@ from benchmarks.workload import (
     once,
     reference,
 )
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models.account_balances import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
@@ -20,7 +21,6 @@ from esworkbench.event_store.store import time_ordered_id
 from esworkbench.events import NewEvent
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.rebuild import drop_and_reset
-from esworkbench.repository import Repository
 
 
 def open_store(url: str, new_id: Callable[[], str] = time_ordered_id) -> EventStore:

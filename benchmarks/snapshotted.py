@@ -6,10 +6,10 @@ A snapshot every 100 events leaves 50 events to fold on average, so that is what
 from benchmarks.peer import Account, Accounts, PeerContender
 from benchmarks.rounds import Contender
 from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, reference
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotStore
 
 EVERY = 100
 TAIL = EVERY // 2

@@ -19,8 +19,8 @@ from packaging.version import Version
 
 from esworkbench.errors import EsworkbenchError
 from esworkbench.event_store.database import open_database
-from esworkbench.event_store.local_postgres import local_postgres_url
-from esworkbench.event_store.outside import user_folder
+from esworkbench.event_store.postgres.local_server import local_postgres_url
+from esworkbench.event_store.sidecar import user_folder
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OLDEST_SQLITE = (3, 35, 0)

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from esworkbench.money import decimals_of
-from esworkbench.projections.lag import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
-from esworkbench.projections.lag_monitor import Delay
-from esworkbench.snapshot_frequency import FrequencyRow
+from esworkbench.projections.monitoring.measure import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
+from esworkbench.projections.monitoring.monitor import Delay
+from esworkbench.snapshotting.frequency import FrequencyRow
 
 SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
 CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.local_postgres import local_postgres_url
+from esworkbench.event_store.postgres.local_server import local_postgres_url
 
 _numbers = count(1)
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from esworkbench.aggregates import Aggregate
+from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import CommandRejected, ReadOnlyAggregate
 from esworkbench.events import DomainEvent
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from esworkbench.commands import Command, CommandBus, CommandReply, command_digest
+from esworkbench.cqrs.commands import Command, CommandBus, CommandReply, command_digest
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import Deposit, OpenAccount, Transfer, Withdraw

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from esworkbench.commands import CommandReply
+from esworkbench.cqrs.commands import CommandReply
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import Deposit, OpenAccount, Transfer
 from esworkbench.event_store import EventStore

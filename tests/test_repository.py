@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.events import MoneyDeposited
 from esworkbench.domains.bank.upcasters import bank_decoder
 from esworkbench.errors import AggregateNotFound, ConcurrencyError, ReadOnlyAggregate, UnusableInput
 from esworkbench.event_store import EventStore, Idempotency
 from esworkbench.events import NewEvent
-from esworkbench.repository import Repository
 from tests.support import SequentialIds, StepClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from esworkbench.domains.orders import ORDER_EVENT_TYPES, ORDER_UPCASTERS
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.upcasters import Shape, Shaped, Upcaster, UpcasterChain
-from esworkbench.upcasters.steps_of import FieldSeen, StepTaken, fields_of, steps_of
+from esworkbench.upcasters.trace import FieldSeen, StepTaken, fields_of, steps_of
 
 WANTED = {name: ORDER_EVENT_TYPES.latest_version(name) for name in ORDER_EVENT_TYPES.names()}
 PLACED = Shaped("OrderPlaced", 1, {"order_id": "o", "customer": "Ada", "total": Decimal("10.005")})

@@ -20,9 +20,9 @@ from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild
-from esworkbench.projections.rebuilding.next_tables import next_tables
-from esworkbench.projections.rebuilding.rebuilt import Job, Watch
-from esworkbench.projections.rebuilding.set_based import fold_in_duckdb
+from esworkbench.projections.rebuilding.in_duckdb import fold_in_duckdb
+from esworkbench.projections.rebuilding.job import Job, Watch
+from esworkbench.projections.rebuilding.shadow_tables import next_tables
 
 BALANCES = Recipe(AccountBalances, bank_decoder)
 BARE_QUERY = """

@@ -21,7 +21,7 @@ from esworkbench.domains.bank.upcasters import BANK_UPCASTERS
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capture import address_of
+from esworkbench.evidence.capturing.capture import address_of
 from esworkbench.upcasters.archaeology import (
     LatestShape,
     ProposedVersion,

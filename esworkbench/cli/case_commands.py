@@ -11,14 +11,14 @@ from rich.markup import escape
 
 from esworkbench.cli.evidence_commands import put
 from esworkbench.cli.investigation import run_investigation, written_report
-from esworkbench.cli.mending import repair_store
 from esworkbench.cli.options import Currency, EvidencePath, Json, MaybeAccount
 from esworkbench.cli.output import answer, table
+from esworkbench.cli.repairing import repair_store
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.case import Case
-from esworkbench.forensics.findings import FAULTS
+from esworkbench.forensics.diagnosis.findings import FAULTS
 from esworkbench.forensics.glossary import WORDS
+from esworkbench.forensics.investigation.case import Case
 
 
 def register(app: typer.Typer) -> None:

@@ -11,15 +11,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from esworkbench.cli.handed import code_named, handlers_for
 from esworkbench.cli.options import Account, Against, Currency, EvidencePath, Json, KnownAt, MaybeAccount, Now, ValidAt
 from esworkbench.cli.output import answer, table
+from esworkbench.composition import code_named, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.case import Case
-from esworkbench.forensics.moments import parse_moment
-from esworkbench.forensics.questions import ask
-from esworkbench.forensics.replay import Bounds, fold, stream_of
+from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.investigation.questions import ask
+from esworkbench.forensics.replay.moments import parse_moment
+from esworkbench.forensics.replay.replay import Bounds, fold, stream_of
 from esworkbench.money import format_minor
 
 

@@ -10,16 +10,16 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from esworkbench.cli.handed import handlers_for
-from esworkbench.cli.mending import mend_scratch_copy, mend_store
 from esworkbench.cli.output import table
+from esworkbench.cli.repairing import mend_scratch_copy, mend_store
+from esworkbench.composition import handlers_for
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.outside import outside_folder
+from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence, capture
-from esworkbench.evidence.capture import OWN_LAYOUT
-from esworkbench.forensics.investigate import Claim, Inquiry, investigate
-from esworkbench.forensics.report import render
-from esworkbench.forensics.timeline import timeline
+from esworkbench.evidence.capturing.capture import OWN_LAYOUT
+from esworkbench.forensics.compare.timeline import timeline
+from esworkbench.forensics.investigation.investigate import Claim, Inquiry, investigate
+from esworkbench.forensics.investigation.report import render
 from esworkbench.lab import Complaint, build_incident
 from esworkbench.plots import as_data_uri, balance_figure
 

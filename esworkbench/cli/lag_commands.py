@@ -16,11 +16,11 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
 from esworkbench.event_store.server_clock import server_clock
-from esworkbench.evidence.capture import address_of
+from esworkbench.evidence.capturing.capture import address_of
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor
-from esworkbench.projections.lag import Percentiles, followers, percentiles
-from esworkbench.projections.lag_monitor import LagMonitor, LagReport, delays
+from esworkbench.projections.monitoring.measure import Percentiles, followers, percentiles
+from esworkbench.projections.monitoring.monitor import LagMonitor, LagReport, delays
 from esworkbench.resources import data_path
 
 Store = Annotated[str, typer.Argument(help="The store.")]

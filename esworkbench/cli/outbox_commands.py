@@ -12,9 +12,9 @@ from esworkbench.cli.output import answer, table
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
-from esworkbench.event_store.outbox import backlog, is_enabled
-from esworkbench.event_store.outbox_parked import let_stream_go_on, parked_messages, retry
-from esworkbench.evidence.capture import address_of
+from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.outbox.outbox import backlog, is_enabled
+from esworkbench.outbox.parked import let_stream_go_on, parked_messages, retry
 
 PARKED = ["position", "stream", "attempts", "error", "failed_at", "holds_stream"]
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from esworkbench.cli.handed import PROJECTIONS, projection_named
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer
+from esworkbench.composition import PROJECTIONS, projection_named
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.evidence.progress import Progress
+from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.projections.rebuilding import WAYS, Options, Recipe, archive_events, take_snapshot
 from esworkbench.projections.rebuilding import rebuild as rebuild_read_model
 

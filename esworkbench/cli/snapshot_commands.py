@@ -13,19 +13,19 @@ from psycopg import sql
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
-from esworkbench.cli.handed import DECODER
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotStore
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
+from esworkbench.composition import DECODER
 from esworkbench.domains.bank import BankAccount
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capture import address_of
+from esworkbench.evidence.capturing.capture import address_of
 from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
-from esworkbench.repository import Repository
-from esworkbench.snapshot_frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
-from esworkbench.snapshots import SnapshotStore
-from esworkbench.snapshotter import Snapshotter
+from esworkbench.snapshotting.background import Snapshotter
+from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
 
 
 def register(app: typer.Typer) -> None:

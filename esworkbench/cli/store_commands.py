@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from esworkbench import doctor
-from esworkbench.cli.course import open_course
+from esworkbench.cli.jupyter_lab import open_course
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capture import address_of
+from esworkbench.evidence.capturing.capture import address_of
 from esworkbench.lab import build_incident
 from esworkbench.lab import reveal as open_sealed
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from esworkbench.aggregates import Aggregate, Uncommitted
+from esworkbench.aggregates.aggregate import Aggregate, Uncommitted
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
 from esworkbench.domains.bank import (
     AccountOpened,
     BankAccount,
@@ -17,7 +18,6 @@ from esworkbench.domains.bank import (
 )
 from esworkbench.errors import CommandRejected, ReadOnlyAggregate
 from esworkbench.events import DomainEvent
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
 
 HISTORY: tuple[tuple[DomainEvent, int, dict[str, int]], ...] = (
     (AccountOpened(account_id="a", owner="Ada", currency="USD"), 0, {}),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
 
 Balances = Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]
 

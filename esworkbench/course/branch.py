@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 
-from esworkbench.commands import CommandReply
+from esworkbench.cqrs.commands import CommandReply
 from esworkbench.domains.bank import Deposit, OpenAccount, bank_decoder
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.queries import (

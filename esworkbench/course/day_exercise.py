@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
 
 # --- day_of -----------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
 from esworkbench.domains.document import (
     Document,
     Edit,
@@ -18,8 +20,6 @@ from esworkbench.domains.document import (
 )
 from esworkbench.errors import CommandRejected, ConcurrencyError
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
-from esworkbench.repository import Repository
 
 EDITS: tuple[Edit, ...] = (
     LineInserted(edit_id="one", line_id="one", after=None, text="one", editor="ada"),

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
 from esworkbench.course.region_exercise import guessed_region, region_of
 from esworkbench.domains.activity.contracts import (
     UserLoggedIn,
@@ -11,7 +12,6 @@ from esworkbench.domains.activity.contracts import (
     UserPurchased,
 )
 from esworkbench.events import DomainEvent
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
 
 # --- join -------------------------------------------------------------------------------------------------------------
 

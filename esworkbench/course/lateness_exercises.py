@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, select
 
 from esworkbench.course.branch import START, branch
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
+from esworkbench.cqrs.queries import Found
 from esworkbench.domains.bank import RequestWithdrawal
 from esworkbench.domains.bank.queries import (
     Hold,
@@ -16,9 +18,7 @@ from esworkbench.domains.bank.queries import (
 )
 from esworkbench.domains.bank.read_models import PendingWithdrawals, pending_withdrawals
 from esworkbench.events import utc_now
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
-from esworkbench.projections.lag import Percentiles, percentiles
-from esworkbench.queries import Found
+from esworkbench.projections.monitoring.measure import Percentiles, percentiles
 
 # --- lag_percentiles --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 
 ZURICH = ZoneInfo("Europe/Zurich")
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from esworkbench.course import event_store_answers as answers
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict
 from esworkbench.event_store import EventStore
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
 
 
 def _examine_append(answer: Callable[[answers.Log, str, int, Sequence[str]], None]) -> None:

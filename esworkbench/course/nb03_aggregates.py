@@ -2,6 +2,6 @@
 
 from esworkbench.course.account_exercises import APPLY, RECORD, WITHDRAW_WITH_MINIMUM
 from esworkbench.course.document_exercises import INVERSE, SAVE_OR_REBASE
-from esworkbench.lab.exercises import Exercises
+from esworkbench.course.mechanism import Exercises
 
 exercises = Exercises(APPLY, RECORD, WITHDRAW_WITH_MINIMUM, INVERSE, SAVE_OR_REBASE)

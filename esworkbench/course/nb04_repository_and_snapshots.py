@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
+from esworkbench.aggregates.snapshots import Snapshot
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.domains.bank import AccountOpened, BankAccount, MoneyDeposited
 from esworkbench.events import DomainEvent
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
-from esworkbench.snapshot_frequency import percentile
-from esworkbench.snapshots import Snapshot
+from esworkbench.snapshotting.frequency import percentile
 
 Stream = Sequence[tuple[int, DomainEvent]]
 """Version and event, from the first on."""

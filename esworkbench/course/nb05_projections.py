@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from esworkbench.course.day_exercise import DAY_OF
-from esworkbench.lab.crash import (
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from esworkbench.lab.models.crash import (
     ApplyBatch,
     Transaction,
     Write,
@@ -13,7 +14,6 @@ from esworkbench.lab.crash import (
     one_transaction,
     rows_first,
 )
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
 
 # --- one_batch --------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from esworkbench.archive import bucket_of
 from esworkbench.course.balances_exercise import BALANCES
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 
 # --- shard_of ---------------------------------------------------------------------------------------------------------
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from esworkbench.commands import CommandReply
 from esworkbench.course.branch import BALANCE, START, branch
 from esworkbench.course.lateness_exercises import LAG_PERCENTILES, OLD_HOLDS
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from esworkbench.cqrs.commands import CommandReply
+from esworkbench.cqrs.queries import Answer, QueryBus
+from esworkbench.cqrs.read_your_writes import ReadYourWrites
 from esworkbench.domains.bank.read_models import AccountBalances
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
-from esworkbench.projections.lag import Lag
-from esworkbench.queries import Answer, QueryBus
-from esworkbench.read_your_writes import ReadYourWrites
+from esworkbench.projections.monitoring.measure import Lag
 
 
 def answer_at(version: int | None, checkpoint: int, *, head: int = 90) -> Answer[None]:

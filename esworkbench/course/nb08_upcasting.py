@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.domains.orders import contracts, upcasters
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
 from esworkbench.upcasters import Payload, Shaped, Upcaster, UpcasterChain
 
 Step = Callable[[Payload], Payload]

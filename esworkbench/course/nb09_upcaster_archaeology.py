@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.lab.inherited.upcasters.telltales import INHERITED_TELLTALES
 from esworkbench.upcasters.archaeology import ShapedEvent, same_event
 

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, create_engine, func, select
 
 from esworkbench.course.joining_exercise import JOIN
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.course.region_exercise import REGION_OF
 from esworkbench.domains.activity.read_models import StillWaiting, still_waiting
 from esworkbench.domains.activity.read_models.waiting import AGES, Happening, activity_waiting, wait
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.course.small_log import day, posting, recorded_event
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import EsworkbenchError
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Posting
-from esworkbench.forensics.moments import parse_moment
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+from esworkbench.forensics.replay.moments import parse_moment
 
 # A cheque handed in on day 3 is recorded on day 8; a correction valid on day 5 is recorded on day 7.
 POSTINGS = [

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import text
 
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.course.small_log import day, posting
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.evidence import Posting
-from esworkbench.forensics.faults.double_apply import overlaps
-from esworkbench.forensics.faults.facts import Run
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+from esworkbench.forensics.diagnosis.context import Run
+from esworkbench.forensics.diagnosis.faults.double_apply import overlaps
 from esworkbench.projections import ProjectionRunner
 
 Key = tuple[str, str]

@@ -5,8 +5,8 @@ from itertools import accumulate
 from math import ceil, log2
 from typing import Any
 
-from esworkbench.forensics.bisect import Search, bisect_running, first_bad, plain_bisect, scan
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from esworkbench.forensics.compare.bisect import Search, bisect_running, first_bad, plain_bisect, scan
 
 POSTED = [1_000, -200, 500, -4_210, 0, 300, -600, 250]
 CLAIMED = [1_000, 800, 1_300, 1_300, -2_910, -2_610, -3_210, -2_910]

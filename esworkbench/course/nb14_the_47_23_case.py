@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.course.small_log import day, recorded_event
 from esworkbench.domains.bank import AdjustBalance, Bank, Deposit, OpenAccount, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
@@ -16,7 +17,6 @@ from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalReque
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import DomainEvent, Event
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Wrong
 from esworkbench.money import format_minor
 from esworkbench.projections import ProjectionRunner
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from esworkbench.course.mechanism import Exercise, Mistake, Wrong
 from esworkbench.domains.activity.contracts import (
     NO_PROFILE,
     UNKNOWN_REGION,
     UserLoggedIn,
 )
-from esworkbench.lab.exercises import Exercise, Mistake, Wrong
 
 # --- region_of --------------------------------------------------------------------------------------------------------
 

@@ -17,10 +17,10 @@ from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStor
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import described, open_database, write_transaction
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
-from esworkbench.event_store.joined import JoinedLog, Participant
-from esworkbench.event_store.log import LAST_VERSION, KeyRow, Log, LogTransaction, Overtaken, Remembered
-from esworkbench.event_store.postgres_log import PostgresLog
-from esworkbench.event_store.sqlite_log import SqliteLog
+from esworkbench.event_store.engine import LAST_VERSION, KeyRow, Log, LogTransaction, Overtaken, Remembered
+from esworkbench.event_store.participants import JoinedLog, Participant
+from esworkbench.event_store.postgres.log import PostgresLog
+from esworkbench.event_store.sqlite.log import SqliteLog
 from esworkbench.events import NewEvent, RecordedEvent, utc_now
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from random import Random
 
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.events import NewEvent
-from esworkbench.snapshot_frequency import StreamProfile
+from esworkbench.snapshotting.frequency import StreamProfile
 
 YEARS_OF_ACCOUNT, EVENTS_A_MONTH = 30, 4
 CARTS, LONGEST_CART = 30, 20

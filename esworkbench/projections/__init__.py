@@ -1,6 +1,6 @@
 """The read side: projections, the runner that feeds them, rebuild, lag."""
 
-from esworkbench.projections.lag import lag
+from esworkbench.projections.monitoring.measure import lag
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.runner import ProjectionRunner
 from esworkbench.projections.synchronous import SynchronousRunner

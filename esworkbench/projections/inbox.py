@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 
 from esworkbench.errors import MessageRefused
 from esworkbench.event_store import write_transaction
-from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import utc_now
-from esworkbench.projections import read_models
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.projections import built_tables as read_models
 from esworkbench.projections.checkpoints import Run
-from esworkbench.projections.elsewhere import inbox
-from esworkbench.projections.handling import handle_or_park
+from esworkbench.projections.dead_letters import handle_or_park
+from esworkbench.projections.other_database import inbox
 from esworkbench.projections.projection import Projection
 from esworkbench.upcasters import EventDecoder
 

@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.errors import OtherReadModel, UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.schema import dead_letters
-from esworkbench.projections import checkpoints, read_models
+from esworkbench.projections import built_tables as read_models
+from esworkbench.projections import checkpoints
 from esworkbench.projections.runner import ProjectionRunner
 
 HANDLED_LATE = -1

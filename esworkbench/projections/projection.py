@@ -17,7 +17,7 @@ from typing import ClassVar
 from sqlalchemy import Connection, Table
 
 from esworkbench.events import Event
-from esworkbench.projections.definition import SetBased
+from esworkbench.projections.set_based import SetBased
 
 
 class Projection:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from esworkbench.projections import checkpoints, read_models
+from esworkbench.projections import built_tables as read_models
+from esworkbench.projections import checkpoints
 from esworkbench.projections.projection import Projection
 
 

@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.errors import OtherReadModel, StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import checkpoints, read_models
-from esworkbench.projections.handling import handle_or_park
+from esworkbench.projections import built_tables as read_models
+from esworkbench.projections import checkpoints
+from esworkbench.projections.dead_letters import handle_or_park
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.upcasters import EventDecoder

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import SynchronousProjectionFailed
-from esworkbench.event_store.joined import events_between
+from esworkbench.event_store.participants import events_between
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import checkpoints, read_models
+from esworkbench.projections import built_tables as read_models
+from esworkbench.projections import checkpoints
 from esworkbench.projections.runner import ProjectionRunner
 
 Handle = Callable[[Sequence[RecordedEvent], Connection], None]

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from esworkbench.errors import EsworkbenchError
-from esworkbench.forensics.bisect_session import BisectionSession, Verdict
+from esworkbench.forensics.compare.bisect_session import BisectionSession, Verdict
 from esworkbench.money import format_minor
 from esworkbench.plots import as_png, window_figure
 from esworkbench.widgets.alert import alert

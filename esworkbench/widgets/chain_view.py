@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from esworkbench.errors import EsworkbenchError
 from esworkbench.upcasters import Payload, Shape, Shaped, UpcasterChain
-from esworkbench.upcasters.steps_of import FieldSeen, StepTaken, fields_of, steps_of
+from esworkbench.upcasters.trace import FieldSeen, StepTaken, fields_of, steps_of
 
 MARKS = {"kept": " ", "changed": "~", "gone": "−", "new": "+"}
 COLORS = {"kept": "#333333", "changed": "#7a5c00", "gone": "#b3471b", "new": "#0b5fa5"}

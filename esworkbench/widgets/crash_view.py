@@ -6,7 +6,7 @@ from html import escape
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from esworkbench.lab.crash import ApplyBatch, CrashPlayer, Kept, checkpoint_first, one_transaction, rows_first
+from esworkbench.lab.models.crash import ApplyBatch, CrashPlayer, Kept, checkpoint_first, one_transaction, rows_first
 from esworkbench.money import format_minor
 from esworkbench.widgets.alert import alert
 

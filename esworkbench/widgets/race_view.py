@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from esworkbench.errors import EsworkbenchError
-from esworkbench.lab.race import CURRENCY, OPENING_MINOR, Race, Writer
+from esworkbench.lab.models.race import CURRENCY, OPENING_MINOR, Race, Writer
 from esworkbench.money import format_minor
 from esworkbench.widgets.alert import alert
 

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from esworkbench.errors import EsworkbenchError
-from esworkbench.lab.snapshot_dial import SnapshotDial, named
+from esworkbench.lab.models.snapshot_dial import SnapshotDial, named
 from esworkbench.plots import as_png, frequency_figure
 from esworkbench.widgets.alert import alert
 

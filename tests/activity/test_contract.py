@@ -11,14 +11,14 @@ import pytest
 from activity_log import runner_of, tables
 from sqlalchemy import select
 
-from esworkbench.aggregates import Aggregate
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.activity.activity import Activity
 from esworkbench.domains.activity.commands import LogIn, Pay, PutInBasket, UpdateProfile
 from esworkbench.domains.activity.contracts import PUBLIC_EVENT_TYPES, UserPurchased, contract_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import DomainEvent, EventTypes
-from esworkbench.repository import Repository
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 from tests.support import StepClock
 

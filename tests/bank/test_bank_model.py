@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from esworkbench.commands import Command
+from esworkbench.aggregates.snapshots import SnapshotProof
+from esworkbench.cqrs.commands import Command
 from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.errors import CommandRejected
 from esworkbench.event_store import EventStore
-from esworkbench.snapshots import SnapshotProof
 from tests.support import SequentialIds, StepClock
 
 LIMITS = {"a": 0, "b": 500, "c": 0}

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from esworkbench.aggregates.snapshots import SnapshotProof
 from esworkbench.domains.bank import bank_decoder, commands, events
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import BankCommand
 from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent
-from esworkbench.snapshots import SnapshotProof
 from tests.support import SequentialIds, StepClock
 
 THEN = datetime(2025, 12, 24, 18, tzinfo=UTC)

@@ -7,10 +7,10 @@ that, snapshots taken before the change would go on being used.
 
 from typing import Any
 
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank import BANK_EVENT_TYPES, BANK_UPCASTERS, BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.events import NewEvent
-from esworkbench.repository import Repository
 from tests.support import new_event
 
 AMOUNT = {"currency": "USD", "reference": "r"}

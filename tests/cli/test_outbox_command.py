@@ -8,9 +8,9 @@ from cli_shell import Shell
 
 from esworkbench.errors import MessageRefused
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.outbox import enable_outbox
-from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.outbox_relay import OutboxRelay
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.outbox import enable_outbox
+from esworkbench.outbox.relay import OutboxRelay
 from tests.support import new_event
 
 

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from cli_shell import Shell, fingerprint
 
+from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.event_store import EventStore
-from esworkbench.snapshots import SnapshotProof, SnapshotStore
 
 
 def test_an_abandoned_cart_needs_no_snapshots(shell: Shell) -> None:

@@ -15,8 +15,8 @@ from compaction_logs import splits_and_drops
 from esworkbench.compaction import compact, copy
 from esworkbench.compaction.record import CompactionRecord
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.postgres_append import PostgresTransaction
-from esworkbench.event_store.sqlite_log import SqliteTransaction
+from esworkbench.event_store.postgres.append import PostgresTransaction
+from esworkbench.event_store.sqlite.log import SqliteTransaction
 
 copy.HEADS_IN_ONE_EVENT = 2
 

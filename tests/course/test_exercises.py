@@ -9,7 +9,7 @@ import pytest
 
 from esworkbench import course
 from esworkbench.course.contents import DAYS, Entry, contents
-from esworkbench.lab.exercises import Exercise, Exercises, Outcome
+from esworkbench.course.mechanism import Exercise, Exercises, Outcome
 from tests.notebooks.execute import code_cells, read
 from tests.notebooks.test_shape import ALL
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esworkbench.lab.exercises import Exercise, Exercises, Mistake, Outcome, Wrong, is_stub
+from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Outcome, Wrong, is_stub
 
 
 def double(number: int) -> int:
@@ -91,7 +91,7 @@ def test_an_answer_that_raises_is_told_and_does_not_raise(capsys: pytest.Capture
 
 def test_hints_go_on_and_the_solution_is_source(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr("esworkbench.lab.exercises._show", shown.append)
+    monkeypatch.setattr("esworkbench.course.mechanism._show", shown.append)
     for number in (1, 2, 9, 0):
         DOUBLE.hint(number)
     DOUBLE.solution()

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotStore
 from esworkbench.domains.document import Document, document_decoder
 from esworkbench.errors import CommandRejected, ConcurrencyError
 from esworkbench.event_store import EventStore
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotStore
 
 Documents = Repository[Document]
 Choice = tuple[str, int]

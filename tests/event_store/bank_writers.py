@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from esworkbench.commands import CommandReply
+from esworkbench.cqrs.commands import CommandReply
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import Deposit, OpenAccount, Transfer
 from esworkbench.errors import ConcurrencyError

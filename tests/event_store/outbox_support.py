@@ -4,8 +4,8 @@ from datetime import datetime
 
 from esworkbench.errors import MessageRefused, SubscriberUnavailable
 from esworkbench.event_store import ANY_VERSION, EventStore
-from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.outbox_relay import OutboxRelay
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.relay import OutboxRelay
 from tests.support import START, new_event
 
 

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from esworkbench.event_store import EventStore, postgres_log, postgres_sql
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.postgres import log as postgres_log
+from esworkbench.event_store.postgres import sql as postgres_sql
 from tests.event_store.workers import raw_row
 from tests.support import new_event
 

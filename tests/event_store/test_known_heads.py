@@ -7,7 +7,7 @@ from sqlalchemy import text
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict
 from esworkbench.event_store import EventStore, Idempotency, write_transaction
 from esworkbench.event_store.guards import drop_guards
-from esworkbench.event_store.postgres_append import WORTH_COPYING
+from esworkbench.event_store.postgres.append import WORTH_COPYING
 from tests.support import new_event
 
 KEY = Idempotency("key-1", "digest", b"{}")

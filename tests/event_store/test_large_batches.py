@@ -7,9 +7,10 @@ import psycopg
 import pytest
 
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict, InvalidEvent
-from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend, postgres_log
-from esworkbench.event_store.postgres_append import WORTH_COPYING
-from esworkbench.event_store.postgres_sql import COPIED
+from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
+from esworkbench.event_store.postgres import log as postgres_log
+from esworkbench.event_store.postgres.append import WORTH_COPYING
+from esworkbench.event_store.postgres.sql import COPIED
 from tests.event_store.test_races import assert_unforked
 from tests.support import new_event
 

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import NotAnEventStore, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore, database, open_database, write_transaction
-from esworkbench.event_store.local_postgres import local_postgres_url
-from esworkbench.event_store.outside import outside_folder
+from esworkbench.event_store.postgres.local_server import local_postgres_url
+from esworkbench.event_store.sidecar import outside_folder
 from tests.support import new_event
 
 

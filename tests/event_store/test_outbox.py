@@ -19,11 +19,11 @@ from esworkbench.event_store import (
     write_transaction,
 )
 from esworkbench.event_store.guards import grant_application
-from esworkbench.event_store.outbox import Backlog, backlog, disable_outbox, enable_outbox, prune, queue_again
-from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.postgres_sql import ONE_ROW
+from esworkbench.event_store.postgres.sql import ONE_ROW
 from esworkbench.event_store.schema import outbox
-from esworkbench.event_store.sqlite_log import INSERT
+from esworkbench.event_store.sqlite.log import INSERT
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.outbox import Backlog, backlog, disable_outbox, enable_outbox, prune, queue_again
 from tests.event_store.workers import raw_row
 from tests.support import START, StepClock, new_event
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from esworkbench.errors import MessageRefused, StoreBusy, SubscriberUnavailable
-from esworkbench.event_store.outbox_delivery import DeliveryToProcess, SubscriberServer
-from esworkbench.event_store.outbox_message import OutboxMessage
 from esworkbench.events import RecordedEvent
+from esworkbench.outbox.delivery import DeliveryToProcess, SubscriberServer
+from esworkbench.outbox.message import OutboxMessage
 from tests.support import START
 
 

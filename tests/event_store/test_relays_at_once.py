@@ -9,11 +9,12 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from esworkbench.event_store import ANY_VERSION, EventStore, outbox_relay
-from esworkbench.event_store.outbox import backlog, enable_outbox
-from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.outbox_relay import RELAY_LOCK, OutboxRelay
-from esworkbench.event_store.postgres_sql import ONE_ROW
+from esworkbench.event_store import ANY_VERSION, EventStore
+from esworkbench.event_store.postgres.sql import ONE_ROW
+from esworkbench.outbox import relay as outbox_relay
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.outbox import backlog, enable_outbox
+from esworkbench.outbox.relay import RELAY_LOCK, OutboxRelay
 from tests.event_store.outbox_support import Subscriber, assert_in_order, drain, write
 from tests.event_store.workers import raw_row
 from tests.support import new_event

@@ -7,8 +7,8 @@ import psycopg
 
 from esworkbench.errors import ConcurrencyError
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend, write_transaction
-from esworkbench.event_store.postgres_sql import ONE_ROW
-from esworkbench.event_store.sqlite_log import INSERT
+from esworkbench.event_store.postgres.sql import ONE_ROW
+from esworkbench.event_store.sqlite.log import INSERT
 from tests.support import new_event
 
 GENERATION: Barrier | None = None

@@ -19,7 +19,7 @@ from esworkbench.domains.bank.commands import (
 )
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.outside import outside_folder
+from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.projections import ProjectionRunner
 
 COMMANDS = [

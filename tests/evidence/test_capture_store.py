@@ -18,10 +18,10 @@ from esworkbench.event_store import EventStore, guards, open_database
 from esworkbench.event_store.database import parse_url
 from esworkbench.events import utc_now
 from esworkbench.evidence import Evidence, LedgerDefinition, capture
-from esworkbench.evidence.capture import address_of
-from esworkbench.evidence.own_store import StoreCapture
-from esworkbench.evidence.progress import Progress
-from esworkbench.evidence.source import Pace, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.evidence.capturing.progress import Progress
+from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.store import StoreCapture
 from esworkbench.resources import data_path
 
 
@@ -223,8 +223,8 @@ def test_a_capture_could_not_write_to_the_server_if_it_tried(postgres_url: str) 
 
 def test_a_rate_limit_is_kept(store: EventStore, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
-    monkeypatch.setattr("esworkbench.evidence.source.sleep", naps.append)
-    monkeypatch.setattr("esworkbench.evidence.source.monotonic", lambda: 0.0)
+    monkeypatch.setattr("esworkbench.evidence.capturing.source.sleep", naps.append)
+    monkeypatch.setattr("esworkbench.evidence.capturing.source.monotonic", lambda: 0.0)
     url = make_url(store_url)
     pace = Pace(rows_per_second=7)
     source = open_sqlite(Path(str(url.database)), pace) if "sqlite" in store_url else open_postgres(url, pace, "it")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esworkbench.evidence.ordering import SMALL_DAY, BookedRow, order_day, order_days
+from esworkbench.evidence.capturing.ordering import SMALL_DAY, BookedRow, order_day, order_days
 
 
 def booked(*rows: tuple[int, int]) -> list[BookedRow]:

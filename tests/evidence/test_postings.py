@@ -3,7 +3,7 @@
 import pytest
 
 from esworkbench.evidence import LedgerDefinition
-from esworkbench.evidence.postings import Posted, Poster
+from esworkbench.evidence.capturing.poster import Posted, Poster
 from esworkbench.resources import data_path
 
 BANK = LedgerDefinition.load(data_path("ledgers", "bank.toml"))

@@ -9,7 +9,7 @@ from evidence_sources import BALANCES, listing, small_bank
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import capture
-from esworkbench.evidence.source import Pace, open_sqlite
+from esworkbench.evidence.capturing.source import Pace, open_sqlite
 
 
 def balances_in(path: Path, into: Path) -> dict[tuple[str, str], int]:

@@ -12,9 +12,9 @@ from esworkbench.domains.bank import BANK_EVENT_TYPES, MoneyDeposited, bank_deco
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.guards import create_guards, drop_guards
-from esworkbench.event_store.outside import outside_folder
-from esworkbench.forensics.diagnose import diagnose
-from esworkbench.forensics.findings import Diagnosis, Finding
+from esworkbench.event_store.sidecar import outside_folder
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 from esworkbench.projections import ProjectionRunner
 
 ACCOUNT = "ACC-1001"

@@ -10,8 +10,8 @@ from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.findings import Finding
-from esworkbench.forensics.scratch import scratch_store
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.lab import PlantedFault, build_incident, reveal
 
 FAULTS = (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esworkbench.errors import UnknownAccount, UnusableInput
-from esworkbench.forensics.bisect import bisect, bisect_running, plain_bisect, scan, steps_of
+from esworkbench.forensics.compare.bisect import bisect, bisect_running, plain_bisect, scan, steps_of
 from tests.forensics.small_ledger import SmallLedger, hours
 
 RESIDUALS = st.lists(st.sampled_from([0, 0, 0, 5, -5, 1]), min_size=1, max_size=200)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from esworkbench.errors import UnusableInput
-from esworkbench.forensics.bisect_session import BisectionSession
+from esworkbench.forensics.compare.bisect_session import BisectionSession
 
 
 def ids(count: int) -> list[str]:

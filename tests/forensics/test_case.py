@@ -8,7 +8,7 @@ import pytest
 from support import START, StepClock
 
 from esworkbench.errors import UnusableInput
-from esworkbench.forensics.case import Case, digest_of
+from esworkbench.forensics.investigation.case import Case, digest_of
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from lab_incidents import FAULTS, answer, incident, told
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.evidence import capture
-from esworkbench.forensics.diagnose import diagnose
-from esworkbench.forensics.diff import diff
-from esworkbench.forensics.faults.rebuild import Code
-from esworkbench.forensics.findings import FAULTS as CATALOGUE
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import FAULTS as CATALOGUE
+from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.lab import build_incident, reveal
-from esworkbench.lab.faults.buggy_handlers import CancellationsIgnored, FeesAdded
+from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
 
 SEEDS = [1, 2, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(3, 13))]
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from esworkbench.domains.bank import Bank, RequestWithdrawal, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.events import Event
-from esworkbench.forensics.diagnose import diagnose
+from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.projections import ProjectionRunner
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.diff import diff
+from esworkbench.forensics.compare.diff import diff
 from esworkbench.resources import data_path
 from tests.forensics.small_ledger import START, SmallLedger, hours
 

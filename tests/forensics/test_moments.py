@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esworkbench.errors import UnusableInput
-from esworkbench.forensics.moments import format_moment, parse_moment, require_aware
+from esworkbench.forensics.replay.moments import format_moment, parse_moment, require_aware
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from esworkbench.domains.bank import (
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.bisect import bisect
-from esworkbench.forensics.diff import diff
-from esworkbench.forensics.replay import balance_at, fold, recorded_events
-from esworkbench.forensics.step import step_aggregate, step_projection
+from esworkbench.forensics.compare.bisect import bisect
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.replay.replay import balance_at, fold, recorded_events
+from esworkbench.forensics.replay.stepping import step_aggregate, step_projection
 from esworkbench.forensics.verify import verify
 from esworkbench.projections import ProjectionRunner
 from tests.support import SequentialIds, StepClock

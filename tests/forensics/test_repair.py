@@ -10,8 +10,8 @@ from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.diagnose import diagnose
-from esworkbench.forensics.repair import Repaired, apply, plan
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.repair.apply import Repaired, apply, plan
 
 REBUILT = ("double_apply", "gap_skipped", "manual_edit", "handler_bug", "rounding")
 RESTORED = ("event_deleted", "payload_edited", "tail_truncated")

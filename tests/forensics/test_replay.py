@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from esworkbench.aggregates import Aggregate
+from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import ReadOnlyAggregate, UnknownAccount, UnusableInput
 from esworkbench.events import DomainEvent, EventTypes
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.replay import Bounds, balance_at, fold, recorded_events, stream_of
+from esworkbench.forensics.replay.replay import Bounds, balance_at, fold, recorded_events, stream_of
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 from tests.forensics.small_ledger import SmallLedger, hours
 

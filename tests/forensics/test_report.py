@@ -9,8 +9,8 @@ from support import SequentialIds, StepClock
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.investigate import Claim, investigate
-from esworkbench.forensics.report import render
+from esworkbench.forensics.investigation.investigate import Claim, investigate
+from esworkbench.forensics.investigation.report import render
 
 HOSTILE = "A'\"<script>alert(1)</script>\n&{{ 7*7 }}"
 OWNER = "<img src=x onerror=alert(2)>"

@@ -9,9 +9,9 @@ from support import new_event
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import capture
-from esworkbench.forensics.diagnose import diagnose
-from esworkbench.forensics.diff import diff
-from esworkbench.forensics.scratch import scratch_store
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.forensics.verify import verify
 from esworkbench.resources import data_path
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, text
 
-from esworkbench.aggregates import Aggregate
+from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.events import DomainEvent, Event, EventTypes, RecordedEvent
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.replay import recorded_events
-from esworkbench.forensics.step import step_aggregate, step_postings, step_projection
+from esworkbench.forensics.replay.replay import recorded_events
+from esworkbench.forensics.replay.stepping import step_aggregate, step_postings, step_projection
 from esworkbench.projections import Projection
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 from tests.forensics.small_ledger import SmallLedger

@@ -9,8 +9,8 @@ from second_look import Look
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.lab import FAULTS, build_incident, reveal
-from esworkbench.lab.faults import Fault, Scene
-from esworkbench.lab.sealed import FILE_NAME
+from esworkbench.lab.incidents.faults import Fault, Scene
+from esworkbench.lab.incidents.sealed import FILE_NAME
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from esworkbench.lab.crash import (
+from esworkbench.lab.models.crash import (
     ApplyBatch,
     CrashPlayer,
     checkpoint_first,

@@ -7,7 +7,7 @@ from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.queries import BalanceOfAccount, BankQueries
 from esworkbench.errors import EsworkbenchError
 from esworkbench.event_store import EventStore
-from esworkbench.lab.held_runner import HeldRunner
+from esworkbench.lab.processes.held_runner import HeldRunner
 
 ADA = BalanceOfAccount(account_id="ada", currency="USD")
 BOB = BalanceOfAccount(account_id="bob", currency="USD")

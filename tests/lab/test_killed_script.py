@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from esworkbench.event_store import EventStore
-from esworkbench.lab.killed_script import run_script
+from esworkbench.lab.processes.killed_script import run_script
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from esworkbench.lab.killed_script import stand_at, url_from_parent
+from esworkbench.lab.processes.killed_script import stand_at, url_from_parent
 url = url_from_parent()
 stand_at("the point")
 Path(sys.argv[1]).write_text(url)
@@ -18,7 +18,7 @@ Path(sys.argv[1]).write_text(url)
 BEFORE_A_STATEMENT = """
 from sqlalchemy import text
 from esworkbench.event_store import open_database
-from esworkbench.lab.killed_script import stand_before, url_from_parent
+from esworkbench.lab.processes.killed_script import stand_before, url_from_parent
 engine = open_database(url_from_parent())
 stand_before(engine, "CREATE TABLE reached")
 with engine.begin() as connection:

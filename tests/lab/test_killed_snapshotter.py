@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotFolder, SnapshotProof
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.lab.killed_snapshotter import run_and_kill
+from esworkbench.lab.processes.killed_snapshotter import run_and_kill
 from esworkbench.lab.stream_profiles import deposits
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotFolder, SnapshotProof
-from esworkbench.snapshotter import Snapshotter
+from esworkbench.snapshotting.background import Snapshotter
 
 EVERY = 10
 STREAMS = [f"BankAccount-{name}" for name in "abcd"]

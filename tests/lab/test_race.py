@@ -3,7 +3,7 @@
 import pytest
 
 from esworkbench.errors import UnusableInput
-from esworkbench.lab.race import OPENING_MINOR, Race, Writer, every_order, played
+from esworkbench.lab.models.race import OPENING_MINOR, Race, Writer, every_order, played
 
 
 def test_one_after_the_other_nothing_is_lost_either_way() -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from esworkbench.errors import UnusableInput
-from esworkbench.lab.snapshot_dial import SnapshotDial
+from esworkbench.lab.models.snapshot_dial import SnapshotDial
 from esworkbench.lab.stream_profiles import abandoned_carts, deposits, thirty_year_account
-from esworkbench.snapshot_frequency import FrequencyRow
+from esworkbench.snapshotting.frequency import FrequencyRow
 
 
 def row(every: int | None, p99_ms: float, snapshots: int = 0) -> FrequencyRow:

@@ -9,13 +9,13 @@ from second_look import Look
 
 from esworkbench.event_store import EventStore
 from esworkbench.lab import build_incident
-from esworkbench.lab.agenda import Agenda
-from esworkbench.lab.books import Books
-from esworkbench.lab.bus import ANSWERS, REQUESTS, Bus, Message, Partition
-from esworkbench.lab.card_network import CardNetwork, next_clearing
-from esworkbench.lab.faults.killed_process import Order, run_and_kill
-from esworkbench.lab.faults.naive_runner import BETWEEN_ROWS_AND_CHECKPOINT
-from esworkbench.lab.interest import interest_half_up
+from esworkbench.lab.incidents.faults.killed_process import Order, run_and_kill
+from esworkbench.lab.incidents.faults.naive_runner import BETWEEN_ROWS_AND_CHECKPOINT
+from esworkbench.lab.world.agenda import Agenda
+from esworkbench.lab.world.books import Books
+from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, Message, Partition
+from esworkbench.lab.world.card_network import CardNetwork, next_clearing
+from esworkbench.lab.world.interest import interest_half_up
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 REQUEST = Message("ACC-1", "W-1", 4723, "USD", "CARD-1", "event-1", 7)

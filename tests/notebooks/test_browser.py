@@ -55,7 +55,7 @@ def committed_answer() -> tuple[str, int]:
     (cell,) = [
         cell
         for cell in code_cells(read(NOTEBOOKS / NOTEBOOK))
-        if cell.source.startswith("from esworkbench.forensics.bisect import bisect\n")
+        if cell.source.startswith("from esworkbench.forensics.compare.bisect import bisect\n")
     ]
     text = cell.outputs[0].data["text/plain"]
     (event_id,) = EVENT_ID.findall(text)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from esworkbench.course.workspace import fresh_folder, fresh_store
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, open_database
-from esworkbench.event_store.outside import outside_folder
-from esworkbench.lab.workspace import fresh_folder, fresh_store
+from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.resources import notebooks_path
 
 

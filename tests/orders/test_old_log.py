@@ -25,9 +25,9 @@ from esworkbench.event_store.drafts import ANY_VERSION
 from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import DomainEvent, Event
 from esworkbench.evidence import capture
-from esworkbench.forensics.diff import diff
-from esworkbench.forensics.replay import balance_at, fold, recorded_events
-from esworkbench.forensics.step import step_aggregate, step_projection
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.replay.replay import balance_at, fold, recorded_events
+from esworkbench.forensics.replay.stepping import step_aggregate, step_projection
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.parked import replay_parked
 from esworkbench.resources import data_path

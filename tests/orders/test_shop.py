@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from support import SequentialIds, StepClock
 
-from esworkbench.commands import Command
+from esworkbench.cqrs.commands import Command
 from esworkbench.domains.orders import CancelOrder, NoteConversion, Order, PayOrder, PlaceOrder, ShipParcel, Shop
 from esworkbench.errors import AggregateNotFound, CommandRejected
 from esworkbench.event_store import EventStore

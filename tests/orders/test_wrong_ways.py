@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.orders import ORDER_EVENT_TYPES, Order, OrderPlaced, Shop
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.guards import drop_guards
 from esworkbench.events import EventTypes, RecordedEvent
-from esworkbench.repository import Repository
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
 MIGRATE_IN_PLACE = text(

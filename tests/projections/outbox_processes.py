@@ -19,12 +19,12 @@ from sqlalchemy import Engine, event
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore, open_database
-from esworkbench.event_store.outbox_delivery import DeliveryToProcess, SubscriberServer
-from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.outbox_relay import OutboxRelay
+from esworkbench.outbox.delivery import DeliveryToProcess, SubscriberServer
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.relay import OutboxRelay
 from esworkbench.projections import ProjectionRunner
-from esworkbench.projections.elsewhere import open_read_models
 from esworkbench.projections.inbox import Inbox
+from esworkbench.projections.other_database import open_read_models
 
 RELAY_POINTS = ["before the publish", "between publish and mark"]
 SUBSCRIBER_POINTS = ["before the commit", "after the commit, before the answer"]

@@ -19,9 +19,10 @@ from esworkbench.domains.bank.read_models import AccountBalances, TransactionHis
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
-from esworkbench.evidence.source import Pace, open_postgres
+from esworkbench.evidence.capturing.source import Pace, open_postgres
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
-from esworkbench.projections.rebuilding import Recipe, rebuild, swap, ways
+from esworkbench.projections.rebuilding import Recipe, rebuild, swap
+from esworkbench.projections.rebuilding import strategies as ways
 
 Rows = list[tuple[Any, ...]]
 BALANCES = Recipe(AccountBalances, bank_decoder)

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Engine, inspect, select
 from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.outbox import enable_outbox, queue_again
-from esworkbench.event_store.outbox_message import OutboxMessage
-from esworkbench.event_store.outbox_relay import OutboxRelay
 from esworkbench.event_store.schema import checkpoint_log, dead_letters
 from esworkbench.events import Event
+from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.outbox import enable_outbox, queue_again
+from esworkbench.outbox.relay import OutboxRelay
 from esworkbench.projections import Projection, ProjectionRunner
-from esworkbench.projections.elsewhere import open_read_models
 from esworkbench.projections.inbox import Inbox
+from esworkbench.projections.other_database import open_read_models
 from esworkbench.projections.parked import replay_parked
 
 ROUTES = [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite")]

@@ -25,11 +25,11 @@ from sqlalchemy import func, inspect, select
 
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.outbox import backlog, enable_outbox
-from esworkbench.event_store.outbox_parked import parked_messages
 from esworkbench.events import RecordedEvent
+from esworkbench.outbox.outbox import backlog, enable_outbox
+from esworkbench.outbox.parked import parked_messages
 from esworkbench.projections import checkpoints
-from esworkbench.projections.elsewhere import inbox, open_read_models
+from esworkbench.projections.other_database import inbox, open_read_models
 
 PROGRAM = Path(__file__).parent / "outbox_processes.py"
 EVENTS_A_ROUND = 12

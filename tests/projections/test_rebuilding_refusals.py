@@ -18,11 +18,11 @@ from esworkbench.errors import EvidenceDamaged, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event, NewEvent
 from esworkbench.projections.rebuilding import Options, Recipe, archive_events, rebuild, take_snapshot
-from esworkbench.projections.rebuilding.building import build
-from esworkbench.projections.rebuilding.one_at_a_time import one_at_a_time
-from esworkbench.projections.rebuilding.rebuilt import Job, Watch
-from esworkbench.projections.rebuilding.site import FileSite, prepare
-from esworkbench.projections.rebuilding.ways import NONE_NEEDED, work_folder
+from esworkbench.projections.rebuilding.build import build
+from esworkbench.projections.rebuilding.job import Job, Watch
+from esworkbench.projections.rebuilding.lock import one_at_a_time
+from esworkbench.projections.rebuilding.staging import FileSite, prepare
+from esworkbench.projections.rebuilding.strategies import NONE_NEEDED, work_folder
 
 BALANCES = Recipe(AccountBalances, bank_decoder)
 

@@ -24,9 +24,9 @@ from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
-from esworkbench.projections.read_models import built_as
+from esworkbench.projections.built_tables import built_as
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild, take_snapshot
-from esworkbench.projections.rebuilding.ways import work_folder
+from esworkbench.projections.rebuilding.strategies import work_folder
 
 BALANCES = Recipe(AccountBalances, bank_decoder)
 

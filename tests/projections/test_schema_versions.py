@@ -17,8 +17,8 @@ from esworkbench.event_store.schema import checkpoint_log, dead_letters, read_mo
 from esworkbench.events import Event
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections import Projection, ProjectionRunner
+from esworkbench.projections.built_tables import built_as
 from esworkbench.projections.parked import replay_parked
-from esworkbench.projections.read_models import built_as
 from esworkbench.projections.rebuild import drop_and_reset
 from tests.support import START, StepClock
 

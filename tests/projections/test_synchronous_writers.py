@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import TransactionHistory
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend
-from esworkbench.event_store.postgres_sql import ONE_ROW
+from esworkbench.event_store.postgres.sql import ONE_ROW
 from esworkbench.projections import ProjectionRunner
 from tests.event_store.workers import raw_row
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from esworkbench.commands import CommandReply
+from esworkbench.cqrs.commands import CommandReply
+from esworkbench.cqrs.read_your_writes import ReadYourWrites
 from esworkbench.domains.bank import Deposit, OpenAccount
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.queries import Balance, BalanceOfAccount, BankQueries, HistoryOfAccount
 from esworkbench.event_store import EventStore
-from esworkbench.lab.held_runner import HeldRunner
-from esworkbench.read_your_writes import ReadYourWrites
+from esworkbench.lab.processes.held_runner import HeldRunner
 
 HERE = Path(__file__).parent
 CUSTOMERS = [["c1", "c2", "c3", "c4"], ["c5", "c6", "c7", "c8"]]

@@ -8,6 +8,7 @@ from read_side import BothSides, deposit
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from esworkbench.cqrs.queries import Found, Query, QueryBus
 from esworkbench.domains.bank import CancelWithdrawal, CloseAccount, RequestWithdrawal, SettleWithdrawal, Withdraw
 from esworkbench.domains.bank.queries import (
     Balance,
@@ -23,7 +24,6 @@ from esworkbench.domains.bank.read_models import AccountBalances, account_balanc
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import NewEvent
-from esworkbench.queries import Found, Query, QueryBus
 from tests.support import START
 
 BALANCE = BalanceOfAccount(account_id="pm", currency="USD")

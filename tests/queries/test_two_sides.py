@@ -56,7 +56,13 @@ def test_queries_are_answered_with_no_event_that_an_aggregate_could_be_loaded_fr
 
 def test_the_core_of_the_query_side_runs_without_the_write_side_being_loaded() -> None:
     """What import-linter says of the source, seen in a process: it could be installed on a machine of its own."""
-    loaded = "import sys, esworkbench.queries; print(*(name for name in sys.modules if name.startswith('esworkbench')))"
+    loaded = (
+        "import sys, esworkbench.cqrs.queries; print(*(name for name in sys.modules if name.startswith('esworkbench')))"
+    )
     found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True, encoding="utf-8").stdout
     assert "esworkbench.projections" in found.split()
-    assert {"esworkbench.commands", "esworkbench.repository", "esworkbench.aggregates"}.isdisjoint(found.split())
+    assert {
+        "esworkbench.cqrs.commands",
+        "esworkbench.aggregates.repository",
+        "esworkbench.aggregates.aggregate",
+    }.isdisjoint(found.split())

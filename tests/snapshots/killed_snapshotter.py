@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotFolder, Snapshots, SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.lab.killed_snapshotter import CheckpointFirst
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotFolder, Snapshots, SnapshotStore
-from esworkbench.snapshotter import Snapshotter
+from esworkbench.lab.processes.killed_snapshotter import CheckpointFirst
+from esworkbench.snapshotting.background import Snapshotter
 from tests.projections.killed_runner import die, die_at
 
 EVERY = 5

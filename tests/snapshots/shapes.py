@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Row, select
 
-from esworkbench.aggregates import StateMigration
+from esworkbench.aggregates.aggregate import StateMigration
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore, schema
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotProof, SnapshotStore
 
 
 def name_the_holds(state: dict[str, Any]) -> dict[str, Any]:

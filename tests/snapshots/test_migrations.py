@@ -19,12 +19,12 @@ from shapes import (
     snapshot_rows,
 )
 
-from esworkbench.aggregates import StateMigration
+from esworkbench.aggregates.aggregate import StateMigration
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
 from esworkbench.event_store import EventStore, schema
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotStore
 from tests.support import SequentialIds, StepClock
 
 

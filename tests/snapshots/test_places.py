@@ -8,12 +8,12 @@ from random import Random
 import msgspec
 import pytest
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import Snapshot, SnapshotFolder, SnapshotProof, Snapshots, SnapshotStore
 from esworkbench.domains.bank import Bank, BankAccount, bank_decoder
 from esworkbench.domains.bank import commands as c
 from esworkbench.errors import CommandRejected
 from esworkbench.event_store import EventStore
-from esworkbench.repository import Repository
-from esworkbench.snapshots import Snapshot, SnapshotFolder, SnapshotProof, Snapshots, SnapshotStore
 from tests.support import SequentialIds, StepClock
 
 PLACES = ["beside the events", "another SQLite file", "another PostgreSQL database", "a folder of files"]

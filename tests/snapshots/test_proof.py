@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from shapes import deposit, repository, snapshot_rows
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
 from esworkbench.event_store import EventStore, schema
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotProof, SnapshotStore
 from tests.support import SequentialIds, StepClock
 
 

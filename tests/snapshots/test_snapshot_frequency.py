@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from shapes import deposit, repository
 
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent, NewEvent
 from esworkbench.plots import as_png, frequency_figure
-from esworkbench.repository import Repository
-from esworkbench.snapshot_frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
+from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
 
 
 class CountedAccount(BankAccount):

@@ -8,10 +8,10 @@ import pytest
 from shapes import deposit, repository, snapshot_rows
 from sqlalchemy import text
 
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.upcasters import bank_decoder
 from esworkbench.event_store import EventStore, schema
-from esworkbench.repository import Repository
 from tests.support import SequentialIds, StepClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,7 +107,7 @@ def test_a_snapshot_that_fails_does_not_fail_what_is_already_committed(
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE snapshots RENAME TO snapshots_elsewhere"))
     account.deposit(10, "USD", "third")
-    with caplog.at_level(logging.ERROR, logger="esworkbench.repository"):
+    with caplog.at_level(logging.ERROR, logger="esworkbench.aggregates.repository"):
         accounts.save(account)
     assert "no snapshot of BankAccount-a at version 3" in caplog.text
     assert Repository(store, BankAccount, bank_decoder()).load("a").balance_minor == 20

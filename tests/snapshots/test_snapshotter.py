@@ -12,12 +12,12 @@ from killed_snapshotter import CRASH_POINTS, EVERY, snapshots_in
 from shapes import AccountV2, deposit, repository, snapshot_rows
 from sqlalchemy import Row, select
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import Snapshot, SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, schema
-from esworkbench.repository import Repository
-from esworkbench.snapshots import Snapshot, SnapshotProof, SnapshotStore
-from esworkbench.snapshotter import Snapshotter
+from esworkbench.snapshotting.background import Snapshotter
 from tests.support import SequentialIds, StepClock, new_event
 
 ROOT = Path(__file__).parents[2]

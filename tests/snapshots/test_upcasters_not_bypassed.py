@@ -10,14 +10,14 @@ import pytest
 from shapes import repository, snapshot_rows
 from sqlalchemy import text
 
-from esworkbench.aggregates import StateMigration
+from esworkbench.aggregates.aggregate import StateMigration
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import BANK_EVENT_TYPES, BANK_UPCASTERS, BankAccount
 from esworkbench.domains.bank import events as bank_events
 from esworkbench.errors import SnapshotDisagrees
 from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent, EventTypes
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotProof, SnapshotStore
 from esworkbench.upcasters import EventDecoder, Upcaster, UpcasterChain
 from tests.support import SequentialIds, StepClock
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.errors import CommandRejected, ConcurrencyError, IdempotencyConflict, InvalidEvent
@@ -23,8 +25,6 @@ from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.rebuilding import Recipe, rebuild
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotProof, SnapshotStore
 from tests.projections.projection_logs import Expected, all_rows
 from tests.support import SequentialIds, StepClock, new_event
 

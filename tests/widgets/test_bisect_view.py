@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from esworkbench.forensics.bisect_session import BisectionSession, Verdict
+from esworkbench.forensics.compare.bisect_session import BisectionSession, Verdict
 from esworkbench.widgets import BisectView
 from tests.notebooks.execute import code_cells, kernel_for, run_all
 

@@ -9,7 +9,7 @@ import pytest
 
 from esworkbench.domains.orders import ORDER_EVENT_TYPES, ORDER_UPCASTERS
 from esworkbench.upcasters import Payload, Shape, Shaped, Upcaster, UpcasterChain
-from esworkbench.upcasters.steps_of import steps_of
+from esworkbench.upcasters.trace import steps_of
 from esworkbench.widgets import ChainView, chain_figure
 from tests.notebooks.execute import code_cells, kernel_for, run_all
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from esworkbench.lab.crash import CrashPlayer
+from esworkbench.lab.models.crash import CrashPlayer
 from esworkbench.plots import as_png
 from esworkbench.widgets.crash_view import ORDERS, CrashView, one_death_each
 

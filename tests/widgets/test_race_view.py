@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from esworkbench.lab.race import Race, played
+from esworkbench.lab.models.race import Race, played
 from esworkbench.plots import as_png
 from esworkbench.widgets import RaceView
 from esworkbench.widgets.race_view import race_figure

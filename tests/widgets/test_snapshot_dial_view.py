@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from esworkbench.lab.snapshot_dial import SnapshotDial
-from esworkbench.snapshot_frequency import FrequencyRow
+from esworkbench.lab.models.snapshot_dial import SnapshotDial
+from esworkbench.snapshotting.frequency import FrequencyRow
 from esworkbench.widgets import SnapshotDialView
 from esworkbench.widgets.snapshot_dial import dial_figure
 from tests.notebooks.execute import code_cells, kernel_for, run_all

@@ -1,12 +1,12 @@
 """The activity domain's write side, put together."""
 
-from esworkbench.commands import CommandBus, CommandReply
+from esworkbench.aggregates.repository import Repository
+from esworkbench.cqrs.commands import CommandBus, CommandReply
 from esworkbench.domains.activity import commands
 from esworkbench.domains.activity.aggregates import ItemPutInBasket, Profile, Purchase, Referral, Session
 from esworkbench.domains.activity.contracts import PUBLIC_EVENT_TYPES
 from esworkbench.event_store import EventStore
 from esworkbench.events import EventTypes
-from esworkbench.repository import Repository
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
 ACTIVITY_EVENT_TYPES = EventTypes(*map(PUBLIC_EVENT_TYPES.class_of, PUBLIC_EVENT_TYPES.names()), ItemPutInBasket)

@@ -6,8 +6,8 @@ Only the events of ``contracts`` are promised to others. ``ItemPutInBasket``, an
 from datetime import datetime
 from typing import Any, ClassVar
 
-from esworkbench.aggregates import Aggregate
-from esworkbench.commands import require_text
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.cqrs.commands import require_text
 from esworkbench.domains.activity.contracts import (
     NO_PROFILE,
     UNKNOWN_REGION,

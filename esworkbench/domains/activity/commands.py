@@ -6,7 +6,7 @@ which somebody does something: the command path makes it the correlation id of w
 
 from datetime import datetime
 
-from esworkbench.commands import Command
+from esworkbench.cqrs.commands import Command
 
 
 class UpdateProfile(Command, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from esworkbench.aggregates import Aggregate
-from esworkbench.commands import require_text
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.cqrs.commands import require_text
 from esworkbench.domains.bank.events import (
     AccountClosed,
     AccountOpened,

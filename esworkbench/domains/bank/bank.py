@@ -1,13 +1,13 @@
 """The bank's write side, put together."""
 
-from esworkbench.commands import CommandBus
+from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots import SnapshotProof, Snapshots, SnapshotStore
+from esworkbench.cqrs.commands import CommandBus
 from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.handlers import BankHandlers
 from esworkbench.domains.bank.upcasters import bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.repository import Repository
-from esworkbench.snapshots import SnapshotProof, Snapshots, SnapshotStore
 
 
 class Bank:

@@ -6,7 +6,7 @@ fact was true in the world (aware; None: when it is recorded).
 
 from datetime import datetime
 
-from esworkbench.commands import Command
+from esworkbench.cqrs.commands import Command
 
 
 class BankCommand(Command, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from esworkbench.commands import Command, CommandReply
+from esworkbench.cqrs.commands import Command, CommandReply
 from esworkbench.domains.bank.bank import Bank
 from esworkbench.domains.bank.commands import AdjustBalance, CancelWithdrawal, SettleWithdrawal
 

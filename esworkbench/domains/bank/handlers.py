@@ -1,8 +1,8 @@
 """One handler per command: load, tell the account, return what changed. Deciding is the account's, saving the bus's."""
 
+from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.account import BankAccount
-from esworkbench.repository import Repository
 
 
 class BankHandlers:

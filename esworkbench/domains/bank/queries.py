@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
+from esworkbench.cqrs.queries import Found, Query, QueryBus, StreamQuery, V
 from esworkbench.domains.bank.read_models import (
     AccountBalances,
     DailySummaries,
@@ -23,7 +24,6 @@ from esworkbench.domains.bank.read_models import (
 from esworkbench.domains.bank.read_models.postings import STREAM_PREFIX
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
-from esworkbench.queries import Found, Query, QueryBus, StreamQuery, V
 
 
 class Balance(NamedTuple):

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from esworkbench.aggregates import Aggregate
-from esworkbench.commands import require_text
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.cqrs.commands import require_text
 from esworkbench.domains.document.events import (
     DOCUMENT_EVENT_TYPES,
     DocumentStarted,

@@ -6,7 +6,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from esworkbench.commands import Command
+from esworkbench.cqrs.commands import Command
 
 
 class OrderCommand(Command, frozen=True, kw_only=True):

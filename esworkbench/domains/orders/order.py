@@ -4,8 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from esworkbench.aggregates import Aggregate
-from esworkbench.commands import require_text
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.cqrs.commands import require_text
 from esworkbench.domains.orders.events import (
     OrderCancelled,
     OrderPaid,

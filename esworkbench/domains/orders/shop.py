@@ -1,11 +1,11 @@
 """The shop's write side, put together: one handler per command loads, tells the order, returns what changed."""
 
-from esworkbench.commands import CommandBus
+from esworkbench.aggregates.repository import Repository
+from esworkbench.cqrs.commands import CommandBus
 from esworkbench.domains.orders import commands
 from esworkbench.domains.orders.order import Order
 from esworkbench.domains.orders.upcasters import order_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.repository import Repository
 
 
 class Shop:

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.comparisons import ClaimSource, Comparisons
-from esworkbench.forensics.faults.facts import TOTAL, Facts, Residual, Source
-from esworkbench.forensics.faults.statements import statement_residuals
+from esworkbench.forensics.compare.residuals import ClaimSource, Comparisons
+from esworkbench.forensics.compare.statement_lines import statement_residuals
+from esworkbench.forensics.diagnosis.context import TOTAL, Facts, Residual, Source
 from esworkbench.forensics.verify import verify
 
 DEFAULT_LIMIT_HOURS = 24

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from esworkbench.forensics.faults.explained import Left, Share, whole
-from esworkbench.forensics.faults.facts import Key, Source
-from esworkbench.forensics.findings import Finding
+from esworkbench.forensics.diagnosis.context import Key, Source
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 Name = tuple[str, str | None, str | None]
 

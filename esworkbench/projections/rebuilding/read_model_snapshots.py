@@ -12,9 +12,9 @@ from sqlalchemy import insert, select, text
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.projections import read_models
+from esworkbench.projections import built_tables as read_models
 from esworkbench.projections.projection import Projection
-from esworkbench.projections.rebuilding.site import ROWS_AT_ONCE, FileSite, begin, built_at, fits, put, saw
+from esworkbench.projections.rebuilding.staging import ROWS_AT_ONCE, FileSite, begin, built_at, fits, put, saw
 
 
 def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:

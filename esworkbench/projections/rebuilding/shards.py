@@ -14,9 +14,9 @@ from typing import Any
 
 from esworkbench.errors import EsworkbenchError, StoreBusy
 from esworkbench.event_store import EventStore
-from esworkbench.projections.rebuilding.building import Shard, build
-from esworkbench.projections.rebuilding.rebuilt import Job, Recipe, Watch
-from esworkbench.projections.rebuilding.site import FileSite, prepare
+from esworkbench.projections.rebuilding.build import Shard, build
+from esworkbench.projections.rebuilding.job import Job, Recipe, Watch
+from esworkbench.projections.rebuilding.staging import FileSite, prepare
 
 
 def shard_file(folder: Path, shard: Shard) -> Path:

@@ -16,10 +16,11 @@ from esworkbench.errors import StoreBusy
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.schema import checkpoint_log, dead_letters
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import checkpoints, read_models
-from esworkbench.projections.rebuilding.next_tables import NextTables
-from esworkbench.projections.rebuilding.rebuilt import Job, Watch
-from esworkbench.projections.rebuilding.site import Built
+from esworkbench.projections import built_tables as read_models
+from esworkbench.projections import checkpoints
+from esworkbench.projections.rebuilding.job import Job, Watch
+from esworkbench.projections.rebuilding.shadow_tables import NextTables
+from esworkbench.projections.rebuilding.staging import Built
 from esworkbench.projections.runner import ProjectionRunner
 
 TRIES = 60

@@ -10,7 +10,7 @@ from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import Posting, account_of, posting_of
 from esworkbench.domains.bank.read_models.set_based import account_balances_by_query
 from esworkbench.events import Event
-from esworkbench.projections.definition import SetBased
+from esworkbench.projections.set_based import SetBased
 
 account_balances = Table(
     "account_balances",

@@ -11,7 +11,7 @@ from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import posting_of
 from esworkbench.domains.bank.read_models.set_based import daily_summaries_by_query
 from esworkbench.events import Event
-from esworkbench.projections.definition import SetBased
+from esworkbench.projections.set_based import SetBased
 
 daily_summaries = Table(
     "daily_summaries",

@@ -11,7 +11,7 @@ from esworkbench.domains.bank.read_models.postings import account_of
 from esworkbench.domains.bank.read_models.set_based import pending_withdrawals_by_query
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import Event
-from esworkbench.projections.definition import SetBased
+from esworkbench.projections.set_based import SetBased
 
 pending_withdrawals = Table(
     "pending_withdrawals",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from esworkbench.domains.bank.events import BANK_EVENT_TYPES
 from esworkbench.domains.bank.read_models.postings import STREAM_PREFIX
-from esworkbench.projections.definition import SetBased, Shape, todays_shape
+from esworkbench.projections.set_based import SetBased, Shape, todays_shape
 
 CREDITS = (
     "MoneyDeposited", "InterestCredited", "TransferReceived", "WithdrawalCancelled", "BalanceAdjusted",

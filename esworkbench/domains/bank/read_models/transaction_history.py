@@ -10,7 +10,7 @@ from esworkbench.domains.bank.read_models.postings import posting_of
 from esworkbench.domains.bank.read_models.set_based import transaction_history_by_query
 from esworkbench.event_store.schema import UtcMoment
 from esworkbench.events import Event
-from esworkbench.projections.definition import SetBased
+from esworkbench.projections.set_based import SetBased
 
 transaction_history = Table(
     "transaction_history",

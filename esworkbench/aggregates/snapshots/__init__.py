@@ -1,0 +1,14 @@
+"""Snapshots: a state kept so that loading needs only the events after it. Never the truth, always safe to delete.
+
+Every snapshot says which shape of state it holds and which shapes of events it was folded from. One that today's code
+can't vouch for is passed over, never guessed at. Older snapshots are kept: beside the events they are what a wrong one
+is found by. (Greg Young, *Versioning in an Event Sourced System*, chapter on snapshots.)
+"""
+
+from esworkbench.aggregates.snapshots.aggregate_snapshots import AggregateSnapshots
+from esworkbench.aggregates.snapshots.folder import SnapshotFolder
+from esworkbench.aggregates.snapshots.proof import SnapshotProof
+from esworkbench.aggregates.snapshots.snapshot import Snapshot, Snapshots
+from esworkbench.aggregates.snapshots.store import SnapshotStore
+
+__all__ = ["AggregateSnapshots", "Snapshot", "SnapshotFolder", "SnapshotProof", "SnapshotStore", "Snapshots"]

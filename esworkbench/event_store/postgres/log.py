@@ -1,0 +1,146 @@
+"""The log's SQL on PostgreSQL, and the wait that keeps a reader from passing a gap that fills later.
+
+A sequence hands out positions before commit, so position 8 may be visible while 7 is still being written; a reader
+that moves its checkpoint to 8 never sees 7. Every writer therefore holds one advisory lock, shared, from before its
+positions are drawn until its transaction is over (a trigger takes it, see ``guards``). Shared locks don't exclude
+each other, so writers never wait. A reader that meets a gap looks up who holds the lock at that moment: whoever drew
+the missing position is among them, or is already done. When all of them are gone, it reads again, and what is
+missing then will be missing for ever. (The proof that a gap is dead, rather than a guess by age, follows Marten's.)
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine
+
+from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.engine import LAST_VERSION, Remembered
+from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction
+from esworkbench.event_store.postgres.sql import (
+    BETWEEN,
+    BY_POSITION,
+    BY_VERSION,
+    HEAD,
+    HEAD_POSITION,
+    HOLDERS,
+    KNOWN_AT,
+    LOCK_PARTS,
+    RECALL,
+    STREAM,
+)
+from esworkbench.events import RecordedEvent
+
+FIRST_PAUSE, LONGEST_PAUSE, COMPLAIN_AFTER = 0.001, 0.05, 5.0
+"""Seconds between two looks at who still writes, and until the log names who is being waited for."""
+
+logger = logging.getLogger(__name__)
+
+
+class PostgresLog:
+    def __init__(self, engine: Engine) -> None:
+        self._connections = statement_connections(engine)
+        self._known_heads = KnownHeads()
+
+    @contextmanager
+    def transaction(self, *, one_insert: bool) -> Iterator[PostgresTransaction]:
+        # One INSERT is atomic and durable by itself; wrapping it in BEGIN and COMMIT costs two round trips. What was
+        # read before it needs no transaction either: the unique constraints refuse whatever has gone stale.
+        with self._connections.borrow() as cursor:
+            if one_insert:
+                yield PostgresTransaction(cursor, self._known_heads)
+            else:
+                with cursor.connection.transaction():
+                    yield PostgresTransaction(cursor, None)
+
+    def recall(self, key: str) -> Remembered | None:
+        with self._connections.borrow() as connection:
+            row = connection.execute(RECALL, (key,)).fetchone()
+        return Remembered(*row) if row is not None else None
+
+    def stream_version(self, stream_id: str) -> int:
+        with self._connections.borrow() as connection:
+            head = connection.execute(HEAD, (stream_id,)).fetchone()
+        return int(head[0]) if head else 0
+
+    def stream(
+        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
+    ) -> list[RecordedEvent]:
+        wanted: list[Any] = [stream_id, after_version, min(up_to_version, LAST_VERSION)]
+        statement = STREAM + BY_VERSION
+        if known_at is not None:
+            statement = STREAM + KNOWN_AT + BY_VERSION
+            wanted.append(known_at)
+        with self._connections.borrow() as connection:
+            recorded = [_recorded(row) for row in connection.execute(statement, wanted).fetchall()]
+        if recorded:
+            # Whoever loads an aggregate is about to append to it. For an earlier version it merely goes unused.
+            self._known_heads.note(recorded[-1])
+        return recorded
+
+    def after(self, position: int, limit: int) -> list[RecordedEvent]:
+        with self._connections.borrow() as connection:
+            rows = connection.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
+            if not rows or rows[-1][0] == position + len(rows):
+                return [_recorded(row) for row in rows]
+            # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
+            # isn't done. So first look who holds it, and only then read again.
+            _wait_until_gone(connection, _holders(connection))
+            rows = connection.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
+            return [_recorded(row) for row in rows]
+
+    def head_position(self) -> int:
+        with self._connections.borrow() as connection:
+            row = connection.execute(HEAD_POSITION).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def settled_head(self) -> int:
+        head = self.head_position()
+        with self._connections.borrow() as cursor:
+            _wait_until_gone(cursor, _holders(cursor))
+        return head
+
+
+def _holders(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    """Transactions that hold the writers' lock now, and the process of each."""
+    return dict(connection.execute(HOLDERS, LOCK_PARTS).fetchall())
+
+
+def _wait_until_gone(connection: psycopg.Connection[Any], holders: dict[str, int]) -> None:
+    """Wait for these transactions, not for later ones, to commit or roll back.
+
+    By looking again and again: waiting in the lock's own queue would make every new writer queue behind the reader.
+    """
+    pause, waited, complained = FIRST_PAUSE, 0.0, False
+    while holders:
+        if waited >= COMPLAIN_AFTER and not complained:
+            pids = ", ".join(str(pid) for pid in sorted(set(holders.values())))
+            logger.warning("reading waits at a gap for PostgreSQL processes %s, which have not committed yet", pids)
+            complained = True
+        time.sleep(pause)
+        waited += pause
+        pause = min(pause * 2, LONGEST_PAUSE)
+        still = _holders(connection)
+        holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
+
+
+def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
+    return RecordedEvent(
+        global_position=row[0],
+        stream_id=row[1],
+        version=row[2],
+        event_id=row[3],
+        event_type=row[4],
+        schema_version=row[5],
+        payload=row[6].encode(),
+        metadata=row[7].encode(),
+        recorded_at=row[8].astimezone(UTC),
+        valid_at=row[9].astimezone(UTC),
+        prev_hash=row[10],
+        hash=row[11],
+    )

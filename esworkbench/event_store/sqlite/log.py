@@ -1,0 +1,151 @@
+"""The log's SQL on SQLite.
+
+Reading past a gap can't happen here, so there is nothing to wait for: SQLite has one writer at a time, which draws
+its positions under the write lock it holds until it commits, and a transaction that rolls back gives its positions
+back to the next. Positions therefore become visible in their order, without gaps.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from esworkbench.errors import InvalidEvent
+from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.drafts import Head
+from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, KeyRow, Remembered
+from esworkbench.event_store.schema import moment_text
+from esworkbench.events import RecordedEvent
+
+RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = ?"
+HEAD = "SELECT version, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
+INSERT = (
+    "INSERT INTO events (stream_id, version, event_id, event_type, schema_version, payload, metadata,"
+    " recorded_at, valid_at, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+LAST_POSITION = "SELECT last_insert_rowid()"
+REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (?, ?, ?, ?)"
+STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ?"
+KNOWN_AT = " AND recorded_at <= ?"
+BY_VERSION = " ORDER BY version"
+AFTER = f"SELECT {COLUMNS} FROM events WHERE global_position > ? ORDER BY global_position LIMIT ?"
+HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
+
+
+class SqliteTransaction:
+    """An append under BEGIN IMMEDIATE: nobody else writes until it ends, so what it reads stays true."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def look_up(
+        self, key: str | None, expected_versions: Mapping[str, int]
+    ) -> tuple[Remembered | None, Mapping[str, Head]]:
+        execute = self._cursor.execute
+        row = execute(RECALL, (key,)).fetchone() if key is not None else None
+        if row is not None:
+            return Remembered(*row), {}
+        heads = {stream_id: execute(HEAD, (stream_id,)).fetchone() for stream_id in expected_versions}
+        return None, {stream_id: Head(*head) for stream_id, head in heads.items() if head is not None}
+
+    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
+        try:
+            if len(events) == 1:
+                last = self._cursor.execute(INSERT, _row(events[0])).lastrowid or 0
+            else:
+                self._cursor.executemany(INSERT, [_row(event) for event in events])
+                (last,) = self._cursor.execute(LAST_POSITION).fetchone()
+        except sqlite3.IntegrityError as error:
+            raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
+        if key_row is not None:
+            self.remember(key_row)
+        return list(range(last - len(events) + 1, last + 1))
+
+    def remember(self, key_row: KeyRow) -> None:
+        self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
+
+
+class SqliteLog:
+    def __init__(self, engine: Engine) -> None:
+        self._connections = statement_connections(engine)
+
+    @contextmanager
+    def transaction(self, *, one_insert: bool) -> Iterator[SqliteTransaction]:
+        with self._connections.borrow() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteTransaction(cursor)
+            except BaseException:
+                cursor.connection.rollback()
+                raise
+            cursor.connection.commit()
+
+    def recall(self, key: str) -> Remembered | None:
+        with self._connections.borrow() as cursor:
+            row = cursor.execute(RECALL, (key,)).fetchone()
+        return Remembered(*row) if row is not None else None
+
+    def stream_version(self, stream_id: str) -> int:
+        with self._connections.borrow() as cursor:
+            head = cursor.execute(HEAD, (stream_id,)).fetchone()
+        return int(head[0]) if head else 0
+
+    def stream(
+        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
+    ) -> list[RecordedEvent]:
+        wanted: list[Any] = [stream_id, after_version, min(up_to_version, LAST_VERSION)]
+        statement = STREAM + BY_VERSION
+        if known_at is not None:
+            statement = STREAM + KNOWN_AT + BY_VERSION
+            wanted.append(moment_text(known_at))
+        with self._connections.borrow() as cursor:
+            return [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
+
+    def after(self, position: int, limit: int) -> list[RecordedEvent]:
+        with self._connections.borrow() as cursor:
+            return [_recorded(row) for row in cursor.execute(AFTER, (position, limit)).fetchall()]
+
+    def head_position(self) -> int:
+        with self._connections.borrow() as cursor:
+            return int(cursor.execute(HEAD_POSITION).fetchone()[0])
+
+    def settled_head(self) -> int:
+        return self.head_position()
+
+
+def _row(event: RecordedEvent) -> tuple[Any, ...]:
+    recorded_at = moment_text(event.recorded_at)
+    return (
+        event.stream_id,
+        event.version,
+        event.event_id,
+        event.event_type,
+        event.schema_version,
+        event.payload.decode(),
+        event.metadata.decode(),
+        recorded_at,
+        recorded_at if event.valid_at is event.recorded_at else moment_text(event.valid_at),
+        event.prev_hash,
+        event.hash,
+    )
+
+
+def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
+    recorded_at = datetime.fromisoformat(row[8])
+    return RecordedEvent(
+        global_position=row[0],
+        stream_id=row[1],
+        version=row[2],
+        event_id=row[3],
+        event_type=row[4],
+        schema_version=row[5],
+        payload=row[6].encode(),
+        metadata=row[7].encode(),
+        recorded_at=recorded_at,
+        valid_at=recorded_at if row[9] == row[8] else datetime.fromisoformat(row[9]),
+        prev_hash=row[10],
+        hash=row[11],
+    )

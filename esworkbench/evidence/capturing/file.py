@@ -1,0 +1,120 @@
+"""From a delimited file to evidence: each line is an event, a posting and a running claim."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from esworkbench.archive import ArchiveWriter, Cut
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.delimited import FileRow, OrderedDay, ordered_days, payload_of, read_rows, summary
+from esworkbench.evidence.capturing.progress import Progress
+from esworkbench.evidence.ledger import LedgerDefinition
+
+LAYOUT = "delimited"
+
+
+class _Placed:
+    """Rows with the places they take: position in the log, version in the account, and the balance claimed before."""
+
+    def __init__(self, rows: list[FileRow], opening: int) -> None:
+        self.rows = rows
+        self.positions = list(range(1, len(rows) + 1))
+        self.versions: list[int] = []
+        self.steps: list[int] = []
+        count: Counter[str] = Counter()
+        claimed: dict[tuple[str, str], int] = {}
+        for row in rows:
+            count[row.account] += 1
+            self.versions.append(count[row.account])
+            key = (row.account, row.currency)
+            self.steps.append(row.balance - claimed.get(key, opening))
+            claimed[key] = row.balance
+
+
+def capture_file(
+    path: Path, into: Path, ledger: LedgerDefinition, ledger_text: bytes, buckets: int, progress: Progress
+) -> None:
+    """Write evidence of the file to ``into``. A file has no checkpoints, no metadata and no hashes, and no clock."""
+    layout = ledger.file
+    if layout is None:
+        raise UnusableInput(f"ledger {ledger.name!r} describes events, and {path} is read as a delimited file")
+    rows = read_rows(path, layout)
+    days: list[OrderedDay] = []
+    if layout.order == "day":
+        with progress.of("days", None) as advance:
+            for day in ordered_days(rows, layout):
+                days.append(day)
+                advance(len(day.rows))
+        # Days first, then accounts as the file has them: the log grows in time, as a store's would.
+        days.sort(key=lambda day: (day.day, day.rows[0].line))
+        rows = [row for day in days for row in day.rows]
+    with ArchiveWriter(into, buckets) as writer:
+        _write(writer, _Placed(rows, layout.opening_minor), days)
+        writer.finish(
+            ledger=ledger_text,
+            source=str(path),
+            layout=LAYOUT,
+            cut=Cut(high_water=len(rows), checkpoints={}, server_time=None),
+            order=summary(days) if layout.order == "day" else None,
+        )
+
+
+def _write(writer: ArchiveWriter, placed: _Placed, days: list[OrderedDay]) -> None:
+    rows = placed.rows
+    moments = [row.moment for row in rows]
+    ids = [row.id for row in rows]
+    accounts = [row.account for row in rows]
+    shared: dict[str, Sequence[Any]] = {
+        "position": placed.positions,
+        "version": placed.versions,
+        "event_id": ids,
+        "recorded_at": moments,
+        "valid_at": moments,
+    }
+    writer.write(
+        "events",
+        {
+            **shared,
+            "stream_id": accounts,
+            "type": [row.type for row in rows],
+            "schema_version": [1] * len(rows),
+            "payload": [payload_of(row) for row in rows],
+            "metadata": ["{}"] * len(rows),
+        },
+    )
+    money = {**shared, "account": accounts, "currency": [row.currency for row in rows]}
+    writer.write(
+        "postings",
+        {
+            **money,
+            "stream_id": accounts,
+            "ordinal": [0] * len(rows),
+            "amount_minor": [row.amount for row in rows],
+            "kind": [row.type for row in rows],
+        },
+    )
+    writer.write(
+        "assertions",
+        {
+            **money,
+            "source": ["file"] * len(rows),
+            "kind": ["running"] * len(rows),
+            "claimed_minor": [row.balance for row in rows],
+            "step_minor": placed.steps,
+            "order_key": placed.versions,
+            "day": [row.day for row in rows],
+        },
+    )
+    writer.write(
+        "order_days",
+        {
+            "account": [day.account for day in days],
+            "currency": [day.currency for day in days],
+            "day": [day.day for day in days],
+            "rows": [len(day.rows) for day in days],
+            "verdict": [day.found.verdict for day in days],
+            "rounded_steps": [day.found.rounded_steps for day in days],
+            "largest_residual_minor": [day.found.largest_residual for day in days],
+        },
+    )

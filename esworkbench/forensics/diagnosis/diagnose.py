@@ -1,0 +1,121 @@
+"""Diagnosis: name the faults, say what was tested, drop nothing.
+
+Works on evidence only. The residuals between claims and events are read once; then each detector of an ordered list is
+asked what it can explain, and what it explains is taken off before the next one looks. What the log and the hash chain
+can prove comes first, patterns next, and what only exclusion can name comes last. (The order is that of a differential
+diagnosis; the records are modelled on Beancount's balance checks.)
+"""
+
+from datetime import datetime
+
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.diff import order_problems
+from esworkbench.forensics.diagnosis.context import Facts, Key
+from esworkbench.forensics.diagnosis.detectors import DETECTORS
+from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
+from esworkbench.forensics.diagnosis.findings import (
+    FAULTS,
+    FOUND,
+    NO_TEST,
+    NOT_TESTABLE,
+    RULED_OUT,
+    Diagnosis,
+    Finding,
+    Unexplained,
+)
+from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
+from esworkbench.forensics.diagnosis.unexplained import Left, NotTestable
+from esworkbench.forensics.diagnosis.wording import money
+from esworkbench.forensics.faults.gather import gather
+from esworkbench.forensics.faults.merge import echoes, merged
+from esworkbench.money import format_minor
+
+
+def diagnose(
+    evidence: Evidence, *, account: str | None = None, now: datetime | None = None, projection: Code | None = None
+) -> Diagnosis:
+    """Name what is wrong with the claims, or with the log under them.
+
+    ``account`` narrows what is reported, never what is looked at: a pattern needs all accounts. ``now`` is the moment
+    ages are measured at, by default the evidence's latest ``recorded_at``. ``projection`` is a read model's own code,
+    as it ran: replayed on a scratch copy, it turns a pattern into a proof. Raises UnknownAccount, and UnusableInput
+    where nothing has a time and no ``now`` is given.
+    """
+    if account is not None:
+        evidence.currencies(account)
+    facts = gather(evidence, now or evidence.now)
+    if projection is not None:
+        facts = facts._replace(rebuilt=rebuild(evidence, facts, projection))
+    left = Left(facts.residuals)
+    tested = dict.fromkeys(FAULTS, NO_TEST)
+    findings: list[Finding] = []
+    for detector in DETECTORS:
+        answer = detector.ask(facts, left)
+        if isinstance(answer, NotTestable):
+            tested.update(dict.fromkeys(detector.faults, NOT_TESTABLE + answer.missing))
+            continue
+        tested.update(dict.fromkeys(detector.faults, RULED_OUT))
+        for claim in answer:
+            left.book(claim.shares)
+            findings.append(claim.finding)
+    left.book(echoes(findings, left, facts.sources))
+    for finding in findings:
+        tested[finding.fault] = FOUND
+    shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
+    unexplained = [
+        *_residuals_left(facts, left, account),
+        *_days_without_order(evidence, account),
+        *_breaks_left(facts, findings, account),
+    ]
+    return Diagnosis(findings=shown, tested=tested, unexplained=unexplained)
+
+
+def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexplained]:
+    found: list[tuple[Key, str, int, int | None, str]] = []
+    for source in facts.sources:
+        for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
+            words = (
+                f"{source.name} parts from the events by {money(amount, key)}, and no class of fault accounts for it"
+            )
+            found.append((key, source.name, amount, None, words))
+    for step in left.steps():
+        words = f"{step.source} parts from the events by {money(step.amount, step.key)} ({step.reason})"
+        found.append((step.key, step.source, step.amount, step.position, words))
+    return [
+        Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
+        for key, source, amount, position, words in found
+        if account in (None, key[0])
+    ]
+
+
+def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexplained]:
+    """Days of a file whose rows chain in no order: rows are missing, or a row is wrong, and which can't be told."""
+    return [
+        Unexplained(
+            account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
+            words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
+            f"{format_minor(day.largest_residual, day.currency)}; rows may be missing from the file",
+        )
+        for day in order_problems(evidence)
+        if account in (None, day.account)
+    ]  # fmt: skip
+
+
+def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:
+    """Breaks of the log itself that belong to no finding, as where somebody rehashed one event."""
+    seen = {position for finding in findings for position in finding.positions}
+    lost = {finding.account for finding in findings if finding.fault == "event_deleted"}
+    for gap in gaps_of(facts):
+        if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
+            seen.add(gap.before)
+    cut_off = any(finding.fault == "tail_truncated" for finding in findings)
+    return [
+        Unexplained(account=None, currency=None, source="events", amount=0, at_position=each.position, words=each.words)
+        for each in facts.breaks
+        if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
+        and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
+    ]  # fmt: skip
+
+
+def _accounts(facts: Facts, stream_id: str) -> list[str]:
+    return [name for name, _ in facts.accounts_of_stream(stream_id)]

@@ -1,0 +1,155 @@
+"""gap_skipped: a run passed a position before it was filled, and nothing ever went back for it.
+
+The proof is in two clocks: the batch that covers the position was saved before the event was recorded. Where the
+store stamps an event before it commits, the clocks don't show it; then all there is to go on is that the read model is
+short of exactly one event.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from esworkbench.forensics.diagnosis.context import BATCHES, NO_ROW, Facts, Key, Residual, Source
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.wording import finding, money, places, twins_of
+
+LONGEST_COMMIT_SECONDS = 3600
+"""A run that saved later than this after an event was recorded can't have met its transaction still open."""
+
+MOST_LATE = 20
+"""More late events than this, and it is the clocks of two machines that differ: only figures that are short count."""
+
+Candidate = tuple[int, str, int, str]
+"""Position, event id, posting in minor units, and what the log says of it."""
+
+_READ = f"""
+    WITH {BATCHES}, posted AS (
+        SELECT account, currency, position, event_id, sum(amount_minor)::BIGINT AS amount,
+               any_value(recorded_at) AS recorded_at
+        FROM postings GROUP BY account, currency, position, event_id
+    )
+"""
+
+_LATE = """
+    SELECT p.account, p.currency, p.position, p.event_id, p.amount, any_value(
+        'run ' || r.run_id || ' covered ' || r.from_position || '–' || r.to_position || ' and saved at '
+        || strftime(r.saved_at, '%Y-%m-%d %H:%M:%S.%f') || ', the event was recorded at '
+        || strftime(p.recorded_at, '%Y-%m-%d %H:%M:%S.%f'))
+    FROM posted AS p JOIN batches AS r ON p.position BETWEEN r.from_position AND r.to_position
+    GROUP BY ALL HAVING max(r.saved_at) < any_value(p.recorded_at) ORDER BY p.position
+"""
+
+_LIVE = """
+    SELECT p.position, p.event_id, p.amount, any_value(
+        'run ' || r.run_id || ' covered ' || r.from_position || '–' || r.to_position)
+    FROM posted AS p JOIN batches AS r ON p.position BETWEEN r.from_position AND r.to_position
+    WHERE p.account = $account AND p.currency = $currency AND p.position < r.to_position AND p.amount = $amount
+      AND epoch(r.saved_at) - epoch(p.recorded_at) <= $longest
+    GROUP BY ALL ORDER BY p.position
+"""
+
+
+def gap_skipped(facts: Facts, left: Left) -> Answer:
+    """Events that the log itself shows to have come late."""
+    if not facts.count("checkpoint_log"):
+        return NotTestable("no checkpoint log says which run passed which position")
+    return [claim for source in facts.sources for claim in _late(facts, left, source)]
+
+
+def gap_skipped_unseen(facts: Facts, left: Left) -> Answer:
+    """Read models short of exactly one event, with no clock to say why."""
+    if not facts.count("checkpoint_log"):
+        return NotTestable("no checkpoint log says which run passed which position")
+    return [claim for source in facts.sources for claim in _short_of_one(facts, left, source)]
+
+
+def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+    by_key: dict[Key, list[Candidate]] = {}
+    for account, currency, *event in facts.rows(_READ + _LATE, projection=source.name):
+        by_key.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
+    if sum(len(late) for late in by_key.values()) > MOST_LATE:
+        by_key = {key: late for key, late in by_key.items() if left.head(source.name, key) or source.kind != "head"}
+    for key, late in by_key.items():
+        if source.kind == "running":
+            steps = {step.event_id: step for step in left.steps(source=source.name, key=key) if step.reason == NO_ROW}
+            missed = [event for event in late if event[1] in steps]
+            shares = [whole(steps[event[1]]) for event in missed]
+        else:
+            missed = _that_add_up(late, -left.head(source.name, key)) if source.kind == "head" else []
+            shares = [Share(source.name, key, -sum(event[2] for event in missed))]
+        if missed:
+            yield from _claim(facts, source, key, missed, shares, proven=True)
+
+
+def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
+    """The late events that come to what is missing: the clocks of two machines may call more late than were missed.
+
+    Where nothing is missing, a lone late event was skipped all the same and something else makes up for it.
+    """
+    if not missing:
+        return late if len(late) == 1 and late[0][2] else []
+    for size in range(len(late), 0, -1) if len(late) <= 12 else (len(late), 1):
+        for chosen in combinations(late, size):
+            if sum(event[2] for event in chosen) == missing:
+                return list(chosen)
+    return late if len(late) == 1 and late[0][2] else []
+
+
+def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+    if source.kind == "running":
+        rows: dict[Key, list[Residual]] = {}
+        for step in left.steps(source=source.name):
+            if step.reason == NO_ROW and step.position is not None and step.event_id is not None:
+                rows.setdefault(step.key, []).append(step)
+        for key, steps in rows.items():
+            missed = [(step.position or 0, step.event_id or "", step.posted, "") for step in steps]
+            yield from _claim(facts, source, key, missed, [whole(step) for step in steps], proven=False)
+    elif source.kind == "head":
+        for key, amount in left.heads(source.name).items():
+            found = facts.rows(
+                _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=-amount,
+                longest=LONGEST_COMMIT_SECONDS,
+            )  # fmt: skip
+            if len(found) == 1:
+                yield from _claim(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
+
+
+def _claim(
+    facts: Facts, source: Source, key: Key, missed: list[Candidate], shares: list[Share], *, proven: bool
+) -> list[Claim]:
+    amount = sum(share.amount for share in shares)
+    positions = [event[0] for event in missed]
+    proof = (
+        f"{source.name} stands at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
+        f"{money(-amount, key)}, what that posts"
+    )
+    if proven or missed[0][3]:
+        proof += f"; {missed[0][3]}"
+    if not proven:
+        proof += "; whether the event was committed late, only the writer's log or a rebuild would settle"
+    twins = [twin for event in missed for twin in twins_of(facts, key, event[1])]
+    if twins:
+        proof += f"; the event has a twin at {places(twins)}, so twin_dropped would look much the same"
+    events = [(event[0], event[1]) for event in missed]
+    found = finding(
+        "gap_skipped", key, amount=amount, events=events, source=source.name,
+        certainty="proven" if proven else "likely", proof=proof,
+    )  # fmt: skip
+    return [Claim(found, shares), *_twin(source, key, found, twins)]
+
+
+def _twin(source: Source, key: Key, found: Finding, twins: list[int]) -> Iterator[Claim]:
+    """A skipped event that has a twin could as well have been dropped as its double: both are named."""
+    if twins:
+        proof = (
+            f"{source.name} is short of the event at {places(found.positions)}, which looks like the one at "
+            f"{places(twins)}: a read model that tells events apart by value would drop it; the code would settle it"
+        )
+        events = list(zip(found.positions, found.event_ids, strict=True))
+        yield Claim(
+            finding(
+                "twin_dropped", key, amount=found.amount, events=events, source=source.name, certainty="possible",
+                alternative_to="gap_skipped", proof=proof,
+            ),
+            [],
+        )  # fmt: skip

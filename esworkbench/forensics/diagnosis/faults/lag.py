@@ -1,0 +1,27 @@
+"""lag: what looks like an error and is only time."""
+
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.wording import finding
+
+
+def lag(facts: Facts, left: Left) -> Answer:
+    """Projections whose checkpoint is below the head, and which are right about all they have read.
+
+    Its events are those that the slowest of them has still to read.
+    """
+    behind = facts.rows(
+        "SELECT projection, position FROM checkpoints WHERE position < $head ORDER BY 1", head=facts.head
+    )
+    if not facts.count("checkpoints"):
+        return NotTestable("no checkpoint says how far a read model had got")
+    right = [(name, position) for name, position in behind if not left.heads(name) and not left.steps(source=name)]
+    if not right:
+        return []
+    words = " and ".join(f"{name} has read up to position {position}" for name, position in right)
+    proof = f"{words}, the log ends at {facts.head}; up to there nothing it claims parts from the events"
+    unread = facts.rows(
+        "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
+        after=min(position for _, position in right),
+    )
+    return [Claim(finding("lag", None, events=unread, healthy=True, proof=proof), [])]

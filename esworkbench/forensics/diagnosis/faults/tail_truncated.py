@@ -1,0 +1,58 @@
+"""tail_truncated: a checkpoint or a read model has seen more of the log than there is."""
+
+from esworkbench.forensics.diagnosis.context import NO_EVENT, Facts, Key, Residual
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
+from esworkbench.forensics.diagnosis.wording import finding, money, places
+
+# A head row that names a position past its account's last event, where the log holds nothing.
+_HEADS_AHEAD = """
+    WITH last AS (SELECT account, max(position) AS position FROM postings GROUP BY account)
+    SELECT a.account, a.currency, a.position, a.source FROM assertions AS a LEFT JOIN last USING (account)
+    WHERE a.kind = 'head' AND a.position > coalesce(last.position, 0)
+      AND a.position NOT IN (SELECT position FROM events) ORDER BY 1, 2
+"""
+
+_LAST = "SELECT account, max(position) FROM postings GROUP BY account"
+
+
+def tail_truncated(facts: Facts, left: Left) -> Answer:
+    if not facts.evidence.manifest.cut.checkpoints and not facts.count("checkpoints"):
+        return NotTestable("no checkpoint and no anchor say how long the log once was")
+    ahead = [
+        (projection, position)
+        for projection, position in facts.rows("SELECT projection, position FROM checkpoints ORDER BY 1")
+        if position > facts.head
+    ]
+    cut_off: dict[Key, list[Residual]] = {}
+    last = dict(facts.rows(_LAST))
+    for step in left.steps(kind="running"):
+        if step.reason == NO_EVENT and step.position is not None and step.position > last.get(step.account, 0):
+            cut_off.setdefault(step.key, []).append(step)
+    heads: dict[Key, list[int]] = {}
+    for account, currency, position, _ in facts.rows(_HEADS_AHEAD):
+        heads.setdefault((account, currency), []).append(position)
+    checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
+    claims = [
+        _claim(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
+        for key in sorted({*cut_off, *heads})
+    ]
+    if claims or not ahead:
+        return claims
+    proof = f"{checkpoints}, but the log ends at {facts.head}; no claim remembers whose events were cut off"
+    positions = sorted({position for _, position in ahead})
+    return [Claim(finding("tail_truncated", None, positions=positions, proof=proof), [])]
+
+
+def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str) -> Claim:
+    amount, witness = witnessed(facts, left, key, steps)
+    events = sorted({(step.position or 0, step.event_id or "") for step in steps})
+    positions = [position for position, _ in events] or sorted(set(heads))
+    seen = f"{witness or 'a read model'} counts {places(positions)}, which the log no longer holds, and nothing after"
+    proof = f"{checkpoints}, but the log ends at {facts.head}; {seen}" if checkpoints else seen
+    proof += f": claimed − event sum = {money(amount, key)}"
+    found = finding(
+        "tail_truncated", key, amount=amount, events=events, positions=positions, source=witness,
+        certainty="proven" if checkpoints else "likely", proof=proof,
+    )  # fmt: skip
+    return Claim(found, list(shares_of(facts, left, key, amount, steps)))

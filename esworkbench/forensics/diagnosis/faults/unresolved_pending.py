@@ -1,0 +1,66 @@
+"""unresolved_pending: a request that, past the limit, was neither settled nor cancelled. Younger ones are healthy."""
+
+from esworkbench.forensics.compare.statement_lines import OPEN, Movement, movements
+from esworkbench.forensics.diagnosis.context import NO_ROW, Facts, Key, Residual
+from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.wording import finding, money, places
+
+
+def unresolved_pending(facts: Facts, left: Left) -> Answer:
+    if facts.evidence.ledger.pending is None:
+        return NotTestable("the ledger names no pending events")
+    overdue: dict[Key, list[Movement]] = {}
+    for movement in movements(facts):
+        if movement.state == OPEN and (facts.now - movement.recorded_at).total_seconds() > facts.limit_seconds:
+            overdue.setdefault(movement.key, []).append(movement)
+    return [_claim(facts, left, key, requests) for key, requests in overdue.items()]
+
+
+def _claim(facts: Facts, left: Left, key: Key, requests: list[Movement]) -> Claim:
+    """The statement is the judge: what it never booked is still the customer's."""
+    held = -sum(request.amount for request in requests)
+    ids = {request.event_id for request in requests}
+    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids and step.reason == NO_ROW]
+    covered = _covered(facts, key, requests)
+    positions = [request.position for request in requests]
+    oldest = min(requests, key=lambda request: request.recorded_at)
+    hours = int((facts.now - oldest.recorded_at).total_seconds() // 3600)
+    proof = (
+        f"requested at {places(positions)}, {money(held, key)}, {hours} hours before "
+        f"{facts.now:%Y-%m-%d %H:%M} UTC, where "
+        f"{facts.limit_seconds // 3600} are allowed, and no event settles or cancels it"
+    )
+    amount, certainty = held, _certainty(steps, covered, requests)
+    if steps:
+        proof += f"; {steps[0].source} never booked it and claims {money(_of_one(steps), key)} more than the events"
+    elif covered:
+        amount = 0
+        proof += f"; {covered} has booked it, so the money left and only the settlement is missing"
+    else:
+        proof += "; a statement would settle whether the money left"
+    found = finding(
+        "unresolved_pending", key, amount=amount, source=steps[0].source if steps else None, certainty=certainty,
+        events=[(request.position, request.event_id) for request in requests], proof=proof,
+        remedy="append the missing settlement; watch for requests older than the limit" if amount == 0 else None,
+    )  # fmt: skip
+    return Claim(found, [whole(step) for step in steps])
+
+
+def _of_one(steps: list[Residual]) -> int:
+    return sum(step.amount for step in steps if step.source == steps[0].source)
+
+
+def _certainty(steps: list[Residual], covered: str | None, requests: list[Movement]) -> Certainty:
+    return "proven" if covered or len({step.event_id for step in steps}) == len(requests) else "likely"
+
+
+def _covered(facts: Facts, key: Key, requests: list[Movement]) -> str | None:
+    """The statement that books every one of these requests, if one does."""
+    references = [request.reference for request in requests]
+    found = facts.rows(
+        "SELECT file, count(DISTINCT reference) FROM statements WHERE account = $account AND currency = $currency "
+        "AND list_contains($references, reference) GROUP BY file ORDER BY file",
+        account=key[0], currency=key[1], references=references,
+    )  # fmt: skip
+    return next((file for file, count in found if count == len(set(references))), None)

@@ -1,0 +1,52 @@
+"""The projection's own code, handed over: replayed on a scratch copy, it shows which errors are the code's.
+
+What a rebuild with the same code repeats, the code does; what it heals, something else did.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import write_transaction
+from esworkbench.evidence import Evidence, capture
+from esworkbench.forensics.diagnosis.context import Facts, Rebuilt
+from esworkbench.forensics.faults.gather import gather
+from esworkbench.forensics.scratch_store import scratch_store
+from esworkbench.projections import Projection, ProjectionRunner
+from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.upcasters import EventDecoder
+
+RUN = "diagnosis"
+
+
+class Code(NamedTuple):
+    """A projection as it ran, and the decoder that fed it."""
+
+    projection: Callable[[], Projection]
+    decoder: EventDecoder
+
+
+def rebuild(evidence: Evidence, facts: Facts, code: Code) -> Rebuilt:
+    """What the read model claims otherwise than the events after a replay up to its checkpoint.
+
+    Raises UnusableInput for a projection of which the evidence holds no claim.
+    """
+    projection = code.projection()
+    name = projection.name
+    checkpoint = evidence.checkpoint(name)
+    if facts.source(name) is None or checkpoint is None:
+        known = ", ".join(sorted(source.name for source in facts.sources))
+        raise UnusableInput(f"the evidence holds no claims of projection {name!r}; it holds those of {known}")
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
+        store = scratch_store(evidence, Path(folder) / "scratch", clock=lambda: facts.now)
+        with write_transaction(store.engine) as connection:
+            drop_and_reset(connection, projection, RUN, facts.now)
+        ProjectionRunner(store, projection, code.decoder, run_id=RUN).catch_up(up_to=checkpoint)
+        url = store.engine.url.render_as_string(hide_password=False)
+        ledger = evidence.path / "ledger.toml"
+        again = capture(url, Path(folder) / "evidence", ledger=ledger, progress=False)
+        residuals = [each for each in gather(again, facts.now).residuals if each.source == name]
+        store.engine.dispose()
+    return Rebuilt(name, frozenset(each.identity for each in residuals), code.decoder.is_latest)

@@ -1,0 +1,73 @@
+"""Small helpers that keep every detector's findings worded alike."""
+
+from collections.abc import Sequence
+
+from esworkbench.forensics.diagnosis.context import Facts, Key
+from esworkbench.forensics.diagnosis.findings import FAULTS, Certainty, Finding
+from esworkbench.money import format_minor
+
+
+def finding(
+    fault: str,
+    key: Key | None,
+    *,
+    amount: int = 0,
+    events: Sequence[tuple[int, str]] = (),
+    positions: Sequence[int] | None = None,
+    source: str | None = None,
+    certainty: Certainty = "proven",
+    healthy: bool = False,
+    alternative_to: str | None = None,
+    proof: str,
+    remedy: str | None = None,
+) -> Finding:
+    """A finding with the catalogue's remedy, unless another is given. ``events`` are (position, event id)."""
+    ordered = sorted(events)
+    return Finding(
+        fault=fault,
+        account=key[0] if key else None,
+        currency=key[1] if key else None,
+        positions=[position for position, _ in ordered] if positions is None else sorted(positions),
+        event_ids=[event_id for _, event_id in ordered],
+        amount=amount,
+        healthy=healthy,
+        certainty=certainty,
+        proof=proof,
+        remedy=remedy or FAULTS[fault].remedy,
+        source=source,
+        sources=[source] if source else [],
+        alternative_to=alternative_to,
+    )
+
+
+def money(amount: int, key: Key) -> str:
+    """``-47.23 USD``"""
+    return format_minor(amount, key[1])
+
+
+def places(positions: Sequence[int]) -> str:
+    """``position 7``, or ``positions 3, 4 and 9``; a long list is cut in the middle."""
+    shown = [str(position) for position in sorted(positions)]
+    if len(shown) == 1:
+        return f"position {shown[0]}"
+    if len(shown) > 8:
+        shown = [*shown[:4], "…", *shown[-3:]]
+    return f"positions {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def twins_of(facts: Facts, key: Key, event_id: str) -> list[int]:
+    """Positions of other events of the same account, type, day and amount: what this one could be mistaken for."""
+    found = facts.rows(
+        """
+        SELECT other.position FROM postings AS mine JOIN postings AS other
+            ON other.account = mine.account AND other.currency = mine.currency AND other.kind = mine.kind
+            AND other.amount_minor = mine.amount_minor AND other.event_id <> mine.event_id
+            AND abs(epoch(other.valid_at) - epoch(mine.valid_at)) <= 86400
+        WHERE mine.account = $account AND mine.currency = $currency AND mine.event_id = $event_id
+        ORDER BY 1
+        """,
+        account=key[0],
+        currency=key[1],
+        event_id=event_id,
+    )
+    return [position for (position,) in found]

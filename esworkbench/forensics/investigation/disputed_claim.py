@@ -1,0 +1,46 @@
+"""Whether what is wrong with the ledger accounts for what somebody claims of a balance."""
+
+from collections.abc import Sequence
+
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Unexplained
+from esworkbench.forensics.investigation.seven_steps import Dispute
+
+MOST_SHARES = 16
+
+
+def unexplained_claim(evidence: Evidence, dispute: Dispute, held: int, diagnosis: Diagnosis) -> list[Unexplained]:
+    """The claim's difference from the events, where nothing accounts for it; else nothing.
+
+    Accounted for is a claim that a read model shows too, whose own difference the diagnosis speaks of (or which only
+    lags), and one that is off by amounts of findings on the account, or by ``held``, the open holds (minor units)
+    still young enough to be answered.
+    """
+    heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
+    if any(head.claimed_minor == dispute.claimed for head in heads):
+        return []
+    shares = [
+        finding.amount
+        for finding in diagnosis.findings
+        if (finding.account, finding.currency) == (dispute.account, dispute.currency) and finding.alternative_to is None
+    ]
+    if dispute.delta in _sums([held, *shares[:MOST_SHARES]]):
+        return []
+    words = (
+        f"{dispute.claimed_by} claims {dispute.money(dispute.claimed)}, which parts from the events by "
+        f"{dispute.money(dispute.delta)}, and no fault that was found accounts for it"
+    )
+    return [
+        Unexplained(
+            account=dispute.account, currency=dispute.currency, source=dispute.claimed_by, amount=dispute.delta,
+            at_position=None, words=words,
+        )
+    ]  # fmt: skip
+
+
+def _sums(shares: Sequence[int]) -> set[int]:
+    """What some of the shares come to, for every choice of them."""
+    sums = {0}
+    for share in shares:
+        sums |= {sum_ + share for sum_ in sums}
+    return sums

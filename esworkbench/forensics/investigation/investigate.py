@@ -1,0 +1,295 @@
+"""The whole investigation: seven steps from a disputed balance to a repair that was verified.
+
+Forensics brings the questions; what belongs to a domain is handed in: the aggregate's handlers for the replay, and
+``mend`` for the repair. Handed neither, it steps postings and plans the repair in words.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.errors import EsworkbenchError
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
+from esworkbench.forensics.investigation import seven_steps as ask
+from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
+from esworkbench.forensics.replay.replay import Bounds, currency_of, fold, opening_of, stream_of
+from esworkbench.money import format_minor
+from esworkbench.upcasters import EventDecoder
+
+
+class Handlers(NamedTuple):
+    """The real apply path: how a new aggregate is made for an account, and how its events are decoded."""
+
+    new_aggregate: Callable[[str], Aggregate]
+    decoder: EventDecoder
+
+
+class Claim(NamedTuple):
+    """What somebody says a balance is, in minor units; ``by`` is a word for who says so."""
+
+    account: str
+    currency: str | None
+    claimed: int
+    by: str
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom else the same faults touch. ``amounts`` sums them per currency, in minor units; positions are inclusive."""
+
+    accounts: int
+    amounts: dict[str, int]
+    first: int | None
+    last: int | None
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it."""
+
+    applied: bool
+    verified: bool
+    applied_to: str
+    rows: list[list[Any]] = []
+    event_ids: list[str] = []
+
+
+Mend = Callable[[Diagnosis], Repair]
+
+
+class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
+    """An investigation and all that came of it; amounts in minor units of ``currency``.
+
+    ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
+    diagnosis's, and the claim where no finding accounts for it; ``verified``: repaired, and none of the latter is left.
+    """
+
+    question: str
+    verdict: str
+    account: str | None
+    currency: str | None
+    claimed: int | None
+    event_sum: int | None
+    delta: int
+    claimed_by: str | None
+    steps: list[ask.Step]
+    findings: list[Finding]
+    diagnosis: Diagnosis
+    unexplained: list[Unexplained]
+    verified: bool
+    reach: Reach
+    repair: Repair
+
+    @property
+    def reach_sentence(self) -> str:
+        """Whom else it touches, in words."""
+        if not self.reach.accounts:
+            return "No account is touched."
+        amounts = ", ".join(format_minor(amount, currency) for currency, amount in sorted(self.reach.amounts.items()))
+        return (
+            f"The same faults touch {self.reach.accounts} accounts, {amounts} in all, "
+            f"between positions {self.reach.first} and {self.reach.last}."
+        )
+
+    @property
+    def culprits(self) -> list[int]:
+        """Positions of the events that the findings on this account name."""
+        return sorted({position for finding in self.findings for position in finding.positions})
+
+
+def investigate(
+    evidence: Evidence,
+    *,
+    claim: Claim | None = None,
+    account: str | None = None,
+    currency: str | None = None,
+    now: datetime | None = None,
+    handlers: Handlers | None = None,
+    mend: Mend | None = None,
+) -> Inquiry:
+    """Ask the seven questions of one account: the claim's, the one named, or the one that diverges most.
+
+    Raises UnknownAccount, and UnusableInput where an account of several currencies is given without one.
+    """
+    now = now or evidence.now
+    diagnosis = diagnose(evidence, now=now)
+    dispute = _dispute(evidence, claim, account, currency, diagnosis)
+    mine = [each for each in diagnosis.findings if dispute and each.account in (None, dispute.account)]
+    found = [each for each in mine if not each.healthy]
+    steps = _steps(evidence, dispute, diagnosis, found, now, handlers)
+    repair = mend(diagnosis) if mend and diagnosis.unhealthy else _nothing_mended(diagnosis)
+    steps.append(_repair_step(diagnosis, repair))
+    loose: list[Unexplained] = []
+    if dispute is not None and claim is not None:
+        loose = unexplained_claim(evidence, dispute, ask.held_still(evidence, dispute, now), diagnosis)
+    unexplained = [*diagnosis.unexplained, *loose]
+    return Inquiry(
+        question=_question(dispute),
+        verdict=_verdict(dispute, found, unexplained, ask.events_that_post_nothing(evidence)),
+        account=dispute.account if dispute else None,
+        currency=dispute.currency if dispute else None,
+        claimed=dispute.claimed if dispute else None,
+        event_sum=dispute.event_sum if dispute else None,
+        delta=dispute.delta if dispute else 0,
+        claimed_by=dispute.claimed_by if dispute else None,
+        steps=steps,
+        findings=mine,
+        diagnosis=diagnosis,
+        unexplained=unexplained,
+        verified=repair.verified and not loose,
+        reach=_reach(diagnosis, found),
+        repair=repair,
+    )
+
+
+def _dispute(
+    evidence: Evidence, claim: Claim | None, account: str | None, currency: str | None, diagnosis: Diagnosis
+) -> ask.Dispute | None:
+    """Whose balance, and whose word against the events'."""
+    if claim is not None:
+        currency = currency_of(evidence, claim.account, claim.currency)
+        return ask.Dispute(claim.account, currency, claim.claimed, claim.by, _sum_of(evidence, claim.account, currency))
+    if account is None:
+        wrong: Sequence[Finding | Unexplained] = diagnosis.unhealthy or diagnosis.unexplained
+        worst = max(wrong, key=lambda each: (abs(each.amount), each.account or ""), default=None)
+        if worst is None or worst.account is None:
+            return None
+        account, currency = worst.account, worst.currency
+    currency = currency_of(evidence, account, currency)
+    total = _sum_of(evidence, account, currency)
+    rows = [row for row in diff(evidence).rows if (row.account, row.currency) == (account, currency)]
+    apart = max(rows, key=lambda row: abs(row.delta), default=None)
+    if apart is None:
+        heads = evidence.assertions(account, currency, kind="head")
+        return ask.Dispute(account, currency, total, heads[0].source if heads else "nobody", total)
+    return ask.Dispute(account, currency, total + apart.delta, apart.source, total)
+
+
+def _sum_of(evidence: Evidence, account: str, currency: str) -> int:
+    return opening_of(evidence) + sum(posting.amount_minor for posting in evidence.postings(account, currency))
+
+
+def _steps(
+    evidence: Evidence,
+    dispute: ask.Dispute | None,
+    diagnosis: Diagnosis,
+    found: Sequence[Finding],
+    now: datetime,
+    handlers: Handlers | None,
+) -> list[ask.Step]:
+    read_side = ask.checkpoint_and_double_application(evidence, diagnosis.findings)
+    if dispute is None:
+        return [_nothing_disputed(evidence), read_side]
+    positions = [position for finding in found for position in finding.positions]
+    point = min(positions, default=None)
+    states = _states(evidence, dispute.account, point, handlers)
+    return [
+        ask.projection_against_claim(evidence, dispute),
+        ask.event_sum(evidence, dispute),
+        ask.suspicious_events(evidence, dispute),
+        ask.replay_to_the_point(evidence, dispute, point, states),
+        ask.compensations_that_never_fired(evidence, dispute, now),
+        read_side,
+    ]
+
+
+def _nothing_disputed(evidence: Evidence) -> ask.Step:
+    compared = diff(evidence)
+    answer = f"{compared.compared:,} balance assertions were compared with the events; {compared.divergent:,} diverge"
+    return ask.Step(number=1, title="Every claim against the events", answer=answer)
+
+
+def _states(
+    evidence: Evidence, account: str, point: int | None, handlers: Handlers | None
+) -> list[dict[str, Any]] | str:
+    """The real aggregate just before the point and at it, or why its code can't replay this stream."""
+    stream = stream_of(evidence, account)
+    if handlers is None or point is None or stream is None:
+        return []
+    made = partial(handlers.new_aggregate, account)
+    before = [each.position for each in evidence.postings(account) if each.position < point][-1:]
+    try:
+        return [
+            fold(evidence, stream, made, handlers.decoder, bounds=Bounds(position=position)).state()
+            for position in [*before, point]
+        ]
+    except EsworkbenchError as error:
+        return str(error)
+
+
+def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
+    """Everybody whom a fault of the same class touches, whichever account was asked about."""
+    classes = {finding.fault for finding in found or diagnosis.unhealthy}
+    same = [finding for finding in diagnosis.unhealthy if finding.fault in classes]
+    amounts: dict[str, int] = {}
+    for finding in same:
+        if finding.currency is not None and finding.alternative_to is None:
+            amounts[finding.currency] = amounts.get(finding.currency, 0) + finding.amount
+    positions = [position for finding in same for position in finding.positions]
+    return Reach(
+        accounts=len({finding.account for finding in same if finding.account is not None}),
+        amounts=amounts,
+        first=min(positions, default=None),
+        last=max(positions, default=None),
+    )
+
+
+def _nothing_mended(diagnosis: Diagnosis) -> Repair:
+    times = Counter((finding.fault, finding.remedy) for finding in diagnosis.unhealthy)
+    rows = [[fault, remedy, f"for a person, {count} times"] for (fault, remedy), count in times.items()]
+    return Repair(
+        applied=False, verified=not diagnosis.unhealthy and not diagnosis.unexplained, applied_to="", rows=rows
+    )
+
+
+def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.Step:
+    if not diagnosis.unhealthy:
+        answer = "nothing needs a repair"
+    elif repair.applied:
+        answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
+            "captured and held against the events again: it agrees" if repair.verified else "it still does not agree"
+        )
+    else:
+        answer = "nothing here can be repaired by appending: the remedies below are for a person"
+    return ask.Step(
+        number=7, title="Repair by appending, and verify", answer=answer,
+        columns=["step", "what", "state"], rows=repair.rows,
+    )  # fmt: skip
+
+
+def _question(dispute: ask.Dispute | None) -> str:
+    if dispute is None:
+        return "Is any balance in this evidence wrong?"
+    return (
+        f"Is the balance of account {dispute.account} wrong? {dispute.claimed_by} claims "
+        f"{dispute.money(dispute.claimed)}, the events sum to {dispute.money(dispute.event_sum)}."
+    )
+
+
+def _verdict(
+    dispute: ask.Dispute | None, found: Sequence[Finding], unexplained: Sequence[Unexplained], silent: str
+) -> str:
+    named = [
+        f"{finding.fault} ({finding.certainty}"
+        + (f", {format_minor(finding.amount, finding.currency)}" if finding.currency else "")
+        + ")"
+        for finding in found
+    ]
+    amounts = [
+        format_minor(each.amount, each.currency)
+        for each in unexplained
+        if dispute and each.account == dispute.account and each.currency and each.amount
+    ]
+    if amounts:
+        named.append(f"{', '.join(amounts[:3])} that no fault in the catalogue explains")
+    elif unexplained and not found:
+        named.append(f"{len(unexplained)} residuals unexplained")
+    if not named and silent:
+        named.append(f"nothing is wrong in what the ledger definition covers; it doesn't cover {silent}")
+    return "; ".join(named) or "nothing is wrong here"

@@ -1,0 +1,238 @@
+"""The first six of the seven steps of an investigation, each a question put to the evidence and a table of the answer.
+
+The order is the one a person on call would take: what is claimed, what the events say, what looks odd, what happened
+at the point where the two part, what should have happened and didn't, and whether the read side did its own work.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from esworkbench.evidence import Evidence, Posting
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.suspicious import suspicious
+from esworkbench.forensics.verify import verify
+from esworkbench.money import format_minor
+
+SHOWN = 12
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One question, its answer in a sentence, and the numbers behind it."""
+
+    number: int
+    title: str
+    answer: str
+    columns: list[str] = []
+    rows: list[list[Any]] = []
+
+
+class Dispute(NamedTuple):
+    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum."""
+
+    account: str
+    currency: str
+    claimed: int
+    claimed_by: str
+    event_sum: int
+
+    @property
+    def delta(self) -> int:
+        return self.claimed - self.event_sum
+
+    def money(self, amount: int) -> str:
+        return format_minor(amount, self.currency)
+
+
+def projection_against_claim(evidence: Evidence, dispute: Dispute) -> Step:
+    """What does the system show, and what is it said to be?"""
+    heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
+    rows: list[list[Any]] = [[dispute.claimed_by, dispute.claimed, dispute.delta]]
+    rows += [[head.source, head.claimed_minor, head.claimed_minor - dispute.event_sum] for head in heads]
+    rows.append(["event sum", dispute.event_sum, 0])
+    side = "too little" if dispute.delta > 0 else "too much"
+    answer = (
+        f"the events and {dispute.claimed_by} agree on {dispute.money(dispute.claimed)}"
+        if not dispute.delta
+        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; held against that, the events say "
+        f"{dispute.money(abs(dispute.delta))} {side}"
+    )
+    return Step(
+        number=1, title="The projection against the claim", answer=answer,
+        columns=["who says it", "balance, minor units", "− event sum"], rows=rows,
+    )  # fmt: skip
+
+
+def event_sum(evidence: Evidence, dispute: Dispute) -> Step:
+    """Do the raw events, added up without any of our code's handlers, agree with what the system shows?"""
+    totals: dict[str, list[int]] = {}
+    for posting in evidence.postings(dispute.account, dispute.currency):
+        totals.setdefault(posting.kind, []).append(posting.amount_minor)
+    rows: list[list[Any]] = [[kind, len(amounts), sum(amounts)] for kind, amounts in sorted(totals.items())]
+    heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
+    apart = [head for head in heads if head.claimed_minor != dispute.event_sum]
+    answer = f"{sum(row[1] for row in rows):,} postings sum to {dispute.money(dispute.event_sum)}; " + (
+        "the read model shows the same, so look at what was recorded, not at the projection"
+        if heads and not apart
+        else "the read model differs, so look at the projection, or at events that were lost after it saw them"
+        if apart
+        else "there is no read model to hold against it"
+    )
+    if silent := events_that_post_nothing(evidence):
+        answer += f"; not in that sum: {silent}"
+    return Step(number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows)
+
+
+def events_that_post_nothing(evidence: Evidence) -> str:
+    """Events of the whole log that the ledger definition could not say anything of, in words; empty without any."""
+    manifest = evidence.manifest
+    unknown = [f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in manifest.unposted.items()]
+    if manifest.problem_count:
+        unknown.append(
+            f"what {manifest.problem_count:,} events or rows hold that no rule fits (the manifest lists them)"
+        )
+    return "; ".join(unknown)
+
+
+def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
+    """Which events are worth a look before any is accused?"""
+    suspects = suspicious(evidence, dispute.account, dispute.currency, dispute.delta)
+    exact = [suspect for suspect in suspects if suspect.why.startswith("moves exactly")]
+    answer = f"events that stand out: {len(suspects):,}" + (
+        f"; {len(exact)} of them move exactly {dispute.money(abs(dispute.delta))}" if dispute.delta else ""
+    )
+    rows = [[each.position, each.kind, each.amount_minor, _moment(each.recorded_at), each.why] for each in suspects]
+    return Step(
+        number=3, title="Suspicious events", answer=answer,
+        columns=["position", "kind", "minor units", "recorded at", "why"], rows=rows[:SHOWN],
+    )  # fmt: skip
+
+
+def replay_to_the_point(
+    evidence: Evidence, dispute: Dispute, point: int | None, states: list[dict[str, Any]] | str
+) -> Step:
+    """What was the account just before and after the event in question, one event at a time?
+
+    ``states`` are the real aggregate's, before the point and at it, where its handlers were handed over; or a sentence
+    that says why they could not replay the stream.
+    """
+    title = "Replay to the point"
+    if point is None:
+        return Step(number=4, title=title, answer="no single event stands at a point where claim and events part")
+    postings = evidence.postings(dispute.account, dispute.currency)
+    index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
+    balance = sum(each.amount_minor for each in postings[: max(index - 3, 0)])
+    rows: list[list[Any]] = []
+    for each in postings[max(index - 3, 0) : index + 4]:
+        balance += each.amount_minor
+        mark = "→" if each.position == point else ""
+        rows.append([mark, each.position, each.kind, each.amount_minor, balance, _moment(each.recorded_at)])
+    return Step(
+        number=4, title=title, answer=_words_at(postings, index, point, dispute) + _changes(states),
+        columns=["", "position", "kind", "minor units", "balance after", "recorded at"], rows=rows,
+    )  # fmt: skip
+
+
+def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: datetime) -> Step:
+    """Which requests were neither settled nor cancelled, and how old are they?"""
+    title = "Compensations that never fired"
+    pending = evidence.ledger.pending
+    if pending is None:
+        return Step(number=5, title=title, answer="this ledger names no two-phase events, so none can be unresolved")
+    limit = timedelta(hours=pending.limit_hours)
+    rows: list[list[Any]] = [
+        [position, hold, amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
+        for position, hold, amount, recorded_at in _open_requests(evidence, dispute)
+        if now - recorded_at > limit
+    ]
+    answer = (
+        f"every {pending.request} older than {pending.limit_hours} hours was settled or cancelled"
+        if not rows
+        else f"{len(rows)} {pending.request} older than {pending.limit_hours} hours has no answer, "
+        f"{dispute.money(-sum(row[2] for row in rows))} in all"
+    )
+    return Step(
+        number=5, title=title, answer=answer,
+        columns=["position", pending.id_field, "minor units", "recorded at", "age, days"], rows=rows,
+    )  # fmt: skip
+
+
+def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
+    """The account's open holds that are younger than the limit, in minor units: what a bank still counts as booked."""
+    if evidence.ledger.pending is None:
+        return 0
+    limit = timedelta(hours=evidence.ledger.pending.limit_hours)
+    return -sum(amount for _, _, amount, asked in _open_requests(evidence, dispute) if now - asked <= limit)
+
+
+def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> Step:
+    """Did each projection see each event once? Is the log itself whole?"""
+    connection = evidence.connection()
+    head = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()[0][0]
+    parked = dict(connection.execute("SELECT projection, count(*) FROM dead_letters GROUP BY ALL").fetchall())
+    rows: list[list[Any]] = [
+        [projection, position, head - position, parked.get(projection, 0)]
+        for projection, position in sorted(evidence.manifest.cut.checkpoints.items())
+    ]
+    wrong = sorted({finding.fault for finding in findings if finding.fault in ("double_apply", "gap_skipped")})
+    breaks = len(verify(evidence).breaks)
+    answer = (
+        ("; ".join(f"{fault} was found" for fault in wrong) if wrong else "no range was applied twice or skipped")
+        + f"; {sum(parked.values())} events are parked; "
+        + (f"the log itself shows {breaks} breaks" if breaks else "the log itself is whole")
+    )
+    return Step(
+        number=6, title="Checkpoints and double application", answer=answer,
+        columns=["projection", "checkpoint", "behind the head by", "parked"], rows=rows,
+    )  # fmt: skip
+
+
+def _open_requests(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
+    pending = evidence.ledger.pending
+    assert pending is not None
+    path = "$" + "".join(f'."{name}"' for name in pending.id_field.split("."))
+    return evidence.connection().execute(
+        """
+        WITH told AS (
+            SELECT position, stream_id, type, recorded_at, event_id, json_extract_string(payload, $path) AS hold
+            FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+        )
+        SELECT asked.position, asked.hold, sum(postings.amount_minor)::BIGINT, asked.recorded_at
+        FROM told AS asked JOIN postings USING (event_id)
+        WHERE asked.type = $request AND postings.account = $account AND postings.currency = $currency
+          AND NOT EXISTS (SELECT 1 FROM told AS answered WHERE answered.type <> $request
+                          AND answered.stream_id = asked.stream_id AND answered.hold = asked.hold)
+        GROUP BY ALL ORDER BY asked.position
+        """,
+        {
+            "path": path, "request": pending.request, "settle": pending.settle, "cancel": pending.cancel,
+            "account": dispute.account, "currency": dispute.currency,
+        },
+    ).fetchall()  # fmt: skip
+
+
+def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Dispute) -> str:
+    posting = postings[index]
+    if posting.position != point:
+        return f"no posting of this account stands at position {point}; its neighbours are shown"
+    return (
+        f"at position {point} the account posted {dispute.money(posting.amount_minor)} ({posting.kind}, "
+        f"version {posting.version}, event {posting.event_id})"
+    )
+
+
+def _changes(states: list[dict[str, Any]] | str) -> str:
+    """What the event did to the aggregate, field by field."""
+    if isinstance(states, str):
+        return f"; the account's own code could not replay it: {states}"
+    if len(states) < 2:
+        return ""
+    before, after = states
+    changed = [f"{name} {before[name]} → {after[name]}" for name in after if after[name] != before[name]]
+    return f"; the account itself: {', '.join(changed) or 'unchanged'}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,150 @@
+"""Applying a plan: each step once, and then looking again.
+
+The store is captured and diagnosed anew before, so that a step which is no longer needed is left out, and after, so
+that the repair is believed for what it did and not for what it meant to do. Both times ages are measured at the same
+moment, or holds that were young at the cut would be called overdue by the time of the repair.
+"""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from esworkbench.errors import CommandRejected
+from esworkbench.event_store import EventStore
+from esworkbench.evidence import Evidence, capture
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis
+from esworkbench.forensics.repair.plan import Compensator, RepairPlan, RepairStep, plan, reason_for
+from esworkbench.forensics.scratch_store import Factories
+from esworkbench.projections import ProjectionRunner
+from esworkbench.upcasters import EventDecoder
+
+__all__ = ["Compensator", "RepairPlan", "RepairStep", "Repaired", "apply", "look_again", "plan"]
+
+
+class Repaired(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps with what became of each. ``applied``: something was written. ``verified``: nothing is wrong any more.
+
+    ``after`` is the diagnosis of the store as it is now.
+    """
+
+    steps: list[RepairStep]
+    applied: bool
+    verified: bool
+    after: Diagnosis
+
+    @property
+    def appended(self) -> list[str]:
+        """Ids of all the events that the repair wrote."""
+        return [event_id for step in self.steps for event_id in step.appended]
+
+
+def apply(
+    planned: RepairPlan,
+    store: EventStore,
+    evidence: Evidence,
+    *,
+    projections: Factories,
+    decoder: EventDecoder,
+    compensator: Compensator | None = None,
+    now: datetime | None = None,
+) -> Repaired:
+    """Apply every planned step to ``store``, from which ``evidence`` was captured, and verify. Safe to run twice.
+
+    ``projections`` are the read models' code by name; ``now`` is the moment ages are measured at, by default the
+    evidence's latest ``recorded_at``.
+    """
+    now = now or evidence.now
+    before = look_again(store, evidence, now)
+    steps = []
+    for step in planned.steps:
+        if step.state == "planned" and not _still_needed(step, before):
+            step = _now(step, "done before")
+        elif step.state == "planned" and step.kind == "compensate" and compensator is not None:
+            step = _compensate(step, store, planned, compensator)
+        elif step.state == "planned" and step.kind == "rebuild":
+            step = _rebuild(step, store, projections, decoder, planned.case_id)
+        steps.append(step)
+    if any(step.appended for step in steps):
+        _catch_up(store, evidence, projections, decoder, planned.case_id)
+    applied = any(step.state == "applied" for step in steps)
+    after = look_again(store, evidence, now) if applied else before
+    return Repaired(steps=steps, applied=applied, verified=not after.unhealthy and not after.unexplained, after=after)
+
+
+def look_again(store: EventStore, evidence: Evidence, now: datetime) -> Diagnosis:
+    """Diagnose the store as it is at this moment, by the evidence's own ledger definition."""
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
+        url = store.engine.url.render_as_string(hide_password=False)
+        fresh = capture(url, Path(folder) / "evidence", ledger=evidence.path / "ledger.toml", progress=False)
+        return diagnose(fresh, now=now)
+
+
+def _still_needed(step: RepairStep, now_found: Diagnosis) -> bool:
+    """A rebuild is needed while its read model shows any fault; another step while its own finding stands."""
+    if step.kind == "rebuild":
+        return any(step.projection in finding.sources for finding in now_found.unhealthy)
+    return any(
+        (finding.fault, finding.account, finding.currency) == (step.fault, step.account, step.currency)
+        and (step.original is None or step.original.event_id in finding.event_ids)
+        for finding in now_found.unhealthy
+    )
+
+
+def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compensator: Compensator) -> RepairStep:
+    original = step.original
+    assert original is not None
+    assert step.account is not None
+    assert step.currency is not None
+    if already_compensated(store, original.stream_id, original.event_id):
+        return _now(step, "done before")
+    reason = reason_for(step.fault, original.position)
+    command = compensator.command_for(
+        account=step.account, currency=step.currency, amount_minor=original.amount, event_id=original.event_id,
+        event_type=original.event_type, payload=original.payload, reason=reason, operator=planned.operator,
+        case_id=planned.case_id, valid_at=original.valid_at,
+    )  # fmt: skip
+    metadata = {
+        "compensates": original.event_id, "reason": reason, "operator": planned.operator, "case_id": planned.case_id,
+    }  # fmt: skip
+    try:
+        reply = compensator.send(
+            command, idempotency_key=f"repair:{step.fault}:{original.event_id}", operator=planned.operator,
+            metadata=metadata,
+        )  # fmt: skip
+    except CommandRejected as refused:
+        return msgspec.structs.replace(step, state="refused", words=f"{step.words}; refused: {refused}")
+    if reply.repeated:
+        return _now(step, "done before")
+    [written] = store.read_stream(reply.stream_id, after_version=reply.version - 1, up_to_version=reply.version)
+    return msgspec.structs.replace(step, state="applied", appended=[written.event_id])
+
+
+def already_compensated(store: EventStore, stream_id: str, event_id: str) -> bool:
+    """True when an event of the stream says that it compensates this one, whoever wrote it and under whatever key."""
+    return any(event.metadata_dict().get("compensates") == event_id for event in store.read_stream(stream_id))
+
+
+def _rebuild(
+    step: RepairStep, store: EventStore, projections: Factories, decoder: EventDecoder, case_id: str
+) -> RepairStep:
+    factory = projections.get(step.projection or "")
+    if factory is None:
+        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code was not handed over")
+    ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").rebuild()
+    return _now(step, "applied")
+
+
+def _catch_up(
+    store: EventStore, evidence: Evidence, projections: Factories, decoder: EventDecoder, case_id: str
+) -> None:
+    """Let the read models that run on this store see what was appended."""
+    for name, factory in projections.items():
+        if evidence.checkpoint(name) is not None:
+            ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").catch_up()
+
+
+def _now(step: RepairStep, state: str) -> RepairStep:
+    return msgspec.structs.replace(step, state=state)

@@ -1,0 +1,222 @@
+"""The plan of a repair: one step for each thing to do, in words, and with the domain's command where one is handed in.
+
+Nothing is ever edited. What can be made up for is made up for by appending; what the read side got wrong is rebuilt;
+what the log itself lost only a backup brings back, and until then no read model that may still remember it is touched.
+(TigerBeetle's rule: corrections are new, linked transfers.)
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from esworkbench.cqrs.commands import Command, CommandReply
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
+
+Kind = Literal["compensate", "rebuild", "restore", "none"]
+
+COMPENSATED = {"unresolved_pending", "retry_duplicate"}
+REBUILT = {
+    "gap_skipped", "double_apply", "manual_edit", "restored_read_model", "poison_skipped", "handler_bug",
+    "wrong_upcaster", "rounding",
+}  # fmt: skip
+RESTORED = {"event_deleted", "tail_truncated", "payload_edited", "chain_fork"}
+
+
+class Compensator(Protocol):
+    """What a domain hands in so that its accounts can be put right. The bank's is ``domains.bank.compensate``."""
+
+    def command_for(
+        self,
+        *,
+        account: str,
+        currency: str,
+        amount_minor: int,
+        event_id: str,
+        event_type: str,
+        payload: Mapping[str, Any],
+        reason: str,
+        operator: str,
+        case_id: str,
+        valid_at: datetime,
+    ) -> Command:
+        """The command that moves the account by ``amount_minor`` on behalf of one event, dated ``valid_at``."""
+
+    def send(
+        self, command: Command, *, idempotency_key: str, operator: str, metadata: Mapping[str, Any]
+    ) -> CommandReply:
+        """Handle it once, however often it is sent."""
+
+
+class Original(msgspec.Struct, frozen=True, kw_only=True):
+    """The event that a compensating event makes up for, and the minor units that takes.
+
+    ``valid_at`` is when the compensation was true in the world: when the hold lapsed, else when the event was valid. A
+    statement of any later day then agrees with the events, as it must.
+    """
+
+    event_id: str
+    event_type: str
+    stream_id: str
+    position: int
+    payload: dict[str, Any]
+    amount: int
+    valid_at: datetime
+
+
+class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to do. ``words`` say what and why; ``command`` is the domain's, where one was handed in.
+
+    ``state``: planned; held back (with the reason in ``words``); applied; done before; refused; by hand.
+    ``appended`` are the ids of the events it wrote.
+    """
+
+    number: int
+    kind: Kind
+    fault: str
+    account: str | None
+    currency: str | None
+    amount: int
+    words: str
+    projection: str | None = None
+    original: Original | None = None
+    command: str | None = None
+    state: str = "planned"
+    appended: list[str] = []
+
+
+class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """All steps, those that append first. ``case_id`` names the case in every event that the repair appends."""
+
+    steps: list[RepairStep]
+    operator: str
+    case_id: str
+
+
+def plan(
+    evidence: Evidence,
+    diagnosis: Diagnosis,
+    *,
+    operator: str,
+    case_id: str | None = None,
+    compensator: Compensator | None = None,
+) -> RepairPlan:
+    """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest."""
+    case = case_id or f"case-{evidence.digest[:12]}"
+    findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
+    damaged = [finding for finding in findings if finding.fault in RESTORED]
+    steps: list[RepairStep] = []
+    for finding in findings:
+        if finding.fault in COMPENSATED:
+            steps += _compensations(evidence, finding, damaged, operator, case, compensator)
+    steps += _rebuilds(findings, damaged)
+    steps += [
+        _by_hand(finding, "restore" if finding.fault in RESTORED else "none")
+        for finding in findings
+        if finding.fault not in COMPENSATED and not (finding.fault in REBUILT and finding.sources)
+    ]
+    numbered = [msgspec.structs.replace(step, number=number) for number, step in enumerate(steps, start=1)]
+    return RepairPlan(steps=numbered, operator=operator, case_id=case)
+
+
+def reason_for(fault: str, position: int) -> str:
+    """What a compensating event says of itself."""
+    return f"repair of {fault} at position {position}"
+
+
+def _compensations(
+    evidence: Evidence,
+    finding: Finding,
+    damaged: list[Finding],
+    operator: str,
+    case: str,
+    compensator: Compensator | None,
+) -> list[RepairStep]:
+    """One step for each event. Held back where the account's own stream waits for a backup, or the proof for more."""
+    assert finding.account is not None
+    assert finding.currency is not None
+    steps = []
+    for original in _originals(evidence, finding):
+        words = f"append what makes up for the {original.event_type} at position {original.position}: {finding.remedy}"
+        state, command = "planned", None
+        if compensator is None:
+            state = "by hand"
+        else:
+            made = compensator.command_for(
+                account=finding.account, currency=finding.currency, amount_minor=original.amount,
+                event_id=original.event_id, event_type=original.event_type, payload=original.payload,
+                reason=reason_for(finding.fault, original.position), operator=operator, case_id=case,
+                valid_at=original.valid_at,
+            )  # fmt: skip
+            command = f"{type(made).__name__} {json.dumps(msgspec.to_builtins(made), sort_keys=True)}"
+        blocked = [
+            other for other in damaged if other.account in (None, finding.account) or other.fault == "tail_truncated"
+        ]
+        if blocked:
+            state, words = "held back", f"{words}; only after the {blocked[0].fault} is restored from a backup"
+        elif finding.fault == "retry_duplicate" and finding.certainty != "proven":
+            state, words = "held back", f"{words}; only once a statement shows that it was booked once"
+        steps.append(
+            RepairStep(
+                number=0, kind="compensate", fault=finding.fault, account=finding.account, currency=finding.currency,
+                amount=original.amount, words=words, original=original, command=command, state=state,
+            )
+        )  # fmt: skip
+    return steps
+
+
+def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
+    pending = evidence.ledger.pending
+    lapse = timedelta(hours=pending.limit_hours if pending else 0)
+    rows = evidence.connection().execute(
+        """
+        SELECT e.event_id, e.type, e.stream_id, e.position, e.payload, -sum(p.amount_minor)::BIGINT, e.valid_at
+        FROM events AS e JOIN postings AS p USING (event_id)
+        WHERE list_contains($ids, e.event_id) AND p.account = $account AND p.currency = $currency
+        GROUP BY ALL ORDER BY e.position
+        """,
+        {"ids": finding.event_ids, "account": finding.account, "currency": finding.currency},
+    )
+    return [
+        Original(
+            event_id=event_id, event_type=event_type, stream_id=stream_id, position=position,
+            payload=json.loads(payload), amount=amount if finding.amount else 0,
+            valid_at=valid_at + lapse if pending and event_type == pending.request else valid_at,
+        )
+        for event_id, event_type, stream_id, position, payload, amount, valid_at in rows.fetchall()
+    ]  # fmt: skip
+
+
+def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairStep]:
+    """One rebuild for each read model, whatever is wrong with it, and none while the log is less than it was."""
+    wrong: dict[str, list[Finding]] = {}
+    for finding in findings:
+        for source in finding.sources if finding.fault in REBUILT else ():
+            wrong.setdefault(source, []).append(finding)
+    steps = []
+    for projection, faults in wrong.items():
+        names = sorted({finding.fault for finding in faults})
+        words = f"drop {projection} and replay it from the first event, for {', '.join(names)}"
+        state = "planned"
+        if damaged:
+            state = "held back"
+            words += f"; not while {damaged[0].fault} stands, for this read model may be the only one that remembers"
+        one = faults[0] if len(faults) == 1 else None
+        steps.append(
+            RepairStep(
+                number=0, kind="rebuild", fault=names[0], account=one.account if one else None,
+                currency=one.currency if one else None, amount=one.amount if one else 0, words=words,
+                projection=projection, state=state,
+            )
+        )  # fmt: skip
+    return steps
+
+
+def _by_hand(finding: Finding, kind: Kind) -> RepairStep:
+    return RepairStep(
+        number=0, kind=kind, fault=finding.fault, account=finding.account, currency=finding.currency,
+        amount=finding.amount, words=finding.remedy, state="by hand",
+    )  # fmt: skip

@@ -1,0 +1,233 @@
+"""An account as of a moment, on either time axis: the balance from the postings, the state from the real handlers.
+
+``at`` asks what was true then, as known at the cut; ``known_at`` asks what the store had been told by then; both
+together ask what it then believed about that moment (Snodgrass, *Developing Time-Oriented Database Applications*).
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, NamedTuple, TypeVar
+
+import duckdb
+
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.errors import UnknownAccount, UnusableInput
+from esworkbench.events import RecordedEvent
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.replay.moments import format_moment, require_aware
+from esworkbench.upcasters import EventDecoder
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Moment(NamedTuple):
+    """A balance in minor units, and the last event it rests on.
+
+    ``version`` is the stream's version at that event, None where the account has no stream to itself. ``events``
+    counts the events chosen; under ``at`` they need not be a prefix of the log.
+    """
+
+    account: str
+    balance: int
+    currency: str
+    version: int | None
+    position: int
+    event_id: str
+    recorded_at: datetime
+    valid_at: datetime
+    events: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``replay --json`` prints."""
+        return self._asdict()
+
+
+class Bounds(NamedTuple):
+    """Which events count: those within every bound given, each of them inclusive."""
+
+    at: datetime | None = None
+    known_at: datetime | None = None
+    version: int | None = None
+    position: int | None = None
+
+    def checked(self) -> "Bounds":
+        """The same in UTC. Raises UnusableInput for a naive time."""
+        return self._replace(
+            at=self.at and require_aware(self.at, "at"),
+            known_at=self.known_at and require_aware(self.known_at, "known_at"),
+        )
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """A condition on the columns of events or postings, and its parameters."""
+        columns = {"at": "valid_at", "known_at": "recorded_at", "version": "version", "position": "position"}
+        given = {name: value for name, value in self._asdict().items() if value is not None}
+        return " AND ".join(["TRUE", *(f"{columns[name]} <= ${name}" for name in given)]), given
+
+
+def balance_at(
+    evidence: Evidence,
+    account: str,
+    *,
+    currency: str | None = None,
+    at: datetime | None = None,
+    known_at: datetime | None = None,
+    version: int | None = None,
+    position: int | None = None,
+) -> Moment:
+    """The event sum of one account over the events within all the bounds given; without any, as of the cut.
+
+    Raises UnknownAccount, and UnusableInput where several currencies want ``currency``, where ``version`` names no
+    one stream, or where no event is within the bounds.
+    """
+    bounds = Bounds(at, known_at, version, position).checked()
+    currency = currency_of(evidence, account, currency)
+    connection = evidence.connection()
+    stream = _own_stream(connection, account)
+    if stream is None and version is not None:
+        raise UnusableInput(f"account {account!r} has no stream to itself, so no version is its own: give a position")
+    condition, given = bounds.sql()
+    mine, key = ("events WHERE stream_id = $key", stream) if stream else ("postings WHERE account = $key", account)
+    count, highest, last = connection.execute(
+        f"SELECT count(*), max(version), arg_max((position, event_id, recorded_at, valid_at), position) "
+        f"FROM {mine} AND {condition}",
+        {"key": key, **given},
+    ).fetchall()[0]
+    if not count:
+        raise UnusableInput(_nothing_within(connection, account, f"FROM {mine}", {"key": key}, bounds))
+    ((total,),) = connection.execute(
+        f"SELECT coalesce(sum(amount_minor), 0)::BIGINT FROM postings "
+        f"WHERE account = $account AND currency = $currency AND {condition}",
+        {"account": account, "currency": currency, **given},
+    ).fetchall()
+    balance = opening_of(evidence) + total
+    place, event_id, recorded_at, valid_at = last
+    return Moment(
+        account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count
+    )
+
+
+def opening_of(evidence: Evidence) -> int:
+    """The balance, in minor units, that every account starts from: a file may begin in the middle of a life."""
+    return evidence.ledger.file.opening_minor if evidence.ledger.file else 0
+
+
+def currency_of(evidence: Evidence, account: str, currency: str | None) -> str:
+    """The currency to ask about. Raises UnknownAccount, with the names that come near, or UnusableInput."""
+    try:
+        known = evidence.currencies(account)
+    except UnknownAccount as error:
+        near = get_close_matches(account, {name for name, _ in evidence.accounts()}, n=3, cutoff=0.6)
+        hint = f": did you mean {', '.join(map(repr, near))}?" if near else ""
+        raise UnknownAccount(f"{error}{hint}") from None
+    if currency is None and len(known) > 1:
+        raise UnusableInput(f"account {account!r} has balances in {', '.join(known)}: choose one with --currency")
+    if currency is not None and currency not in known:
+        raise UnusableInput(f"account {account!r} has no balance in {currency!r}, only in {', '.join(known)}")
+    return currency or known[0]
+
+
+def recorded_events(
+    evidence: Evidence, stream_id: str | None = None, bounds: Bounds | None = None
+) -> list[RecordedEvent]:
+    """Events as the store held them: one stream's in order of version, or the whole log's in order of position."""
+    condition, given = (bounds or Bounds()).checked().sql()
+    if stream_id is not None:
+        condition += " AND stream_id = $stream"
+        given = {**given, "stream": stream_id}
+    rows = evidence.connection().execute(
+        f"SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata, recorded_at, "
+        f"valid_at, prev_hash, hash FROM events WHERE {condition} "
+        f"ORDER BY {'position' if stream_id is None else 'version, position'}",
+        given,
+    )
+    return [_recorded(*row) for row in rows.fetchall()]
+
+
+def fold(
+    evidence: Evidence,
+    stream_id: str,
+    new_aggregate: Callable[[], A],
+    decoder: EventDecoder,
+    *,
+    bounds: Bounds | None = None,
+    skip: Sequence[int] = (),
+) -> A:
+    """The aggregate itself, folded by its own handlers over the stream's events within the bounds, and read-only.
+
+    ``skip`` lists positions to leave out: what if these events had not happened? Raises UnusableInput where no event
+    is left, and whatever the decoder or the handlers raise.
+    """
+    events = recorded_events(evidence, stream_id, bounds)
+    if not events:
+        raise UnusableInput(f"no event of stream {stream_id!r} in {evidence.path} is within the bounds given")
+    aggregate = new_aggregate()
+    for recorded in events:
+        if recorded.global_position not in skip:
+            for event in decoder.events_in(recorded):
+                aggregate.apply(event.data)
+            aggregate.version += 1
+    aggregate.read_only = True
+    return aggregate
+
+
+def stream_of(evidence: Evidence, account: str) -> str | None:
+    """The stream that holds this account and no other; None where there is none."""
+    return _own_stream(evidence.connection(), account)
+
+
+def _own_stream(connection: duckdb.DuckDBPyConnection, account: str) -> str | None:
+    streams = connection.execute(
+        "SELECT stream_id, count(DISTINCT account) FROM postings WHERE stream_id IN "
+        "(SELECT stream_id FROM postings WHERE account = $account) GROUP BY stream_id",
+        {"account": account},
+    ).fetchall()
+    if not streams:
+        # Opened, and nothing posted yet: the stream can only be known by its name.
+        streams = connection.execute(
+            "SELECT DISTINCT stream_id, 1 FROM events WHERE substr(stream_id, strpos(stream_id, '-') + 1) = $account",
+            {"account": account},
+        ).fetchall()
+    return streams[0][0] if len(streams) == 1 and streams[0][1] == 1 else None
+
+
+def _nothing_within(
+    connection: duckdb.DuckDBPyConnection, account: str, mine: str, key: dict[str, str], bounds: Bounds
+) -> str:
+    count, valid, recorded, version, position = connection.execute(
+        f"SELECT count(*), min(valid_at), min(recorded_at), min(version), min(position) {mine}", key
+    ).fetchall()[0]
+    if not count:
+        return f"account {account!r} has no event in this evidence, only claims: there is nothing to replay"
+    if bounds.at and bounds.at < valid:
+        return f"{format_moment(bounds.at)} is before the first event of {account!r}, valid at {format_moment(valid)}"
+    if bounds.known_at and bounds.known_at < recorded:
+        return (
+            f"{format_moment(bounds.known_at)} is before the first event of {account!r}, "
+            f"recorded at {format_moment(recorded)}"
+        )
+    if bounds.version is not None and bounds.version < version:
+        return f"version {bounds.version} is before the first event of {account!r}, version {version}"
+    if bounds.position is not None and bounds.position < position:
+        return f"position {bounds.position} is before the first event of {account!r}, at position {position}"
+    return f"no event of {account!r} is within all of the bounds given: each alone has some, together they have none"
+
+
+def _recorded(
+    position: int, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int, payload: str,
+    metadata: str, recorded_at: datetime, valid_at: datetime, prev_hash: str | None, event_hash: str | None,
+) -> RecordedEvent:  # fmt: skip
+    return RecordedEvent(
+        global_position=position,
+        stream_id=stream_id,
+        version=version,
+        event_id=event_id,
+        event_type=event_type,
+        schema_version=schema_version,
+        payload=payload.encode(),
+        metadata=metadata.encode(),
+        recorded_at=recorded_at,
+        valid_at=valid_at,
+        prev_hash=prev_hash or "",
+        hash=event_hash or "",
+    )

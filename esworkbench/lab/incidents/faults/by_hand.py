@@ -1,0 +1,109 @@
+"""What somebody with a database client and too many rights can do. The cause is SQL, so SQL is what runs here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, delete, update
+
+from esworkbench.domains.bank import MoneyDeposited, MoneyWithdrawn
+from esworkbench.domains.bank.read_models import account_balances
+from esworkbench.event_store import write_transaction
+from esworkbench.event_store.guards import create_guards, drop_guards
+from esworkbench.event_store.schema import events
+from esworkbench.events import Event
+from esworkbench.lab.incidents.faults.scene import Fault, Scene, effect, planted_per_account
+from esworkbench.lab.incidents.sealed import PlantedFault
+
+
+class ManualEdit(Fault):
+    """A clerk sets a balance straight in the read model. Life goes on, and the difference with it."""
+
+    name = "manual_edit"
+
+    def before(self, scene: Scene) -> None:
+        self.amount = scene.rng.choice([-1, 1]) * scene.rng.randrange(1_000, 30_000)
+        scene.life.agenda.at(scene.quiet_moment(0.7), lambda: self.edit(scene))
+
+    def edit(self, scene: Scene) -> None:
+        scene.readers.run(account_balances.name)
+        row = account_balances.c.account_id == scene.account
+        with write_transaction(scene.engine) as connection:
+            connection.execute(
+                update(account_balances).where(row).values(balance_minor=account_balances.c.balance_minor + self.amount)
+            )
+
+    def after(self, scene: Scene) -> list[PlantedFault]:
+        return [PlantedFault(self.name, scene.account, [], [], self.amount, scene.person.currency)]
+
+
+class EventDeleted(Fault):
+    name = "event_deleted"
+
+    def after(self, scene: Scene) -> list[PlantedFault]:
+        victim = cash_movement(scene)
+        with guards_down(scene) as connection:
+            connection.execute(delete(events).where(events.c.event_id == victim.recorded.event_id))
+        return planted_per_account(self.name, [(victim, amount_of(victim))])
+
+
+class PayloadEdited(Fault):
+    """The amount of one event is changed where it stands; its hash and its neighbours are left alone."""
+
+    name = "payload_edited"
+
+    def after(self, scene: Scene) -> list[PlantedFault]:
+        victim = cash_movement(scene)
+        old = amount_of(victim)
+        new_amount = abs(old) + scene.rng.randrange(1_000, 50_000)
+        payload = victim.recorded.payload.decode("utf-8")
+        field = f'"amount_minor":{abs(old)}'
+        assert payload.count(field) == 1, payload
+        with guards_down(scene) as connection:
+            connection.execute(
+                update(events)
+                .where(events.c.event_id == victim.recorded.event_id)
+                .values(payload=payload.replace(field, f'"amount_minor":{new_amount}'))
+            )
+        new = new_amount if old > 0 else -new_amount
+        return planted_per_account(self.name, [(victim, old - new)])
+
+
+class TailTruncated(Fault):
+    """The log's last events are gone without a hole: all that remains agrees with itself."""
+
+    name = "tail_truncated"
+
+    def after(self, scene: Scene) -> list[PlantedFault]:
+        tail = scene.decoded()[-scene.rng.randint(1, 3) :]
+        with guards_down(scene) as connection:
+            connection.execute(delete(events).where(events.c.global_position >= tail[0].recorded.global_position))
+        return planted_per_account(self.name, [(event, amount_of(event)) for event in tail])
+
+
+@contextmanager
+def guards_down(scene: Scene) -> Iterator[Connection]:
+    """One transaction in which the append-only triggers are dropped, and put back at its end."""
+    with write_transaction(scene.engine) as connection:
+        drop_guards(connection)
+        yield connection
+        create_guards(connection)
+
+
+def cash_movement(scene: Scene) -> Event:
+    """Some cash paid in or out by the account's owner, late in its life, that no other event refers to."""
+    log = scene.decoded()
+    late = log[len(log) * 6 // 10 : len(log) * 9 // 10]
+    return scene.rng.choice(
+        [
+            event
+            for event in late
+            if event.recorded.stream_id == f"BankAccount-{scene.account}"
+            and isinstance(event.data, MoneyDeposited | MoneyWithdrawn)
+            and event.data.reference.startswith(("CASH", "ATM"))
+        ]
+    )
+
+
+def amount_of(event: Event) -> int:
+    posting = effect(event)
+    return 0 if posting is None else posting.amount_minor

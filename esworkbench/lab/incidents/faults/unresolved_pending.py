@@ -1,0 +1,28 @@
+"""A message lost on its way: the network declined the purchase, and the bank never heard."""
+
+from datetime import timedelta
+
+from esworkbench.lab.incidents.faults.scene import Fault, Scene
+from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.world.bus import ANSWERS, Partition
+
+
+class UnresolvedPending(Fault):
+    """The bus's way back from the network is cut for half an hour of the night, and one answer falls into it.
+
+    The hold stands for ever: the event sum and every read model lack the money that the statement still shows.
+    """
+
+    name = "unresolved_pending"
+
+    def before(self, scene: Scene) -> None:
+        begins = scene.life.partition_night + timedelta(minutes=10)
+        scene.life.bus.partitions.append(
+            Partition("the link from the card network", ANSWERS, begins, begins + timedelta(minutes=30))
+        )
+
+    def after(self, scene: Scene) -> list[PlantedFault]:
+        return [
+            PlantedFault(self.name, lost.account, [lost.event_id], [lost.position], lost.amount_minor, lost.currency)
+            for lost in scene.life.bus.lost
+        ]

@@ -1,0 +1,197 @@
+"""Building an incident: a bank that lived through years of business, with one thing really wrong in it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Engine, MetaData, event, func, inspect, select, text
+from tqdm.auto import tqdm
+
+from esworkbench.domains.bank.read_models import account_balances
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore, open_database
+from esworkbench.event_store.database import described, parse_url
+from esworkbench.event_store.schema import events
+from esworkbench.event_store.sidecar import outside_folder
+from esworkbench.lab.incidents.faults import FAULTS, Fault, Scene
+from esworkbench.lab.incidents.sealed import PlantedFault, seal, unseal
+from esworkbench.lab.world.agenda import Agenda
+from esworkbench.lab.world.life import Life, month_start
+from esworkbench.lab.world.people import SCALES, Scale
+from esworkbench.lab.world.readers import Readers
+from esworkbench.money import format_minor
+
+STATEMENT = "statement.csv"
+
+
+class Complaint(msgspec.Struct, frozen=True):
+    """What the customer says the balance should be, in minor units, and how they put it."""
+
+    account: str
+    currency: str
+    claimed_minor: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Incident:
+    """What was built, and nothing of what is wrong with it. ``accounts`` and ``events`` are counts.
+
+    ``account``, ``currency`` and ``claimed_minor`` are the customer's complaint, which also lies in ``outside``.
+    """
+
+    url: str
+    account: str
+    currency: str
+    claimed_minor: int
+    accounts: int
+    events: int
+    seed: int
+    outside: Path
+
+
+def build_incident(
+    url: str, *, fault: str | None = None, seed: int = 1, scale: str = "full", progress: bool = False
+) -> Incident:
+    """A bank at ``url`` with that fault in it; ``none``: healthy; None: one drawn from the seed, for you to find.
+
+    ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
+    One seed gives the same events and rows. Raises UnusableInput for an unknown name, or a database that holds
+    something already; if building fails, nothing stays.
+    """
+    size = _named("scale", scale, SCALES)
+    rng = Random(f"{seed}/fault")
+    mystery = rng.choice([name for name in FAULTS if name != "none"])
+    planted = _named("fault", mystery if fault is None else fault, FAULTS)()
+    outside = _untouched(url)
+    engine = open_database(url)
+    try:
+        with _nothing_stays_on_failure(engine, outside):
+            _relax_durability(engine)
+            return _build(url, engine, planted, seed, size, rng, outside, progress)
+    finally:
+        engine.dispose()
+
+
+def reveal(url: str) -> list[PlantedFault]:
+    """Open the sealed answer of the incident at ``url``; empty for a healthy bank. Raises UnusableInput without one."""
+    return unseal(outside_folder(url))
+
+
+def _build(
+    url: str, engine: Engine, fault: Fault, seed: int, scale: Scale, rng: Random, outside: Path, progress: bool
+) -> Incident:
+    agenda = Agenda(month_start(scale, 0))
+    ids = Random(f"{seed}/ids")
+    store = EventStore(engine, clock=agenda.clock, new_id=lambda: str(UUID(int=ids.getrandbits(128), version=4)))
+    store.create_tables()
+    life = Life(store, agenda, scale, seed)
+    scene = Scene(url, life, Readers(store), rng)
+    fault.before(scene)
+    for month in tqdm(range(scale.months), desc="months of banking", disable=not progress):
+        life.begin(month)
+        if month and month % scale.run_months == 0:
+            agenda.at(life.month_start(month), scene.readers.run_all)
+        agenda.run_until(life.month_start(month + 1))
+    fault.last_run(scene)
+    answer = fault.after(scene)
+    complaint = _complaint(scene)
+    (outside / "statements").mkdir(parents=True)
+    life.books.print_statement(outside / "statements" / STATEMENT)
+    (outside / "complaint.json").write_bytes(msgspec.json.format(msgspec.json.encode(complaint), indent=2) + b"\n")
+    seal(outside, answer)
+    _settle_down(engine)
+    with engine.connect() as connection:
+        count = connection.scalar(select(func.count()).select_from(events)) or 0
+        accounts = connection.scalar(select(func.count(events.c.stream_id.distinct()))) or 0
+    return Incident(url, complaint.account, complaint.currency, complaint.claimed_minor, accounts, count, seed, outside)
+
+
+def _complaint(scene: Scene) -> Complaint:
+    """The customer holds the bank's paper against the bank's screen."""
+    account, currency = scene.account, scene.person.currency
+    with scene.engine.connect() as connection:
+        shown = connection.scalar(
+            select(account_balances.c.balance_minor).where(account_balances.c.account_id == account)
+        )
+    claimed = scene.life.books.balance(account, currency)
+    off_by = claimed - (shown or 0)
+    paper = f"My statement says that account {account} holds {format_minor(claimed, currency)}"
+    words = f"{paper}. Please show me that this is so."
+    if off_by:
+        words = f"{paper}, your app is off by {format_minor(abs(off_by), currency)}. I want it explained and put right."
+    return Complaint(account, currency, claimed, words)
+
+
+def _named(kind: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise UnusableInput(f"there is no {kind} {name!r}: choose one of {', '.join(known)}")
+    return known[name]
+
+
+def _untouched(url: str) -> Path:
+    """The outside folder of a database in which nothing is yet. Raises UnusableInput for any other."""
+    parsed = parse_url(url)
+    outside = outside_folder(url)
+    if outside.is_dir() and any(outside.iterdir()):
+        raise UnusableInput(f"the folder {str(outside)!r} isn't empty: remove it, or name another database")
+    if parsed.drivername == "sqlite":
+        if Path(str(parsed.database)).exists():
+            raise UnusableInput(f"{described(parsed)} exists already: remove it, or name a new file")
+        return outside
+    engine = open_database(url)
+    tables = inspect(engine).get_table_names()
+    engine.dispose()
+    if tables:
+        raise UnusableInput(f"{described(parsed)} holds {len(tables)} tables already: name an empty database")
+    return outside
+
+
+@contextmanager
+def _nothing_stays_on_failure(engine: Engine, outside: Path) -> Iterator[None]:
+    """The target was empty, so all that is in it now is ours to take away."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        if engine.dialect.name == "sqlite":
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{engine.url.database}{ending}").unlink(missing_ok=True)
+        else:
+            tables = MetaData()
+            tables.reflect(engine)
+            tables.drop_all(engine)
+        shutil.rmtree(outside, ignore_errors=True)
+        raise
+
+
+def _relax_durability(engine: Engine) -> None:
+    """Don't wait for the disk at each commit: if the power fails now, the incident is built again, not recovered."""
+    sqlite = engine.dialect.name == "sqlite"
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA synchronous = OFF" if sqlite else "SET synchronous_commit = off")
+        if not sqlite:
+            connection.commit()
+
+    event.listen(engine, "connect", prepare)
+    engine.dispose()
+
+
+def _settle_down(engine: Engine) -> None:
+    """Bring a SQLite file to rest: all of it in the one file, and on the disk."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA synchronous = FULL")
+        connection.execute(text("SELECT 1")).all()
+        connection.rollback()
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")

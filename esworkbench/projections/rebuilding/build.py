@@ -1,0 +1,89 @@
+"""Building: the projection runner, fed from anywhere, at work on a site."""
+
+from typing import NamedTuple, Protocol
+
+from esworkbench.archive import bucket_of
+from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.events import RecordedEvent
+from esworkbench.projections import checkpoints
+from esworkbench.projections.rebuilding.job import Job, Watch
+from esworkbench.projections.rebuilding.staging import Built, Site, built_at, saw
+from esworkbench.projections.runner import ProjectionRunner
+
+
+class EventSource(Protocol):
+    """Where events come from: a store, or archives and then a store."""
+
+    def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        """As ``EventStore.read_all``."""
+
+
+class Shard(NamedTuple):
+    """The streams the CRC-32 of whose key modulo ``of`` is ``number``: by stream id, the archive's buckets."""
+
+    number: int
+    of: int
+
+    def holds(self, key: str) -> bool:
+        return bucket_of(key, self.of) == self.number
+
+
+WHOLE = Shard(0, 1)
+
+
+class SiteStore(EventStore):
+    """What the runner takes for its store: events come from a source, one shard of them; rows go to a site."""
+
+    def __init__(self, site: Site, source: EventSource, shard: Shard, job: Job, watch: Watch) -> None:
+        super().__init__(site.engine, clock=job.clock)
+        self._site = site
+        self._source = source
+        self._shard = shard
+        self._key = job.recipe.projection().shard_key
+        self._watch = watch
+
+    def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        with self._watch.reading():
+            mine: list[RecordedEvent] = []
+            while not mine and (batch := self._source.read_all(after=after, limit=limit)):
+                mine = batch if self._shard.of == 1 else [event for event in batch if self._mine(event)]
+                after = batch[-1].global_position
+        if mine:
+            saw(self._site, mine[-1])
+        return mine
+
+    def _mine(self, event: RecordedEvent) -> bool:
+        return self._shard.holds(self._key(event.stream_id))
+
+
+def build(
+    job: Job, site: Site, source: EventSource, watch: Watch, *, shard: Shard = WHOLE, up_to: int | None = None
+) -> int:
+    """Run on from the site's checkpoint to ``up_to``, or to the head. Returns the events handled or parked."""
+    watch.time_writes(site.engine)
+    store = SiteStore(site, source, shard, job, watch)
+    runner = ProjectionRunner(
+        store, job.recipe.projection(), job.recipe.decoder(), run_id=job.run_id, batch_size=job.batch_size,
+        clock=job.clock,
+    )  # fmt: skip
+    total = 0
+    with watch.folding():
+        while handled := runner.run_once(up_to=up_to):
+            total += handled
+            job.progress(handled)
+    if up_to is not None:
+        _seen_to(job, site, runner.run, up_to)
+    return total
+
+
+def built(job: Job, site: Site) -> Built:
+    with site.engine.connect() as connection:
+        return built_at(connection, job.recipe.projection().name)
+
+
+def _seen_to(job: Job, site: Site, run: checkpoints.Run, position: int) -> None:
+    """Nothing for this shard stands between its last event and the position: say so, that all shards end there."""
+    with write_transaction(site.engine) as connection:
+        after = checkpoints.begin(connection, run.projection, job.clock())
+        if after < position:
+            checkpoints.advance(connection, run, after=after, to=position, now=job.clock())
