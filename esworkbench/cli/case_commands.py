@@ -16,7 +16,7 @@ from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.diagnosis.findings import FAULTS
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.glossary import WORDS
 from esworkbench.forensics.investigation.case import Case
 

@@ -19,7 +19,7 @@ from esworkbench.evidence import Evidence, capture
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.questions import ask
 from esworkbench.forensics.replay.moments import parse_moment
-from esworkbench.forensics.replay.replay import Bounds, fold, stream_of
+from esworkbench.forensics.replay.replay import Bounds, fold
 from esworkbench.money import format_minor
 
 
@@ -216,7 +216,7 @@ def _state(
 
     Code that can't read the stream is no reason to withhold the balance, which doesn't need it: it is told instead.
     """
-    handlers, stream = handlers_for(evidence), stream_of(evidence, account)
+    handlers, stream = handlers_for(evidence), evidence.own_stream(account)
     if handlers is None or stream is None:
         return None
     bounds = Bounds(parse_moment(at) if at else None, parse_moment(known_at) if known_at else None, version)

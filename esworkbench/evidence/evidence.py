@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -103,6 +104,42 @@ class Evidence:
         if not found:
             raise UnknownAccount(f"no posting and no assertion in {self.path} names account {account!r}")
         return found
+
+    def choose_currency(self, account: str, currency: str | None) -> str:
+        """The currency to ask about. Raises UnknownAccount, with the names that come near, or UnusableInput."""
+        try:
+            known = self.currencies(account)
+        except UnknownAccount as error:
+            near = get_close_matches(account, {name for name, _ in self.accounts()}, n=3, cutoff=0.6)
+            hint = f": did you mean {', '.join(map(repr, near))}?" if near else ""
+            raise UnknownAccount(f"{error}{hint}") from None
+        if currency is None and len(known) > 1:
+            raise UnusableInput(f"account {account!r} has balances in {', '.join(known)}: choose one with --currency")
+        if currency is not None and currency not in known:
+            raise UnusableInput(f"account {account!r} has no balance in {currency!r}, only in {', '.join(known)}")
+        return currency or known[0]
+
+    @property
+    def opening_minor(self) -> int:
+        """The balance, in minor units, that every account starts from: a file may begin in the middle of a life."""
+        return self.ledger.file.opening_minor if self.ledger.file else 0
+
+    def own_stream(self, account: str) -> str | None:
+        """The stream that holds this account and no other; None where there is none."""
+        connection = self.connection()
+        streams = connection.execute(
+            "SELECT stream_id, count(DISTINCT account) FROM postings WHERE stream_id IN "
+            "(SELECT stream_id FROM postings WHERE account = $account) GROUP BY stream_id",
+            {"account": account},
+        ).fetchall()
+        if not streams:
+            # Opened, and nothing posted yet: the stream can only be known by its name.
+            streams = connection.execute(
+                "SELECT DISTINCT stream_id, 1 FROM events "
+                "WHERE substr(stream_id, strpos(stream_id, '-') + 1) = $account",
+                {"account": account},
+            ).fetchall()
+        return streams[0][0] if len(streams) == 1 and streams[0][1] == 1 else None
 
     def postings(self, account: str, currency: str | None = None) -> list[Posting]:
         """One account's postings in order of position, in one currency or in all."""

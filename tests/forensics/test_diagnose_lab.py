@@ -9,8 +9,8 @@ from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.evidence import capture
 from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.catalogue import FAULTS as CATALOGUE
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import FAULTS as CATALOGUE
 from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.lab import build_incident, reveal
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded

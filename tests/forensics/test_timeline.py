@@ -6,7 +6,7 @@ import pytest
 
 from esworkbench.evidence import Evidence, capture
 from esworkbench.forensics.compare.timeline import timeline
-from esworkbench.forensics.suspicious import suspicious
+from esworkbench.forensics.investigation.seven_steps import suspicious
 from esworkbench.lab import Incident, build_incident, reveal
 from esworkbench.plots import as_data_uri, as_png, balance_figure, window_figure
 

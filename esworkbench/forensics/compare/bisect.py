@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.residuals import ClaimSource, Comparisons
-from esworkbench.forensics.replay.replay import currency_of
 
 
 class Step(NamedTuple):
@@ -105,7 +104,7 @@ def bisect(evidence: Evidence, account: str, *, currency: str | None = None, aga
     Without ``against`` the first source by name is taken that parts from the events, running claims first. Raises
     UnknownAccount, and UnusableInput for an unknown source or where several currencies need ``currency``.
     """
-    currency = currency_of(evidence, account, currency)
+    currency = evidence.choose_currency(account, currency)
     comparisons = Comparisons(evidence)
     sources = comparisons.sources(against)
     clean: list[Bisection] = []
@@ -130,7 +129,7 @@ def steps_of(
     evidence: Evidence, account: str, *, currency: str | None = None, against: str | None = None
 ) -> list[Step]:
     """All steps of one account beside a running claim, for looking at: the one named, else the first by name."""
-    currency = currency_of(evidence, account, currency)
+    currency = evidence.choose_currency(account, currency)
     comparisons = Comparisons(evidence)
     for source in comparisons.sources(against):
         if source.kind == "running":

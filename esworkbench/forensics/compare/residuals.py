@@ -14,7 +14,75 @@ import duckdb
 from esworkbench.archive import bucket_of, quoted
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.replay.replay import opening_of
+
+Key = tuple[str, str]
+"""An account and a currency."""
+
+NO_ROW = "no row"
+NO_EVENT = "no event"
+REPEATED = "repeated"
+DIFFERS = "differs"
+TOTAL = "total"
+
+
+class Residual(NamedTuple):
+    """``amount`` = what the claim moved by − what the events say, in minor units.
+
+    ``reason``: ``no row`` (the event stands, the claim passed it), ``no event`` (the claim moved, no such event
+    stands), ``repeated`` (a second row for one event), ``differs`` (row and event stand and disagree), ``total`` (all
+    that is known is the sum). ``position`` and ``event_id`` are the event's, or what the row says of a missing one's.
+    """
+
+    number: int
+    source: str
+    kind: str
+    account: str
+    currency: str
+    amount: int
+    reason: str
+    position: int | None = None
+    event_id: str | None = None
+    type: str | None = None
+    schema_version: int | None = None
+    posted: int = 0
+
+    @property
+    def key(self) -> Key:
+        return self.account, self.currency
+
+    @property
+    def identity(self) -> tuple[Key, str | None, int]:
+        """What makes it the same residual in another capture."""
+        return self.key, self.event_id, self.amount
+
+
+REPAIRS = """
+    posted AS (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
+    ), linked AS (
+        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
+        FROM events WHERE json_valid(metadata)
+    ), repairs AS (
+        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
+               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
+        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
+    ), made_good AS (
+        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
+        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
+    )
+"""
+"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
+
+
+class Source(NamedTuple):
+    """Something that claims balances. ``cut`` is the last position it has seen; ``claims`` how many it makes."""
+
+    name: str
+    kind: str
+    cut: int
+    claims: int
+
 
 Row = tuple[Any, ...]
 
@@ -233,7 +301,7 @@ class Comparisons:
         given = {
             "source": source.name,
             "cut": source.cut,
-            "opening": opening_of(evidence),
+            "opening": evidence.opening_minor,
             "rounding": ledger.file.rounding_limit if ledger.file else 0,
             "zone": ledger.time_zone,
             "category": ledger.snapshot.category if ledger.snapshot else "",

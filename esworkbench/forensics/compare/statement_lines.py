@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from esworkbench.forensics.diagnosis.context import DIFFERS, NO_EVENT, NO_ROW, REPAIRS, TOTAL, Facts, Key, Residual
+from esworkbench.forensics.compare.residuals import DIFFERS, NO_EVENT, NO_ROW, REPAIRS, TOTAL, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
 
 FINAL, OPEN = "final", "open"
 

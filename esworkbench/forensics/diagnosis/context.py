@@ -11,48 +11,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.verify import Break
-
-Key = tuple[str, str]
-"""An account and a currency."""
-
-NO_ROW = "no row"
-NO_EVENT = "no event"
-REPEATED = "repeated"
-DIFFERS = "differs"
-TOTAL = "total"
-
-
-class Residual(NamedTuple):
-    """``amount`` = what the claim moved by − what the events say, in minor units.
-
-    ``reason``: ``no row`` (the event stands, the claim passed it), ``no event`` (the claim moved, no such event
-    stands), ``repeated`` (a second row for one event), ``differs`` (row and event stand and disagree), ``total`` (all
-    that is known is the sum). ``position`` and ``event_id`` are the event's, or what the row says of a missing one's.
-    """
-
-    number: int
-    source: str
-    kind: str
-    account: str
-    currency: str
-    amount: int
-    reason: str
-    position: int | None = None
-    event_id: str | None = None
-    type: str | None = None
-    schema_version: int | None = None
-    posted: int = 0
-
-    @property
-    def key(self) -> Key:
-        return self.account, self.currency
-
-    @property
-    def identity(self) -> tuple[Key, str | None, int]:
-        """What makes it the same residual in another capture."""
-        return self.key, self.event_id, self.amount
-
+from esworkbench.forensics.compare.residuals import TOTAL, ClaimSource, Comparisons, Key, Residual, Source
+from esworkbench.forensics.compare.statement_lines import statement_residuals
+from esworkbench.forensics.verify import Break, verify
 
 BATCHES = """
     batches AS (
@@ -66,33 +27,6 @@ BATCHES = """
 A row of shard -1 is one event that was parked and handled late: no second application. (The rule is that of
 ``esworkbench.projections.checkpoints``.)
 """
-
-REPAIRS = """
-    posted AS (
-        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
-               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
-    ), linked AS (
-        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
-        FROM events WHERE json_valid(metadata)
-    ), repairs AS (
-        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
-               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
-        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
-    ), made_good AS (
-        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
-        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
-    )
-"""
-"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
-
-
-class Source(NamedTuple):
-    """Something that claims balances. ``cut`` is the last position it has seen; ``claims`` how many it makes."""
-
-    name: str
-    kind: str
-    cut: int
-    claims: int
 
 
 class Run(NamedTuple):
@@ -183,3 +117,101 @@ class Facts(NamedTuple):
 
     def source(self, name: str) -> Source | None:
         return next((source for source in self.sources if source.name == name), None)
+
+
+DEFAULT_LIMIT_HOURS = 24
+
+
+def gather(evidence: Evidence, now: datetime) -> Facts:
+    """Read what all detectors need."""
+    connection = evidence.connection()
+    [(head,)] = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()
+    whole = verify(evidence)
+    pending = evidence.ledger.pending
+    hours = pending.limit_hours if pending else DEFAULT_LIMIT_HOURS
+    facts = Facts(evidence, connection, now, head, whole.hashed > 0, hours * 3600, [], [], whole.breaks)
+    comparisons = Comparisons(evidence)
+    counts = {(name, kind): count for name, kind, count in facts.rows(_CLAIMS)}
+    sources = [Source(*source, counts[source.name, source.kind]) for source in comparisons.sources()]
+    found: list[Residual] = []
+    for source in comparisons.sources():
+        found += [
+            residual._replace(number=len(found) + n) for n, residual in enumerate(_of(facts, comparisons, source))
+        ]
+    for residual in statement_residuals(facts):
+        found.append(residual._replace(number=len(found)))
+    return facts._replace(sources=sources, residuals=found)
+
+
+def _of(facts: Facts, comparisons: Comparisons, source: ClaimSource) -> list[Residual]:
+    if source.kind in ("head", "snapshot"):
+        return _balances(comparisons, source)
+    given = {"source": source.name, "cut": source.cut}
+    if source.kind == "daily":
+        rows = facts.rows(_DAILY, **given, zone=facts.evidence.ledger.time_zone)
+    elif source.kind == "running":
+        # A day without an order has residuals wherever its rows are put; they say nothing of any one row.
+        unordered = set(comparisons.steps(source, _UNORDERED))
+        rows = [row for row in facts.rows(_RUNNING, **given) if (row[0], row[1], row[4]) not in unordered]
+    else:
+        rows = []
+    return [Residual(0, source.name, source.kind, *row) for row in rows]
+
+
+def _balances(comparisons: Comparisons, source: ClaimSource) -> list[Residual]:
+    """Claims of a whole balance that part from the events; a head, made of all events, has no place among them."""
+    return [
+        Residual(
+            0, source.name, source.kind, account, currency, amount, TOTAL, None if source.kind == "head" else position
+        )
+        for account, currency, amount, position in comparisons.claims(source, _APART)
+    ]  # fmt: skip
+
+
+_CLAIMS = "SELECT source, kind, count(*) FROM assertions GROUP BY ALL"
+_UNORDERED = "SELECT account, currency, position FROM result WHERE what = 'order'"
+_APART = """
+    SELECT account, currency, (coalesce(claimed, 0) - event_sum)::BIGINT AS amount, position FROM result
+    WHERE amount <> 0 ORDER BY account, currency, place
+"""
+
+# A second row for one event must not be excused by the event's one posting, hence `nth`.
+_RUNNING = """
+    WITH claims AS (
+        SELECT *, row_number() OVER (PARTITION BY account, currency, event_id ORDER BY order_key, position) AS nth
+        FROM assertions WHERE kind = 'running' AND source = $source
+    ), posted AS (
+        SELECT account, currency, event_id, min(position) AS position, sum(amount_minor)::BIGINT AS amount
+        FROM postings WHERE position <= $cut GROUP BY ALL
+    ), joined AS (
+        SELECT coalesce(claims.account, posted.account) AS account,
+               coalesce(claims.currency, posted.currency) AS currency,
+               coalesce(claims.event_id, posted.event_id) AS event_id,
+               coalesce(posted.position, claims.position) AS position, claims.nth AS nth, claims.step_minor AS step,
+               posted.amount AS posted, (coalesce(claims.step_minor, 0) - coalesce(posted.amount, 0))::BIGINT AS amount
+        FROM claims FULL JOIN posted ON claims.account = posted.account AND claims.currency = posted.currency
+            AND claims.event_id = posted.event_id AND claims.nth = 1
+    )
+    SELECT joined.account, joined.currency, joined.amount,
+           CASE WHEN joined.nth IS NULL THEN 'no row' WHEN joined.nth > 1 THEN 'repeated'
+                WHEN events.event_id IS NULL THEN 'no event' ELSE 'differs' END,
+           joined.position, joined.event_id, events.type, events.schema_version, coalesce(joined.posted, 0)
+    FROM joined LEFT JOIN events ON events.event_id = joined.event_id
+    WHERE joined.amount <> 0 ORDER BY joined.account, joined.currency, joined.position
+"""
+
+_DAILY = """
+    WITH claims AS (
+        SELECT account, currency, day,
+               claimed_minor - lag(claimed_minor, 1, 0) OVER (PARTITION BY account, currency ORDER BY day) AS step
+        FROM assertions WHERE kind = 'daily' AND source = $source
+    ), days AS (
+        SELECT account, currency, CAST(timezone($zone, recorded_at) AS DATE) AS day,
+               sum(amount_minor)::BIGINT AS posted, max(position) AS position
+        FROM postings WHERE position <= $cut GROUP BY ALL
+    )
+    SELECT account, currency, (coalesce(step, 0) - coalesce(posted, 0))::BIGINT AS amount,
+           'total', days.position, NULL, NULL, NULL, coalesce(posted, 0)
+    FROM claims FULL JOIN days USING (account, currency, day)
+    WHERE amount <> 0 ORDER BY account, currency, day
+"""

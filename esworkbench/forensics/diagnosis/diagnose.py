@@ -10,11 +10,12 @@ from datetime import datetime
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.diff import order_problems
-from esworkbench.forensics.diagnosis.context import Facts, Key
+from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.detectors import DETECTORS
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
 from esworkbench.forensics.diagnosis.findings import (
-    FAULTS,
     FOUND,
     NO_TEST,
     NOT_TESTABLE,
@@ -24,10 +25,8 @@ from esworkbench.forensics.diagnosis.findings import (
     Unexplained,
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
-from esworkbench.forensics.diagnosis.unexplained import Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Left, NotTestable, echoes, merged
 from esworkbench.forensics.diagnosis.wording import money
-from esworkbench.forensics.faults.gather import gather
-from esworkbench.forensics.faults.merge import echoes, merged
 from esworkbench.money import format_minor
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from esworkbench.forensics.diagnosis.context import Facts, Key
-from esworkbench.forensics.diagnosis.findings import FAULTS, Certainty, Finding
+from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.findings import Certainty, Finding
 from esworkbench.money import format_minor
 
 

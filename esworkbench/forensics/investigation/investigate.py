@@ -20,7 +20,7 @@ from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
 from esworkbench.forensics.investigation import seven_steps as ask
 from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
-from esworkbench.forensics.replay.replay import Bounds, currency_of, fold, opening_of, stream_of
+from esworkbench.forensics.replay.replay import Bounds, fold
 from esworkbench.money import format_minor
 from esworkbench.upcasters import EventDecoder
 
@@ -153,7 +153,7 @@ def _dispute(
 ) -> ask.Dispute | None:
     """Whose balance, and whose word against the events'."""
     if claim is not None:
-        currency = currency_of(evidence, claim.account, claim.currency)
+        currency = evidence.choose_currency(claim.account, claim.currency)
         return ask.Dispute(claim.account, currency, claim.claimed, claim.by, _sum_of(evidence, claim.account, currency))
     if account is None:
         wrong: Sequence[Finding | Unexplained] = diagnosis.unhealthy or diagnosis.unexplained
@@ -161,7 +161,7 @@ def _dispute(
         if worst is None or worst.account is None:
             return None
         account, currency = worst.account, worst.currency
-    currency = currency_of(evidence, account, currency)
+    currency = evidence.choose_currency(account, currency)
     total = _sum_of(evidence, account, currency)
     rows = [row for row in diff(evidence).rows if (row.account, row.currency) == (account, currency)]
     apart = max(rows, key=lambda row: abs(row.delta), default=None)
@@ -172,7 +172,7 @@ def _dispute(
 
 
 def _sum_of(evidence: Evidence, account: str, currency: str) -> int:
-    return opening_of(evidence) + sum(posting.amount_minor for posting in evidence.postings(account, currency))
+    return evidence.opening_minor + sum(posting.amount_minor for posting in evidence.postings(account, currency))
 
 
 def _steps(
@@ -209,7 +209,7 @@ def _states(
     evidence: Evidence, account: str, point: int | None, handlers: Handlers | None
 ) -> list[dict[str, Any]] | str:
     """The real aggregate just before the point and at it, or why its code can't replay this stream."""
-    stream = stream_of(evidence, account)
+    stream = evidence.own_stream(account)
     if handlers is None or point is None or stream is None:
         return []
     made = partial(handlers.new_aggregate, account)

@@ -6,13 +6,12 @@ together ask what it then believed about that moment (Snodgrass, *Developing Tim
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
 from esworkbench.aggregates.aggregate import Aggregate
-from esworkbench.errors import UnknownAccount, UnusableInput
+from esworkbench.errors import UnusableInput
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.replay.moments import format_moment, require_aware
@@ -81,9 +80,9 @@ def balance_at(
     one stream, or where no event is within the bounds.
     """
     bounds = Bounds(at, known_at, version, position).checked()
-    currency = currency_of(evidence, account, currency)
+    currency = evidence.choose_currency(account, currency)
     connection = evidence.connection()
-    stream = _own_stream(connection, account)
+    stream = evidence.own_stream(account)
     if stream is None and version is not None:
         raise UnusableInput(f"account {account!r} has no stream to itself, so no version is its own: give a position")
     condition, given = bounds.sql()
@@ -100,31 +99,11 @@ def balance_at(
         f"WHERE account = $account AND currency = $currency AND {condition}",
         {"account": account, "currency": currency, **given},
     ).fetchall()
-    balance = opening_of(evidence) + total
+    balance = evidence.opening_minor + total
     place, event_id, recorded_at, valid_at = last
     return Moment(
         account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count
     )
-
-
-def opening_of(evidence: Evidence) -> int:
-    """The balance, in minor units, that every account starts from: a file may begin in the middle of a life."""
-    return evidence.ledger.file.opening_minor if evidence.ledger.file else 0
-
-
-def currency_of(evidence: Evidence, account: str, currency: str | None) -> str:
-    """The currency to ask about. Raises UnknownAccount, with the names that come near, or UnusableInput."""
-    try:
-        known = evidence.currencies(account)
-    except UnknownAccount as error:
-        near = get_close_matches(account, {name for name, _ in evidence.accounts()}, n=3, cutoff=0.6)
-        hint = f": did you mean {', '.join(map(repr, near))}?" if near else ""
-        raise UnknownAccount(f"{error}{hint}") from None
-    if currency is None and len(known) > 1:
-        raise UnusableInput(f"account {account!r} has balances in {', '.join(known)}: choose one with --currency")
-    if currency is not None and currency not in known:
-        raise UnusableInput(f"account {account!r} has no balance in {currency!r}, only in {', '.join(known)}")
-    return currency or known[0]
 
 
 def recorded_events(
@@ -169,26 +148,6 @@ def fold(
             aggregate.version += 1
     aggregate.read_only = True
     return aggregate
-
-
-def stream_of(evidence: Evidence, account: str) -> str | None:
-    """The stream that holds this account and no other; None where there is none."""
-    return _own_stream(evidence.connection(), account)
-
-
-def _own_stream(connection: duckdb.DuckDBPyConnection, account: str) -> str | None:
-    streams = connection.execute(
-        "SELECT stream_id, count(DISTINCT account) FROM postings WHERE stream_id IN "
-        "(SELECT stream_id FROM postings WHERE account = $account) GROUP BY stream_id",
-        {"account": account},
-    ).fetchall()
-    if not streams:
-        # Opened, and nothing posted yet: the stream can only be known by its name.
-        streams = connection.execute(
-            "SELECT DISTINCT stream_id, 1 FROM events WHERE substr(stream_id, strpos(stream_id, '-') + 1) = $account",
-            {"account": account},
-        ).fetchall()
-    return streams[0][0] if len(streams) == 1 and streams[0][1] == 1 else None
 
 
 def _nothing_within(

@@ -1,7 +1,8 @@
 """unresolved_pending: a request that, past the limit, was neither settled nor cancelled. Younger ones are healthy."""
 
+from esworkbench.forensics.compare.residuals import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import OPEN, Movement, movements
-from esworkbench.forensics.diagnosis.context import NO_ROW, Facts, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, money, places
