@@ -86,6 +86,10 @@ class Evidence:
         cursor.execute("SET TimeZone = 'UTC'")
         return cursor
 
+    def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query on the evidence's views; ``given`` are its ``$parameters``."""
+        return self.connection().execute(query, given or None).fetchall()
+
     def accounts(self) -> list[tuple[str, str]]:
         """Every (account, currency) that a posting or an assertion names, sorted."""
         rows = self.connection().execute(

@@ -5,13 +5,21 @@ first told the way a statement would tell them, and then the two lists are laid 
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.residuals import DIFFERS, NO_EVENT, NO_ROW, REPAIRS, TOTAL, Key, Residual
-from esworkbench.forensics.diagnosis.context import Facts
 
 FINAL, OPEN = "final", "open"
+
+DEFAULT_LIMIT = timedelta(hours=24)
+
+
+def hold_limit(evidence: Evidence) -> timedelta:
+    """How long a hold may stay unanswered: what the ledger says, else a day."""
+    pending = evidence.ledger.pending
+    return timedelta(hours=pending.limit_hours) if pending else DEFAULT_LIMIT
 
 
 class Movement(NamedTuple):
@@ -55,12 +63,12 @@ class Line(NamedTuple):
         return self.account, self.currency
 
 
-def movements(facts: Facts) -> list[Movement]:
+def movements(evidence: Evidence) -> list[Movement]:
     """Every event that posts, as a statement would book it, in order of position.
 
     A cancelled hold books nothing, nor does an event with the one that makes it good.
     """
-    ledger = facts.evidence.ledger
+    ledger = evidence.ledger
     pending = ledger.pending
     given: dict[str, Any] = {
         "key": _path(ledger.business_key),
@@ -69,25 +77,23 @@ def movements(facts: Facts) -> list[Movement]:
         "settle": pending.settle if pending else None,
         "cancel": pending.cancel if pending else None,
     }
-    return [Movement(*row) for row in facts.rows(_MOVEMENTS, **given)]
+    return [Movement(*row) for row in evidence.rows(_MOVEMENTS, **given)]
 
 
-def statement_residuals(facts: Facts) -> list[Residual]:
+def statement_residuals(evidence: Evidence, now: datetime) -> list[Residual]:
     """Where lines and movements part, for each account that a statement covers. Numbers are the caller's to give."""
-    if not facts.count("statements"):
-        return []
     lines: dict[tuple[str, Key], list[Line]] = {}
-    for row in facts.rows("SELECT * FROM statements ORDER BY file, line"):
+    for row in evidence.rows("SELECT * FROM statements ORDER BY file, line"):
         lines.setdefault((row[0], (row[2], row[3])), []).append(Line(*row))
     booked: dict[Key, list[Movement]] = {}
-    for movement in movements(facts):
+    for movement in movements(evidence) if lines else ():
         booked.setdefault(movement.key, []).append(movement)
-    limit = facts.limit_seconds
+    limit = hold_limit(evidence)
     found: list[Residual] = []
     for (file, key), written in lines.items():
         expected = [
             each for each in booked.get(key, ())
-            if each.state == FINAL or (facts.now - each.recorded_at).total_seconds() > limit
+            if each.state == FINAL or now - each.recorded_at > limit
         ]  # fmt: skip
         found += _compare(file, key, written, expected)
     return found

@@ -138,7 +138,7 @@ def gather(evidence: Evidence, now: datetime) -> Facts:
         found += [
             residual._replace(number=len(found) + n) for n, residual in enumerate(_of(facts, comparisons, source))
         ]
-    for residual in statement_residuals(facts):
+    for residual in statement_residuals(evidence, now):
         found.append(residual._replace(number=len(found)))
     return facts._replace(sources=sources, residuals=found)
 

@@ -16,7 +16,7 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
     """The report as HTML. ``picture`` is a data: URI of a plot, made by whoever may draw."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
-        files("esworkbench.forensics").joinpath("report.html.j2").read_text(encoding="utf-8")
+        files("esworkbench.forensics.investigation").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
 
     def money(amount: int | None, currency: str | None = inquiry.currency) -> str:

@@ -12,7 +12,7 @@ def unresolved_pending(facts: Facts, left: Left) -> Answer:
     if facts.evidence.ledger.pending is None:
         return NotTestable("the ledger names no pending events")
     overdue: dict[Key, list[Movement]] = {}
-    for movement in movements(facts):
+    for movement in movements(facts.evidence):
         if movement.state == OPEN and (facts.now - movement.recorded_at).total_seconds() > facts.limit_seconds:
             overdue.setdefault(movement.key, []).append(movement)
     return [_claim(facts, left, key, requests) for key, requests in overdue.items()]
