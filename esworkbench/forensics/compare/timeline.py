@@ -5,15 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.residuals import Comparisons
+from esworkbench.forensics.compare.residuals import Residuals
 
 COLUMNS = ("position", "version", "event_id", "kind", "recorded_at", "valid_at", "amount_minor")
-
-_RUNNING = "SELECT position, claimed FROM result WHERE claimed IS NOT NULL AND currency = $currency ORDER BY order_key"
-_APART = (
-    "SELECT position, claimed - event_sum FROM result "
-    "WHERE position IS NOT NULL AND currency = $currency ORDER BY place"
-)
 
 
 def timeline(evidence: Evidence, account: str, currency: str, *, against: str | None = None) -> pd.DataFrame:
@@ -34,12 +28,12 @@ def timeline(evidence: Evidence, account: str, currency: str, *, against: str | 
 
 def _claims(evidence: Evidence, account: str, currency: str, against: str, sums: Mapping[int, int]) -> dict[int, int]:
     """Position → the balance claimed just after the event there; the last claim at a position wins."""
-    comparisons = Comparisons(evidence)
+    residuals = Residuals(evidence, account=account)
     found: dict[int, int] = {}
-    for source in comparisons.sources(against):
-        if source.kind == "running":
-            found.update(comparisons.steps(source, _RUNNING, account, currency=currency))
-        elif source.kind == "statement":
-            apart = comparisons.claims(source, _APART, account, currency=currency)
-            found.update((position, int(sums[position] + delta)) for position, delta in apart)
+    for source in residuals.sources(against):
+        for step in residuals.steps(source, account, currency) if source.kind in ("running", "statement") else ():
+            if source.kind == "running" and step.made and step.position is not None:
+                found[step.position] = step.claimed
+            elif source.kind == "statement" and step.at is not None:
+                found[step.at] = sums[step.at] + step.claimed - step.event_sum
     return found

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.diff import order_problems
-from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.detectors import DETECTORS

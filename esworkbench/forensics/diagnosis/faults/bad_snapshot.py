@@ -1,6 +1,6 @@
 """chain_fork and bad_snapshot: what can be seen in the tables themselves."""
 
-from esworkbench.forensics.compare.residuals import Key, Residual
+from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, money, places

@@ -8,7 +8,7 @@ short of exactly one event.
 from collections.abc import Iterator
 from itertools import combinations
 
-from esworkbench.forensics.compare.residuals import NO_ROW, Key, Residual, Source
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.findings import Finding
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole

@@ -7,7 +7,7 @@ on the way there. Where the log holds only one version of the type, the two can'
 from collections.abc import Iterator
 from fractions import Fraction
 
-from esworkbench.forensics.compare.residuals import Key, Residual, Source
+from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.patterns import Pattern, head_pattern, running_patterns

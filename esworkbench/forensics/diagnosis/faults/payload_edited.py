@@ -5,7 +5,7 @@ One event, or a few, were edited. All of them, or all since some moment, were no
 
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.residuals import DIFFERS, Key, Residual
+from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed

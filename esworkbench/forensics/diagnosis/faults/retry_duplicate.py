@@ -1,6 +1,7 @@
 """What only a statement shows, once the log, the chain and the read models agree: doubles, and facts never written."""
 
-from esworkbench.forensics.compare.residuals import NO_EVENT, NO_ROW, REPAIRS, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
+from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, money, places

@@ -1,6 +1,6 @@
 """unresolved_pending: a request that, past the limit, was neither settled nor cancelled. Younger ones are healthy."""
 
-from esworkbench.forensics.compare.residuals import NO_ROW, Key, Residual
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import OPEN, Movement, movements
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.findings import Certainty
