@@ -187,27 +187,39 @@ _NAME_EVENTS = """
 class Residuals:
     """The residuals of evidence, worked out once: of every account, or of one.
 
-    ``connection`` is a connection to the evidence that has two tables more than others: ``residuals`` (where a claim
-    and the events part, in every state) and ``holds``. Ages are measured at ``now``, by default the evidence's latest
-    ``recorded_at``. Raises UnusableInput for a sum beyond 64 bits.
+    Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises UnusableInput for a sum
+    beyond 64 bits.
     """
 
     def __init__(self, evidence: Evidence, *, now: datetime | None = None, account: str | None = None) -> None:
         self._evidence = evidence
         self._account = account
-        self.connection = evidence.connection()
-        make_holds(self.connection, evidence.ledger)
+        self._cursor = evidence.connection()
+        self._filled = False
         self._lines = statement_steps(evidence, now)
-        self.connection.execute(_TABLE)
         self._sources = [
             Source(name, kind, self._cut(name), count)
-            for name, kind, count in self.connection.execute(
+            for name, kind, count in self._cursor.execute(
                 "SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY 1, 2"
             ).fetchall()
         ]
-        for source in self._sources:
-            self._fill(source)
-        self.connection.execute(_NAME_EVENTS)
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the evidence with two tables more than others: ``residuals``, in every state, and ``holds``.
+
+        Of ``residuals`` the columns are account, currency, source, kind, place and order_key (which order a source's
+        steps), position, version, event_id, type, schema_version, claimed, says (the claim in force), posted,
+        event_sum, residual, at_position, reason and state.
+        """
+        if not self._filled:
+            make_holds(self._cursor, self._evidence.ledger)
+            self._cursor.execute(_TABLE)
+            for source in self._sources:
+                self._fill(source)
+            self._cursor.execute(_NAME_EVENTS)
+            self._filled = True
+        return self._cursor
 
     def sources(self, against: str | None = None) -> list[Source]:
         """Every source of claims by name, or the one named. Raises UnusableInput for a name that claims nothing."""
@@ -293,12 +305,12 @@ class Residuals:
         ]  # fmt: skip
         if rows:
             marks = ", ".join("?" * len(rows[0]))
-            self.connection.executemany(f"INSERT INTO residuals VALUES ({marks})", rows)
+            self._cursor.executemany(f"INSERT INTO residuals VALUES ({marks})", rows)
 
     def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
         bucket = bucket_of(account, self._evidence.manifest.buckets)
         self._execute(query, source, bucket, account, **values)
-        while rows := self.connection.fetchmany(10_000):
+        while rows := self._cursor.fetchmany(10_000):
             yield from rows
 
     def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
@@ -322,7 +334,7 @@ class Residuals:
         whole = query.replace("WITH ", f"WITH {tables}, ", 1)
         used = {name: value for name, value in given.items() if re.search(rf"\${name}\b", whole)}
         try:
-            self.connection.execute(whole, used)
+            self._cursor.execute(whole, used)
         except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
             raise UnusableInput(f"a sum over {source.name} leaves the range of 64-bit minor units: {error}") from None
 
