@@ -90,9 +90,9 @@ class CrashView:
         if player.unseen is not None:
             rows.append(("in the open transaction", *_cells(player.unseen)))
         steps = [
-            (str(number), moment.what, *_cells(moment.kept),
-             format_minor(moment.off_by_minor, CURRENCY))
-            for number, moment in enumerate(player.log, start=1)
+            (str(number), made.what, *_cells(made.kept),
+             format_minor(made.off_by_minor, CURRENCY))
+            for number, made in enumerate(player.log, start=1)
         ]  # fmt: skip
         self.tables.value = "<div style='overflow-x:auto'>{}{}</div>".format(
             _table("now", ("", "balance", "checkpoint"), rows),
@@ -118,7 +118,7 @@ def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
     lanes = figure.subplots(len(played), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
     for axes, (name, player) in zip(lanes, played, strict=True):
         numbers = range(1, len(player.log) + 1)
-        off = [moment.off_by_minor / 100 for moment in player.log]
+        off = [made.off_by_minor / 100 for made in player.log]
         axes.step(numbers, off, where="post", color="#0b5fa5")
         deaths = [number for number in numbers if player.log[number - 1].what == "killed"]
         axes.plot(deaths, [off[number - 1] for number in deaths], "X", color="#b3471b", markersize=9)

@@ -113,17 +113,17 @@ def race_figure(*races: Race) -> Figure:
     figure = Figure(figsize=(9, 1.9 * len(races)), layout="constrained")
     for axes, race in zip(figure.subplots(len(races), 1, squeeze=False)[:, 0], races, strict=True):
         names = list(race.writers)
-        for moment in race.log:
-            lane = len(names) - 1 - names.index(moment.writer)
-            marker = "X" if "ConcurrencyError" in moment.what else "*" if "overwritten" in moment.what else "o"
-            colour = COLOURS[names.index(moment.writer) % len(COLOURS)]
-            axes.plot(moment.number, lane, marker=marker, color=colour, markersize=14 if marker == "*" else 8)
+        for made in race.log:
+            lane = len(names) - 1 - names.index(made.writer)
+            marker = "X" if "ConcurrencyError" in made.what else "*" if "overwritten" in made.what else "o"
+            colour = COLOURS[names.index(made.writer) % len(COLOURS)]
+            axes.plot(made.number, lane, marker=marker, color=colour, markersize=14 if marker == "*" else 8)
             axes.annotate(
-                moment.step, (moment.number, lane), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9
+                made.step, (made.number, lane), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9
             )
         axes.set_yticks(range(len(names)), list(reversed(names)))
         axes.set_ylim(-0.5, len(names) - 0.3)
-        axes.set_xticks([moment.number for moment in race.log])
+        axes.set_xticks([made.number for made in race.log])
         check = "with" if race.checked else "without"
         left = format_minor(race.balance_minor, CURRENCY)
         paid = format_minor(race.paid_minor, CURRENCY)

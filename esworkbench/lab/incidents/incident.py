@@ -19,7 +19,7 @@ from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import outside_folder
-from esworkbench.lab.incidents.faults import FAULTS, Fault, Scene
+from esworkbench.lab.incidents.faults import FAULTS, PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.life import Life, month_start
@@ -85,7 +85,7 @@ def reveal(url: str) -> list[PlantedFault]:
 
 
 def _build(
-    url: str, engine: Engine, fault: Fault, seed: int, scale: Scale, rng: Random, outside: Path, progress: bool
+    url: str, engine: Engine, fault: PlantableFault, seed: int, scale: Scale, rng: Random, outside: Path, progress: bool
 ) -> Incident:
     agenda = Agenda(month_start(scale, 0))
     ids = Random(f"{seed}/ids")

@@ -118,7 +118,7 @@ def checkpoint_first(transaction: Transaction, write_rows: Write, save_checkpoin
         write_rows(connection)
 
 
-class Moment(NamedTuple):
+class PlayedStep(NamedTuple):
     """One line of what happened: the step that was made, or ``killed``, and what was committed after it."""
 
     what: str
@@ -135,7 +135,7 @@ class CrashPlayer:
 
     def __init__(self, apply_batch: ApplyBatch, amounts: Sequence[int], *, batch_size: int) -> None:
         self.amounts = tuple(amounts)
-        self.log: list[Moment] = []
+        self.log: list[PlayedStep] = []
         self._apply_batch = apply_batch
         self._batch_size = batch_size
         self._begin_batch(NOTHING)
@@ -162,7 +162,7 @@ class CrashPlayer:
 
     @property
     def deaths(self) -> int:
-        return sum(moment.what == "killed" for moment in self.log)
+        return sum(step.what == "killed" for step in self.log)
 
     def advance(self) -> None:
         """Make the next step; nothing when the log is done."""
@@ -186,7 +186,7 @@ class CrashPlayer:
         self._tell("killed")
 
     def _tell(self, what: str) -> None:
-        self.log.append(Moment(what, self.kept, self.off_by_minor))
+        self.log.append(PlayedStep(what, self.kept, self.off_by_minor))
 
     def _begin_batch(self, kept: Kept) -> None:
         self._begun_with = kept

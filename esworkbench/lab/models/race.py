@@ -39,7 +39,7 @@ class Loaded(NamedTuple):
     balance_minor: int
 
 
-class Moment(NamedTuple):
+class RaceStep(NamedTuple):
     """One step that was made, and what came of it."""
 
     number: int
@@ -67,7 +67,7 @@ class Race:
     def __init__(self, *, checked: bool, asked_minor: Mapping[str, int] = ASKED_MINOR) -> None:
         self.checked = checked
         self.writers = {name: Writer(name, asked) for name, asked in asked_minor.items()}
-        self.log: list[Moment] = []
+        self.log: list[RaceStep] = []
         self.overwritten: list[Withdrawal] = []
         self._stream: dict[int, Withdrawal] = {}
 
@@ -112,7 +112,7 @@ class Race:
         what = {"load": self._load, "decide": self._decide, "append": self._append, "commit": self._commit}[step](
             writer
         )
-        self.log.append(Moment(len(self.log) + 1, name, step, what))
+        self.log.append(RaceStep(len(self.log) + 1, name, step, what))
 
     def conclusion(self) -> str:
         """What can be said now, in one sentence."""

@@ -31,7 +31,7 @@ from esworkbench.events import RecordedEvent
 from esworkbench.lab.world import old_release
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.books import Books
-from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, Message
+from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage
 from esworkbench.lab.world.card_network import CardNetwork
 from esworkbench.lab.world.interest import interest_half_up
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, FIRST_MONTH, Person, Scale, draw_people
@@ -235,13 +235,13 @@ class Life:
                 continue
             asked = bank_decoder().decode(recorded).data
             assert isinstance(asked, WithdrawalRequested)
-            message = Message(
+            message = CardMessage(
                 recorded.stream_id.removeprefix("BankAccount-"), asked.withdrawal_id, asked.amount_minor,
                 asked.currency, asked.reference, recorded.event_id, recorded.global_position,
             )  # fmt: skip
             self.agenda.at(self.agenda.now, partial(self.bus.publish, REQUESTS, message))
 
-    def _answered(self, answer: Message) -> None:
+    def _answered(self, answer: CardMessage) -> None:
         account, withdrawal = answer.account, answer.withdrawal_id
         command: Command = SettleWithdrawal(account_id=account, withdrawal_id=withdrawal)
         if not answer.settled:

@@ -4,15 +4,15 @@ from esworkbench.lab.incidents.faults.by_hand import EventDeleted, ManualEdit, P
 from esworkbench.lab.incidents.faults.double_apply import DoubleApply
 from esworkbench.lab.incidents.faults.gap_skipped import GapSkipped
 from esworkbench.lab.incidents.faults.handler_bug import HandlerBug
-from esworkbench.lab.incidents.faults.lag import Lag
+from esworkbench.lab.incidents.faults.lag import LaggingReadModel
 from esworkbench.lab.incidents.faults.rounding import Rounding
-from esworkbench.lab.incidents.faults.scene import Fault, Scene
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.faults.unresolved_pending import UnresolvedPending
 
-FAULTS: dict[str, type[Fault]] = {
+FAULTS: dict[str, type[PlantableFault]] = {
     fault.name: fault
     for fault in (
-        Fault,
+        PlantableFault,
         UnresolvedPending,
         DoubleApply,
         GapSkipped,
@@ -22,8 +22,8 @@ FAULTS: dict[str, type[Fault]] = {
         TailTruncated,
         HandlerBug,
         Rounding,
-        Lag,
+        LaggingReadModel,
     )
 }
 
-__all__ = ["FAULTS", "Fault", "Scene"]
+__all__ = ["FAULTS", "PlantableFault", "Scene"]

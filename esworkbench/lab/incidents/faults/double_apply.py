@@ -4,15 +4,15 @@ from datetime import timedelta
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.killed_process import Order, run_and_kill
+from esworkbench.lab.incidents.faults.killed_process import RunnerTask, run_and_kill
 from esworkbench.lab.incidents.faults.naive_runner import BETWEEN_ROWS_AND_CHECKPOINT, NaiveRunner
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, effect, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 
 READ_MODEL = "account_balances"
 
 
-class DoubleApply(Fault):
+class DoubleApply(PlantableFault):
     """For one run the balances are kept by the naive runner; it is killed, and started again."""
 
     name = "double_apply"
@@ -30,7 +30,7 @@ class DoubleApply(Fault):
         runner.catch_up(up_to=self.twice[0].recorded.global_position - 1)
         agenda = scene.life.agenda
         run_and_kill(
-            Order(
+            RunnerTask(
                 scene.url, READ_MODEL, scene.readers.next_run_id(), len(self.twice), agenda.now,
                 BETWEEN_ROWS_AND_CHECKPOINT,
             )

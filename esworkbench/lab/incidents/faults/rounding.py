@@ -7,14 +7,14 @@ from sqlalchemy import select
 from esworkbench.domains.bank import InterestCredited
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, transaction_history
 from esworkbench.lab.incidents.faults.buggy_handlers import InterestWorkedOut
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.projections import Projection
 
 READ_MODEL = "transaction_history"
 
 
-class Rounding(Fault):
+class Rounding(PlantableFault):
     """The release stays live for a good part of the bank's life, then is taken back; the cents it lost stay lost."""
 
     name = "rounding"

@@ -65,7 +65,7 @@ def planted_per_account(fault: str, off_by: list[tuple[Event, int]]) -> list[Pla
     ]
 
 
-class Fault:
+class PlantableFault:
     """Base of all faults, and the healthy bank.
 
     ``before`` puts the cause into the agenda, ``after`` comes when life is over and the read models are up to date;

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from esworkbench.lab.incidents.faults.scene import Fault, Scene
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.world.bus import ANSWERS, Partition
 
 
-class UnresolvedPending(Fault):
+class UnresolvedPending(PlantableFault):
     """The bus's way back from the network is cut for half an hour of the night, and one answer falls into it.
 
     The hold stands for ever: the event sum and every read model lack the money that the statement still shows.
