@@ -240,7 +240,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="between",
-        task="The facts from `first` to `last`, both days whole, in the customer's `zone`.",
+        task="The facts from `first` to `last`, both days included, in the customer's `zone`.",
         examine=_examine_between,
         reference=between,
         hints=(
@@ -256,7 +256,8 @@ exercises = Exercises(
     Exercise(
         name="compensate",
         task=(
-            "The fact with `wrong_version` should never have been. Return all facts, with that made up for at `now`."
+            "The fact with `wrong_version` should never have been recorded. Return all facts, and one more that "
+            "makes up for it at `now`."
         ),
         examine=_examine_compensate,
         reference=compensate,

@@ -384,8 +384,8 @@ exercises = Exercises(
     Exercise(
         name="withdraw",
         task=(
-            '`load()` gives `{"version", "balance"}`, `save(account)` may raise ConcurrencyError: try again then, at '
-            "most `attempts` times in all. True when paid, False when the balance doesn't allow it."
+            '`load()` returns `{"version", "balance"}`; `save(account)` may raise ConcurrencyError. Then try again, '
+            "at most `attempts` times in all. Return True when paid, False when the balance doesn't allow it."
         ),
         examine=_examine_withdraw,
         reference=withdraw,
@@ -403,7 +403,7 @@ exercises = Exercises(
     Exercise(
         name="save_and_tell",
         task=(
-            "`with transaction() as rows:` commits at its end. Extend `rows`, call `tell(events)` once. When it rolls "
+            "`with transaction() as rows:` commits at its end. Extend `rows`, call `tell(events)` once. If it rolls "
             "back, nobody may hear of them."
         ),
         examine=_examine_save_and_tell,

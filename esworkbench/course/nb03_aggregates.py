@@ -116,9 +116,9 @@ def never_resolves(account: Any, event: DomainEvent) -> None:
 APPLY = Exercise(
     name="apply",
     task=(
-        "Write `my_apply(account, event)`: change `account.balance_minor` and `account.pending` by one fact. "
-        "The events: AccountOpened, MoneyDeposited, MoneyWithdrawn, FeeCharged, WithdrawalRequested (takes the "
-        "money, and `pending` remembers it), WithdrawalSettled, WithdrawalCancelled (gives it back)."
+        "Write `my_apply(account, event)`: apply one fact to `account.balance_minor` and `account.pending`. The "
+        "events: AccountOpened, MoneyDeposited, MoneyWithdrawn, FeeCharged, WithdrawalRequested (takes the money, "
+        "and `pending` remembers it), WithdrawalSettled, WithdrawalCancelled (gives it back)."
     ),
     examine=examine_apply,
     reference=BankAccount.apply,
@@ -198,8 +198,8 @@ def takes_naive_moments(self: Any, event: DomainEvent, *, valid_at: datetime | N
 RECORD = Exercise(
     name="record",
     task=(
-        "Write `my_record(self, event, *, valid_at=None)`, the one path: refuse on a past state and for a naive "
-        "`valid_at`, apply the event as a replay would, keep `Uncommitted(event, valid_at)`."
+        "Write `my_record(self, event, *, valid_at=None)`, the one path: refuse on a past state, refuse a naive "
+        "`valid_at`, apply the event as a replay would, and keep `Uncommitted(event, valid_at)`."
     ),
     examine=examine_record,
     reference=Aggregate.record,
@@ -362,8 +362,8 @@ def inserts_again(edit: Edit, edit_id: str) -> Edit:
 INVERSE = Exercise(
     name="inverse",
     task=(
-        "Write `my_inverse(edit, edit_id)`: the edit that takes LineInserted, LineRemoved, LineRestored or "
-        "LineRewritten back, under an id of its own, with `undoes` naming the edit it takes back."
+        "Write `my_inverse(edit, edit_id)`: the edit that undoes a LineInserted, LineRemoved, LineRestored or "
+        "LineRewritten. It has its own id, `edit_id`, and `undoes` names the edit it undoes."
     ),
     examine=examine_inverse,
     reference=inverse,
@@ -467,7 +467,7 @@ SAVE_OR_REBASE = Exercise(
     name="save_or_rebase",
     task=(
         "Write `my_save(documents, document)`: save; on ConcurrencyError rebase the unsaved edits on a fresh copy "
-        "and save that. A real conflict is for a person: let it out."
+        "and save that. A real conflict is for a person to settle: let the error out."
     ),
     examine=examine_save,
     reference=save_or_rebase,

@@ -214,8 +214,8 @@ exercises = Exercises(
     Exercise(
         name="load_from_snapshot",
         task=(
-            "Write `my_load(account, snapshot, stream)`: bring the new `account` to the head of its stream. `stream` "
-            "is a list of (version, event), from the first on; `snapshot.state` is JSON."
+            "Write `my_load(account, snapshot, stream)`: bring the new `account` to the head of its stream. "
+            "`stream` is a list of (version, event) pairs, from the first event on; `snapshot.state` is JSON."
         ),
         examine=examine_load,
         reference=load_from_snapshot,
@@ -233,8 +233,8 @@ exercises = Exercises(
     Exercise(
         name="usable",
         task=(
-            "Write `my_usable(snapshot, state_version, event_shapes)`: may code use the snapshot that knows this shape "
-            "of the state, and these latest schema versions of events? There is no migration."
+            "Write `my_usable(snapshot, state_version, event_shapes)`: may the snapshot be used by code that knows "
+            "this shape of the state and these latest schema versions of the events? There is no migration."
         ),
         examine=examine_usable,
         reference=usable,
@@ -283,8 +283,8 @@ exercises = Exercises(
     Exercise(
         name="percentile",
         task=(
-            "Write `my_percentile(ordered, share)`: the smallest of the ascending numbers that at least this share of "
-            "all are at or below."
+            "Write `my_percentile(ordered, share)`: the smallest of the ascending numbers such that at least this "
+            "share of them all is at or below it."
         ),
         examine=examine_percentile,
         reference=percentile,

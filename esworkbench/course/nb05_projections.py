@@ -48,8 +48,8 @@ def checkpoint_only(transaction: Transaction, write_rows: Write, save_checkpoint
 ONE_BATCH = Exercise(
     name="one_batch",
     task=(
-        "Write `my_batch(transaction, write_rows, save_checkpoint)`, so that a death at any step counts every event "
-        "once. `transaction()` is a context manager; it gives the connection that the two others take."
+        "Write `my_batch(transaction, write_rows, save_checkpoint)` so that every event counts once, whichever step "
+        "it dies at. `transaction()` is a context manager; it gives the connection that the other two take."
     ),
     examine=examine_one_batch,
     reference=one_transaction,
@@ -137,7 +137,8 @@ RECEIVE = Exercise(
     name="receive",
     task=(
         "Write `my_receive(message, inbox, balances)`: add `message.amount_minor` to `balances[message.account_id]` "
-        "once, however often the message comes, and return whether it was added now. `inbox` is a set that is yours."
+        "once, however often the message comes, and return whether it was added now. `inbox` is a set for you to "
+        "use."
     ),
     examine=examine_receive,
     reference=receive_once,
@@ -295,8 +296,8 @@ def parks_everything(
 CATCH_UP = Exercise(
     name="catch_up",
     task=(
-        "Write `my_catch_up(events, handle, park)`: handle each event; `park(event, error)` what `handle` can't, and "
-        "stop nobody. A database that is down (`ConnectionError`) is no event's fault: let that pass."
+        "Write `my_catch_up(events, handle, park)`: handle each event; `park(event, error)` any that `handle` "
+        "can't, and go on. A database that is down (`ConnectionError`) is no event's fault: let that error out."
     ),
     examine=examine_catch_up,
     reference=catch_up,

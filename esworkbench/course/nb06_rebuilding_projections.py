@@ -211,7 +211,7 @@ CHANGE_OVER = Exercise(
     name="change_over",
     task=(
         "Write `my_change_over(tables)` with `tables.build_next()` (six hours), `tables.drop_live()`, "
-        "`tables.rename_next()` and `with tables.transaction():`, so that readers always find a whole table."
+        "`tables.rename_next()` and `with tables.transaction():` so that readers always find a complete table."
     ),
     examine=examine_change_over,
     reference=change_over,

@@ -115,8 +115,8 @@ def fresh_by_version_where_there_is_one(answer: Answer[Any], reply: CommandReply
 FRESH = Exercise(
     name="fresh",
     task=(
-        "Write `fresh(answer, reply)`: is what the command wrote in what the read model answered? Use the versions and "
-        "positions of both; `answer.version` may be `None`."
+        "Write `fresh(answer, reply)`: does the read model's answer include what the command wrote? Use the "
+        "versions and positions of both; `answer.version` may be `None`."
     ),
     examine=examine_fresh,
     reference=fresh,
@@ -205,9 +205,10 @@ class KeptForAnHour(ReadYourWrites):
 OWN_WRITES = Exercise(
     name="own_writes",
     task=(
-        "Write the class `OwnWrites(queries, *, timer)` with `remember(user, reply)`, `see(events)` and "
-        "`ask(user, query, at_most_seconds=2.0)`, which gives an `Answer`: own writes are read back, others' are not, "
-        "nothing is shown that a later event has overtaken, and after 30 seconds of `timer()` all is forgotten."
+        "Write the class `OwnWrites(queries, *, timer)` with `remember(user, reply)`, `see(events)` and `ask(user, "
+        "query, at_most_seconds=2.0)`, which returns an `Answer`: users read back their own writes and nobody "
+        "else's, nothing is shown that a later event has overtaken, and after 30 seconds of `timer()` everything is "
+        "forgotten."
     ),
     examine=examine_own_writes,
     reference=ReadYourWrites,
@@ -273,8 +274,8 @@ def in_between(values: Sequence[float]) -> Percentiles:
 LAG_PERCENTILES = Exercise(
     name="lag_percentiles",
     task=(
-        "Write `lag_percentiles(values)`: p50, p95 and p99, each the smallest measured value that so many of 100 "
-        "measurements did not exceed."
+        "Write `lag_percentiles(values)`: p50, p95 and p99, each the smallest measured value that 50, 95 or 99 of "
+        "100 measurements did not exceed."
     ),
     examine=examine_percentiles,
     reference=percentiles,
@@ -361,8 +362,8 @@ def without_offset(query: PendingWithdrawalsOlderThan, connection: Connection) -
 OLD_HOLDS = Exercise(
     name="old_holds",
     task=(
-        "Write the monitor's question, `old_holds(query, connection)`: every hold in `pending_withdrawals` that at "
-        "`query.now` is older than `query.limit`, the oldest first, as `Found([Hold(…), …])`."
+        "Write the monitor's question, `old_holds(query, connection)`: every hold in `pending_withdrawals` that is "
+        "older than `query.limit` at `query.now`, the oldest first, as `Found([Hold(…), …])`."
     ),
     examine=examine_old_holds,
     reference=read_pending_too_long,

@@ -94,9 +94,10 @@ def _parcels(payload: Payload, numbers: Sequence[str], version: int = 1) -> list
 
 ONE_FACT_PER_PARCEL = Exercise(
     name="one_fact_per_parcel",
-    task="An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`. Split it: one "
-    "`Shaped('ParcelShipped', 1, {…})` (of `esworkbench.upcasters`) with `order_id` and "
-    "`tracking_number` for each parcel, in order.",
+    task=(
+        "An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`. Split it: one `Shaped('ParcelShipped', 1, "
+        "{…})` (from `esworkbench.upcasters`) with `order_id` and `tracking_number` for each parcel, in order."
+    ),
     examine=examine_one_fact_per_parcel,
     reference=upcasters.one_fact_per_parcel,
     hints=("A list with one `Shaped` for each number.", "Copy `order_id` into each; a fact has to stand alone."),
@@ -182,9 +183,11 @@ def _over(versions: Callable[[int, int], Sequence[int]], *, copy: bool = True, s
 
 UPCAST = Exercise(
     name="upcast",
-    task="`steps` maps `(event_type, version)` to a function from that payload to the next version's. Return "
-    "`payload`, stored as `version`, in the shape of `to_version`. A missing step is an error, and the payload given "
-    "stays as it is.",
+    task=(
+        "`steps` maps `(event_type, version)` to a function from that payload to the next version's. Return "
+        "`payload`, stored as `version`, in the shape of `to_version`. A missing step is an error, and the payload "
+        "you are given must stay as it is."
+    ),
     examine=examine_upcast,
     reference=upcast_with_the_package,
     hints=(
@@ -269,8 +272,10 @@ def may_use(kept: Versions, today: Versions) -> bool:
 
 MAY_USE = Exercise(
     name="may_use",
-    task="A snapshot records `kept`, the latest version of each event type that its code knew. `today` says the same "
-    "of the code that loads. May the snapshot be used? True or False.",
+    task=(
+        "A snapshot records `kept`, the latest version of each event type that its code knew. `today` says the same "
+        "for the code that loads it. May the snapshot be used? True or False."
+    ),
     examine=examine_may_use,
     reference=may_use,
     hints=("Ask it of each event type that the snapshot's code knew.", "A type it didn't know can't be in the state."),

@@ -49,8 +49,10 @@ def spread(positions: Sequence[int], size: int) -> list[int]:
 
 SPREAD = Exercise(
     name="spread",
-    task="`positions` are those of one event type in the log, in order. Choose `size` of them (2 or more) so that "
-    "rare old shapes get their share: evenly spread, the first and the last among them.",
+    task=(
+        "`positions` are those of one event type in the log, in order. Choose `size` of them (2 or more) so that "
+        "rare old shapes get their share: evenly spread, including the first and the last."
+    ),
     examine=examine_spread,
     reference=spread,
     hints=(
@@ -109,8 +111,10 @@ def _by_number_of_fields(payload: Mapping[str, Any], recorded: int) -> int:
 
 ORDER_PLACED_VERSION = Exercise(
     name="order_placed_version",
-    task="All `OrderPlaced` of the inherited log are recorded as v1. Tell the real version, 1 to 5, of a `payload`; "
-    "`recorded` is the number noted beside it.",
+    task=(
+        "Every `OrderPlaced` in the inherited log is recorded as v1. Return the real version, 1 to 5, of a "
+        "`payload`; `recorded` is the number noted with it."
+    ),
     examine=examine_order_placed_version,
     reference=order_placed_version,
     hints=(
@@ -209,8 +213,11 @@ def _dumped(left: ShapedEvent, right: ShapedEvent, *, sort_keys: bool) -> bool:
 
 SAME = Exercise(
     name="same",
-    task="A new reader may replace the old one when both say the same of every event. Do two `ShapedEvent`s (type, "
-    "version, payload) say the same to whoever reads them as JSON? Key order is no difference; `5` and `5.00` is.",
+    task=(
+        "A new reader may replace the old one when both say the same about every event. Do two `ShapedEvent`s "
+        "(type, version, payload) say the same to whoever reads them as JSON? Key order is no difference; `5` and "
+        "`5.00` is."
+    ),
     examine=examine_same,
     reference=same_event,
     hints=(

@@ -250,7 +250,7 @@ JOIN = Exercise(
     task=(
         "Write the class `Join` with `handle(session, event)` and `spent`, minor units by region: it gets the "
         "contract's profiles, logins and purchases in *any* order in which a profile's own versions ascend. "
-        "`session` is the correlation id. It is examined in all 60 orders of one story."
+        "`session` is the correlation id. It is tested with all 60 orders of one story."
     ),
     examine=examine_join,
     reference=Join,
@@ -315,9 +315,10 @@ def at_a_moment_of_its_own(connection: Connection, now: datetime) -> list[StillW
 WAITS = Exercise(
     name="waits",
     task=(
-        "Write the operator's question, `waits(connection, now)`: how many events in `activity_waiting` wait, for "
-        "what, how long: a list of `StillWaiting(event_type, waits_for, age, events)`, with the ages `under an hour`, "
-        "`under a day` and `a day or more` counted from `occurred_at` to `now`, the most patient last."
+        "Write the operator's question, `waits(connection, now)`: how many events are waiting in "
+        "`activity_waiting`, for what, and how long. Return a list of `StillWaiting(event_type, waits_for, age, "
+        "events)`, with the ages `under an hour`, `under a day` and `a day or more` counted from `occurred_at` to "
+        "`now`, the longest waits last."
     ),
     examine=examine_waits,
     reference=still_waiting,

@@ -234,8 +234,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="known_then",
-        task="What had the store been told by a moment? Add up the postings, in minor units. Each has `recorded_at`, "
-        "`valid_at` and `amount_minor`.",
+        task=(
+            "What had the store been told by a given moment? Add up the postings, in minor units. Each has "
+            "`recorded_at`, `valid_at` and `amount_minor`."
+        ),
         examine=_examine_known_then,
         reference=known_then,
         hints=(
@@ -250,7 +252,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="believed",
-        task="What did the store, by `known_at`, believe the balance at `at` to have been?",
+        task="What did the store believe, as of `known_at`, that the balance was at `at`?",
         examine=_examine_believed,
         reference=believed,
         hints=(
@@ -266,8 +268,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="as_of_version",
-        task="Fold recorded events, which come in no order, into the BankAccount as it was at a version. Use "
-        "`bank_decoder().decode_all(…)` and `account.replay(event.data)`.",
+        task=(
+            "Fold recorded events, which come in no particular order, into the BankAccount as it was at a version. "
+            "Use `bank_decoder().decode_all(…)` and `account.replay(event.data)`."
+        ),
         examine=_examine_as_of_version,
         reference=as_of_version,
         hints=(

@@ -232,8 +232,10 @@ def _examine_mend_of(answer: Callable[[ProjectionRunner], Any], store: EventStor
 exercises = Exercises(
     Exercise(
         name="deltas",
-        task="Hold claims (a dictionary from account and currency to minor units) against the postings that their "
-        "projection had seen. Return each delta that is not 0.",
+        task=(
+            "Compare claims (a dictionary from account and currency to minor units) with the postings that their "
+            "projection had seen. Return each delta that is not 0."
+        ),
         examine=_examine_deltas,
         reference=deltas,
         hints=(
@@ -281,8 +283,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="mend",
-        task="Every row of `account_balances` is too high: a batch was applied twice. Put the read model right. You "
-        "are given its `runner`; its database is `runner.engine`.",
+        task=(
+            "Every row of `account_balances` is too high: a batch was applied twice. Repair the read model. You are "
+            "given its `runner`; its database is `runner.engine`."
+        ),
         examine=_examine_mend,
         reference=ProjectionRunner.rebuild,
         hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),

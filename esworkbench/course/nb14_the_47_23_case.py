@@ -267,8 +267,11 @@ exercises = Exercises(
     ),
     Exercise(
         name="put_right",
-        task="A deposit of 47.23 on ACC-1 was booked twice; you get the `bank` and the second `event`. Put it right, "
-        "with `bank.handle(AdjustBalance(…), …)` (from `esworkbench.domains.bank`), so that it may be run twice.",
+        task=(
+            "A deposit of 47.23 on ACC-1 was booked twice; you get the `bank` and the second `event`. Put it right "
+            "with `bank.handle(AdjustBalance(…), …)` (from `esworkbench.domains.bank`), in a way that is safe to "
+            "run twice."
+        ),
         examine=_examine_put_right,
         reference=put_right,
         hints=(
