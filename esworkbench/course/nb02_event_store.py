@@ -57,7 +57,9 @@ def _examine_append(answer: Callable[[Log, str, int, Sequence[str]], None]) -> N
     log: Log = {}
     answer(log, "ACC-1", 0, ["opened", "deposited"])
     if log != {("ACC-1", 1): "opened", ("ACC-1", 2): "deposited"}:
-        raise Wrong(f"versions count 1, 2, 3 … and go on after the expected one: a new stream now holds {sorted(log)}")
+        raise Wrong(
+            f"versions count 1, 2, 3 … and continue after the expected one: a new stream now holds {sorted(log)}"
+        )
     try:
         answer(log, "ACC-2", 0, ["opened"])
     except ConcurrencyError:
@@ -137,7 +139,7 @@ def never_tries_again(load: Callable[[], Any], save: Callable[[Any], None], amou
 
 
 class _Account:
-    """One stream at which other writers take ``others`` away, each just before our save."""
+    """One stream from which other writers take ``others``, each just before our save."""
 
     def __init__(self, balance: int, others: Sequence[int]) -> None:
         self.balance = balance
@@ -172,7 +174,7 @@ def _examine_withdraw(answer: Callable[..., bool]) -> None:
         raise Wrong(f"100, somebody takes 10, we take 80: that leaves 10, not {account.balance}")
     account = _Account(100, others=[80])
     if answer(account.load, account.save, 80, 3) or account.balance < 0:
-        raise Wrong("80 were paid although only 20 were left: after the fresh load decide anew, too")
+        raise Wrong("80 were paid although only 20 were left: after the fresh load, decide anew as well")
     account = _Account(100, others=[1] * 9)
     try:
         answer(account.load, account.save, 80, 3)
@@ -180,14 +182,16 @@ def _examine_withdraw(answer: Callable[..., bool]) -> None:
         if account.saves != 3:
             raise Wrong(f"with 3 attempts it tried {account.saves} times") from None
         return
-    raise Wrong("when every attempt loses its race, let the last ConcurrencyError out: False says that rules refused")
+    raise Wrong(
+        "when every attempt loses its race, let the last ConcurrencyError out: False means that the rules refused"
+    )
 
 
 # --- save_and_tell ----------------------------------------------------------------------------------------------------
 
 
 Transaction = Callable[[], AbstractContextManager[list[str]]]
-"""Commits the rows handed out at its end, or rolls back and raises."""
+"""Gives a list for rows; at its end it commits them, or rolls back and raises."""
 
 
 def save_and_tell(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
@@ -250,7 +254,7 @@ def _examine_save_and_tell(answer: Callable[..., None]) -> None:
     if told_first:
         raise Wrong("it tells before the commit, and the commit may still fail: then the news was false")
     if "tell" in happened:
-        raise Wrong("the transaction rolled back and it told all the same: `finally` runs then, too")
+        raise Wrong("the transaction rolled back and it told all the same: `finally` runs even then")
     if not raised:
         raise Wrong("the caller must learn that nothing was written: let the error out")
 
@@ -304,7 +308,7 @@ def _deposit_and_repeat(answer: Callable[[EventStore, str, int], bytes | None], 
     if store.stream_version("ACC-1") == 2:
         raise Wrong("the retry was booked again: one intent, one key, drawn by the client and sent each time")
     if again != first:
-        raise Wrong("the retry deserves the answer that got lost: return the reply that was kept")
+        raise Wrong("the retry deserves the answer that got lost: return the stored reply")
     answer(store, "tuesday", 500)
     if store.stream_version("ACC-1") != 2:
         raise Wrong("a second deposit of the same amount is a second intent, and was swallowed")
@@ -312,7 +316,7 @@ def _deposit_and_repeat(answer: Callable[[EventStore, str, int], bytes | None], 
         answer(store, "monday", 99_900)
     except IdempotencyConflict:
         return
-    raise Wrong("one key, another amount, and nobody noticed: the digest must be made of the command")
+    raise Wrong("one key, another amount, and nobody noticed: the digest must be made from the command")
 
 
 # --- safe_checkpoint --------------------------------------------------------------------------------------------------
@@ -429,7 +433,7 @@ exercises = Exercises(
         ),
         mistakes={
             "double apply": Mistake(new_key_each_time, "booked again"),
-            "digest of the key": Mistake(digest_of_the_key, "the digest must be made of the command"),
+            "digest of the key": Mistake(digest_of_the_key, "the digest must be made from the command"),
             "no reply": Mistake(no_reply_to_a_repeat, "deserves the answer"),
             "the amount as key": Mistake(amount_as_key, "a second intent"),
         },

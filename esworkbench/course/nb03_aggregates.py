@@ -1,4 +1,4 @@
-"""The exercises of notebook 03: deciding and applying, on an account; taking back and rebasing, in a document."""
+"""The exercises of notebook 03: deciding and applying, on an account; undoing and rebasing, in a document."""
 
 import tempfile
 from collections.abc import Callable
@@ -55,11 +55,11 @@ HISTORY: tuple[tuple[DomainEvent, int, dict[str, int]], ...] = (
     (MoneyWithdrawn(amount_minor=1_400, reference="r4", currency="USD"), 99, {}),
     (FeeCharged(amount_minor=250, reference="r5", reason="paper statement", currency="USD"), -151, {}),
 )
-"""Each event, and the balance and what is pending after it. The last, a fee of the bank's, leaves it overdrawn."""
+"""Each event, with the balance and what is pending after it. The last one, a bank fee, overdraws the account."""
 
 
 def account_with(**own: Any) -> BankAccount:
-    """An account of a class in which ``own`` takes the place of the bank's methods of these names."""
+    """An account of a class in which ``own`` replaces the bank's methods of the same names."""
     return type("MyAccount", (BankAccount,), own)("a")  # type: ignore[no-any-return]
 
 
@@ -71,13 +71,13 @@ def examine_apply(answer: Callable[[Any, DomainEvent], None]) -> None:
             account.replay(event)
         except (CommandRejected, ValueError) as error:
             raise Wrong(
-                f"it refuses {name}, which has happened ({error}): rules stand in the command, not here"
+                f"it refuses {name}, which has happened ({error}): rules belong in the command, not here"
             ) from error
         if type(account.balance_minor) is not int:
             raise Wrong(f"the balance became {account.balance_minor!r}: money is a whole number of minor units")
         if account.balance_minor != balance:
             if isinstance(event, WithdrawalSettled):
-                raise Wrong("a settlement takes money that the request has taken already: it is applied twice")
+                raise Wrong("a settlement takes money that the request has already taken: it is applied twice")
             raise Wrong(f"{name} should change the balance by {balance - before}, not {account.balance_minor - before}")
         if account.pending != pending:
             raise Wrong(f"after {name} pending should be {pending}, not {account.pending}: what is still open?")
@@ -128,7 +128,7 @@ APPLY = Exercise(
     ),
     mistakes={
         "double apply": Mistake(settles_twice, "applied twice"),
-        "a rule in the handler": Mistake(checks_the_rule, "rules stand in the command"),
+        "a rule in the handler": Mistake(checks_the_rule, "rules belong in the command"),
         "wrong sign": Mistake(adds_the_fee, "FeeCharged should change the balance by -250"),
         "float money": Mistake(counts_in_dollars, "whole number of minor units"),
         "never resolved": Mistake(never_resolves, "what is still open"),
@@ -158,7 +158,7 @@ def examine_record(answer: Callable[..., None]) -> None:
     except ReadOnlyAggregate:
         pass
     else:
-        raise Wrong("it decides on a past state: `read_only` must be asked first")
+        raise Wrong("it decides on a past state: check `read_only` first")
     account.read_only = False
     try:
         account.deposit(1, "USD", "r3", valid_at=datetime(2024, 10, 15, 15, 0))  # noqa: DTZ001 - the mistake looked for
@@ -190,7 +190,7 @@ def decides_in_the_past(self: Any, event: DomainEvent, *, valid_at: datetime | N
 
 def takes_naive_moments(self: Any, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
     if self.read_only:
-        raise ReadOnlyAggregate("a past state is to look at")
+        raise ReadOnlyAggregate("a past state is for looking at")
     self.replay(event)
     self.uncommitted.append(Uncommitted(event, valid_at))
 
@@ -256,7 +256,7 @@ def examine_withdraw(answer: Callable[[BankAccount, int, int], None]) -> None:
         if account.uncommitted:
             raise Wrong("it refuses, but the event is recorded already: decide first, then record") from None
         return
-    raise Wrong("it lets 999 be left where 1,000 must be: raise CommandRejected")
+    raise Wrong("it leaves 999 where 1,000 must stay: raise CommandRejected")
 
 
 def refuses_the_minimum(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
@@ -288,7 +288,7 @@ WITHDRAW_WITH_MINIMUM = Exercise(
     reference=withdraw_with_minimum,
     hints=(
         "Two steps: decide, then record. Neither changes the balance by hand.",
-        "To leave exactly the minimum is allowed.",
+        "Leaving exactly the minimum is allowed.",
     ),
     mistakes={
         "off by one": Mistake(refuses_the_minimum, "look at the comparison"),
@@ -310,7 +310,7 @@ EDITS: tuple[Edit, ...] = (
 
 
 def examine_inverse(answer: Callable[[Edit, str], Edit]) -> None:
-    """Each edit is made on a document and taken back again, by way of the document's own rules."""
+    """Make each edit on a document, and undo it by the document's own rules."""
     document = Document("d")
     document.start("Minutes")
     for edit in EDITS:
@@ -332,7 +332,7 @@ def examine_inverse(answer: Callable[[Edit, str], Edit]) -> None:
         if [line.line_id for line in taken_back.lines] != places:
             raise Wrong(f"the inverse of {name} makes a new line: a removed one kept its place, so restore that")
         if taken_back.text() != before:
-            raise Wrong(f"after {name} and its inverse the text is {taken_back.text()}, and was {before}")
+            raise Wrong(f"after {name} and its inverse the text is {taken_back.text()}, but it was {before}")
 
 
 def without_undoes(edit: Edit, edit_id: str) -> Edit:
@@ -369,7 +369,7 @@ INVERSE = Exercise(
     reference=inverse,
     hints=(
         "Inserted and restored lines are removed, removed ones restored, never inserted anew.",
-        "A rewrite says `text` (what it replaced) and `new_text`: the inverse replaces the second by the first.",
+        "A rewrite says `text` (what it replaced) and `new_text`: the inverse replaces the second with the first.",
     ),
     mistakes={
         "undoes nothing": Mistake(without_undoes, "what can still be undone"),
@@ -420,9 +420,9 @@ def _examine_save(
     last = store.read_stream("Document-d")[-1].metadata_dict()
     saved = documents.load("d")
     if saved.text() == ["ONE"]:
-        raise Wrong("no error, and Bob's two lines are gone: a refused edit must be made again, not dropped")
+        raise Wrong("no error, but Bob's two lines are gone: a refused edit must be made again, not dropped")
     if saved.text() != ["ONE", "two", "three"]:
-        raise Wrong(f"the document reads {saved.text()}: all of Bob's edits, each once")
+        raise Wrong(f"the document reads {saved.text()}: it should have all of Bob's edits, each once")
     if last.get("decided_on_version") != 3:
         raise Wrong("it went in without the expected version: nobody checked whether Bob's edits still fit")
     ada, bob = documents.load("d"), documents.load("d")

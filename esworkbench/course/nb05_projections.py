@@ -24,7 +24,9 @@ AMOUNTS = (100, 20, 3, 4_000, 500, 60)
 def examine_one_batch(apply_batch: ApplyBatch) -> None:
     healthy = kept_after_a_kill(apply_batch, AMOUNTS, batch_size=2, lives_steps=None)
     if healthy.checkpoint != len(AMOUNTS):
-        raise Wrong("nobody was killed, and the checkpoint never arrives at the end: each run begins where it began")
+        raise Wrong(
+            "nobody was killed, and the checkpoint never arrives at the end: each run starts where the last one started"
+        )
     if healthy.balance_minor != sum(AMOUNTS):
         raise Wrong("nobody was killed, and the rows are not those of the events: write them once for each batch")
     for steps in range(4 * len(AMOUNTS)):
@@ -98,9 +100,9 @@ def examine_receive(receive: Receive) -> None:
     if told(receive, FIRST, FIRST)[0] != balances:
         raise Wrong("a message came again at once, and its amount was added again: look into the inbox first")
     if told(receive, FIRST, OTHER)[0] != {"ada": 500, "bob": 500}:
-        raise Wrong("bob's message was taken for ada's: two accounts' events have one version, but not one id")
+        raise Wrong("bob's message was taken for ada's: events of two accounts can share a version, but not an id")
     if told(receive, FIRST, ALIKE)[0] != {"ada": 1000}:
-        raise Wrong("ada paid in 5.00 twice, and one of them is lost: alike is not the same, only the id tells")
+        raise Wrong("ada paid in 5.00 twice, and one of them is lost: alike is not the same, and only the id can tell")
     if told(receive, FIRST, OTHER, FIRST)[0] != {"ada": 500, "bob": 500}:
         raise Wrong("a message came again after another one: the inbox must remember all ids, not just the last")
     if told(receive, FIRST, OTHER, FIRST)[1] != [True, True, False]:
@@ -148,7 +150,7 @@ RECEIVE = Exercise(
     ),
     mistakes={
         "double apply": Mistake(receive_all, "at once"),
-        "by version": Mistake(remembering(lambda message: message.version), "not one id"),
+        "by version": Mistake(remembering(lambda message: message.version), "but not an id"),
         "by content": Mistake(remembering(lambda message: (message.account_id, message.amount_minor)), "alike"),
         "the last one only": Mistake(remembering(lambda message: message.event_id, all_of_them=False), "all ids"),
     },
@@ -169,9 +171,7 @@ def examine_day_of(day_of: DayOf) -> None:
         raise Wrong("in Zurich it is 2 March, in Tokyo too, in New York 1 March: use the zone that is asked for")
     summer = datetime(2024, 7, 1, 22, 30, tzinfo=UTC)
     if day_of(summer, "Europe/Zurich") != date(2024, 7, 2):
-        raise Wrong(
-            "22:30 UTC on 1 July is 2 July in Zurich, where summer is two hours ahead: no fixed offset is right"
-        )
+        raise Wrong("22:30 UTC on 1 July is 2 July in Zurich, two hours ahead in summer: no fixed offset is right")
 
 
 def day_of(recorded_at: datetime, time_zone: str) -> date:
@@ -183,7 +183,7 @@ def zone_replaced(recorded_at: datetime, time_zone: str) -> date:
 
 
 def at_home(recorded_at: datetime, time_zone: str) -> date:
-    """The server stands in Zurich."""
+    """The server is in Zurich."""
     return recorded_at.astimezone(ZoneInfo("UTC" if time_zone == "UTC" else "Europe/Zurich")).date()
 
 
@@ -238,13 +238,13 @@ def examine_catch_up(catch_up: CatchUp) -> None:
     except ValueError:
         raise Wrong("event 3 is bad, and its error stops the run: events 4 and 5 wait for ever") from None
     if teller.handled == [1, 2]:
-        raise Wrong("everything after the bad event is left undone: only the bad one is parked")
+        raise Wrong("everything after the bad event is left undone: park only the bad one")
     if teller.handled != [1, 2, 4, 5]:
-        raise Wrong(f"of the events 1 to 5, of which 3 is bad, {teller.handled} were handled: each good one once")
+        raise Wrong(f"of events 1 to 5 only 3 is bad, but {teller.handled} were handled: handle each good one once")
     if not teller.parked:
         raise Wrong("event 3 was skipped without a record: nobody will ever know that the rows lack it")
     if teller.parked != [(BAD, "what is this?")]:
-        raise Wrong(f"parked were {teller.parked}: park event 3 alone, once, with the error that was raised")
+        raise Wrong(f"you parked {teller.parked}: park event 3 alone, once, with the error that was raised")
     teller = Teller(down_at=2)
     try:
         catch_up([1, 2, 4], teller.handle, teller.park)

@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: when is a read model fresh enough, what is kept of one's own write, how late is late."""
+"""Exercises of notebook 07: when is a read model fresh enough, what to keep of your own write, how late is late."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ BALANCE = BalanceOfAccount(account_id="joint", currency="USD")
 
 
 class Branch:
-    """A bank in a folder that goes again: ``joint`` holds 100.00 USD, and waiting only moves ``now``."""
+    """A bank in a temporary folder: ``joint`` holds 100.00 USD, and waiting only moves ``now``."""
 
     def __init__(self, folder: str) -> None:
         self.moment = START
@@ -80,11 +80,13 @@ def examine_fresh(fresh: Callable[[Answer[Any], CommandReply], bool]) -> None:
     if not fresh(answer_at(7, 39), reply):
         raise Wrong("the row shows version 7, which is what was written: at the version itself it is there")
     if not fresh(answer_at(9, 60), reply):
-        raise Wrong("nobody else stops writing: a version and a checkpoint beyond the reply's hold the write as well")
+        raise Wrong(
+            "nobody else stops writing: a version or a checkpoint beyond the reply's includes the write as well"
+        )
     if not fresh(answer_at(None, 40), reply):
         raise Wrong("a list of transactions has no version: then the checkpoint at the reply's position is enough")
     if not fresh(answer_at(6, 41), reply):
-        raise Wrong("an event need not touch the row: its position reached is enough, whatever version the row shows")
+        raise Wrong("an event need not touch the row: reaching its position is enough, whatever version the row shows")
     if fresh(answer_at(6, 39), reply) or fresh(answer_at(None, 39), reply):
         raise Wrong("this one has seen neither the version nor the position: the write is not in it")
 
@@ -150,7 +152,9 @@ def examine_own_writes(make: Callable[..., ReadYourWrites]) -> None:
             raise Wrong("Ada deposits, asks, and sees the old balance: answer her from what her reply said")
         reads.see(here.store.read_stream("BankAccount-joint", after_version=2))
         if minor(reads.ask("ada", BALANCE, at_most_seconds=0.1)) != 600_00:
-            raise Wrong("her own event was announced, and her own state was thrown away: only later versions end it")
+            raise Wrong(
+                "her own event was announced, and her own state was thrown away: only later versions may end it"
+            )
         here.deposit(7)
         reads.see(here.store.read_stream("BankAccount-joint", after_version=3))
         answer = reads.ask("ada", BALANCE, at_most_seconds=0.1)
@@ -235,9 +239,9 @@ def examine_percentiles(percentiles: Callable[[Sequence[float]], Sequence[float]
     hundred = [float(value) for value in range(1, 101)]
     found = tuple(percentiles(hundred))
     if tuple(percentiles(hundred[::-1])) != found:
-        raise Wrong("the same measurements in another order have other percentiles: sort first")
+        raise Wrong("the same measurements in another order give other percentiles: sort first")
     if found == (51.0, 96.0, 100.0):
-        raise Wrong("of 100 measurements the p50 is the 50th, which stands at index 49: off by one")
+        raise Wrong("of 100 measurements the p50 is the 50th, which is at index 49: off by one")
     if len(set(found)) == 1:
         raise Wrong("all three are alike: that is an average, in which one customer in a hundred disappears")
     if tuple(percentiles([0.1, 0.1, 3.0])) != (0.1, 3.0, 3.0):
@@ -330,7 +334,7 @@ def examine_old_holds(old_holds: OldHolds) -> None:
     if at_noon != ["w-1", "w-2"]:
         raise Wrong(f"at that moment the holds of 30 and 25 hours ago are too old, not {at_noon}")
     if in_tokyo != at_noon:
-        raise Wrong("asked from Tokyo about the same moment, the answer is another: its offset was thrown away")
+        raise Wrong("asked from Tokyo about the same moment, the answer changes: the offset was thrown away")
 
 
 def holds_where(

@@ -31,7 +31,9 @@ PROFILES = {("ada", 1): "north", ("ada", 2): "south"}
 
 def examine_region_of(region_of: Callable[[UserLoggedIn, Profiles], str | None]) -> None:
     if region_of(UserLoggedIn(user_id="bob", profile_version=0), PROFILES) != "unknown":
-        raise Wrong('a login that names version 0 saw no profile: its region is "unknown", and nothing is waited for')
+        raise Wrong(
+            'a login that names version 0 saw no profile: its region is "unknown", and there is nothing to wait for'
+        )
     first = region_of(UserLoggedIn(user_id="ada", profile_version=1), PROFILES)
     if first == "south" and region_of(UserLoggedIn(user_id="ada", profile_version=2), PROFILES) == "south":
         raise Wrong("Ada moved after this login, which saw version 1: take the version it names, not the newest")
@@ -89,14 +91,14 @@ REGION_OF = Exercise(
 
 
 class Moments(Protocol):
-    """What an event tells of its moments; both with an offset."""
+    """The two moments of an event, both with an offset."""
 
     valid_at: datetime
     recorded_at: datetime
 
 
 class Late:
-    """Happened just before midnight in Zurich, was recorded a day later."""
+    """Happened just before midnight in Zurich, and was recorded a day later."""
 
     valid_at = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
     recorded_at = datetime(2026, 3, 3, 8, tzinfo=UTC)
@@ -165,14 +167,14 @@ STORY: Sequence[tuple[str | None, DomainEvent]] = [
 
 
 def orders() -> Iterator[Sequence[tuple[str | None, DomainEvent]]]:
-    """Every order in which each stream keeps its own: Ada's profile moves north, then south."""
+    """Every order that keeps the order within each stream: Ada's profile is north, then south."""
     for order in permutations(STORY):
         if order.index(STORY[0]) < order.index(STORY[1]):
             yield order
 
 
 class Join:
-    """In memory, so that it stays small: what it keeps is what the read model keeps in tables."""
+    """In memory, to stay small: it keeps what the read model keeps in tables."""
 
     def __init__(self) -> None:
         self.spent: dict[str, int] = defaultdict(int)
@@ -210,7 +212,7 @@ def examine_join(make: Callable[[], Join]) -> None:
         spent = {region: amount for region, amount in join.spent.items() if amount}
         told = ", ".join(type(event).__name__ for _, event in order)
         if "unknown" in spent:
-            raise Wrong(f"counted as unknown what was only not known yet: let it wait. The order was: {told}")
+            raise Wrong(f"counted as unknown what just wasn't known yet: let it wait. The order was: {told}")
         if "south" in spent:
             raise Wrong(f"counted where Ada moved to, not where her login saw her. The order was: {told}")
         if sum(spent.values()) > 570:
@@ -286,9 +288,9 @@ def examine_waits(waits: Waits) -> None:
     if len(found) == 1:
         raise Wrong("one number for all: what has waited for a day must not hide behind what came a minute ago")
     if found[0][0] == "a day or more":
-        raise Wrong("what is young comes first, what has waited longest last")
+        raise Wrong("the young ones come first, what has waited longest last")
     if sum(count for _, count in found) < 4:
-        raise Wrong("what is young is left out: nothing of it is lost, and nothing of it may be forgotten")
+        raise Wrong("the young ones are left out: none of them is lost, and none may be forgotten")
     if later != [("a day or more", 4)]:
         raise Wrong("two days later all four have waited for more than a day: ages count up to the `now` that is given")
     if found != [("under an hour", 1), ("under a day", 2), ("a day or more", 1)]:

@@ -1,4 +1,4 @@
-"""Eight years of the shop's log, from one seed: what ``data/inherited/log.jsonl.gz`` was made by.
+"""Eight years of the shop's log, from one seed: this wrote ``data/inherited/log.jsonl.gz``.
 
 ``python -m esworkbench.lab.inherited.generator FILE`` writes it again. A line is an event as the old system kept it:
 ``id, stream, type, at`` (RFC 3339, UTC), ``meta`` (with or without a ``schema_version``) and ``data``.

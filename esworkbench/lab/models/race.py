@@ -2,9 +2,9 @@
 
 Two cash machines pay from one account that opened with ``OPENING_MINOR``. With the version check the slower of two
 appends gets ConcurrencyError and its writer begins anew from a fresh load. Without it the later append overwrites what
-stands at its version, and money was paid out of which the stream knows nothing: a lost update (the P4 of Berenson and
-others, "A Critique of ANSI SQL Isolation Levels"). As on real engines, nothing is visible before its commit, and an
-append waits while another writer's stands uncommitted.
+is at its version, and money has been paid out that the stream knows nothing about: a lost update (the P4 of Berenson
+and others, "A Critique of ANSI SQL Isolation Levels"). As on real engines, nothing is visible before its commit, and an
+append waits while another writer's is uncommitted.
 """
 
 from collections.abc import Mapping

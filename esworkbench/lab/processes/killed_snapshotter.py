@@ -1,7 +1,7 @@
 """A snapshotter in a process of its own, killed while it takes the bank's snapshots into a folder.
 
-The child says on standard output that it is about to keep the snapshot it was told to die at, and waits there for its
-death: SIGKILL by the parent. So it dies exactly there, on every machine, and no clock is involved.
+The child says on standard output that it is about to keep the snapshot it was told to die at, and waits there for
+the parent's SIGKILL. So it dies exactly there, on every machine, and no clock is involved.
 """
 
 import subprocess
@@ -30,7 +30,7 @@ class SnapshotterTask(msgspec.Struct):
 
 
 class CheckpointFirst(Snapshotter[BankAccount]):
-    """Naive: it says that a batch is done, and then does it. Killed between the two, it loses snapshots."""
+    """Naive: says that a batch is done, and then does it. Killed between the two, it loses snapshots."""
 
     def run_once(self) -> int:
         after = self.checkpoint()
@@ -42,7 +42,7 @@ class CheckpointFirst(Snapshotter[BankAccount]):
 
 
 class DyingRepository(Repository[BankAccount]):
-    """It keeps so many snapshots, and stops before the next one."""
+    """Keeps ``left`` more snapshots, and stops before the next one."""
 
     left = 0
 

@@ -1,7 +1,7 @@
 """The books kept outside: what was really booked, line by line, and the statements printed from them.
 
-They are kept by those who moved the money, as it moved, and never read an event. A hold isn't booked, its settlement
-is.
+They are kept by those who moved the money, as it moved, and never read an event.
+A hold isn't booked; its settlement is.
 """
 
 import csv

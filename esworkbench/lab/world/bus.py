@@ -12,7 +12,7 @@ ANSWERS = "card.answers"
 
 
 class CardMessage(NamedTuple):
-    """``event_id`` and ``position`` are those of the WithdrawalRequested it is about; ``reason`` is a decline's."""
+    """``event_id`` and ``position`` are those of its WithdrawalRequested; ``reason`` is why it was declined."""
 
     account: str
     withdrawal_id: str

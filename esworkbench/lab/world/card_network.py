@@ -8,7 +8,7 @@ from esworkbench.lab.world.books import Books
 from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage
 
 CUT_OVER_HOUR = 2
-"""From 02:00 to 03:00 UTC the network changes its day and declines whatever it is asked."""
+"""From 02:00 to 03:00 UTC the network switches to its next day and declines every request."""
 
 CLEARING = (time(6), time(18))
 """When the two daily clearing runs begin; each takes up to two hours. So every answer comes within twenty hours."""

@@ -16,7 +16,7 @@ from esworkbench.lab.incidents.sealed import PlantedFault
 
 
 class ManualEdit(PlantableFault):
-    """A clerk sets a balance straight in the read model. Life goes on, and the difference with it."""
+    """A clerk "corrects" a balance in the read model. Life goes on, and the difference stays."""
 
     name = "manual_edit"
 

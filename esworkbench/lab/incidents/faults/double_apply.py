@@ -26,7 +26,7 @@ class DoubleApply(PlantableFault):
     def crash_and_restart(self, scene: Scene) -> None:
         runner = scene.readers.runner(READ_MODEL)
         waiting = scene.decoded(after=runner.checkpoint())
-        self.twice = telling_batch(waiting, scene.account)
+        self.twice = visible_batch(waiting, scene.account)
         runner.catch_up(up_to=self.twice[0].recorded.global_position - 1)
         agenda = scene.life.agenda
         run_and_kill(
@@ -45,8 +45,8 @@ class DoubleApply(PlantableFault):
         return planted_per_account(self.name, [(event, amount_of(event)) for event in self.twice])
 
 
-def telling_batch(waiting: list[Event], account: str) -> list[Event]:
-    """Some neighbouring events that all move money, with the account among them and no account's adding up to 0."""
+def visible_batch(waiting: list[Event], account: str) -> list[Event]:
+    """A few neighbouring events that all move money, the account's among them, adding up to 0 for no account."""
     for size in (3, 2, 1):
         for start in range(len(waiting) // 3, len(waiting) - size):
             batch = waiting[start : start + size]

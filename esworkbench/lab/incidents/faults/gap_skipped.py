@@ -1,4 +1,4 @@
-"""A reader that passes a position which is filled later."""
+"""A reader that goes past a position which is filled later."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,7 @@
 """Running the naive runner in a process of its own, and killing that process at a named point.
 
 The parent says on standard input what to run; the child says on standard output that it has reached the point, and
-waits there for its death. So it dies exactly there, on every machine, and no clock is involved.
+waits there to be killed. So it dies exactly there, on every machine, and no clock is involved.
 """
 
 import subprocess

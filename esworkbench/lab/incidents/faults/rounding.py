@@ -30,7 +30,7 @@ class Rounding(PlantableFault):
         scene.readers.code[READ_MODEL] = code
 
     def after(self, scene: Scene) -> list[PlantedFault]:
-        """What was rounded away stands in the rows: each interest row beside the event it was made from."""
+        """The rows show what was rounded away: compare each interest row with its event."""
         table = transaction_history
         with scene.engine.connect() as connection:
             rows = connection.execute(select(table.c.event_id, table.c.amount_minor)).all()
