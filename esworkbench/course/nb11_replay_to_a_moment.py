@@ -252,7 +252,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="believed",
-        task="What did the store believe, as of `known_at`, that the balance was at `at`?",
+        task="As of `known_at`, what did the store believe the balance was at `at`?",
         examine=_examine_believed,
         reference=believed,
         hints=(

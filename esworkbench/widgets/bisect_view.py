@@ -50,7 +50,7 @@ class BisectView:
                 ("bad", "the balance is wrong after this event"),
                 ("skip", "this event can't be judged"),
                 ("undo", "take back the last verdict"),
-                ("reset", "begin anew; the log remembers"),
+                ("reset", "start over; the log remembers"),
             )
         }
         for action, button in self.buttons.items():

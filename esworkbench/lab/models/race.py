@@ -105,7 +105,7 @@ class Race:
         """Let one writer make its next step. Raises UnusableInput when it has to wait or is done."""
         writer = self._writer(name)
         if writer.outcome:
-            raise UnusableInput(f"{name} is done, it has {writer.outcome}: let another one go, or begin anew")
+            raise UnusableInput(f"{name} is done, it has {writer.outcome}: let the other one go, or start over")
         if other := self.waits_for(name):
             raise UnusableInput(f"{name} waits: {other} has appended and not committed, so let {other} go first")
         step = writer.next_step
@@ -122,8 +122,8 @@ class Race:
             lost = self.overwritten[0]
             known = _money(OPENING_MINOR - self.balance_minor)
             return (
-                f"a lost update: {_money(self.paid_minor)} left the machines, yet the stream knows only of {known}, "
-                f"for version {lost.version} of {lost.writer} is overwritten"
+                f"a lost update: {_money(self.paid_minor)} left the machines, but the stream knows only of {known}: "
+                f"version {lost.version} of {lost.writer} is overwritten"
             )
         return f"nothing is lost: {_money(self.paid_minor)} were paid out, and the stream knows of all of it"
 

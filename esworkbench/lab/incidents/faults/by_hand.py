@@ -47,7 +47,7 @@ class EventDeleted(PlantableFault):
 
 
 class PayloadEdited(PlantableFault):
-    """The amount of one event is changed where it stands; its hash and its neighbours are left alone."""
+    """The amount of one event is changed in place; its hash and its neighbours are left alone."""
 
     name = "payload_edited"
 
