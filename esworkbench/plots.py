@@ -57,14 +57,14 @@ def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
 
 
 def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
-    """The figure as PNG bytes, without the date that would make the same picture differ."""
+    """The figure as PNG bytes, without the date, which would make the same picture differ."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def show(figure: Figure, alt: str) -> Image:
-    """The figure for a notebook to display; ``alt`` says in words what is to be seen."""
+    """The figure for a notebook to display; ``alt`` says in words what there is to see."""
     return Image(as_png(figure, dpi=100), format="png", alt=alt)
 
 
@@ -102,7 +102,7 @@ def lag_table(measured: Sequence[Lag | Delay]) -> pd.DataFrame:
 
 
 def lag_figure(measured: pd.DataFrame, *, title: str = "") -> Figure:
-    """Lag over time as ``lag_table`` has it, with the two thresholds as lines that say their names."""
+    """Lag over time as ``lag_table`` has it, with the two thresholds as labelled lines."""
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     axes = figure.subplots()
     axes.plot(measured["moment"], measured["seconds"], color="#0b5fa5", linewidth=1.2, marker=".", markersize=3)

@@ -21,7 +21,7 @@ class BisectView:
     """``widget`` shows the window on the balance, the event under judgement between its neighbours, and the verdicts.
 
     ``timeline`` has a row for each of the session's events, in order (see ``forensics.timeline``). ``judge`` answers
-    good, bad or skip for an event's number; with it there is a button that asks it. Every button can be reached with
+    good, bad or skip for an event's number; with it there is a button that asks. Every button can be reached with
     Tab, and the field takes an action or its first letter, and Enter.
     """
 
@@ -50,7 +50,7 @@ class BisectView:
                 ("bad", "the balance is wrong after this event"),
                 ("skip", "this event can't be judged"),
                 ("undo", "take back the last verdict"),
-                ("reset", "begin anew; the log remembers"),
+                ("reset", "start over; the log remembers"),
             )
         }
         for action, button in self.buttons.items():
@@ -69,7 +69,7 @@ class BisectView:
         self._show()
 
     def act(self, action: str) -> None:
-        """Do one of good, bad, skip, undo, reset, ask. An error is shown in the widget, where the person looks."""
+        """Do one of good, bad, skip, undo, reset, ask. An error is shown in the widget, where the person is looking."""
         self.error.value = ""
         try:
             if action == "ask":
@@ -111,7 +111,7 @@ class BisectView:
             self.buttons[action].disabled = session.done
         self.ask.disabled = session.done
         self.buttons["undo"].disabled = not session.log
-        # Last, so that whoever has read it finds the rest as it says.
+        # Last, so that whoever has seen it change finds the rest changed too.
         used, needed = session.probes_used, session.probes_needed
         self.status.value = (
             f"<div style='line-height:1.5'><b>{escape(session.conclusion())}</b><br>"

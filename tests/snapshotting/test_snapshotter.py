@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from killed_snapshotter import CRASH_POINTS, EVERY, snapshots_in
-from shapes import AccountV2, deposit, repository, snapshot_rows
 from sqlalchemy import Row, select
 
 from esworkbench.aggregates.repository import Repository
@@ -18,6 +16,8 @@ from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, schema
 from esworkbench.snapshotting.background import Snapshotter
+from tests.aggregates.snapshots.shapes import AccountV2, deposit, repository, snapshot_rows
+from tests.snapshotting.killed_snapshotter import CRASH_POINTS, EVERY, snapshots_in
 from tests.support import SequentialIds, StepClock, new_event
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +133,7 @@ def test_it_needs_a_number_and_a_place(store: EventStore) -> None:
 
 def run_and_die(*arguments: str) -> None:
     """A process that must end by its own SIGKILL."""
-    command = [sys.executable, "-m", "tests.snapshots.killed_snapshotter", *arguments]
+    command = [sys.executable, "-m", "tests.snapshotting.killed_snapshotter", *arguments]
     assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == -9
 
 

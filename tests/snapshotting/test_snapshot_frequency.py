@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shapes import deposit, repository
 
 from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank import BankAccount, bank_decoder
@@ -13,6 +12,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent, NewEvent
 from esworkbench.plots import as_png, frequency_figure
 from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
+from tests.aggregates.snapshots.shapes import deposit, repository
 
 
 class CountedAccount(BankAccount):

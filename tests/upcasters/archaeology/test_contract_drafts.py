@@ -30,7 +30,7 @@ def read(recorded):
             each.payload["carrier"] = "DHL Express"
     return shaped
 """
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[3]
 
 
 def run_drafted(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -155,7 +155,7 @@ def test_a_full_disk_leaves_nothing_that_looks_like_evidence(tmp_path: Path) -> 
     pytest.importorskip("resource", reason="file size limits are POSIX's")
     here = Path(__file__).parent
     run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(here), str(here.parent)],
+        [sys.executable, "-c", FULL_DISK, str(here), str(here.parents[1])],
         cwd=tmp_path, capture_output=True, encoding="utf-8", check=True, timeout=60,
     )  # fmt: skip
     failures = run.stdout.splitlines()
