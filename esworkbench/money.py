@@ -11,8 +11,8 @@ many digits people customarily *write*, and answers 2 for every code that it doe
 - Of withdrawn codes ISO lists the name alone. CLDR's digits stand, but for twelve on which they contradict the last
   list that had them (as the JDK keeps it).
 
-A code of the last two kinds, like one that isn't in the list at all (BTC), has no decimals here, never a guess: a ledger
-has to give them.
+A code of the last two kinds, like one that isn't in the list at all (BTC), has no decimals here, never a guess: a
+ledger has to give them.
 """
 
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -29,8 +29,10 @@ _UNLIKE_CLDR = {
 }  # fmt: skip
 """Decimals of the minor unit by ISO 4217 (list of 1 January 2026), where CLDR says 0 or nothing."""
 
-_NO_MINOR_UNIT = frozenset("XAG XAU XBA XBB XBC XBD XDR XFO XFU XPD XPT XRE XSU XTS XUA XXX".split())
-_DISPUTED = frozenset("BEF BYB GRD MRO PTE ROL SLL STD TMM TPE ZMK ZWD".split())
+_NO_MINOR_UNIT = frozenset(
+    ["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XFO", "XFU", "XPD", "XPT", "XRE", "XSU", "XTS", "XUA", "XXX"]
+)
+_DISPUTED = frozenset(["BEF", "BYB", "GRD", "MRO", "PTE", "ROL", "SLL", "STD", "TMM", "TPE", "ZMK", "ZWD"])
 
 _AMPLE = Context(prec=100)
 """Whoever has narrowed the process's own decimal context must not thereby change what an amount is."""
@@ -53,7 +55,9 @@ def decimals_of(currency: str) -> int:
     """As ``iso_decimals``, where there must be an answer. Raises UnknownCurrency."""
     decimals = iso_decimals(currency)
     if decimals is None:
-        raise UnknownCurrency(f"ISO 4217 doesn't say how many decimals {currency!r} has, so its amounts can't be scaled")
+        raise UnknownCurrency(
+            f"ISO 4217 doesn't say how many decimals {currency!r} has, so its amounts can't be scaled"
+        )
     return decimals
 
 

@@ -36,6 +36,9 @@ STRANGE = [
     raw("MoneyDeposited", 3, amount_minor=12.5, currency="USD", reference="half a cent"),
     raw("MoneyDeposited", 3, amount_minor=1250, currency='U"SD\\', reference="an odd currency"),
     raw("MoneyDeposited", 3, amount_minor="1250", currency="USD", reference="a text"),
+    raw("MoneyDeposited", 2, amount=1250, currency="JPY", reference="no decimals"),
+    raw("MoneyDeposited", 2, amount="12.345", currency="KWD", reference="three decimals"),
+    raw("MoneyDeposited", 2, amount=12.5, currency="PTS", reference="nobody knows how many"),
     raw("AccountClosed", 1, reason="wrong", by="whom"),
     raw("WithdrawalSettled", 1, withdrawal_id="never requested", amount_minor=5, currency="USD"),
 ]
