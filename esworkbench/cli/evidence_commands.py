@@ -245,9 +245,7 @@ def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
         words = f"nobody says how many decimals {currency} has, so its amounts are shown in minor units: "
         words += "name it under [decimals] in the ledger file and capture again"
     elif decimals != official and official is not None:
-        words = (
-            f"{currency} is counted with {decimals} decimals, as the ledger says, and not with ISO 4217's {official}"
-        )
+        words = f"{currency} is counted with {decimals} decimals, as the ledger says; by ISO 4217 it has {official}"
     else:
         return
     console.print(words, markup=False)
