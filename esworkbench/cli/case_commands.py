@@ -46,6 +46,7 @@ def investigate(
     document: dict[str, Any] = {
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
+        "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report),

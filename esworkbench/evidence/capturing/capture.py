@@ -40,8 +40,8 @@ def capture(
 
     ``source`` is a database URL, a SQLite file, or a delimited file with running balances, which needs a ``ledger``
     file that describes it; a store's is the bank's unless named. ``rate_limit`` is in rows per second,
-    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log); then nothing is
-    left in ``into``.
+    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log, UnknownCurrency
+    where amounts would have to be scaled and nobody says by how much); then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
@@ -82,6 +82,7 @@ def capture(
             unposted=dict(found.unposted),
             problems=found.problems,
             problem_count=found.problem_count,
+            decimals=captured.decimals,
         )
     return Evidence.open(into, verify=False)
 

@@ -27,7 +27,6 @@ from esworkbench.forensics.diagnosis.findings import (
 from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
 from esworkbench.forensics.diagnosis.unexplained import Left, NotTestable, echoes, merged
 from esworkbench.forensics.diagnosis.wording import money
-from esworkbench.money import format_minor
 
 
 def diagnose(
@@ -93,7 +92,7 @@ def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexpla
         Unexplained(
             account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
             words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
-            f"{format_minor(day.largest_residual, day.currency)}; rows may be missing from the file",
+            f"{evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
         )
         for day in order_problems(evidence)
         if account in (None, day.account)

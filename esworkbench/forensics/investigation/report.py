@@ -9,7 +9,6 @@ from jinja2 import Environment, StrictUndefined
 from esworkbench import __version__
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.investigation.investigate import Inquiry
-from esworkbench.money import format_minor
 
 
 def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, title: str | None = None) -> str:
@@ -20,7 +19,7 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
     )
 
     def money(amount: int | None, currency: str | None = inquiry.currency) -> str:
-        return "—" if amount is None else format_minor(amount, currency or "")
+        return "—" if amount is None or currency is None else evidence.money(amount, currency)
 
     return template.render(
         title=title or (f"Account {inquiry.account}" if inquiry.account is not None else "The whole ledger"),
@@ -50,6 +49,7 @@ def _cut(evidence: Evidence) -> list[list[Any]]:
         ["events", manifest.rows.get("events", 0)],
     ]
     rows += [[f"checkpoint of {name}", position] for name, position in sorted(cut.checkpoints.items())]
+    rows += [[f"decimals of {currency}", decimals] for currency, decimals in (manifest.decimals or {}).items()]
     if manifest.order is not None:
         rows += [[f"account-days whose order is {verdict}", count] for verdict, count in manifest.order.items()]
     rows += [[f"events without a rule in the ledger: {name}", count] for name, count in manifest.unposted.items()]

@@ -32,20 +32,24 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dispute(NamedTuple):
-    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum."""
+    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum.
+
+    ``decimals`` is the scale of these amounts, None where nobody says.
+    """
 
     account: str
     currency: str
     claimed: int
     claimed_by: str
     event_sum: int
+    decimals: int | None
 
     @property
     def delta(self) -> int:
         return self.claimed - self.event_sum
 
     def money(self, amount: int) -> str:
-        return format_minor(amount, self.currency)
+        return format_minor(amount, self.currency, self.decimals)
 
 
 def projection_against_claim(evidence: Evidence, dispute: Dispute) -> Step:

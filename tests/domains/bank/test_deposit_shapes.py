@@ -43,6 +43,8 @@ def decode(payload: str, schema_version: int) -> MoneyDeposited:
         (1, '{"amount":1e2,"reference":"r"}', 10000, "USD"),
         (2, '{"amount":12.34,"currency":"EUR","reference":"r"}', 1234, "EUR"),
         (2, '{"amount":"0.1","currency":"EUR","reference":"r"}', 10, "EUR"),
+        (2, '{"amount":1234,"currency":"JPY","reference":"r"}', 1234, "JPY"),
+        (2, '{"amount":1.2345,"currency":"KWD","reference":"r"}', 1235, "KWD"),
         (3, '{"amount_minor":1234,"currency":"CHF","reference":"r"}', 1234, "CHF"),
     ],
 )
