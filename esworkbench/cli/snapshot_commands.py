@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg import sql
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
@@ -121,6 +119,9 @@ def _scratch_url(url: str | None) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="esworkbench-frequency-", dir=beside) as folder:
             yield f"sqlite:///{Path(folder) / 'scratch.db'}"
         return
+    import psycopg
+    from psycopg import sql
+
     server = make_url(str(url)).set(drivername="postgresql")
     name = f"esworkbench_frequency_{os.getpid()}"
     with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:

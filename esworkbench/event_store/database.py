@@ -1,13 +1,13 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -92,8 +92,19 @@ def gave_up(error: Exception) -> str | None:
     if isinstance(cause, sqlite3.Error):
         stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
     else:
-        stopped = isinstance(cause, psycopg.OperationalError)
+        stopped = isinstance(cause, _errors_of_psycopg("OperationalError"))
     return f"the database stopped the work: {' '.join(str(cause).split())}" if stopped else None
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What the databases' own libraries raise, for an ``except`` clause."""
+    return (DBAPIError, sqlite3.Error, *_errors_of_psycopg("Error"))
+
+
+def _errors_of_psycopg(name: str) -> tuple[type[Exception], ...]:
+    # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
+    psycopg = sys.modules.get("psycopg")
+    return () if psycopg is None else (getattr(psycopg, name),)
 
 
 def _on_disk(url: URL) -> URL:
