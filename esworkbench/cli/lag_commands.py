@@ -14,9 +14,8 @@ from esworkbench.cli.output import answer, table
 from esworkbench.domains.bank.queries import BankQueries, PendingWithdrawalsOlderThan
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.event_store.server_clock import server_clock
-from esworkbench.evidence.capturing.capture import address_of
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor
 from esworkbench.projections.monitoring.measure import Percentiles, followers, percentiles
@@ -26,11 +25,6 @@ from esworkbench.resources import data_path
 Store = Annotated[str, typer.Argument(help="The store.")]
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 RANKS = Percentiles._fields
-
-
-def register(app: typer.Typer) -> None:
-    app.command(name="lag")(measure_lag)
-    app.command()(pending)
 
 
 def measure_lag(

@@ -11,16 +11,11 @@ from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.outbox.outbox import backlog, is_enabled
 from esworkbench.outbox.parked import let_stream_go_on, parked_messages, retry
 
 PARKED = ["position", "stream", "attempts", "error", "failed_at", "holds_stream"]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(outbox)
 
 
 def outbox(

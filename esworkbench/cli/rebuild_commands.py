@@ -20,12 +20,6 @@ Url = Annotated[str, typer.Argument(help="The store.")]
 Projected = Annotated[str, typer.Option("--projection", help="The read model.")]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(rebuild)
-    app.command(name="archive")(archive)
-    app.command(name="keep-read-model")(keep_read_model)
-
-
 def rebuild(
     url: Url,
     projection: Projected,

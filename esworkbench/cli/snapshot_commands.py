@@ -19,16 +19,10 @@ from esworkbench.composition import DECODER
 from esworkbench.domains.bank import BankAccount
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
 from esworkbench.snapshotting.background import Snapshotter
 from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
-
-
-def register(app: typer.Typer) -> None:
-    app.command(name="snapshot-frequency")(snapshot_frequency)
-    app.command(name="take-snapshots")(take_snapshots)
 
 
 def snapshot_frequency(

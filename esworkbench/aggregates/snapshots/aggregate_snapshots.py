@@ -23,7 +23,7 @@ from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.snapshots.migrations import StateMigrations
 from esworkbench.aggregates.snapshots.snapshot import Snapshot, Snapshots, state_as_kept
 from esworkbench.errors import StoreBusy
-from esworkbench.event_store.database import driver_errors, gave_up
+from esworkbench.event_store.database import gave_up
 from esworkbench.events import EventTypes
 
 A = TypeVar("A", bound=Aggregate)
@@ -55,7 +55,7 @@ class AggregateSnapshots(Generic[A]):
                 restored = self._restored(aggregate_id, snapshot)
                 if restored is not None:
                     yield restored, str(snapshot.event_hash)
-        except (*driver_errors(), StoreBusy, OSError) as error:
+        except Exception as error:
             if not isinstance(error, StoreBusy | OSError) and gave_up(error) is None:
                 raise
             logger.exception("no more snapshots of %s can be read", stream_id)

@@ -1,6 +1,5 @@
-"""Commands on stores and on this machine: incident, lab, doctor."""
+"""Build a bank with a fault really in it, and open its sealed answer."""
 
-from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
@@ -8,22 +7,13 @@ import msgspec
 import typer
 from rich.console import Console
 
-from esworkbench import doctor
-from esworkbench.cli.jupyter_lab import open_course
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.lab import build_incident
 from esworkbench.lab import reveal as open_sealed
 
-incident = typer.Typer(help="Build a bank with a fault really in it, and open its sealed answer.", no_args_is_help=True)
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(incident, name="incident")
-    app.command()(lab)
-    app.command(name="doctor")(examine)
+incident = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @incident.command()
@@ -59,28 +49,3 @@ def reveal(url: Annotated[str, typer.Argument(help="The incident's URL.")], json
         console.print(table("planted", columns, [[fault[column] for column in columns] for fault in faults]))
 
     answer({"faults": faults}, prose, as_json=json)
-
-
-def lab(
-    into: Annotated[Path | None, typer.Option(help="Where your copy of the course is kept.")] = None,
-    reset: Annotated[str | None, typer.Option(help="Give a fresh copy of one notebook, by its number.")] = None,
-    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
-    port: Annotated[int, typer.Option(help="The port JupyterLab listens on.")] = 8888,
-) -> None:
-    """Open JupyterLab on the course. You work in a copy, so that the original stays as it is."""
-    raise typer.Exit(open_course(into, reset=reset, browser=browser, port=port))
-
-
-def examine(json: Json = False) -> None:
-    """Check this machine: versions, kernel, widgets, databases, browser; and say what to do about each miss."""
-    checks = doctor.check()
-    missed = [check for check in checks if check.required and not check.ok]
-
-    def prose(console: Console) -> None:
-        for check in checks:
-            mark = "ok  " if check.ok else ("MISS" if check.required else "none")
-            console.print(f"{mark} {check.name}: {check.found}", markup=False)
-            if not check.ok:
-                console.print(f"     → {check.advice}", markup=False)
-
-    answer({"checks": [check._asdict() for check in checks]}, prose, as_json=json, found=bool(missed))
