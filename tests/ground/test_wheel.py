@@ -17,6 +17,10 @@ def test_the_wheel_holds_every_notebook_and_every_data_file_and_no_test(wheel: P
     assert [name for name in names if name.startswith(("tests/", "benchmarks/"))] == []
 
 
+def test_the_wheel_says_that_the_package_is_typed(wheel: Path) -> None:
+    assert "esworkbench/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
 def test_the_wheel_names_its_command_licence_and_python(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
