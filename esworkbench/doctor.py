@@ -163,14 +163,15 @@ def check_postgres() -> Check:
     advice = (
         "check the server, user and database that ESWORKBENCH_PG_DSN names"
         if named
-        else "pip install 'esworkbench[postgres]', or set ESWORKBENCH_PG_DSN; everything also works on SQLite"
+        else "pip install 'esworkbench[postgres]', and set ESWORKBENCH_PG_DSN or let it start a server of its own; "
+        "everything also works on SQLite"
     )
     try:
         engine = open_database(local_postgres_url())
         with engine.connect() as connection:
             version = connection.execute(sqlalchemy.text("SHOW server_version")).scalar_one()
         engine.dispose()
-    except EsworkbenchError as error:
+    except (EsworkbenchError, ModuleNotFoundError) as error:
         return Check("postgres", False, str(error), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
         # Only the kind of error: its text may hold the address with the password in it.

@@ -104,7 +104,7 @@ def run(arguments: Sequence[str]) -> int:
 def _not_ours(error: Exception) -> str | None:
     """A sentence for an extra that isn't installed or a database that stopped serving; None for our mistakes."""
     if isinstance(error, ModuleNotFoundError):
-        return advice_on(error)
+        return advice_on(error.name)
     from esworkbench.event_store.database import gave_up
 
     return gave_up(error)
