@@ -1,9 +1,12 @@
 """Every step of an investigation from a shell.
 
-``on_demand`` imports a command when it is called; ``options`` are what several share; ``output`` answers, as prose or
-JSON, with the exit code that goes with it; ``extras`` names what a missing library is installed with.
+``on_demand``: imports a command when it is called.
+``options``: what several commands take.
+``output``: an answer as prose or JSON, and the exit code that goes with it.
+``extras``: what to install for a library that is missing.
 
-``case_commands``: investigate, repair, report, case. ``investigation`` and ``repairing`` wire what these call.
+``case_commands``: investigate, repair, report, case.
+``investigation``, ``repairing``: what these run.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``incident_commands``: incident new, incident reveal.
@@ -13,7 +16,8 @@ JSON, with the exit code that goes with it; ``extras`` names what a missing libr
 ``snapshot_commands``: snapshot-frequency, take-snapshots.
 ``upcaster_commands``: upcasters.
 ``archaeology_commands``: shapes, compact.
-``machine_commands``: lab, doctor; ``jupyter_lab`` is what lab runs.
+``machine_commands``: lab, doctor.
+``jupyter_lab``: what lab runs.
 """
 
 import sys

@@ -19,9 +19,11 @@ incident = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False,
 @incident.command()
 def new(
     url: Annotated[str, typer.Argument(help="Where to build it: a path, sqlite:/// or postgresql:// URL.")],
-    fault: Annotated[str | None, typer.Option(help="A fault's name; `none` is healthy; absent is a mystery.")] = None,
+    fault: Annotated[
+        str | None, typer.Option(help="A fault's name; `none`: a healthy bank; absent: a mystery.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events and rows.")] = 1,
-    scale: Annotated[str, typer.Option(help="full is eight years and thousands of events; or small.")] = "full",
+    scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
     json: Json = False,
 ) -> None:
     """Build a bank with that fault really in it; the answer is sealed."""

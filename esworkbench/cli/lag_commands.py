@@ -30,10 +30,10 @@ RANKS = Percentiles._fields
 def measure_lag(
     url: Store,
     projection: Annotated[str | None, typer.Option(help="Only this one; otherwise all that ever ran.")] = None,
-    watch: Annotated[float, typer.Option(min=0, help="Sample for so many seconds; 0 looks once.")] = 0.0,
+    watch: Annotated[float, typer.Option(min=0, help="Sample for this many seconds; 0 looks once.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """How far projections are behind, now and by what each of their latest 10,000 events waited.
+    """How far behind each projection is, and how long its latest 10,000 events waited to be seen.
 
     The verdict is that of now: healthy under 0.5 s, alarm over 2 s at the 99th percentile of the samples. Exit code 1
     is an alarm.

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 
 class Commands(Mapping[str, Any]):
@@ -55,6 +55,11 @@ def _of(function: Any) -> typer.Typer:
     return alone
 
 
+def _first_sentence(text: str) -> str:
+    sentence, stop, _ = " ".join(text.split()).partition(". ")
+    return sentence + stop.rstrip()
+
+
 def group(package: str, places: Mapping[str, str]) -> type[TyperGroup]:
     """A group of commands for ``typer.Typer(cls=…)``, in the order of ``places``."""
 
@@ -67,9 +72,7 @@ def group(package: str, places: Mapping[str, str]) -> type[TyperGroup]:
             return list(self.commands)
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:
-            width = formatter.width - 6 - max(map(len, self.commands))
-            described = [TyperCommand(name, help=self.commands.help_of(name)) for name in self.commands]
             with formatter.section("Commands"):
-                formatter.write_dl([(each.name, each.get_short_help_str(width)) for each in described])
+                formatter.write_dl([(name, _first_sentence(self.commands.help_of(name))) for name in self.commands])
 
     return OnDemand

@@ -21,10 +21,11 @@ PARKED = ["position", "stream", "attempts", "error", "failed_at", "holds_stream"
 def outbox(
     url: Annotated[str, typer.Argument(help="The store.")],
     try_again: Annotated[
-        int | None, typer.Option("--retry", help="The parked message at this position gets all its attempts anew.")
+        int | None, typer.Option("--retry", help="Give the parked message at this position all its attempts again.")
     ] = None,
     leave_out: Annotated[
-        int | None, typer.Option("--leave-out", help="Its stream goes on without the parked message at this position.")
+        int | None,
+        typer.Option("--leave-out", help="Let its stream go on without the message parked at this position."),
     ] = None,
     json: Json = False,
 ) -> None:
