@@ -77,6 +77,8 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from esworkbench.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from esworkbench.event_store.store import EventStore
     from esworkbench.evidence.capturing.capture import capture
@@ -89,8 +91,6 @@ if TYPE_CHECKING:
     from esworkbench.forensics.repair.apply import apply as apply_repair
     from esworkbench.forensics.repair.plan import plan as plan_repair
     from esworkbench.forensics.replay.replay import balance_at
-
-__version__ = "0.1.0"
 
 __all__ = [
     "EventStore",

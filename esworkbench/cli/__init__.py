@@ -27,11 +27,11 @@ from typing import Annotated
 
 import typer
 
-from esworkbench import __version__
 from esworkbench.cli.extras import advice_on
 from esworkbench.cli.on_demand import group
 from esworkbench.cli.output import OUR_ERROR, refuse, to_json
 from esworkbench.errors import EsworkbenchError
+from esworkbench.version import __version__
 
 DEFECT = "this is a defect in esworkbench, not in your input: please report the lines above"
 

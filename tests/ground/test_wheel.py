@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from esworkbench import __version__
 from tests.ground.tracked import tracked_files
 
 
@@ -27,7 +28,9 @@ def test_the_wheel_names_its_command_licence_and_python(wheel: Path) -> None:
         metadata = archive.read(f"{folder}/METADATA").decode("utf-8")
         assert "esworkbench = esworkbench.cli:main" in archive.read(f"{folder}/entry_points.txt").decode("utf-8")
         assert f"{folder}/licenses/LICENSE" in archive.namelist()
+    assert f"\nVersion: {__version__}\n" in metadata
     assert "Requires-Python: >=3.11" in metadata
+    assert "Classifier: Programming Language :: Python :: 3.11" in metadata
     assert "License-Expression: MIT" in metadata
 
 

@@ -4,10 +4,10 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from esworkbench import __version__
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.investigation.investigate import Inquiry
 from esworkbench.money import format_minor
+from esworkbench.version import __version__
 
 
 def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, title: str | None = None) -> str:
