@@ -7,8 +7,8 @@ from typing import Self
 
 import msgspec
 
-from esworkbench import __version__
 from esworkbench.errors import EvidenceDamaged
+from esworkbench.version import __version__
 
 MANIFEST = "manifest.json"
 FORMAT = 1

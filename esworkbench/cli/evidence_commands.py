@@ -23,12 +23,6 @@ from esworkbench.forensics.replay.replay import Bounds, fold
 from esworkbench.money import iso_decimals
 
 
-def register(app: typer.Typer) -> None:
-    app.command(name="capture")(freeze)
-    for command in (replay, diff, bisect, verify, diagnose):
-        app.command()(command)
-
-
 def freeze(
     source: Annotated[str, typer.Argument(help="A store's URL, a SQLite file, or a delimited file.")],
     into: Annotated[Path, typer.Option(help="A new folder for the evidence.")],

@@ -20,12 +20,6 @@ Url = Annotated[str, typer.Argument(help="The store.")]
 Projected = Annotated[str, typer.Option("--projection", help="The read model.")]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(rebuild)
-    app.command(name="archive")(archive)
-    app.command(name="keep-read-model")(keep_read_model)
-
-
 def rebuild(
     url: Url,
     projection: Projected,
@@ -33,7 +27,7 @@ def rebuild(
     workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
     cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
-    anew: Annotated[bool, typer.Option(help="Give up what a killed rebuild left: upcasters changed since.")] = False,
+    anew: Annotated[bool, typer.Option(help="Discard what a killed rebuild left: upcasters changed since.")] = False,
     json: Json = False,
 ) -> None:
     """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""

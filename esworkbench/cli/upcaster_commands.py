@@ -16,10 +16,6 @@ DECODERS = {"bank": bank_decoder(), "orders": order_decoder()}
 """Every domain with events that are stored: what its code reads, and through which chain."""
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(upcasters)
-
-
 def upcasters(
     domain: Annotated[str | None, typer.Option(help=f"Only this domain: {' or '.join(DECODERS)}.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as tables in Markdown.")] = False,

@@ -6,7 +6,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import psycopg
 from sqlalchemy.engine import URL, make_url
 
 from esworkbench.errors import UnusableInput
@@ -58,6 +57,8 @@ def _temporary_folder() -> Path:
 
 
 def _fresh_database(server: URL, name: str) -> str:
+    import psycopg
+
     plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

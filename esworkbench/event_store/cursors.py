@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 
 from esworkbench.event_store.database import is_busy, store_busy
@@ -78,4 +77,6 @@ def _commit_each_statement(connection: Any) -> None:
 
 
 def _outside_postgres_transaction(connection: Any) -> bool:
+    from psycopg.pq import TransactionStatus
+
     return bool(connection.info.transaction_status == TransactionStatus.IDLE)

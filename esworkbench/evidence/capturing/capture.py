@@ -4,11 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.engine import URL
-
 from esworkbench.archive import ArchiveWriter
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import described, parse_url
+from esworkbench.event_store.database import address_of, described, parse_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
@@ -85,13 +83,6 @@ def capture(
             decimals=captured.decimals,
         )
     return Evidence.open(into, verify=False)
-
-
-def address_of(url: URL) -> str:
-    """Where a database is, without who may enter."""
-    kind = url.drivername.partition("+")[0]
-    where = {"host": url.query["host"]} if "host" in url.query else {}
-    return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
 
 
 def _require_layout(given: str | None, found: str) -> None:

@@ -1,22 +1,26 @@
 """One account, event by event: what the events sum to, and what somebody claimed at that point."""
 
 from collections.abc import Mapping
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.residuals import Residuals
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 COLUMNS = ("position", "version", "event_id", "kind", "recorded_at", "valid_at", "amount_minor")
 
 
-def timeline(evidence: Evidence, account: str, currency: str, *, against: str | None = None) -> pd.DataFrame:
+def timeline(evidence: Evidence, account: str, currency: str, *, against: str | None = None) -> "pd.DataFrame":
     """One row per posting, in order of position: COLUMNS, ``event_sum_minor`` and ``claimed_minor``, in minor units.
 
     ``claimed_minor`` is what the source ``against`` says after the event, and missing where it says nothing. A
     statement is dated by valid time and claims what is booked; it is drawn as far from the event sum as it parts from
     the events of its own moment, with the holds open then, so that the difference shown is the one that ``diff`` finds.
     """
+    import pandas as pd
+
     rows = [tuple(getattr(posting, name) for name in COLUMNS) for posting in evidence.postings(account, currency)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["event_sum_minor"] = evidence.opening_minor + frame["amount_minor"].cumsum()

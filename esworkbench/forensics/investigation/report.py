@@ -4,15 +4,15 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
-from esworkbench import __version__
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.investigation.investigate import Inquiry
+from esworkbench.version import __version__
 
 
 def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, title: str | None = None) -> str:
     """The report as HTML. ``picture`` is a data: URI of a plot, made by whoever may draw."""
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
         files("esworkbench.forensics.investigation").joinpath("report.html.j2").read_text(encoding="utf-8")

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Engine, MetaData, event, func, inspect, select, text
-from tqdm.auto import tqdm
 
 from esworkbench.domains.bank.read_models import account_balances
 from esworkbench.errors import UnusableInput
@@ -94,6 +93,8 @@ def _build(
     life = Life(store, agenda, scale, seed)
     scene = Scene(url, life, Readers(store), rng)
     fault.before(scene)
+    from tqdm.auto import tqdm
+
     for month in tqdm(range(scale.months), desc="months of banking", disable=not progress):
         life.begin(month)
         if month and month % scale.run_months == 0:
