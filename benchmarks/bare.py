@@ -17,7 +17,8 @@ from esworkbench.domains.bank.read_models.account_balances import account_balanc
 from esworkbench.event_store import open_database
 from esworkbench.event_store.database import BUSY_SECONDS
 from esworkbench.event_store.postgres.sql import WRITTEN
-from esworkbench.event_store.schema import add_payload_json, checkpoints, events
+from esworkbench.event_store.schema import add_payload_json, events
+from esworkbench.projections.tables import checkpoints
 
 COLUMNS = ", ".join(WRITTEN)
 ADD = (

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Date, MetaData, Table, Text, bindpara
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event, EventTypes
 from esworkbench.upcasters import Downcasters, EventDecoder, UpcasterChain
 

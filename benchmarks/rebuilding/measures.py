@@ -18,7 +18,7 @@ from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.projections import ProjectionRunner
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections.built_tables import drop_and_reset
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild
 from esworkbench.projections.rebuilding.in_duckdb import fold_in_duckdb
 from esworkbench.projections.rebuilding.job import Job, Watch
@@ -82,9 +82,9 @@ def _peak_megabytes() -> float:
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def by_way(url: str, way: str, options: Options) -> tuple[float, Any, Any]:
+def by_strategy(url: str, strategy: str, options: Options) -> tuple[float, Any, Any]:
     store = EventStore.open(url, create=False)
-    done = rebuild(store, BALANCES, way=way, options=options)
+    done = rebuild(store, BALANCES, strategy=strategy, options=options)
     return done.seconds, (done.read_seconds, done.fold_seconds, done.write_seconds), balances(store)
 
 

@@ -99,11 +99,9 @@ class EventStore:
         return store
 
     def create_tables(self) -> None:
-        """Make the tables and their guards where they don't exist yet. Read models make their own."""
+        """Make the store's own tables and their guards where they don't exist yet. Other rooms make theirs."""
         with write_transaction(self.engine) as connection:
-            guards.take_turns_making_tables(connection)
-            schema.metadata.create_all(connection)
-            schema.add_snapshot_columns(connection)
+            guards.make_tables(connection, schema.STORE_TABLES)
             schema.add_payload_json(connection)
             guards.create_guards(connection)
 

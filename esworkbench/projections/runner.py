@@ -15,11 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.errors import OtherReadModel, StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables as read_models
-from esworkbench.projections import checkpoints
+from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.built_tables import drop_and_reset
 from esworkbench.projections.dead_letters import handle_or_park
 from esworkbench.projections.projection import Projection
-from esworkbench.projections.rebuild import drop_and_reset
 from esworkbench.upcasters import EventDecoder
 
 logger = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ class ProjectionRunner:
         with write_transaction(self.engine) as connection:
             if checkpoints.lock(connection, self.projection.name) != after:
                 return False
-            read_models.require_own(connection, self.projection)
+            built_tables.require_own(connection, self.projection)
             handle(self._subscribed(batch), connection)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
         return True
@@ -148,7 +147,7 @@ class ProjectionRunner:
             return
         with write_transaction(self.engine) as connection:
             checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
-            built = read_models.claim(connection, self.projection, checkpoint, self.clock())
+            built = built_tables.claim(connection, self.projection, checkpoint, self.clock())
             if checkpoint == 0:
                 self.projection.create_tables(connection)
         if built.code_version != self.projection.code_version:

@@ -19,8 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.errors import SynchronousProjectionFailed
 from esworkbench.event_store.participants import events_between
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables as read_models
-from esworkbench.projections import checkpoints
+from esworkbench.projections import built_tables, checkpoints
 from esworkbench.projections.runner import ProjectionRunner
 
 Handle = Callable[[Sequence[RecordedEvent], Connection], None]
@@ -45,7 +44,7 @@ class SynchronousRunner(ProjectionRunner):
         now on. The second can still be refused, and are.
         """
         checkpoint = checkpoints.lock(connection, self.projection.name)
-        read_models.require_own(connection, self.projection)
+        built_tables.require_own(connection, self.projection)
         first = written[0].global_position
         while checkpoint < first - 1:
             batch = events_between(connection, checkpoint, first, self.batch_size)

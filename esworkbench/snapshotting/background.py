@@ -17,6 +17,7 @@ from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.event_store.database import gave_up
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from esworkbench.projections.dead_letters import park
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -108,5 +109,5 @@ class Snapshotter(Generic[A]):
             if checkpoints.begin(connection, self.run.projection, now) != after:
                 return
             for recorded, error in parked:
-                checkpoints.park(connection, self.run, recorded, error, now)
+                park(connection, self.run, recorded, error, now)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=now)

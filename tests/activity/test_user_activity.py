@@ -14,9 +14,9 @@ from esworkbench.domains.activity.contracts import contract_decoder
 from esworkbench.domains.activity.read_models import StillWaiting, UserActivityByRegion, still_waiting
 from esworkbench.errors import AggregateNotFound, CommandRejected
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.projections import SynchronousRunner
 from esworkbench.projections.parked import replay_parked
+from esworkbench.projections.tables import dead_letters
 from tests.support import SequentialIds, StepClock
 
 JAN_1 = date(2026, 1, 1)

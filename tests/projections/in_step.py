@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from esworkbench.domains.bank import MoneyDeposited, bank_decoder
 from esworkbench.event_store import ANY_VERSION, EventStore
-from esworkbench.event_store.schema import checkpoint_log
 from esworkbench.events import NewEvent
 from esworkbench.projections import Projection, SynchronousRunner
+from esworkbench.projections.tables import checkpoint_log
 
 DEPOSIT = encoded(MoneyDeposited(amount_minor=500, currency="USD", reference="r"))
 

@@ -8,10 +8,10 @@ from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, select,
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import Event, NewEvent
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import archive_events
+from esworkbench.projections.tables import dead_letters
 
 OLD_DEPOSITS = [
     '{"amount":12.34,"reference":"r"}',

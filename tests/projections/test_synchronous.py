@@ -17,9 +17,10 @@ from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.errors import ConcurrencyError, OtherReadModel, SynchronousProjectionFailed
 from esworkbench.event_store import EventStore, Idempotency, StreamAppend
-from esworkbench.event_store.schema import dead_letters, events
+from esworkbench.event_store.schema import events
 from esworkbench.events import Event
 from esworkbench.projections import ProjectionRunner, checkpoints
+from esworkbench.projections.tables import dead_letters
 
 APPENDER = Path(__file__).parent / "killed_appender.py"
 CRASH_POINTS = (

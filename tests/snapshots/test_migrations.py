@@ -21,10 +21,10 @@ from shapes import (
 
 from esworkbench.aggregates.aggregate import StateMigration
 from esworkbench.aggregates.repository import Repository
-from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots import SnapshotStore, table
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
 from tests.support import SequentialIds, StepClock
 
 
@@ -45,7 +45,7 @@ def written_as_v1(store: EventStore) -> EventStore:
 
 def set_state(store: EventStore, version: int, state: str) -> None:
     with store.engine.begin() as connection:
-        connection.execute(schema.snapshots.update().where(schema.snapshots.c.version == version).values(state=state))
+        connection.execute(table.snapshots.update().where(table.snapshots.c.version == version).values(state=state))
 
 
 def whole(store: EventStore, account_class: type[BankAccount] = BankAccount) -> BankAccount:
@@ -174,7 +174,7 @@ def test_one_shape_of_one_category_is_invalidated(written_as_v1: EventStore) -> 
     newer.take_snapshot(newer.load("a"))
     with written_as_v1.engine.begin() as connection:
         row = {"stream_id": "BankAccounting-a", "version": 1, "state_version": 1, "state": "{}"}
-        connection.execute(schema.snapshots.insert(), {**row, "taken_at": written_as_v1.clock()})
+        connection.execute(table.snapshots.insert(), {**row, "taken_at": written_as_v1.clock()})
     snapshots = SnapshotStore(written_as_v1.engine)
     assert snapshots.invalidate("BankAccount", 1) == 2
     assert snapshots.invalidate("BankAccount", 1) == 0

@@ -9,9 +9,10 @@ from shapes import deposit, repository, snapshot_rows
 
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
 from tests.support import SequentialIds, StepClock
 
 
@@ -23,7 +24,7 @@ def store(store_url: str) -> EventStore:
     state = msgspec.json.decode(snapshot_rows(store)[-1].state)
     edited = msgspec.json.encode({**state, "balance_minor": state["balance_minor"] + 1000, "owner": "Eve"}).decode()
     with store.engine.begin() as connection:
-        connection.execute(schema.snapshots.update().where(schema.snapshots.c.version == 6).values(state=edited))
+        connection.execute(snapshots.update().where(snapshots.c.version == 6).values(state=edited))
     return store
 
 

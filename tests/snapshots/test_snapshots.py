@@ -9,9 +9,10 @@ from shapes import deposit, repository, snapshot_rows
 from sqlalchemy import text
 
 from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.upcasters import bank_decoder
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
 from tests.support import SequentialIds, StepClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -123,5 +124,5 @@ def test_taking_the_same_one_twice_changes_nothing(store: EventStore) -> None:
 def test_a_past_state_is_folded_from_the_start(store: EventStore) -> None:
     deposit(repository(store, every=3), 7)
     with store.engine.begin() as connection:
-        connection.execute(schema.snapshots.update().values(state="{}"))
+        connection.execute(snapshots.update().values(state="{}"))
     assert repository(store).load_as_of("a", version=6).balance_minor == 50

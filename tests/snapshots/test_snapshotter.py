@@ -16,7 +16,8 @@ from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import Snapshot, SnapshotProof, SnapshotStore
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import StoreBusy
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
+from esworkbench.projections import tables
 from esworkbench.snapshotting.background import Snapshotter
 from tests.support import SequentialIds, StepClock, new_event
 
@@ -39,7 +40,7 @@ def kept(store: EventStore) -> list[tuple[str, int, int]]:
 
 def dead_letters(store: EventStore) -> list[Row[Any]]:
     with store.engine.connect() as connection:
-        return list(connection.execute(select(schema.dead_letters)))
+        return list(connection.execute(select(tables.dead_letters)))
 
 
 def test_each_stream_that_passed_a_multiple_gets_one_of_its_head(store: EventStore) -> None:
@@ -91,7 +92,7 @@ def test_two_at_once_do_no_harm(store: EventStore) -> None:
     assert kept(store) == [("BankAccount-a", 20, 1)]
     assert taker.checkpoint() == 20
     with store.engine.connect() as connection:
-        log = connection.execute(select(schema.checkpoint_log).order_by("id")).all()
+        log = connection.execute(select(tables.checkpoint_log).order_by("id")).all()
     ranges = [(row.from_position, row.to_position) for row in log]
     assert ranges == [(1, 7), (8, 14), (15, 20)], "no batch is told of twice"
 

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
+from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.cursors import statement_connections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, KeyRow, Remembered
-from esworkbench.event_store.schema import moment_text
 from esworkbench.events import RecordedEvent
 
 RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = ?"

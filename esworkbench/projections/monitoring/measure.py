@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, null, select
 
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import checkpoints, events
+from esworkbench.event_store.schema import events
+from esworkbench.projections import tables
+from esworkbench.projections.tables import checkpoints
 
 HEALTHY_UNDER_SECONDS = 0.5
 ALARM_OVER_SECONDS = 2.0
@@ -55,14 +57,15 @@ def lag(store: EventStore, projection: str, *, clock: Callable[[], datetime] | N
 def followers(store: EventStore) -> list[str]:
     """The names of all that keep a checkpoint in the store, sorted."""
     with store.engine.connect() as connection:
+        if not tables.are_there(connection):
+            return []
         return list(connection.scalars(select(checkpoints.c.projection).order_by(checkpoints.c.projection)))
 
 
 def measure(connection: Connection, projection: str, clock: Callable[[], datetime]) -> Lag:
     """One statement, so that checkpoint and head belong together; the clock is read after it."""
-    checkpoint = func.coalesce(
-        select(checkpoints.c.position).where(checkpoints.c.projection == projection).scalar_subquery(), 0
-    )
+    kept = select(checkpoints.c.position).where(checkpoints.c.projection == projection).scalar_subquery()
+    checkpoint = func.coalesce(kept if tables.are_there(connection) else null(), 0)
     head = func.coalesce(select(func.max(events.c.global_position)).scalar_subquery(), 0)
     oldest_unseen = (
         select(events.c.recorded_at)

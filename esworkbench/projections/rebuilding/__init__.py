@@ -1,8 +1,8 @@
-"""Rebuilding read models while they are read: many ways to build the next rows, one swap."""
+"""Rebuilding read models while they are read: many strategies to build the next rows, one swap."""
 
 from esworkbench.projections.rebuilding.cold import archive_events
-from esworkbench.projections.rebuilding.job import Rebuilt, Recipe
+from esworkbench.projections.rebuilding.job import RebuildResult, Recipe
 from esworkbench.projections.rebuilding.read_model_snapshots import take_snapshot
-from esworkbench.projections.rebuilding.strategies import WAYS, Options, rebuild
+from esworkbench.projections.rebuilding.strategies import STRATEGIES, Options, rebuild
 
-__all__ = ["WAYS", "Options", "Rebuilt", "Recipe", "archive_events", "rebuild", "take_snapshot"]
+__all__ = ["STRATEGIES", "Options", "RebuildResult", "Recipe", "archive_events", "rebuild", "take_snapshot"]

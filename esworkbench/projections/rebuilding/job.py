@@ -1,4 +1,4 @@
-"""What a rebuild is handed, what it answers, and the watch that says where its time went."""
+"""What a rebuild works from, what it answers, and the watch that says where its time went."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ class Recipe(NamedTuple):
     decoder: Callable[[], EventDecoder]
 
 
-class Rebuilt(NamedTuple):
+class RebuildResult(NamedTuple):
     """What one call of ``rebuild`` did.
 
     ``events`` are those handled or parked by this call; one that resumes another's work counts only its own.
@@ -34,7 +34,7 @@ class Rebuilt(NamedTuple):
     read_seconds: float
     fold_seconds: float
     write_seconds: float
-    way: str
+    strategy: str
     position: int = 0
 
 

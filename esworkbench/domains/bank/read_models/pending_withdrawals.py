@@ -9,7 +9,7 @@ from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalReque
 from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import account_of
 from esworkbench.domains.bank.read_models.set_based import pending_withdrawals_by_query
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event
 from esworkbench.projections.set_based import SetBased
 

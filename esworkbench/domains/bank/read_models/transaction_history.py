@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, PrimaryKeyConst
 from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import posting_of
 from esworkbench.domains.bank.read_models.set_based import transaction_history_by_query
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event
 from esworkbench.projections.set_based import SetBased
 
