@@ -16,6 +16,7 @@ from benchmarks.peer import PeerFollow, open_peer
 from esworkbench.archive import quoted
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset
@@ -24,7 +25,7 @@ from esworkbench.projections.rebuilding.in_duckdb import fold_in_duckdb
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import next_tables
 
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 BARE_QUERY = """
     SELECT substr(stream_id, 13) AS account_id, payload ->> '$.currency' AS currency,
            sum(CASE WHEN type = 'MoneyWithdrawn' THEN -(payload ->> '$.amount_minor')::BIGINT
@@ -112,7 +113,7 @@ def by_query(files: list[Path], events: int, folder: Path) -> tuple[float, Any, 
     folder.mkdir(parents=True)
     store = EventStore.open(str(folder / "store.db"))
     job = Job(store, BALANCES, "benchmark", store.clock, 20_000, lambda _: None)
-    definition, watch = AccountBalances().set_based(), Watch()
+    definition, watch = BANK_QUERIES["account_balances"](AccountBalances()), Watch()
     tables = next_tables(store, AccountBalances())
     began = perf_counter()
     fold_in_duckdb(job, definition, FilesOnly(files, events), tables, folder, watch)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer
 from esworkbench.composition import PROJECTIONS, projection_named
 from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.projections.rebuilding import STRATEGIES, Options, Recipe, archive_events, take_snapshot
@@ -46,7 +47,11 @@ def rebuild(
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
         done = rebuild_read_model(
-            store, Recipe(PROJECTIONS[projection], bank_decoder), strategy=chosen, options=options, progress=progress
+            store,
+            Recipe(PROJECTIONS[projection], bank_decoder, BANK_QUERIES.get(projection)),
+            strategy=chosen,
+            options=options,
+            progress=progress,
         )
     document: dict[str, Any] = {
         "projection": projection, "way": done.strategy, "events": done.events, "seconds": round(done.seconds, 3),

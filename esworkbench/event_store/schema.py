@@ -1,12 +1,12 @@
 """The store's own tables, named so that a person with ``psql`` or ``sqlite3`` finds their way.
 
 Payload and metadata are text, not JSONB, because the text is what was hashed: JSONB reorders keys and drops
-duplicates, and the chain would never verify again. PostgreSQL gets a derived copy, ``payload_json``, for queries.
+duplicates, and the chain would never verify again. PostgreSQL gets a derived copy (see ``postgres.json_copy``).
 """
 
-from sqlalchemy import Column, Connection, Identity, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Identity, Integer, Table, Text, UniqueConstraint
 
-from esworkbench.event_store.columns import Position, UtcMoment, columns_of, metadata
+from esworkbench.event_store.columns import Position, UtcMoment, metadata
 
 events = Table(
     "events",
@@ -51,12 +51,3 @@ anchors = Table(
 )
 
 STORE_TABLES = (events, idempotency_keys, anchors)
-
-ADD_PAYLOAD_JSON = "ALTER TABLE events ADD COLUMN payload_json jsonb GENERATED ALWAYS AS (payload::jsonb) STORED"
-"""PostgreSQL only: for queries such as ``payload_json->>'currency'``. Never hashed, never read by the store."""
-
-
-def add_payload_json(connection: Connection) -> None:
-    """Give PostgreSQL's ``events`` its JSONB copy. Asks first: an ALTER that does nothing locks the table as well."""
-    if connection.dialect.name == "postgresql" and "payload_json" not in columns_of(connection, "events"):
-        connection.exec_driver_sql(ADD_PAYLOAD_JSON)

@@ -1,8 +1,5 @@
-"""The read side: projections, the runner that feeds them, rebuild, lag."""
+"""The read side: projections, and the runner that feeds them."""
 
-from esworkbench.projections.monitoring.measure import lag
-from esworkbench.projections.projection import Projection
-from esworkbench.projections.runner import ProjectionRunner
-from esworkbench.projections.synchronous import SynchronousRunner
+from esworkbench.lazy_exports import exported_by
 
-__all__ = ["Projection", "ProjectionRunner", "SynchronousRunner", "lag"]
+__getattr__, __all__ = exported_by(__name__, __file__)

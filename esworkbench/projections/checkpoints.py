@@ -13,9 +13,9 @@ Whoever reads the story (is any position covered twice?) needs one rule:
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from esworkbench.event_store.columns import UtcMoment
 from esworkbench.projections import tables
@@ -80,15 +80,6 @@ def reset(connection: Connection, run: Run, now: datetime) -> None:
     move(connection, run, 0, now)
     connection.execute(delete(dead_letters).where(dead_letters.c.projection == run.projection))
     log(connection, run, 0, 0, now)
-
-
-def since_reset(connection: Connection, projection: str) -> list[dict[str, Any]]:
-    """The rows of the log, without their ids, that made the rows that are there now."""
-    mine = checkpoint_log.c.projection == projection
-    begun = select(func.coalesce(func.max(checkpoint_log.c.id), 0)).where(mine, checkpoint_log.c.to_position == 0)
-    columns = [column for column in checkpoint_log.c if column.name != "id"]
-    later = checkpoint_log.c.id > begun.scalar_subquery()
-    return [row._asdict() for row in connection.execute(select(*columns).where(mine, later).order_by("id"))]
 
 
 def log(

@@ -11,7 +11,7 @@ from esworkbench.events import RecordedEvent
 from esworkbench.projections.checkpoints import Run
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.tables import dead_letters
-from esworkbench.upcasters import EventDecoder
+from esworkbench.upcasters.decoder import EventDecoder
 
 
 def handle_or_park(

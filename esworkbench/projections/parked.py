@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.errors import OtherReadModel, UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.projections import built_tables, checkpoints
-from esworkbench.projections.runner import ProjectionRunner
+from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.tables import dead_letters
 
 HANDLED_LATE = -1

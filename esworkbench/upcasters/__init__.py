@@ -2,25 +2,6 @@
 
 from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.decoder import EventDecoder
-from esworkbench.upcasters.downcasters import Downcaster, Downcasters
-from esworkbench.upcasters.steps import Drop, Payload, Rename, Shape, Shaped, Split, Step, Upcaster
-from esworkbench.upcasters.table import ChainRow, as_markdown, as_text, chain_table
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step, Upcaster
 
-__all__ = [
-    "ChainRow",
-    "Downcaster",
-    "Downcasters",
-    "Drop",
-    "EventDecoder",
-    "Payload",
-    "Rename",
-    "Shape",
-    "Shaped",
-    "Split",
-    "Step",
-    "Upcaster",
-    "UpcasterChain",
-    "as_markdown",
-    "as_text",
-    "chain_table",
-]
+__all__ = ["EventDecoder", "Payload", "Shape", "Shaped", "Step", "Upcaster", "UpcasterChain"]

@@ -139,6 +139,8 @@ def test_posing_as_a_replica_does_not_help(engine: Engine) -> None:
 def test_copy_cannot_overwrite(postgres_url: str) -> None:
     store = EventStore.open(postgres_url, new_id=SequentialIds("event"))
     store.append("s", [new_event()], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        make_every_table(connection)
     before = everything(store.engine)
     moment = "2026-01-01T00:00:00Z"
     with psycopg.connect(postgres_url) as connection, pytest.raises(psycopg.errors.UniqueViolation):  # noqa: SIM117

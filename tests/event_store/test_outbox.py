@@ -61,7 +61,7 @@ def test_every_way_of_writing_queues_the_event(store: EventStore) -> None:
     positions = append(store, "One") + append(store, "Two", "Three")
     two = [StreamAppend("a", 0, [new_event(), new_event()]), StreamAppend("b", 0, [new_event()])]
     positions += [event.global_position for event in store.append_many(two).events]
-    once = Idempotency("key", "digest", lambda events: json.dumps([each.event_id for each in events]).encode())
+    once = Idempotency("key", "digest", b"{}")
     for _ in range(2):
         again = store.append("once", [new_event()], expected_version=ANY_VERSION, idempotency=once)
         positions += [event.global_position for event in again.events]

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, event
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild
 from esworkbench.upcasters import EventDecoder
@@ -77,7 +78,7 @@ def main(url: str, strategy: str, who: str, point: str, passes: str) -> None:
     elif point != "none":
         die_at(point, int(passes))
     while True:
-        recipe = Recipe(AccountBalances, decoder_of_a_worker)
+        recipe = Recipe(AccountBalances, decoder_of_a_worker, BANK_QUERIES["account_balances"])
         rebuild(store, recipe, strategy=strategy, run_id="killed", options=Options(workers=2), batch_size=BATCH)
 
 

@@ -11,6 +11,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import Event, NewEvent
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import archive_events
+from esworkbench.projections.rebuilding.staging import since_reset
 from esworkbench.projections.tables import dead_letters
 
 OLD_DEPOSITS = [
@@ -86,7 +87,7 @@ def run_live(store: EventStore, projection: Projection) -> Told:
 def assert_log_is_true(store: EventStore, projection: str) -> None:
     """Since the last reset every position up to the checkpoint was covered, and none twice within a shard."""
     with store.engine.connect() as connection:
-        batches = checkpoints.since_reset(connection, projection)
+        batches = since_reset(connection, projection)
         checkpoint = checkpoints.position_of(connection, projection)
     by_shard: dict[int, list[tuple[int, int]]] = {}
     for batch in batches:

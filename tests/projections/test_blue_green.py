@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, account_balances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
@@ -24,7 +25,7 @@ from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import Recipe, rebuild, strategies, swap
 
 Rows = list[tuple[Any, ...]]
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 
 
 @pytest.fixture
@@ -140,7 +141,9 @@ def test_what_the_live_runner_saw_before_the_swap_is_not_taken_back(
         return swap.swap(*arguments)
 
     monkeypatch.setattr(strategies, "swap", swap_late)
-    done = rebuild(store, Recipe(TransactionHistory, bank_decoder), strategy=strategy)
+    done = rebuild(
+        store, Recipe(TransactionHistory, bank_decoder, BANK_QUERIES["transaction_history"]), strategy=strategy
+    )
 
     assert done.events == len(whole_log(store))
     assert done.position == runner.checkpoint() == store.head_position()

@@ -14,13 +14,14 @@ from rebuilding_logs import Told, assert_log_is_true, run_live, told, write_log
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding import Options, RebuildResult, Recipe, rebuild
 from tests.killable import Killable
 
 WORKER = Path(__file__).parent / "killed_rebuild.py"
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 COMMITS = {"plain": 60, "bulk": 60, "sharded": 10, "set-based": 10}
 """How many commits the parent comes to in about two rebuilds."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import EvidenceDamaged, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event, NewEvent
@@ -24,7 +25,7 @@ from esworkbench.projections.rebuilding.lock import one_at_a_time
 from esworkbench.projections.rebuilding.staging import StagingFile, prepare
 from esworkbench.projections.rebuilding.strategies import NONE_NEEDED, work_folder
 
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 
 
 @pytest.fixture

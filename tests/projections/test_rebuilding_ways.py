@@ -20,6 +20,7 @@ from esworkbench.domains.bank.read_models import (
     TransactionHistory,
     account_balances,
 )
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event
@@ -28,7 +29,7 @@ from esworkbench.projections.built_tables import built_as
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild, take_snapshot
 from esworkbench.projections.rebuilding.strategies import work_folder
 
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 
 
 @pytest.fixture
@@ -79,7 +80,9 @@ def test_every_way_equals_the_incremental_run_bit_for_bit(
         ("set-based", Options(), len(events)),
         ("set-based", cold, len(events)),
     ):
-        rebuild_and_compare(store, Recipe(make, bank_decoder), strategy, options, expected, handled)
+        rebuild_and_compare(
+            store, Recipe(make, bank_decoder, BANK_QUERIES[make().name]), strategy, options, expected, handled
+        )
 
 
 def test_several_processes_equal_the_incremental_run_bit_for_bit(store: EventStore) -> None:
@@ -128,7 +131,7 @@ def test_days_of_another_time_zone_are_the_same_days_in_sql(sqlite_url: str) -> 
     )
     write_log(store)
     expected = run_live(store, zurich())
-    rebuild(store, Recipe(zurich, bank_decoder), strategy="set-based")
+    rebuild(store, Recipe(zurich, bank_decoder, BANK_QUERIES["daily_summaries"]), strategy="set-based")
     assert told(store, zurich()) == expected
     assert len({row[2] for row in expected.rows}) > 2, "the log must cross midnight and the change to summer time"
     store.engine.dispose()

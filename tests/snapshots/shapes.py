@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Row, select
 
-from esworkbench.aggregates.aggregate import StateMigration
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.migrations import StateMigration
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
@@ -54,9 +55,9 @@ def repository(
     every: int | None = None,
     *,
     proved: bool = True,
-) -> Repository[BankAccount]:
+) -> SnapshottingRepository[BankAccount]:
     """Accounts with snapshots beside the events, every load from one of them proved."""
-    return Repository(
+    return SnapshottingRepository(
         store,
         account_class,
         bank_decoder(),

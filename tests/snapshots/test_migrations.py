@@ -19,9 +19,10 @@ from shapes import (
     snapshot_rows,
 )
 
-from esworkbench.aggregates.aggregate import StateMigration
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotStore, table
+from esworkbench.aggregates.snapshots.migrations import StateMigration
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
 from esworkbench.event_store import EventStore
@@ -190,7 +191,7 @@ def test_a_snapshot_whose_place_does_not_serve_costs_only_time(
         def candidates(self, stream_id: str) -> Any:
             raise OSError("the disk is gone")
 
-    accounts = Repository(written_as_v1, BankAccount, bank_decoder(), snapshots=Gone(written_as_v1.engine))
+    accounts = SnapshottingRepository(written_as_v1, BankAccount, bank_decoder(), snapshots=Gone(written_as_v1.engine))
     assert accounts.load("a").balance_minor == 35
     assert "no more snapshots of BankAccount-a can be read" in caplog.text
 

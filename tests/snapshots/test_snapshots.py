@@ -47,8 +47,6 @@ def test_one_is_taken_whenever_the_stream_passes_a_multiple(store: EventStore) -
 def test_every_none_is_refused_before_anything_is_committed(store: EventStore) -> None:
     with pytest.raises(ValueError, match="snapshot_every must be 1 or more, not 0"):
         repository(store, every=0)
-    with pytest.raises(ValueError, match="snapshots must say where"):
-        Repository(store, BankAccount, bank_decoder(), snapshot_every=3)
 
 
 def test_loading_from_a_snapshot_is_loading_from_the_start(store: EventStore) -> None:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import CommandRejected, ConcurrencyError, IdempotencyConflict, InvalidEvent
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
 from esworkbench.event_store.chain import GENESIS, event_hash
@@ -52,7 +53,7 @@ class BankMachine(RuleBasedStateMachine):
         url, clock, ids = type(self).fresh_url(), StepClock(), SequentialIds("e")
         self.stores = [EventStore.open(url, clock=clock, new_id=ids) for _ in range(2)]
         self.banks = [
-            Repository(
+            SnapshottingRepository(
                 store,
                 BankAccount,
                 bank_decoder(),
@@ -204,7 +205,7 @@ class BankMachine(RuleBasedStateMachine):
         batch_size=st.integers(1, 7),
     )
     def rebuild_beside_and_swap(self, which: int, name: str, strategy: str, batch_size: int) -> None:
-        recipe = Recipe(BANK_PROJECTIONS[name], bank_decoder)
+        recipe = Recipe(BANK_PROJECTIONS[name], bank_decoder, BANK_QUERIES[name])
         done = rebuild(self.stores[which], recipe, strategy=strategy, run_id=self.runs(), batch_size=batch_size)
         assert (done.events, done.position) == (len(self.log), self.stores[which].head_position())
 

@@ -8,7 +8,16 @@ is found by. (Greg Young, *Versioning in an Event Sourced System*, chapter on sn
 from esworkbench.aggregates.snapshots.aggregate_snapshots import AggregateSnapshots
 from esworkbench.aggregates.snapshots.folder import SnapshotFolder
 from esworkbench.aggregates.snapshots.proof import SnapshotProof
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.aggregates.snapshots.snapshot import Snapshot, Snapshots
 from esworkbench.aggregates.snapshots.store import SnapshotStore
 
-__all__ = ["AggregateSnapshots", "Snapshot", "SnapshotFolder", "SnapshotProof", "SnapshotStore", "Snapshots"]
+__all__ = [
+    "AggregateSnapshots",
+    "Snapshot",
+    "SnapshotFolder",
+    "SnapshotProof",
+    "SnapshotStore",
+    "Snapshots",
+    "SnapshottingRepository",
+]

@@ -3,12 +3,12 @@
 from typing import NamedTuple, Protocol
 
 from esworkbench.archive import bucket_of
-from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.staging import Built, Staging, built_at, saw
-from esworkbench.projections.runner import ProjectionRunner
 
 
 class EventSource(Protocol):
@@ -31,11 +31,12 @@ class Shard(NamedTuple):
 WHOLE = Shard(0, 1)
 
 
-class StagingSource(EventStore):
-    """What the runner takes for its store: events come from a source, one shard of them; rows go to a staging area."""
+class StagingSource:
+    """What the runner follows here: events come from a source, one shard of them; rows go to a staging area."""
 
     def __init__(self, staging: Staging, source: EventSource, shard: Shard, job: Job, watch: Watch) -> None:
-        super().__init__(staging.engine, clock=job.clock)
+        self.engine = staging.engine
+        self.clock = job.clock
         self._staging = staging
         self._source = source
         self._shard = shard

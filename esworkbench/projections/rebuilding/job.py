@@ -10,14 +10,19 @@ from sqlalchemy import Engine, event
 
 from esworkbench.event_store import EventStore
 from esworkbench.projections.projection import Projection
+from esworkbench.projections.set_based import SetBased
 from esworkbench.upcasters import EventDecoder
 
 
 class Recipe(NamedTuple):
-    """How to make a projection and the decoder that feeds it, in any process: two functions that can be imported."""
+    """How to make a projection and the decoder that feeds it, in any process: functions that can be imported.
+
+    ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
+    """
 
     projection: Callable[[], Projection]
     decoder: Callable[[], EventDecoder]
+    query: Callable[[Any], SetBased] | None = None
 
 
 class RebuildResult(NamedTuple):

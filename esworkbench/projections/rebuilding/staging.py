@@ -13,7 +13,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, delete, event, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from esworkbench.event_store import EventStore, open_database, write_transaction
 from esworkbench.event_store.columns import Position
@@ -137,8 +151,18 @@ def built_at(connection: Connection, projection: str) -> Built:
     return Built(
         checkpoints.position_of(connection, projection),
         dead_letters.parked(connection, projection),
-        checkpoints.since_reset(connection, projection),
+        since_reset(connection, projection),
     )
+
+
+def since_reset(connection: Connection, projection: str) -> list[dict[str, Any]]:
+    """The rows of the log, without their ids, that made the rows that are there now."""
+    log = tables.checkpoint_log
+    mine = log.c.projection == projection
+    begun = select(func.coalesce(func.max(log.c.id), 0)).where(mine, log.c.to_position == 0)
+    columns = [column for column in log.c if column.name != "id"]
+    later = log.c.id > begun.scalar_subquery()
+    return [row._asdict() for row in connection.execute(select(*columns).where(mine, later).order_by("id"))]
 
 
 def put(staging: Staging, built: Built, projection: str, now: datetime) -> None:

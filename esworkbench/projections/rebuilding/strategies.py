@@ -173,13 +173,12 @@ def _sharded(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
 
 def _set_based(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     projection = job.recipe.projection()
-    definition = projection.set_based() if projection.is_set_based() else None
-    if definition is None:
+    if job.recipe.query is None:
         raise UnusableInput(f"{projection.name} has no set-based definition: rebuild in bulk")
     with watch.reading():
         archives = Archives(options.cold, job.store, folder / "spill")
     tables = next_tables(job.store, projection)
-    done, events = fold_in_duckdb(job, definition, archives, tables, folder, watch)
+    done, events = fold_in_duckdb(job, job.recipe.query(projection), archives, tables, folder, watch)
     return _caught_up(job, done, tables, events, watch)
 
 

@@ -16,10 +16,10 @@ from esworkbench.errors import StoreBusy
 from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import NextTables
 from esworkbench.projections.rebuilding.staging import Built
-from esworkbench.projections.runner import ProjectionRunner
 from esworkbench.projections.tables import checkpoint_log, dead_letters
 
 TRIES = 60
@@ -58,7 +58,7 @@ def _swap_once(job: Job, built: Built, tables: NextTables, watch: Watch) -> tupl
             _tell(connection, runner.run, built, job)
         position = built.position
         for batch in tail:
-            runner.handle_or_park(batch, connection)
+            runner.handle(batch, connection)
             last = batch[-1].global_position
             checkpoints.advance(connection, runner.run, after=position, to=last, now=job.clock())
             position = last
