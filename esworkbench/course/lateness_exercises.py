@@ -16,7 +16,8 @@ from esworkbench.domains.bank.queries import (
     PendingWithdrawalsOlderThan,
     read_pending_too_long,
 )
-from esworkbench.domains.bank.read_models import PendingWithdrawals, pending_withdrawals
+from esworkbench.domains.bank.read_models import PendingWithdrawals
+from esworkbench.domains.bank.read_models.pending_withdrawals import pending_withdrawals
 from esworkbench.events import utc_now
 from esworkbench.projections.monitoring.measure import Percentiles, percentiles
 

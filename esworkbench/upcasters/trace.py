@@ -5,12 +5,20 @@ It is the chain itself that walks, with steps that take notes, so what is seen h
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Literal, NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
 
-Happened = Literal["kept", "changed", "gone", "new"]
+
+class Happened(StrEnum):
+    """What a step did to a field."""
+
+    KEPT = "kept"
+    CHANGED = "changed"
+    GONE = "gone"
+    NEW = "new"
 
 
 class StepTaken(NamedTuple):
@@ -63,13 +71,13 @@ def steps_of(chain: UpcasterChain, stored: Shaped, wanted: Mapping[str, int]) ->
 def fields_of(before: Payload, after: Payload) -> list[FieldSeen]:
     """Every field of either side: those of the old payload first, then the new ones. A renamed one is gone and new."""
     seen = [FieldSeen(name, _happened(name, before, after), value, after.get(name)) for name, value in before.items()]
-    return seen + [FieldSeen(name, "new", None, value) for name, value in after.items() if name not in before]
+    return seen + [FieldSeen(name, Happened.NEW, None, value) for name, value in after.items() if name not in before]
 
 
 def _happened(name: str, before: Payload, after: Payload) -> Happened:
     if name not in after:
-        return "gone"
-    return "kept" if _same(before[name], after[name]) else "changed"
+        return Happened.GONE
+    return Happened.KEPT if _same(before[name], after[name]) else Happened.CHANGED
 
 
 def _same(before: Any, after: Any) -> bool:

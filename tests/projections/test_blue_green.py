@@ -15,7 +15,8 @@ from rebuilding_logs import assert_log_is_true, told
 from sqlalchemy import text
 
 from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, account_balances
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore

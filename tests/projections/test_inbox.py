@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, account_balances
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import MessageRefused, OtherReadModel
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event, RecordedEvent

@@ -13,13 +13,8 @@ from rebuilding_logs import Owners, Told, assert_log_is_true, run_live, told, tw
 from sqlalchemy import Connection, inspect, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
-from esworkbench.domains.bank.read_models import (
-    BANK_PROJECTIONS,
-    AccountBalances,
-    DailySummaries,
-    TransactionHistory,
-    account_balances,
-)
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances, DailySummaries, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore

@@ -10,7 +10,8 @@ from projection_logs import BankLog, Expected, OvertakenStore, all_rows, raw, wh
 from sqlalchemy import Column, Connection, MetaData, Table, Text, delete, select, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, DailySummaries, daily_summaries
+from esworkbench.domains.bank.read_models import AccountBalances, DailySummaries
+from esworkbench.domains.bank.read_models.daily_summaries import daily_summaries
 from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import Event

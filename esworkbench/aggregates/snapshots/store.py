@@ -1,13 +1,13 @@
 """Snapshots in a table: in the event store's own database, or in another one.
 
-Asked at every load, so the SQL is plain text on connections kept at hand (see ``event_store.connections``): composing
+Asked at every load, so the SQL is plain text on connections kept at hand (see ``event_store.cursors``): composing
 it anew, and checking a connection out and in, would cost more than running it.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import msgspec
 from sqlalchemy import Engine
@@ -16,7 +16,7 @@ from esworkbench.aggregates.snapshots.snapshot import Snapshot
 from esworkbench.aggregates.snapshots.table import make_missing
 from esworkbench.event_store import open_database, write_transaction
 from esworkbench.event_store.columns import moment_text
-from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.cursors import PostgresConnections, SqliteConnections
 from esworkbench.events import utc_now
 
 CONTENT = "version, state_version, state, event_shapes, event_hash, based_on_version"
@@ -43,8 +43,8 @@ class SnapshotStore:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
         with write_transaction(engine) as connection:
             make_missing(connection)
-        self._connections = statement_connections(engine)
         self._on_sqlite = engine.dialect.name == "sqlite"
+        self._connections = SqliteConnections(engine) if self._on_sqlite else PostgresConnections(engine)
         self._clock = clock
 
     @classmethod
@@ -89,5 +89,5 @@ class SnapshotStore:
         with self._connections.borrow() as cursor:
             return cursor.execute(self._sql(NEXT_OLDER), (stream_id, version, state_version)).fetchone()
 
-    def _sql(self, statement: str) -> str:
+    def _sql(self, statement: LiteralString) -> LiteralString:
         return statement if self._on_sqlite else statement.replace("?", "%s")

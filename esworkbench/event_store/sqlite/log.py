@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
 from esworkbench.event_store.columns import moment_text
-from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, KeyRow, Remembered
 from esworkbench.events import RecordedEvent
@@ -65,7 +65,7 @@ class SqliteTransaction:
 
 class SqliteLog:
     def __init__(self, engine: Engine) -> None:
-        self._connections = statement_connections(engine)
+        self._connections = SqliteConnections(engine)
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[SqliteTransaction]:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Engine, MetaData, event, func, inspect, select, text
 from tqdm.auto import tqdm
 
-from esworkbench.domains.bank.read_models import account_balances
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url

@@ -8,6 +8,7 @@ nobody should be told that this is what eventual consistency is like.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, null, select
@@ -92,8 +93,16 @@ def percentiles(values: Sequence[float]) -> Percentiles:
     return Percentiles(*(ascending[math.ceil(len(ascending) * share / 100) - 1] for share in (50, 95, 99)))
 
 
-def verdict(p99_seconds: float) -> str:
-    """``healthy`` under half a second, ``alarm`` over two, ``warning`` between."""
+class Verdict(StrEnum):
+    """What a lag's 99th percentile says: healthy under half a second, an alarm over two, a warning between."""
+
+    HEALTHY = "healthy"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+def verdict(p99_seconds: float) -> Verdict:
+    """The verdict on so many seconds."""
     if p99_seconds < HEALTHY_UNDER_SECONDS:
-        return "healthy"
-    return "alarm" if p99_seconds > ALARM_OVER_SECONDS else "warning"
+        return Verdict.HEALTHY
+    return Verdict.ALARM if p99_seconds > ALARM_OVER_SECONDS else Verdict.WARNING

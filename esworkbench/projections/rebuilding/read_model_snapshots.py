@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, text
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store.columns import identifier
 from esworkbench.projections import built_tables
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.rebuilding.staging import ROWS_AT_ONCE, StagingFile, begin, built_at, fits, put, saw
@@ -61,7 +62,7 @@ def _copy(store: EventStore, projection: Projection, staging: StagingFile) -> in
         if on_postgres:
             # Before the snapshot is drawn: a swap in between would show the new table without its rows.
             for table in projection.tables:
-                connection.execute(text(f'LOCK TABLE "{table.name}" IN ACCESS SHARE MODE'))
+                connection.execute(text(f"LOCK TABLE {identifier(table.name)} IN ACCESS SHARE MODE"))
         built = built_at(connection, projection.name)
         if built.position == 0:
             raise UnusableInput(f"{projection.name} has seen no event yet: there is nothing to take a snapshot of")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, MetaData, Table, insert, text
 from sqlalchemy.schema import CreateTable
 
 from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store.columns import identifier
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.rebuilding.staging import StagingSchema, begin
 
@@ -89,7 +90,9 @@ class SqliteNext:
         # A view on the live table names what isn't there for a moment; asked the new way, SQLite won't rename past it.
         connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
         for table in self._projection.tables:
-            connection.exec_driver_sql(f'ALTER TABLE "{_renamed(table).name}" RENAME TO "{table.name}"')
+            connection.exec_driver_sql(
+                f"ALTER TABLE {identifier(_renamed(table).name)} RENAME TO {identifier(table.name)}"
+            )
             for index in table.indexes:
                 index.create(connection)
         connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
@@ -109,18 +112,22 @@ class PostgresNext:
         self._waiting = []
         with self.staging.engine.begin() as connection:
             for table in self._projection.tables:
+                name = identifier(table.name)
                 for key, definition in connection.execute(KEYS, {"table": table.name}).all():
-                    connection.exec_driver_sql(f'ALTER TABLE "{table.name}" DROP CONSTRAINT "{key}"')
-                    self._waiting.append(f'ALTER TABLE "{table.name}" ADD CONSTRAINT "{key}" {definition}')
+                    connection.exec_driver_sql(f"ALTER TABLE {name} DROP CONSTRAINT {identifier(key)}")
+                    self._waiting.append(f"ALTER TABLE {name} ADD CONSTRAINT {identifier(key)} {definition}")
                 for index, definition in connection.execute(INDEXES, {"table": table.name}).all():
                     connection.exec_driver_sql(f"DROP INDEX {index}")
                     self._waiting.append(definition)
 
     def load(self, table: Table, rows: Rows) -> None:
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        columns = ", ".join(identifier(column.name) for column in table.columns)
         with self.staging.engine.begin() as connection:
             driver: Any = connection.connection.driver_connection
-            with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+            with (
+                driver.cursor() as cursor,
+                cursor.copy(f"COPY {identifier(table.name)} ({columns}) FROM STDIN") as copy,
+            ):
                 for batch in rows:
                     for row in batch:
                         copy.write_row(row)
@@ -130,7 +137,7 @@ class PostgresNext:
             for statement in self._waiting:
                 connection.exec_driver_sql(statement)
             for table in self._projection.tables:
-                connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+                connection.exec_driver_sql(f"ANALYZE {identifier(table.name)}")
 
     def replace_live(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
@@ -142,7 +149,7 @@ class PostgresNext:
         ]
         self._projection.drop_tables(connection)
         for table in self._projection.tables:
-            connection.exec_driver_sql(f'ALTER TABLE {self.staging.name}."{table.name}" SET SCHEMA {home}')
+            connection.exec_driver_sql(f"ALTER TABLE {self.staging.name}.{identifier(table.name)} SET SCHEMA {home}")
         for grant in granted:
             connection.exec_driver_sql(grant)
         connection.exec_driver_sql(f"DROP SCHEMA {self.staging.name} CASCADE")

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from esworkbench.event_store import EventStore, open_database, write_transaction
-from esworkbench.event_store.columns import Position
+from esworkbench.event_store.columns import Position, identifier
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import built_tables, checkpoints, dead_letters, tables
 from esworkbench.projections.projection import Projection
@@ -101,7 +101,7 @@ class StagingSchema:
     """
 
     def __init__(self, store: EventStore, name: str) -> None:
-        self.name = store.engine.dialect.identifier_preparer.quote_identifier(name)
+        self.name = identifier(name)
         self._store = store
         self._execute(f"CREATE SCHEMA IF NOT EXISTS {self.name}")
         url = store.engine.url.update_query_pairs(
