@@ -1,4 +1,15 @@
-"""A small bank that keeps its accounts as events: the worked example of every notebook."""
+"""A small bank that keeps its accounts as events: the worked example of every notebook.
+
+- `events`: the facts
+- `commands`: what people ask
+- `account`: the rules
+- `handlers`: one handler a command
+- `bank`: the write side, put together
+- `upcasters`: old shapes of deposits
+- `compensate`: corrections that name their case
+- `queries`: what is asked of the read models
+- `read_models/`: balances, history, holds, days
+"""
 
 from esworkbench.lazy_exports import exported_by
 

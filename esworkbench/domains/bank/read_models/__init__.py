@@ -1,4 +1,14 @@
-"""The bank's read models: one projection a file, each a fold of the same postings."""
+"""The bank's read models: one projection a file, each a fold of the same postings.
+
+- `postings`: the signed effect of one event
+- `per_account`: what they have in common
+- `account_balances`: one row per account and currency
+- `transaction_history`: one row per posting
+- `pending_withdrawals`: one row per open hold
+- `daily_summaries`: one row per account, currency and day
+- `set_based`: each of them as one query
+- `all`: all of them, by name
+"""
 
 from esworkbench.lazy_exports import exported_by
 
