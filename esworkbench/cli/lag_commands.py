@@ -14,8 +14,7 @@ from esworkbench.cli.output import answer, table
 from esworkbench.domains.bank.queries import BankQueries, PendingWithdrawalsOlderThan
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import address_of, parse_url
-from esworkbench.event_store.server_clock import server_clock
+from esworkbench.event_store.database import address_of, parse_url, server_clock
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor
 from esworkbench.projections.monitoring.measure import Percentiles, followers, percentiles

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.composition import DECODER
@@ -68,7 +68,9 @@ def take_snapshots(
 ) -> None:
     """Take the snapshots that are due, from where the last run ended; any number of writers may be at work."""
     store = EventStore.open(url, create=False)
-    accounts = Repository(store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock))
+    accounts = SnapshottingRepository(
+        store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock)
+    )
     snapshotter = Snapshotter(store, accounts, every=every, run_id="take-snapshots")
     if again:
         snapshotter.begin_again()

@@ -3,16 +3,18 @@
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
+from esworkbench.events import utc_now
 
 SQLITE_GAVE_UP = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
@@ -58,6 +60,23 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
         options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
         with connection.execution_options(**options).begin():
             yield connection
+
+
+def server_clock(engine: Engine) -> Callable[[], datetime]:
+    """A clock that asks PostgreSQL what time it is, in UTC; SQLite has no server, so there it is this machine's.
+
+    For whoever measures ages: the machines of writers and readers may disagree.
+    """
+    if engine.dialect.name == "sqlite":
+        return utc_now
+
+    def now() -> datetime:
+        with engine.connect() as connection:
+            # now() would be when the transaction began.
+            moment: datetime = connection.scalars(text("SELECT clock_timestamp()")).one()
+        return moment.astimezone(UTC)
+
+    return now
 
 
 def parse_url(url: str) -> URL:

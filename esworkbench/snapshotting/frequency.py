@@ -15,6 +15,7 @@ from sqlalchemy import select
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import Snapshot, Snapshots, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import events
@@ -174,9 +175,10 @@ class _Lane:
         self._every = every
         self._timer = timer
         self._snapshots = _WeighedSnapshots(SnapshotStore(store.engine, clock=store.clock), timer)
-        self._repository: Repository[Any] = Repository(
-            store, aggregate_class, decoder, snapshots=None if every is None else self._snapshots
+        self._snapshotting: SnapshottingRepository[Any] = SnapshottingRepository(
+            store, aggregate_class, decoder, snapshots=self._snapshots
         )
+        self._repository = self._snapshotting if every else Repository(store, aggregate_class, decoder)
         self._versions: dict[str, int] = {}
         self._seconds: list[float] = []
 
@@ -190,7 +192,7 @@ class _Lane:
             self._store.append(stream_id, stream[version:until], expected_version=version)
             self._versions[aggregate_id] = until
             if self._every is not None and until % self._every == 0:
-                self._repository.take_snapshot(self._repository.load(aggregate_id))
+                self._snapshotting.take_snapshot(self._repository.load(aggregate_id))
 
     def time_load(self, stream_number: int) -> None:
         aggregate_id = self._id_of(stream_number)

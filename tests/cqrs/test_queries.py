@@ -20,7 +20,8 @@ from esworkbench.domains.bank.queries import (
     PendingWithdrawalsOfAccount,
     PendingWithdrawalsOlderThan,
 )
-from esworkbench.domains.bank.read_models import AccountBalances, account_balances
+from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import NewEvent

@@ -15,7 +15,7 @@ from esworkbench.cqrs.read_your_writes import ReadYourWrites
 from esworkbench.domains.bank import Transfer
 from esworkbench.domains.bank.queries import Balance, BalanceOfAccount, HistoryOfAccount
 from esworkbench.event_store import write_transaction
-from esworkbench.event_store.schema import dead_letters
+from esworkbench.projections.tables import dead_letters
 
 BALANCE = BalanceOfAccount(account_id="pm", currency="USD")
 HISTORY = HistoryOfAccount(account_id="pm", currency="USD")

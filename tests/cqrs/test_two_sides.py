@@ -15,7 +15,8 @@ from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.guards import drop_guards
-from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters, events
+from esworkbench.event_store.schema import events
+from esworkbench.projections.tables import checkpoint_log, checkpoints, dead_letters
 
 
 def test_commands_are_answered_with_every_read_model_gone(sides: BothSides) -> None:

@@ -8,10 +8,11 @@ from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, select,
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import Event, NewEvent
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import archive_events
+from esworkbench.projections.rebuilding.staging import since_reset
+from esworkbench.projections.tables import dead_letters
 
 OLD_DEPOSITS = [
     '{"amount":12.34,"reference":"r"}',
@@ -95,7 +96,7 @@ def run_live(store: EventStore, projection: Projection) -> Told:
 def assert_log_is_true(store: EventStore, projection: str) -> None:
     """Since the last reset every position up to the checkpoint was covered, and none twice within a shard."""
     with store.engine.connect() as connection:
-        batches = checkpoints.since_reset(connection, projection)
+        batches = since_reset(connection, projection)
         checkpoint = checkpoints.position_of(connection, projection)
     by_shard: dict[int, list[tuple[int, int]]] = {}
     for batch in batches:

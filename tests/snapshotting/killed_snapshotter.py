@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotFolder, Snapshots, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.lab.processes.killed_snapshotter import CheckpointFirst
@@ -27,7 +27,7 @@ CRASH_POINTS = [
 ]
 
 
-class DyingRepository(Repository[BankAccount]):
+class DyingRepository(SnapshottingRepository[BankAccount]):
     """It dies at a snapshot, before or after it is kept."""
 
     point, left = "", 0

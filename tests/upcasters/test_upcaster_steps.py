@@ -18,20 +18,9 @@ from esworkbench.domains.bank import BANK_UPCASTERS, bank_decoder
 from esworkbench.domains.orders import ORDER_UPCASTERS, order_decoder
 from esworkbench.errors import InvalidEvent, MissingUpcaster, UnknownEventType
 from esworkbench.events import DomainEvent, EventTypes
-from esworkbench.upcasters import (
-    Drop,
-    EventDecoder,
-    Payload,
-    Rename,
-    Shape,
-    Shaped,
-    Split,
-    Step,
-    Upcaster,
-    UpcasterChain,
-    as_markdown,
-    chain_table,
-)
+from esworkbench.upcasters import EventDecoder, Payload, Shape, Shaped, Step, Upcaster, UpcasterChain
+from esworkbench.upcasters.reshaping import Drop, Rename, Split
+from esworkbench.upcasters.table import as_markdown, chain_table
 
 
 class Joined(DomainEvent, frozen=True, kw_only=True):

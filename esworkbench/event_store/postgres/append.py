@@ -110,12 +110,6 @@ class PostgresTransaction:
             self._known_heads.note(events[-1])
         return sorted(position for (position,) in positions)
 
-    def remember(self, key_row: KeyRow) -> None:
-        try:
-            self._cursor.execute(sql.REMEMBER, key_row)
-        except refusals() as error:
-            raise _refusal(error) from error
-
     def _insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[tuple[int]]:
         statement, values = sql.ONE_ROW, _row(events[0])
         if len(events) > 1:

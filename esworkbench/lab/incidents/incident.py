@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Engine, MetaData, event, func, inspect, select, text
 
-from esworkbench.domains.bank.read_models import account_balances
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url

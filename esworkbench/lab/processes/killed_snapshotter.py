@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotFolder
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.snapshotting.background import Snapshotter
@@ -41,7 +41,7 @@ class CheckpointFirst(Snapshotter[BankAccount]):
         return len(batch)
 
 
-class DyingRepository(Repository[BankAccount]):
+class DyingRepository(SnapshottingRepository[BankAccount]):
     """Keeps ``left`` more snapshots, and stops before the next one."""
 
     left = 0

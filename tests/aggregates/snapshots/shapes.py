@@ -4,11 +4,13 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Row, select
 
-from esworkbench.aggregates.aggregate import StateMigration
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.migrations import StateMigration
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
+from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.domains.bank import BankAccount, bank_decoder
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
 
 
 def name_the_holds(state: dict[str, Any]) -> dict[str, Any]:
@@ -53,9 +55,9 @@ def repository(
     every: int | None = None,
     *,
     proved: bool = True,
-) -> Repository[BankAccount]:
+) -> SnapshottingRepository[BankAccount]:
     """Accounts with snapshots beside the events, every load from one of them proved."""
-    return Repository(
+    return SnapshottingRepository(
         store,
         account_class,
         bank_decoder(),
@@ -85,6 +87,6 @@ def hold(accounts: Repository[BankAccount], withdrawal_id: str, amount_minor: in
 
 def snapshot_rows(store: EventStore) -> list[Row[Any]]:
     """In the order of version and shape."""
-    columns = schema.snapshots.c
+    columns = snapshots.c
     with store.engine.connect() as connection:
-        return list(connection.execute(select(schema.snapshots).order_by(columns.version, columns.state_version)))
+        return list(connection.execute(select(snapshots).order_by(columns.version, columns.state_version)))

@@ -19,12 +19,13 @@ from shapes import (
     snapshot_rows,
 )
 
-from esworkbench.aggregates.aggregate import StateMigration
 from esworkbench.aggregates.repository import Repository
-from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots import SnapshotStore, table
+from esworkbench.aggregates.snapshots.migrations import StateMigration
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
 from tests.support import SequentialIds, StepClock
 
 
@@ -45,7 +46,7 @@ def written_as_v1(store: EventStore) -> EventStore:
 
 def set_state(store: EventStore, version: int, state: str) -> None:
     with store.engine.begin() as connection:
-        connection.execute(schema.snapshots.update().where(schema.snapshots.c.version == version).values(state=state))
+        connection.execute(table.snapshots.update().where(table.snapshots.c.version == version).values(state=state))
 
 
 def whole(store: EventStore, account_class: type[BankAccount] = BankAccount) -> BankAccount:
@@ -174,7 +175,7 @@ def test_one_shape_of_one_category_is_invalidated(written_as_v1: EventStore) -> 
     newer.take_snapshot(newer.load("a"))
     with written_as_v1.engine.begin() as connection:
         row = {"stream_id": "BankAccounting-a", "version": 1, "state_version": 1, "state": "{}"}
-        connection.execute(schema.snapshots.insert(), {**row, "taken_at": written_as_v1.clock()})
+        connection.execute(table.snapshots.insert(), {**row, "taken_at": written_as_v1.clock()})
     snapshots = SnapshotStore(written_as_v1.engine)
     assert snapshots.invalidate("BankAccount", 1) == 2
     assert snapshots.invalidate("BankAccount", 1) == 0
@@ -190,7 +191,7 @@ def test_a_snapshot_whose_place_does_not_serve_costs_only_time(
         def candidates(self, stream_id: str) -> Any:
             raise OSError("the disk is gone")
 
-    accounts = Repository(written_as_v1, BankAccount, bank_decoder(), snapshots=Gone(written_as_v1.engine))
+    accounts = SnapshottingRepository(written_as_v1, BankAccount, bank_decoder(), snapshots=Gone(written_as_v1.engine))
     assert accounts.load("a").balance_minor == 35
     assert "no more snapshots of BankAccount-a can be read" in caplog.text
 

@@ -10,6 +10,7 @@ import pytest
 
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import Snapshot, SnapshotFolder, SnapshotProof, Snapshots, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import Bank, BankAccount, bank_decoder
 from esworkbench.domains.bank import commands as c
 from esworkbench.errors import CommandRejected
@@ -125,7 +126,7 @@ def test_snapshots_of_a_history_that_is_gone_are_passed_over(
     """A store is restored from yesterday's backup and lives on, while the snapshots of today still lie elsewhere."""
     backup = EventStore.open(f"sqlite:///{tmp_path / 'backup.db'}", clock=StepClock(), new_id=SequentialIds("e"))
     today, restored = (
-        Repository(each, BankAccount, bank_decoder(), snapshots=snapshots, proof=SnapshotProof())
+        SnapshottingRepository(each, BankAccount, bank_decoder(), snapshots=snapshots, proof=SnapshotProof())
         for each in (store, backup)
     )
     deposit(Repository(backup, BankAccount, bank_decoder()), 10)
@@ -145,7 +146,7 @@ def test_a_file_that_was_never_finished_or_got_damaged_is_passed_over(
     store: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = SnapshotFolder(tmp_path / "snapshots")
-    accounts = Repository(store, BankAccount, bank_decoder(), snapshots=folder, snapshot_every=1)
+    accounts = SnapshottingRepository(store, BankAccount, bank_decoder(), snapshots=folder, snapshot_every=1)
     account = BankAccount("a")
     account.open("Ada", "USD")
     accounts.save(account)

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 from shapes import deposit, repository, snapshot_rows
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
+from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import SnapshotDisagrees
-from esworkbench.event_store import EventStore, schema
+from esworkbench.event_store import EventStore
 from tests.support import SequentialIds, StepClock
 
 
@@ -23,14 +24,16 @@ def store(store_url: str) -> EventStore:
     state = msgspec.json.decode(snapshot_rows(store)[-1].state)
     edited = msgspec.json.encode({**state, "balance_minor": state["balance_minor"] + 1000, "owner": "Eve"}).decode()
     with store.engine.begin() as connection:
-        connection.execute(schema.snapshots.update().where(schema.snapshots.c.version == 6).values(state=edited))
+        connection.execute(snapshots.update().where(snapshots.c.version == 6).values(state=edited))
     return store
 
 
 def accounts_with(
     store: EventStore, proof: SnapshotProof | None, account_class: type[BankAccount] = BankAccount
-) -> Repository[BankAccount]:
-    return Repository(store, account_class, bank_decoder(), snapshots=SnapshotStore(store.engine), proof=proof)
+) -> SnapshottingRepository[BankAccount]:
+    return SnapshottingRepository(
+        store, account_class, bank_decoder(), snapshots=SnapshotStore(store.engine), proof=proof
+    )
 
 
 def test_a_difference_names_stream_versions_fields_and_what_to_do(store: EventStore) -> None:
@@ -65,7 +68,9 @@ def test_the_right_state_becomes_the_newest_so_that_loads_without_a_proof_are_ri
 
 def test_loads_from_the_first_event_need_no_proof(store: EventStore) -> None:
     proof = SnapshotProof()
-    Repository(store, BankAccount, bank_decoder(), proof=proof).load("a")
+    with store.engine.begin() as connection:
+        connection.execute(snapshots.delete())
+    accounts_with(store, proof).load("a")
     assert proof.proved == 0
 
 

@@ -10,9 +10,9 @@ import pytest
 from shapes import repository, snapshot_rows
 from sqlalchemy import text
 
-from esworkbench.aggregates.aggregate import StateMigration
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.migrations import StateMigration
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BANK_EVENT_TYPES, BANK_UPCASTERS, BankAccount
 from esworkbench.domains.bank import events as bank_events
 from esworkbench.errors import SnapshotDisagrees
@@ -102,7 +102,7 @@ def load(
     store: EventStore, account_class: type[BankAccount], decoder: EventDecoder, *, proved: bool = True
 ) -> BankAccount:
     snapshots, proof = SnapshotStore(store.engine), SnapshotProof() if proved else None
-    return Repository(store, account_class, decoder, snapshots=snapshots, proof=proof).load("a")
+    return SnapshottingRepository(store, account_class, decoder, snapshots=snapshots, proof=proof).load("a")
 
 
 def test_a_state_folded_before_an_event_got_its_new_shape_is_passed_over(
@@ -114,7 +114,9 @@ def test_a_state_folded_before_an_event_got_its_new_shape_is_passed_over(
 
 
 def test_once_the_state_version_has_risen_new_snapshots_are_kept_beside_the_old_ones(store: EventStore) -> None:
-    accounts = Repository(store, AccountV2, GENEROUS, snapshots=SnapshotStore(store.engine), proof=SnapshotProof())
+    accounts = SnapshottingRepository(
+        store, AccountV2, GENEROUS, snapshots=SnapshotStore(store.engine), proof=SnapshotProof()
+    )
     accounts.take_snapshot(accounts.load("a"))
     assert [(row.version, row.state_version) for row in snapshot_rows(store)] == [(4, 1), (6, 2)]
     loaded = accounts.load("a")
@@ -136,7 +138,7 @@ def test_an_event_type_that_is_new_changes_nothing(store: EventStore) -> None:
 
 
 def test_rolled_back_to_the_older_code_its_own_snapshots_are_used_again(store: EventStore) -> None:
-    accounts = Repository(store, AccountV2, GENEROUS, snapshots=SnapshotStore(store.engine))
+    accounts = SnapshottingRepository(store, AccountV2, GENEROUS, snapshots=SnapshotStore(store.engine))
     accounts.take_snapshot(accounts.load("a"))
     loaded = repository(store).load("a")
     assert (loaded.balance_minor, loaded.snapshot_version) == (WITHOUT_BONUS, 4)
@@ -169,7 +171,7 @@ def pay_no_bonus(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_corrected_upcaster_with_forgotten_state_version_is_found_by_the_proof(store: EventStore) -> None:
-    accounts = Repository(store, AccountV2, GENEROUS, snapshots=SnapshotStore(store.engine))
+    accounts = SnapshottingRepository(store, AccountV2, GENEROUS, snapshots=SnapshotStore(store.engine))
     accounts.take_snapshot(accounts.load("a"))
     corrected = EventDecoder(
         GENEROUS.event_types, UpcasterChain([*BANK_UPCASTERS, Upcaster("MoneyDeposited", 3, pay_no_bonus)])

@@ -17,8 +17,8 @@ from esworkbench.domains.activity.activity import Activity
 from esworkbench.domains.activity.commands import LogIn, Pay, PutInBasket, UpdateProfile
 from esworkbench.domains.activity.contracts import PUBLIC_EVENT_TYPES, UserPurchased, contract_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import DomainEvent, EventTypes
+from esworkbench.projections.tables import dead_letters
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 from tests.support import StepClock
 

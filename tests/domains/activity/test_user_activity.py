@@ -13,18 +13,18 @@ from esworkbench.domains.activity.commands import LogIn, Pay, PutInBasket, Submi
 from esworkbench.domains.activity.contracts import contract_decoder
 from esworkbench.domains.activity.read_models import StillWaiting, UserActivityByRegion, still_waiting
 from esworkbench.errors import AggregateNotFound, CommandRejected
-from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
-from esworkbench.projections import SynchronousRunner
+from esworkbench.event_store.participants import JoinedStore
 from esworkbench.projections.parked import replay_parked
+from esworkbench.projections.synchronous import SynchronousRunner
+from esworkbench.projections.tables import dead_letters
 from tests.support import SequentialIds, StepClock
 
 JAN_1 = date(2026, 1, 1)
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[EventStore]:
-    store = EventStore.open(store_url, clock=StepClock(), new_id=SequentialIds())
+def store(store_url: str) -> Iterator[JoinedStore]:
+    store = JoinedStore.open(store_url, clock=StepClock(), new_id=SequentialIds())
     yield store
     store.engine.dispose()
 
@@ -49,23 +49,23 @@ VISITED = [
 ]
 
 
-def rows(store: EventStore) -> list[tuple[Any, ...]]:
+def rows(store: JoinedStore) -> list[tuple[Any, ...]]:
     return tables(store)["user_activity_by_region"]
 
 
-def parked(store: EventStore) -> list[str]:
+def parked(store: JoinedStore) -> list[str]:
     with store.engine.connect() as connection:
         return list(connection.scalars(select(dead_letters.c.error).order_by("position")))
 
 
-def test_the_command_path_sets_the_session_as_correlation_id(store: EventStore) -> None:
+def test_the_command_path_sets_the_session_as_correlation_id(store: JoinedStore) -> None:
     visit(Activity(store))
     found = {recorded.event_type: recorded.metadata_dict()["correlation_id"] for recorded in store.read_all(limit=7)}
     assert found.pop("UserProfileUpdated") not in ("s1", "s2")
     assert found == dict.fromkeys(("UserLoggedIn", "ItemPutInBasket", "UserPurchased", "UserReferralSubmitted"), "s1")
 
 
-def test_four_streams_are_joined_where_the_login_saw_the_user(store: EventStore) -> None:
+def test_four_streams_are_joined_where_the_login_saw_the_user(store: JoinedStore) -> None:
     visit(Activity(store))
     runner_of(store, batch_size=2).catch_up()
     assert rows(store) == VISITED
@@ -74,13 +74,13 @@ def test_four_streams_are_joined_where_the_login_saw_the_user(store: EventStore)
     assert rows(store) == VISITED
 
 
-def test_in_the_append_it_is_never_behind(store: EventStore) -> None:
+def test_in_the_append_it_is_never_behind(store: JoinedStore) -> None:
     SynchronousRunner(store, UserActivityByRegion(), contract_decoder(), run_id="in step").join_appends()
     visit(Activity(store))
     assert rows(store) == VISITED
 
 
-def test_rules_refuse_what_can_not_be(store: EventStore) -> None:
+def test_rules_refuse_what_can_not_be(store: JoinedStore) -> None:
     activity = Activity(store)
     visit(activity)
     head = store.head_position()
@@ -102,7 +102,7 @@ def test_rules_refuse_what_can_not_be(store: EventStore) -> None:
     assert store.head_position() == head
 
 
-def test_a_day_ends_at_midnight_of_the_stated_zone(store: EventStore) -> None:
+def test_a_day_ends_at_midnight_of_the_stated_zone(store: JoinedStore) -> None:
     write(store, [profile("ada", 1, "north"), login("s1", "ada", 1, hours=11)])
     runner = runner_of(store)
     runner.catch_up()
@@ -112,7 +112,7 @@ def test_a_day_ends_at_midnight_of_the_stated_zone(store: EventStore) -> None:
     assert [row[1] for row in rows(store)] == [date(2026, 3, 2)]
 
 
-def test_what_still_waits_is_counted_by_age_and_not_lost(store: EventStore) -> None:
+def test_what_still_waits_is_counted_by_age_and_not_lost(store: JoinedStore) -> None:
     early = [login("s1", "ada", 2, hours=0), purchase("p1", "s1", 5, hours=20), referral("r1", "lost", hours=20)]
     write(store, [*early, purchase("p2", "s1", 7, hours=47)])
     runner_of(store).catch_up()
@@ -155,7 +155,7 @@ def unsaid(fact: Fact) -> Fact:
     ],
 )
 def test_an_event_that_breaks_the_contract_is_parked_and_counted_nowhere(
-    store: EventStore, broken: Fact, said: str
+    store: JoinedStore, broken: Fact, said: str
 ) -> None:
     """The first login of s2 still waits for its profile: that makes the second no better."""
     sound = [profile("ada", 1, "north"), login("s1", "ada", 1), login("s2", "ada", 2), purchase("p1", "s1", 5)]
@@ -173,7 +173,7 @@ class ForgetsPurchases(UserActivityByRegion):
         super().handle(event, connection)
 
 
-def test_a_parked_event_is_handled_late_as_if_it_had_come_late(store: EventStore) -> None:
+def test_a_parked_event_is_handled_late_as_if_it_had_come_late(store: JoinedStore) -> None:
     facts = [profile("ada", 1, "north"), purchase("p1", "s1", 5), login("s1", "ada", 1), purchase("p2", "s1", 7)]
     write(store, facts)
     runner = runner_of(store)
@@ -185,7 +185,7 @@ def test_a_parked_event_is_handled_late_as_if_it_had_come_late(store: EventStore
     assert tables(store) == expected(facts)
 
 
-def test_tables_have_no_key_into_anybody_elses(store: EventStore) -> None:
+def test_tables_have_no_key_into_anybody_elses(store: JoinedStore) -> None:
     assert [table.foreign_keys for table in UserActivityByRegion.tables] == [set()] * 4
     runner_of(store).catch_up()
     with store.engine.connect() as connection:

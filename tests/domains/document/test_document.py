@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.document import Document, document_decoder
 from esworkbench.errors import CommandRejected, ConcurrencyError
 from esworkbench.event_store import EventStore
@@ -140,7 +141,7 @@ def test_what_makes_no_sense_is_refused_and_records_nothing(edit: Callable[[Docu
 
 def test_a_snapshot_remembers_what_can_be_undone(store: EventStore) -> None:
     snapshots = SnapshotStore(store.engine, clock=store.clock)
-    documents = Repository(store, Document, document_decoder(), snapshots=snapshots, snapshot_every=1)
+    documents = SnapshottingRepository(store, Document, document_decoder(), snapshots=snapshots, snapshot_every=1)
     documents.save(written())
     document = documents.load("d")
     assert document.snapshot_version == 4

@@ -12,9 +12,9 @@ from esworkbench.compaction.record import RECORD_TYPES
 from esworkbench.domains.orders import ORDER_EVENT_TYPES, ORDER_UPCASTERS, Shop
 from esworkbench.domains.orders.read_models import OrderTotals, Parcels, order_totals, parcels
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import LOG_RECORDS
 from esworkbench.evidence import capture
+from esworkbench.projections.tables import dead_letters
 from esworkbench.resources import data_path
 from esworkbench.upcasters.archaeology import dead_upcasters, through_chain
 

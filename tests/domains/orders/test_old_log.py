@@ -22,7 +22,6 @@ from esworkbench.domains.orders import (
 )
 from esworkbench.domains.orders.read_models import ORDER_PROJECTIONS, OrderTotals, Parcels, order_totals, parcels
 from esworkbench.event_store.drafts import ANY_VERSION
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import DomainEvent, Event
 from esworkbench.evidence import capture
 from esworkbench.forensics.compare.diff import diff
@@ -30,6 +29,7 @@ from esworkbench.forensics.replay.replay import balance_at, fold, recorded_event
 from esworkbench.forensics.replay.stepping import step_aggregate, step_projection
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.parked import replay_parked
+from esworkbench.projections.tables import dead_letters
 from esworkbench.resources import data_path
 
 

@@ -20,7 +20,8 @@ from esworkbench.domains.orders.conversion import TotalsConversion
 from esworkbench.errors import InvalidEvent, MissingUpcaster, UnknownEventType, UnusableInput
 from esworkbench.events import NewEvent
 from esworkbench.published_contracts import PublishedContract, PublishedEvent, Publisher
-from esworkbench.upcasters import Downcaster, Downcasters, Shaped
+from esworkbench.upcasters import Shaped
+from esworkbench.upcasters.downcasters import Downcaster, Downcasters
 
 FROZEN_V1 = {
     "OrderPlaced": {"order_id": str, "customer": str, "total": Decimal},

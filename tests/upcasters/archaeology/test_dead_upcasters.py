@@ -9,8 +9,9 @@ from archaeology_logs import append
 
 from esworkbench.event_store import EventStore
 from esworkbench.lab.inherited.upcasters import INHERITED_TELLTALES, INHERITED_UPCASTERS
-from esworkbench.upcasters import Drop, Rename, Shape, Upcaster, UpcasterChain
+from esworkbench.upcasters import Shape, Upcaster, UpcasterChain
 from esworkbench.upcasters.archaeology import Telltale, UpcasterUse, dead_upcasters, sample_events
+from esworkbench.upcasters.reshaping import Drop, Rename
 
 
 def as_it_is(payload: dict[str, Any]) -> dict[str, Any]:

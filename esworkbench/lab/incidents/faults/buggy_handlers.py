@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from esworkbench.domains.bank import FeeCharged, InterestCredited, WithdrawalCancelled
-from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, transaction_history
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.domains.bank.read_models.account_balances import ADD_POSTING
 from esworkbench.domains.bank.read_models.account_balances import row_of as balance_row
-from esworkbench.domains.bank.read_models.transaction_history import ADD_TRANSACTION
+from esworkbench.domains.bank.read_models.transaction_history import ADD_TRANSACTION, transaction_history
 from esworkbench.domains.bank.read_models.transaction_history import row_of as history_row
 from esworkbench.events import Event
 from esworkbench.lab.world.interest import DENOMINATOR, YEARLY_BASIS_POINTS

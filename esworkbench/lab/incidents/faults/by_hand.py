@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, delete, update
 
 from esworkbench.domains.bank import MoneyDeposited, MoneyWithdrawn
-from esworkbench.domains.bank.read_models import account_balances
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.event_store.schema import events

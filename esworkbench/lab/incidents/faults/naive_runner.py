@@ -8,8 +8,8 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.schema import checkpoints as checkpoints_table
 from esworkbench.projections import Projection, checkpoints
+from esworkbench.projections.tables import checkpoints as checkpoints_table
 from esworkbench.upcasters import EventDecoder
 
 BETWEEN_ROWS_AND_CHECKPOINT = "between rows and checkpoint"

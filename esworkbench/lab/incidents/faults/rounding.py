@@ -5,7 +5,8 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from esworkbench.domains.bank import InterestCredited
-from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, transaction_history
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.transaction_history import transaction_history
 from esworkbench.lab.incidents.faults.buggy_handlers import InterestWorkedOut
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
