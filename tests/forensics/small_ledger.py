@@ -42,6 +42,7 @@ class SmallLedger:
         self.events: list[dict[str, Any]] = []
         self.postings: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []
+        self.lines: list[dict[str, Any]] = []
         self.checkpoints: dict[str, int] = {}
         self.gaps: list[tuple[int, int]] = []
         self.order_days: list[dict[str, Any]] = []
@@ -93,6 +94,14 @@ class SmallLedger:
                 row = {"source": "history", "kind": "running", "position": posting["position"], "order_key": place}
                 self.claim(account, claimed, **(row | given))
 
+    def line(self, account: str, reference: str, amount: int, balance: int) -> None:
+        """A line more of the one statement that there is."""
+        number = len(self.lines) + 2
+        self.lines.append(
+            {"file": "bank.csv", "line": number, "account": account, "currency": "USD", "booked_at": hours(number),
+             "reference": reference, "amount_minor": amount, "balance_minor": balance}
+        )  # fmt: skip
+
     def write(self, path: Path) -> Evidence:
         last = max((event["position"] for event in self.events), default=None)
         with ArchiveWriter(path, 2) as writer:
@@ -101,6 +110,7 @@ class SmallLedger:
                 ("postings", self.postings),
                 ("assertions", self.claims),
                 ("order_days", self.order_days),
+                ("statements", self.lines),
             ):
                 writer.write(table, as_columns(rows))
             writer.finish(

@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from esworkbench import __version__
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.investigate import Inquiry
 from esworkbench.money import format_minor
 
@@ -25,6 +26,7 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
     return template.render(
         title=title or (f"Account {inquiry.account}" if inquiry.account is not None else "The whole ledger"),
         inquiry=inquiry,
+        faults=FAULTS,
         money=money,
         picture=picture,
         cut=_cut(evidence),
