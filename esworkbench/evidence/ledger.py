@@ -29,6 +29,8 @@ class PostingRule(_Section, frozen=True, kw_only=True):
     ``account`` is ``"stream"`` for the stream id without its category, else a payload field. ``sign`` multiplies the
     amount; ``"signed"`` takes it as it stands; 0 posts nothing but a row that says so. ``major`` amounts are rounded
     half-up to the currency's decimals (see ``Scales``), which ``decimals`` may repeat. Fields may be dotted paths.
+    ``rounds``: the amount was worked out (interest, a share of something) and rounded when it was written, so another
+    rule may come to one minor unit more or less.
     """
 
     event: str
@@ -41,6 +43,7 @@ class PostingRule(_Section, frozen=True, kw_only=True):
     currency: str | None = None
     currency_field: str | None = None
     kind: str
+    rounds: bool = False
 
     def __post_init__(self) -> None:
         if (self.currency is None) == (self.currency_field is None):

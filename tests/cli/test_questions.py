@@ -110,12 +110,18 @@ def test_a_case_whose_answer_changed_says_so(shell: Shell, incident: Incident, t
     assert ran.code == 1
 
 
-@pytest.mark.parametrize("word", ["lag", "gap_skipped", "posting", "recorded at", "unresolved-pending"])
+@pytest.mark.parametrize("word", ["lag", "double_apply", "posting", "recorded at", "unresolved-pending"])
 def test_explain_knows_words_and_faults(shell: Shell, word: str) -> None:
     ran = shell.json("explain", word)
     assert ran.code == 0
     assert ran.document["meaning"]
     assert ran.document["notebook"][:2].isdigit()
+
+
+def test_explain_names_no_notebook_for_a_fault_that_none_shows(shell: Shell) -> None:
+    ran = shell.json("explain", "gap_skipped")
+    assert (ran.code, ran.document["notebook"], ran.document["repair"]) == (0, None, "rebuild")
+    assert "notebook" not in shell("explain", "gap_skipped").out
 
 
 def test_prose_goes_to_stdout_and_progress_to_stderr(shell: Shell, shared_evidence: Path) -> None:

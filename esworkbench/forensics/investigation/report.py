@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.investigate import Inquiry
 from esworkbench.version import __version__
 
@@ -24,6 +25,7 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
     return template.render(
         title=title or (f"Account {inquiry.account}" if inquiry.account is not None else "The whole ledger"),
         inquiry=inquiry,
+        faults=FAULTS,
         money=money,
         picture=picture,
         cut=_cut(evidence),
