@@ -6,15 +6,15 @@ tells differently; a head, which remembers nothing, gives one figure for all tha
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import duckdb
-
-from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
-from esworkbench.forensics.compare.residuals import Residuals
-from esworkbench.forensics.verify import Break, verify
+
+if TYPE_CHECKING:  # the catalogue's records are read without any evidence at hand, so nothing here may load DuckDB
+    import duckdb
+
+    from esworkbench.evidence import Evidence
+    from esworkbench.forensics.verify import Break
 
 BATCHES = """
     batches AS (
@@ -56,15 +56,15 @@ class Rebuilt(NamedTuple):
 class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors."""
 
-    evidence: Evidence
-    connection: duckdb.DuckDBPyConnection
+    evidence: "Evidence"
+    connection: "duckdb.DuckDBPyConnection"
     now: datetime
     head: int
     hashed: bool
     limit_seconds: int
     sources: list[Source]
     residuals: list[Residual]
-    breaks: list[Break]
+    breaks: "list[Break]"
     rebuilt: Rebuilt | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
@@ -120,8 +120,12 @@ class Facts(NamedTuple):
         return next((source for source in self.sources if source.name == name), None)
 
 
-def gather(evidence: Evidence, now: datetime) -> Facts:
+def gather(evidence: "Evidence", now: datetime) -> Facts:
     """Read what all detectors need."""
+    from esworkbench.forensics.compare.holds import hold_limit
+    from esworkbench.forensics.compare.residuals import Residuals
+    from esworkbench.forensics.verify import verify
+
     residuals = Residuals(evidence, now=now)
     [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
     whole = verify(evidence)
