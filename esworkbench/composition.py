@@ -1,41 +1,277 @@
-"""What forensics must not know and is handed: the domain's handlers, its projections, its compensator."""
+"""The composition root: the one place where a domain's code is chosen, and always by name.
 
-from collections.abc import Callable
+Everything below works on any domain and is handed what it needs of one; whoever works on a store asks here. A domain
+is named on the command line, or recognised from the event types in a log, or read from a manifest; a name chooses among
+those built in here and nowhere else. ``module:object`` is loaded from the command line alone. A manifest records such a
+reference as text, and nothing is imported from a manifest, a case or a ledger. (Seemann, *Dependency Injection*: one
+composition root, as near to the entry point as can be.)
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from esworkbench.domains.bank import BankAccount, bank_decoder
+from sqlalchemy import Engine
+
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.cqrs.queries import Answer
+from esworkbench.domains.activity.activity import activity_decoder
+from esworkbench.domains.activity.aggregates import Profile, Purchase, Referral, Session
+from esworkbench.domains.activity.contracts import contract_decoder
+from esworkbench.domains.activity.read_models import UserActivityByRegion
+from esworkbench.domains.bank import Bank, BankAccount, bank_decoder
+from esworkbench.domains.bank.compensate import BankCompensator
+from esworkbench.domains.bank.queries import BankQueries, Hold, PendingWithdrawalsOlderThan
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.document import Document, document_decoder
+from esworkbench.domains.orders import Order, order_decoder
+from esworkbench.domains.orders.contracts import contract_v1_decoder
+from esworkbench.domains.orders.read_models import ORDER_PROJECTIONS, OrderTotalsV1
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import described, parse_url
+from esworkbench.events import LOG_RECORDS, EventTypes
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.capturing.capture import OWN_LAYOUT
+from esworkbench.evidence.capturing.capture import OWN_LAYOUT, event_types_in, is_database
+from esworkbench.evidence.capturing.capture import capture as freeze
+from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.forensics.investigation.investigate import Handlers
+from esworkbench.forensics.repair.plan import Compensator
 from esworkbench.projections import Projection
+from esworkbench.projections.rebuilding import Recipe
+from esworkbench.resources import data_path
+from esworkbench.upcasters import EventDecoder, UpcasterChain
 
-DECODER = bank_decoder()
-HANDLERS = Handlers(BankAccount, DECODER)
-PROJECTIONS: dict[str, Callable[[], Projection]] = BANK_PROJECTIONS
+Projections = Mapping[str, Callable[[], Projection]]
+Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
 
 
-def code_named(reference: str) -> Code:
-    """A read model's own code, as ``module:object``: a Projection class, or a function that makes one."""
-    module, _, name = reference.partition(":")
-    try:
-        factory = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnusableInput(f"--projection {reference!r} names no code ({error}): write it as module:object") from None
+class Domain(NamedTuple):
+    """What the bench may use of one domain.
+
+    ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id the ledger's accounts bear; None
+    where they bear another's. ``projections`` are its read models by name, each with the decoder that feeds it.
+    ``compensator`` makes the one that appends corrections, ``holds`` finds what is held for longer than a limit, as of
+    a moment: each None where the domain has no such thing.
+    """
+
+    name: str
+    ledger: Path
+    decoder: Callable[[], EventDecoder]
+    aggregates: tuple[type[Aggregate], ...]
+    account: type[Aggregate] | None = None
+    projections: Mapping[str, Recipe] = {}
+    compensator: Callable[[EventStore], Compensator] | None = None
+    holds: Holds | None = None
+
+    def event_types(self) -> frozenset[str]:
+        """Every event type its log may hold, those of the past included."""
+        decoder = self.decoder()
+        return frozenset([*decoder.event_types.names(), *(step.event_type for step in decoder.upcasters)])
+
+    def recipe(self, projection: str) -> Recipe:
+        """How to make one of its read models. Raises UnusableInput naming those that exist."""
+        if projection not in self.projections:
+            there = f"there are {', '.join(sorted(self.projections))}" if self.projections else "it has none"
+            raise UnusableInput(f"there is no projection {projection!r} in the domain {self.name}: {there}")
+        return self.projections[projection]
+
+    def aggregate(self, category: str | None) -> type[Aggregate]:
+        """The aggregate of that category, or its only one. Raises UnusableInput naming those that exist."""
+        by_category = {each.category: each for each in self.aggregates}
+        if category is None and len(by_category) == 1:
+            return self.aggregates[0]
+        if category is None or category not in by_category:
+            what = "say which aggregates with --category" if category is None else f"there is no category {category!r}"
+            raise UnusableInput(f"{what}: the domain {self.name} has {', '.join(by_category)}")
+        return by_category[category]
+
+
+def _bank_holds(engine: Engine, limit: timedelta, now: datetime) -> Answer[list[Hold]]:
+    return BankQueries(engine, clock=lambda: now).ask(PendingWithdrawalsOlderThan(limit=limit, now=now))
+
+
+def _recipes(factories: Projections, decoder: Callable[[], EventDecoder]) -> dict[str, Recipe]:
+    return {name: Recipe(factory, decoder) for name, factory in factories.items()}
+
+
+DOMAINS = {
+    domain.name: domain
+    for domain in (
+        Domain(
+            "bank",
+            data_path("ledgers", "bank.toml"),
+            bank_decoder,
+            (BankAccount,),
+            account=BankAccount,
+            projections=_recipes(BANK_PROJECTIONS, bank_decoder),
+            compensator=lambda store: BankCompensator(Bank(store)),
+            holds=_bank_holds,
+        ),
+        Domain(
+            "orders",
+            data_path("ledgers", "orders.toml"),
+            order_decoder,
+            (Order,),
+            account=Order,
+            projections={
+                **_recipes(ORDER_PROJECTIONS, order_decoder),
+                OrderTotalsV1.name: Recipe(OrderTotalsV1, contract_v1_decoder),
+            },
+        ),
+        Domain(
+            "activity",
+            data_path("ledgers", "activity.toml"),
+            activity_decoder,
+            (Session, Profile, Purchase, Referral),
+            projections={UserActivityByRegion.name: Recipe(UserActivityByRegion, contract_decoder)},
+        ),
+        Domain("document", data_path("ledgers", "document.toml"), document_decoder, (Document,), account=Document),
+    )
+}
+"""Every domain that is built in, by name."""
+
+
+def domain_named(reference: str) -> Domain:
+    """A built-in domain by its name, or a ``Domain`` of yours as module:object. For what a person typed, only."""
+    if ":" in reference:
+        found = loaded(reference, "--domain")
+        if not isinstance(found, Domain):
+            raise UnusableInput(f"--domain {reference!r} is no {Domain.__module__}.Domain")
+        return found
+    if reference not in DOMAINS:
+        raise UnusableInput(f"there is no domain {reference!r}; there are {', '.join(DOMAINS)}, or write module:object")
+    return DOMAINS[reference]
+
+
+def recognised(event_types: Collection[str]) -> Domain | None:
+    """The one built-in domain that a log with these event types belongs to; None where it can't be told.
+
+    It knows most of them, and no other knows any. A few that nobody knows don't make a log another's: they are counted
+    as such when it is captured.
+    """
+    told = set(event_types) - LOG_RECORDS
+    known = {name: told & domain.event_types() for name, domain in DOMAINS.items()}
+    names = [name for name, types in known.items() if types]
+    if len(names) != 1 or 2 * len(known[names[0]]) <= len(told):
+        return None
+    return DOMAINS[names[0]]
+
+
+def domain_of_store(url: str, named: str | None = None) -> Domain:
+    """The domain that was typed, or the one a store's log belongs to. Raises UnusableInput, saying what to type."""
+    if named is not None:
+        return domain_named(named)
+    event_types = event_types_in(url)
+    found = recognised(event_types)
+    if found is None:
+        raise UnusableInput(f"{_whose(event_types, url)}: say whose code is meant with --domain {_choices()}")
+    return found
+
+
+def domain_of(evidence: Evidence, named: str | None = None) -> Domain | None:
+    """The domain that was typed, else the built-in one that the manifest names; of older evidence, by its event types.
+
+    None where there is no code for it: postings are stepped then, and repairs are planned in words.
+    """
+    if named is not None:
+        return domain_named(named)
+    manifest = evidence.manifest
+    if manifest.layout != OWN_LAYOUT:
+        return None
+    if manifest.judged_by is None:
+        return recognised({event_type for (event_type,) in evidence.rows("SELECT DISTINCT type FROM events")})
+    return DOMAINS.get(manifest.domain or "")
+
+
+def capture(
+    source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None, **how: Any
+) -> Evidence:
+    """As ``evidence.capture``, which ``how`` goes to; a store of a built-in domain is judged by that domain's ledger.
+
+    ``domain`` is a name or module:object, as a person types it. Raises UnusableInput for a store whose event types
+    belong to no domain that is built in, or to several, and that came without a ledger and without a domain.
+    """
+    if not is_database(source):
+        if domain is not None:
+            raise UnusableInput(f"{source} is read as a delimited file, which belongs to no domain: leave --domain out")
+        return freeze(source, into, ledger=ledger, **how)
+    event_types = frozenset() if domain else event_types_in(source)
+    found = domain_named(domain) if domain else recognised(event_types)
+    if ledger is not None:
+        return freeze(source, into, ledger=ledger, domain=domain or (found and found.name), **how)
+    if found is None:
+        raise UnusableInput(
+            f"{_whose(event_types, source)}, and no ledger is assumed: say whose it is with --domain {_choices()}, or "
+            "what its events post with --ledger FILE"
+        )
+    origin = f"the one that the domain {found.name} ships, " + ("as typed" if domain else "by the log's event types")
+    return freeze(source, into, ledger=found.ledger, ledger_origin=origin, domain=domain or found.name, **how)
+
+
+def ledger_of(domain: Domain) -> LedgerDefinition:
+    """The ledger definition that the domain ships."""
+    return LedgerDefinition.load(domain.ledger)
+
+
+def handlers_for(domain: Domain | None) -> Handlers | None:
+    """The apply path behind the ledger's accounts, where there is one."""
+    return Handlers(domain.account, domain.decoder()) if domain and domain.account else None
+
+
+def projections_of(domain: Domain | None) -> Projections:
+    """The read models that read the log through the domain's own decoder, by name."""
+    if domain is None:
+        return {}
+    return {name: recipe.projection for name, recipe in domain.projections.items() if recipe.decoder is domain.decoder}
+
+
+def decoder_of(domain: Domain | None) -> EventDecoder:
+    """What reads the log; without a domain it knows no event."""
+    return domain.decoder() if domain else EventDecoder(EventTypes(), UpcasterChain())
+
+
+def code_named(reference: str, domain: Domain | None) -> Code:
+    """A read model's own code: a built-in one by its name, or module:object of a Projection or a function making one.
+
+    The latter for what a person typed, only. Raises UnusableInput.
+    """
+    if ":" not in reference:
+        if domain is None:
+            raise UnusableInput(
+                f"whose read model {reference!r} is can't be told: write module:object, or add --domain"
+            )
+        recipe = domain.recipe(reference)
+        return Code(recipe.projection, recipe.decoder())
+    factory = loaded(reference, "--projection")
     if not callable(factory) or not isinstance(factory(), Projection):
         raise UnusableInput(f"--projection {reference!r} makes no Projection")
-    return Code(factory, DECODER)
+    return Code(factory, decoder_of(domain))
 
 
-def handlers_for(evidence: Evidence) -> Handlers | None:
-    """The bank's code for the bank's store, none for a stranger's."""
-    return HANDLERS if evidence.manifest.layout == OWN_LAYOUT else None
+def loaded(reference: str, option: str) -> Any:
+    """What ``module:object`` names. Only ever of something typed on the command line, as ``option`` says."""
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnusableInput(f"{option} {reference!r} names no code ({error}): write it as module:object") from None
 
 
-def projection_named(name: str) -> Projection:
-    """A new projection of the bank. Raises UnusableInput naming those that exist."""
-    if name not in PROJECTIONS:
-        raise UnusableInput(f"there is no projection {name!r}; there are {', '.join(sorted(PROJECTIONS))}")
-    return PROJECTIONS[name]()
+def _whose(event_types: Collection[str], source: str) -> str:
+    told = sorted(set(event_types) - LOG_RECORDS)
+    where = described(parse_url(source))
+    if not told:
+        return f"{where} holds no event yet, so whose store it is can't be told"
+    named = ", ".join(told[:5]) + (" …" if len(told) > 5 else "")
+    known = [name for name, domain in DOMAINS.items() if domain.event_types() & set(told)]
+    if len(known) > 1:
+        return f"the event types in {where} ({named}) belong to several domains ({', '.join(known)})"
+    return f"the event types in {where} ({named}) belong to no domain that is built in"
+
+
+def _choices() -> str:
+    return "|".join(DOMAINS)

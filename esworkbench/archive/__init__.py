@@ -1,6 +1,6 @@
 """The format of evidence on disk: Parquet in hash buckets, and a manifest that pins every byte."""
 
-from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, Problem, file_digest
+from esworkbench.archive.manifest import MANIFEST, Cut, LedgerRecord, Manifest, Problem, file_digest
 from esworkbench.archive.tables import BUCKETED, SCHEMAS, bucket_of
 from esworkbench.archive.writer import ArchiveWriter, quoted
 
@@ -10,6 +10,7 @@ __all__ = [
     "SCHEMAS",
     "ArchiveWriter",
     "Cut",
+    "LedgerRecord",
     "Manifest",
     "Problem",
     "bucket_of",

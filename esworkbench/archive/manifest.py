@@ -39,12 +39,24 @@ class Problem(msgspec.Struct, frozen=True):
     event_id: str
 
 
+class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ledger definition judged the evidence: its name, the SHA-256 of its file, and where that came from."""
+
+    name: str
+    sha256: str
+    origin: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence holds and where it came from. ``files`` maps each path to its SHA-256 in hex.
 
     ``unposted`` counts events that no rule of the ledger knows, by type and schema version. ``problems`` lists the
     first hundred events that couldn't be posted as the ledger says, of ``problem_count``. ``order`` counts account-days
     by how their order was found, for files only. ``previous`` is the SHA-256 of the manifest this one replaces.
+
+    ``judged_by`` is the ledger definition that the postings come from; older evidence has none. ``domain`` names the
+    code that the source belongs to, as it was recognised or typed. It is text: whoever reads it may choose built-in
+    code of that name, and imports nothing from here.
     """
 
     source: str
@@ -58,6 +70,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     problem_count: int = 0
     order: dict[str, int] | None = None
     previous: str | None = None
+    judged_by: LedgerRecord | None = None
+    domain: str | None = None
     tool_version: str = __version__
     format: int = FORMAT
 

@@ -152,8 +152,8 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     file: DelimitedFile | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.posting) == (self.file is not None):
-            raise ValueError("a ledger describes either events, by [[posting]] rules, or a [file]")
+        if bool(self.posting or self.without_posting) == (self.file is not None):
+            raise ValueError("a ledger describes either events, by [[posting]] rules or `without_posting`, or a [file]")
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -176,6 +176,11 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
             raise UnusableInput(f"ledger file {name} is not TOML: {error}") from None
         except msgspec.ValidationError as error:
             raise UnusableInput(f"ledger file {name}: {error}") from None
+
+    @property
+    def posts(self) -> bool:
+        """Whether anything is posted at all. Where nothing is, there is nothing to sum."""
+        return bool(self.posting) or self.file is not None
 
     def zone(self) -> ZoneInfo:
         """The zone whose midnight divides days."""

@@ -1,12 +1,14 @@
 """Capture: from a store or a file to evidence, at one cut, with nothing written to the source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from esworkbench.archive import ArchiveWriter
+from esworkbench.archive import ArchiveWriter, LedgerRecord
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.event_store.sidecar import outside_folder
@@ -14,14 +16,16 @@ from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
 from esworkbench.evidence.capturing.file import capture_file
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
-from esworkbench.evidence.capturing.store import StoreCapture
+from esworkbench.evidence.capturing.source import Pace, Source, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.store import StoreCapture, require_event_store
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
-from esworkbench.resources import data_path
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 OWN_LAYOUT = "esworkbench"
+
+ENDS = 10_000
+"""How many events at each end of a log are looked at, to see whose it is: the same work however long the log."""
 
 
 def capture(
@@ -30,6 +34,8 @@ def capture(
     *,
     layout: str | None = None,
     ledger: Path | str | None = None,
+    ledger_origin: str | None = None,
+    domain: str | None = None,
     progress: bool = True,
     buckets: int = 8,
     rate_limit: float | None = None,
@@ -38,37 +44,38 @@ def capture(
 ) -> Evidence:
     """Freeze a store or a delimited file as evidence in the new folder ``into``.
 
-    ``source`` is a database URL, a SQLite file, or a delimited file with running balances, which needs a ``ledger``
-    file that describes it; a store's is the bank's unless named. ``rate_limit`` is in rows per second,
-    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log); then nothing is
-    left in ``into``.
+    ``source`` is a database URL, a SQLite file, or a delimited file with running balances; ``ledger`` is the file that
+    says what its events post, or what its columns mean. None is assumed. ``ledger_origin`` says in words where it came
+    from, ``domain`` whose code the source belongs to: both are recorded in the manifest as text. ``rate_limit`` is in
+    rows per second, ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log);
+    then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
     into = Path(into)
-    if "://" not in source and not _is_sqlite(Path(source)):
+    if not is_database(source):
         _require_layout(layout, FILE_LAYOUT)
         if ledger is None:
             raise UnusableInput(
                 f"{source} is read as a delimited file, which needs a ledger file that describes its columns: --ledger"
             )
         text = _read(Path(ledger))
-        capture_file(Path(source), into, LedgerDefinition.parse(text, str(ledger)), text, buckets, bars)
+        definition = LedgerDefinition.parse(text, str(ledger))
+        used = _record(definition, text, ledger_origin or f"the file {ledger}")
+        capture_file(Path(source), into, definition, text, used, buckets, bars)
         return Evidence.open(into, verify=False)
     _require_layout(layout, OWN_LAYOUT)
     url = parse_url(source)
-    ledger_path = data_path("ledgers", "bank.toml") if ledger is None else Path(ledger)
-    text = _read(ledger_path)
-    definition = LedgerDefinition.parse(text, str(ledger_path))
-    if not definition.posting:
-        raise UnusableInput(f"ledger file {ledger_path} describes a delimited file, and {described(url)} is a database")
-    if url.drivername == "sqlite" and not _is_sqlite(Path(str(url.database))):
-        raise UnusableInput(f"{described(url)} is not a SQLite database")
-    opened = (
-        open_sqlite(Path(str(url.database)), pace)
-        if url.drivername == "sqlite"
-        else open_postgres(url, pace, described(url), hold=[model.table for model in definition.read_model])
-    )
+    if ledger is None:
+        raise UnusableInput(
+            f"{described(url)} is read as an event store, and what its events post is not guessed: name the ledger "
+            "file that says it with --ledger"
+        )
+    text = _read(Path(ledger))
+    definition = LedgerDefinition.parse(text, str(ledger))
+    if definition.file is not None:
+        raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
+    opened = _opened(url, pace, hold=[model.table for model in definition.read_model])
     with ArchiveWriter(into, buckets) as writer:
         with opened as database:
             taken = StoreCapture(database, writer, definition, bars, clock)
@@ -82,8 +89,29 @@ def capture(
             unposted=dict(found.unposted),
             problems=found.problems,
             problem_count=found.problem_count,
+            judged_by=_record(definition, text, ledger_origin or f"the file {ledger}"),
+            domain=domain,
         )
     return Evidence.open(into, verify=False)
+
+
+def event_types_in(source: str) -> frozenset[str]:
+    """The types of the first and the last ``ENDS`` events of a store, read as ``capture`` reads: nothing is written.
+
+    Raises UnusableInput (NotAnEventStore for a database without a log).
+    """
+    ends = " UNION ".join(
+        f"SELECT event_type FROM (SELECT event_type FROM events ORDER BY global_position {order} LIMIT {ENDS}) AS {end}"
+        for end, order in (("first_events", "ASC"), ("last_events", "DESC"))
+    )
+    with _opened(parse_url(source), Pace()) as database:
+        require_event_store(database.columns())
+        return frozenset(event_type for batch in database.rows(ends) for (event_type,) in batch)
+
+
+def is_database(source: str) -> bool:
+    """Whether this names a database, by its URL or by the first bytes of the file. Raises UnusableInput for no file."""
+    return "://" in source or _is_sqlite(Path(source))
 
 
 def address_of(url: URL) -> str:
@@ -91,6 +119,19 @@ def address_of(url: URL) -> str:
     kind = url.drivername.partition("+")[0]
     where = {"host": url.query["host"]} if "host" in url.query else {}
     return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
+
+
+def _opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[Source]:
+    if url.drivername != "sqlite":
+        return open_postgres(url, pace, described(url), hold=hold)
+    path = Path(str(url.database))
+    if not _is_sqlite(path):
+        raise UnusableInput(f"{described(url)} is not a SQLite database")
+    return open_sqlite(path, pace)
+
+
+def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRecord:
+    return LedgerRecord(name=definition.name, sha256=sha256(text).hexdigest(), origin=origin)
 
 
 def _require_layout(given: str | None, found: str) -> None:

@@ -51,10 +51,7 @@ class StoreCapture:
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in a folder outside it, if it is there."""
-        missing = set(EVENT_COLUMNS) - self._columns.get("events", set())
-        if missing:
-            what = "no table events" if "events" not in self._columns else f"no columns {', '.join(sorted(missing))}"
-            raise NotAnEventStore(f"the database opened but is not an event store of ours: it has {what}")
+        require_event_store(self._columns)
         high_water, gaps = self._events()
         checkpoints: dict[str, int] = {}
         for table in COPIED_AS_THEY_ARE:
@@ -172,6 +169,14 @@ class StoreCapture:
             for batch in self._source.rows(query):
                 yield batch
                 advance(len(batch))
+
+
+def require_event_store(columns: dict[str, set[str]]) -> None:
+    """Raises NotAnEventStore where a database with these columns, by table, has no log of ours."""
+    missing = set(EVENT_COLUMNS) - columns.get("events", set())
+    if missing:
+        what = "no table events" if "events" not in columns else f"no columns {', '.join(sorted(missing))}"
+        raise NotAnEventStore(f"the database opened but is not an event store of ours: it has {what}")
 
 
 class _Running:
