@@ -36,7 +36,6 @@ from esworkbench.events import LOG_RECORDS, EventTypes
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT, event_types_in, is_database
 from esworkbench.evidence.capturing.capture import capture as freeze
-from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.repair.plan import Compensator
@@ -135,6 +134,9 @@ DOMAINS = {
 """Every domain that is built in, by name."""
 
 
+NO_LEDGER = data_path("ledgers", "none.toml")
+
+
 def domain_named(reference: str) -> Domain:
     """A built-in domain by its name, or a ``Domain`` of yours as module:object. For what a person typed, only."""
     if ":" in reference:
@@ -161,14 +163,17 @@ def recognised(event_types: Collection[str]) -> Domain | None:
     return DOMAINS[names[0]]
 
 
-def domain_of_store(url: str, named: str | None = None) -> Domain:
-    """The domain that was typed, or the one a store's log belongs to. Raises UnusableInput, saying what to type."""
+def domain_of_store(url: str, named: str | None = None, *, instead: str = "") -> Domain:
+    """The domain that was typed, or the one a store's log belongs to. Raises UnusableInput, saying what to type.
+
+    ``instead`` is what else may be typed, where something else will do.
+    """
     if named is not None:
         return domain_named(named)
     event_types = event_types_in(url)
     found = recognised(event_types)
     if found is None:
-        raise UnusableInput(f"{_whose(event_types, url)}: say whose code is meant with --domain {_choices()}")
+        raise UnusableInput(f"{_whose(event_types, url)}: say whose code is meant with --domain {_choices()}{instead}")
     return found
 
 
@@ -192,8 +197,9 @@ def capture(
 ) -> Evidence:
     """As ``evidence.capture``, which ``how`` goes to; a store of a built-in domain is judged by that domain's ledger.
 
-    ``domain`` is a name or module:object, as a person types it. Raises UnusableInput for a store whose event types
-    belong to no domain that is built in, or to several, and that came without a ledger and without a domain.
+    ``domain`` is a name or module:object, as a person types it. A log without events needs no ledger. Raises
+    UnusableInput for a store whose event types belong to no domain that is built in, or to several, and that came
+    without a ledger and without a domain.
     """
     if not is_database(source):
         if domain is not None:
@@ -203,6 +209,8 @@ def capture(
     found = domain_named(domain) if domain else recognised(event_types)
     if ledger is not None:
         return freeze(source, into, ledger=ledger, domain=domain or (found and found.name), **how)
+    if found is None and event_types <= LOG_RECORDS:
+        return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because the log holds no event", **how)
     if found is None:
         raise UnusableInput(
             f"{_whose(event_types, source)}, and no ledger is assumed: say whose it is with --domain {_choices()}, or "
@@ -212,9 +220,13 @@ def capture(
     return freeze(source, into, ledger=found.ledger, ledger_origin=origin, domain=domain or found.name, **how)
 
 
-def ledger_of(domain: Domain) -> LedgerDefinition:
-    """The ledger definition that the domain ships."""
-    return LedgerDefinition.load(domain.ledger)
+def capture_to_verify(
+    source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None
+) -> Evidence:
+    """As ``capture``, for verifying the chain alone: that needs no ledger, so a store is taken whosever it is."""
+    if is_database(source) and ledger is None and domain is None and recognised(event_types_in(source)) is None:
+        return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because none is known for these events")
+    return capture(source, into, ledger=ledger, domain=domain)
 
 
 def handlers_for(domain: Domain | None) -> Handlers | None:
@@ -252,13 +264,13 @@ def code_named(reference: str, domain: Domain | None) -> Code:
     return Code(factory, decoder_of(domain))
 
 
-def loaded(reference: str, option: str) -> Any:
+def loaded(reference: str, option: str, form: str = "module:object") -> Any:
     """What ``module:object`` names. Only ever of something typed on the command line, as ``option`` says."""
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UnusableInput(f"{option} {reference!r} names no code ({error}): write it as module:object") from None
+        raise UnusableInput(f"{option} {reference!r} names no code ({error}): write it as {form}") from None
 
 
 def _whose(event_types: Collection[str], source: str) -> str:
@@ -270,6 +282,8 @@ def _whose(event_types: Collection[str], source: str) -> str:
     known = [name for name, domain in DOMAINS.items() if domain.event_types() & set(told)]
     if len(known) > 1:
         return f"the event types in {where} ({named}) belong to several domains ({', '.join(known)})"
+    if known:
+        return f"the domain {known[0]} knows too few of the event types in {where} ({named}) to be taken for theirs"
     return f"the event types in {where} ({named}) belong to no domain that is built in"
 
 

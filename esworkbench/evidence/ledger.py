@@ -153,7 +153,10 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if bool(self.posting or self.without_posting) == (self.file is not None):
-            raise ValueError("a ledger describes either events, by [[posting]] rules or `without_posting`, or a [file]")
+            raise ValueError(
+                "a ledger describes either events, by [[posting]] rules, or a [file]; "
+                "events that post nothing stand in `without_posting`"
+            )
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
