@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -33,26 +33,32 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.events import LOG_RECORDS, EventTypes
-from esworkbench.evidence import Evidence
-from esworkbench.evidence.capturing.capture import OWN_LAYOUT, event_types_in, is_database
-from esworkbench.evidence.capturing.capture import capture as freeze
-from esworkbench.forensics.diagnosis.replay_with_code import Code
-from esworkbench.forensics.investigation.investigate import Handlers
-from esworkbench.forensics.repair.plan import Compensator
 from esworkbench.projections import Projection
-from esworkbench.projections.rebuilding import Recipe
 from esworkbench.resources import data_path
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
+if TYPE_CHECKING:  # what reads evidence is loaded by whoever has some: a monitor that asks for a domain has none
+    from esworkbench.evidence import Evidence
+    from esworkbench.forensics.diagnosis.replay_with_code import Code
+    from esworkbench.forensics.investigation.investigate import Handlers
+    from esworkbench.forensics.repair.plan import Compensator
+
 Projections = Mapping[str, Callable[[], Projection]]
 Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
+
+
+class ReadModel(NamedTuple):
+    """How to make a projection, and the decoder that feeds it, in any process: two functions that can be imported."""
+
+    projection: Callable[[], Projection]
+    decoder: Callable[[], EventDecoder]
 
 
 class Domain(NamedTuple):
     """What the bench may use of one domain.
 
     ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id the ledger's accounts bear; None
-    where they bear another's. ``projections`` are its read models by name, each with the decoder that feeds it.
+    where they bear another's. ``read_models`` go by their projection's name.
     ``compensator`` makes the one that appends corrections, ``holds`` finds what is held for longer than a limit, as of
     a moment: each None where the domain has no such thing.
     """
@@ -62,8 +68,8 @@ class Domain(NamedTuple):
     decoder: Callable[[], EventDecoder]
     aggregates: tuple[type[Aggregate], ...]
     account: type[Aggregate] | None = None
-    projections: Mapping[str, Recipe] = {}
-    compensator: Callable[[EventStore], Compensator] | None = None
+    read_models: Mapping[str, ReadModel] = {}
+    compensator: Callable[[EventStore], "Compensator"] | None = None
     holds: Holds | None = None
 
     def event_types(self) -> frozenset[str]:
@@ -71,12 +77,12 @@ class Domain(NamedTuple):
         decoder = self.decoder()
         return frozenset([*decoder.event_types.names(), *(step.event_type for step in decoder.upcasters)])
 
-    def recipe(self, projection: str) -> Recipe:
+    def read_model(self, projection: str) -> ReadModel:
         """How to make one of its read models. Raises UnusableInput naming those that exist."""
-        if projection not in self.projections:
-            there = f"there are {', '.join(sorted(self.projections))}" if self.projections else "it has none"
+        if projection not in self.read_models:
+            there = f"there are {', '.join(sorted(self.read_models))}" if self.read_models else "it has none"
             raise UnusableInput(f"there is no projection {projection!r} in the domain {self.name}: {there}")
-        return self.projections[projection]
+        return self.read_models[projection]
 
     def aggregate(self, category: str | None) -> type[Aggregate]:
         """The aggregate of that category, or its only one. Raises UnusableInput naming those that exist."""
@@ -93,8 +99,8 @@ def _bank_holds(engine: Engine, limit: timedelta, now: datetime) -> Answer[list[
     return BankQueries(engine, clock=lambda: now).ask(PendingWithdrawalsOlderThan(limit=limit, now=now))
 
 
-def _recipes(factories: Projections, decoder: Callable[[], EventDecoder]) -> dict[str, Recipe]:
-    return {name: Recipe(factory, decoder) for name, factory in factories.items()}
+def _read_models(factories: Projections, decoder: Callable[[], EventDecoder]) -> dict[str, ReadModel]:
+    return {name: ReadModel(factory, decoder) for name, factory in factories.items()}
 
 
 DOMAINS = {
@@ -106,7 +112,7 @@ DOMAINS = {
             bank_decoder,
             (BankAccount,),
             account=BankAccount,
-            projections=_recipes(BANK_PROJECTIONS, bank_decoder),
+            read_models=_read_models(BANK_PROJECTIONS, bank_decoder),
             compensator=lambda store: BankCompensator(Bank(store)),
             holds=_bank_holds,
         ),
@@ -116,9 +122,9 @@ DOMAINS = {
             order_decoder,
             (Order,),
             account=Order,
-            projections={
-                **_recipes(ORDER_PROJECTIONS, order_decoder),
-                OrderTotalsV1.name: Recipe(OrderTotalsV1, contract_v1_decoder),
+            read_models={
+                **_read_models(ORDER_PROJECTIONS, order_decoder),
+                OrderTotalsV1.name: ReadModel(OrderTotalsV1, contract_v1_decoder),
             },
         ),
         Domain(
@@ -126,7 +132,7 @@ DOMAINS = {
             data_path("ledgers", "activity.toml"),
             activity_decoder,
             (Session, Profile, Purchase, Referral),
-            projections={UserActivityByRegion.name: Recipe(UserActivityByRegion, contract_decoder)},
+            read_models={UserActivityByRegion.name: ReadModel(UserActivityByRegion, contract_decoder)},
         ),
         Domain("document", data_path("ledgers", "document.toml"), document_decoder, (Document,), account=Document),
     )
@@ -170,6 +176,8 @@ def domain_of_store(url: str, named: str | None = None, *, instead: str = "") ->
     """
     if named is not None:
         return domain_named(named)
+    from esworkbench.evidence.capturing.opening import event_types_in
+
     event_types = event_types_in(url)
     found = recognised(event_types)
     if found is None:
@@ -177,13 +185,15 @@ def domain_of_store(url: str, named: str | None = None, *, instead: str = "") ->
     return found
 
 
-def domain_of(evidence: Evidence, named: str | None = None) -> Domain | None:
+def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
     """The domain that was typed, else the built-in one that the manifest names; of older evidence, by its event types.
 
     None where there is no code for it: postings are stepped then, and repairs are planned in words.
     """
     if named is not None:
         return domain_named(named)
+    from esworkbench.evidence.capturing.capture import OWN_LAYOUT
+
     manifest = evidence.manifest
     if manifest.layout != OWN_LAYOUT:
         return None
@@ -194,13 +204,16 @@ def domain_of(evidence: Evidence, named: str | None = None) -> Domain | None:
 
 def capture(
     source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None, **how: Any
-) -> Evidence:
+) -> "Evidence":
     """As ``evidence.capture``, which ``how`` goes to; a store of a built-in domain is judged by that domain's ledger.
 
     ``domain`` is a name or module:object, as a person types it. A log without events needs no ledger. Raises
     UnusableInput for a store whose event types belong to no domain that is built in, or to several, and that came
     without a ledger and without a domain.
     """
+    from esworkbench.evidence.capturing.capture import capture as freeze
+    from esworkbench.evidence.capturing.opening import event_types_in, is_database
+
     if not is_database(source):
         if domain is not None:
             raise UnusableInput(f"{source} is read as a delimited file, which belongs to no domain: leave --domain out")
@@ -222,15 +235,20 @@ def capture(
 
 def capture_to_verify(
     source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None
-) -> Evidence:
+) -> "Evidence":
     """As ``capture``, for verifying the chain alone: that needs no ledger, so a store is taken whosever it is."""
+    from esworkbench.evidence.capturing.capture import capture as freeze
+    from esworkbench.evidence.capturing.opening import event_types_in, is_database
+
     if is_database(source) and ledger is None and domain is None and recognised(event_types_in(source)) is None:
         return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because none is known for these events")
     return capture(source, into, ledger=ledger, domain=domain)
 
 
-def handlers_for(domain: Domain | None) -> Handlers | None:
+def handlers_for(domain: Domain | None) -> "Handlers | None":
     """The apply path behind the ledger's accounts, where there is one."""
+    from esworkbench.forensics.investigation.investigate import Handlers
+
     return Handlers(domain.account, domain.decoder()) if domain and domain.account else None
 
 
@@ -238,7 +256,7 @@ def projections_of(domain: Domain | None) -> Projections:
     """The read models that read the log through the domain's own decoder, by name."""
     if domain is None:
         return {}
-    return {name: recipe.projection for name, recipe in domain.projections.items() if recipe.decoder is domain.decoder}
+    return {name: each.projection for name, each in domain.read_models.items() if each.decoder is domain.decoder}
 
 
 def decoder_of(domain: Domain | None) -> EventDecoder:
@@ -246,18 +264,20 @@ def decoder_of(domain: Domain | None) -> EventDecoder:
     return domain.decoder() if domain else EventDecoder(EventTypes(), UpcasterChain())
 
 
-def code_named(reference: str, domain: Domain | None) -> Code:
+def code_named(reference: str, domain: Domain | None) -> "Code":
     """A read model's own code: a built-in one by its name, or module:object of a Projection or a function making one.
 
     The latter for what a person typed, only. Raises UnusableInput.
     """
+    from esworkbench.forensics.diagnosis.replay_with_code import Code
+
     if ":" not in reference:
         if domain is None:
             raise UnusableInput(
                 f"whose read model {reference!r} is can't be told: write module:object, or add --domain"
             )
-        recipe = domain.recipe(reference)
-        return Code(recipe.projection, recipe.decoder())
+        built_in = domain.read_model(reference)
+        return Code(built_in.projection, built_in.decoder())
     factory = loaded(reference, "--projection")
     if not callable(factory) or not isinstance(factory(), Projection):
         raise UnusableInput(f"--projection {reference!r} makes no Projection")

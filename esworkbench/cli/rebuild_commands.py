@@ -11,9 +11,9 @@ from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
 from esworkbench.composition import domain_of_store, recognised
 from esworkbench.event_store import EventStore
-from esworkbench.evidence.capturing.capture import event_types_in
+from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.projections.rebuilding import WAYS, Options, archive_events, take_snapshot
+from esworkbench.projections.rebuilding import WAYS, Options, Recipe, archive_events, take_snapshot
 from esworkbench.projections.rebuilding import rebuild as rebuild_read_model
 
 Url = Annotated[str, typer.Argument(help="The store.")]
@@ -39,11 +39,11 @@ def rebuild(
 ) -> None:
     """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""
     store = EventStore.open(url, create=False)
-    recipe = domain_of_store(url, domain).recipe(projection)
+    read_model = domain_of_store(url, domain).read_model(projection)
     chosen = way or _way_for(workers, cold, snapshot)
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
-        done = rebuild_read_model(store, recipe, way=chosen, options=options, progress=progress)
+        done = rebuild_read_model(store, Recipe(*read_model), way=chosen, options=options, progress=progress)
     document: dict[str, Any] = {
         "projection": projection, "way": done.way, "events": done.events, "seconds": round(done.seconds, 3),
         "events_per_second": round(done.events / done.seconds) if done.seconds else None,
@@ -80,7 +80,7 @@ def archive(
         console.print(f"{manifest.rows['events']:,} events, {after + 1} to {up_to}, in {into}", markup=False)
 
     whose = recognised(event_types_in(url))
-    name = next(iter(whose.projections), None) if whose else None
+    name = next(iter(whose.read_models), None) if whose else None
     next_command = name and f"esworkbench rebuild {quote(url)} --projection {name} --cold {quote(str(into))}"
     answer(document, prose, as_json=json, next_command=next_command)
 
@@ -94,7 +94,7 @@ def keep_read_model(
 ) -> None:
     """Copy a read model as it stands, with its position, for a later rebuild to start from."""
     store = EventStore.open(url, create=False)
-    position = take_snapshot(store, domain_of_store(url, domain).recipe(projection).projection(), into)
+    position = take_snapshot(store, domain_of_store(url, domain).read_model(projection).projection(), into)
 
     def prose(console: Console) -> None:
         console.print(f"{projection} at position {position}, in {into}", markup=False)

@@ -199,10 +199,10 @@ def test_shapes_upcasters_and_compaction_work_on_any_domain(shell: Shell, sqlite
 
 
 def test_a_projection_has_one_name_whichever_domain_it_is_of() -> None:
-    names = Counter(name for domain in DOMAINS.values() for name in domain.projections)
+    names = Counter(name for domain in DOMAINS.values() for name in domain.read_models)
     assert max(names.values()) == 1
     for domain in DOMAINS.values():
-        assert all(name == recipe.projection().name for name, recipe in domain.projections.items())
+        assert all(name == each.projection().name for name, each in domain.read_models.items())
     assert OrderTotals.name in names
 
 

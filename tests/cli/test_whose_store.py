@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -224,3 +225,11 @@ def files_in(folder: Path) -> dict[str, str]:
         for name, digest in fingerprint(folder).items()
         if not name.startswith("code") and not name.endswith(("-wal", "-shm"))
     }
+
+
+def test_choosing_a_domain_loads_nothing_that_reads_evidence() -> None:
+    code = (
+        "import sys, esworkbench.composition; print({'duckdb', 'pyarrow', 'esworkbench.forensics'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert ran.stdout.strip() == "set()"

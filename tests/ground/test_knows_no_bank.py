@@ -6,7 +6,6 @@ bench must know of a domain stands in that domain's ledger, or is handed to it b
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,8 @@ def words_of_domains() -> set[str]:
     """Event types, read models and their tables, ledger files, and the bank."""
     words = {"bank"}
     for domain in DOMAINS.values():
-        words |= domain.event_types() | set(domain.projections) | {domain.ledger.name}
-        words |= {table.name for recipe in domain.projections.values() for table in recipe.projection().tables}
+        words |= domain.event_types() | set(domain.read_models) | {domain.ledger.name}
+        words |= {table.name for each in domain.read_models.values() for table in each.projection().tables}
     return words
 
 
@@ -43,10 +42,8 @@ def kinds_of_postings() -> set[str]:
     }
 
 
-def modules() -> Iterator[Path]:
-    for room in ROOMS:
-        place = PACKAGE / room
-        yield from [place] if place.is_file() else sorted(place.rglob("*.py"))
+def modules() -> list[Path]:
+    return [path for room in ROOMS for path in sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / room]]
 
 
 def strings_in(source: str) -> list[tuple[int, str]]:

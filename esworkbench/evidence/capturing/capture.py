@@ -1,7 +1,6 @@
 """Capture: from a store or a file to evidence, at one cut, with nothing written to the source."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,17 +14,14 @@ from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
 from esworkbench.evidence.capturing.file import capture_file
+from esworkbench.evidence.capturing.opening import is_database, opened
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.source import Pace, Source, open_postgres, open_sqlite
-from esworkbench.evidence.capturing.store import StoreCapture, require_event_store
+from esworkbench.evidence.capturing.source import Pace
+from esworkbench.evidence.capturing.store import StoreCapture
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
 
-SQLITE_MAGIC = b"SQLite format 3\0"
 OWN_LAYOUT = "esworkbench"
-
-ENDS = 10_000
-"""How many events at each end of a log are looked at, to see whose it is: the same work however long the log."""
 
 
 def capture(
@@ -75,9 +71,9 @@ def capture(
     definition = LedgerDefinition.parse(text, str(ledger))
     if definition.file is not None:
         raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
-    opened = _opened(url, pace, hold=[model.table for model in definition.read_model])
+    reading = opened(url, pace, hold=[model.table for model in definition.read_model])
     with ArchiveWriter(into, buckets) as writer:
-        with opened as database:
+        with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock)
             captured = taken.run(outside_folder(source) / "statements")
         found = captured.poster
@@ -95,39 +91,11 @@ def capture(
     return Evidence.open(into, verify=False)
 
 
-def event_types_in(source: str) -> frozenset[str]:
-    """The types of the first and the last ``ENDS`` events of a store, read as ``capture`` reads: nothing is written.
-
-    Raises UnusableInput (NotAnEventStore for a database without a log).
-    """
-    ends = " UNION ".join(
-        f"SELECT event_type FROM (SELECT event_type FROM events ORDER BY global_position {order} LIMIT {ENDS}) AS {end}"
-        for end, order in (("first_events", "ASC"), ("last_events", "DESC"))
-    )
-    with _opened(parse_url(source), Pace()) as database:
-        require_event_store(database.columns())
-        return frozenset(event_type for batch in database.rows(ends) for (event_type,) in batch)
-
-
-def is_database(source: str) -> bool:
-    """Whether this names a database, by its URL or by the first bytes of the file. Raises UnusableInput for no file."""
-    return "://" in source or _is_sqlite(Path(source))
-
-
 def address_of(url: URL) -> str:
     """Where a database is, without who may enter."""
     kind = url.drivername.partition("+")[0]
     where = {"host": url.query["host"]} if "host" in url.query else {}
     return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
-
-
-def _opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[Source]:
-    if url.drivername != "sqlite":
-        return open_postgres(url, pace, described(url), hold=hold)
-    path = Path(str(url.database))
-    if not _is_sqlite(path):
-        raise UnusableInput(f"{described(url)} is not a SQLite database")
-    return open_sqlite(path, pace)
 
 
 def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRecord:
@@ -137,17 +105,6 @@ def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRec
 def _require_layout(given: str | None, found: str) -> None:
     if given not in (None, found):
         raise UnusableInput(f"layout {given!r} is not known for this source: leave it out, or say {found!r}")
-
-
-def _is_sqlite(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(SQLITE_MAGIC))
-    except OSError as error:
-        raise UnusableInput(f"{path} can't be read: {error.strerror}") from None
-    if not head:
-        raise UnusableInput(f"{path} is empty: there is nothing to capture")
-    return head == SQLITE_MAGIC
 
 
 def _read(path: Path) -> bytes:

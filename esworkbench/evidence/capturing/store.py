@@ -8,17 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
-from esworkbench.errors import NotAnEventStore, UnusableInput
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.opening import EVENT_COLUMNS, require_event_store
 from esworkbench.evidence.capturing.poster import Poster, Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.source import Source
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.ledger import LedgerDefinition, ReadModel, SnapshotClaims
 
-EVENT_COLUMNS = (
-    "global_position", "stream_id", "version", "event_id", "event_type", "schema_version", "recorded_at", "valid_at",
-    "payload", "metadata", "prev_hash", "hash",
-)  # fmt: skip
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 GAPS_KEPT = 1000
 
@@ -169,14 +166,6 @@ class StoreCapture:
             for batch in self._source.rows(query):
                 yield batch
                 advance(len(batch))
-
-
-def require_event_store(columns: dict[str, set[str]]) -> None:
-    """Raises NotAnEventStore where a database with these columns, by table, has no log of ours."""
-    missing = set(EVENT_COLUMNS) - columns.get("events", set())
-    if missing:
-        what = "no table events" if "events" not in columns else f"no columns {', '.join(sorted(missing))}"
-        raise NotAnEventStore(f"the database opened but is not an event store of ours: it has {what}")
 
 
 class _Running:
