@@ -5,7 +5,7 @@
 ``writer``: writes an archive in bounded memory, all of it or none.
 """
 
-from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, Problem, file_digest
+from esworkbench.archive.manifest import MANIFEST, Cut, LedgerRecord, Manifest, Problem, file_digest
 from esworkbench.archive.tables import BUCKETED, SCHEMAS, bucket_of
 from esworkbench.archive.writer import ArchiveWriter, quoted
 
@@ -15,6 +15,7 @@ __all__ = [
     "SCHEMAS",
     "ArchiveWriter",
     "Cut",
+    "LedgerRecord",
     "Manifest",
     "Problem",
     "bucket_of",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import duckdb
 import pyarrow as pa
 
-from esworkbench.archive import MANIFEST, SCHEMAS, Manifest, bucket_of, file_digest, quoted
+from esworkbench.archive import MANIFEST, SCHEMAS, LedgerRecord, Manifest, bucket_of, file_digest, quoted
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor, iso_decimals
@@ -78,6 +78,14 @@ class Evidence:
     def digest(self) -> str:
         """SHA-256 of the manifest, which pins every file: the name to quote this evidence by."""
         return file_digest(self.path / MANIFEST)
+
+    @property
+    def judged_by(self) -> LedgerRecord:
+        """The ledger definition that every number rests on. Older evidence doesn't say where its own came from."""
+        kept = self.manifest.files.get("ledger.toml", "")
+        return self.manifest.judged_by or LedgerRecord(
+            name=self.ledger.name, sha256=kept, origin="kept with the evidence, not recorded whence"
+        )
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB cursor with a view for each table of the evidence. Sums want a cast: ``sum(…)::BIGINT``."""
