@@ -33,6 +33,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.events import LOG_RECORDS, EventTypes
+from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER, shipped_ledger
 from esworkbench.projections import Projection
 from esworkbench.resources import data_path
 from esworkbench.upcasters import EventDecoder, UpcasterChain
@@ -140,9 +141,6 @@ DOMAINS = {
 """Every domain that is built in, by name."""
 
 
-NO_LEDGER = data_path("ledgers", "none.toml")
-
-
 def domain_named(reference: str) -> Domain:
     """A built-in domain by its name, or a ``Domain`` of yours as module:object. For what a person typed, only."""
     if ":" in reference:
@@ -156,17 +154,9 @@ def domain_named(reference: str) -> Domain:
 
 
 def recognised(event_types: Collection[str]) -> Domain | None:
-    """The one built-in domain that a log with these event types belongs to; None where it can't be told.
-
-    It knows most of them, and no other knows any. A few that nobody knows don't make a log another's: they are counted
-    as such when it is captured.
-    """
-    told = set(event_types) - LOG_RECORDS
-    known = {name: told & domain.event_types() for name, domain in DOMAINS.items()}
-    names = [name for name, types in known.items() if types]
-    if len(names) != 1 or 2 * len(known[names[0]]) <= len(told):
-        return None
-    return DOMAINS[names[0]]
+    """The one built-in domain whose ledger a log with these event types is judged by; None where it can't be told."""
+    ledger = shipped_ledger(event_types)
+    return next((domain for domain in DOMAINS.values() if domain.ledger == ledger), None)
 
 
 def domain_of_store(url: str, named: str | None = None, *, instead: str = "") -> Domain:
@@ -186,7 +176,7 @@ def domain_of_store(url: str, named: str | None = None, *, instead: str = "") ->
 
 
 def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
-    """The domain that was typed, else the built-in one that the manifest names; of older evidence, by its event types.
+    """The domain that was typed, else the one that the manifest names; where it names none, by the event types.
 
     None where there is no code for it: postings are stepped then, and repairs are planned in words.
     """
@@ -197,9 +187,9 @@ def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
     manifest = evidence.manifest
     if manifest.layout != OWN_LAYOUT:
         return None
-    if manifest.judged_by is None:
+    if manifest.domain is None:
         return recognised({event_type for (event_type,) in evidence.rows("SELECT DISTINCT type FROM events")})
-    return DOMAINS.get(manifest.domain or "")
+    return DOMAINS.get(manifest.domain)
 
 
 def capture(
