@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esworkbench.errors import IdempotencyConflict, InvalidEvent
+from esworkbench.errors import IdempotencyConflict, InvalidEvent, UnusableInput
 from esworkbench.event_store import EventStore, Idempotency, StreamAppend
 from tests.support import new_event
 
