@@ -23,7 +23,8 @@ from esworkbench.domains.bank.queries import (
     PendingWithdrawalsOlderThan,
     read_pending_too_long,
 )
-from esworkbench.domains.bank.read_models import AccountBalances, PendingWithdrawals, pending_withdrawals
+from esworkbench.domains.bank.read_models import AccountBalances, PendingWithdrawals
+from esworkbench.domains.bank.read_models.pending_withdrawals import pending_withdrawals
 from esworkbench.event_store import EventStore
 from esworkbench.events import utc_now
 from esworkbench.projections import ProjectionRunner

@@ -21,7 +21,7 @@ class BisectView:
     """``widget`` shows the window on the balance, the event under judgement between its neighbours, and the verdicts.
 
     ``timeline`` has a row for each of the session's events, in order (see ``forensics.timeline``). ``judge`` answers
-    good, bad or skip for an event's number; with it there is a button that asks. Every button can be reached with
+    good, bad or skip for an event's number; with it there is a button that asks it. Every button can be reached with
     Tab, and the field takes an action or its first letter, and Enter.
     """
 

@@ -42,7 +42,7 @@ class CheckpointFirst(Snapshotter[BankAccount]):
 
 
 class DyingRepository(Repository[BankAccount]):
-    """Keeps ``left`` more snapshots, and stops before the next one."""
+    """It keeps so many snapshots, and stops before the next one."""
 
     left = 0
 
