@@ -8,10 +8,10 @@ may be used again: the second answer answers the second request.
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from esworkbench.evidence import LedgerDefinition
+
 if TYPE_CHECKING:
     import duckdb
-
-    from esworkbench.evidence import LedgerDefinition
 
 DEFAULT_LIMIT = timedelta(hours=24)
 
@@ -43,12 +43,12 @@ _NO_HOLDS = """
 """
 
 
-def hold_limit(ledger: "LedgerDefinition") -> timedelta:
+def hold_limit(ledger: LedgerDefinition) -> timedelta:
     """How long a hold may wait: what the ledger says, else a day."""
     return timedelta(hours=ledger.pending.limit_hours) if ledger.pending else DEFAULT_LIMIT
 
 
-def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: "LedgerDefinition") -> None:
+def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
     """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;

@@ -9,13 +9,11 @@ movement without a line. What a line claims is its balance; its amount only says
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import hold_limit, json_path, make_holds
 from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, TOTAL, ClaimStep, Key, State
-
-if TYPE_CHECKING:
-    from esworkbench.evidence import Evidence
 
 FINAL, OPEN = "final", "open"
 
@@ -62,7 +60,7 @@ class Line(NamedTuple):
         return self.account, self.currency
 
 
-def movements(evidence: "Evidence") -> list[Movement]:
+def movements(evidence: Evidence) -> list[Movement]:
     """Every event that posts, as a statement would book it, in order of position.
 
     A cancelled hold books nothing, nor does an event with the one that makes it good.
@@ -80,7 +78,7 @@ def movements(evidence: "Evidence") -> list[Movement]:
     return [Movement(*row) for row in connection.execute(_MOVEMENTS, given).fetchall()]
 
 
-def statement_steps(evidence: "Evidence", now: datetime | None = None) -> dict[tuple[str, Key], list[ClaimStep]]:
+def statement_steps(evidence: Evidence, now: datetime | None = None) -> dict[tuple[str, Key], list[ClaimStep]]:
     """By file, account and currency: every line, and every movement that has none, in the order in which they count.
 
     Only movements between the first line and the last are owed a line. A hold is owed one only once it was settled, or

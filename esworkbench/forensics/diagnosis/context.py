@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
+from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.verify import Break, verify
 
-if TYPE_CHECKING:  # the catalogue's records are read without any evidence at hand, so nothing here may load DuckDB
+if TYPE_CHECKING:
     import duckdb
-
-    from esworkbench.evidence import Evidence
-    from esworkbench.forensics.verify import Break
 
 BATCHES = """
     batches AS (
@@ -56,7 +57,7 @@ class Rebuilt(NamedTuple):
 class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors."""
 
-    evidence: "Evidence"
+    evidence: Evidence
     connection: "duckdb.DuckDBPyConnection"
     now: datetime
     head: int
@@ -64,7 +65,7 @@ class Facts(NamedTuple):
     limit_seconds: int
     sources: list[Source]
     residuals: list[Residual]
-    breaks: "list[Break]"
+    breaks: list[Break]
     rebuilt: Rebuilt | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
@@ -120,12 +121,8 @@ class Facts(NamedTuple):
         return next((source for source in self.sources if source.name == name), None)
 
 
-def gather(evidence: "Evidence", now: datetime) -> Facts:
+def gather(evidence: Evidence, now: datetime) -> Facts:
     """Read what all detectors need."""
-    from esworkbench.forensics.compare.holds import hold_limit
-    from esworkbench.forensics.compare.residuals import Residuals
-    from esworkbench.forensics.verify import verify
-
     residuals = Residuals(evidence, now=now)
     [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
     whole = verify(evidence)
