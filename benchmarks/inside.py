@@ -4,7 +4,8 @@ from benchmarks.ours import Append
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore
-from esworkbench.projections import ProjectionRunner, SynchronousRunner
+from esworkbench.projections import ProjectionRunner
+from esworkbench.projections.synchronous import SynchronousRunner
 
 
 class AppendInside(Append):

@@ -20,8 +20,7 @@ from esworkbench.domains.bank.events import BANK_EVENT_TYPES
 from esworkbench.domains.bank.upcasters import BANK_UPCASTERS
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.upcasters.archaeology import (
     LatestShape,
     ProposedVersion,
@@ -37,11 +36,6 @@ from esworkbench.upcasters.archaeology import (
 Through = Annotated[
     str | None, typer.Option(help="What reads old shapes, as module:function of a stored event; absent: the bank's.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(shapes)
-    app.command()(compact)
 
 
 def shapes(

@@ -1,29 +1,19 @@
-"""Commands on a whole case: investigate, repair, report, case, explain."""
+"""Commands on a whole case: investigate, repair, report, case."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from esworkbench.cli.evidence_commands import put
-from esworkbench.cli.investigation import run_investigation, written_report
 from esworkbench.cli.options import Currency, EvidencePath, Json, MaybeAccount
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.diagnosis.catalogue import FAULTS
-from esworkbench.forensics.glossary import WORDS
 from esworkbench.forensics.investigation.case import Case
-
-
-def register(app: typer.Typer) -> None:
-    for command in (investigate, repair, report, case, explain):
-        app.command()(command)
 
 
 def investigate(
@@ -41,11 +31,14 @@ def investigate(
     """
     if claimed is not None and account is None:
         raise UnusableInput("--claimed says what a balance should be, so say whose: add --account")
+    from esworkbench.cli.investigation import run_investigation
+
     told = Console(stderr=json, highlight=False, soft_wrap=True)
     inquiry, report = run_investigation(source, account, currency, claimed, out, ledger, told)
     document: dict[str, Any] = {
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
+        "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report),
@@ -94,6 +87,8 @@ def report(
     json: Json = False,
 ) -> None:
     """The case as one self-contained page."""
+    from esworkbench.cli.investigation import written_report
+
     inquiry = written_report(Evidence.open(evidence), out, account, currency)
 
     def prose(console: Console) -> None:
@@ -133,35 +128,6 @@ def case(
 
     document = {"entries": entries, "replayed": again or None, "open": still_open}
     answer(document, prose, as_json=json, found=not all(again.values()))
-
-
-def explain(
-    word: Annotated[list[str], typer.Argument(help="A word of the field, or a fault.")], json: Json = False
-) -> None:
-    """What a word or a fault means, what it is mistaken for, and the notebook that shows it."""
-    name = " ".join(word)
-    key = name.replace("_", " ").replace("-", " ").lower()
-    fault = FAULTS.get(key.replace(" ", "_"))
-    if fault is None and key not in WORDS:
-        near = get_close_matches(key, [*WORDS, *(name.replace("_", " ") for name in FAULTS)], n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"words: {', '.join(WORDS)}; faults: {', '.join(FAULTS)}"
-        raise UnusableInput(f"there is no entry for {name!r}: {hint}")
-    if fault is not None:
-        document: dict[str, str | list[str] | bool | None] = {
-            "fault": fault.name, "meaning": fault.meaning, "look_alikes": list(fault.look_alikes),
-            "remedy": fault.remedy, "repair": fault.repair, "healthy": fault.healthy, "notebook": fault.notebook,
-        }  # fmt: skip
-    else:
-        document = {"word": key, "meaning": WORDS[key].meaning, "notebook": WORDS[key].notebook}
-
-    def prose(console: Console) -> None:
-        for label, value in document.items():
-            if isinstance(value, list):
-                value = ", ".join(value)
-            if isinstance(value, str):
-                console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(value)}")
-
-    answer(document, prose, as_json=json)
 
 
 def _arguments(arguments: dict[str, Any]) -> str:

@@ -7,30 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg import sql
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.composition import DECODER
 from esworkbench.domains.bank import BankAccount
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
 from esworkbench.snapshotting.background import Snapshotter
 from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
-
-
-def register(app: typer.Typer) -> None:
-    app.command(name="snapshot-frequency")(snapshot_frequency)
-    app.command(name="take-snapshots")(take_snapshots)
 
 
 def snapshot_frequency(
@@ -76,7 +68,9 @@ def take_snapshots(
 ) -> None:
     """Take the snapshots that are due, from where the last run ended; any number of writers may be at work."""
     store = EventStore.open(url, create=False)
-    accounts = Repository(store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock))
+    accounts = SnapshottingRepository(
+        store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock)
+    )
     snapshotter = Snapshotter(store, accounts, every=every, run_id="take-snapshots")
     if again:
         snapshotter.begin_again()
@@ -121,6 +115,9 @@ def _scratch_url(url: str | None) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="esworkbench-frequency-", dir=beside) as folder:
             yield f"sqlite:///{Path(folder) / 'scratch.db'}"
         return
+    import psycopg
+    from psycopg import sql
+
     server = make_url(str(url)).set(drivername="postgresql")
     name = f"esworkbench_frequency_{os.getpid()}"
     with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:

@@ -10,14 +10,10 @@ from esworkbench.cli.output import answer
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.orders import order_decoder
 from esworkbench.errors import UnusableInput
-from esworkbench.upcasters import as_markdown, as_text, chain_table
+from esworkbench.upcasters.table import as_markdown, as_text, chain_table
 
 DECODERS = {"bank": bank_decoder(), "orders": order_decoder()}
 """Every domain with events that are stored: what its code reads, and through which chain."""
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(upcasters)
 
 
 def upcasters(

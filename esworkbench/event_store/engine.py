@@ -1,4 +1,4 @@
-"""What the store asks of a database: one protocol, met by ``sqlite_log`` and ``postgres_log``."""
+"""What the store asks of a database: one protocol, met by ``sqlite.log`` and ``postgres.log``."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -54,9 +54,6 @@ class LogTransaction(Protocol):
         Raises Overtaken, or InvalidEvent for an event id that was used before.
         """
 
-    def remember(self, key_row: KeyRow) -> None:
-        """Write the key's row alone, for a reply that had to wait for the positions. Raises Overtaken."""
-
 
 class Log(Protocol):
     """The SQL of one database."""
@@ -68,9 +65,7 @@ class Log(Protocol):
 
     def stream_version(self, stream_id: str) -> int: ...
 
-    def stream(
-        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
-    ) -> list[RecordedEvent]: ...
+    def stream(self, stream_id: str, after_version: int, up_to_version: int) -> list[RecordedEvent]: ...
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         """The next events by position, never past a position that may still fill."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from esworkbench.archive import MANIFEST, SCHEMAS, Manifest, bucket_of, file_digest, quoted
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.money import format_minor, iso_decimals
 
 
 class Posting(NamedTuple):
@@ -96,6 +97,23 @@ class Evidence:
             "SELECT account, currency FROM postings UNION SELECT account, currency FROM assertions ORDER BY 1, 2"
         )
         return rows.fetchall()
+
+    def decimals(self, currency: str) -> int | None:
+        """How many decimals amounts of this currency have here; None where nobody says, so they are shown as they are.
+
+        The manifest's word counts, so that evidence reads the same whatever becomes of ledger files and of ISO's list.
+        Where it is silent (a currency that isn't in the evidence, or evidence of an earlier release) the ledger's does,
+        then ISO 4217's.
+        """
+        recorded = self.manifest.decimals or {}
+        if currency in recorded:
+            return recorded[currency]
+        said = self.ledger.decimals_said(currency)
+        return iso_decimals(currency) if said is None else said
+
+    def money(self, amount_minor: int, currency: str) -> str:
+        """An amount in words, by this evidence's scale: ``-47.23 USD``, or ``1,000 minor units of BTC``."""
+        return format_minor(amount_minor, currency, self.decimals(currency))
 
     def currencies(self, account: str) -> list[str]:
         """The currencies of one account, sorted. Raises UnknownAccount."""

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select
 
 from esworkbench.errors import OtherReadModel
-from esworkbench.event_store.schema import read_models
+from esworkbench.projections import checkpoints, tables
 from esworkbench.projections.projection import Projection
+from esworkbench.projections.tables import read_models
 
 STANDING = select(*read_models.c["schema_version", "settings", "code_version", "built_at"])
 
@@ -41,7 +42,7 @@ def claim(connection: Connection, projection: Projection, checkpoint: int, now: 
 
     A checkpoint beyond 0 without a row tells of tables older than the row: these have schema version 1.
     """
-    read_models.create(connection, checkfirst=True)
+    tables.make_missing(connection)
     if built_as(connection, projection.name) is None:
         if checkpoint > 0 and projection.schema_version != 1:
             raise _other(projection, "schema version 1")
@@ -66,7 +67,7 @@ def require_own(connection: Connection, projection: Projection) -> BuiltAs:
 
 def record(connection: Connection, projection: Projection, now: datetime) -> None:
     """The tables were built, empty, by this code: to be called in the transaction that does so."""
-    read_models.create(connection, checkfirst=True)
+    tables.make_missing(connection)
     connection.execute(delete(read_models).where(read_models.c.projection == projection.name))
     row = {
         "projection": projection.name,
@@ -76,6 +77,18 @@ def record(connection: Connection, projection: Projection, now: datetime) -> Non
         "built_at": now,
     }
     connection.execute(insert(read_models), row)
+
+
+def drop_and_reset(connection: Connection, projection: Projection, run_id: str, now: datetime) -> None:
+    """Begin a rebuild in place: empty tables of this code's shape, checkpoint 0, no dead letters, in one transaction.
+
+    The checkpoint row is locked first, so that a runner in the middle of a batch ends it before its tables go.
+    """
+    checkpoints.begin(connection, projection.name, now)
+    projection.drop_tables(connection)
+    projection.create_tables(connection)
+    record(connection, projection, now)
+    checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)
 
 
 def _other(projection: Projection, found: str) -> OtherReadModel:

@@ -42,9 +42,9 @@ class SmallLedger:
         self.events: list[dict[str, Any]] = []
         self.postings: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []
-        self.lines: list[dict[str, Any]] = []
         self.checkpoints: dict[str, int] = {}
         self.gaps: list[tuple[int, int]] = []
+        self.lines: list[dict[str, Any]] = []
         self.order_days: list[dict[str, Any]] = []
         self.high_water: int | None = None
         self.layout = "esworkbench"
@@ -93,6 +93,13 @@ class SmallLedger:
             if claimed is not None:
                 row = {"source": "history", "kind": "running", "position": posting["position"], "order_key": place}
                 self.claim(account, claimed, **(row | given))
+
+    def statement(self, account: str, lines: Sequence[tuple[float, int, int]], *, file: str = "bank.csv") -> None:
+        """A statement's lines, each (hour, amount, balance)."""
+        for place, (hour, amount, balance) in enumerate(lines, 1):
+            mine = {"file": file, "line": place + 1, "account": account, "currency": "USD", "reference": ""}
+            self.lines.append(mine | {"booked_at": hours(hour), "amount_minor": amount, "balance_minor": balance})
+            self.claim(account, balance, source=file, kind="statement", valid_at=hours(hour), order_key=place)
 
     def line(self, account: str, reference: str, amount: int, balance: int) -> None:
         """A line more of the one statement that there is."""

@@ -7,7 +7,7 @@ import pytest
 from small_ledger import LEDGER, SmallLedger, hours
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.residuals import DIFFERS, NO_EVENT, NO_ROW, Residual
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, Residual
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.faults.row_lost import row_lost

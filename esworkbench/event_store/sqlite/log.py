@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, KeyRow, Remembered
-from esworkbench.event_store.schema import moment_text
 from esworkbench.events import RecordedEvent
 
 RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = ?"
@@ -28,9 +28,7 @@ INSERT = (
 )
 LAST_POSITION = "SELECT last_insert_rowid()"
 REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (?, ?, ?, ?)"
-STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ?"
-KNOWN_AT = " AND recorded_at <= ?"
-BY_VERSION = " ORDER BY version"
+STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ? ORDER BY version"
 AFTER = f"SELECT {COLUMNS} FROM events WHERE global_position > ? ORDER BY global_position LIMIT ?"
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 
@@ -61,16 +59,13 @@ class SqliteTransaction:
         except sqlite3.IntegrityError as error:
             raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
         if key_row is not None:
-            self.remember(key_row)
+            self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
         return list(range(last - len(events) + 1, last + 1))
-
-    def remember(self, key_row: KeyRow) -> None:
-        self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
 
 
 class SqliteLog:
     def __init__(self, engine: Engine) -> None:
-        self._connections = statement_connections(engine)
+        self._connections = SqliteConnections(engine)
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[SqliteTransaction]:
@@ -93,16 +88,10 @@ class SqliteLog:
             head = cursor.execute(HEAD, (stream_id,)).fetchone()
         return int(head[0]) if head else 0
 
-    def stream(
-        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
-    ) -> list[RecordedEvent]:
-        wanted: list[Any] = [stream_id, after_version, min(up_to_version, LAST_VERSION)]
-        statement = STREAM + BY_VERSION
-        if known_at is not None:
-            statement = STREAM + KNOWN_AT + BY_VERSION
-            wanted.append(moment_text(known_at))
+    def stream(self, stream_id: str, after_version: int, up_to_version: int) -> list[RecordedEvent]:
+        wanted = (stream_id, after_version, min(up_to_version, LAST_VERSION))
         with self._connections.borrow() as cursor:
-            return [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
+            return [_recorded(row) for row in cursor.execute(STREAM, wanted).fetchall()]
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         with self._connections.borrow() as cursor:

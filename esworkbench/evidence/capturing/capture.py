@@ -4,11 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.engine import URL
-
 from esworkbench.archive import ArchiveWriter
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import described, parse_url
+from esworkbench.event_store.database import address_of, described, parse_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
@@ -40,8 +38,8 @@ def capture(
 
     ``source`` is a database URL, a SQLite file, or a delimited file with running balances, which needs a ``ledger``
     file that describes it; a store's is the bank's unless named. ``rate_limit`` is in rows per second,
-    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log); then nothing is
-    left in ``into``.
+    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log, UnknownCurrency
+    where amounts would have to be scaled and nobody says by how much); then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
@@ -82,15 +80,9 @@ def capture(
             unposted=dict(found.unposted),
             problems=found.problems,
             problem_count=found.problem_count,
+            decimals=captured.decimals,
         )
     return Evidence.open(into, verify=False)
-
-
-def address_of(url: URL) -> str:
-    """Where a database is, without who may enter."""
-    kind = url.drivername.partition("+")[0]
-    where = {"host": url.query["host"]} if "host" in url.query else {}
-    return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
 
 
 def _require_layout(given: str | None, found: str) -> None:

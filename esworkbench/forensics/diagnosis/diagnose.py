@@ -12,7 +12,7 @@ import msgspec
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.diff import order_problems
-from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -28,7 +28,6 @@ from esworkbench.forensics.diagnosis.findings import (
 from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
 from esworkbench.forensics.diagnosis.unexplained import Claim, Left, NotTestable, echoes, merged
 from esworkbench.forensics.diagnosis.wording import money
-from esworkbench.money import format_minor
 
 
 def diagnose(
@@ -105,7 +104,7 @@ def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexpla
         Unexplained(
             account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
             words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
-            f"{format_minor(day.largest_residual, day.currency)}; rows may be missing from the file",
+            f"{evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
         )
         for day in order_problems(evidence)
         if account in (None, day.account)

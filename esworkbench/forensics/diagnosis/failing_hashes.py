@@ -5,7 +5,7 @@ One event, or a few, were edited. All of them, or all since some moment, were no
 
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.residuals import DIFFERS
+from esworkbench.forensics.compare.records import DIFFERS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 

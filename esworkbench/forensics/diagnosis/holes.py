@@ -7,7 +7,7 @@ one moves by both amounts.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.residuals import DIFFERS, NO_ROW, Residual
+from esworkbench.forensics.compare.records import DIFFERS, NO_ROW, Residual
 
 
 class Hole(NamedTuple):

@@ -1,6 +1,6 @@
 """Where a statement contradicts itself: a line's balance is not the one before it plus the line's own amount."""
 
-from esworkbench.forensics.compare.residuals import Key, Residual
+from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from esworkbench.forensics.compare.residuals import Key, Residual, Source
+from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.findings import Finding
 
 

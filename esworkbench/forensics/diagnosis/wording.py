@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty, Finding

@@ -1,6 +1,6 @@
 """bad_snapshot: a snapshot says another balance than the events up to its version do."""
 
-from esworkbench.forensics.compare.residuals import Key, Residual
+from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole

@@ -1,6 +1,6 @@
 """chain_fork: two events of one stream name one predecessor, which a writer that checks the version never causes."""
 
-from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable

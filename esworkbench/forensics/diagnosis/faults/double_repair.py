@@ -1,6 +1,7 @@
 """double_repair: one event was made good twice, as two events that name it in their metadata show."""
 
-from esworkbench.forensics.compare.residuals import REPAIRS, Key
+from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole

@@ -8,7 +8,7 @@ short of exactly one event.
 from collections.abc import Iterator
 from itertools import combinations
 
-from esworkbench.forensics.compare.residuals import NO_ROW, Key, Residual, Source
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.twin_dropped import taken_for_its_twin

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.residuals import DIFFERS, NO_EVENT, Key, Residual, Source
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole

@@ -1,6 +1,6 @@
 """never_appended: a statement books what no event answers to, and no event of the account is missing."""
 
-from esworkbench.forensics.compare.residuals import NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole

@@ -1,6 +1,6 @@
 """payload_edited: an event's content doesn't give the hash stored beside it, in a chain that holds."""
 
-from esworkbench.forensics.compare.residuals import DIFFERS, Key, Residual
+from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes, is_drift
 from esworkbench.forensics.diagnosis.fault import Fault

@@ -1,6 +1,6 @@
 """poison_skipped: events that a handler could not take stand in the dead letters, and the read model lacks them."""
 
-from esworkbench.forensics.compare.residuals import NO_ROW, Key
+from esworkbench.forensics.compare.records import NO_ROW, Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.residuals import Source
+from esworkbench.forensics.compare.records import Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share

@@ -1,6 +1,6 @@
 """row_lost: the read model lacks a row that its own later rows take into account."""
 
-from esworkbench.forensics.compare.residuals import Key, Residual
+from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes

@@ -1,6 +1,6 @@
 """statement_incomplete: a line is missing from the statement, and its own balances go on as though it were there."""
 
-from esworkbench.forensics.compare.residuals import Key
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from esworkbench.forensics.compare.residuals import DIFFERS, Key, Residual
+from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_steps

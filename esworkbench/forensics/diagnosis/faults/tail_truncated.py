@@ -1,6 +1,6 @@
 """tail_truncated: a checkpoint or a read model has seen more of the log than there is."""
 
-from esworkbench.forensics.compare.residuals import NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable

@@ -1,7 +1,7 @@
 """unresolved_pending: a request that, past the limit, was neither settled nor cancelled. Younger ones are healthy."""
 
 from esworkbench.evidence.ledger import Pending
-from esworkbench.forensics.compare.residuals import NO_ROW, Key, Residual
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import OPEN, Movement, movements
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
