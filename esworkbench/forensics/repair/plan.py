@@ -101,15 +101,18 @@ def plan(
     case = case_id or f"case-{evidence.digest[:12]}"
     findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
     damaged = [finding for finding in findings if _kind(finding) == "restore"]
-    compensated = [
-        finding for finding in findings if _kind(finding) == "compensate" and finding.account and finding.event_ids
-    ]
-    rebuilt = [finding for finding in findings if _kind(finding) == "rebuild" and finding.sources]
     steps: list[RepairStep] = []
-    for finding in compensated:
-        steps += _compensations(evidence, finding, damaged, operator, case, compensator)
-    steps += _rebuilds(rebuilt, damaged)
-    steps += [_by_hand(finding) for finding in findings if finding not in compensated and finding not in rebuilt]
+    wrong: list[Finding] = []
+    by_hand: list[Finding] = []
+    for finding in findings:
+        if _kind(finding) == "compensate" and finding.account is not None and finding.event_ids:
+            steps += _compensations(evidence, finding, damaged, operator, case, compensator)
+        elif _kind(finding) == "rebuild" and finding.sources:
+            wrong.append(finding)
+        else:
+            by_hand.append(finding)
+    steps += _rebuilds(wrong, damaged)
+    steps += [_by_hand(finding) for finding in by_hand]
     numbered = [msgspec.structs.replace(step, number=number) for number, step in enumerate(steps, start=1)]
     return RepairPlan(steps=numbered, operator=operator, case_id=case)
 

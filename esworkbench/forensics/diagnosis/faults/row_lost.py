@@ -51,7 +51,7 @@ def _heals_at_once(facts: Facts, key: Key, hole: Hole) -> bool:
 
 def _claim(facts: Facts, source: str, key: Key, lost: list[Hole]) -> Claim:
     steps = [step for hole in lost for step in hole.lost]
-    amount = sum(step.amount for step in steps)
+    amount = sum(hole.amount for hole in lost)
     healing = [hole.heals.position or 0 for hole in lost]
     proof = (
         f"{source} has no row for the event{'s' * (len(steps) > 1)} at {places([step.position or 0 for step in steps])}"

@@ -35,7 +35,7 @@ FAULT = Fault(
 
 def _claim(file: str, key: Key, lost: list[Hole]) -> Claim:
     steps = [step for hole in lost for step in hole.lost]
-    amount = sum(step.amount for step in steps)
+    amount = sum(hole.amount for hole in lost)
     where = places([step.position or 0 for step in steps])
     proof = (
         f"{file} has no line for the event{'s' * (len(steps) > 1)} at {where}, together {money(-amount, key)}, and its "
