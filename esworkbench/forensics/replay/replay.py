@@ -182,7 +182,7 @@ def fold(
 
 
 def _last_within(
-    connection: duckdb.DuckDBPyConnection, account: str, mine: str, key: str, bounds: Bounds
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: str, bounds: Bounds
 ) -> tuple[int, int, tuple[int, str, datetime, datetime]]:
     """How many events are within the bounds, the highest version, and position, id and times of the last."""
     condition, given = bounds.sql()
