@@ -76,7 +76,8 @@ class Runner:
                 self.prepare(connection)
             self._prepared = True
         while True:
-            after = self.checkpoint()
+            with self.engine.connect() as connection:
+                after = checkpoints.reached(connection, self.projection.name) or 0
             read = self.store.read_all(after=after, limit=self.batch_size)
             batch = [recorded for recorded in read if up_to is None or recorded.global_position <= up_to]
             if not batch or self._apply(after, batch):
@@ -104,8 +105,13 @@ class Runner:
 
     def prepare(self, connection: Connection) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
-        if checkpoints.begin(connection, self.projection.name, self.clock()) == 0:
+        checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
+        self.claim(connection, checkpoint)
+        if checkpoint == 0:
             self.projection.create_tables(connection)
+
+    def claim(self, connection: Connection, checkpoint: int) -> None:
+        """Raise what speaks against going on from the checkpoint. Asked once, before any table is made."""
 
     def check(self, connection: Connection) -> None:
         """Raise what speaks against writing to the tables now. Asked within each transaction, under its lock."""
