@@ -71,10 +71,7 @@ class Runner:
 
     def run_once(self, *, up_to: int | None = None) -> int:
         """One batch. Returns the events handled; 0 when there was nothing left to do."""
-        if not self._prepared:
-            with write_transaction(self.engine) as connection:
-                self.prepare(connection)
-            self._prepared = True
+        self._prepare()
         while True:
             with self.engine.connect() as connection:
                 after = checkpoints.reached(connection, self.projection.name) or 0
@@ -103,12 +100,16 @@ class Runner:
             for event in events:
                 self.projection.handle(event, connection)
 
-    def prepare(self, connection: Connection) -> None:
+    def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
-        checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
-        self.claim(connection, checkpoint)
-        if checkpoint == 0:
-            self.projection.create_tables(connection)
+        if self._prepared:
+            return
+        with write_transaction(self.engine) as connection:
+            checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
+            self.claim(connection, checkpoint)
+            if checkpoint == 0:
+                self.projection.create_tables(connection)
+        self._prepared = True
 
     def claim(self, connection: Connection, checkpoint: int) -> None:
         """Raise what speaks against going on from the checkpoint. Asked once, before any table is made."""
