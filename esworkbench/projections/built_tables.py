@@ -12,7 +12,7 @@ change what rows mean; the runner says so in its log.
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, inspect, select
 
 from esworkbench.errors import OtherReadModel
 from esworkbench.projections import checkpoints, tables
@@ -33,8 +33,7 @@ class BuiltAs(NamedTuple):
 
 def built_as(connection: Connection, projection: str) -> BuiltAs | None:
     """What the projection's tables were built as; None where none were built, or none said so."""
-    row = connection.execute(STANDING.where(read_models.c.projection == projection)).one_or_none()
-    return None if row is None else BuiltAs(*row)
+    return _recorded(connection, projection) if inspect(connection).has_table(read_models.name) else None
 
 
 def claim(connection: Connection, projection: Projection, checkpoint: int, now: datetime) -> BuiltAs:
@@ -43,7 +42,7 @@ def claim(connection: Connection, projection: Projection, checkpoint: int, now: 
     A checkpoint beyond 0 without a row tells of tables older than the row: these have schema version 1.
     """
     tables.make_missing(connection)
-    if built_as(connection, projection.name) is None:
+    if _recorded(connection, projection.name) is None:
         if checkpoint > 0 and projection.schema_version != 1:
             raise _other(projection, "schema version 1")
         record(connection, projection, now)
@@ -55,7 +54,7 @@ def require_own(connection: Connection, projection: Projection) -> BuiltAs:
 
     Asked under the lock of the checkpoint it holds until the transaction ends, as a rebuild needs that lock too.
     """
-    built = built_as(connection, projection.name)
+    built = _recorded(connection, projection.name)
     if built is None:
         raise _other(projection, "no recorded schema version")
     if built.schema_version != projection.schema_version:
@@ -89,6 +88,11 @@ def drop_and_reset(connection: Connection, projection: Projection, run_id: str, 
     projection.create_tables(connection)
     record(connection, projection, now)
     checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)
+
+
+def _recorded(connection: Connection, projection: str) -> BuiltAs | None:
+    row = connection.execute(STANDING.where(read_models.c.projection == projection)).one_or_none()
+    return None if row is None else BuiltAs(*row)
 
 
 def _other(projection: Projection, found: str) -> OtherReadModel:

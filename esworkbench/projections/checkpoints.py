@@ -48,10 +48,12 @@ class Run(NamedTuple):
 
 def position_of(connection: Connection, projection: str) -> int:
     """The projection's checkpoint; 0 for one that has not run."""
-    if not tables.are_there(connection):
-        return 0
-    position = connection.scalar(POSITION, {"name": projection})
-    return 0 if position is None else int(position)
+    return (reached(connection, projection) or 0) if tables.are_there(connection) else 0
+
+
+def reached(connection: Connection, projection: str) -> int | None:
+    """The same where the tables are known to be there; None for a projection that has not run."""
+    return connection.scalar(POSITION, {"name": projection})
 
 
 def begin(connection: Connection, projection: str, now: datetime) -> int:

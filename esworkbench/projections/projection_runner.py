@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections import built_tables
 from esworkbench.projections.dead_letters import handle_or_park
 from esworkbench.projections.runner import Runner
 
@@ -29,10 +29,8 @@ class ProjectionRunner(Runner):
             built_tables.drop_and_reset(connection, self.projection, self.run.run_id, self.clock())
         return self.catch_up()
 
-    def prepare(self, connection: Connection) -> None:
-        checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
+    def claim(self, connection: Connection, checkpoint: int) -> None:
         built = built_tables.claim(connection, self.projection, checkpoint, self.clock())
-        super().prepare(connection)
         if built.code_version != self.projection.code_version:
             logger.info(
                 "read model %s was begun by code version %s and goes on with %s: rebuild it if the rows now differ",

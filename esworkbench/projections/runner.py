@@ -71,12 +71,10 @@ class Runner:
 
     def run_once(self, *, up_to: int | None = None) -> int:
         """One batch. Returns the events handled; 0 when there was nothing left to do."""
-        if not self._prepared:
-            with write_transaction(self.engine) as connection:
-                self.prepare(connection)
-            self._prepared = True
+        self._prepare()
         while True:
-            after = self.checkpoint()
+            with self.engine.connect() as connection:
+                after = checkpoints.reached(connection, self.projection.name) or 0
             read = self.store.read_all(after=after, limit=self.batch_size)
             batch = [recorded for recorded in read if up_to is None or recorded.global_position <= up_to]
             if not batch or self._apply(after, batch):
@@ -102,10 +100,19 @@ class Runner:
             for event in events:
                 self.projection.handle(event, connection)
 
-    def prepare(self, connection: Connection) -> None:
+    def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
-        if checkpoints.begin(connection, self.projection.name, self.clock()) == 0:
-            self.projection.create_tables(connection)
+        if self._prepared:
+            return
+        with write_transaction(self.engine) as connection:
+            checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
+            self.claim(connection, checkpoint)
+            if checkpoint == 0:
+                self.projection.create_tables(connection)
+        self._prepared = True
+
+    def claim(self, connection: Connection, checkpoint: int) -> None:
+        """Raise what speaks against going on from the checkpoint. Asked once, before any table is made."""
 
     def check(self, connection: Connection) -> None:
         """Raise what speaks against writing to the tables now. Asked within each transaction, under its lock."""

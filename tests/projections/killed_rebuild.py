@@ -22,7 +22,7 @@ from esworkbench.upcasters import EventDecoder
 
 BATCH = 40
 CRASH_POINTS = {
-    "before the site is made": "CREATE TABLE log_seen",
+    "before the staging area is made": "CREATE TABLE log_seen",
     "before the rows": "INSERT INTO account_balances",
     "between rows and checkpoint": "UPDATE checkpoints",
     "between checkpoint and log": "INSERT INTO checkpoint_log",

@@ -181,7 +181,7 @@ def test_tables_that_went_missing_are_an_error_to_see(engine: Engine, log: list[
 
 
 def test_a_database_of_read_models_is_no_event_store(engine: Engine) -> None:
-    tables = {"checkpoints", "checkpoint_log", "dead_letters", inbox.name}
+    tables = {"checkpoints", "checkpoint_log", "dead_letters", "read_models", inbox.name}
     assert set(inspect(engine).get_table_names()) == tables
     with engine.begin() as connection:
         connection.execute(
