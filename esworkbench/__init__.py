@@ -80,8 +80,8 @@ from typing import TYPE_CHECKING, Any
 from esworkbench.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from esworkbench.composition import capture
     from esworkbench.event_store.store import EventStore
-    from esworkbench.evidence.capturing.capture import capture
     from esworkbench.evidence.evidence import Evidence
     from esworkbench.forensics.compare.bisect import bisect
     from esworkbench.forensics.compare.diff import diff
@@ -112,7 +112,7 @@ _PLACES = {
     "apply_repair": "forensics.repair.apply:apply",
     "balance_at": "forensics.replay.replay:balance_at",
     "bisect": "forensics.compare.bisect:bisect",
-    "capture": "evidence.capturing.capture:capture",
+    "capture": "composition:capture",
     "diagnose": "forensics.diagnosis.diagnose:diagnose",
     "diff": "forensics.compare.diff:diff",
     "investigate": "forensics.investigation.investigate:investigate",
