@@ -62,11 +62,9 @@ class Repository(Generic[A]):
                     "or a zone (zoneinfo.ZoneInfo('Europe/Zurich'))"
                 )
         aggregate = self.aggregate_class(aggregate_id)
-        chosen = self._store.read_stream(aggregate.stream_id, up_to_version=version)
+        chosen = self._store.read_stream(aggregate.stream_id, up_to_version=version, known_at=known_at)
         if version is not None and (not chosen or chosen[-1].version != version) and known_at is None:
             raise UnusableInput(f"{aggregate.stream_id} has no version {version}")
-        if known_at is not None:
-            chosen = [recorded for recorded in chosen if recorded.recorded_at <= known_at]
         if valid_at is not None:
             chosen = [recorded for recorded in chosen if recorded.valid_at <= valid_at]
         if not chosen:

@@ -39,6 +39,14 @@ class Problem(msgspec.Struct, frozen=True):
     event_id: str
 
 
+class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ledger definition judged the evidence: its name, the SHA-256 of its file, and where that came from."""
+
+    name: str
+    sha256: str
+    origin: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence holds and where it came from. ``files`` maps each path to its SHA-256 in hex.
 
@@ -47,6 +55,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     by how their order was found, for files only. ``decimals`` is the scale of every currency found: how many decimals
     its minor unit stands for, null where nobody says; the whole is None where an earlier release captured. ``previous``
     is the SHA-256 of the manifest this one replaces.
+
+    ``judged_by`` is the ledger definition that the postings come from; older evidence has none. ``domain`` names the
+    code that the source belongs to, as it was recognised or typed. It is text: whoever reads it may choose built-in
+    code of that name, and imports nothing from here.
     """
 
     source: str
@@ -61,6 +73,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     order: dict[str, int] | None = None
     decimals: dict[str, int | None] | None = None
     previous: str | None = None
+    judged_by: LedgerRecord | None = None
+    domain: str | None = None
     tool_version: str = __version__
     format: int = FORMAT
 

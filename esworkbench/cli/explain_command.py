@@ -26,16 +26,18 @@ def explain(
         hint = f"did you mean {', '.join(near)}?" if near else f"words: {', '.join(WORDS)}; faults: {', '.join(FAULTS)}"
         raise UnusableInput(f"there is no entry for {name!r}: {hint}")
     if fault is not None:
-        document: dict[str, str | list[str]] = {
-            "fault": fault.name, "meaning": fault.meaning, "remedy": fault.remedy,
-            "look_alikes": list(fault.look_alikes), "notebook": "14_the_47_23_case",
+        document: dict[str, str | list[str] | bool | None] = {
+            "fault": fault.name, "meaning": fault.meaning, "look_alikes": list(fault.look_alikes),
+            "remedy": fault.remedy, "repair": fault.repair, "healthy": fault.healthy, "notebook": fault.notebook,
         }  # fmt: skip
     else:
         document = {"word": key, "meaning": WORDS[key].meaning, "notebook": WORDS[key].notebook}
 
     def prose(console: Console) -> None:
         for label, value in document.items():
-            text = value if isinstance(value, str) else ", ".join(value)
-            console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(text)}")
+            if isinstance(value, list):
+                value = ", ".join(value)
+            if isinstance(value, str):
+                console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(value)}")
 
     answer(document, prose, as_json=json)

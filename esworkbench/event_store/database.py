@@ -87,7 +87,7 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise UnusableInput(
-            "the database URL can't be read: write it like sqlite:///bank.db or postgresql://user@host:5432/name"
+            "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name"
         ) from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
@@ -126,7 +126,7 @@ def gave_up(error: Exception) -> str | None:
 
 def _on_disk(url: URL) -> URL:
     if url.database in (None, "", ":memory:"):
-        raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///bank.db")
+        raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///store.db")
     return url
 
 

@@ -65,7 +65,9 @@ class Log(Protocol):
 
     def stream_version(self, stream_id: str) -> int: ...
 
-    def stream(self, stream_id: str, after_version: int, up_to_version: int) -> list[RecordedEvent]: ...
+    def stream(
+        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
+    ) -> list[RecordedEvent]: ...
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         """The next events by position, never past a position that may still fill."""

@@ -13,7 +13,7 @@ import msgspec
 import uuid_utils
 from sqlalchemy import Engine, inspect
 
-from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStore
+from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStore, UnusableInput
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import described, open_database, write_transaction
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
@@ -99,6 +99,7 @@ class EventStore:
     def create_tables(self) -> None:
         """Make the store's own tables and their guards where they don't exist yet. Other rooms make theirs."""
         with write_transaction(self.engine) as connection:
+            guards.take_turns_making_tables(connection)
             guards.make_tables(connection, schema.STORE_TABLES)
             add_payload_json(connection)
             guards.create_guards(connection)
@@ -158,13 +159,21 @@ class EventStore:
         return _reply_of(known, key, command_digest) if known else None
 
     def read_stream(
-        self, stream_id: str, *, after_version: int = 0, up_to_version: int | None = None
+        self,
+        stream_id: str,
+        *,
+        after_version: int = 0,
+        up_to_version: int | None = None,
+        known_at: datetime | None = None,
     ) -> list[RecordedEvent]:
-        """A stream's events in version order: those after one version, up to another (inclusive).
-
-        Empty for a stream never written.
+        """A stream's events in version order: those after one version, up to another (inclusive), and of these what
+        the store had recorded at ``known_at`` (inclusive). Empty for a stream never written. Raises UnusableInput
+        for a ``known_at`` without offset.
         """
-        return self._log.stream(stream_id, after_version, LAST_VERSION if up_to_version is None else up_to_version)
+        if known_at is not None and known_at.utcoffset() is None:
+            raise UnusableInput(f"the moment {known_at.isoformat()} has no offset: write it in UTC, or with its offset")
+        up_to = LAST_VERSION if up_to_version is None else up_to_version
+        return self._log.stream(stream_id, after_version, up_to, known_at)
 
     def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """The next events of the whole log, by global position, at most ``limit``; empty at the end.

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import duckdb
-import pyarrow as pa
-
-from esworkbench.archive import MANIFEST, SCHEMAS, Manifest, bucket_of, file_digest, quoted
+from esworkbench.archive import MANIFEST, LedgerRecord, Manifest, bucket_of, file_digest, quoted
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor, iso_decimals
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 
 class Posting(NamedTuple):
@@ -79,7 +80,15 @@ class Evidence:
         """SHA-256 of the manifest, which pins every file: the name to quote this evidence by."""
         return file_digest(self.path / MANIFEST)
 
-    def connection(self) -> duckdb.DuckDBPyConnection:
+    @property
+    def judged_by(self) -> LedgerRecord:
+        """The ledger definition that every number rests on. Older evidence doesn't say where its own came from."""
+        kept = self.manifest.files.get("ledger.toml", "")
+        return self.manifest.judged_by or LedgerRecord(
+            name=self.ledger.name, sha256=kept, origin="kept with the evidence, not recorded whence"
+        )
+
+    def connection(self) -> "duckdb.DuckDBPyConnection":
         """A DuckDB cursor with a view for each table of the evidence. Sums want a cast: ``sum(…)::BIGINT``."""
         if self._database is None:
             self._database = self._open_database()
@@ -192,6 +201,8 @@ class Evidence:
     def _rows_of(
         self, table: str, account: str, filters: dict[str, str | None], order: str
     ) -> Iterator[tuple[Any, ...]]:
+        from esworkbench.archive import SCHEMAS
+
         given = {name: value for name, value in filters.items() if value is not None}
         conditions = " AND ".join(f"{name} = ${name}" for name in ("account", *given))
         columns = ", ".join(SCHEMAS[table].names)
@@ -207,7 +218,11 @@ class Evidence:
         name = f"{table}/bucket={bucket_of(account, self.manifest.buckets)}/part-0.parquet"
         return f"read_parquet({quoted(self.path / name)}, hive_partitioning = false)"
 
-    def _open_database(self) -> duckdb.DuckDBPyConnection:
+    def _open_database(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        from esworkbench.archive import SCHEMAS
+
         database = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         try:
             for table in SCHEMAS:
@@ -220,7 +235,7 @@ class Evidence:
         return database
 
 
-def one_row(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+def one_row(result: "duckdb.DuckDBPyConnection") -> tuple[Any, ...]:
     """The only row of an aggregate query."""
     row = result.fetchone()
     assert row is not None, "an aggregate without GROUP BY always has one row"

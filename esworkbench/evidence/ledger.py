@@ -173,8 +173,11 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     file: DelimitedFile | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.posting) == (self.file is not None):
-            raise ValueError("a ledger describes either events, by [[posting]] rules, or a [file]")
+        if bool(self.posting or self.without_posting) == (self.file is not None):
+            raise ValueError(
+                "a ledger describes either events, by [[posting]] rules, or a [file]; "
+                "events that post nothing stand in `without_posting`"
+            )
         for decimals in self.decimals.values():
             _require_decimals(decimals)
         try:
@@ -199,6 +202,11 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
             raise UnusableInput(f"ledger file {name} is not TOML: {error}") from None
         except msgspec.ValidationError as error:
             raise UnusableInput(f"ledger file {name}: {error}") from None
+
+    @property
+    def posts(self) -> bool:
+        """Whether anything is posted at all. Where nothing is, there is nothing to sum."""
+        return bool(self.posting) or self.file is not None
 
     def sections_with_amounts(self) -> list[AmountSection]:
         """Every rule, or the file, with what it says of its amounts."""

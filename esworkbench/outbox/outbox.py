@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, delete, func, select, text
 
 from esworkbench.event_store.database import write_transaction
+from esworkbench.event_store.guards import take_turns_making_tables
 from esworkbench.event_store.schema import events
 from esworkbench.outbox import tables
 from esworkbench.outbox.tables import outbox, outbox_failures
@@ -41,6 +42,7 @@ def enable_outbox(
     that starts every day. ``queue_again`` sends old events once more.
     """
     with write_transaction(engine) as connection:
+        take_turns_making_tables(connection)
         tables.make_missing(connection)
         was_enabled = is_enabled(connection)
         # The table of events before the outbox, as writers take them, or the two would wait for each other.

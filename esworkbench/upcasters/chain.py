@@ -68,7 +68,7 @@ class UpcasterChain:
                 continue
             step = self._steps.get(fact.shape)
             if step is not None:
-                to_do[:0] = _take(step, fact.payload)
+                to_do[:0] = take_step(step, fact.payload)
             elif version is None:
                 reached.append(fact)
             else:
@@ -121,7 +121,7 @@ def newer_than_the_code(shape: Shape, known: int) -> MissingUpcaster:
     )
 
 
-def _take(step: Step, payload: Payload) -> Sequence[Shaped]:
+def take_step(step: Step, payload: Payload) -> Sequence[Shaped]:
     """What comes of a payload. A step works on a copy: whatever it pops stays in the payload it was given."""
     try:
         return step.take(dict(payload))

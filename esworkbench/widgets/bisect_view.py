@@ -22,8 +22,8 @@ class BisectView:
 
     ``timeline`` has a row for each of the session's events, in order (see ``forensics.timeline``). ``decimals`` is the
     scale of its amounts (``Evidence.decimals``), ISO 4217's unless given. ``judge`` answers good, bad or skip for an
-    event's number; with it there is a button that asks. Every button can be reached with Tab, and the field takes an
-    action or its first letter, and Enter.
+    event's number; with it there is a button that asks it. Every button can be reached with Tab, and the field takes
+    an action or its first letter, and Enter.
     """
 
     def __init__(

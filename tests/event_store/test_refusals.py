@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esworkbench.errors import IdempotencyConflict, InvalidEvent
+from esworkbench.errors import IdempotencyConflict, InvalidEvent, UnusableInput
 from esworkbench.event_store import EventStore, Idempotency, StreamAppend
 from tests.support import new_event
 
@@ -139,3 +139,8 @@ def test_a_failed_command_leaves_no_key_behind(store: EventStore) -> None:
     assert store.find_reply("key", "digest") is None
     assert store.stream_version("s") == 0
     assert not store.append("s", [new_event()], expected_version=0, idempotency=once).repeated
+
+
+def test_a_naive_moment_is_refused_on_reading(store: EventStore) -> None:
+    with pytest.raises(UnusableInput, match="no offset"):
+        store.read_stream("s", known_at=datetime(2026, 1, 1))  # noqa: DTZ001

@@ -11,13 +11,14 @@ from sqlalchemy import make_url, text
 from support import new_event
 
 from esworkbench.archive import ArchiveWriter
+from esworkbench.composition import capture
 from esworkbench.domains.bank import Bank
 from esworkbench.domains.bank.commands import Deposit
 from esworkbench.errors import NotAnEventStore, UnusableInput
 from esworkbench.event_store import EventStore, guards, open_database
 from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.events import utc_now
-from esworkbench.evidence import Evidence, LedgerDefinition, capture
+from esworkbench.evidence import Evidence, LedgerDefinition
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
 from esworkbench.evidence.capturing.store import StoreCapture

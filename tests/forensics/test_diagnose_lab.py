@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from lab_incidents import FAULTS, answer, incident, told
 
+from esworkbench.composition import capture
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
-from esworkbench.evidence import capture
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.catalogue import FAULTS as CATALOGUE
 from esworkbench.forensics.diagnosis.diagnose import diagnose

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from support import SequentialIds, StepClock
 
+from esworkbench.composition import capture
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
 from esworkbench.event_store import EventStore
-from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.investigation.investigate import Claim, Reach, investigate
 from esworkbench.forensics.investigation.report import render
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from esworkbench.evidence import Evidence, capture
+from esworkbench.composition import capture
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.timeline import timeline
 from esworkbench.forensics.investigation.seven_steps import suspicious
 from esworkbench.lab import Incident, build_incident, reveal

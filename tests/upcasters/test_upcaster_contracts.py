@@ -10,10 +10,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from esworkbench.cli.upcaster_commands import DECODERS
+from esworkbench.composition import DOMAINS
 from esworkbench.upcasters import Shape, Shaped, Step
 
-STEPS = {(domain, step.source): step for domain, decoder in DECODERS.items() for step in decoder.upcasters}
+STEPS = {(domain, step.source): step for domain, each in DOMAINS.items() for step in each.decoder().upcasters}
 
 SAMPLES = {
     ("bank", Shape("MoneyDeposited", 1)): (

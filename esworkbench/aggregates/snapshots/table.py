@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Connection, Integer, Table, Text
 
 from esworkbench.event_store.columns import Position, UtcMoment, columns_of, metadata
-from esworkbench.event_store.guards import make_tables
+from esworkbench.event_store.guards import make_tables, take_turns_making_tables
 
 snapshots = Table(
     "snapshots",
@@ -25,7 +25,8 @@ def make_missing(connection: Connection) -> None:
     And give it what it lacks where it was made before snapshots said which events they were folded from.
     """
     make_tables(connection, [snapshots])
-    present = columns_of(connection, snapshots.name)
-    for name in ("event_shapes", "event_hash"):
-        if name not in present:
+    lacking = {"event_shapes", "event_hash"} - columns_of(connection, snapshots.name)
+    if lacking:
+        take_turns_making_tables(connection)
+        for name in sorted(lacking - columns_of(connection, snapshots.name)):
             connection.exec_driver_sql(f"ALTER TABLE snapshots ADD COLUMN {name} TEXT")

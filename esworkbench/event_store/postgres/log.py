@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
@@ -23,9 +23,11 @@ from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransact
 from esworkbench.event_store.postgres.sql import (
     BETWEEN,
     BY_POSITION,
+    BY_VERSION,
     HEAD,
     HEAD_POSITION,
     HOLDERS,
+    KNOWN_AT,
     LOCK_PARTS,
     RECALL,
     STREAM,
@@ -67,10 +69,16 @@ class PostgresLog:
             head = cursor.execute(HEAD, (stream_id,)).fetchone()
         return int(head[0]) if head else 0
 
-    def stream(self, stream_id: str, after_version: int, up_to_version: int) -> list[RecordedEvent]:
-        wanted = (stream_id, after_version, min(up_to_version, LAST_VERSION))
+    def stream(
+        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
+    ) -> list[RecordedEvent]:
+        wanted: list[Any] = [stream_id, after_version, min(up_to_version, LAST_VERSION)]
+        statement = STREAM + BY_VERSION
+        if known_at is not None:
+            statement = STREAM + KNOWN_AT + BY_VERSION
+            wanted.append(known_at)
         with self._connections.borrow() as cursor:
-            recorded = [_recorded(row) for row in cursor.execute(STREAM, wanted).fetchall()]
+            recorded = [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
         if recorded:
             # Whoever loads an aggregate is about to append to it. For an earlier version it merely goes unused.
             self._known_heads.note(recorded[-1])

@@ -59,7 +59,9 @@ AND_REMEMBER = {
 
 COPY_ROWS = f"COPY events ({', '.join(WRITTEN)}) FROM STDIN"
 COPIED = "SELECT global_position FROM events WHERE stream_id = %s AND version BETWEEN %s AND %s"
-STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = %s AND version > %s AND version <= %s ORDER BY version"
+STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = %s AND version > %s AND version <= %s"
+KNOWN_AT = " AND recorded_at <= %s"
+BY_VERSION = " ORDER BY version"
 BETWEEN = f"SELECT {COLUMNS} FROM events WHERE global_position > %s AND global_position <= %s"
 BY_POSITION = " ORDER BY global_position LIMIT %s"
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"

@@ -28,7 +28,9 @@ INSERT = (
 )
 LAST_POSITION = "SELECT last_insert_rowid()"
 REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (?, ?, ?, ?)"
-STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ? ORDER BY version"
+STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ?"
+KNOWN_AT = " AND recorded_at <= ?"
+BY_VERSION = " ORDER BY version"
 AFTER = f"SELECT {COLUMNS} FROM events WHERE global_position > ? ORDER BY global_position LIMIT ?"
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 
@@ -88,10 +90,16 @@ class SqliteLog:
             head = cursor.execute(HEAD, (stream_id,)).fetchone()
         return int(head[0]) if head else 0
 
-    def stream(self, stream_id: str, after_version: int, up_to_version: int) -> list[RecordedEvent]:
-        wanted = (stream_id, after_version, min(up_to_version, LAST_VERSION))
+    def stream(
+        self, stream_id: str, after_version: int, up_to_version: int, known_at: datetime | None
+    ) -> list[RecordedEvent]:
+        wanted: list[Any] = [stream_id, after_version, min(up_to_version, LAST_VERSION)]
+        statement = STREAM + BY_VERSION
+        if known_at is not None:
+            statement = STREAM + KNOWN_AT + BY_VERSION
+            wanted.append(moment_text(known_at))
         with self._connections.borrow() as cursor:
-            return [_recorded(row) for row in cursor.execute(STREAM, wanted).fetchall()]
+            return [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         with self._connections.borrow() as cursor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from esworkbench.archive import ArchiveWriter, Cut
+from esworkbench.archive import ArchiveWriter, Cut, LedgerRecord
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.delimited import FileRow, OrderedDay, ordered_days, payload_of, read_rows, summary
 from esworkbench.evidence.capturing.progress import Progress
@@ -34,7 +34,13 @@ class _Placed:
 
 
 def capture_file(
-    path: Path, into: Path, ledger: LedgerDefinition, ledger_text: bytes, buckets: int, progress: Progress
+    path: Path,
+    into: Path,
+    ledger: LedgerDefinition,
+    ledger_text: bytes,
+    used: LedgerRecord,
+    buckets: int,
+    progress: Progress,
 ) -> None:
     """Write evidence of the file to ``into``. A file has no checkpoints, no metadata and no hashes, and no clock."""
     layout = ledger.file
@@ -55,6 +61,7 @@ def capture_file(
         _write(writer, _Placed(rows, layout.opening_minor), days)
         writer.finish(
             ledger=ledger_text,
+            judged_by=used,
             source=str(path),
             layout=LAYOUT,
             cut=Cut(high_water=len(rows), checkpoints={}, server_time=None),

@@ -134,7 +134,7 @@ def to_minor(value: object, *, decimals: int | None = None) -> int:
         raise Unpostable(f"{value!r} is no amount")
     exact = Decimal(value)
     # The exponent first: with one of a billion even comparing overflows.
-    if exact.adjusted() + (decimals or 0) > 18 or abs(exact) > _LARGEST:
+    if exact.adjusted() > 18 or abs(exact) > _LARGEST:
         raise Unpostable(f"the amount {value} is larger than can be kept")
     if decimals is not None:
         minor = to_minor_units(exact, decimals)

@@ -8,17 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
-from esworkbench.errors import NotAnEventStore, UnusableInput
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.opening import EVENT_COLUMNS, require_event_store
 from esworkbench.evidence.capturing.poster import Poster, Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.source import Source
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.ledger import LedgerDefinition, ReadModel, SnapshotClaims
 
-EVENT_COLUMNS = (
-    "global_position", "stream_id", "version", "event_id", "event_type", "schema_version", "recorded_at", "valid_at",
-    "payload", "metadata", "prev_hash", "hash",
-)  # fmt: skip
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 GAPS_KEPT = 1000
 
@@ -56,10 +53,7 @@ class StoreCapture:
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in a folder outside it, if it is there."""
-        missing = set(EVENT_COLUMNS) - self._columns.get("events", set())
-        if missing:
-            what = "no table events" if "events" not in self._columns else f"no columns {', '.join(sorted(missing))}"
-            raise NotAnEventStore(f"the database opened but is not an event store of ours: it has {what}")
+        require_event_store(self._columns)
         high_water, gaps = self._events()
         checkpoints: dict[str, int] = {}
         for table in COPIED_AS_THEY_ARE:

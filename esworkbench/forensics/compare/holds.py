@@ -6,10 +6,12 @@ may be used again: the second answer answers the second request.
 """
 
 from datetime import timedelta
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from esworkbench.evidence import LedgerDefinition
+
+if TYPE_CHECKING:
+    import duckdb
 
 DEFAULT_LIMIT = timedelta(hours=24)
 
@@ -46,7 +48,7 @@ def hold_limit(ledger: LedgerDefinition) -> timedelta:
     return timedelta(hours=ledger.pending.limit_hours) if ledger.pending else DEFAULT_LIMIT
 
 
-def make_holds(connection: duckdb.DuckDBPyConnection, ledger: LedgerDefinition) -> None:
+def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
     """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;

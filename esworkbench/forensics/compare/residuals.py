@@ -18,9 +18,7 @@ are cast to BIGINT, where an overflow is an error. (The idea is that of Beancoun
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from esworkbench.archive import bucket_of, quoted
 from esworkbench.errors import UnusableInput
@@ -28,6 +26,9 @@ from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
 from esworkbench.forensics.compare.statement_lines import statement_steps
+
+if TYPE_CHECKING:
+    import duckdb
 
 Row = tuple[Any, ...]
 
@@ -205,7 +206,7 @@ class Residuals:
         ]
 
     @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
+    def connection(self) -> "duckdb.DuckDBPyConnection":
         """A connection to the evidence with two tables more than others: ``residuals``, in every state, and ``holds``.
 
         Of ``residuals`` the columns are account, currency, source, kind, place and order_key (which order a source's
@@ -333,6 +334,8 @@ class Residuals:
         )
         whole = query.replace("WITH ", f"WITH {tables}, ", 1)
         used = {name: value for name, value in given.items() if re.search(rf"\${name}\b", whole)}
+        import duckdb
+
         try:
             self._cursor.execute(whole, used)
         except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:

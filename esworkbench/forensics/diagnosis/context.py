@@ -6,15 +6,16 @@ tells differently; a head, which remembers nothing, gives one figure for all tha
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.verify import Break, verify
+
+if TYPE_CHECKING:
+    import duckdb
 
 BATCHES = """
     batches AS (
@@ -57,7 +58,7 @@ class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors."""
 
     evidence: Evidence
-    connection: duckdb.DuckDBPyConnection
+    connection: "duckdb.DuckDBPyConnection"
     now: datetime
     head: int
     hashed: bool

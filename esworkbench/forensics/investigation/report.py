@@ -42,10 +42,11 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
 
 def _cut(evidence: Evidence) -> list[list[Any]]:
     manifest = evidence.manifest
-    cut = manifest.cut
+    cut, judge = manifest.cut, evidence.judged_by
     rows: list[list[Any]] = [
         ["source", manifest.source],
         ["layout", manifest.layout],
+        ["judged by the ledger", f"{judge.name}, {judge.origin} (SHA-256 {judge.sha256})"],
         ["taken at, by the server's clock", cut.server_time.isoformat() if cut.server_time else None],
         ["highest position", cut.high_water],
         ["events", manifest.rows.get("events", 0)],

@@ -6,16 +6,17 @@ together ask what it then believed about that moment (Snodgrass, *Developing Tim
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from esworkbench.aggregates.aggregate import Aggregate
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import UnknownAccount, UnusableInput
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.replay.moments import format_moment, require_aware
 from esworkbench.upcasters import EventDecoder
+
+if TYPE_CHECKING:
+    import duckdb
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -40,6 +41,22 @@ class Moment(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """What ``replay --json`` prints."""
         return self._asdict()
+
+
+class StreamMoment(NamedTuple):
+    """As ``Moment`` where the ledger posts nothing, so that there is no balance: how far the stream had got."""
+
+    account: str
+    version: int
+    position: int
+    event_id: str
+    recorded_at: datetime
+    valid_at: datetime
+    events: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``replay --json`` prints: the same keys, with no balance."""
+        return {"account": self.account, "balance": None, "currency": None, **self._asdict()}
 
 
 class Bounds(NamedTuple):
@@ -87,13 +104,7 @@ def balance_at(
         raise UnusableInput(f"account {account!r} has no stream to itself, so no version is its own: give a position")
     condition, given = bounds.sql()
     mine, key = ("events WHERE stream_id = $key", stream) if stream else ("postings WHERE account = $key", account)
-    count, highest, last = connection.execute(
-        f"SELECT count(*), max(version), arg_max((position, event_id, recorded_at, valid_at), position) "
-        f"FROM {mine} AND {condition}",
-        {"key": key, **given},
-    ).fetchall()[0]
-    if not count:
-        raise UnusableInput(_nothing_within(connection, account, f"FROM {mine}", {"key": key}, bounds))
+    count, highest, last = _last_within(connection, account, mine, key, bounds)
     ((total,),) = connection.execute(
         f"SELECT coalesce(sum(amount_minor), 0)::BIGINT FROM postings "
         f"WHERE account = $account AND currency = $currency AND {condition}",
@@ -104,6 +115,26 @@ def balance_at(
     return Moment(
         account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count
     )
+
+
+def stream_at(
+    evidence: Evidence,
+    account: str,
+    *,
+    at: datetime | None = None,
+    known_at: datetime | None = None,
+    version: int | None = None,
+) -> StreamMoment:
+    """As ``balance_at`` for a ledger that posts nothing: ``account`` is then a stream id without its category.
+
+    Raises UnknownAccount for no such stream, and UnusableInput where no event is within the bounds.
+    """
+    stream = evidence.own_stream(account)
+    if stream is None:
+        raise UnknownAccount(f"no stream in {evidence.path} is {account!r}'s, or several are")
+    bounds = Bounds(at, known_at, version).checked()
+    count, highest, last = _last_within(evidence.connection(), account, "events WHERE stream_id = $key", stream, bounds)
+    return StreamMoment(account, highest, *last, count)
 
 
 def recorded_events(
@@ -150,8 +181,23 @@ def fold(
     return aggregate
 
 
+def _last_within(
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: str, bounds: Bounds
+) -> tuple[int, int, tuple[int, str, datetime, datetime]]:
+    """How many events are within the bounds, the highest version, and position, id and times of the last."""
+    condition, given = bounds.sql()
+    count, highest, last = connection.execute(
+        f"SELECT count(*), max(version), arg_max((position, event_id, recorded_at, valid_at), position) "
+        f"FROM {mine} AND {condition}",
+        {"key": key, **given},
+    ).fetchall()[0]
+    if not count:
+        raise UnusableInput(_nothing_within(connection, account, f"FROM {mine}", {"key": key}, bounds))
+    return count, highest, last
+
+
 def _nothing_within(
-    connection: duckdb.DuckDBPyConnection, account: str, mine: str, key: dict[str, str], bounds: Bounds
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: dict[str, str], bounds: Bounds
 ) -> str:
     count, valid, recorded, version, position = connection.execute(
         f"SELECT count(*), min(valid_at), min(recorded_at), min(version), min(position) {mine}", key
