@@ -101,14 +101,6 @@ class SmallLedger:
             self.lines.append(mine | {"booked_at": hours(hour), "amount_minor": amount, "balance_minor": balance})
             self.claim(account, balance, source=file, kind="statement", valid_at=hours(hour), order_key=place)
 
-    def line(self, account: str, reference: str, amount: int, balance: int) -> None:
-        """A line more of the one statement that there is."""
-        number = len(self.lines) + 2
-        self.lines.append(
-            {"file": "bank.csv", "line": number, "account": account, "currency": "USD", "booked_at": hours(number),
-             "reference": reference, "amount_minor": amount, "balance_minor": balance}
-        )  # fmt: skip
-
     def write(self, path: Path) -> Evidence:
         last = max((event["position"] for event in self.events), default=None)
         with ArchiveWriter(path, 2) as writer:

@@ -75,47 +75,59 @@ def test_a_row_between_that_does_not_count_the_event_tells_that_it_was_never_rea
     assert row_lost_in(movements(tmp_path, [10, None, 40, 100, 150])) == []
 
 
-def statement(tmp_path: Path, lines: Sequence[tuple[int, int]], residuals: Sequence[Residual]) -> tuple[Facts, Left]:
-    """Five deposits, 10 to 50, a statement's lines (amount, balance), and where the two part."""
+def statement(tmp_path: Path, lines: Sequence[tuple[float, int, int]]) -> Evidence:
+    """Five deposits, 10 to 50, one an hour, and a statement's lines: hour, amount, balance."""
     ledger = SmallLedger()
     for amount in (10, 20, 30, 40, 50):
         ledger.event("A", amount)
-    for number, (amount, balance) in enumerate(lines, 1):
-        ledger.line("A", f"R{number}", amount, balance)
-    facts = gather(ledger.write(tmp_path / "evidence"), hours(9))._replace(residuals=list(residuals))
+    ledger.statement("A", lines)
+    return ledger.write(tmp_path / "evidence")
+
+
+def parting(evidence: Evidence, *residuals: Residual) -> tuple[Facts, Left]:
+    """As though the statement parted from the events just so, whatever its lines say."""
+    facts = gather(evidence, hours(9))._replace(residuals=list(residuals))
     return facts, Left(facts.residuals)
 
 
-def test_a_line_that_the_balances_count_is_missing_from_the_statement(tmp_path: Path) -> None:
-    parts = [step(2, -20, NO_ROW), step(3, 20, DIFFERS)]
-    facts, left = statement(tmp_path, [(10, 10), (30, 60), (40, 100), (50, 150)], parts)
-    [claim] = statement_incomplete(facts, left)
-    assert (claim.finding.fault, claim.finding.amount, claim.finding.positions) == ("statement_incomplete", -20, [2])
-    assert claim.finding.sources == [FILE]
-    assert statement_inconsistent(facts, left) == []
+@pytest.mark.parametrize(
+    ("lines", "lost"),
+    [
+        ([(1, 10, 10), (3, 30, 60), (4, 40, 100), (5, 50, 150)], [2]),
+        ([(1, 10, 10), (4, 40, 100), (5, 50, 150)], [2, 3]),
+        ([(1, 10, 10), (3, 30, 60), (5, 50, 150)], [2, 4]),
+        ([(5, 50, 150), (4, 40, 100), (3, 30, 60), (1, 10, 10)], [2]),
+    ],
+)
+def test_lines_that_the_balances_count_are_missing_from_the_statement(
+    lines: Sequence[tuple[float, int, int]], lost: list[int], tmp_path: Path
+) -> None:
+    diagnosis = diagnose(statement(tmp_path, lines), now=hours(9))
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.positions, finding.sources) == ("statement_incomplete", lost, [FILE])
+    assert finding.amount == sum(-10 * position for position in lost)
+    assert diagnosis.unexplained == []
+
+
+def test_balances_off_over_a_stretch_of_right_lines_are_the_statements_own(tmp_path: Path) -> None:
+    lines = [(1, 10, 10), (2, 20, 37), (3, 30, 67), (4, 40, 100), (5, 50, 150)]
+    diagnosis = diagnose(statement(tmp_path, lines), now=hours(9))
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.amount, finding.sources) == ("statement_inconsistent", 7, [FILE])
+    assert finding.positions == [2, 4]
+    assert diagnosis.unexplained == []
 
 
 def test_a_statement_that_does_not_contradict_itself_is_not_called_incomplete(tmp_path: Path) -> None:
     """The same residuals, and balances that follow from the lines: then the event is what is in doubt."""
-    parts = [step(2, -20, NO_ROW), step(3, 20, DIFFERS)]
-    facts, left = statement(tmp_path, [(10, 10), (50, 60), (40, 100), (50, 150)], parts)
-    assert statement_incomplete(facts, left) == []
-
-
-def test_balances_off_over_a_stretch_of_right_lines_are_the_statements_own(tmp_path: Path) -> None:
-    parts = [step(2, 7, DIFFERS), step(4, -7, DIFFERS)]
-    facts, left = statement(tmp_path, [(10, 10), (20, 37), (30, 67), (40, 100), (50, 150)], parts)
-    [claim] = statement_inconsistent(facts, left)
-    assert (claim.finding.fault, claim.finding.amount) == ("statement_inconsistent", 7)
-    assert len(claim.shares) == 2
-    assert statement_incomplete(facts, left) == []
+    evidence = statement(tmp_path, [(1, 10, 10), (3, 50, 60), (4, 40, 100), (5, 50, 150)])
+    assert statement_incomplete(*parting(evidence, step(2, -20, NO_ROW), step(3, 20, DIFFERS))) == []
 
 
 def test_two_amounts_that_cancel_are_no_wrong_balances(tmp_path: Path) -> None:
     """Lines of 27 and 33 where events of 20 and 40 stand: the balances follow from the lines."""
-    parts = [step(2, 7, DIFFERS), step(4, -7, DIFFERS)]
-    facts, left = statement(tmp_path, [(10, 10), (27, 37), (30, 67), (33, 100), (50, 150)], parts)
-    assert statement_inconsistent(facts, left) == []
+    evidence = statement(tmp_path, [(1, 10, 10), (2, 27, 37), (3, 30, 67), (4, 33, 100), (5, 50, 150)])
+    assert statement_inconsistent(*parting(evidence, step(2, 7, DIFFERS), step(4, -7, DIFFERS))) == []
 
 
 def test_a_remedy_speaks_of_the_events_by_the_ledgers_own_names(tmp_path: Path) -> None:

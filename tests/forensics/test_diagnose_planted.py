@@ -192,6 +192,23 @@ def test_a_lost_row_is_no_skipped_event_and_accuses_no_innocent_one(places: tupl
     assert (step.kind, step.projection) == ("rebuild", "transaction_history")
 
 
+@pytest.mark.parametrize("place", [3, 10])
+def test_a_line_cut_out_of_the_statement_is_the_statements_fault(place: int, tmp_path: Path) -> None:
+    """Its balances go on as though the line were there: neither a hold nor a double, and no repair of ours."""
+    copy = Copy("none", tmp_path)
+    path = copy.statement()
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    cut = [index for index, line in enumerate(lines) if line[0] == ACCOUNT][place]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([*lines[:cut], *lines[cut + 1 :]])
+    diagnosis = copy.diagnose()
+    assert names(diagnosis) == {"statement_incomplete": -int(lines[cut][4])}
+    assert diagnosis.unexplained == []
+    [step] = plan(copy.evidence, diagnosis, operator="Ida").steps
+    assert (step.kind, step.state) == ("none", "by hand")
+
+
 def test_what_no_class_explains_is_reported(tmp_path: Path) -> None:
     """A statement that opens with money nobody knows of."""
     copy = Copy("none", tmp_path)

@@ -4,7 +4,7 @@ from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes
-from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_steps
+from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, money, places
 
@@ -15,7 +15,7 @@ def statement_incomplete(facts: Facts, left: Left) -> Answer:
         return NotTestable("no statement says what happened outside")
     jumps = contradictions(facts)
     claims = []
-    for (file, key), steps in statement_steps(left).items():
+    for (file, key), steps in statement_residuals(left).items():
         own = jumps.get((file, key), [])
         lost = [hole for hole in holes(steps) if hole.heals.amount in own]
         if lost:

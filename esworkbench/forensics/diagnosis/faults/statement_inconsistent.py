@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_steps
+from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, money, places
 
@@ -19,7 +19,7 @@ def statement_inconsistent(facts: Facts, left: Left) -> Answer:
         return NotTestable("no statement says what happened outside")
     jumps = contradictions(facts)
     claims = []
-    for (file, key), steps in statement_steps(left).items():
+    for (file, key), steps in statement_residuals(left).items():
         own = jumps.get((file, key), [])
         off = [each for each in _stretches(steps) if each[0].amount in own and each[1].amount in own]
         if off:
