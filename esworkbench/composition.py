@@ -1,6 +1,6 @@
 """The composition root: the one place where a domain's code is chosen, and always by name.
 
-Everything below works on any domain and is handed what it needs of one; whoever works on a store asks here. A domain
+Everything below works on any domain and is given what it needs of one; whoever works on a store asks here. A domain
 is named on the command line, or recognised from the event types in a log, or read from a manifest; a name chooses among
 those built in here and nowhere else. ``module:object`` is loaded from the command line alone. A manifest records such a
 reference as text, and nothing is imported from a manifest, a case or a ledger. (Seemann, *Dependency Injection*: one
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Engine
 
@@ -43,6 +43,18 @@ if TYPE_CHECKING:  # what reads evidence is loaded by whoever has some: a monito
     from esworkbench.forensics.diagnosis.replay_with_code import Code
     from esworkbench.forensics.investigation.investigate import Handlers
     from esworkbench.forensics.repair.plan import Compensator
+
+
+class CaptureOptions(TypedDict, total=False):
+    """What else ``evidence.capture`` takes, with its meaning and defaults there."""
+
+    layout: str | None
+    progress: bool
+    buckets: int
+    rate_limit: float | None
+    give_up_after: float
+    clock: Callable[[], datetime]
+
 
 Projections = Mapping[str, Callable[[], Projection]]
 Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
@@ -193,9 +205,14 @@ def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
 
 
 def capture(
-    source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None, **how: Any
+    source: str,
+    into: Path | str,
+    *,
+    ledger: Path | str | None = None,
+    domain: str | None = None,
+    **options: Unpack[CaptureOptions],
 ) -> "Evidence":
-    """As ``evidence.capture``, which ``how`` goes to; a store of a built-in domain is judged by that domain's ledger.
+    """As ``evidence.capture``, which ``options`` go to; a store of a built-in domain is judged by that domain's ledger.
 
     ``domain`` is a name or module:object, as a person types it. A log without events needs no ledger. Raises
     UnusableInput for a store whose event types belong to no domain that is built in, or to several, and that came
@@ -207,20 +224,20 @@ def capture(
     if not is_database(source):
         if domain is not None:
             raise UnusableInput(f"{source} is read as a delimited file, which belongs to no domain: leave --domain out")
-        return freeze(source, into, ledger=ledger, **how)
+        return freeze(source, into, ledger=ledger, **options)
     event_types = frozenset() if domain else event_types_in(source)
     found = domain_named(domain) if domain else recognised(event_types)
     if ledger is not None:
-        return freeze(source, into, ledger=ledger, domain=domain or (found and found.name), **how)
+        return freeze(source, into, ledger=ledger, domain=domain or (found and found.name), **options)
     if found is None and event_types <= LOG_RECORDS:
-        return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because the log holds no event", **how)
+        return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because the log holds no event", **options)
     if found is None:
         raise UnusableInput(
             f"{_whose(event_types, source)}, and no ledger is assumed: say whose it is with --domain {_choices()}, or "
             "what its events post with --ledger FILE"
         )
     origin = f"the one that the domain {found.name} ships, " + ("as typed" if domain else "by the log's event types")
-    return freeze(source, into, ledger=found.ledger, ledger_origin=origin, domain=domain or found.name, **how)
+    return freeze(source, into, ledger=found.ledger, ledger_origin=origin, domain=domain or found.name, **options)
 
 
 def capture_to_verify(

@@ -53,7 +53,7 @@ def freeze(
     events = manifest.rows["events"]
     document: dict[str, Any] = {
         "evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut,
-        "domain": manifest.domain, **judge_of(evidence),
+        **judge_of(evidence),
         "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
         "decimals": manifest.decimals,
     }  # fmt: skip

@@ -36,7 +36,8 @@ def rebuild(
 ) -> None:
     """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""
     store = EventStore.open(url, create=False)
-    read_model = domain_of_store(url, domain).read_model(projection)
+    code = domain_of_store(url, domain)
+    read_model = code.read_model(projection)
     chosen = strategy or way or _strategy_for(workers, cold, snapshot)
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
@@ -45,12 +46,13 @@ def rebuild(
         "projection": projection, "way": done.strategy, "events": done.events, "seconds": round(done.seconds, 3),
         "events_per_second": round(done.events / done.seconds) if done.seconds else None,
         "read_seconds": round(done.read_seconds, 3), "fold_seconds": round(done.fold_seconds, 3),
-        "write_seconds": round(done.write_seconds, 3), "position": done.position,
+        "write_seconds": round(done.write_seconds, 3), "position": done.position, "domain": code.name,
     }  # fmt: skip
 
     def prose(console: Console) -> None:
         console.print(
-            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.strategy}; now at {done.position}"
+            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.strategy}, by the code of "
+            f"the domain {code.name}; now at {done.position}"
         )
         parts = (
             f"reading {done.read_seconds:.1f} s, folding {done.fold_seconds:.1f} s, writing {done.write_seconds:.1f} s"

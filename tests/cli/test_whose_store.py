@@ -162,7 +162,9 @@ def test_module_and_object_come_from_the_command_line_alone(
                     ["repair", "--store", sqlite_url, "--operator", "ada", "--apply"]):  # fmt: skip
         assert shell(command[0], evidence, *command[1:]).code == 0
         assert my_code.times_loaded() == 0, command
-    assert shell.json("replay", evidence, "--account", "A1").document["state"] is None
+    untyped = shell.json("replay", evidence, "--account", "A1")
+    assert untyped.document["state"] is None
+    assert "loaded where --domain my_code:DOMAIN is typed" in untyped.err
     typed = shell.json("replay", evidence, "--account", "A1", "--domain", "my_code:DOMAIN")
     assert (typed.document["state"]["owner"], my_code.times_loaded()) == ("Ann", 1)
 
