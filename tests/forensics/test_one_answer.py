@@ -8,10 +8,11 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -296,3 +297,65 @@ def test_a_damaged_store_has_one_answer(tmp_path: Path, seeds: range) -> None:
             loops = by_loops(database)
         told = parting(capture(str(bank), tmp_path / f"{seed}", progress=False))
         assert {who for who in told if who[2] in ("account_balances", "transaction_history")} == loops, f"seed {seed}"
+
+
+FILE_LEDGER = """
+name = "file"
+[file]
+date_format = "%Y-%m-%d"
+currency = "USD"
+order = "{order}"
+rounding_limit = {rounding}
+[file.columns]
+id = "id"
+account = "account"
+date = "date"
+amount = "amount"
+balance = "balance"
+"""
+
+
+MOVES = st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 2), st.integers(-999, 999)), min_size=2, max_size=12)
+EDITS = st.lists(
+    st.tuples(st.integers(0, 11), st.sampled_from(["amount", "balance", "gone"]), st.sampled_from([-70, 1])), max_size=2
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(moves=MOVES, edits=EDITS, order=st.sampled_from(["file", "day"]), rounding=st.sampled_from([0, 2]))
+def test_a_damaged_file_has_one_answer(
+    moves: list[tuple[str, int, int]], edits: list[tuple[int, str, int]], order: str, rounding: int, tmp_path: Path
+) -> None:
+    day, balances, rows = START.date(), {"A": 0, "B": 0}, []
+    for number, (account, later, amount) in enumerate(moves):
+        day += timedelta(days=later)
+        balances[account] += amount
+        rows.append({"id": str(number), "account": account, "date": day.isoformat(), "amount": amount,
+                     "balance": balances[account]})  # fmt: skip
+    for place, what, shift in edits:
+        row = rows[place % len(rows)]
+        if what == "gone" and len(rows) > 1:
+            rows.remove(row)
+        elif what != "gone":
+            row[what] = int(row[what]) + shift
+    folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | {name: f"{int(row[name]) / 100:.2f}" for name in ("amount", "balance")})
+    (folder / "ledger.toml").write_text(FILE_LEDGER.format(order=order, rounding=rounding), encoding="utf-8")
+    told = parting(capture(str(folder / "rows.csv"), folder / "ev", ledger=folder / "ledger.toml", progress=False))
+    if order == "file":
+        assert {account for account, _, _ in told} == wrong_in_file_order(rows, rounding)
+
+
+def wrong_in_file_order(rows: list[dict[str, Any]], rounding: int) -> set[str]:
+    """The accounts whose balances don't follow from their amounts, from an opening of 0."""
+    found, said = set(), {"A": 0, "B": 0}
+    for row in rows:
+        if abs(row["balance"] - said[row["account"]] - row["amount"]) > rounding:
+            found.add(row["account"])
+        said[row["account"]] = row["balance"]
+    return found
