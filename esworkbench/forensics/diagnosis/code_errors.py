@@ -15,7 +15,7 @@ from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.patterns import Pattern, head_pattern, running_patterns
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, LookAlike, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money
+from esworkbench.forensics.diagnosis.wording import finding
 
 FACTORS = {Fraction(-1): "not applied", Fraction(-2): "applied with the wrong sign", Fraction(1): "applied twice"}
 
@@ -86,7 +86,7 @@ def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: lis
     events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
     # A pattern alone is no proof: somebody's UPDATE over all accounts can look the same. Only the code settles it.
     certainty: Certainty = "likely"
-    proof = _proof(source, pattern, key, amount)
+    proof = _proof(facts, source, pattern, key, amount)
     repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
     if repeated:
         certainty = "proven"
@@ -104,7 +104,7 @@ def _may_be_either(facts: Facts, pattern: Pattern, repeated: bool | None) -> boo
     return pattern.schema_version is not None or len(pattern.versions) == 1
 
 
-def _proof(source: Source, pattern: Pattern, key: Key, amount: int) -> str:
+def _proof(facts: Facts, source: Source, pattern: Pattern, key: Key, amount: int) -> str:
     events = pattern.events[key]
     name = pattern.type + ("" if pattern.schema_version is None else f" v{pattern.schema_version}")
     posted = sum(each for _, _, each in events)
@@ -112,10 +112,10 @@ def _proof(source: Source, pattern: Pattern, key: Key, amount: int) -> str:
     if pattern.of == "sum":
         how = FACTORS.get(pattern.factor, f"off by {pattern.factor} of its amount")
         mine = (
-            f"{source.name} is off by {money(amount, key)}: {name} is {how}, {len(events)} events of "
-            f"{money(posted, key)}"
+            f"{source.name} is off by {facts.money(amount, key)}: {name} is {how}, {len(events)} events of "
+            f"{facts.money(posted, key)}"
         )
     else:
-        each = money(int(pattern.factor), key) if pattern.factor.denominator == 1 else str(pattern.factor)
-        mine = f"{source.name} is off by {money(amount, key)}: {each} for each of {len(events)} events {name}"
+        each = facts.money(int(pattern.factor), key) if pattern.factor.denominator == 1 else str(pattern.factor)
+        mine = f"{source.name} is off by {facts.money(amount, key)}: {each} for each of {len(events)} events {name}"
     return f"{mine}{since}; the same holds on {len(pattern.fits)} account(s) over {pattern.size} events"

@@ -78,6 +78,10 @@ class Facts(NamedTuple):
         """True for evidence from a delimited file: its versions and positions are ours, not the writer's."""
         return self.evidence.ledger.file is not None
 
+    def money(self, amount: int, key: Key) -> str:
+        """``-47.23 USD``, in the scale that the evidence keeps."""
+        return self.evidence.money(amount, key[1])
+
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
 

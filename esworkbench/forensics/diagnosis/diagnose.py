@@ -27,11 +27,14 @@ from esworkbench.forensics.diagnosis.findings import (
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
 from esworkbench.forensics.diagnosis.unexplained import Claim, Left, NotTestable, echoes, merged
-from esworkbench.forensics.diagnosis.wording import money
 
 
 def diagnose(
-    evidence: Evidence, *, account: str | None = None, now: datetime | None = None, projection: Code | None = None
+    evidence: Evidence,
+    *,
+    account: str | None = None,
+    now: datetime | None = None,
+    projection: Code | None = None,
 ) -> Diagnosis:
     """Name what is wrong with the claims, or with the log under them.
 
@@ -84,12 +87,10 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
-            words = (
-                f"{source.name} parts from the events by {money(amount, key)}, and no class of fault accounts for it"
-            )
+            words = f"{source.name} parts from the events by {facts.money(amount, key)}, and no class of fault accounts for it"
             found.append((key, source.name, amount, None, words))
     for step in left.steps():
-        words = f"{step.source} parts from the events by {money(step.amount, step.key)} ({step.reason})"
+        words = f"{step.source} parts from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)

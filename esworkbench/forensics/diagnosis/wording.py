@@ -6,7 +6,6 @@ from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty, Finding
-from esworkbench.money import format_minor
 
 
 def finding(
@@ -41,11 +40,6 @@ def finding(
         source=source,
         sources=[source] if source else [],
     )
-
-
-def money(amount: int, key: Key) -> str:
-    """``-47.23 USD``"""
-    return format_minor(amount, key[1])
 
 
 def places(positions: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def bad_snapshot(facts: Facts, left: Left) -> Answer:
@@ -18,7 +18,7 @@ def bad_snapshot(facts: Facts, left: Left) -> Answer:
     for key, steps in groups.items():
         proof = (
             f"{len(steps)} snapshot(s), the newest at {places([steps[-1].position or 0])}, say "
-            f"{money(steps[-1].amount, key)} more than the events up to there come to"
+            f"{facts.money(steps[-1].amount, key)} more than the events up to there come to"
         )
         found = finding(FAULT, key, amount=steps[-1].amount, source=steps[0].source,
                         certainty="likely", proof=proof)  # fmt: skip

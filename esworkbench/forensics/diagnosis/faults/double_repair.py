@@ -5,7 +5,7 @@ from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def double_repair(facts: Facts, left: Left) -> Answer:
@@ -18,7 +18,7 @@ def double_repair(facts: Facts, left: Left) -> Answer:
         "AND repair NOT IN (SELECT original FROM made_good) ORDER BY position"
     ):
         groups.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
-    return [_again(left, key, events) for key, events in groups.items()]
+    return [_again(facts, left, key, events) for key, events in groups.items()]
 
 
 FAULT = Fault(
@@ -31,14 +31,14 @@ FAULT = Fault(
 )
 
 
-def _again(left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Claim:
+def _again(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Claim:
     amount = -sum(event[2] for event in events)
     ids = {event[1] for event in events}
     steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
     proof = (
         f"the event{'s' * (len(events) > 1)} at {places([event[0] for event in events])} compensate "
         f"{', '.join(event[3] for event in events[:5])}, which an earlier event compensates already: "
-        f"{money(-amount, key)} too much"
+        f"{facts.money(-amount, key)} too much"
     )
     found = finding(
         FAULT, key, amount=amount, events=[(event[0], event[1]) for event in events],

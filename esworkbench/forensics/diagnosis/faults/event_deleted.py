@@ -8,7 +8,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 _GAPS = """
     WITH ordered AS (
@@ -99,7 +99,7 @@ def _claim(facts: Facts, left: Left, key: Key | None, gaps: list[Gap]) -> Claim:
     events = sorted({(step.position or 0, step.event_id or "") for step in kept})
     positions = [position for position, _ in events] or [place for gap in gaps for place in _unused(facts, gap)]
     if witness and key:
-        proof += f"; {witness} still counts it: claimed − event sum = {money(amount, key)}"
+        proof += f"; {witness} still counts it: claimed − event sum = {facts.money(amount, key)}"
     else:
         proof += "; no claim is left that remembers its amount"
     found = finding(

@@ -13,7 +13,7 @@ from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.twin_dropped import taken_for_its_twin
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places, twins_of
+from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
 """A run that saved later than this after an event was recorded can't have met its transaction still open."""
@@ -134,7 +134,7 @@ def _claim(
     positions = [event[0] for event in missed]
     proof = (
         f"{source.name} stands at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
-        f"{money(-amount, key)}, what that posts"
+        f"{facts.money(-amount, key)}, what that posts"
     )
     if proven or missed[0][3]:
         proof += f"; {missed[0][3]}"

@@ -6,7 +6,7 @@ from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residu
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def manual_edit(facts: Facts, left: Left) -> Answer:
@@ -41,7 +41,7 @@ def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             if step.reason in (DIFFERS, NO_EVENT):
                 rows.setdefault(step.key, []).append(step)
         for key, steps in rows.items():
-            yield _rows_edited(source, key, steps)
+            yield _rows_edited(facts, source, key, steps)
 
 
 def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int) -> Claim:
@@ -51,8 +51,8 @@ def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int
         and not left.head(other.name, key) and not left.steps(source=other.name, key=key)
     ]  # fmt: skip
     proof = (
-        f"{source.name} stands {money(amount, key)} from the event sum at its checkpoint {source.cut}; no batch in the "
-        "checkpoint log overlaps another, no single event and no event type comes to that amount"
+        f"{source.name} stands {facts.money(amount, key)} from the event sum at its checkpoint {source.cut}; no batch "
+        "in the checkpoint log overlaps another, no single event and no event type comes to that amount"
     )
     if others:
         proof += f"; {' and '.join(others)}, fed by the same events, agrees with them"
@@ -63,13 +63,14 @@ def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int
     return Claim(found, [Share(source.name, key, amount)])
 
 
-def _rows_edited(source: Source, key: Key, steps: list[Residual]) -> Claim:
+def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Claim:
     """An edited row moves one running balance and its successor back: where they cancel, the first counts."""
     amount = sum(step.amount for step in steps) or steps[0].amount
     at = [(step.position or 0, step.event_id or "") for step in steps]
     proof = (
         f"{source.name} steps otherwise than the events at {places([position for position, _ in at])}, by "
-        f"{money(amount, key)}; no batch in the checkpoint log overlaps another and no event type is wrong throughout"
+        f"{facts.money(amount, key)}; no batch in the checkpoint log overlaps another and no event type is "
+        "wrong throughout"
     )
     found = finding(FAULT, key, amount=amount, events=at, source=source.name, certainty="likely", proof=proof)
     return Claim(found, [whole(step) for step in steps])

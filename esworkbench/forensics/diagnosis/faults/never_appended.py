@@ -4,7 +4,7 @@ from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money
+from esworkbench.forensics.diagnosis.wording import finding
 
 
 def never_appended(facts: Facts, left: Left) -> Answer:
@@ -15,7 +15,7 @@ def never_appended(facts: Facts, left: Left) -> Answer:
     for step in left.steps(kind="statement"):
         if step.reason == NO_EVENT:
             groups.setdefault((step.source, step.key), []).append(step)
-    return [_missing(file, key, steps) for (file, key), steps in groups.items()]
+    return [_missing(facts, file, key, steps) for (file, key), steps in groups.items()]
 
 
 FAULT = Fault(
@@ -28,12 +28,12 @@ FAULT = Fault(
 )
 
 
-def _missing(file: str, key: Key, steps: list[Residual]) -> Claim:
+def _missing(facts: Facts, file: str, key: Key, steps: list[Residual]) -> Claim:
     amount = sum(step.amount for step in steps)
     references = ", ".join(step.type or "?" for step in steps[:5])
     proof = (
-        f"{file} books {references}, together {money(amount, key)}, and no event carries that business key, while no "
-        "version of the account's stream is missing"
+        f"{file} books {references}, together {facts.money(amount, key)}, and no event carries that business key, "
+        "while no version of the account's stream is missing"
     )
     found = finding(FAULT, key, amount=amount, source=file, certainty="likely", proof=proof)
     return Claim(found, [whole(step) for step in steps])

@@ -6,7 +6,7 @@ from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def payload_edited(facts: Facts, left: Left) -> Answer:
@@ -54,7 +54,7 @@ def _claim(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash])
         f"give the hash stored with {'them' if many else 'it'}, while every link before and after holds"
     )
     if witness and key:
-        proof += f"; {witness} still counts what it said before: claimed − event sum = {money(amount, key)}"
+        proof += f"; {witness} still counts what it said before: claimed − event sum = {facts.money(amount, key)}"
     else:
         proof += "; no claim parts from the events, so the amount was not touched, or all claims were rebuilt since"
     events = [(event.position, event.event_id) for event in edited]

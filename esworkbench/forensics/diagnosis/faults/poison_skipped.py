@@ -4,7 +4,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def poison_skipped(facts: Facts, left: Left) -> Answer:
@@ -52,7 +52,7 @@ def _claim(
         ids = {event_id for _, event_id, *_ in parked}
         if source.kind == "head" and amount:
             shares = [Share(projection, key, amount)]
-            proof += f"; its balance lacks {money(-amount, key)}"
+            proof += f"; its balance lacks {facts.money(-amount, key)}"
         elif source.kind == "running":
             steps = left.steps(source=projection, key=key)
             shares = [whole(step) for step in steps if step.event_id in ids and step.reason == NO_ROW]

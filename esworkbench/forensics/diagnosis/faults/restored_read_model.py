@@ -6,7 +6,7 @@ from esworkbench.forensics.compare.records import Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share
-from esworkbench.forensics.diagnosis.wording import finding, money
+from esworkbench.forensics.diagnosis.wording import finding
 
 _AT = """
     WITH sums AS (
@@ -51,7 +51,7 @@ def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
     for key, amount in short.items():
         proof = (
             f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: it was "
-            f"put back to an older state; here that comes to {money(amount, key)}"
+            f"put back to an older state; here that comes to {facts.money(amount, key)}"
         )
         found = finding(FAULT, key, amount=amount, positions=[at], source=source.name, proof=proof)
         yield Claim(found, [Share(source.name, key, amount)])

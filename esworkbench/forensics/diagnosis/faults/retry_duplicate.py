@@ -5,7 +5,7 @@ from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 _SHARED_KEY = f"""
     WITH {REPAIRS}, keyed AS (
@@ -30,7 +30,7 @@ def retry_duplicate(facts: Facts, left: Left) -> Answer:
     for account, currency, *event in facts.rows(_SHARED_KEY, path=path):
         if event[0] != event[4]:
             groups.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3], event[4]))
-    return [_double(left, key, events) for key, events in groups.items()]
+    return [_double(facts, left, key, events) for key, events in groups.items()]
 
 
 FAULT = Fault(
@@ -43,7 +43,7 @@ FAULT = Fault(
 )
 
 
-def _double(left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) -> Claim:
+def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) -> Claim:
     amount = -sum(event[2] for event in events)
     ids, firsts = {event[1] for event in events}, {event[4] for event in events}
     steps = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_ROW and step.event_id in ids]
@@ -52,7 +52,7 @@ def _double(left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) 
         f"{', '.join(event[3] for event in events[:5])} of {places(sorted(firsts))}"
     )
     if steps:
-        proof += f"; {steps[0].source} booked one of the two and parts from the events by {money(amount, key)}"
+        proof += f"; {steps[0].source} booked one of the two and parts from the events by {facts.money(amount, key)}"
     else:
         proof += "; a statement would settle whether it was booked once or twice"
     found = finding(

@@ -6,7 +6,7 @@ from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money
+from esworkbench.forensics.diagnosis.wording import finding
 
 LIMIT_MINOR = 1
 """Two rules of rounding one amount part by less than one minor unit before, so by at most one after."""
@@ -69,15 +69,15 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
     if file is not None:
         # Every row of a file may round, within a limit that is the ledger's own: nothing is wrong.
         if source.kind == "running":
-            yield from _steps(left, source, file.rounding_limit, None)
+            yield from _steps(facts, left, source, file.rounding_limit, None)
     elif source.kind == "running":
         ids = {event_id for events in _rounded(facts, source).values() for _, event_id in events}
-        yield from _steps(left, source, LIMIT_MINOR, ids)
+        yield from _steps(facts, left, source, LIMIT_MINOR, ids)
     elif source.kind == "head":
         yield from _totals(facts, left, source)
 
 
-def _steps(left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Claim]:
+def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Claim]:
     """Small steps at the events that are ``rounded``; None: at any."""
     by_key: dict[Key, list[Residual]] = {}
     for step in left.steps(source=source.name):
@@ -88,10 +88,10 @@ def _steps(left: Left, source: Source, limit: int, rounded: set[str] | None) -> 
         largest = max(abs(step.amount) for step in steps)
         proof = (
             f"{source.name} steps otherwise than the events {len(steps)} time(s), each by at most "
-            f"{money(largest, key)}, together {money(sum(step.amount for step in steps), key)}"
+            f"{facts.money(largest, key)}, together {facts.money(sum(step.amount for step in steps), key)}"
         )
         if rounded is None:
-            proof += f"; the ledger allows {money(limit, key)} a step"
+            proof += f"; the ledger allows {facts.money(limit, key)} a step"
         found = finding(
             FAULT, key, amount=sum(step.amount for step in steps), source=source.name, proof=proof,
             events=[(step.position or 0, step.event_id or "") for step in steps], healthy=rounded is None,
@@ -105,8 +105,8 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
         rounded = events.get(key, [])
         if len(rounded) > 1 and abs(amount) <= LIMIT_MINOR * len(rounded):
             proof = (
-                f"{source.name} is off by {money(amount, key)}, within {money(LIMIT_MINOR, key)} for each of the "
-                f"account's {len(rounded)} events that the ledger says are rounded; a running claim would show at which"
+                f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each of "
+                f"the account's {len(rounded)} events that the ledger says are rounded; a running claim would show at which"
             )
             found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
                             certainty="likely", proof=proof)  # fmt: skip

@@ -5,7 +5,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def row_lost(facts: Facts, left: Left) -> Answer:
@@ -55,7 +55,7 @@ def _claim(facts: Facts, source: str, key: Key, lost: list[Hole]) -> Claim:
     healing = [hole.heals.position or 0 for hole in lost]
     proof = (
         f"{source} has no row for the event{'s' * (len(steps) > 1)} at {places([step.position or 0 for step in steps])}"
-        f", together {money(-amount, key)}, and the row{'s' * (len(healing) > 1)} at {places(healing)} count"
+        f", together {facts.money(-amount, key)}, and the row{'s' * (len(healing) > 1)} at {places(healing)} count"
         f"{'s' * (len(healing) == 1)} it all the same: it was read, and its row is gone"
     )
     broken = {each.position for each in facts.breaks}

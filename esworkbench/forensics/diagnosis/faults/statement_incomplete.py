@@ -6,7 +6,7 @@ from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes
 from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def statement_incomplete(facts: Facts, left: Left) -> Answer:
@@ -19,7 +19,7 @@ def statement_incomplete(facts: Facts, left: Left) -> Answer:
         own = jumps.get((file, key), [])
         lost = [hole for hole in holes(steps) if hole.heals.amount in own]
         if lost:
-            claims.append(_claim(file, key, lost))
+            claims.append(_claim(facts, file, key, lost))
     return claims
 
 
@@ -33,13 +33,13 @@ FAULT = Fault(
 )
 
 
-def _claim(file: str, key: Key, lost: list[Hole]) -> Claim:
+def _claim(facts: Facts, file: str, key: Key, lost: list[Hole]) -> Claim:
     steps = [step for hole in lost for step in hole.lost]
     amount = sum(hole.amount for hole in lost)
     where = places([step.position or 0 for step in steps])
     proof = (
-        f"{file} has no line for the event{'s' * (len(steps) > 1)} at {where}, together {money(-amount, key)}, and its "
-        "own balances move by that amount where no line says so"
+        f"{file} has no line for the event{'s' * (len(steps) > 1)} at {where}, together {facts.money(-amount, key)}, "
+        "and its own balances move by that amount where no line says so"
     )
     found = finding(
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,

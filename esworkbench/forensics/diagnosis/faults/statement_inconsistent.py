@@ -7,7 +7,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 Stretch = tuple[Residual, Residual]
 """The line from which the balances are off, and the line from which they are right again."""
@@ -23,7 +23,7 @@ def statement_inconsistent(facts: Facts, left: Left) -> Answer:
         own = jumps.get((file, key), [])
         off = [each for each in _stretches(steps) if each[0].amount in own and each[1].amount in own]
         if off:
-            claims.append(_claim(file, key, off))
+            claims.append(_claim(facts, file, key, off))
     return claims
 
 
@@ -49,11 +49,11 @@ def _stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
             opened = step
 
 
-def _claim(file: str, key: Key, off: list[Stretch]) -> Claim:
+def _claim(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Claim:
     amount = sum(first.amount for first, _ in off)
     steps = [step for stretch in off for step in stretch]
     at = "; ".join(
-        f"by {money(first.amount, key)} from the line of {places([first.position or 0])} until that of "
+        f"by {facts.money(first.amount, key)} from the line of {places([first.position or 0])} until that of "
         f"{places([last.position or 0])}"
         for first, last in off
     )

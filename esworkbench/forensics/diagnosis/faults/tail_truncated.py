@@ -5,7 +5,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 # A head row that names a position past its account's last event, where the log holds nothing.
 _HEADS_AHEAD = """
@@ -62,7 +62,7 @@ def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: lis
     positions = [position for position, _ in events] or sorted(set(heads))
     seen = f"{witness or 'a read model'} counts {places(positions)}, which the log no longer holds, and nothing after"
     proof = f"{checkpoints}, but the log ends at {facts.head}; {seen}" if checkpoints else seen
-    proof += f": claimed − event sum = {money(amount, key)}"
+    proof += f": claimed − event sum = {facts.money(amount, key)}"
     found = finding(
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if checkpoints else "likely", proof=proof,

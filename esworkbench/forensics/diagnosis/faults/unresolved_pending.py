@@ -7,7 +7,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def unresolved_pending(facts: Facts, left: Left) -> Answer:
@@ -42,14 +42,16 @@ def _claim(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[
     oldest = min(requests, key=lambda request: request.recorded_at)
     hours = int((facts.now - oldest.recorded_at).total_seconds() // 3600)
     proof = (
-        f"requested at {places(positions)}, {money(held, key)}, {hours} hours before "
+        f"requested at {places(positions)}, {facts.money(held, key)}, {hours} hours before "
         f"{facts.now:%Y-%m-%d %H:%M} UTC, where "
         f"{facts.limit_seconds // 3600} are allowed, and no event settles or cancels it"
     )
     amount, certainty = held, _certainty(steps, covered, requests)
     answer = f"append the missing {pending.cancel}, or settle it"
     if steps:
-        proof += f"; {steps[0].source} never booked it and claims {money(_of_one(steps), key)} more than the events"
+        proof += (
+            f"; {steps[0].source} never booked it and claims {facts.money(_of_one(steps), key)} more than the events"
+        )
     elif covered:
         amount, answer = 0, f"append the missing settlement, {pending.settle}"
         proof += f"; {covered} has booked it, so the money left and only the settlement is missing"
