@@ -70,9 +70,9 @@ class Domain(NamedTuple):
     """What the bench may use of one domain.
 
     ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id the ledger's accounts bear; None
-    where they bear another's. ``read_models`` go by their projection's name.
-    ``compensator`` makes the one that appends corrections, ``holds`` finds what is held for longer than a limit, as of
-    a moment: each None where the domain has no such thing.
+    where they bear another's. ``read_models`` go by their projection's name. ``compensator`` makes the one that appends
+    corrections, ``holds`` finds what is held for longer than a limit, as of a moment: each None where the domain has no
+    such thing.
     """
 
     name: str
@@ -151,8 +151,8 @@ DOMAINS = {
 }
 """Every domain that is built in, by name."""
 
-
 NO_LEDGER = data_path("ledgers", "none.toml")
+"""What judges a log without events, and one of which only the chain is to be verified: no event posts."""
 
 
 def domain_named(reference: str) -> Domain:

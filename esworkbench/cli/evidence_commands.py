@@ -242,9 +242,7 @@ def _asked(
 
 
 def _balance_in_words(found: Mapping[str, Any]) -> str:
-    if found["balance"] is None:
-        return "no balance"
-    return format_minor(found["balance"], found["currency"])
+    return "no balance" if found["balance"] is None else format_minor(found["balance"], found["currency"])
 
 
 def _whose(finding: Mapping[str, Any]) -> str:
