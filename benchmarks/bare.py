@@ -16,8 +16,10 @@ from benchmarks.workload import CURRENCY, deposits, rows_of
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import open_database
 from esworkbench.event_store.database import BUSY_SECONDS
+from esworkbench.event_store.postgres.json_copy import add_payload_json
 from esworkbench.event_store.postgres.sql import WRITTEN
-from esworkbench.event_store.schema import add_payload_json, checkpoints, events
+from esworkbench.event_store.schema import events
+from esworkbench.projections.tables import checkpoints
 
 COLUMNS = ", ".join(WRITTEN)
 ADD = (

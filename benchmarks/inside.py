@@ -4,7 +4,9 @@ from benchmarks.ours import Append
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore
-from esworkbench.projections import ProjectionRunner, SynchronousRunner
+from esworkbench.event_store.participants import JoinedStore
+from esworkbench.projections import ProjectionRunner
+from esworkbench.projections.synchronous import SynchronousRunner
 
 
 class AppendInside(Append):
@@ -13,8 +15,9 @@ class AppendInside(Append):
     name = "ours: append, projection inside"
 
     def __init__(self, store: EventStore, size: int, per_commit: int, writer: str = "one") -> None:
-        super().__init__(store, size, per_commit, writer)
-        SynchronousRunner(store, AccountBalances(), bank_decoder(), run_id=writer).join_appends()
+        joined = JoinedStore(store.engine, clock=store.clock, new_id=store.new_id)
+        super().__init__(joined, size, per_commit, writer)
+        SynchronousRunner(joined, AccountBalances(), bank_decoder(), run_id=writer).join_appends()
 
 
 class AppendThenFollow(Append):

@@ -20,7 +20,7 @@ from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.event_store.store import time_ordered_id
 from esworkbench.events import NewEvent
 from esworkbench.projections import ProjectionRunner
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections.built_tables import drop_and_reset
 
 
 def open_store(url: str, new_id: Callable[[], str] = time_ordered_id) -> EventStore:

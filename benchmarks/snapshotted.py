@@ -6,8 +6,8 @@ A snapshot every 100 events leaves 50 events to fold on average, so that is what
 from benchmarks.peer import Account, Accounts, PeerContender
 from benchmarks.rounds import Contender
 from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, reference
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
 
@@ -24,7 +24,9 @@ class LoadFromSnapshot(Contender):
 
     def __init__(self, store: EventStore, size: int) -> None:
         self.store = store
-        self.accounts = Repository(store, BankAccount, bank_decoder(), snapshots=SnapshotStore(store.engine))
+        self.accounts = SnapshottingRepository(
+            store, BankAccount, bank_decoder(), snapshots=SnapshotStore(store.engine)
+        )
         self._loaded = 0
         account = BankAccount("long")
         account.open("Ada", CURRENCY)

@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 
 from esworkbench.event_store import Idempotency, StreamAppend
+from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.drafts import draft_append, place
-from esworkbench.event_store.schema import moment_text
 from esworkbench.event_store.store import time_ordered_id
 from esworkbench.events import NewEvent, RecordedEvent
 

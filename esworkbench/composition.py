@@ -25,6 +25,7 @@ from esworkbench.domains.bank import Bank, BankAccount, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.queries import BankQueries, Hold, PendingWithdrawalsOlderThan
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.domains.document import Document, document_decoder
 from esworkbench.domains.orders import Order, order_decoder
 from esworkbench.domains.orders.contracts import contract_v1_decoder
@@ -33,7 +34,9 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.events import LOG_RECORDS, EventTypes
+from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER, shipped_ledger
 from esworkbench.projections import Projection
+from esworkbench.projections.set_based import SetBased
 from esworkbench.resources import data_path
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
@@ -60,10 +63,14 @@ Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
 
 
 class ReadModel(NamedTuple):
-    """How to make a projection, and the decoder that feeds it, in any process: two functions that can be imported."""
+    """How to make a projection, and the decoder that feeds it, in any process: functions that can be imported.
+
+    ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
+    """
 
     projection: Callable[[], Projection]
     decoder: Callable[[], EventDecoder]
+    query: Callable[[Any], SetBased] | None = None
 
 
 class Domain(NamedTuple):
@@ -111,10 +118,6 @@ def _bank_holds(engine: Engine, limit: timedelta, now: datetime) -> Answer[list[
     return BankQueries(engine, clock=lambda: now).ask(PendingWithdrawalsOlderThan(limit=limit, now=now))
 
 
-def _read_models(factories: Projections, decoder: Callable[[], EventDecoder]) -> dict[str, ReadModel]:
-    return {name: ReadModel(factory, decoder) for name, factory in factories.items()}
-
-
 DOMAINS = {
     domain.name: domain
     for domain in (
@@ -124,7 +127,10 @@ DOMAINS = {
             bank_decoder,
             (BankAccount,),
             account=BankAccount,
-            read_models=_read_models(BANK_PROJECTIONS, bank_decoder),
+            read_models={
+                name: ReadModel(projection, bank_decoder, BANK_QUERIES.get(name))
+                for name, projection in BANK_PROJECTIONS.items()
+            },
             compensator=lambda store: BankCompensator(Bank(store)),
             holds=_bank_holds,
         ),
@@ -135,7 +141,7 @@ DOMAINS = {
             (Order,),
             account=Order,
             read_models={
-                **_read_models(ORDER_PROJECTIONS, order_decoder),
+                **{name: ReadModel(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
                 OrderTotalsV1.name: ReadModel(OrderTotalsV1, contract_v1_decoder),
             },
         ),
@@ -151,9 +157,6 @@ DOMAINS = {
 }
 """Every domain that is built in, by name."""
 
-NO_LEDGER = data_path("ledgers", "none.toml")
-"""What judges a log without events, and one of which only the chain is to be verified: no event posts."""
-
 
 def domain_named(reference: str) -> Domain:
     """A built-in domain by its name, or a ``Domain`` of yours as module:object. For what a person typed, only."""
@@ -168,17 +171,9 @@ def domain_named(reference: str) -> Domain:
 
 
 def recognised(event_types: Collection[str]) -> Domain | None:
-    """The one built-in domain that a log with these event types belongs to; None where it can't be told.
-
-    It knows most of them, and no other knows any. A few that nobody knows don't make a log another's: they are counted
-    as such when it is captured.
-    """
-    told = set(event_types) - LOG_RECORDS
-    known = {name: told & domain.event_types() for name, domain in DOMAINS.items()}
-    names = [name for name, types in known.items() if types]
-    if len(names) != 1 or 2 * len(known[names[0]]) <= len(told):
-        return None
-    return DOMAINS[names[0]]
+    """The one built-in domain whose ledger a log with these event types is judged by; None where it can't be told."""
+    ledger = shipped_ledger(event_types)
+    return next((domain for domain in DOMAINS.values() if domain.ledger == ledger), None)
 
 
 def domain_of_store(url: str, named: str | None = None, *, instead: str = "") -> Domain:
@@ -198,7 +193,7 @@ def domain_of_store(url: str, named: str | None = None, *, instead: str = "") ->
 
 
 def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
-    """The domain that was typed, else the built-in one that the manifest names; of older evidence, by its event types.
+    """The domain that was typed, else the one that the manifest names; where it names none, by the event types.
 
     None where there is no code for it: postings are stepped then, and repairs are planned in words.
     """
@@ -209,9 +204,9 @@ def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
     manifest = evidence.manifest
     if manifest.layout != OWN_LAYOUT:
         return None
-    if manifest.judged_by is None:
+    if manifest.domain is None:
         return recognised({event_type for (event_type,) in evidence.rows("SELECT DISTINCT type FROM events")})
-    return DOMAINS.get(manifest.domain or "")
+    return DOMAINS.get(manifest.domain)
 
 
 def capture(

@@ -15,9 +15,10 @@ from sqlalchemy import BigInteger, Column, Date, MetaData, Table, Text, bindpara
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event, EventTypes
-from esworkbench.upcasters import Downcasters, EventDecoder, UpcasterChain
+from esworkbench.upcasters import UpcasterChain
+from esworkbench.upcasters.downcasters import ContractDecoder, Downcasters
 
 contract_use = Table(
     "contract_use",
@@ -53,9 +54,9 @@ class PublishedContract(NamedTuple):
     event_types: EventTypes
     left_out: frozenset[str] = frozenset()
 
-    def decoder(self, upcasters: UpcasterChain, downcasters: Downcasters) -> EventDecoder:
+    def decoder(self, upcasters: UpcasterChain, downcasters: Downcasters) -> ContractDecoder:
         """Reads every stored event in the shape this contract promises."""
-        return EventDecoder(self.event_types, upcasters, downcasters=downcasters, left_out=self.left_out)
+        return ContractDecoder(self.event_types, upcasters, downcasters, self.left_out)
 
 
 class PublishedEvent(NamedTuple):

@@ -5,8 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
+from esworkbench.aggregates.snapshots.table import make_missing as make_snapshots
 from esworkbench.events import NewEvent
+from esworkbench.outbox.tables import make_missing as make_outbox
+from esworkbench.projections.tables import make_missing as make_checkpoints
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,3 +44,9 @@ def new_event(event_type: str = "Noted", payload: Mapping[str, Any] | bytes | No
     """An event for ``append``; the payload as a mapping, or as the exact bytes."""
     encoded = payload if isinstance(payload, bytes) else msgspec.json.encode(payload or {"amount_minor": 100})
     return NewEvent(event_type=event_type, payload=encoded, **fields)
+
+
+def make_every_table(connection: Connection) -> None:
+    """The tables that the rooms beside the event store make when they are first used."""
+    for make in (make_checkpoints, make_snapshots, make_outbox):
+        make(connection)

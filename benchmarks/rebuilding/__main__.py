@@ -99,7 +99,7 @@ def measure(sizes: Sizes, only: str | None, command: str, data: Path | None, out
 
 
 def add(grown: Path, command: str, out: Path) -> None:
-    """Written after each way: an hour's measurement that is stopped keeps what it has."""
+    """Written after each strategy: an hour's measurement that is stopped keeps what it has."""
     began, report, results = perf_counter(), read(out), Results()
     ready = prepared(grown)
     of = f"{ENGINES['sqlite']}, {ready.events:,} events"
@@ -108,8 +108,8 @@ def add(grown: Path, command: str, out: Path) -> None:
 
     def keep() -> None:
         run["run_seconds"] = round(perf_counter() - began)
-        for way, by_size in results.measured.items():
-            report.measured[ENGINES["sqlite"]].setdefault(way, {}).update(by_size)
+        for strategy, by_size in results.measured.items():
+            report.measured[ENGINES["sqlite"]].setdefault(strategy, {}).update(by_size)
         write(report, out)
 
     _each_way(results, ready, keep)
@@ -134,7 +134,7 @@ def _by_handlers(databases: Databases, engine: str, sizes: Sizes) -> Measured:
 
 
 def _each_way(results: "Results", ready: Prepared, after_each: Callable[[], None] = lambda: None) -> None:
-    ways = {
+    strategies = {
         "bulk": ("bulk", Options()),
         "sharded": ("sharded", Options(workers=2)),
         "set-based": ("set-based", Options()),
@@ -145,8 +145,8 @@ def _each_way(results: "Results", ready: Prepared, after_each: Callable[[], None
     }
     results.add(BASELINE, ready.events, measured(measures.by_live_runner, ready.url, 1_000, None))
     after_each()
-    for name, (way, options) in ways.items():
-        results.add(name, ready.events, measured(measures.by_way, ready.url, way, options))
+    for name, (strategy, options) in strategies.items():
+        results.add(name, ready.events, measured(measures.by_strategy, ready.url, strategy, options))
         after_each()
 
 
@@ -163,18 +163,18 @@ def _by_query(folder: Path, sizes: Sizes) -> Measured:
 
 
 class Results:
-    """Measurements as they come in. Two ways that give different rows stop the run: one of them is wrong."""
+    """Measurements as they come in. Two strategies that give different rows stop the run: one of them is wrong."""
 
     def __init__(self) -> None:
         self.measured: Measured = {}
         self._rows: dict[int, str] = {}
 
-    def add(self, way: str, events: int, took: Took) -> None:
+    def add(self, strategy: str, events: int, took: Took) -> None:
         if took.rows and self._rows.setdefault(events, took.rows) != took.rows:
-            raise RuntimeError(f"{way!r} gave other rows at {events:,} events: its time means nothing")
-        self.measured.setdefault(way, {}).setdefault(events, []).append(took)
+            raise RuntimeError(f"{strategy!r} gave other rows at {events:,} events: its time means nothing")
+        self.measured.setdefault(strategy, {}).setdefault(events, []).append(took)
         rate = events / took.seconds
-        told = f"  {way:<30} {events:>12,} {took.seconds:>9.2f} s {rate:>12,.0f}/s {took.peak_megabytes:>7,.0f} MB"
+        told = f"  {strategy:<30} {events:>12,} {took.seconds:>9.2f} s {rate:>12,.0f}/s {took.peak_megabytes:>7,.0f} MB"
         print(told, flush=True)
 
 

@@ -12,8 +12,8 @@ from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, START, referen
 from esworkbench.archive import quoted
 from esworkbench.domains.bank.events import MoneyDeposited
 from esworkbench.event_store.chain import event_hash
+from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.drafts import EMPTY, Head
-from esworkbench.event_store.schema import moment_text
 from esworkbench.event_store.store import time_ordered_id
 
 ACCOUNTS = 1_000

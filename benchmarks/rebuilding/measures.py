@@ -16,15 +16,16 @@ from benchmarks.peer import PeerFollow, open_peer
 from esworkbench.archive import quoted
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.projections import ProjectionRunner
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections.built_tables import drop_and_reset
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild
 from esworkbench.projections.rebuilding.in_duckdb import fold_in_duckdb
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import next_tables
 
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 BARE_QUERY = """
     SELECT substr(stream_id, 13) AS account_id, payload ->> '$.currency' AS currency,
            sum(CASE WHEN type = 'MoneyWithdrawn' THEN -(payload ->> '$.amount_minor')::BIGINT
@@ -82,9 +83,9 @@ def _peak_megabytes() -> float:
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def by_way(url: str, way: str, options: Options) -> tuple[float, Any, Any]:
+def by_strategy(url: str, strategy: str, options: Options) -> tuple[float, Any, Any]:
     store = EventStore.open(url, create=False)
-    done = rebuild(store, BALANCES, way=way, options=options)
+    done = rebuild(store, BALANCES, strategy=strategy, options=options)
     return done.seconds, (done.read_seconds, done.fold_seconds, done.write_seconds), balances(store)
 
 
@@ -112,7 +113,7 @@ def by_query(files: list[Path], events: int, folder: Path) -> tuple[float, Any, 
     folder.mkdir(parents=True)
     store = EventStore.open(str(folder / "store.db"))
     job = Job(store, BALANCES, "benchmark", store.clock, 20_000, lambda _: None)
-    definition, watch = AccountBalances().set_based(), Watch()
+    definition, watch = BANK_QUERIES["account_balances"](AccountBalances()), Watch()
     tables = next_tables(store, AccountBalances())
     began = perf_counter()
     fold_in_duckdb(job, definition, FilesOnly(files, events), tables, folder, watch)  # type: ignore[arg-type]

@@ -53,7 +53,7 @@ def prepare(log: GrowingLog, url: str, events: int, folder: Path) -> Prepared:
         print(f"  {millions:,} events", flush=True)
     log.grow_to(nine_tenths)
     folder.mkdir()
-    rebuild(store, BALANCES, way="set-based")
+    rebuild(store, BALANCES, strategy="set-based")
     take_snapshot(store, AccountBalances(), ready.snapshot)
     log.grow_to(events)
     for number, after in enumerate(range(0, nine_tenths, ARCHIVE), start=1):

@@ -10,7 +10,7 @@ from benchmarks.rebuilding.line import Line, through
 from benchmarks.rebuilding.measures import Took
 
 Measured = dict[str, dict[int, list[Took]]]
-"""By way, then by size in events: every round's measurement."""
+"""By strategy, then by size in events: every round's measurement."""
 
 PEER, BASELINE, BARE = "peer: commit per 1", "drop and replay", "bare DuckDB"
 AIM_BARE, AIM_PEER = 0.8, 1000
@@ -41,8 +41,8 @@ def read(folder: Path) -> Report:
     found = Report(**json.loads((folder / "rebuild.json").read_text(encoding="utf-8")))
     by_title = {
         title: {
-            way: {int(events): [Took(*took) for took in rounds] for events, rounds in by_size.items()}
-            for way, by_size in measured.items()
+            strategy: {int(events): [Took(*took) for took in rounds] for events, rounds in by_size.items()}
+            for strategy, by_size in measured.items()
         }
         for title, measured in found.measured.items()
     }
@@ -73,16 +73,16 @@ def _table(measured: Measured) -> list[str]:
     limit = BASELINE if BASELINE in measured else BARE
     lines = [f"| | events | seconds (least–most) | events/s | to {limit} | read, fold, write s | peak MB |"]
     lines += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
-    for way, by_size in measured.items():
+    for strategy, by_size in measured.items():
         for events, rounds in by_size.items():
             seconds = sorted(took.seconds for took in rounds)
             middle = median(seconds)
             parts = ", ".join(f"{part:.2f}" for part in rounds[-1].parts) if rounds[-1].parts else ""
             beside = measured[limit].get(events)
-            gain = f"{median(took.seconds for took in beside) / middle:.2f}" if beside and way != limit else ""
+            gain = f"{median(took.seconds for took in beside) / middle:.2f}" if beside and strategy != limit else ""
             lines.append(
-                f"| {way} | {events:,} | {middle:.2f} ({seconds[0]:.2f}–{seconds[-1]:.2f}) | {events / middle:,.0f} |"
-                f" {gain} | {parts} | {max(took.peak_megabytes for took in rounds):,.0f} |"
+                f"| {strategy} | {events:,} | {middle:.2f} ({seconds[0]:.2f}–{seconds[-1]:.2f}) |"
+                f" {events / middle:,.0f} | {gain} | {parts} | {max(took.peak_megabytes for took in rounds):,.0f} |"
             )
     return lines
 
@@ -94,11 +94,11 @@ def line_of(by_size: dict[int, list[Took]]) -> Line | None:
 def _lines(measured: Measured) -> list[str]:
     lines = ["| | largest miss of the line | two billion events | by the flattest and steepest slope |"]
     lines += ["| --- | ---: | ---: | ---: |"]
-    for way, by_size in measured.items():
+    for strategy, by_size in measured.items():
         line = line_of(by_size)
         if line is not None:
             between = f"{_long(line.lowest)} to {_long(line.highest)}"
-            lines.append(f"| {way} | {line.bend:.0%} | {_long(line.seconds)} | {between} |")
+            lines.append(f"| {strategy} | {line.bend:.0%} | {_long(line.seconds)} | {between} |")
     return lines if len(lines) > 2 else []
 
 

@@ -5,7 +5,6 @@ replays stored ones. Rules never stand in ``apply``: an event is a fact, and a r
 yesterday's facts unloadable. (Vernon, *Implementing Domain-Driven Design*, appendix A.)
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,34 +19,18 @@ class Uncommitted(NamedTuple):
     valid_at: datetime | None
 
 
-class StateMigration(NamedTuple):
-    """One step for a state kept in a snapshot, from ``from_version`` of its shape to the next.
-
-    The function takes and returns what ``state`` returns; its docstring is its reason. ``event_shapes`` names event
-    types whose new schema version the step has taken into account: a state folded before that version may then be used.
-    """
-
-    from_version: int
-    function: Callable[[dict[str, Any]], dict[str, Any]]
-    event_shapes: Mapping[str, int] = {}
-
-    @property
-    def reason(self) -> str:
-        return " ".join((self.function.__doc__ or "").split())
-
-
 class Aggregate:
-    """Base of all aggregates. Subclasses set ``category`` and write ``apply``, ``state`` and ``restore``.
+    """Base of all aggregates. Subclasses set ``category`` and write ``apply`` and ``state``, and
+    ``restore`` where the state is kept otherwise than in attributes of the same names.
 
     ``version`` counts every event applied, saved or not; the stream is at ``saved_version``. ``state_version`` is the
     shape of what ``state`` returns: raise it whenever that shape changes, or what an event contributes to it (a
-    corrected ``apply`` or upcaster, a new schema version). ``state_migrations`` lead older shapes to today's.
-    ``snapshot_version`` is the version of the snapshot this was loaded from, None when it was folded from the start.
+    corrected ``apply`` or upcaster, a new schema version). ``snapshot_version`` is the version of the snapshot this was
+    loaded from, None when it was folded from the start.
     """
 
     category: ClassVar[str]
     state_version: ClassVar[int] = 1
-    state_migrations: ClassVar[Sequence[StateMigration]] = ()
 
     def __init__(self, aggregate_id: str) -> None:
         self.id = aggregate_id
@@ -74,8 +57,8 @@ class Aggregate:
         raise NotImplementedError(f"{type(self).__name__} must say what its state is")
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over a ``state`` of the same ``state_version``."""
-        raise NotImplementedError(f"{type(self).__name__} must say how its state is restored")
+        """Take over a ``state`` of the same ``state_version``: each field as the attribute of its name."""
+        vars(self).update(state)
 
     def record(self, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
         """A decision: apply the new event and keep it for saving.

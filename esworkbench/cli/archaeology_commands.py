@@ -18,8 +18,7 @@ from esworkbench.compaction import first_event, verify_compaction
 from esworkbench.composition import Domain, domain_of_store, loaded
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.upcasters.archaeology import (
     LatestShape,
     ProposedVersion,
@@ -33,11 +32,6 @@ from esworkbench.upcasters.archaeology import (
 )
 
 Through = Annotated[str | None, typer.Option(help="What reads old shapes, as module:function of a stored event.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(shapes)
-    app.command()(compact)
 
 
 def shapes(

@@ -1,16 +1,13 @@
-"""Commands on a whole case: investigate, repair, report, case, explain."""
+"""Commands on a whole case: investigate, repair, report, case."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from esworkbench.cli.evidence_commands import ask_again
-from esworkbench.cli.investigation import run_investigation, written_report
 from esworkbench.cli.judge import judge_of, say_judge
 from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
 from esworkbench.cli.output import answer, table
@@ -18,14 +15,7 @@ from esworkbench.cli.repairing import repair_store
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.diagnosis.catalogue import FAULTS
-from esworkbench.forensics.glossary import WORDS
 from esworkbench.forensics.investigation.case import Case
-
-
-def register(app: typer.Typer) -> None:
-    for command in (investigate, repair, report, case, explain):
-        app.command()(command)
 
 
 def investigate(
@@ -44,11 +34,14 @@ def investigate(
     """
     if claimed is not None and account is None:
         raise UnusableInput("--claimed says what a balance should be, so say whose: add --account")
+    from esworkbench.cli.investigation import run_investigation
+
     told = Console(stderr=json, highlight=False, soft_wrap=True)
     inquiry, evidence, report = run_investigation(source, account, currency, claimed, out, ledger, domain, told)
     document: dict[str, Any] = {
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
+        "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
@@ -104,6 +97,8 @@ def report(
     json: Json = False,
 ) -> None:
     """The case as one self-contained page."""
+    from esworkbench.cli.investigation import written_report
+
     opened = Evidence.open(evidence)
     inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
 
@@ -153,33 +148,6 @@ def case(
 
     document = {"entries": entries, "replayed": again or None, "open": still_open, **judge_of(opened)}
     answer(document, prose, as_json=json, found=not all(again.values()))
-
-
-def explain(
-    word: Annotated[list[str], typer.Argument(help="A word of the field, or a fault.")], json: Json = False
-) -> None:
-    """What a word or a fault means, what it is mistaken for, and the notebook that shows it."""
-    name = " ".join(word)
-    key = name.replace("_", " ").replace("-", " ").lower()
-    fault = FAULTS.get(key.replace(" ", "_"))
-    if fault is None and key not in WORDS:
-        near = get_close_matches(key, [*WORDS, *(name.replace("_", " ") for name in FAULTS)], n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"words: {', '.join(WORDS)}; faults: {', '.join(FAULTS)}"
-        raise UnusableInput(f"there is no entry for {name!r}: {hint}")
-    if fault is not None:
-        document: dict[str, str | list[str]] = {
-            "fault": fault.name, "meaning": fault.meaning, "remedy": fault.remedy,
-            "look_alikes": list(fault.look_alikes), "notebook": "14_the_47_23_case",
-        }  # fmt: skip
-    else:
-        document = {"word": key, "meaning": WORDS[key].meaning, "notebook": WORDS[key].notebook}
-
-    def prose(console: Console) -> None:
-        for label, value in document.items():
-            text = value if isinstance(value, str) else ", ".join(value)
-            console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(text)}")
-
-    answer(document, prose, as_json=json)
 
 
 def _arguments(arguments: dict[str, Any]) -> str:

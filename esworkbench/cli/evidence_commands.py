@@ -34,13 +34,7 @@ from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask
 from esworkbench.forensics.replay.moments import parse_moment
 from esworkbench.forensics.replay.replay import Bounds, fold
-from esworkbench.money import format_minor
-
-
-def register(app: typer.Typer) -> None:
-    app.command(name="capture")(freeze)
-    for command in (replay, diff, bisect, verify, diagnose):
-        app.command()(command)
+from esworkbench.money import iso_decimals
 
 
 def freeze(
@@ -61,6 +55,7 @@ def freeze(
         "evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut,
         **judge_of(evidence),
         "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
+        "decimals": manifest.decimals,
     }  # fmt: skip
     if manifest.order is not None:
         document["order"] = manifest.order
@@ -71,6 +66,8 @@ def freeze(
         say_judge(console, evidence)
         if manifest.order is not None:
             _print_order(console, manifest.order)
+        for currency, decimals in (manifest.decimals or {}).items():
+            _tell_scale(console, currency, decimals)
         for kind, count in manifest.unposted.items():
             console.print(f"no rule of the ledger says what {kind} posts: {count:,} events post nothing", markup=False)
         if manifest.problem_count:
@@ -96,12 +93,12 @@ def replay(
     arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at, "version": version}
     opened = Evidence.open(evidence)
     handlers = handlers_for(domain_of(opened, domain))
-    found = _asked(opened, "replay", arguments, _balance_in_words)
+    found = _asked(opened, "replay", arguments, lambda it: _balance_in_words(it, opened))
     state = _state(opened, handlers, account, at, known_at, version)
 
     def prose(console: Console) -> None:
         console.print(
-            f"[bold]{escape(_balance_in_words(found))}[/bold] after "
+            f"[bold]{escape(_balance_in_words(found, opened))}[/bold] after "
             f"{found['events']:,} events, the last at position {found['position']}, recorded {found['recorded_at']}"
         )
         say_judge(console, opened)
@@ -144,16 +141,17 @@ def bisect(
         if not diverges:
             console.print(f"no divergence, after {found['probes']} probes")
             return
+        delta = escape(Evidence.open(evidence, verify=False).money(found["delta"], found["currency"]))
         if found["event_id"] is None:
             console.print(
                 f"{escape(str(found['source']))} claims a balance only as of position [bold]{found['position']}[/bold] "
-                f"and parts from the events by {escape(format_minor(found['delta'], found['currency']))} there; "
+                f"and parts from the events by {delta} there; "
                 "at which event it began can't be told from that"
             )
             return
         console.print(
             f"first divergence at position [bold]{found['position']}[/bold], version {found['version']}, event "
-            f"{escape(str(found['event_id']))}: {escape(format_minor(found['delta'], found['currency']))}, "
+            f"{escape(str(found['event_id']))}: {delta}, "
             f"in {found['probes']} probes" + ("" if found["sound"] else " (a boundary, not proven to be the first)")
         )
 
@@ -210,8 +208,9 @@ def diagnose(
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]
 
     def prose(console: Console) -> None:
+        opened = Evidence.open(evidence, verify=False)
         for finding in found["findings"]:
-            console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding))}, {finding['certainty']}")
+            console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}")
             console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
@@ -241,14 +240,14 @@ def _asked(
     return found
 
 
-def _balance_in_words(found: Mapping[str, Any]) -> str:
-    return "no balance" if found["balance"] is None else format_minor(found["balance"], found["currency"])
+def _balance_in_words(found: Mapping[str, Any], evidence: Evidence) -> str:
+    return "no balance" if found["balance"] is None else evidence.money(found["balance"], found["currency"])
 
 
-def _whose(finding: Mapping[str, Any]) -> str:
+def _whose(finding: Mapping[str, Any], evidence: Evidence) -> str:
     if finding["account"] is None:
         return ""
-    return f" on {finding['account']}: {format_minor(finding['amount'], finding['currency'])}"
+    return f" on {finding['account']}: {evidence.money(finding['amount'], finding['currency'])}"
 
 
 def ask_again(
@@ -293,6 +292,19 @@ def _state(
 def _faults_named(found: Mapping[str, Any]) -> str:
     names = sorted({finding["fault"] for finding in found["findings"] if not finding["healthy"]})
     return ", ".join(names) or "nothing but what is healthy"
+
+
+def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
+    """A word on a currency that isn't counted as everybody would expect."""
+    official = iso_decimals(currency)
+    if decimals is None:
+        words = f"nobody says how many decimals {currency} has, so its amounts are shown in minor units: "
+        words += "name it under [decimals] in the ledger file and capture again"
+    elif decimals != official and official is not None:
+        words = f"{currency} is counted with {decimals} decimals, as the ledger says; by ISO 4217 it has {official}"
+    else:
+        return
+    console.print(words, markup=False)
 
 
 def _print_order(console: Console, order: Mapping[str, int]) -> None:

@@ -141,7 +141,11 @@ def _page(inquiry: Inquiry, evidence: Evidence) -> str:
     if inquiry.account is not None and inquiry.currency is not None:
         drawn = timeline(evidence, inquiry.account, inquiry.currency, against=_witness(inquiry, evidence))
         figure = balance_figure(
-            drawn, currency=inquiry.currency, culprits=inquiry.culprits, title=f"account {inquiry.account}"
+            drawn,
+            currency=inquiry.currency,
+            decimals=evidence.decimals(inquiry.currency),
+            culprits=inquiry.culprits,
+            title=f"account {inquiry.account}",
         )
         picture = as_data_uri(figure)
     return render(inquiry, evidence, picture=picture)

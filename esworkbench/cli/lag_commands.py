@@ -14,9 +14,7 @@ from esworkbench.cli.output import answer, table
 from esworkbench.composition import domain_of_store
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.event_store.server_clock import server_clock
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url, server_clock
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor
 from esworkbench.projections.monitoring.measure import Percentiles, followers, percentiles
@@ -27,18 +25,13 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 RANKS = Percentiles._fields
 
 
-def register(app: typer.Typer) -> None:
-    app.command(name="lag")(measure_lag)
-    app.command()(pending)
-
-
 def measure_lag(
     url: Store,
     projection: Annotated[str | None, typer.Option(help="Only this one; otherwise all that ever ran.")] = None,
-    watch: Annotated[float, typer.Option(min=0, help="Sample for so many seconds; 0 looks once.")] = 0.0,
+    watch: Annotated[float, typer.Option(min=0, help="Sample for this many seconds; 0 looks once.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """How far projections are behind, now and by what each of their latest 10,000 events waited.
+    """How far behind each projection is, and how long its latest 10,000 events waited to be seen.
 
     The verdict is that of now: healthy under 0.5 s, alarm over 2 s at the 99th percentile of the samples. Exit code 1
     is an alarm.

@@ -13,27 +13,24 @@ from esworkbench.composition import domain_of_store, recognised
 from esworkbench.event_store import EventStore
 from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.projections.rebuilding import WAYS, Options, Recipe, archive_events, take_snapshot
+from esworkbench.projections.rebuilding import STRATEGIES, Options, Recipe, archive_events, take_snapshot
 from esworkbench.projections.rebuilding import rebuild as rebuild_read_model
 
 Url = Annotated[str, typer.Argument(help="The store.")]
 Projected = Annotated[str, typer.Option("--projection", help="The read model.")]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(rebuild)
-    app.command(name="archive")(archive)
-    app.command(name="keep-read-model")(keep_read_model)
-
-
 def rebuild(
     url: Url,
     projection: Projected,
-    way: Annotated[str | None, typer.Option(help=f"{', '.join(WAYS)}; bulk unless an option asks for another.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help=f"{', '.join(STRATEGIES)}; bulk unless an option asks for another.")
+    ] = None,
+    way: Annotated[str | None, typer.Option("--way", hidden=True, help="What --strategy was called before.")] = None,
     workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
     cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
-    anew: Annotated[bool, typer.Option(help="Give up what a killed rebuild left: upcasters changed since.")] = False,
+    anew: Annotated[bool, typer.Option(help="Discard what a killed rebuild left: upcasters changed since.")] = False,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
@@ -41,12 +38,12 @@ def rebuild(
     store = EventStore.open(url, create=False)
     code = domain_of_store(url, domain)
     read_model = code.read_model(projection)
-    chosen = way or _way_for(workers, cold, snapshot)
+    chosen = strategy or way or _strategy_for(workers, cold, snapshot)
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
-        done = rebuild_read_model(store, Recipe(*read_model), way=chosen, options=options, progress=progress)
+        done = rebuild_read_model(store, Recipe(*read_model), strategy=chosen, options=options, progress=progress)
     document: dict[str, Any] = {
-        "projection": projection, "way": done.way, "events": done.events, "seconds": round(done.seconds, 3),
+        "projection": projection, "way": done.strategy, "events": done.events, "seconds": round(done.seconds, 3),
         "events_per_second": round(done.events / done.seconds) if done.seconds else None,
         "read_seconds": round(done.read_seconds, 3), "fold_seconds": round(done.fold_seconds, 3),
         "write_seconds": round(done.write_seconds, 3), "position": done.position, "domain": code.name,
@@ -54,7 +51,7 @@ def rebuild(
 
     def prose(console: Console) -> None:
         console.print(
-            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.way}, by the code of "
+            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.strategy}, by the code of "
             f"the domain {code.name}; now at {done.position}"
         )
         parts = (
@@ -106,7 +103,7 @@ def keep_read_model(
     answer(document, prose, as_json=json, next_command=next_command)
 
 
-def _way_for(workers: int | None, cold: list[Path] | None, snapshot: Path | None) -> str:
+def _strategy_for(workers: int | None, cold: list[Path] | None, snapshot: Path | None) -> str:
     if workers is not None:
         return "sharded"
     if cold:

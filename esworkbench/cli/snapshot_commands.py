@@ -7,22 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg import sql
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
 from esworkbench.aggregates.aggregate import Aggregate
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer, table
 from esworkbench.composition import DOMAINS, domain_of_store
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
 from esworkbench.snapshotting.background import Snapshotter
 from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
@@ -32,11 +29,6 @@ PROFILES = {"account": thirty_year_account, "cart": abandoned_carts}
 """Streams of the bank's accounts, as the lab makes them."""
 
 Category = Annotated[str | None, typer.Option(help="Which aggregates, where the domain has several.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command(name="snapshot-frequency")(snapshot_frequency)
-    app.command(name="take-snapshots")(take_snapshots)
 
 
 def snapshot_frequency(
@@ -86,7 +78,7 @@ def take_snapshots(
     store = EventStore.open(url, create=False)
     code = domain_of_store(url, domain)
     kept = SnapshotStore(store.engine, clock=store.clock)
-    aggregates = Repository(store, code.aggregate(category), code.decoder(), snapshots=kept)
+    aggregates = SnapshottingRepository(store, code.aggregate(category), code.decoder(), snapshots=kept)
     snapshotter = Snapshotter(store, aggregates, every=every, run_id="take-snapshots")
     if again:
         snapshotter.begin_again()
@@ -137,6 +129,9 @@ def _scratch_url(url: str | None) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="esworkbench-frequency-", dir=beside) as folder:
             yield f"sqlite:///{Path(folder) / 'scratch.db'}"
         return
+    import psycopg
+    from psycopg import sql
+
     server = make_url(str(url)).set(drivername="postgresql")
     name = f"esworkbench_frequency_{os.getpid()}"
     with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:

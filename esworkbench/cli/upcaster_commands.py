@@ -8,11 +8,7 @@ from rich.console import Console
 from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
 from esworkbench.composition import DOMAINS, domain_named
-from esworkbench.upcasters import as_markdown, as_text, chain_table
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(upcasters)
+from esworkbench.upcasters.table import as_markdown, as_text, chain_table
 
 
 def upcasters(

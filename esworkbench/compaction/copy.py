@@ -21,7 +21,8 @@ from esworkbench.compaction.record import (
 )
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend, write_transaction
-from esworkbench.event_store.schema import UtcMoment, idempotency_keys, moment_text
+from esworkbench.event_store.columns import UtcMoment, moment_text
+from esworkbench.event_store.schema import idempotency_keys
 from esworkbench.events import NewEvent, RecordedEvent
 from esworkbench.upcasters.archaeology import LatestShape, ShapedEvent, decode_payload, encode_payload, same_event
 

@@ -26,7 +26,8 @@ from esworkbench.compaction.record import (
 )
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import idempotency_keys, moment_text
+from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.schema import idempotency_keys
 from esworkbench.events import RecordedEvent
 from esworkbench.upcasters.archaeology import LatestShape, ShapedEvent, decode_payload, same_event
 

@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Engine, exists, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import utc_now
+from esworkbench.projections import tables
 from esworkbench.projections.monitoring.measure import ALARM_OVER_SECONDS, Lag, measure
 from esworkbench.projections.projection import Projection
+from esworkbench.projections.tables import dead_letters
 
 V = TypeVar("V")
 
@@ -172,4 +173,4 @@ class QueryBus:
 
 def _is_parked(connection: Connection, projection: str, position: int) -> bool:
     letter = exists().where((dead_letters.c.projection == projection) & (dead_letters.c.position == position))
-    return bool(connection.scalar(select(letter)))
+    return tables.are_there(connection) and bool(connection.scalar(select(letter)))

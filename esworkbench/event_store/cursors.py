@@ -6,34 +6,36 @@ kept as well, because psycopg takes a tenth of an append to make one.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 
 from esworkbench.event_store.database import is_busy, store_busy
 
+if TYPE_CHECKING:
+    import psycopg
 
-class DriverConnections:
+C = TypeVar("C", sqlite3.Cursor, "psycopg.Cursor[Any]")
+
+
+class DriverConnections(Generic[C]):
     """Idle connections of one engine; any thread may borrow one. ``engine.dispose()`` closes them with its own.
 
-    ``prepare`` is called once on each new connection; ``is_usable`` tells whether one may be used again. Both drivers
-    follow Python's DB-API (PEP 249), so what is lent is a cursor, and ``cursor.connection`` is where it belongs.
+    What is lent is the driver's own cursor, on which each statement outside a transaction commits by itself;
+    ``cursor.connection`` is where it belongs.
     """
 
-    def __init__(self, engine: Engine, prepare: Callable[[Any], None], is_usable: Callable[[Any], bool]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._prepare = prepare
-        self._is_usable = is_usable
-        self._idle: list[Any] = []
+        self._idle: list[C] = []
         event.listen(engine, "engine_disposed", self._close_idle)
 
     @contextmanager
-    def borrow(self) -> Iterator[Any]:
+    def borrow(self) -> Iterator[C]:
         """A cursor outside any transaction; it must be outside again when given back. Raises StoreBusy."""
-        cursor = self._idle.pop() if self._idle else self._connect().cursor()
+        cursor = self._idle.pop() if self._idle else self._new_cursor()
         try:
             yield cursor
         except sqlite3.OperationalError as error:
@@ -41,16 +43,22 @@ class DriverConnections:
                 raise store_busy(self._engine.url) from error
             raise
         finally:
-            if self._is_usable(cursor.connection):
+            if self._is_usable(cursor):
                 self._idle.append(cursor)
             else:
                 cursor.connection.close()
+
+    def _new_cursor(self) -> C:
+        raise NotImplementedError(f"{type(self).__name__} must say how its driver makes a cursor")
+
+    def _is_usable(self, cursor: C) -> bool:
+        """Whether the cursor may be lent again, being outside any transaction."""
+        raise NotImplementedError(f"{type(self).__name__} must say when its driver's cursor is outside a transaction")
 
     def _connect(self) -> Any:
         pooled = self._engine.raw_connection()
         connection = pooled.driver_connection
         pooled.detach()
-        self._prepare(connection)
         return connection
 
     def _close_idle(self, _engine: Engine) -> None:
@@ -58,24 +66,24 @@ class DriverConnections:
             self._idle.pop().connection.close()
 
 
-def statement_connections(engine: Engine) -> DriverConnections:
-    """Connections on which each statement outside a transaction commits by itself."""
-    if engine.dialect.name == "sqlite":
-        return DriverConnections(engine, prepare=_as_it_is, is_usable=_outside_sqlite_transaction)
-    return DriverConnections(engine, prepare=_commit_each_statement, is_usable=_outside_postgres_transaction)
+class SqliteConnections(DriverConnections[sqlite3.Cursor]):
+    """The engine has set everything already: see ``database``."""
+
+    def _new_cursor(self) -> sqlite3.Cursor:
+        connection: sqlite3.Connection = self._connect()
+        return connection.cursor()
+
+    def _is_usable(self, cursor: sqlite3.Cursor) -> bool:
+        return not cursor.connection.in_transaction
 
 
-def _as_it_is(_connection: Any) -> None:
-    """The engine has set everything already."""
+class PostgresConnections(DriverConnections["psycopg.Cursor[Any]"]):
+    def _new_cursor(self) -> "psycopg.Cursor[Any]":
+        connection: psycopg.Connection[Any] = self._connect()
+        connection.autocommit = True
+        return connection.cursor()
 
+    def _is_usable(self, cursor: "psycopg.Cursor[Any]") -> bool:
+        from psycopg.pq import TransactionStatus
 
-def _outside_sqlite_transaction(connection: Any) -> bool:
-    return not connection.in_transaction
-
-
-def _commit_each_statement(connection: Any) -> None:
-    connection.autocommit = True
-
-
-def _outside_postgres_transaction(connection: Any) -> bool:
-    return bool(connection.info.transaction_status == TransactionStatus.IDLE)
+        return cursor.connection.info.transaction_status == TransactionStatus.IDLE

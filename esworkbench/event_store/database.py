@@ -1,18 +1,20 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
 import sqlite3
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
+from esworkbench.events import utc_now
 
 SQLITE_GAVE_UP = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
@@ -60,6 +62,23 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+def server_clock(engine: Engine) -> Callable[[], datetime]:
+    """A clock that asks PostgreSQL what time it is, in UTC; SQLite has no server, so there it is this machine's.
+
+    For whoever measures ages: the machines of writers and readers may disagree.
+    """
+    if engine.dialect.name == "sqlite":
+        return utc_now
+
+    def now() -> datetime:
+        with engine.connect() as connection:
+            # now() would be when the transaction began.
+            moment: datetime = connection.scalars(text("SELECT clock_timestamp()")).one()
+        return moment.astimezone(UTC)
+
+    return now
+
+
 def parse_url(url: str) -> URL:
     """The URL with its driver settled. Raises UnusableInput for a kind that isn't served, or for no file."""
     if "://" not in url:
@@ -86,13 +105,22 @@ def described(url: URL) -> str:
     return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
 
 
+def address_of(url: URL) -> str:
+    """Where a database is, without who may enter."""
+    kind = url.drivername.partition("+")[0]
+    where = {"host": url.query["host"]} if "host" in url.query else {}
+    return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
+
+
 def gave_up(error: Exception) -> str | None:
     """A sentence for a database that stopped serving (full disk, lost server, lock, damage); None for our mistakes."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
     else:
-        stopped = isinstance(cause, psycopg.OperationalError)
+        # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
+        psycopg = sys.modules.get("psycopg")
+        stopped = psycopg is not None and isinstance(cause, psycopg.OperationalError)
     return f"the database stopped the work: {' '.join(str(cause).split())}" if stopped else None
 
 

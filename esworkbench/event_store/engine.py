@@ -1,4 +1,4 @@
-"""What the store asks of a database: one protocol, met by ``sqlite_log`` and ``postgres_log``."""
+"""What the store asks of a database: one protocol, met by ``sqlite.log`` and ``postgres.log``."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -53,9 +53,6 @@ class LogTransaction(Protocol):
 
         Raises Overtaken, or InvalidEvent for an event id that was used before.
         """
-
-    def remember(self, key_row: KeyRow) -> None:
-        """Write the key's row alone, for a reply that had to wait for the positions. Raises Overtaken."""
 
 
 class Log(Protocol):

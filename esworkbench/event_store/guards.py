@@ -3,17 +3,22 @@
 SQLite needs three triggers: INSERT OR REPLACE deletes the old row without firing its delete trigger, so a third one
 refuses inserts that meet an existing row. PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or
 ``session_replication_role = replica`` walks past them. A statement trigger there takes the shared lock that gap-safe
-reading relies on (see ``postgres_log``), so that no writer can forget it.
+reading relies on (see ``postgres.log``), so that no writer can forget it.
 
 An owner can still drop a trigger; that is what the hash chain is for, and why an application should connect as a role
 that owns nothing (``grant_application``).
+
+Each room makes its own tables with ``make_tables``, and names those of them that are append-only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, inspect, text
 
-APPEND_ONLY_TABLES = ("events", "checkpoint_log")
+from esworkbench.event_store.columns import identifier
+
+EVENTS = ("events",)
+"""The append-only tables of the store itself; other rooms name their own."""
 
 WRITER_LOCK = 0x6573_7762_6C6F_6721
 """Key of the advisory lock that every writer to ``events`` shares from before its positions are drawn to its commit."""
@@ -25,20 +30,24 @@ STANDING = text("""
 """PostgreSQL's triggers that always fire. Making one again would wait for whoever reads the table, a capture say, and
 every writer would wait behind it."""
 
-_SQLITE_SAME_ROW = {
-    "events": (
-        "EXISTS (SELECT 1 FROM events WHERE global_position = NEW.global_position)"
-        " OR EXISTS (SELECT 1 FROM events WHERE stream_id = NEW.stream_id AND version = NEW.version)"
-        " OR EXISTS (SELECT 1 FROM events WHERE event_id = NEW.event_id)"
-    ),
-    "checkpoint_log": "EXISTS (SELECT 1 FROM checkpoint_log WHERE id = NEW.id)",
-}
+
+def make_tables(connection: Connection, tables: Iterable[Table], *, append_only: Sequence[str] = ()) -> None:
+    """Make those of the tables that are missing, in the caller's transaction, and guard the append-only ones of them.
+
+    Where none is missing nothing is written, so a role that may make no tables can call it too.
+    """
+    missing = [table for table in tables if not inspect(connection).has_table(table.name)]
+    if missing:
+        take_turns_making_tables(connection)
+        for table in missing:
+            table.create(connection, checkfirst=True)
+        create_guards(connection, [table.name for table in missing if table.name in append_only])
 
 
-def create_guards(connection: Connection, tables: Sequence[str] = APPEND_ONLY_TABLES) -> None:
+def create_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> None:
     """Put every guard of these tables in place; does nothing where it stands already."""
     if connection.dialect.name == "sqlite":
-        statements = _sqlite_guards(tables)
+        statements = _sqlite_guards(connection, tables)
     else:
         statements = _postgres_guards(tables, standing=set(connection.scalars(STANDING)))
     for statement in statements:
@@ -51,41 +60,51 @@ def take_turns_making_tables(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK + 1})
 
 
-def drop_guards(connection: Connection) -> None:
+def drop_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> None:
     """Take the append-only guards away, as an intruder who owns the tables would. For the lab and for tests only."""
-    for table in APPEND_ONLY_TABLES:
+    for table in tables:
         for guard in ("no_update", "no_delete", "no_replace", "no_rewrite", "no_truncate"):
-            on_table = "" if connection.dialect.name == "sqlite" else f" ON {table}"
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_{guard}{on_table}")
+            on_table = "" if connection.dialect.name == "sqlite" else f" ON {identifier(table)}"
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {identifier(f'{table}_{guard}')}{on_table}")
 
 
-def grant_application(connection: Connection, role: str) -> None:
-    """Let a PostgreSQL role append, read and keep checkpoints and snapshots, and rewrite nothing. The role exists."""
-    name = connection.dialect.identifier_preparer.quote_identifier(role)
+def grant_application(
+    connection: Connection, role: str, *, append: Sequence[Table], change: Sequence[Table] = ()
+) -> None:
+    """Let a PostgreSQL role read these tables, append to the ones and change the others, and rewrite nothing else.
+
+    Each room says which of its tables are which: ``schema.STORE_TABLES`` are appended to. Role and tables exist.
+    """
     schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
-    for statement in (
-        f"GRANT USAGE ON SCHEMA {schema} TO {name}",
-        f"GRANT SELECT, INSERT ON events, checkpoint_log, idempotency_keys, anchors TO {name}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, snapshots, dead_letters TO {name}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, outbox_failures TO {name}",
-    ):
-        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {identifier(role)}")
+    for allowed, tables in (("SELECT, INSERT", append), ("SELECT, INSERT, UPDATE, DELETE", change)):
+        for table in tables:
+            connection.exec_driver_sql(f"GRANT {allowed} ON {identifier(table.name)} TO {identifier(role)}")
 
 
-def _sqlite_guards(tables: Sequence[str]) -> list[str]:
+def _sqlite_guards(connection: Connection, tables: Sequence[str]) -> list[str]:
     statements = []
     for table in tables:
-        for guard, moment in (
-            ("no_update", "UPDATE"),
-            ("no_delete", "DELETE"),
-            ("no_replace", f"INSERT ON {table} WHEN {_SQLITE_SAME_ROW[table]}"),
+        for guard, moment, condition in (
+            ("no_update", "UPDATE", ""),
+            ("no_delete", "DELETE", ""),
+            ("no_replace", "INSERT", f" WHEN {_meets_a_row(connection, table)}"),
         ):
-            where = moment if " ON " in moment else f"{moment} ON {table}"
             statements.append(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_{guard} BEFORE {where}"
+                f"CREATE TRIGGER IF NOT EXISTS {identifier(f'{table}_{guard}')} BEFORE {moment}"
+                f" ON {identifier(table)}{condition}"
                 f" BEGIN SELECT RAISE(ABORT, '{table} is append-only: {guard}'); END"
             )
     return statements
+
+
+def _meets_a_row(connection: Connection, table: str) -> str:
+    """The condition that a row to be inserted has a key in common with one that is there."""
+    inspector = inspect(connection)
+    keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
+    keys += [unique["column_names"] for unique in inspector.get_unique_constraints(table)]
+    same = (" AND ".join(f"{identifier(name)} = NEW.{identifier(name)}" for name in key) for key in keys)
+    return " OR ".join(f"EXISTS (SELECT 1 FROM {identifier(table)} WHERE {each})" for each in same)
 
 
 def _postgres_guards(tables: Sequence[str], standing: set[str]) -> list[str]:
@@ -108,8 +127,8 @@ def _postgres_guards(tables: Sequence[str], standing: set[str]) -> list[str]:
         if f"{table}_{guard}" in standing:
             continue
         statements.append(
-            f"CREATE OR REPLACE TRIGGER {table}_{guard} {moment} ON {table}"
+            f"CREATE OR REPLACE TRIGGER {identifier(f'{table}_{guard}')} {moment} ON {identifier(table)}"
             f" FOR EACH {level} EXECUTE FUNCTION {function}()"
         )
-        statements.append(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{guard}")
+        statements.append(f"ALTER TABLE {identifier(table)} ENABLE ALWAYS TRIGGER {identifier(f'{table}_{guard}')}")
     return statements

@@ -19,6 +19,7 @@ from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, KeyRow, Log, LogTransaction, Remembered
 from esworkbench.event_store.postgres.append import PostgresTransaction
 from esworkbench.event_store.sqlite.log import SqliteTransaction
+from esworkbench.event_store.store import EventStore
 from esworkbench.events import RecordedEvent
 
 Participant = Callable[[Connection, Sequence[RecordedEvent]], None]
@@ -28,6 +29,19 @@ Whatever it raises rolls the append back.
 """
 
 BY_POSITION = select(*(schema.events.c[name] for name in COLUMNS.split(", "))).order_by(schema.events.c.global_position)
+
+
+class JoinedStore(EventStore):
+    """An event store in whose appends others may take part."""
+
+    def join_appends(self, participant: Participant) -> None:
+        """Let ``participant`` write in the transaction of each later append through this object.
+
+        From then on each of these appends keeps all other writers waiting, on PostgreSQL too.
+        """
+        if not isinstance(self._log, JoinedLog):
+            self._log = JoinedLog(self._log, self.engine)
+        self._log.participants.append(participant)
 
 
 class JoinedLog:
@@ -63,7 +77,6 @@ class JoinedTransaction:
         self.written: list[RecordedEvent] = []
         self._transaction = transaction
         self.look_up = transaction.look_up
-        self.remember = transaction.remember
 
     def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
         positions = self._transaction.insert(events, key_row)

@@ -17,8 +17,8 @@ from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStor
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import described, open_database, write_transaction
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
-from esworkbench.event_store.engine import LAST_VERSION, KeyRow, Log, LogTransaction, Overtaken, Remembered
-from esworkbench.event_store.participants import JoinedLog, Participant
+from esworkbench.event_store.engine import LAST_VERSION, KeyRow, Log, Overtaken, Remembered
+from esworkbench.event_store.postgres.json_copy import add_payload_json
 from esworkbench.event_store.postgres.log import PostgresLog
 from esworkbench.event_store.sqlite.log import SqliteLog
 from esworkbench.events import NewEvent, RecordedEvent, utc_now
@@ -38,14 +38,12 @@ class Idempotency(NamedTuple):
     """What makes a repeated command one command.
 
     ``key`` is unique in a store and drawn by the client, one per intent; ``command_digest`` tells whether a repeat is
-    the same command; ``reply`` is the JSON to answer every repeat with, as UTF-8 bytes, or a function that makes it
-    of the recorded events where it needs their positions. The function may be called again if another writer gets
-    in between, so it should only compute.
+    the same command; ``reply`` is the JSON to answer every repeat with, as UTF-8 bytes.
     """
 
     key: str
     command_digest: str
-    reply: bytes | Callable[[list[RecordedEvent]], bytes]
+    reply: bytes
 
 
 class AppendResult(NamedTuple):
@@ -99,12 +97,11 @@ class EventStore:
         return store
 
     def create_tables(self) -> None:
-        """Make the tables and their guards where they don't exist yet. Read models make their own."""
+        """Make the store's own tables and their guards where they don't exist yet. Other rooms make theirs."""
         with write_transaction(self.engine) as connection:
             guards.take_turns_making_tables(connection)
-            schema.metadata.create_all(connection)
-            schema.add_snapshot_columns(connection)
-            schema.add_payload_json(connection)
+            guards.make_tables(connection, schema.STORE_TABLES)
+            add_payload_json(connection)
             guards.create_guards(connection)
 
     def append(
@@ -142,16 +139,19 @@ class EventStore:
     def _append_once(
         self, appends: list[DraftAppend], recorded_at: datetime, idempotency: Idempotency | None
     ) -> AppendResult:
-        expected_versions: dict[str, int] = {}
-        for append in appends:
-            expected_versions.setdefault(append.stream_id, append.expected_version)
-        reply_waits = idempotency is not None and callable(idempotency.reply)
-        with self._log.transaction(one_insert=len(expected_versions) == 1 and not reply_waits) as transaction:
+        # Of several appends to one stream only the first expects a version that is there already.
+        expected_versions = {append.stream_id: append.expected_version for append in reversed(appends)}
+        with self._log.transaction(one_insert=len(expected_versions) == 1) as transaction:
             known, heads = transaction.look_up(idempotency.key if idempotency else None, expected_versions)
             if idempotency and known:
                 return AppendResult([], _reply_of(known, idempotency.key, idempotency.command_digest), True)
             placed = place(appends, heads)
-            return _write(transaction, placed, recorded_at, idempotency)
+            positions = transaction.insert(placed, _key_row(idempotency, recorded_at))
+        recorded = [
+            msgspec.structs.replace(event, global_position=position)
+            for event, position in zip(placed, positions, strict=True)
+        ]
+        return AppendResult(recorded, idempotency.reply if idempotency else None, False)
 
     def find_reply(self, key: str, command_digest: str) -> bytes | None:
         """The reply kept under a key, None if the key is new. Raises IdempotencyConflict for another command's key."""
@@ -203,15 +203,6 @@ class EventStore:
         """
         self._subscribers.append(subscriber)
 
-    def join_appends(self, participant: Participant) -> None:
-        """Let ``participant`` write in the transaction of each later append through this object.
-
-        From then on each of these appends keeps all other writers waiting, on PostgreSQL too (see ``joined``).
-        """
-        if not isinstance(self._log, JoinedLog):
-            self._log = JoinedLog(self._log, self.engine)
-        self._log.participants.append(participant)
-
     def _publish(self, events: list[RecordedEvent]) -> None:
         for subscriber in self._subscribers:
             try:
@@ -222,26 +213,10 @@ class EventStore:
                 )
 
 
-def _write(
-    transaction: LogTransaction, placed: list[RecordedEvent], recorded_at: datetime, idempotency: Idempotency | None
-) -> AppendResult:
+def _key_row(idempotency: Idempotency | None, recorded_at: datetime) -> KeyRow | None:
     if idempotency is None:
-        return AppendResult(_positioned(placed, transaction.insert(placed, None)), None, False)
-    key, digest, reply = idempotency
-    if isinstance(reply, bytes):
-        positions = transaction.insert(placed, KeyRow(key, digest, reply.decode(), recorded_at))
-        return AppendResult(_positioned(placed, positions), reply, False)
-    recorded = _positioned(placed, transaction.insert(placed, None))
-    made = reply(recorded)
-    transaction.remember(KeyRow(key, digest, made.decode(), recorded_at))
-    return AppendResult(recorded, made, False)
-
-
-def _positioned(placed: list[RecordedEvent], positions: list[int]) -> list[RecordedEvent]:
-    return [
-        msgspec.structs.replace(event, global_position=position)
-        for event, position in zip(placed, positions, strict=True)
-    ]
+        return None
+    return KeyRow(idempotency.key, idempotency.command_digest, idempotency.reply.decode(), recorded_at)
 
 
 def _reply_of(known: Remembered, key: str, command_digest: str) -> bytes:

@@ -41,12 +41,15 @@ def _is_plain(encoded: bytes) -> bool:
 
 
 def _check_in_full(name: str, encoded: bytes) -> None:
-    text = encoded.decode()
-    value = _strict.decode(text)
+    value = _strict.decode(encoded.decode())
     if type(value) is not dict:
         raise ValueError(f"its {name} is not a JSON object")
-    if "\\u" in text:
-        _check_escaped(value)
+    if b"\\u" in encoded:
+        # An escape can smuggle in what raw UTF-8 can't hold: half of a surrogate pair, which can't be encoded, or NUL.
+        unescaped = json.dumps(value, ensure_ascii=False)
+        unescaped.encode()
+        if "\\u0000" in unescaped.replace("\\\\", ""):
+            raise ValueError("a JSON string holds a NUL character")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -58,14 +61,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _bounded_int(digits: str) -> int:
-    # Python refuses to convert thousands of digits, so measure the text before the number.
-    if len(digits) > 17 or abs(int(digits)) > MAX_AMOUNT_MINOR:
-        raise ValueError(f"the number {digits[:24]} lies beyond ±(2**53 - 1), where a double is no longer exact")
-    return int(digits)
-
-
-def _bounded_float(digits: str) -> float:
+def _bounded(digits: str) -> float:
     number = float(digits)
     if abs(number) > MAX_AMOUNT_MINOR:
         raise ValueError(f"the number {digits[:24]} lies beyond ±(2**53 - 1), where a double is no longer exact")
@@ -76,24 +72,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _check_escaped(value: Any) -> None:
-    """An escape can smuggle in what raw UTF-8 can't hold: NUL, or half of a surrogate pair."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("a JSON string holds a NUL character")
-        value.encode()
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _check_escaped(key)
-            _check_escaped(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_escaped(inner)
-
-
 _strict = json.JSONDecoder(
     object_pairs_hook=_unique_keys,
-    parse_int=_bounded_int,
-    parse_float=_bounded_float,
+    parse_int=_bounded,
+    parse_float=_bounded,
     parse_constant=_refuse_constant,
 )

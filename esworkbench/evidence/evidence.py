@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import duckdb
-import pyarrow as pa
-
-from esworkbench.archive import MANIFEST, SCHEMAS, LedgerRecord, Manifest, bucket_of, file_digest, quoted
+from esworkbench.archive import MANIFEST, LedgerRecord, Manifest, bucket_of, file_digest, quoted
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.money import format_minor, iso_decimals
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 
 class Posting(NamedTuple):
@@ -86,7 +88,7 @@ class Evidence:
             name=self.ledger.name, sha256=kept, origin="kept with the evidence, not recorded whence"
         )
 
-    def connection(self) -> duckdb.DuckDBPyConnection:
+    def connection(self) -> "duckdb.DuckDBPyConnection":
         """A DuckDB cursor with a view for each table of the evidence. Sums want a cast: ``sum(…)::BIGINT``."""
         if self._database is None:
             self._database = self._open_database()
@@ -104,6 +106,23 @@ class Evidence:
             "SELECT account, currency FROM postings UNION SELECT account, currency FROM assertions ORDER BY 1, 2"
         )
         return rows.fetchall()
+
+    def decimals(self, currency: str) -> int | None:
+        """How many decimals amounts of this currency have here; None where nobody says, so they are shown as they are.
+
+        The manifest's word counts, so that evidence reads the same whatever becomes of ledger files and of ISO's list.
+        Where it is silent (a currency that isn't in the evidence, or evidence of an earlier release) the ledger's does,
+        then ISO 4217's.
+        """
+        recorded = self.manifest.decimals or {}
+        if currency in recorded:
+            return recorded[currency]
+        said = self.ledger.decimals_said(currency)
+        return iso_decimals(currency) if said is None else said
+
+    def money(self, amount_minor: int, currency: str) -> str:
+        """An amount in words, by this evidence's scale: ``-47.23 USD``, or ``1,000 minor units of BTC``."""
+        return format_minor(amount_minor, currency, self.decimals(currency))
 
     def currencies(self, account: str) -> list[str]:
         """The currencies of one account, sorted. Raises UnknownAccount."""
@@ -182,6 +201,8 @@ class Evidence:
     def _rows_of(
         self, table: str, account: str, filters: dict[str, str | None], order: str
     ) -> Iterator[tuple[Any, ...]]:
+        from esworkbench.archive import SCHEMAS
+
         given = {name: value for name, value in filters.items() if value is not None}
         conditions = " AND ".join(f"{name} = ${name}" for name in ("account", *given))
         columns = ", ".join(SCHEMAS[table].names)
@@ -197,7 +218,11 @@ class Evidence:
         name = f"{table}/bucket={bucket_of(account, self.manifest.buckets)}/part-0.parquet"
         return f"read_parquet({quoted(self.path / name)}, hive_partitioning = false)"
 
-    def _open_database(self) -> duckdb.DuckDBPyConnection:
+    def _open_database(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        from esworkbench.archive import SCHEMAS
+
         database = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         try:
             for table in SCHEMAS:
@@ -210,7 +235,7 @@ class Evidence:
         return database
 
 
-def one_row(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+def one_row(result: "duckdb.DuckDBPyConnection") -> tuple[Any, ...]:
     """The only row of an aggregate query."""
     row = result.fetchone()
     assert row is not None, "an aggregate without GROUP BY always has one row"

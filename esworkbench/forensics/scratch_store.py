@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Table, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
+from esworkbench.aggregates.snapshots.table import make_missing as make_snapshots
+from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, schema, write_transaction
 from esworkbench.event_store.sidecar import outside_folder
@@ -20,15 +22,15 @@ from esworkbench.events import utc_now
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.statement_file import COLUMNS
 from esworkbench.evidence.ledger import ReadModel
-from esworkbench.projections import Projection, ProjectionRunner
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections import Projection, ProjectionRunner, tables
+from esworkbench.projections.built_tables import drop_and_reset
 from esworkbench.upcasters import EventDecoder
 
 BATCH = 5_000
 SCRATCH_RUN = "scratch"
 Factories = Mapping[str, Callable[[], Projection]]
 
-_COPIED = {"checkpoint_log": schema.checkpoint_log, "dead_letters": schema.dead_letters, "snapshots": schema.snapshots}
+_COPIED = (tables.checkpoints, tables.checkpoint_log, tables.dead_letters, snapshots)
 
 
 def scratch_store(
@@ -56,9 +58,10 @@ def scratch_store(
     store = EventStore.open(url, clock=clock)
     with write_transaction(store.engine) as connection:
         _copy_events(evidence, connection)
-        for name, table in _COPIED.items():
-            _copy(evidence, connection, name, table)
-        _copy(evidence, connection, "checkpoints", schema.checkpoints)
+        tables.make_missing(connection)
+        make_snapshots(connection)
+        for table in _COPIED:
+            _copy(evidence, connection, table)
         _reserve_positions(evidence, connection)
     for factory in (projections or {}).values():
         _restore(evidence, store, factory(), decoder)
@@ -87,8 +90,8 @@ def _reserve_positions(evidence: Evidence, connection: Connection) -> None:
     connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', :seq)"), {"seq": furthest})
 
 
-def _copy(evidence: Evidence, connection: Connection, name: str, table: Table) -> None:
-    for rows in _batches(evidence, f"SELECT * FROM {name} ORDER BY 1, 2"):
+def _copy(evidence: Evidence, connection: Connection, table: Table) -> None:
+    for rows in _batches(evidence, f"SELECT * FROM {table.name} ORDER BY 1, 2"):
         connection.execute(insert(table), rows)
 
 
@@ -104,12 +107,12 @@ def _restore(evidence: Evidence, store: EventStore, projection: Projection, deco
     if checkpoint is None:
         return
     models = [model for model in evidence.ledger.read_model if model.projection == projection.name]
-    tables = {table.name: table for table in projection.tables}
-    if models and all(model.table in tables for model in models):
+    own = {table.name: table for table in projection.tables}
+    if models and all(model.table in own for model in models):
         with write_transaction(store.engine) as connection:
             projection.create_tables(connection)
             for model in models:
-                _put_back(evidence, connection, tables[model.table], model)
+                _put_back(evidence, connection, own[model.table], model)
     elif decoder is not None:
         _replay(store, projection, decoder, checkpoint)
 
@@ -122,8 +125,8 @@ def _replay(store: EventStore, projection: Projection, decoder: EventDecoder, ch
     with write_transaction(store.engine) as connection:
         # Where the log's tail was cut off, the projection had got further than any replay can.
         connection.execute(
-            update(schema.checkpoints)
-            .where(schema.checkpoints.c.projection == projection.name)
+            update(tables.checkpoints)
+            .where(tables.checkpoints.c.projection == projection.name)
             .values(position=checkpoint)
         )
 

@@ -10,9 +10,10 @@ import logging
 import socket
 import socketserver
 from collections.abc import Callable
+from enum import StrEnum
 from io import BufferedRWPair
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -29,11 +30,19 @@ Lines: TypeAlias = "BufferedRWPair[Any, Any]"
 logger = logging.getLogger(__name__)
 
 
+class Outcome(StrEnum):
+    """Accepted: it is committed, now or earlier. Refused: not this message, not now. Unavailable: no message at all."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """``accepted``: it is committed, now or earlier. ``refused``: not this message, not now. ``unavailable``: none."""
+    """What the subscriber says to one message, and why."""
 
     event_id: str
-    outcome: Literal["accepted", "refused", "unavailable"]
+    outcome: Outcome
     reason: str = ""
 
 
@@ -60,9 +69,9 @@ class DeliveryToProcess:
             _close(connection)
             raise MessageRefused(f"no answer came from the subscriber at {self.address}: {error!r}") from error
         self._connection = connection
-        if answer.outcome == "refused":
+        if answer.outcome is Outcome.REFUSED:
             raise MessageRefused(answer.reason)
-        if answer.outcome == "unavailable":
+        if answer.outcome is Outcome.UNAVAILABLE:
             raise SubscriberUnavailable(answer.reason)
 
     def close(self) -> None:
@@ -134,15 +143,15 @@ def _answer(line: bytes, receive: Callable[[OutboxMessage], object]) -> Answer:
         event_id = message.event_id
         receive(message)
     except (StoreBusy, SubscriberUnavailable) as error:
-        return Answer(event_id, "unavailable", str(error))
+        return Answer(event_id, Outcome.UNAVAILABLE, str(error))
     except EsworkbenchError as error:
-        return Answer(event_id, "refused", str(error))
+        return Answer(event_id, Outcome.REFUSED, str(error))
     except DBAPIError as error:
         sentence = gave_up(error)
         if sentence is None:
             raise
-        return Answer(event_id, "unavailable", sentence)
-    return Answer(event_id, "accepted")
+        return Answer(event_id, Outcome.UNAVAILABLE, sentence)
+    return Answer(event_id, Outcome.ACCEPTED)
 
 
 def _family(address: Address) -> socket.AddressFamily:

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, delete, func, select, text
 
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import take_turns_making_tables
-from esworkbench.event_store.schema import events, metadata, outbox, outbox_failures
+from esworkbench.event_store.schema import events
+from esworkbench.outbox import tables
+from esworkbench.outbox.tables import outbox, outbox_failures
 
 TRIGGER = "events_to_outbox"
 
@@ -41,7 +43,7 @@ def enable_outbox(
     """
     with write_transaction(engine) as connection:
         take_turns_making_tables(connection)
-        metadata.create_all(connection, tables=[outbox, outbox_failures])
+        tables.make_missing(connection)
         was_enabled = is_enabled(connection)
         # The table of events before the outbox, as writers take them, or the two would wait for each other.
         for statement in _trigger(connection, event_types):
@@ -73,6 +75,7 @@ def queue_again(engine: Engine, from_position: int = 1, event_types: Sequence[st
     For a subscriber that begins at zero, or lost what it had confirmed. Every subscriber gets these messages again.
     """
     with write_transaction(engine) as connection:
+        tables.make_missing(connection)
         return _queue(connection, from_position, event_types)
 
 
@@ -82,12 +85,15 @@ def backlog(engine: Engine) -> Backlog:
         outbox.c.published_at.is_(None), outbox.c.global_position.not_in(parked)
     )
     with engine.connect() as connection:
+        if not tables.are_there(connection):
+            return Backlog(0, None)
         return Backlog(*connection.execute(unpublished).one())
 
 
 def prune(engine: Engine, *, published_before: datetime) -> int:
     """Delete the rows of messages published before a moment. Returns how many. The events stay, of course."""
     with write_transaction(engine) as connection:
+        tables.make_missing(connection)
         return connection.execute(delete(outbox).where(outbox.c.published_at < published_before)).rowcount
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, delete, select, update
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import write_transaction
-from esworkbench.event_store.schema import outbox_failures
+from esworkbench.outbox import tables
+from esworkbench.outbox.tables import outbox_failures
 
 IS_PARKED = outbox_failures.c.next_attempt_at.is_(None)
 
@@ -31,6 +32,8 @@ def parked_messages(engine: Engine) -> list[ParkedMessage]:
     """By position."""
     columns = [outbox_failures.c[name] for name in ParkedMessage._fields]
     with engine.connect() as connection:
+        if not tables.are_there(connection):
+            return []
         rows = connection.execute(select(*columns).where(IS_PARKED).order_by(outbox_failures.c.global_position))
         return [ParkedMessage(*row) for row in rows]
 
@@ -38,6 +41,7 @@ def parked_messages(engine: Engine) -> list[ParkedMessage]:
 def retry(engine: Engine, global_position: int) -> None:
     """Let the relay try the parked message anew, as if for the first time. Raises UnusableInput if it isn't parked."""
     with write_transaction(engine) as connection:
+        tables.make_missing(connection)
         found = connection.execute(
             delete(outbox_failures).where(outbox_failures.c.global_position == global_position, IS_PARKED)
         )
@@ -50,6 +54,7 @@ def let_stream_go_on(engine: Engine, global_position: int) -> None:
     For subscribers that can do without: an inbox that is to get every event refuses whatever comes after a missing one.
     """
     with write_transaction(engine) as connection:
+        tables.make_missing(connection)
         found = connection.execute(
             update(outbox_failures)
             .where(outbox_failures.c.global_position == global_position, IS_PARKED)

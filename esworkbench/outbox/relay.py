@@ -23,9 +23,11 @@ from sqlalchemy import Engine, Select, and_, bindparam, delete, func, insert, or
 from esworkbench.errors import SubscriberUnavailable
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import WRITER_LOCK
-from esworkbench.event_store.schema import events, outbox, outbox_failures
+from esworkbench.event_store.schema import events
 from esworkbench.events import utc_now
+from esworkbench.outbox import tables
 from esworkbench.outbox.message import OutboxMessage
+from esworkbench.outbox.tables import outbox, outbox_failures
 
 MESSAGE = OutboxMessage.__struct_fields__
 MARK_PUBLISHED = (
@@ -88,6 +90,8 @@ class OutboxRelay:
         self.hold_parked_streams = hold_parked_streams
         self.batch_size = batch_size
         self.clock = clock
+        with write_transaction(engine) as connection:
+            tables.make_missing(connection)
 
     def run(self, *, until: Callable[[], bool], pause: Callable[[], None]) -> None:
         """Batch after batch until ``until`` says so, with a ``pause`` whenever there was nothing to be done."""

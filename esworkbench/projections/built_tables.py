@@ -12,11 +12,12 @@ change what rows mean; the runner says so in its log.
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, inspect, select
 
 from esworkbench.errors import OtherReadModel
-from esworkbench.event_store.schema import read_models
+from esworkbench.projections import checkpoints, tables
 from esworkbench.projections.projection import Projection
+from esworkbench.projections.tables import read_models
 
 STANDING = select(*read_models.c["schema_version", "settings", "code_version", "built_at"])
 
@@ -32,8 +33,7 @@ class BuiltAs(NamedTuple):
 
 def built_as(connection: Connection, projection: str) -> BuiltAs | None:
     """What the projection's tables were built as; None where none were built, or none said so."""
-    row = connection.execute(STANDING.where(read_models.c.projection == projection)).one_or_none()
-    return None if row is None else BuiltAs(*row)
+    return _recorded(connection, projection) if inspect(connection).has_table(read_models.name) else None
 
 
 def claim(connection: Connection, projection: Projection, checkpoint: int, now: datetime) -> BuiltAs:
@@ -41,8 +41,8 @@ def claim(connection: Connection, projection: Projection, checkpoint: int, now: 
 
     A checkpoint beyond 0 without a row tells of tables older than the row: these have schema version 1.
     """
-    read_models.create(connection, checkfirst=True)
-    if built_as(connection, projection.name) is None:
+    tables.make_missing(connection)
+    if _recorded(connection, projection.name) is None:
         if checkpoint > 0 and projection.schema_version != 1:
             raise _other(projection, "schema version 1")
         record(connection, projection, now)
@@ -54,7 +54,7 @@ def require_own(connection: Connection, projection: Projection) -> BuiltAs:
 
     Asked under the lock of the checkpoint it holds until the transaction ends, as a rebuild needs that lock too.
     """
-    built = built_as(connection, projection.name)
+    built = _recorded(connection, projection.name)
     if built is None:
         raise _other(projection, "no recorded schema version")
     if built.schema_version != projection.schema_version:
@@ -66,7 +66,7 @@ def require_own(connection: Connection, projection: Projection) -> BuiltAs:
 
 def record(connection: Connection, projection: Projection, now: datetime) -> None:
     """The tables were built, empty, by this code: to be called in the transaction that does so."""
-    read_models.create(connection, checkfirst=True)
+    tables.make_missing(connection)
     connection.execute(delete(read_models).where(read_models.c.projection == projection.name))
     row = {
         "projection": projection.name,
@@ -76,6 +76,23 @@ def record(connection: Connection, projection: Projection, now: datetime) -> Non
         "built_at": now,
     }
     connection.execute(insert(read_models), row)
+
+
+def drop_and_reset(connection: Connection, projection: Projection, run_id: str, now: datetime) -> None:
+    """Begin a rebuild in place: empty tables of this code's shape, checkpoint 0, no dead letters, in one transaction.
+
+    The checkpoint row is locked first, so that a runner in the middle of a batch ends it before its tables go.
+    """
+    checkpoints.begin(connection, projection.name, now)
+    projection.drop_tables(connection)
+    projection.create_tables(connection)
+    record(connection, projection, now)
+    checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)
+
+
+def _recorded(connection: Connection, projection: str) -> BuiltAs | None:
+    row = connection.execute(STANDING.where(read_models.c.projection == projection)).one_or_none()
+    return None if row is None else BuiltAs(*row)
 
 
 def _other(projection: Projection, found: str) -> OtherReadModel:

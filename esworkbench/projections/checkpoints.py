@@ -1,4 +1,4 @@
-"""What a projection knows about itself in the database: how far it got, how it got there, what it could not handle.
+"""What a projection knows about itself in the database: how far it got, and how it got there.
 
 ``checkpoints`` holds one integer per projection: every event at or below it was seen. ``checkpoint_log`` is append-only
 and tells the story behind that integer, one row per committed batch, ``from_position`` and ``to_position`` inclusive.
@@ -13,12 +13,13 @@ Whoever reads the story (is any position covered twice?) needs one rule:
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
-from esworkbench.event_store.schema import UtcMoment, checkpoint_log, checkpoints, dead_letters
-from esworkbench.events import RecordedEvent
+from esworkbench.event_store.columns import UtcMoment
+from esworkbench.projections import tables
+from esworkbench.projections.tables import checkpoint_log, checkpoints, dead_letters
 
 WHOLE_LOG = 0
 
@@ -47,12 +48,17 @@ class Run(NamedTuple):
 
 def position_of(connection: Connection, projection: str) -> int:
     """The projection's checkpoint; 0 for one that has not run."""
-    position = connection.scalar(POSITION, {"name": projection})
-    return 0 if position is None else int(position)
+    return (reached(connection, projection) or 0) if tables.are_there(connection) else 0
+
+
+def reached(connection: Connection, projection: str) -> int | None:
+    """The same where the tables are known to be there; None for a projection that has not run."""
+    return connection.scalar(POSITION, {"name": projection})
 
 
 def begin(connection: Connection, projection: str, now: datetime) -> int:
-    """The checkpoint as ``lock`` gives it, made at 0 for a projection that has not run."""
+    """The checkpoint as ``lock`` gives it, made at 0 for a projection that has not run, and with it the tables."""
+    tables.make_missing(connection)
     connection.execute(BEGIN_AT_0, {"projection": projection, "now": now})
     return lock(connection, projection)
 
@@ -78,22 +84,6 @@ def reset(connection: Connection, run: Run, now: datetime) -> None:
     log(connection, run, 0, 0, now)
 
 
-def since_reset(connection: Connection, projection: str) -> list[dict[str, Any]]:
-    """The rows of the log, without their ids, that made the rows that are there now."""
-    mine = checkpoint_log.c.projection == projection
-    begun = select(func.coalesce(func.max(checkpoint_log.c.id), 0)).where(mine, checkpoint_log.c.to_position == 0)
-    columns = [column for column in checkpoint_log.c if column.name != "id"]
-    later = checkpoint_log.c.id > begun.scalar_subquery()
-    return [row._asdict() for row in connection.execute(select(*columns).where(mine, later).order_by("id"))]
-
-
-def parked(connection: Connection, projection: str) -> list[dict[str, Any]]:
-    """The projection's dead letters, without their ids, in order of position."""
-    columns = [column for column in dead_letters.c if column.name != "id"]
-    mine = select(*columns).where(dead_letters.c.projection == projection)
-    return [row._asdict() for row in connection.execute(mine.order_by(dead_letters.c.position))]
-
-
 def log(
     connection: Connection, run: Run, from_position: int, to_position: int, now: datetime, *, shard: int = WHOLE_LOG
 ) -> None:
@@ -109,25 +99,6 @@ def log(
             "saved_at": now,
         },
     )
-
-
-def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> None:
-    """Keep a record of an event that could not be handled: where it stands, what it is, what went wrong."""
-    connection.execute(insert(dead_letters), dead_letter(run, recorded, error, now))
-
-
-def dead_letter(run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> dict[str, Any]:
-    """The row that tells of an event that could not be handled."""
-    return {
-        "projection": run.projection,
-        "position": recorded.global_position,
-        "event_id": recorded.event_id,
-        "event_type": recorded.event_type,
-        "schema_version": recorded.schema_version,
-        "error": f"{type(error).__name__}: {error}",
-        "run_id": run.run_id,
-        "parked_at": now,
-    }
 
 
 def move(connection: Connection, run: Run, position: int, now: datetime) -> None:

@@ -1,15 +1,17 @@
-"""One record, handled or parked: what the runner and the inbox do alike."""
+"""Dead letters: the events that a projection could not handle, each kept with what went wrong, so that none is lost."""
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import checkpoints
+from esworkbench.projections.checkpoints import Run
 from esworkbench.projections.projection import Projection
-from esworkbench.upcasters import EventDecoder
+from esworkbench.projections.tables import dead_letters
+from esworkbench.upcasters.decoder import EventDecoder
 
 
 def handle_or_park(
@@ -17,7 +19,7 @@ def handle_or_park(
     decoder: EventDecoder,
     recorded: RecordedEvent,
     connection: Connection,
-    run: checkpoints.Run,
+    run: Run,
     clock: Callable[[], datetime],
 ) -> None:
     """Decode and handle inside a savepoint. What is raised parks the event, save errors of the database: they pass."""
@@ -28,4 +30,30 @@ def handle_or_park(
     except DBAPIError:
         raise
     except Exception as error:  # noqa: BLE001 - parked with its error: nothing is skipped without a record
-        checkpoints.park(connection, run, recorded, error, clock())
+        park(connection, run, recorded, error, clock())
+
+
+def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> None:
+    """Keep a record of an event that could not be handled: where it stands, what it is, what went wrong."""
+    connection.execute(insert(dead_letters), dead_letter(run, recorded, error, now))
+
+
+def dead_letter(run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> dict[str, Any]:
+    """The row that tells of an event that could not be handled."""
+    return {
+        "projection": run.projection,
+        "position": recorded.global_position,
+        "event_id": recorded.event_id,
+        "event_type": recorded.event_type,
+        "schema_version": recorded.schema_version,
+        "error": f"{type(error).__name__}: {error}",
+        "run_id": run.run_id,
+        "parked_at": now,
+    }
+
+
+def parked(connection: Connection, projection: str) -> list[dict[str, Any]]:
+    """The projection's dead letters, without their ids, in order of position."""
+    columns = [column for column in dead_letters.c if column.name != "id"]
+    mine = select(*columns).where(dead_letters.c.projection == projection)
+    return [row._asdict() for row in connection.execute(mine.order_by(dead_letters.c.position))]

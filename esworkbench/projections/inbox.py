@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 
 from esworkbench.errors import MessageRefused
 from esworkbench.event_store import write_transaction
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import utc_now
 from esworkbench.outbox.message import OutboxMessage
-from esworkbench.projections import built_tables as read_models
+from esworkbench.projections import built_tables
 from esworkbench.projections.checkpoints import Run
 from esworkbench.projections.dead_letters import handle_or_park
 from esworkbench.projections.other_database import inbox
 from esworkbench.projections.projection import Projection
+from esworkbench.projections.tables import dead_letters
 from esworkbench.upcasters import EventDecoder
 
 TAKE_TURNS = text("SELECT pg_advisory_xact_lock(8452, hashtext(:projection))")
@@ -66,7 +66,7 @@ class Inbox:
         self._prepare()
         with write_transaction(self.engine) as connection:
             self._take_turns(connection)
-            read_models.require_own(connection, self.projection)
+            built_tables.require_own(connection, self.projection)
             if self._knows(connection, message):
                 return False
             self._check_order(connection, message)
@@ -91,7 +91,7 @@ class Inbox:
             self._take_turns(connection)
             self.projection.drop_tables(connection)
             self.projection.create_tables(connection)
-            read_models.record(connection, self.projection, self.clock())
+            built_tables.record(connection, self.projection, self.clock())
             connection.execute(delete(inbox).where(self._ours))
             connection.execute(delete(dead_letters).where(dead_letters.c.projection == self.projection.name))
 
@@ -126,7 +126,7 @@ class Inbox:
         with write_transaction(self.engine) as connection:
             self._take_turns(connection)
             received = connection.scalar(select(inbox.c.version).where(self._ours).limit(1)) or 0
-            read_models.claim(connection, self.projection, received, self.clock())
+            built_tables.claim(connection, self.projection, received, self.clock())
             if not received:
                 self.projection.create_tables(connection)
         self._prepared = True

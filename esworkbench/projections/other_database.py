@@ -16,8 +16,9 @@ and then ``queue_again`` at the store.
 from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, Text, UniqueConstraint
 
 from esworkbench.event_store import open_database, write_transaction
-from esworkbench.event_store.guards import create_guards, take_turns_making_tables
-from esworkbench.event_store.schema import UtcMoment, checkpoint_log, checkpoints, dead_letters
+from esworkbench.event_store.columns import UtcMoment
+from esworkbench.event_store.guards import make_tables
+from esworkbench.projections import tables
 
 inbox = Table(
     "inbox",
@@ -39,8 +40,6 @@ def open_read_models(url: str, *, create: bool = True) -> Engine:
     engine = open_database(url, create=create)
     if create:
         with write_transaction(engine) as connection:
-            take_turns_making_tables(connection)
-            for table in (checkpoints, checkpoint_log, dead_letters, inbox):
-                table.create(connection, checkfirst=True)
-            create_guards(connection, [checkpoint_log.name])
+            tables.make_missing(connection)
+            make_tables(connection, [inbox])
     return engine

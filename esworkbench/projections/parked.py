@@ -8,10 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import OtherReadModel, UnusableInput
 from esworkbench.event_store import write_transaction
-from esworkbench.event_store.schema import dead_letters
-from esworkbench.projections import built_tables as read_models
-from esworkbench.projections import checkpoints
-from esworkbench.projections.runner import ProjectionRunner
+from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.projection_runner import ProjectionRunner
+from esworkbench.projections.tables import dead_letters
 
 HANDLED_LATE = -1
 """As a shard of the checkpoint log: one event, no batch."""
@@ -42,7 +41,7 @@ def _handle_late(runner: ProjectionRunner, position: int) -> bool:
     try:
         with write_transaction(runner.engine) as connection:
             checkpoints.lock(connection, name)
-            read_models.require_own(connection, runner.projection)
+            built_tables.require_own(connection, runner.projection)
             if connection.execute(delete(dead_letters).where(letter)).rowcount == 0:
                 return False
             for event in runner.decoder.events_in(recorded):

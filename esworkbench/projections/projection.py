@@ -2,13 +2,6 @@
 
 Read models are disposable. A projection owns its tables, writes to nothing else, and can be dropped and replayed from
 the events at any time. (Greg Young, *CQRS Documents*; Fowler, *Event Sourcing*, on rebuilding application state.)
-
-Every event must count once. Where the rows stand in the event store's own database, the checkpoint is written in the
-transaction that writes them, and nothing else is needed: that is the runner's way. Where they stand in another
-database, a checkpoint kept here can't commit with them. Then either the checkpoint moves in with the rows, for a reader
-that pulls in order; or, where events are pushed and may come twice, the other database keeps an *inbox*: the id of each
-event it has seen, unique, written with its rows. A checkpoint is one integer and demands order; an inbox is a row per
-event and takes them in any order.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +10,6 @@ from typing import ClassVar
 from sqlalchemy import Connection, Table
 
 from esworkbench.events import Event
-from esworkbench.projections.set_based import SetBased
 
 
 class Projection:
@@ -33,6 +25,9 @@ class Projection:
     are rebuilt (see ``read_models``). ``event_types`` are the stored types it subscribes to, None for all: events of
     other types are passed over unread, so code that knows nothing of them does not park them.
 
+    ``in_batches``, which sets itself, tells whether the runner may call ``handle_many``: write one beside ``handle``
+    where one statement can do a whole batch.
+
     A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
     leaves nothing behind.
     """
@@ -44,6 +39,7 @@ class Projection:
     shardable: ClassVar[bool] = False
     schema_version: ClassVar[int] = 1
     settings: str = ""
+    in_batches: ClassVar[bool] = False
     event_types: ClassVar[Collection[str] | None] = None
 
     def subscribes_to(self, event_type: str) -> bool:
@@ -58,35 +54,14 @@ class Projection:
         raise NotImplementedError(f"{type(self).__name__} must say what each event does to its tables")
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        """The same rows as ``handle`` for each event in turn.
-
-        Override it to send one statement for a whole batch, and let ``handle`` pass its one event on to it.
-        """
+        """The same rows as ``handle`` for each event in turn, in one statement for the whole batch, say."""
         for event in events:
             self.handle(event, connection)
 
-    def set_based(self) -> SetBased | None:
-        """The same rows as one query over all events, where there is such a definition."""
-        return None
-
-    @classmethod
-    def handles_batches(cls) -> bool:
-        """Whether ``handle_many`` speaks for ``handle``. It doesn't for a subclass that changed ``handle`` alone."""
-        return cls._speaks_for_handle("handle_many")
-
-    @classmethod
-    def is_set_based(cls) -> bool:
-        """Whether ``set_based`` speaks for ``handle``: neither way of handling was changed by a subclass alone."""
-        return cls._speaks_for_handle("set_based", "handle_many")
-
-    @classmethod
-    def _speaks_for_handle(cls, method: str, *besides: str) -> bool:
-        for each in cls.__mro__:
-            if method in vars(each):
-                return True
-            if any(name in vars(each) for name in ("handle", *besides)):
-                return False
-        return False
+    def __init_subclass__(cls) -> None:
+        """A ``handle_many`` speaks for the ``handle`` it was written with, not for one changed alone in a subclass."""
+        if {"handle", "handle_many"} & vars(cls).keys():
+            cls.in_batches = "handle_many" in vars(cls)
 
     def create_tables(self, connection: Connection) -> None:
         for table in self.tables:

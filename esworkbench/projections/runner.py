@@ -1,42 +1,43 @@
 """The runner: reads on from the checkpoint, hands events to the projection, saves how far it got.
 
-Rows, checkpoint, log and dead letters are written in **one** transaction. Whenever the process dies, they all happened
+Rows, checkpoint and log are written in **one** transaction. Whenever the process dies, they all happened
 or none did, so no event is applied twice and none is lost. (Kleppmann, *Designing Data-Intensive Applications*,
 chapter 11, on exactly-once by committing the effect and the place reached at once.)
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import OtherReadModel, StoreBusy
-from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store.database import write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables as read_models
 from esworkbench.projections import checkpoints
-from esworkbench.projections.dead_letters import handle_or_park
 from esworkbench.projections.projection import Projection
-from esworkbench.projections.rebuild import drop_and_reset
-from esworkbench.upcasters import EventDecoder
-
-logger = logging.getLogger(__name__)
+from esworkbench.upcasters.decoder import EventDecoder
 
 
-class ProjectionRunner:
+class Followed(Protocol):
+    """What a runner follows: an event store, or whatever can be read on like one. ``read_all`` as the store's."""
+
+    engine: Engine
+    clock: Callable[[], datetime]
+
+    def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]: ...
+
+
+class Runner:
     """Keeps one projection up to date. Several runners of one projection may run at once: they take turns.
 
-    ``run_id`` names this run in the checkpoint log. An event whose decoding or handling raises is parked and the run
-    goes on; an error of the database (sqlalchemy.exc.DBAPIError, StoreBusy) stops it with nothing of the batch written.
-    So do tables that were built to another shape (OtherReadModel). ``engine`` is the database of the read model, where
-    that isn't the store's own (see ``elsewhere``).
+    ``run_id`` names this run in the checkpoint log. Whatever decoding or handling raises stops the run with nothing of
+    the batch written; ``ProjectionRunner``, which is the one to use, parks the bad event and goes on. ``engine`` is the
+    database of the read model, where that isn't the store's own (see ``other_database``).
     """
 
     def __init__(
         self,
-        store: EventStore,
+        store: Followed,
         projection: Projection,
         decoder: EventDecoder,
         *,
@@ -55,7 +56,6 @@ class ProjectionRunner:
         self.clock = clock or store.clock
         self.run = checkpoints.Run(projection.name, run_id, projection.code_version)
         self._prepared = False
-        self._reached: int | None = None
 
     def checkpoint(self) -> int:
         """The position up to which everything was seen."""
@@ -63,84 +63,42 @@ class ProjectionRunner:
             return checkpoints.position_of(connection, self.projection.name)
 
     def catch_up(self, *, up_to: int | None = None) -> int:
-        """Run to the head of the log, or to position ``up_to`` inclusive. Returns the events handled or parked."""
+        """Run to the head of the log, or to position ``up_to`` inclusive. Returns the events handled."""
         total = 0
         while handled := self.run_once(up_to=up_to):
             total += handled
         return total
 
-    def rebuild(self) -> int:
-        """Drop, reset, replay. Returns the events handled or parked."""
-        with write_transaction(self.engine) as connection:
-            drop_and_reset(connection, self.projection, self.run.run_id, self.clock())
-        return self.catch_up()
-
     def run_once(self, *, up_to: int | None = None) -> int:
-        """One batch. Returns the events handled or parked; 0 when there was nothing left to do.
-
-        A batch first runs without savepoints, which cost more than the handlers do. Only when something raises is it
-        rolled back and done again with a savepoint around each event, so that just the bad ones are parked.
-        """
+        """One batch. Returns the events handled; 0 when there was nothing left to do."""
         self._prepare()
         while True:
-            # Where this runner left the checkpoint is where it mostly still is, and ``_apply`` refuses when it isn't.
-            after = self.checkpoint() if self._reached is None else self._reached
-            batch = [
-                recorded
-                for recorded in self.store.read_all(after=after, limit=self.batch_size)
-                if up_to is None or recorded.global_position <= up_to
-            ]
-            if not batch:
-                if self._reached is None:
-                    return 0
-                self._reached = None
-                continue
-            try:
-                applied = self._apply(after, batch, self._handle_together)
-            except (DBAPIError, StoreBusy, OtherReadModel):
-                raise
-            except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
-                applied = self._apply(after, batch, self._handle_each)
-            self._reached = batch[-1].global_position if applied else None
-            if applied:
+            with self.engine.connect() as connection:
+                after = checkpoints.reached(connection, self.projection.name) or 0
+            read = self.store.read_all(after=after, limit=self.batch_size)
+            batch = [recorded for recorded in read if up_to is None or recorded.global_position <= up_to]
+            if not batch or self._apply(after, batch):
                 return len(batch)
 
-    def _apply(
-        self, after: int, batch: Sequence[RecordedEvent], handle: Callable[[Sequence[RecordedEvent], Connection], None]
-    ) -> bool:
+    def _apply(self, after: int, batch: Sequence[RecordedEvent]) -> bool:
         """The one transaction. False when another runner has moved the checkpoint since the batch was read."""
         with write_transaction(self.engine) as connection:
             if checkpoints.lock(connection, self.projection.name) != after:
                 return False
-            read_models.require_own(connection, self.projection)
-            handle(self._subscribed(batch), connection)
+            self.check(connection)
+            self.handle(batch, connection)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
         return True
 
-    def _subscribed(self, batch: Sequence[RecordedEvent]) -> list[RecordedEvent]:
-        return [recorded for recorded in batch if self.projection.subscribes_to(recorded.event_type)]
-
-    def _handle_together(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
-        events = list(self.decoder.decode_all(batch))
-        if self.projection.handles_batches():
+    def handle(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
+        """Handle those of the batch that the projection subscribes to; raises what the first bad one raises."""
+        wanted = [recorded for recorded in batch if self.projection.subscribes_to(recorded.event_type)]
+        events = list(self.decoder.decode_all(wanted))
+        if self.projection.in_batches:
             self.projection.handle_many(events, connection)
         else:
-            Projection.handle_many(self.projection, events, connection)
-
-    def _handle_each(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
-        for recorded in batch:
-            handle_or_park(self.projection, self.decoder, recorded, connection, self.run, self.clock)
-
-    def handle_or_park(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
-        """A batch inside the caller's transaction, which must not be rolled back for the sake of a bad event."""
-        wanted = self._subscribed(batch)
-        try:
-            with connection.begin_nested():
-                self._handle_together(wanted, connection)
-        except DBAPIError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever a handler raises, the second try finds out which event it was
-            self._handle_each(wanted, connection)
+            for event in events:
+                self.projection.handle(event, connection)
 
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
@@ -148,12 +106,13 @@ class ProjectionRunner:
             return
         with write_transaction(self.engine) as connection:
             checkpoint = checkpoints.begin(connection, self.projection.name, self.clock())
-            built = read_models.claim(connection, self.projection, checkpoint, self.clock())
+            self.claim(connection, checkpoint)
             if checkpoint == 0:
                 self.projection.create_tables(connection)
-        if built.code_version != self.projection.code_version:
-            logger.info(
-                "read model %s was begun by code version %s and goes on with %s: rebuild it if the rows now differ",
-                self.projection.name, built.code_version, self.projection.code_version,
-            )  # fmt: skip
         self._prepared = True
+
+    def claim(self, connection: Connection, checkpoint: int) -> None:
+        """Raise what speaks against going on from the checkpoint. Asked once, before any table is made."""
+
+    def check(self, connection: Connection) -> None:
+        """Raise what speaks against writing to the tables now. Asked within each transaction, under its lock."""

@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from esworkbench.aggregates.aggregate import Aggregate
-from esworkbench.aggregates.repository import Repository
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.event_store.database import gave_up
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from esworkbench.projections.dead_letters import park
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -24,7 +25,7 @@ A = TypeVar("A", bound=Aggregate)
 class Snapshotter(Generic[A]):
     """Takes a snapshot of each stream of one category that passes a multiple of ``every`` events.
 
-    ``repository`` is given the snapshots and no ``snapshot_every``. A snapshot is of the stream's head, so a stream
+    ``repository`` has no ``snapshot_every``. A snapshot is of the stream's head, so a stream
     with several multiples in one batch gets one. Several snapshotters of one category may run at once and do no harm.
     A stream that can't be loaded is parked as a dead letter, and is tried again at its next multiple; an error of a
     database (StoreBusy, or the driver's own) stops the run, with the batch to be done again. ``run_id`` names this run
@@ -34,7 +35,7 @@ class Snapshotter(Generic[A]):
     def __init__(
         self,
         store: EventStore,
-        repository: Repository[A],
+        repository: SnapshottingRepository[A],
         *,
         every: int,
         run_id: str,
@@ -108,5 +109,5 @@ class Snapshotter(Generic[A]):
             if checkpoints.begin(connection, self.run.projection, now) != after:
                 return
             for recorded, error in parked:
-                checkpoints.park(connection, self.run, recorded, error, now)
+                park(connection, self.run, recorded, error, now)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=now)

@@ -11,11 +11,11 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
-from tqdm.auto import tqdm
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import Snapshot, Snapshots, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import events
@@ -80,6 +80,8 @@ def measure_frequencies(
         raise UnusableInput(f"the profile {profile.name!r} holds no events: name streams that have some")
     lanes = [_Lane(scratch, aggregate_class, decoder, every, timer) for every in frequencies]
     moments = _moments(profile, loads, Random(seed))
+    from tqdm.auto import tqdm
+
     for turn, (stream_number, version) in enumerate(tqdm(moments, desc="moments of life", disable=not progress)):
         for lane in lanes:
             lane.grow(stream_number, profile.streams[stream_number][:version])
@@ -173,9 +175,10 @@ class _Lane:
         self._every = every
         self._timer = timer
         self._snapshots = _WeighedSnapshots(SnapshotStore(store.engine, clock=store.clock), timer)
-        self._repository: Repository[Any] = Repository(
-            store, aggregate_class, decoder, snapshots=None if every is None else self._snapshots
+        self._snapshotting: SnapshottingRepository[Any] = SnapshottingRepository(
+            store, aggregate_class, decoder, snapshots=self._snapshots
         )
+        self._repository = self._snapshotting if every else Repository(store, aggregate_class, decoder)
         self._versions: dict[str, int] = {}
         self._seconds: list[float] = []
 
@@ -189,7 +192,7 @@ class _Lane:
             self._store.append(stream_id, stream[version:until], expected_version=version)
             self._versions[aggregate_id] = until
             if self._every is not None and until % self._every == 0:
-                self._repository.take_snapshot(self._repository.load(aggregate_id))
+                self._snapshotting.take_snapshot(self._repository.load(aggregate_id))
 
     def time_load(self, stream_number: int) -> None:
         aggregate_id = self._id_of(stream_number)

@@ -3,21 +3,11 @@
 (Greg Young, *Versioning in an Event Sourced System*, chapter on upcasting.)
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.events import EventTypes
 from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
-
-Take = Callable[[Step, Payload], Sequence[Shaped]]
-
-
-def take_step(step: Step, payload: Payload) -> Sequence[Shaped]:
-    """What comes of a payload. A step works on a copy: whatever it pops stays in the payload it was given."""
-    try:
-        return step.take(dict(payload))
-    except Exception as error:
-        raise InvalidEvent(f"upcaster {step.name} can't take this {step.source}: {error!r}") from error
 
 
 class UpcasterChain:
@@ -61,13 +51,12 @@ class UpcasterChain:
             )
         return reached[0].payload
 
-    def follow(self, stored: Shaped, wanted: Mapping[str, int], *, take: Take = take_step) -> list[Shaped]:
+    def follow(self, stored: Shaped, wanted: Mapping[str, int]) -> list[Shaped]:
         """What a stored payload has become, in order: one fact as a rule, none or several where a step drops or splits.
 
         Steps are taken until each fact is at or past the version ``wanted`` of its type. A type that isn't wanted and
         has no step is returned as it is: what to think of it is the caller's business. Raises MissingUpcaster where a
-        type is below the version wanted and no step goes on; InvalidEvent when a step fails on the payload. ``take`` is
-        how each step is taken, for whoever wants to watch.
+        type is below the version wanted and no step goes on; InvalidEvent when a step fails on the payload.
         """
         reached: list[Shaped] = []
         to_do = [stored]
@@ -79,7 +68,7 @@ class UpcasterChain:
                 continue
             step = self._steps.get(fact.shape)
             if step is not None:
-                to_do[:0] = take(step, fact.payload)
+                to_do[:0] = take_step(step, fact.payload)
             elif version is None:
                 reached.append(fact)
             else:
@@ -110,13 +99,9 @@ class UpcasterChain:
                     f"{step.name} leads from {step.source} to {target}, {what}: no step goes on from there"
                 )
 
-    def ends_of(self, shape: Shape) -> list[Shape]:
-        """The shapes that events stored in this one may be read as in the end; none where all are dropped."""
-        step = self._steps.get(shape)
-        if step is None:
-            return [shape]
-        ends = [end for target in step.targets for end in self.ends_of(target)]
-        return list(dict.fromkeys(ends))
+    def step_from(self, shape: Shape) -> Step | None:
+        """The step that starts at this shape, if there is one."""
+        return self._steps.get(shape)
 
     def _refuse_circle(self, shape: Shape, path: list[Shape]) -> None:
         if shape in path:
@@ -134,3 +119,11 @@ def newer_than_the_code(shape: Shape, known: int) -> MissingUpcaster:
         f"{shape.event_type} was written as v{shape.schema_version}, but this code knows up to v{known}: "
         "run the release that wrote it"
     )
+
+
+def take_step(step: Step, payload: Payload) -> Sequence[Shaped]:
+    """What comes of a payload. A step works on a copy: whatever it pops stays in the payload it was given."""
+    try:
+        return step.take(dict(payload))
+    except Exception as error:
+        raise InvalidEvent(f"upcaster {step.name} can't take this {step.source}: {error!r}") from error

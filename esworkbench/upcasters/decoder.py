@@ -1,4 +1,4 @@
-"""From what the store holds to what its reader understands: today's code, or a consumer of an older contract."""
+"""From what the store holds to what today's code understands."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -10,7 +10,6 @@ import msgspec
 from esworkbench.errors import InvalidEvent
 from esworkbench.events import LOG_RECORDS, DomainEvent, Event, EventTypes, RecordedEvent
 from esworkbench.upcasters.chain import UpcasterChain, newer_than_the_code
-from esworkbench.upcasters.downcasters import Downcasters
 from esworkbench.upcasters.steps import Shaped
 
 _exact_json = json.JSONDecoder(parse_float=Decimal)
@@ -23,30 +22,22 @@ class EventDecoder:
     share one record, and so its position and version. The chain is checked when the decoder is made (ValueError).
 
     Records of the log's own (``LOG_RECORDS``) stand for no event of any domain.
-
-    ``event_types`` may also be those of an older published contract: then ``downcasters`` lead back from newer shapes,
-    and event types ``left_out`` are passed over.
     """
 
-    def __init__(
-        self,
-        event_types: EventTypes,
-        upcasters: UpcasterChain,
-        *,
-        downcasters: Downcasters | None = None,
-        left_out: Collection[str] = (),
-    ) -> None:
+    left_out: Collection[str] = LOG_RECORDS
+
+    def __init__(self, event_types: EventTypes, upcasters: UpcasterChain) -> None:
         self.event_types = event_types
         self.upcasters = upcasters
-        self._downcasters = downcasters
-        self._left_out = frozenset(left_out) | LOG_RECORDS
         self._wanted = {name: event_types.latest_version(name) for name in event_types.names()}
         self._as_written = {
             (name, version): msgspec.json.Decoder(event_types.class_of(name)) for name, version in self._wanted.items()
         }
-        if downcasters is None:
-            # An older contract stops short of steps that lead on to today's shapes; today's code has none past its own.
-            upcasters.check(event_types)
+        self.check()
+
+    def check(self) -> None:
+        """Raises ValueError for a chain that doesn't lead to the shapes that are read here."""
+        self.upcasters.check(self.event_types)
 
     def events_in(self, recorded: RecordedEvent) -> list[Event]:
         """The events the record stands for, in today's shape. Fractions are read as Decimal, never through a float.
@@ -89,13 +80,15 @@ class EventDecoder:
         return [
             self._decode_fact(fact)
             for fact in self.upcasters.follow(stored, self._wanted)
-            if fact.event_type not in self._left_out
+            if fact.event_type not in self.left_out
         ]
 
     def _decode_fact(self, fact: Shaped) -> DomainEvent:
         latest = self._wanted.get(fact.event_type, fact.schema_version)
         if fact.schema_version > latest:
-            if self._downcasters is None:
-                raise newer_than_the_code(fact.shape, latest)
-            fact = self._downcasters.downcast(fact, to_version=latest)
+            fact = self.past_the_latest(fact, latest)
         return self.event_types.decode(fact.event_type, fact.payload)
+
+    def past_the_latest(self, fact: Shaped, latest: int) -> Shaped:
+        """What to make of a fact in a newer shape than any that is known here: raises MissingUpcaster."""
+        raise newer_than_the_code(fact.shape, latest)

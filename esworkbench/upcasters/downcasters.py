@@ -3,9 +3,12 @@
 A downcaster stands at the edge, where events are published. The domain never sees what it makes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
+from esworkbench.events import LOG_RECORDS, EventTypes
+from esworkbench.upcasters.chain import UpcasterChain
+from esworkbench.upcasters.decoder import EventDecoder
 from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
 
 
@@ -58,3 +61,27 @@ class Downcasters:
             except Exception as error:
                 raise InvalidEvent(f"downcaster {step.name} can't take this {step.source}: {error!r}") from error
         return fact
+
+
+class ContractDecoder(EventDecoder):
+    """Decodes recorded events to the classes of an older published contract.
+
+    Events older than the contract are upcast to it, newer ones downcast, and event types ``left_out`` passed over.
+    """
+
+    def __init__(
+        self,
+        event_types: EventTypes,
+        upcasters: UpcasterChain,
+        downcasters: Downcasters,
+        left_out: Collection[str] = (),
+    ) -> None:
+        super().__init__(event_types, upcasters)
+        self.left_out = frozenset(left_out) | LOG_RECORDS
+        self._downcasters = downcasters
+
+    def check(self) -> None:
+        """Nothing: an older contract stops short of steps that lead on to today's shapes."""
+
+    def past_the_latest(self, fact: Shaped, latest: int) -> Shaped:
+        return self._downcasters.downcast(fact, to_version=latest)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from esworkbench.events import EventTypes
 from esworkbench.upcasters.chain import UpcasterChain
+from esworkbench.upcasters.steps import Shape
 
 HEADINGS = ("event type", "from", "to", "kind", "function", "reason", "read today as")
 
@@ -31,11 +32,20 @@ def chain_table(chain: UpcasterChain, event_types: EventTypes) -> list[ChainRow]
             step.kind,
             step.name,
             step.reason,
-            ", ".join(map(str, chain.ends_of(step.source))),
+            ", ".join(map(str, ends_of(chain, step.source))),
         )
         for step in chain
     ]
     return sorted(rows, key=lambda row: (row.event_type, row.from_version))
+
+
+def ends_of(chain: UpcasterChain, shape: Shape) -> list[Shape]:
+    """The shapes that events stored in this one may be read as in the end; none where all are dropped."""
+    step = chain.step_from(shape)
+    if step is None:
+        return [shape]
+    ends = [end for target in step.targets for end in ends_of(chain, target)]
+    return list(dict.fromkeys(ends))
 
 
 def as_markdown(rows: list[ChainRow]) -> str:

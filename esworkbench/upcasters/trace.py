@@ -1,16 +1,24 @@
 """A chain watched at work: every step of one stored payload to today's shape, with the payload before and after.
 
-It is the chain itself that walks, so what is seen here is what a reader gets.
+It is the chain itself that walks, with steps that take notes, so what is seen here is what a reader gets.
 """
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Literal, NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from esworkbench.upcasters.chain import UpcasterChain, take_step
+from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
 
-Happened = Literal["kept", "changed", "gone", "new"]
+
+class Happened(StrEnum):
+    """What a step did to a field."""
+
+    KEPT = "kept"
+    CHANGED = "changed"
+    GONE = "gone"
+    NEW = "new"
 
 
 class StepTaken(NamedTuple):
@@ -33,31 +41,43 @@ class FieldSeen(NamedTuple):
     after: Any
 
 
+class Watched(Step, frozen=True):
+    """A step that notes in ``taken`` each time it is taken."""
+
+    step: Step
+    taken: list[StepTaken]
+
+    @property
+    def targets(self) -> tuple[Shape, ...]:
+        return self.step.targets
+
+    def take(self, payload: Payload) -> Sequence[Shaped]:
+        # A step may change what stands inside the payload, so both sides are kept apart from what it works on.
+        before = deepcopy(payload)
+        facts = self.step.take(payload)
+        note = StepTaken(self.source, self.step.kind, self.name, self.reason, before, tuple(deepcopy(facts)))
+        self.taken.append(note)
+        return facts
+
+
 def steps_of(chain: UpcasterChain, stored: Shaped, wanted: Mapping[str, int]) -> list[StepTaken]:
     """The steps that ``chain.follow`` takes, in order; none for a payload in its latest shape. Raises like it."""
     taken: list[StepTaken] = []
-
-    def watched(step: Step, payload: Payload) -> Sequence[Shaped]:
-        # A step may change what stands inside the payload, so both sides are kept apart from what it works on.
-        before = deepcopy(payload)
-        facts = take_step(step, payload)
-        taken.append(StepTaken(step.source, step.kind, step.name, step.reason, before, tuple(deepcopy(facts))))
-        return facts
-
-    chain.follow(stored, wanted, take=watched)
+    watched = [Watched(step.event_type, step.from_version, step.function, step, taken) for step in chain]
+    UpcasterChain(watched).follow(stored, wanted)
     return taken
 
 
 def fields_of(before: Payload, after: Payload) -> list[FieldSeen]:
     """Every field of either side: those of the old payload first, then the new ones. A renamed one is gone and new."""
     seen = [FieldSeen(name, _happened(name, before, after), value, after.get(name)) for name, value in before.items()]
-    return seen + [FieldSeen(name, "new", None, value) for name, value in after.items() if name not in before]
+    return seen + [FieldSeen(name, Happened.NEW, None, value) for name, value in after.items() if name not in before]
 
 
 def _happened(name: str, before: Payload, after: Payload) -> Happened:
     if name not in after:
-        return "gone"
-    return "kept" if _same(before[name], after[name]) else "changed"
+        return Happened.GONE
+    return Happened.KEPT if _same(before[name], after[name]) else Happened.CHANGED
 
 
 def _same(before: Any, after: Any) -> bool:

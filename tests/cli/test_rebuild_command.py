@@ -7,7 +7,7 @@ import pytest
 from cli_shell import Shell
 from sqlalchemy import select
 
-from esworkbench.domains.bank.read_models import account_balances
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import EventStore
 from esworkbench.lab import build_incident
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell, fingerprint
 
-from esworkbench.composition import NO_LEDGER
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.drafts import ANY_VERSION
 from esworkbench.events import LOG_RECORDS, NewEvent
 from esworkbench.evidence import LedgerDefinition
+from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER
 from esworkbench.resources import data_path
 
 MINE = """

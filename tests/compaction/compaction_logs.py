@@ -69,5 +69,5 @@ def rows(store: EventStore) -> dict[str, list[Any]]:
     with store.engine.connect() as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
-            for table in schema.metadata.sorted_tables
+            for table in schema.STORE_TABLES
         }

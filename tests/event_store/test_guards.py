@@ -7,9 +7,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from esworkbench.aggregates.snapshots.table import snapshots
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.event_store.guards import create_guards, drop_guards, grant_application
-from tests.support import SequentialIds, StepClock, new_event
+from esworkbench.event_store.schema import STORE_TABLES
+from esworkbench.projections import tables
+from tests.support import SequentialIds, StepClock, make_every_table, new_event
 
 COLUMNS = (
     "stream_id, version, event_id, event_type, schema_version, payload, metadata,"
@@ -71,6 +74,7 @@ def engine(store_url: str) -> Iterator[Engine]:
     store = EventStore.open(store_url, clock=StepClock(), new_id=SequentialIds("event"))
     store.append("s", [new_event(), new_event()], expected_version=0)
     with write_transaction(store.engine) as connection:
+        make_every_table(connection)
         connection.exec_driver_sql(
             "INSERT INTO checkpoint_log (projection, from_position, to_position, run_id, code_version, saved_at)"
             " VALUES ('p', 1, 2, 'r', 'c', '2026-01-01T00:00:00Z')"
@@ -135,6 +139,8 @@ def test_posing_as_a_replica_does_not_help(engine: Engine) -> None:
 def test_copy_cannot_overwrite(postgres_url: str) -> None:
     store = EventStore.open(postgres_url, new_id=SequentialIds("event"))
     store.append("s", [new_event()], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        make_every_table(connection)
     before = everything(store.engine)
     moment = "2026-01-01T00:00:00Z"
     with psycopg.connect(postgres_url) as connection, pytest.raises(psycopg.errors.UniqueViolation):  # noqa: SIM117
@@ -175,7 +181,9 @@ def test_an_application_role_can_append_and_nothing_else(postgres_url: str) -> N
         connection.execute('CREATE ROLE "app ""role"""')
         try:
             with store.engine.begin() as granting:
-                grant_application(granting, role)
+                make_every_table(granting)
+                appended = (*STORE_TABLES, tables.checkpoint_log)
+                grant_application(granting, role, append=appended, change=(*tables.CHANGED, snapshots))
             connection.execute('SET ROLE "app ""role"""')
             for statement in APPLICATION_MAY:
                 connection.execute(statement)

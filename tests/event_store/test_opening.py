@@ -13,7 +13,7 @@ from esworkbench.errors import NotAnEventStore, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore, database, open_database, write_transaction
 from esworkbench.event_store.postgres.local_server import local_postgres_url
 from esworkbench.event_store.sidecar import outside_folder
-from tests.support import new_event
+from tests.support import make_every_table, new_event
 
 
 def test_sqlite_is_durable_and_lets_readers_read(sqlite_url: str) -> None:
@@ -63,6 +63,7 @@ def test_savepoints_and_rollbacks_are_real(store_url: str) -> None:
     engine = EventStore.open(store_url).engine
     insert = "INSERT INTO checkpoints VALUES ('{}', 1, '2026-01-01T00:00:00Z')"
     with write_transaction(engine) as connection:
+        make_every_table(connection)
         connection.exec_driver_sql(insert.format("kept"))
         savepoint = connection.begin_nested()
         connection.exec_driver_sql(insert.format("undone"))
@@ -78,6 +79,8 @@ def test_a_writer_that_reads_first_is_not_overtaken_on_sqlite(sqlite_url: str) -
     """A plain BEGIN would fail here on its first write: another writer came after its first read."""
     store = EventStore.open(sqlite_url)
     other = open_database(sqlite_url)
+    with write_transaction(store.engine) as connection:
+        make_every_table(connection)
     with write_transaction(store.engine) as connection:
         connection.exec_driver_sql("SELECT * FROM checkpoints").all()
         with other.connect() as second:
@@ -201,7 +204,7 @@ def test_opening_a_store_waits_for_no_reader(postgres_url: str) -> None:
     EventStore.open(postgres_url).append("s", [new_event()], expected_version=0)
     impatient = make_url(postgres_url).update_query_dict({"options": "-c lock_timeout=200ms"})
     with open_database(postgres_url).begin() as reader:
-        for table in ("events", "checkpoint_log", "snapshots"):
+        for table in ("events", "idempotency_keys"):
             reader.exec_driver_sql(f"SELECT * FROM {table}").all()
         store = EventStore.open(impatient.render_as_string(hide_password=False))
         store.append("s", [new_event()], expected_version=1)

@@ -11,11 +11,11 @@ from sqlalchemy import event, select
 
 from esworkbench.errors import MessageRefused, SubscriberUnavailable, UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import outbox
 from esworkbench.outbox.message import OutboxMessage
 from esworkbench.outbox.outbox import Backlog, backlog, enable_outbox, queue_again
 from esworkbench.outbox.parked import let_stream_go_on, parked_messages, retry
 from esworkbench.outbox.relay import OutboxRelay, doubling
+from esworkbench.outbox.tables import outbox
 from tests.event_store.outbox_support import SetClock, Subscriber, assert_in_order, drain, write
 from tests.support import START, StepClock
 

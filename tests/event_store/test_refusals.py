@@ -131,16 +131,14 @@ def test_one_key_for_two_commands_is_a_conflict(store: EventStore) -> None:
 
 
 def test_a_failed_command_leaves_no_key_behind(store: EventStore) -> None:
-    """Promise 12: key and events share a transaction, so a reply that can't be made undoes both."""
-
-    def fail(_events: object) -> bytes:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        store.append("s", [new_event()], expected_version=0, idempotency=Idempotency("key", "digest", fail))
+    """Promise 12: key and events share a transaction, so an append that is refused leaves neither."""
+    store.append("other", [new_event(event_id="taken")], expected_version=0)
+    once = Idempotency("key", "digest", b"{}")
+    with pytest.raises(InvalidEvent, match="used before"):
+        store.append("s", [new_event(), new_event(event_id="taken")], expected_version=0, idempotency=once)
     assert store.find_reply("key", "digest") is None
-    assert store.read_all() == []
-    store.append("s", [new_event()], expected_version=0)
+    assert store.stream_version("s") == 0
+    assert not store.append("s", [new_event()], expected_version=0, idempotency=once).repeated
 
 
 def test_a_naive_moment_is_refused_on_reading(store: EventStore) -> None:

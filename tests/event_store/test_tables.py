@@ -4,6 +4,7 @@ from sqlalchemy import inspect
 
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
+from tests.support import make_every_table
 
 STORE = {
     "events": "global_position stream_id version event_id event_type schema_version payload metadata recorded_at"
@@ -30,6 +31,7 @@ READ_MODELS = {
 def test_tables_and_columns_have_their_names(store_url: str) -> None:
     store = EventStore.open(store_url)
     with store.engine.begin() as connection:
+        make_every_table(connection)
         for make in BANK_PROJECTIONS.values():
             make().create_tables(connection)
     found = {

@@ -16,12 +16,11 @@ from esworkbench.domains.bank import Bank
 from esworkbench.domains.bank.commands import Deposit
 from esworkbench.errors import NotAnEventStore, UnusableInput
 from esworkbench.event_store import EventStore, guards, open_database
-from esworkbench.event_store.database import parse_url
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.events import utc_now
 from esworkbench.evidence import Evidence, LedgerDefinition
 from esworkbench.evidence import capture as capture_with
 from esworkbench.evidence.capturing import opening
-from esworkbench.evidence.capturing.capture import address_of
 from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
@@ -84,8 +83,10 @@ def test_event_sums_running_heads_and_snapshots_agree_on_a_healthy_bank(
 
 
 def test_no_ledger_is_assumed(store: EventStore, store_url: str, tmp_path: Path) -> None:
+    strange = f"sqlite:///{tmp_path / 'strange.db'}"
+    EventStore.open(strange).append("Wallet-w1", [new_event(event_type="ToppedUp")], expected_version=0)
     with pytest.raises(UnusableInput, match="not guessed: name the ledger file that says it"):
-        capture_with(store_url, tmp_path / "evidence", progress=False)
+        capture_with(strange, tmp_path / "evidence", progress=False)
     assert not (tmp_path / "evidence").exists()
     ledger = data_path("ledgers", "bank.toml")
     manifest = capture_with(store_url, tmp_path / "evidence", ledger=ledger, progress=False).manifest

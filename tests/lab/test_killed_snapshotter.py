@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotFolder, SnapshotProof
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.event_store import EventStore
 from esworkbench.lab.processes.killed_snapshotter import run_and_kill
@@ -30,7 +30,7 @@ def test_killed_after_its_first_snapshot(
 
     code = run_and_kill(store_url, tmp_path, every=EVERY, kept_before=1, checkpoint_first=checkpoint_first)
     assert (code, kept()) == (-9, 1)
-    accounts = Repository(store, BankAccount, bank_decoder(), snapshots=snapshots, proof=SnapshotProof())
+    accounts = SnapshottingRepository(store, BankAccount, bank_decoder(), snapshots=snapshots, proof=SnapshotProof())
     survivor = Snapshotter(store, accounts, every=EVERY, run_id="survivor")
     assert survivor.checkpoint() == (store.head_position() if checkpoint_first else 0)
     survivor.catch_up()

@@ -6,21 +6,23 @@ from projection_logs import Expected, all_rows, encoded, whole_log
 from sqlalchemy import select
 
 from esworkbench.domains.bank import MoneyDeposited, bank_decoder
-from esworkbench.event_store import ANY_VERSION, EventStore
-from esworkbench.event_store.schema import checkpoint_log
+from esworkbench.event_store import ANY_VERSION
+from esworkbench.event_store.participants import JoinedStore
 from esworkbench.events import NewEvent
-from esworkbench.projections import Projection, SynchronousRunner
+from esworkbench.projections import Projection
+from esworkbench.projections.synchronous import SynchronousRunner
+from esworkbench.projections.tables import checkpoint_log
 
 DEPOSIT = encoded(MoneyDeposited(amount_minor=500, currency="USD", reference="r"))
 
 
-def joined(store: EventStore, projection: Projection, **options: Any) -> SynchronousRunner:
+def joined(store: JoinedStore, projection: Projection, **options: Any) -> SynchronousRunner:
     runner = SynchronousRunner(store, projection, bank_decoder(), **{"run_id": "in step", "batch_size": 20, **options})
     runner.join_appends()
     return runner
 
 
-def assert_in_step(store: EventStore, *projections: type[Projection]) -> None:
+def assert_in_step(store: JoinedStore, *projections: type[Projection]) -> None:
     """Rows and checkpoint are those of the whole log, and no position was covered twice or left out."""
     log, head = whole_log(store), store.head_position()
     for projection in projections:
@@ -34,5 +36,5 @@ def assert_in_step(store: EventStore, *projections: type[Projection]) -> None:
         assert after == head
 
 
-def deposit(store: EventStore, account: str, event: NewEvent = DEPOSIT) -> int:
+def deposit(store: JoinedStore, account: str, event: NewEvent = DEPOSIT) -> int:
     return store.append(f"BankAccount-{account}", [event], expected_version=ANY_VERSION).events[0].global_position

@@ -10,12 +10,13 @@ from killed_runner import die_at
 
 from esworkbench.domains.bank import BANK_EVENT_TYPES, MoneyDeposited, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
-from esworkbench.event_store import ANY_VERSION, EventStore
-from esworkbench.projections import SynchronousRunner
+from esworkbench.event_store import ANY_VERSION
+from esworkbench.event_store.participants import JoinedStore
+from esworkbench.projections.synchronous import SynchronousRunner
 
 
 def main(url: str, crash_point: str, passes: str) -> None:
-    store = EventStore.open(url)
+    store = JoinedStore.open(url)
     SynchronousRunner(store, AccountBalances(), bank_decoder(), run_id="killed").join_appends()
     die_at(store.engine, crash_point, int(passes))
     deposit = BANK_EVENT_TYPES.encode(MoneyDeposited(amount_minor=7, currency="USD", reference="r"), metadata={})

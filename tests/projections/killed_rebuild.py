@@ -1,8 +1,8 @@
 """A process made to be killed: it rebuilds the bank's balances, again and again.
 
-Arguments: database URL, way, who is to die (``parent`` or ``worker``, a process of a sharded rebuild), and the crash
-point with how often it is passed before it strikes, or ``none``. It says ``ready``, waits for a line, and works until
-it dies, with a line for each commit it comes to.
+Arguments: database URL, strategy, who is to die (``parent`` or ``worker``, a process of a sharded rebuild), and the
+crash point with how often it is passed before it strikes, or ``none``. It says ``ready``, waits for a line, and works
+until it dies, with a line for each commit it comes to.
 """
 
 import multiprocessing
@@ -15,13 +15,14 @@ from sqlalchemy import Connection, Engine, event
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild
 from esworkbench.upcasters import EventDecoder
 
 BATCH = 40
 CRASH_POINTS = {
-    "before the site is made": "CREATE TABLE log_seen",
+    "before the staging area is made": "CREATE TABLE log_seen",
     "before the rows": "INSERT INTO account_balances",
     "between rows and checkpoint": "UPDATE checkpoints",
     "between checkpoint and log": "INSERT INTO checkpoint_log",
@@ -67,7 +68,7 @@ def decoder_of_a_worker() -> EventDecoder:
     return bank_decoder()
 
 
-def main(url: str, way: str, who: str, point: str, passes: str) -> None:
+def main(url: str, strategy: str, who: str, point: str, passes: str) -> None:
     store = EventStore.open(url)
     print("ready", flush=True)
     sys.stdin.readline()
@@ -77,8 +78,8 @@ def main(url: str, way: str, who: str, point: str, passes: str) -> None:
     elif point != "none":
         die_at(point, int(passes))
     while True:
-        recipe = Recipe(AccountBalances, decoder_of_a_worker)
-        rebuild(store, recipe, way=way, run_id="killed", options=Options(workers=2), batch_size=BATCH)
+        recipe = Recipe(AccountBalances, decoder_of_a_worker, BANK_QUERIES["account_balances"])
+        rebuild(store, recipe, strategy=strategy, run_id="killed", options=Options(workers=2), batch_size=BATCH)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.projections import ProjectionRunner, checkpoints
+from esworkbench.projections import ProjectionRunner, checkpoints, tables
 
 STATEMENT_CRASH_POINTS = {
     "before the rows": "INSERT INTO account_balances",
@@ -72,7 +72,7 @@ class CheckpointAfterwards(ProjectionRunner):
         if not batch:
             return 0
         with write_transaction(self.store.engine) as connection:
-            self._handle_each(batch, connection)
+            self.handle(batch, connection)
         with write_transaction(self.store.engine) as connection:
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
         return len(batch)
@@ -90,7 +90,7 @@ class CheckpointFirst(ProjectionRunner):
         with write_transaction(self.store.engine) as connection:
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=self.clock())
         with write_transaction(self.store.engine) as connection:
-            self._handle_each(batch, connection)
+            self.handle(batch, connection)
         return len(batch)
 
 
@@ -108,6 +108,8 @@ def main(url: str, batch_size: str, runner: str, crash_point: str, passes: str) 
         make(store, projection(), bank_decoder(), run_id="killed", batch_size=int(batch_size))
         for projection in BANK_PROJECTIONS.values()
     ]
+    with write_transaction(store.engine) as connection:
+        tables.make_missing(connection)
     print("ready", flush=True)
     sys.stdin.readline()
     event.listen(store.engine, "commit", lambda _connection: print("commit", flush=True))

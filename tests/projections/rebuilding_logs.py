@@ -8,10 +8,11 @@ from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, select,
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import Event, NewEvent
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import archive_events
+from esworkbench.projections.rebuilding.staging import since_reset
+from esworkbench.projections.tables import dead_letters
 
 OLD_DEPOSITS = [
     '{"amount":12.34,"reference":"r"}',
@@ -29,6 +30,12 @@ OLD_DEPOSITS = [
     '{"amount":1,"reference":"one field too many","note":1}',
 ]
 """Deposits as v1 wrote them, or might have; as v2 they also say a currency."""
+
+OLD_DEPOSITS_NOT_IN_CENTS = [
+    '{"amount":1250,"currency":"JPY","reference":"no decimals"}',
+    '{"amount":12.345,"currency":"KWD","reference":"three decimals"}',
+    '{"amount":12.5,"currency":"PTS","reference":"nobody knows how many"}',
+]
 
 STRANGE = [
     raw("PointsGranted", points=1),
@@ -50,6 +57,9 @@ def write_log(store: EventStore, *, seed: int = 3) -> BankLog:
         v2_payload = payload.replace(',"reference"', ',"currency":"EUR","reference"', 1).encode()
         v2 = NewEvent(event_type="MoneyDeposited", schema_version=2, payload=v2_payload)
         log.write_event(f"a{number % 5}", v1, v2)
+    for number, payload in enumerate(OLD_DEPOSITS_NOT_IN_CENTS):
+        v2 = NewEvent(event_type="MoneyDeposited", schema_version=2, payload=payload.encode())
+        log.write_event(f"a{number}", v2)
     log.write(100)
     for number, event in enumerate(STRANGE):
         log.write_event(f"a{number % 5}", event)
@@ -86,7 +96,7 @@ def run_live(store: EventStore, projection: Projection) -> Told:
 def assert_log_is_true(store: EventStore, projection: str) -> None:
     """Since the last reset every position up to the checkpoint was covered, and none twice within a shard."""
     with store.engine.connect() as connection:
-        batches = checkpoints.since_reset(connection, projection)
+        batches = since_reset(connection, projection)
         checkpoint = checkpoints.position_of(connection, projection)
     by_shard: dict[int, list[tuple[int, int]]] = {}
     for batch in batches:

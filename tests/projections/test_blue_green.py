@@ -15,17 +15,18 @@ from rebuilding_logs import assert_log_is_true, told
 from sqlalchemy import text
 
 from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, account_balances
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence.capturing.source import Pace, open_postgres
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
-from esworkbench.projections.rebuilding import Recipe, rebuild, swap
-from esworkbench.projections.rebuilding import strategies as ways
+from esworkbench.projections.rebuilding import Recipe, rebuild, strategies, swap
 
 Rows = list[tuple[Any, ...]]
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 
 
 @pytest.fixture
@@ -88,8 +89,8 @@ class Others:
         return read
 
 
-@pytest.mark.parametrize("way", ["plain", "bulk", "set-based"])
-def test_readers_and_writers_never_notice_a_rebuild(open_store: Callable[[], EventStore], way: str) -> None:
+@pytest.mark.parametrize("strategy", ["plain", "bulk", "set-based"])
+def test_readers_and_writers_never_notice_a_rebuild(open_store: Callable[[], EventStore], strategy: str) -> None:
     store = open_store()
     log = BankLog(store, seed=21)
     log.write(150)
@@ -97,7 +98,7 @@ def test_readers_and_writers_never_notice_a_rebuild(open_store: Callable[[], Eve
     runner.catch_up()
     others = Others(open_store, log, AccountBalances())
     for _ in range(2):
-        rebuild(store, BALANCES, way=way, batch_size=50)
+        rebuild(store, BALANCES, strategy=strategy, batch_size=50)
     others.stop()
     runner.catch_up()
 
@@ -124,9 +125,9 @@ def assert_every_read_was_right(others: Others, events: list[RecordedEvent]) -> 
     assert not by_position
 
 
-@pytest.mark.parametrize("way", ["plain", "set-based"])
+@pytest.mark.parametrize("strategy", ["plain", "set-based"])
 def test_what_the_live_runner_saw_before_the_swap_is_not_taken_back(
-    open_store: Callable[[], EventStore], monkeypatch: pytest.MonkeyPatch, way: str
+    open_store: Callable[[], EventStore], monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
     store = open_store()
     log = BankLog(store, seed=22)
@@ -140,8 +141,10 @@ def test_what_the_live_runner_saw_before_the_swap_is_not_taken_back(
         runner.catch_up()
         return swap.swap(*arguments)
 
-    monkeypatch.setattr(ways, "swap", swap_late)
-    done = rebuild(store, Recipe(TransactionHistory, bank_decoder), way=way)
+    monkeypatch.setattr(strategies, "swap", swap_late)
+    done = rebuild(
+        store, Recipe(TransactionHistory, bank_decoder, BANK_QUERIES["transaction_history"]), strategy=strategy
+    )
 
     assert done.events == len(whole_log(store))
     assert done.position == runner.checkpoint() == store.head_position()
@@ -162,9 +165,9 @@ def test_a_reader_that_never_lets_go_keeps_the_old_table_and_the_work_is_kept(
     with store.engine.connect() as reader:
         rows_of(reader, account_balances)
         with pytest.raises(StoreBusy, match="kept the old table locked 2 times"):
-            rebuild(store, BALANCES, way="plain")
+            rebuild(store, BALANCES, strategy="plain")
         assert rows_of(reader, account_balances) == before
-    assert rebuild(store, BALANCES, way="plain").events == 0
+    assert rebuild(store, BALANCES, strategy="plain").events == 0
     assert all_rows(store, account_balances) == before
     store.engine.dispose()
 
@@ -181,7 +184,7 @@ def test_a_capture_under_way_holds_off_the_swap_that_would_empty_its_tables(
     with open_postgres(store.engine.url, Pace(), "the bank", hold=held) as source:
         assert "events" in source.columns()
         with pytest.raises(StoreBusy):
-            rebuild(store, BALANCES, way="plain")
+            rebuild(store, BALANCES, strategy="plain")
         [captured] = source.rows("SELECT account_id FROM account_balances")
     assert len(captured) == len(all_rows(store, account_balances)) > 0
     store.engine.dispose()

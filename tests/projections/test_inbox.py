@@ -9,15 +9,16 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, account_balances
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import MessageRefused, OtherReadModel
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import Event, RecordedEvent
 from esworkbench.outbox.message import OutboxMessage
 from esworkbench.projections import Projection
 from esworkbench.projections.inbox import Inbox
 from esworkbench.projections.other_database import inbox, open_read_models
+from esworkbench.projections.tables import dead_letters
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ def test_tables_that_went_missing_are_an_error_to_see(engine: Engine, log: list[
 
 
 def test_a_database_of_read_models_is_no_event_store(engine: Engine) -> None:
-    tables = {"checkpoints", "checkpoint_log", "dead_letters", inbox.name}
+    tables = {"checkpoints", "checkpoint_log", "dead_letters", "read_models", inbox.name}
     assert set(inspect(engine).get_table_names()) == tables
     with engine.begin() as connection:
         connection.execute(

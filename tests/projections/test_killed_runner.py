@@ -16,9 +16,9 @@ from sqlalchemy import inspect, select
 
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from esworkbench.projections.tables import dead_letters
 from tests.killable import Killable
 
 WORKER = Path(__file__).parent / "killed_runner.py"

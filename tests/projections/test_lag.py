@@ -10,12 +10,11 @@ from projection_logs import BankLog, whole_log
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, PendingWithdrawals
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.server_clock import server_clock
+from esworkbench.event_store.database import server_clock
 from esworkbench.plots import as_png, lag_figure, lag_table
 from esworkbench.projections import Projection, ProjectionRunner
-from esworkbench.projections.monitoring import measure as lag
 from esworkbench.projections.monitoring.gauges import LAG, LAG_POSITIONS, register_lag_gauges
-from esworkbench.projections.monitoring.measure import Lag, Percentiles, percentiles, verdict
+from esworkbench.projections.monitoring.measure import Lag, Percentiles, lag, percentiles, verdict
 from esworkbench.projections.monitoring.monitor import LagMonitor, delays
 from tests.support import START
 

@@ -26,11 +26,11 @@ from esworkbench.domains.bank.read_models import (
     DailySummaries,
     PendingWithdrawals,
     TransactionHistory,
-    account_balances,
-    daily_summaries,
-    pending_withdrawals,
-    transaction_history,
 )
+from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.domains.bank.read_models.daily_summaries import daily_summaries
+from esworkbench.domains.bank.read_models.pending_withdrawals import pending_withdrawals
+from esworkbench.domains.bank.read_models.transaction_history import transaction_history
 from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent, Event, RecordedEvent
 from esworkbench.projections import Projection

@@ -8,11 +8,12 @@ from projection_logs import BankLog, Expected, all_rows, raw, whole_log
 from sqlalchemy import Connection, func, select, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
-from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, TransactionHistory, transaction_history
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, TransactionHistory
+from esworkbench.domains.bank.read_models.transaction_history import transaction_history
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import checkpoint_log, dead_letters
 from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner
+from esworkbench.projections.tables import checkpoint_log, dead_letters
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import EvidenceDamaged, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event, NewEvent
@@ -21,10 +22,10 @@ from esworkbench.projections.rebuilding import Options, Recipe, archive_events, 
 from esworkbench.projections.rebuilding.build import build
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.lock import one_at_a_time
-from esworkbench.projections.rebuilding.staging import FileSite, prepare
+from esworkbench.projections.rebuilding.staging import StagingFile, prepare
 from esworkbench.projections.rebuilding.strategies import NONE_NEEDED, work_folder
 
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 
 
 @pytest.fixture
@@ -51,10 +52,10 @@ class ByStream(AccountBalances):
         return stream_id
 
 
-def refused(store: EventStore, recipe: Recipe, way: str, options: Options = NONE_NEEDED) -> str:
+def refused(store: EventStore, recipe: Recipe, strategy: str, options: Options = NONE_NEEDED) -> str:
     before = told(store, AccountBalances())
     with pytest.raises((UnusableInput, EvidenceDamaged)) as refusal:
-        rebuild(store, recipe, way=way, options=options)
+        rebuild(store, recipe, strategy=strategy, options=options)
     assert told(store, AccountBalances()) == before
     return str(refusal.value)
 
@@ -117,7 +118,7 @@ def test_a_sum_beyond_64_bits_is_an_error_and_never_a_rounded_number(store: Even
 
 
 def test_what_was_begun_by_other_code_or_for_another_log_is_begun_anew(sqlite_url: str, tmp_path: Path) -> None:
-    """A site left by a killed rebuild must not leak into the next one."""
+    """A staging left by a killed rebuild must not leak into the next one."""
     store = EventStore.open(sqlite_url)
     write_log(store)
     expected = run_live(store, AccountBalances())
@@ -129,11 +130,11 @@ def test_what_was_begun_by_other_code_or_for_another_log_is_begun_anew(sqlite_ur
         (store, AccountBalances, 300, True),
         (store, AccountBalances, 300, False),
     ):
-        site = FileSite(work_folder(store) / "account_balances" / "bulk.db")
-        prepare(site, source, make())
+        staging = StagingFile(work_folder(store) / "account_balances" / "bulk.db")
+        prepare(staging, source, make())
         job = Job(source, Recipe(make, bank_decoder), "killed", source.clock, 100, lambda _: None)
-        build(job, site, source, Watch(), up_to=events - 50)
-        site.engine.dispose()
+        build(job, staging, source, Watch(), up_to=events - 50)
+        staging.engine.dispose()
         done = rebuild(store, BALANCES, options=Options(anew=anew))
         assert told(store, AccountBalances()) == expected
         resumed = source is store and make is AccountBalances and not anew

@@ -13,13 +13,9 @@ from rebuilding_logs import Owners, Told, assert_log_is_true, run_live, told, tw
 from sqlalchemy import Connection, inspect, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
-from esworkbench.domains.bank.read_models import (
-    BANK_PROJECTIONS,
-    AccountBalances,
-    DailySummaries,
-    TransactionHistory,
-    account_balances,
-)
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances, DailySummaries, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event
@@ -28,7 +24,7 @@ from esworkbench.projections.built_tables import built_as
 from esworkbench.projections.rebuilding import Options, Recipe, rebuild, take_snapshot
 from esworkbench.projections.rebuilding.strategies import work_folder
 
-BALANCES = Recipe(AccountBalances, bank_decoder)
+BALANCES = Recipe(AccountBalances, bank_decoder, BANK_QUERIES["account_balances"])
 
 
 @pytest.fixture
@@ -40,14 +36,14 @@ def store(store_url: str) -> Iterator[EventStore]:
 
 
 def rebuild_and_compare(
-    store: EventStore, recipe: Recipe, way: str, options: Options, expected: Told, events: int
+    store: EventStore, recipe: Recipe, strategy: str, options: Options, expected: Told, events: int
 ) -> None:
     projection = recipe.projection()
     with store.engine.begin() as connection:
         connection.execute(projection.tables[0].delete())
-    done = rebuild(store, recipe, way=way, options=options, batch_size=37)
-    assert told(store, projection) == expected, way
-    assert (done.way, done.position, done.events) == (way, expected.checkpoint, events)
+    done = rebuild(store, recipe, strategy=strategy, options=options, batch_size=37)
+    assert told(store, projection) == expected, strategy
+    assert (done.strategy, done.position, done.events) == (strategy, expected.checkpoint, events)
     assert_log_is_true(store, projection.name)
     assert_nothing_left_behind(store, projection)
 
@@ -71,7 +67,7 @@ def test_every_way_equals_the_incremental_run_bit_for_bit(
     assert take_snapshot(store, make(), tmp_path / "snapshot") == events[half - 1]
     expected = run_live(store, make())
     cold, snapshot = Options(cold=two_archives(store, tmp_path)), Options(snapshot=tmp_path / "snapshot")
-    for way, options, handled in (
+    for strategy, options, handled in (
         ("plain", Options(), len(events)),
         ("bulk", Options(), len(events)),
         ("cold", cold, len(events)),
@@ -79,7 +75,9 @@ def test_every_way_equals_the_incremental_run_bit_for_bit(
         ("set-based", Options(), len(events)),
         ("set-based", cold, len(events)),
     ):
-        rebuild_and_compare(store, Recipe(make, bank_decoder), way, options, expected, handled)
+        rebuild_and_compare(
+            store, Recipe(make, bank_decoder, BANK_QUERIES[make().name]), strategy, options, expected, handled
+        )
 
 
 def test_several_processes_equal_the_incremental_run_bit_for_bit(store: EventStore) -> None:
@@ -97,12 +95,12 @@ class RefusesFees(TransactionHistory):
         super().handle(event, connection)
 
 
-@pytest.mark.parametrize("way", ["plain", "bulk"])
-def test_what_the_handler_refuses_is_parked_as_it_was_in_the_incremental_run(store: EventStore, way: str) -> None:
+@pytest.mark.parametrize("strategy", ["plain", "bulk"])
+def test_what_the_handler_refuses_is_parked_as_it_was_in_the_incremental_run(store: EventStore, strategy: str) -> None:
     expected = run_live(store, RefusesFees())
     assert any("no fee was expected" in letter[-1] for letter in expected.parked)
     events = len(whole_log(store))
-    rebuild_and_compare(store, Recipe(RefusesFees, bank_decoder), way, Options(), expected, events)
+    rebuild_and_compare(store, Recipe(RefusesFees, bank_decoder), strategy, Options(), expected, events)
 
 
 @pytest.mark.sweep
@@ -112,7 +110,7 @@ def test_any_number_of_processes_equals_the_incremental_run(
     store: EventStore, make: Callable[[], Projection], workers: int
 ) -> None:
     expected = run_live(store, make())
-    rebuild(store, Recipe(make, bank_decoder), way="sharded", options=Options(workers=workers), batch_size=50)
+    rebuild(store, Recipe(make, bank_decoder), strategy="sharded", options=Options(workers=workers), batch_size=50)
     assert told(store, make()) == expected
     assert_log_is_true(store, make().name)
 
@@ -128,21 +126,21 @@ def test_days_of_another_time_zone_are_the_same_days_in_sql(sqlite_url: str) -> 
     )
     write_log(store)
     expected = run_live(store, zurich())
-    rebuild(store, Recipe(zurich, bank_decoder), way="set-based")
+    rebuild(store, Recipe(zurich, bank_decoder, BANK_QUERIES["daily_summaries"]), strategy="set-based")
     assert told(store, zurich()) == expected
     assert len({row[2] for row in expected.rows}) > 2, "the log must cross midnight and the change to summer time"
     store.engine.dispose()
 
 
-@pytest.mark.parametrize("way", ["plain", "bulk", "set-based"])
-def test_a_read_model_that_never_ran_and_one_of_an_empty_log(store_url: str, way: str) -> None:
+@pytest.mark.parametrize("strategy", ["plain", "bulk", "set-based"])
+def test_a_read_model_that_never_ran_and_one_of_an_empty_log(store_url: str, strategy: str) -> None:
     store = EventStore.open(store_url)
-    assert rebuild(store, BALANCES, way=way).events == 0
+    assert rebuild(store, BALANCES, strategy=strategy).events == 0
     assert told(store, AccountBalances()) == Told([], 0, [])
     write_log(store)
-    rebuild(store, BALANCES, way=way)
+    rebuild(store, BALANCES, strategy=strategy)
     rebuilt = told(store, AccountBalances())
-    rebuild(store, BALANCES, way="plain")
+    rebuild(store, BALANCES, strategy="plain")
     assert told(store, AccountBalances()) == rebuilt
     store.engine.dispose()
 
@@ -150,17 +148,17 @@ def test_a_read_model_that_never_ran_and_one_of_an_empty_log(store_url: str, way
 def test_where_the_time_went_adds_up(sqlite_url: str) -> None:
     store = EventStore.open(sqlite_url)
     write_log(store)
-    done = rebuild(store, BALANCES, way="bulk")
+    done = rebuild(store, BALANCES, strategy="bulk")
     parts = (done.read_seconds, done.fold_seconds, done.write_seconds)
     assert all(part > 0 for part in parts)
     assert sum(parts) <= done.seconds
     store.engine.dispose()
 
 
-@pytest.mark.parametrize("way", ["plain", "bulk"])
-def test_keys_and_indexes_that_waited_for_the_rows_are_there_in_the_end(store: EventStore, way: str) -> None:
+@pytest.mark.parametrize("strategy", ["plain", "bulk"])
+def test_keys_and_indexes_that_waited_for_the_rows_are_there_in_the_end(store: EventStore, strategy: str) -> None:
     for _ in range(2):
-        rebuild(store, Recipe(Owners, bank_decoder), way=way)
+        rebuild(store, Recipe(Owners, bank_decoder), strategy=strategy)
         found = inspect(store.engine)
         assert found.get_pk_constraint("owners")["constrained_columns"] == ["stream_id"]
         assert [index["name"] for index in found.get_indexes("owners")] == ["owners_by_type"]
@@ -206,12 +204,12 @@ class OfTheNextShape(AccountBalances):
     schema_version = 2
 
 
-@pytest.mark.parametrize("way", ["plain", "bulk", "sharded"])
-def test_a_rebuild_is_how_tables_get_another_schema_version(store: EventStore, way: str) -> None:
+@pytest.mark.parametrize("strategy", ["plain", "bulk", "sharded"])
+def test_a_rebuild_is_how_tables_get_another_schema_version(store: EventStore, strategy: str) -> None:
     run_live(store, AccountBalances())
     with pytest.raises(OtherReadModel):
         ProjectionRunner(store, OfTheNextShape(), bank_decoder(), run_id="next").catch_up()
-    rebuild(store, Recipe(OfTheNextShape, bank_decoder), way=way)
+    rebuild(store, Recipe(OfTheNextShape, bank_decoder), strategy=strategy)
     with store.engine.connect() as connection:
         built = built_as(connection, "account_balances")
     assert built is not None

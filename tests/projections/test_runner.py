@@ -14,11 +14,11 @@ from esworkbench.domains.bank import BANK_EVENT_TYPES, FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.schema import checkpoint_log, checkpoints, dead_letters
 from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner
+from esworkbench.projections.built_tables import drop_and_reset
 from esworkbench.projections.parked import replay_parked
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections.tables import checkpoint_log, checkpoints, dead_letters
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
 

@@ -10,16 +10,16 @@ from projection_logs import BankLog, Expected, OvertakenStore, all_rows, raw, wh
 from sqlalchemy import Column, Connection, MetaData, Table, Text, delete, select, text
 
 from esworkbench.domains.bank import FeeCharged, bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances, DailySummaries, daily_summaries
+from esworkbench.domains.bank.read_models import AccountBalances, DailySummaries
+from esworkbench.domains.bank.read_models.daily_summaries import daily_summaries
 from esworkbench.errors import OtherReadModel
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.schema import checkpoint_log, dead_letters, read_models
 from esworkbench.events import Event
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections import Projection, ProjectionRunner
-from esworkbench.projections.built_tables import built_as
+from esworkbench.projections.built_tables import built_as, drop_and_reset
 from esworkbench.projections.parked import replay_parked
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections.tables import checkpoint_log, dead_letters, read_models
 from tests.support import START, StepClock
 
 BANK_LEDGER = Path(__file__).parents[2] / "data" / "ledgers" / "bank.toml"

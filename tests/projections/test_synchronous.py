@@ -16,10 +16,12 @@ from sqlalchemy import Connection, func, select
 from esworkbench.domains.bank import FeeCharged, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.errors import ConcurrencyError, OtherReadModel, SynchronousProjectionFailed
-from esworkbench.event_store import EventStore, Idempotency, StreamAppend
-from esworkbench.event_store.schema import dead_letters, events
+from esworkbench.event_store import Idempotency, StreamAppend
+from esworkbench.event_store.participants import JoinedStore
+from esworkbench.event_store.schema import events
 from esworkbench.events import Event
 from esworkbench.projections import ProjectionRunner, checkpoints
+from esworkbench.projections.tables import dead_letters
 
 APPENDER = Path(__file__).parent / "killed_appender.py"
 CRASH_POINTS = (
@@ -30,12 +32,12 @@ FEE = encoded(FeeCharged(amount_minor=5, currency="USD", reference="f", reason="
 
 
 @pytest.fixture
-def open_store(store_url: str) -> Iterator[Callable[[], EventStore]]:
+def open_store(store_url: str) -> Iterator[Callable[[], JoinedStore]]:
     """Opens a store as another process would: same database, an engine of its own."""
-    opened: list[EventStore] = []
+    opened: list[JoinedStore] = []
 
-    def open_store() -> EventStore:
-        opened.append(EventStore.open(store_url))
+    def open_store() -> JoinedStore:
+        opened.append(JoinedStore.open(store_url))
         return opened[-1]
 
     yield open_store
@@ -44,11 +46,11 @@ def open_store(store_url: str) -> Iterator[Callable[[], EventStore]]:
 
 
 @pytest.fixture
-def store(open_store: Callable[[], EventStore]) -> EventStore:
+def store(open_store: Callable[[], JoinedStore]) -> JoinedStore:
     return open_store()
 
 
-def test_whoever_reads_after_an_append_sees_it(store: EventStore) -> None:
+def test_whoever_reads_after_an_append_sees_it(store: JoinedStore) -> None:
     joined(store, TransactionHistory())
     joined(store, AccountBalances())
     log = BankLog(store, seed=1)
@@ -57,7 +59,7 @@ def test_whoever_reads_after_an_append_sees_it(store: EventStore) -> None:
         assert_in_step(store, TransactionHistory, AccountBalances)
 
 
-def test_an_existing_log_is_caught_up_with_first(store: EventStore) -> None:
+def test_an_existing_log_is_caught_up_with_first(store: JoinedStore) -> None:
     log = BankLog(store, seed=2)
     log.write(70)
     joined(store, TransactionHistory())
@@ -67,7 +69,7 @@ def test_an_existing_log_is_caught_up_with_first(store: EventStore) -> None:
 
 
 def test_what_others_append_plainly_is_handled_before_the_next_append(
-    store: EventStore, open_store: Callable[[], EventStore]
+    store: JoinedStore, open_store: Callable[[], JoinedStore]
 ) -> None:
     joined(store, TransactionHistory())
     log = BankLog(open_store(), seed=3)
@@ -86,7 +88,7 @@ class RefusesFees(AccountBalances):
             raise ZeroDivisionError("no fee was expected")
 
 
-def test_what_the_projection_cannot_handle_is_not_appended(store: EventStore) -> None:
+def test_what_the_projection_cannot_handle_is_not_appended(store: JoinedStore) -> None:
     joined(store, RefusesFees())
     deposit(store, "a")
     once = Idempotency("key-1", "digest", b"{}")
@@ -108,7 +110,7 @@ def test_what_the_projection_cannot_handle_is_not_appended(store: EventStore) ->
 
 
 def test_a_bad_event_of_somebody_else_is_parked_and_blocks_nobody(
-    store: EventStore, open_store: Callable[[], EventStore]
+    store: JoinedStore, open_store: Callable[[], JoinedStore]
 ) -> None:
     joined(store, RefusesFees())
     plain = open_store()
@@ -119,7 +121,7 @@ def test_a_bad_event_of_somebody_else_is_parked_and_blocks_nobody(
     assert all_rows(store, AccountBalances.tables[0]) == [("a", "USD", 1000, 4, 4)]
 
 
-def test_a_stale_writer_is_refused_and_leaves_nothing(store: EventStore) -> None:
+def test_a_stale_writer_is_refused_and_leaves_nothing(store: JoinedStore) -> None:
     joined(store, TransactionHistory())
     deposit(store, "a")
     with pytest.raises(ConcurrencyError, match="is at version 1, not 0"):
@@ -128,7 +130,7 @@ def test_a_stale_writer_is_refused_and_leaves_nothing(store: EventStore) -> None
     assert_in_step(store, TransactionHistory)
 
 
-def test_a_repeated_command_is_one_command(store: EventStore) -> None:
+def test_a_repeated_command_is_one_command(store: JoinedStore) -> None:
     joined(store, TransactionHistory())
     once = Idempotency("key-1", "digest", b'{"ok":1}')
     first = store.append("BankAccount-a", [DEPOSIT], expected_version=0, idempotency=once)
@@ -142,7 +144,7 @@ class NextShape(TransactionHistory):
 
 
 def test_tables_rebuilt_to_another_shape_stop_the_append(
-    store: EventStore, open_store: Callable[[], EventStore]
+    store: JoinedStore, open_store: Callable[[], JoinedStore]
 ) -> None:
     joined(store, TransactionHistory())
     deposit(store, "a")
@@ -152,7 +154,7 @@ def test_tables_rebuilt_to_another_shape_stop_the_append(
     assert len(whole_log(store)) == 1
 
 
-def test_events_of_types_it_does_not_subscribe_to_move_the_checkpoint_only(store: EventStore) -> None:
+def test_events_of_types_it_does_not_subscribe_to_move_the_checkpoint_only(store: JoinedStore) -> None:
     class MoneyOnly(TransactionHistory):
         event_types = frozenset(SIGNS)
 
@@ -164,7 +166,7 @@ def test_events_of_types_it_does_not_subscribe_to_move_the_checkpoint_only(store
 
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_killed_at_any_point_of_an_append_events_and_rows_stand_or_fall_together(
-    store_url: str, store: EventStore, point: str
+    store_url: str, store: JoinedStore, point: str
 ) -> None:
     """Promise 3. What was acknowledged is there, and the read model is not behind it."""
     process = subprocess.run(

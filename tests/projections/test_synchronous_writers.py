@@ -13,7 +13,8 @@ from sqlalchemy import func, select, text
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import TransactionHistory
-from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend
+from esworkbench.event_store import ANY_VERSION, StreamAppend
+from esworkbench.event_store.participants import JoinedStore
 from esworkbench.event_store.postgres.sql import ONE_ROW
 from esworkbench.projections import ProjectionRunner
 from tests.event_store.workers import raw_row
@@ -22,7 +23,7 @@ from tests.event_store.workers import raw_row
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_a_lower_position_that_is_still_open_is_waited_for(postgres_url: str, end: str) -> None:
     """Promise 2. A plain writer has drawn position 1 and not committed: position 2 must not become a checkpoint yet."""
-    store = EventStore.open(postgres_url)
+    store = JoinedStore.open(postgres_url)
     joined(store, TransactionHistory())
     with psycopg.connect(postgres_url) as slow, ThreadPoolExecutor(1) as pool:
         slow.execute(ONE_ROW, deposit_row("slow"))
@@ -42,7 +43,7 @@ def deposit_row(account: str) -> list[Any]:
     return values
 
 
-def wait_until_somebody_waits(store: EventStore, unless: Future[int]) -> None:
+def wait_until_somebody_waits(store: JoinedStore, unless: Future[int]) -> None:
     waiting = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
     while True:
         with store.engine.connect() as connection:
@@ -53,13 +54,13 @@ def wait_until_somebody_waits(store: EventStore, unless: Future[int]) -> None:
 
 def test_joined_and_plain_writers_of_the_same_streams_end_in_step(store_url: str) -> None:
     """Transfers in both directions and a runner beside them: nobody waits in a circle, nothing is applied twice."""
-    stores = [EventStore.open(store_url) for _ in range(5)]
+    stores = [JoinedStore.open(store_url) for _ in range(5)]
     joined(stores[0], TransactionHistory())
     joined(stores[1], TransactionHistory())
     beside = ProjectionRunner(stores.pop(), TransactionHistory(), bank_decoder(), run_id="beside", batch_size=5)
     gate = threading.Barrier(5)
 
-    def transfer(store: EventStore, ends: list[str]) -> None:
+    def transfer(store: JoinedStore, ends: list[str]) -> None:
         gate.wait()
         for _ in range(15):
             store.append_many([StreamAppend(f"BankAccount-{end}", ANY_VERSION, [DEPOSIT]) for end in ends])
@@ -92,7 +93,7 @@ def append_slowly(url: str, writer: int, rounds: int) -> None:
 
 
 def soak(url: str, rounds: int) -> None:
-    stores = [EventStore.open(url) for _ in range(2)]
+    stores = [JoinedStore.open(url) for _ in range(2)]
     for store in stores:
         joined(store, TransactionHistory())
     with ThreadPoolExecutor(6) as pool:

@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
-from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import CommandRejected, ConcurrencyError, IdempotencyConflict, InvalidEvent
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
 from esworkbench.event_store.chain import GENESIS, event_hash
-from esworkbench.event_store.schema import dead_letters
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.rebuilding import Recipe, rebuild
+from esworkbench.projections.tables import dead_letters
 from tests.projections.projection_logs import Expected, all_rows
 from tests.support import SequentialIds, StepClock, new_event
 
@@ -52,7 +53,7 @@ class BankMachine(RuleBasedStateMachine):
         url, clock, ids = type(self).fresh_url(), StepClock(), SequentialIds("e")
         self.stores = [EventStore.open(url, clock=clock, new_id=ids) for _ in range(2)]
         self.banks = [
-            Repository(
+            SnapshottingRepository(
                 store,
                 BankAccount,
                 bank_decoder(),
@@ -200,12 +201,12 @@ class BankMachine(RuleBasedStateMachine):
     @rule(
         which=st.integers(0, 1),
         name=st.sampled_from(sorted(BANK_PROJECTIONS)),
-        way=st.sampled_from(["plain", "bulk", "set-based"]),
+        strategy=st.sampled_from(["plain", "bulk", "set-based"]),
         batch_size=st.integers(1, 7),
     )
-    def rebuild_beside_and_swap(self, which: int, name: str, way: str, batch_size: int) -> None:
-        recipe = Recipe(BANK_PROJECTIONS[name], bank_decoder)
-        done = rebuild(self.stores[which], recipe, way=way, run_id=self.runs(), batch_size=batch_size)
+    def rebuild_beside_and_swap(self, which: int, name: str, strategy: str, batch_size: int) -> None:
+        recipe = Recipe(BANK_PROJECTIONS[name], bank_decoder, BANK_QUERIES[name])
+        done = rebuild(self.stores[which], recipe, strategy=strategy, run_id=self.runs(), batch_size=batch_size)
         assert (done.events, done.position) == (len(self.log), self.stores[which].head_position())
 
     def runner(self, which: int, name: str, batch_size: int = 100) -> ProjectionRunner:

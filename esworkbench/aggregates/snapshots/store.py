@@ -1,22 +1,22 @@
 """Snapshots in a table: in the event store's own database, or in another one.
 
-Asked at every load, so the SQL is plain text on connections kept at hand (see ``event_store.connections``): composing
+Asked at every load, so the SQL is plain text on connections kept at hand (see ``event_store.cursors``): composing
 it anew, and checking a connection out and in, would cost more than running it.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import msgspec
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from esworkbench.aggregates.snapshots.snapshot import Snapshot
+from esworkbench.aggregates.snapshots.table import make_missing
 from esworkbench.event_store import open_database, write_transaction
-from esworkbench.event_store.cursors import statement_connections
-from esworkbench.event_store.guards import WRITER_LOCK
-from esworkbench.event_store.schema import add_snapshot_columns, moment_text, snapshots
+from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.cursors import PostgresConnections, SqliteConnections
 from esworkbench.events import utc_now
 
 CONTENT = "version, state_version, state, event_shapes, event_hash, based_on_version"
@@ -37,25 +37,20 @@ _event_shapes = msgspec.json.Decoder(dict[str, int])
 class SnapshotStore:
     """Keeps snapshots in the table ``snapshots``, one row per (stream, version, state version).
 
-    ``clock`` says when a snapshot is taken.
+    The table is made if it is missing. ``clock`` says when a snapshot is taken.
     """
 
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._connections = statement_connections(engine)
+        with write_transaction(engine) as connection:
+            make_missing(connection)
         self._on_sqlite = engine.dialect.name == "sqlite"
+        self._connections = SqliteConnections(engine) if self._on_sqlite else PostgresConnections(engine)
         self._clock = clock
 
     @classmethod
     def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> Self:
         """Snapshots in a database of their own, made if need be; URLs as for ``open_database``, which raises."""
-        engine = open_database(url)
-        with write_transaction(engine) as connection:
-            if engine.dialect.name == "postgresql":
-                # Two processes that start at once must not both find the table missing.
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK + 1})
-            snapshots.create(connection, checkfirst=True)
-            add_snapshot_columns(connection)
-        return cls(engine, clock=clock)
+        return cls(open_database(url), clock=clock)
 
     def candidates(self, stream_id: str) -> Iterator[Snapshot]:
         """One query for each snapshot asked for."""
@@ -94,5 +89,5 @@ class SnapshotStore:
         with self._connections.borrow() as cursor:
             return cursor.execute(self._sql(NEXT_OLDER), (stream_id, version, state_version)).fetchone()
 
-    def _sql(self, statement: str) -> str:
+    def _sql(self, statement: LiteralString) -> LiteralString:
         return statement if self._on_sqlite else statement.replace("?", "%s")

@@ -1,64 +1,16 @@
-"""A small bank that keeps its accounts as events: the worked example of every notebook."""
+"""A small bank that keeps its accounts as events: the worked example of every notebook.
 
-from esworkbench.domains.bank.account import BankAccount
-from esworkbench.domains.bank.bank import Bank
-from esworkbench.domains.bank.commands import (
-    AdjustBalance,
-    CancelWithdrawal,
-    ChargeFee,
-    CloseAccount,
-    CreditInterest,
-    Deposit,
-    OpenAccount,
-    RequestWithdrawal,
-    SettleWithdrawal,
-    Transfer,
-    Withdraw,
-)
-from esworkbench.domains.bank.events import (
-    BANK_EVENT_TYPES,
-    AccountClosed,
-    AccountOpened,
-    BalanceAdjusted,
-    FeeCharged,
-    InterestCredited,
-    MoneyDeposited,
-    MoneyWithdrawn,
-    TransferReceived,
-    TransferSent,
-    WithdrawalCancelled,
-    WithdrawalRequested,
-    WithdrawalSettled,
-)
-from esworkbench.domains.bank.upcasters import BANK_UPCASTERS, bank_decoder
+- `events`: the facts
+- `commands`: what people ask
+- `account`: the rules
+- `handlers`: one handler a command
+- `bank`: the write side, put together
+- `upcasters`: old shapes of deposits
+- `compensate`: corrections that name their case
+- `queries`: what is asked of the read models
+- `read_models/`: balances, history, holds, days
+"""
 
-__all__ = [
-    "BANK_EVENT_TYPES",
-    "BANK_UPCASTERS",
-    "AccountClosed",
-    "AccountOpened",
-    "AdjustBalance",
-    "BalanceAdjusted",
-    "Bank",
-    "BankAccount",
-    "CancelWithdrawal",
-    "ChargeFee",
-    "CloseAccount",
-    "CreditInterest",
-    "Deposit",
-    "FeeCharged",
-    "InterestCredited",
-    "MoneyDeposited",
-    "MoneyWithdrawn",
-    "OpenAccount",
-    "RequestWithdrawal",
-    "SettleWithdrawal",
-    "Transfer",
-    "TransferReceived",
-    "TransferSent",
-    "Withdraw",
-    "WithdrawalCancelled",
-    "WithdrawalRequested",
-    "WithdrawalSettled",
-    "bank_decoder",
-]
+from esworkbench.lazy_exports import exported_by
+
+__getattr__, __all__ = exported_by(__name__, __file__)

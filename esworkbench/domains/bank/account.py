@@ -5,20 +5,7 @@ from typing import Any, ClassVar
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.cqrs.commands import require_text
-from esworkbench.domains.bank.events import (
-    AccountClosed,
-    AccountOpened,
-    BalanceAdjusted,
-    FeeCharged,
-    InterestCredited,
-    MoneyDeposited,
-    MoneyWithdrawn,
-    TransferReceived,
-    TransferSent,
-    WithdrawalCancelled,
-    WithdrawalRequested,
-    WithdrawalSettled,
-)
+from esworkbench.domains.bank import events
 from esworkbench.domains.rules import require, require_amount, require_currency, require_integer
 from esworkbench.events import MAX_AMOUNT_MINOR, DomainEvent
 
@@ -48,24 +35,29 @@ class BankAccount(Aggregate):
 
     def apply(self, event: DomainEvent) -> None:
         match event:
-            case AccountOpened():
+            case events.AccountOpened():
                 self.opened = True
                 self.owner = event.owner
                 self.currency = event.currency
                 self.overdraft_limit_minor = event.overdraft_limit_minor
-            case MoneyDeposited() | TransferReceived() | InterestCredited() | BalanceAdjusted():
+            case (
+                events.MoneyDeposited()
+                | events.TransferReceived()
+                | events.InterestCredited()
+                | events.BalanceAdjusted()
+            ):
                 self.balance_minor += event.amount_minor
-            case MoneyWithdrawn() | TransferSent() | FeeCharged():
+            case events.MoneyWithdrawn() | events.TransferSent() | events.FeeCharged():
                 self.balance_minor -= event.amount_minor
-            case WithdrawalRequested():
+            case events.WithdrawalRequested():
                 self.balance_minor -= event.amount_minor
                 self.pending[event.withdrawal_id] = event.amount_minor
-            case WithdrawalSettled():
+            case events.WithdrawalSettled():
                 self.pending.pop(event.withdrawal_id, None)
-            case WithdrawalCancelled():
+            case events.WithdrawalCancelled():
                 self.balance_minor += event.amount_minor
                 self.pending.pop(event.withdrawal_id, None)
-            case AccountClosed():
+            case events.AccountClosed():
                 self.closed = True
             case _:
                 raise TypeError(f"a bank account doesn't know {type(event).__name__}")
@@ -77,19 +69,19 @@ class BankAccount(Aggregate):
         require_currency(currency)
         require_integer("overdraft_limit_minor", overdraft_limit_minor)
         require(overdraft_limit_minor >= 0, f"overdraft_limit_minor must be 0 or more, not {overdraft_limit_minor}")
-        event = AccountOpened(
+        event = events.AccountOpened(
             account_id=self.id, owner=owner, currency=currency, overdraft_limit_minor=overdraft_limit_minor
         )
         self.record(event, valid_at=valid_at)
 
     def deposit(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_credit(amount_minor, currency, reference)
-        event = MoneyDeposited(amount_minor=amount_minor, currency=currency, reference=reference)
+        event = events.MoneyDeposited(amount_minor=amount_minor, currency=currency, reference=reference)
         self.record(event, valid_at=valid_at)
 
     def withdraw(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_funds(amount_minor, currency, reference)
-        event = MoneyWithdrawn(amount_minor=amount_minor, currency=currency, reference=reference)
+        event = events.MoneyWithdrawn(amount_minor=amount_minor, currency=currency, reference=reference)
         self.record(event, valid_at=valid_at)
 
     def request_withdrawal(
@@ -100,20 +92,20 @@ class BankAccount(Aggregate):
             withdrawal_id not in self.pending, f"withdrawal {withdrawal_id} of account {self.id} is pending already"
         )
         self._require_funds(amount_minor, currency, reference)
-        event = WithdrawalRequested(
+        event = events.WithdrawalRequested(
             withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=currency, reference=reference
         )
         self.record(event, valid_at=valid_at)
 
     def settle_withdrawal(self, withdrawal_id: str, *, valid_at: When = None) -> None:
         amount_minor = self._pending_amount(withdrawal_id)
-        event = WithdrawalSettled(withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency)
+        event = events.WithdrawalSettled(withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency)
         self.record(event, valid_at=valid_at)
 
     def cancel_withdrawal(self, withdrawal_id: str, reason: str, *, valid_at: When = None) -> None:
         require_text("reason", reason)
         amount_minor = self._pending_amount(withdrawal_id)
-        event = WithdrawalCancelled(
+        event = events.WithdrawalCancelled(
             withdrawal_id=withdrawal_id, amount_minor=amount_minor, currency=self.currency, reason=reason
         )
         self.record(event, valid_at=valid_at)
@@ -132,7 +124,7 @@ class BankAccount(Aggregate):
         require_text("to_account", to_account)
         require(to_account != self.id, f"account {self.id} can't transfer to itself")
         self._require_funds(amount_minor, currency, reference)
-        event = TransferSent(
+        event = events.TransferSent(
             transfer_id=transfer_id,
             to_account=to_account,
             amount_minor=amount_minor,
@@ -153,7 +145,7 @@ class BankAccount(Aggregate):
     ) -> None:
         require_text("transfer_id", transfer_id)
         self._require_credit(amount_minor, currency, reference)
-        event = TransferReceived(
+        event = events.TransferReceived(
             transfer_id=transfer_id,
             from_account=from_account,
             amount_minor=amount_minor,
@@ -168,12 +160,12 @@ class BankAccount(Aggregate):
         require_text("reason", reason)
         self._require_movement(amount_minor, currency, reference)
         self._require_exact_balance(-amount_minor)
-        event = FeeCharged(amount_minor=amount_minor, currency=currency, reference=reference, reason=reason)
+        event = events.FeeCharged(amount_minor=amount_minor, currency=currency, reference=reference, reason=reason)
         self.record(event, valid_at=valid_at)
 
     def credit_interest(self, amount_minor: int, currency: str, reference: str, *, valid_at: When = None) -> None:
         self._require_credit(amount_minor, currency, reference)
-        event = InterestCredited(amount_minor=amount_minor, currency=currency, reference=reference)
+        event = events.InterestCredited(amount_minor=amount_minor, currency=currency, reference=reference)
         self.record(event, valid_at=valid_at)
 
     def adjust(
@@ -196,7 +188,7 @@ class BankAccount(Aggregate):
         self._require_open()
         self._require_own_currency(currency)
         self._require_exact_balance(amount_minor)
-        event = BalanceAdjusted(
+        event = events.BalanceAdjusted(
             amount_minor=amount_minor,
             currency=currency,
             reason=reason,
@@ -216,7 +208,7 @@ class BankAccount(Aggregate):
             self.balance_minor == 0,
             f"account {self.id} holds {self.balance_minor} {self.currency} in minor units: only an empty one can close",
         )
-        self.record(AccountClosed(reason=reason), valid_at=valid_at)
+        self.record(events.AccountClosed(reason=reason), valid_at=valid_at)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -228,15 +220,6 @@ class BankAccount(Aggregate):
             "opened": self.opened,
             "closed": self.closed,
         }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.owner = state["owner"]
-        self.currency = state["currency"]
-        self.balance_minor = state["balance_minor"]
-        self.overdraft_limit_minor = state["overdraft_limit_minor"]
-        self.pending = state["pending"]
-        self.opened = state["opened"]
-        self.closed = state["closed"]
 
     def _require_open(self) -> None:
         require(self.opened, f"account {self.id} was never opened")

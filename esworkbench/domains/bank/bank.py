@@ -2,8 +2,8 @@
 
 from esworkbench.aggregates.repository import Repository
 from esworkbench.aggregates.snapshots import SnapshotProof, Snapshots, SnapshotStore
+from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.cqrs.commands import CommandBus
-from esworkbench.domains.bank import commands
 from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.handlers import BankHandlers
 from esworkbench.domains.bank.upcasters import bank_decoder
@@ -25,28 +25,20 @@ class Bank:
         snapshot_every: int | None = None,
         proof: SnapshotProof | None = None,
     ) -> None:
-        if snapshots is None and snapshot_every is not None:
-            snapshots = SnapshotStore(store.engine, clock=store.clock)
         self.store = store
-        self.accounts = Repository(
-            store,
-            BankAccount,
-            bank_decoder(),
-            snapshots=snapshots,
-            snapshot_every=snapshot_every,
-            proof=proof,
-        )
+        self.accounts: Repository[BankAccount]
+        if snapshots is None and snapshot_every is None:
+            self.accounts = Repository(store, BankAccount, bank_decoder())
+        else:
+            self.accounts = SnapshottingRepository(
+                store,
+                BankAccount,
+                bank_decoder(),
+                snapshots=snapshots or SnapshotStore(store.engine, clock=store.clock),
+                snapshot_every=snapshot_every,
+                proof=proof,
+            )
         self.bus = CommandBus(store, self.accounts)
         self.handle = self.bus.handle
-        handlers = BankHandlers(self.accounts)
-        self.bus.register(commands.OpenAccount, handlers.open_account)
-        self.bus.register(commands.Deposit, handlers.deposit)
-        self.bus.register(commands.Withdraw, handlers.withdraw)
-        self.bus.register(commands.RequestWithdrawal, handlers.request_withdrawal)
-        self.bus.register(commands.SettleWithdrawal, handlers.settle_withdrawal)
-        self.bus.register(commands.CancelWithdrawal, handlers.cancel_withdrawal)
-        self.bus.register(commands.Transfer, handlers.transfer)
-        self.bus.register(commands.ChargeFee, handlers.charge_fee)
-        self.bus.register(commands.CreditInterest, handlers.credit_interest)
-        self.bus.register(commands.AdjustBalance, handlers.adjust_balance)
-        self.bus.register(commands.CloseAccount, handlers.close_account)
+        for command_type, handler in BankHandlers(self.accounts).by_command().items():
+            self.bus.register(command_type, handler)

@@ -20,26 +20,25 @@ class OpenAccount(BankCommand, frozen=True, kw_only=True):
     overdraft_limit_minor: int = 0
 
 
-class Deposit(BankCommand, frozen=True, kw_only=True):
+class Movement(BankCommand, frozen=True, kw_only=True):
+    """What the commands that move money on one account have in common."""
+
     account_id: str
     amount_minor: int
     currency: str
     reference: str
 
 
-class Withdraw(BankCommand, frozen=True, kw_only=True):
-    account_id: str
-    amount_minor: int
-    currency: str
-    reference: str
+class Deposit(Movement, frozen=True, kw_only=True):
+    pass
 
 
-class RequestWithdrawal(BankCommand, frozen=True, kw_only=True):
-    account_id: str
+class Withdraw(Movement, frozen=True, kw_only=True):
+    pass
+
+
+class RequestWithdrawal(Movement, frozen=True, kw_only=True):
     withdrawal_id: str
-    amount_minor: int
-    currency: str
-    reference: str
 
 
 class SettleWithdrawal(BankCommand, frozen=True, kw_only=True):
@@ -64,31 +63,20 @@ class Transfer(BankCommand, frozen=True, kw_only=True):
     reference: str
 
 
-class ChargeFee(BankCommand, frozen=True, kw_only=True):
-    account_id: str
-    amount_minor: int
-    currency: str
-    reference: str
+class ChargeFee(Movement, frozen=True, kw_only=True):
     reason: str
 
 
-class CreditInterest(BankCommand, frozen=True, kw_only=True):
-    account_id: str
-    amount_minor: int
-    currency: str
-    reference: str
+class CreditInterest(Movement, frozen=True, kw_only=True):
+    pass
 
 
-class AdjustBalance(BankCommand, frozen=True, kw_only=True):
+class AdjustBalance(Movement, frozen=True, kw_only=True):
     """A signed correction that names who made it, why, and for which case."""
 
-    account_id: str
-    amount_minor: int
-    currency: str
     reason: str
     operator: str
     case_id: str
-    reference: str
 
 
 class CloseAccount(BankCommand, frozen=True, kw_only=True):

@@ -11,17 +11,12 @@ from typing import Any, ClassVar, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from esworkbench.cqrs.queries import Found, Query, QueryBus, StreamQuery, V
-from esworkbench.domains.bank.read_models import (
-    AccountBalances,
-    DailySummaries,
-    PendingWithdrawals,
-    TransactionHistory,
-    account_balances,
-    daily_summaries,
-    pending_withdrawals,
-    transaction_history,
-)
+from esworkbench.domains.bank.read_models import AccountBalances, DailySummaries, PendingWithdrawals, TransactionHistory
+from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.domains.bank.read_models.daily_summaries import daily_summaries
+from esworkbench.domains.bank.read_models.pending_withdrawals import pending_withdrawals
 from esworkbench.domains.bank.read_models.postings import STREAM_PREFIX
+from esworkbench.domains.bank.read_models.transaction_history import transaction_history
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
 

@@ -1,4 +1,8 @@
-"""A shared document: undo and redo as appended inverses, two people editing at once."""
+"""A shared document: undo and redo as appended inverses, two people editing at once.
+
+- `events`: edits, and the inverse of each
+- `document`: the rules; undo, redo, rebase
+"""
 
 from esworkbench.domains.document.document import Document, Line
 from esworkbench.domains.document.events import (

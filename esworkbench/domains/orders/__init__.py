@@ -1,4 +1,15 @@
-"""A small shop: the worked example of how the shape of an event changes while its log stays as it was written."""
+"""A small shop: the worked example of how the shape of an event changes while its log stays as it was written.
+
+- `events`: the facts, in today's shape
+- `commands`: what people ask
+- `order`: the rules
+- `shop`: the write side, put together
+- `upcasters`: from dollars to cents, in two steps
+- `conversion`: what that loses, put on record
+- `contracts`: what readers were promised
+- `contract_v1`: the first of these promises
+- `read_models/`: totals and parcels
+"""
 
 from esworkbench.domains.orders.commands import CancelOrder, NoteConversion, PayOrder, PlaceOrder, ShipParcel
 from esworkbench.domains.orders.events import (

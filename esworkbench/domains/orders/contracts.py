@@ -11,7 +11,8 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import EventTypes
 from esworkbench.money import to_major_units
 from esworkbench.published_contracts import PublishedContract, Publisher
-from esworkbench.upcasters import Downcaster, Downcasters, EventDecoder, Payload
+from esworkbench.upcasters import EventDecoder, Payload
+from esworkbench.upcasters.downcasters import Downcaster, Downcasters
 
 INTERNAL = frozenset({"TotalConverted"})
 

@@ -6,7 +6,8 @@ guessed the unit broke at once and cheaply, then the unit.
 
 from esworkbench.domains.orders.events import ORDER_EVENT_TYPES
 from esworkbench.money import to_minor_units
-from esworkbench.upcasters import Drop, EventDecoder, Payload, Rename, Shape, Shaped, Split, Upcaster, UpcasterChain
+from esworkbench.upcasters import EventDecoder, Payload, Shape, Shaped, Upcaster, UpcasterChain
+from esworkbench.upcasters.reshaping import Drop, Rename, Split
 
 PARCEL_SHIPPED = Shape("ParcelShipped", 1)
 

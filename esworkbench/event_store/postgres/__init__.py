@@ -1,0 +1,8 @@
+"""The log on PostgreSQL.
+
+- `log`: reading, and waiting at gaps
+- `append`: writing, in few round trips
+- `sql`: the statements
+- `json_copy`: payloads as JSONB, for queries
+- `local_server`: a server for people without one
+"""

@@ -13,12 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Engine
 
-from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.cursors import PostgresConnections
 from esworkbench.event_store.engine import LAST_VERSION, Remembered
 from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction
 from esworkbench.event_store.postgres.sql import (
@@ -35,6 +34,9 @@ from esworkbench.event_store.postgres.sql import (
 )
 from esworkbench.events import RecordedEvent
 
+if TYPE_CHECKING:
+    import psycopg
+
 FIRST_PAUSE, LONGEST_PAUSE, COMPLAIN_AFTER = 0.001, 0.05, 5.0
 """Seconds between two looks at who still writes, and until the log names who is being waited for."""
 
@@ -43,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 class PostgresLog:
     def __init__(self, engine: Engine) -> None:
-        self._connections = statement_connections(engine)
+        self._connections = PostgresConnections(engine)
         self._known_heads = KnownHeads()
 
     @contextmanager
@@ -58,13 +60,13 @@ class PostgresLog:
                     yield PostgresTransaction(cursor, None)
 
     def recall(self, key: str) -> Remembered | None:
-        with self._connections.borrow() as connection:
-            row = connection.execute(RECALL, (key,)).fetchone()
+        with self._connections.borrow() as cursor:
+            row = cursor.execute(RECALL, (key,)).fetchone()
         return Remembered(*row) if row is not None else None
 
     def stream_version(self, stream_id: str) -> int:
-        with self._connections.borrow() as connection:
-            head = connection.execute(HEAD, (stream_id,)).fetchone()
+        with self._connections.borrow() as cursor:
+            head = cursor.execute(HEAD, (stream_id,)).fetchone()
         return int(head[0]) if head else 0
 
     def stream(
@@ -75,27 +77,27 @@ class PostgresLog:
         if known_at is not None:
             statement = STREAM + KNOWN_AT + BY_VERSION
             wanted.append(known_at)
-        with self._connections.borrow() as connection:
-            recorded = [_recorded(row) for row in connection.execute(statement, wanted).fetchall()]
+        with self._connections.borrow() as cursor:
+            recorded = [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
         if recorded:
             # Whoever loads an aggregate is about to append to it. For an earlier version it merely goes unused.
             self._known_heads.note(recorded[-1])
         return recorded
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
-        with self._connections.borrow() as connection:
-            rows = connection.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
+        with self._connections.borrow() as cursor:
+            rows = cursor.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
             if not rows or rows[-1][0] == position + len(rows):
                 return [_recorded(row) for row in rows]
             # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
             # isn't done. So first look who holds it, and only then read again.
-            _wait_until_gone(connection, _holders(connection))
-            rows = connection.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
+            _wait_until_gone(cursor, _holders(cursor))
+            rows = cursor.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
             return [_recorded(row) for row in rows]
 
     def head_position(self) -> int:
-        with self._connections.borrow() as connection:
-            row = connection.execute(HEAD_POSITION).fetchone()
+        with self._connections.borrow() as cursor:
+            row = cursor.execute(HEAD_POSITION).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -106,12 +108,12 @@ class PostgresLog:
         return head
 
 
-def _holders(connection: psycopg.Connection[Any]) -> dict[str, int]:
+def _holders(cursor: "psycopg.Cursor[Any]") -> dict[str, int]:
     """Transactions that hold the writers' lock now, and the process of each."""
-    return dict(connection.execute(HOLDERS, LOCK_PARTS).fetchall())
+    return dict(cursor.execute(HOLDERS, LOCK_PARTS).fetchall())
 
 
-def _wait_until_gone(connection: psycopg.Connection[Any], holders: dict[str, int]) -> None:
+def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: dict[str, int]) -> None:
     """Wait for these transactions, not for later ones, to commit or roll back.
 
     By looking again and again: waiting in the lock's own queue would make every new writer queue behind the reader.
@@ -125,7 +127,7 @@ def _wait_until_gone(connection: psycopg.Connection[Any], holders: dict[str, int
         time.sleep(pause)
         waited += pause
         pause = min(pause * 2, LONGEST_PAUSE)
-        still = _holders(connection)
+        still = _holders(cursor)
         holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
 
 

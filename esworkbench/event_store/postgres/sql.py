@@ -1,4 +1,4 @@
-"""The statements of ``postgres_log``, whole and constant, so that each is planned once per connection."""
+"""The statements of ``postgres.log``, whole and constant, so that each is planned once per connection."""
 
 from esworkbench.event_store.engine import COLUMNS
 from esworkbench.event_store.guards import WRITER_LOCK

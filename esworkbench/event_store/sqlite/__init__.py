@@ -1,0 +1,4 @@
+"""The log on SQLite.
+
+- `log`: its SQL
+"""

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.cursors import statement_connections
+from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, KeyRow, Remembered
-from esworkbench.event_store.schema import moment_text
 from esworkbench.events import RecordedEvent
 
 RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = ?"
@@ -61,16 +61,13 @@ class SqliteTransaction:
         except sqlite3.IntegrityError as error:
             raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
         if key_row is not None:
-            self.remember(key_row)
+            self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
         return list(range(last - len(events) + 1, last + 1))
-
-    def remember(self, key_row: KeyRow) -> None:
-        self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
 
 
 class SqliteLog:
     def __init__(self, engine: Engine) -> None:
-        self._connections = statement_connections(engine)
+        self._connections = SqliteConnections(engine)
 
     @contextmanager
     def transaction(self, *, one_insert: bool) -> Iterator[SqliteTransaction]:

@@ -5,17 +5,16 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy.engine import URL
-
 from esworkbench.archive import ArchiveWriter, LedgerRecord
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import described, parse_url
+from esworkbench.event_store.database import address_of, described, parse_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
 from esworkbench.evidence.capturing.file import capture_file
-from esworkbench.evidence.capturing.opening import is_database, opened
+from esworkbench.evidence.capturing.opening import event_types_in, is_database, opened
 from esworkbench.evidence.capturing.progress import Progress
+from esworkbench.evidence.capturing.shipped_ledgers import shipped_ledger
 from esworkbench.evidence.capturing.source import Pace
 from esworkbench.evidence.capturing.store import StoreCapture
 from esworkbench.evidence.evidence import Evidence
@@ -41,10 +40,11 @@ def capture(
     """Freeze a store or a delimited file as evidence in the new folder ``into``.
 
     ``source`` is a database URL, a SQLite file, or a delimited file with running balances; ``ledger`` is the file that
-    says what its events post, or what its columns mean. None is assumed. ``ledger_origin`` says in words where it came
-    from, ``domain`` whose code the source belongs to: both are recorded in the manifest as text. ``rate_limit`` is in
-    rows per second, ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log);
-    then nothing is left in ``into``.
+    says what its events post, or what its columns mean. Without one a store is judged by the shipped ledger that knows
+    its event types, and refused where none does. ``ledger_origin`` says in words where the ledger came from, ``domain``
+    whose code the source belongs to: both are recorded in the manifest as text. ``rate_limit`` is in rows per second,
+    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log, UnknownCurrency
+    where amounts would have to be scaled and nobody says by how much); then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
@@ -63,9 +63,12 @@ def capture(
     _require_layout(layout, OWN_LAYOUT)
     url = parse_url(source)
     if ledger is None:
+        ledger = shipped_ledger(event_types_in(source))
+        ledger_origin = ledger_origin or "the shipped one that knows the log's event types"
+    if ledger is None:
         raise UnusableInput(
-            f"{described(url)} is read as an event store, and what its events post is not guessed: name the ledger "
-            "file that says it with --ledger"
+            f"the event types in {described(url)} are those of no ledger that comes along, and what they post is not "
+            "guessed: name the ledger file that says it with --ledger"
         )
     text = _read(Path(ledger))
     definition = LedgerDefinition.parse(text, str(ledger))
@@ -85,17 +88,11 @@ def capture(
             unposted=dict(found.unposted),
             problems=found.problems,
             problem_count=found.problem_count,
+            decimals=captured.decimals,
             judged_by=_record(definition, text, ledger_origin or f"the file {ledger}"),
             domain=domain,
         )
     return Evidence.open(into, verify=False)
-
-
-def address_of(url: URL) -> str:
-    """Where a database is, without who may enter."""
-    kind = url.drivername.partition("+")[0]
-    where = {"host": url.query["host"]} if "host" in url.query else {}
-    return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
 
 
 def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRecord:

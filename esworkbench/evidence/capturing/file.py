@@ -10,6 +10,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.delimited import FileRow, OrderedDay, ordered_days, payload_of, read_rows, summary
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.evidence.scales import Scales
 
 LAYOUT = "delimited"
 
@@ -45,7 +46,8 @@ def capture_file(
     layout = ledger.file
     if layout is None:
         raise UnusableInput(f"ledger {ledger.name!r} describes events, and {path} is read as a delimited file")
-    rows = read_rows(path, layout)
+    scales = Scales(ledger)
+    rows = read_rows(path, layout, scales)
     days: list[OrderedDay] = []
     if layout.order == "day":
         with progress.of("days", None) as advance:
@@ -64,6 +66,7 @@ def capture_file(
             layout=LAYOUT,
             cut=Cut(high_water=len(rows), checkpoints={}, server_time=None),
             order=summary(days) if layout.order == "day" else None,
+            decimals=scales.of_all({row.currency for row in rows}),
         )
 
 

@@ -21,10 +21,14 @@ GAPS_KEPT = 1000
 
 
 class Captured(NamedTuple):
-    """What the manifest says of a capture, beside the files themselves."""
+    """What the manifest says of a capture, beside the files themselves.
+
+    ``decimals`` holds every currency that was found, with None for one whose decimals nobody says.
+    """
 
     cut: Cut
     poster: Poster
+    decimals: dict[str, int | None]
 
 
 class StoreCapture:
@@ -45,6 +49,7 @@ class StoreCapture:
         self._clock = clock
         self._poster = Poster(ledger)
         self._columns = source.columns()
+        self._currencies: set[str] = set()
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in a folder outside it, if it is there."""
@@ -69,7 +74,7 @@ class StoreCapture:
             gaps=gaps[:GAPS_KEPT],
             gaps_left_out=max(0, len(gaps) - GAPS_KEPT),
         )
-        return Captured(cut, self._poster)
+        return Captured(cut, self._poster, self._poster.scales.of_all(self._currencies))
 
     def _events(self) -> tuple[int | None, list[tuple[int, int]]]:
         last = 0
@@ -88,6 +93,7 @@ class StoreCapture:
         rows = []
         for position, stream_id, version, event_id, kind, shape, recorded_at, valid_at, payload, metadata, *_ in batch:
             postings = self._poster.post(stream_id, version, event_id, kind, shape, _text(payload))
+            self._currencies.update(posted.currency for posted in postings)
             for ordinal, posted in enumerate(postings):
                 place = (position, ordinal, stream_id, version, event_id)
                 rows.append((*place, *posted, recorded_at, valid_at, _metadata(metadata).get("correlation_id")))
@@ -112,7 +118,7 @@ class StoreCapture:
                 continue
             try:
                 content = read_payload(_text(state), [])
-                claimed = to_minor(field(content, claims.claimed), scale="minor", decimals=0)
+                claimed = to_minor(field(content, claims.claimed))
                 currency = field(content, claims.currency_field)
             except Unpostable as reason:
                 self._poster.report(f"snapshot: {reason}", stream_id, version, "")
@@ -159,6 +165,7 @@ class StoreCapture:
 
     def _assertions(self, source: str, kind: str, columns: dict[str, list[Any]]) -> None:
         count = len(columns["account"])
+        self._currencies.update(currency for currency in columns["currency"] if isinstance(currency, str))
         self._writer.write("assertions", {**columns, "source": [source] * count, "kind": [kind] * count})
 
     def _batches(self, table: str, query: str) -> Iterator[list[tuple[Any, ...]]]:

@@ -6,14 +6,16 @@ tells differently; a head, which remembers nothing, gives one figure for all tha
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.residuals import TOTAL, ClaimSource, Comparisons, Key, Residual, Source
-from esworkbench.forensics.compare.statement_lines import statement_residuals
+from esworkbench.forensics.compare.holds import hold_limit
+from esworkbench.forensics.compare.records import Key, Residual, Source, State
+from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.verify import Break, verify
+
+if TYPE_CHECKING:
+    import duckdb
 
 BATCHES = """
     batches AS (
@@ -56,7 +58,7 @@ class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors."""
 
     evidence: Evidence
-    connection: duckdb.DuckDBPyConnection
+    connection: "duckdb.DuckDBPyConnection"
     now: datetime
     head: int
     hashed: bool
@@ -119,99 +121,13 @@ class Facts(NamedTuple):
         return next((source for source in self.sources if source.name == name), None)
 
 
-DEFAULT_LIMIT_HOURS = 24
-
-
 def gather(evidence: Evidence, now: datetime) -> Facts:
     """Read what all detectors need."""
-    connection = evidence.connection()
-    [(head,)] = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()
+    residuals = Residuals(evidence, now=now)
+    [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
     whole = verify(evidence)
-    pending = evidence.ledger.pending
-    hours = pending.limit_hours if pending else DEFAULT_LIMIT_HOURS
-    facts = Facts(evidence, connection, now, head, whole.hashed > 0, hours * 3600, [], [], whole.breaks)
-    comparisons = Comparisons(evidence)
-    counts = {(name, kind): count for name, kind, count in facts.rows(_CLAIMS)}
-    sources = [Source(*source, counts[source.name, source.kind]) for source in comparisons.sources()]
-    found: list[Residual] = []
-    for source in comparisons.sources():
-        found += [
-            residual._replace(number=len(found) + n) for n, residual in enumerate(_of(facts, comparisons, source))
-        ]
-    for residual in statement_residuals(evidence, now):
-        found.append(residual._replace(number=len(found)))
-    return facts._replace(sources=sources, residuals=found)
-
-
-def _of(facts: Facts, comparisons: Comparisons, source: ClaimSource) -> list[Residual]:
-    if source.kind in ("head", "snapshot"):
-        return _balances(comparisons, source)
-    given = {"source": source.name, "cut": source.cut}
-    if source.kind == "daily":
-        rows = facts.rows(_DAILY, **given, zone=facts.evidence.ledger.time_zone)
-    elif source.kind == "running":
-        # A day without an order has residuals wherever its rows are put; they say nothing of any one row.
-        unordered = set(comparisons.steps(source, _UNORDERED))
-        rows = [row for row in facts.rows(_RUNNING, **given) if (row[0], row[1], row[4]) not in unordered]
-    else:
-        rows = []
-    return [Residual(0, source.name, source.kind, *row) for row in rows]
-
-
-def _balances(comparisons: Comparisons, source: ClaimSource) -> list[Residual]:
-    """Claims of a whole balance that part from the events; a head, made of all events, has no place among them."""
-    return [
-        Residual(
-            0, source.name, source.kind, account, currency, amount, TOTAL, None if source.kind == "head" else position
-        )
-        for account, currency, amount, position in comparisons.claims(source, _APART)
-    ]  # fmt: skip
-
-
-_CLAIMS = "SELECT source, kind, count(*) FROM assertions GROUP BY ALL"
-_UNORDERED = "SELECT account, currency, position FROM result WHERE what = 'order'"
-_APART = """
-    SELECT account, currency, (coalesce(claimed, 0) - event_sum)::BIGINT AS amount, position FROM result
-    WHERE amount <> 0 ORDER BY account, currency, place
-"""
-
-# A second row for one event must not be excused by the event's one posting, hence `nth`.
-_RUNNING = """
-    WITH claims AS (
-        SELECT *, row_number() OVER (PARTITION BY account, currency, event_id ORDER BY order_key, position) AS nth
-        FROM assertions WHERE kind = 'running' AND source = $source
-    ), posted AS (
-        SELECT account, currency, event_id, min(position) AS position, sum(amount_minor)::BIGINT AS amount
-        FROM postings WHERE position <= $cut GROUP BY ALL
-    ), joined AS (
-        SELECT coalesce(claims.account, posted.account) AS account,
-               coalesce(claims.currency, posted.currency) AS currency,
-               coalesce(claims.event_id, posted.event_id) AS event_id,
-               coalesce(posted.position, claims.position) AS position, claims.nth AS nth, claims.step_minor AS step,
-               posted.amount AS posted, (coalesce(claims.step_minor, 0) - coalesce(posted.amount, 0))::BIGINT AS amount
-        FROM claims FULL JOIN posted ON claims.account = posted.account AND claims.currency = posted.currency
-            AND claims.event_id = posted.event_id AND claims.nth = 1
-    )
-    SELECT joined.account, joined.currency, joined.amount,
-           CASE WHEN joined.nth IS NULL THEN 'no row' WHEN joined.nth > 1 THEN 'repeated'
-                WHEN events.event_id IS NULL THEN 'no event' ELSE 'differs' END,
-           joined.position, joined.event_id, events.type, events.schema_version, coalesce(joined.posted, 0)
-    FROM joined LEFT JOIN events ON events.event_id = joined.event_id
-    WHERE joined.amount <> 0 ORDER BY joined.account, joined.currency, joined.position
-"""
-
-_DAILY = """
-    WITH claims AS (
-        SELECT account, currency, day,
-               claimed_minor - lag(claimed_minor, 1, 0) OVER (PARTITION BY account, currency ORDER BY day) AS step
-        FROM assertions WHERE kind = 'daily' AND source = $source
-    ), days AS (
-        SELECT account, currency, CAST(timezone($zone, recorded_at) AS DATE) AS day,
-               sum(amount_minor)::BIGINT AS posted, max(position) AS position
-        FROM postings WHERE position <= $cut GROUP BY ALL
-    )
-    SELECT account, currency, (coalesce(step, 0) - coalesce(posted, 0))::BIGINT AS amount,
-           'total', days.position, NULL, NULL, NULL, coalesce(posted, 0)
-    FROM claims FULL JOIN days USING (account, currency, day)
-    WHERE amount <> 0 ORDER BY account, currency, day
-"""
+    return Facts(
+        evidence, residuals.connection, now, head, whole.hashed > 0,
+        int(hold_limit(evidence.ledger).total_seconds()), residuals.sources(),
+        residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
+    )  # fmt: skip

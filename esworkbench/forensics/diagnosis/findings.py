@@ -52,7 +52,7 @@ class Unexplained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """``tested`` says for each of the 34 names: found, ruled_out, or not_testable: what is missing."""
+    """``tested`` says for each name of the catalogue: found, ruled_out, or not_testable: what is missing."""
 
     findings: list[Finding]
     tested: dict[str, str]

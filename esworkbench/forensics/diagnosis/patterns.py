@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.residuals import DIFFERS, NO_ROW, Key, Residual, Source
+from esworkbench.forensics.compare.records import DIFFERS, NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 

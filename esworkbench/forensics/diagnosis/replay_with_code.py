@@ -14,7 +14,7 @@ from esworkbench.evidence import Evidence, capture
 from esworkbench.forensics.diagnosis.context import Facts, Rebuilt, gather
 from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.projections import Projection, ProjectionRunner
-from esworkbench.projections.rebuild import drop_and_reset
+from esworkbench.projections.built_tables import drop_and_reset
 from esworkbench.upcasters import EventDecoder
 
 RUN = "diagnosis"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from esworkbench.forensics.compare.residuals import Key, Residual, Source
+from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.findings import Finding
 
 
@@ -22,11 +22,19 @@ class Share(NamedTuple):
     number: int | None = None
 
 
+class LookAlike(NamedTuple):
+    """Another fault, by name, that would look the same on this evidence; ``proof`` says what tells the two apart."""
+
+    fault: str
+    proof: str
+
+
 class Claim(NamedTuple):
-    """A finding and the residuals it accounts for."""
+    """A finding, the residuals it accounts for, and the faults it can't be told apart from here."""
 
     finding: Finding
     shares: list[Share]
+    look_alikes: tuple[LookAlike, ...] = ()
 
 
 class NotTestable(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence, Posting
+from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.diagnosis.findings import Finding
 from esworkbench.forensics.verify import verify
 from esworkbench.money import format_minor
@@ -31,20 +32,24 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dispute(NamedTuple):
-    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum."""
+    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum.
+
+    ``decimals`` is the scale of these amounts, None where nobody says.
+    """
 
     account: str
     currency: str
     claimed: int
     claimed_by: str
     event_sum: int
+    decimals: int | None
 
     @property
     def delta(self) -> int:
         return self.claimed - self.event_sum
 
     def money(self, amount: int) -> str:
-        return format_minor(amount, self.currency)
+        return format_minor(amount, self.currency, self.decimals)
 
 
 def projection_against_claim(evidence: Evidence, dispute: Dispute) -> Step:
@@ -142,10 +147,10 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     pending = evidence.ledger.pending
     if pending is None:
         return Step(number=5, title=title, answer="this ledger names no two-phase events, so none can be unresolved")
-    limit = timedelta(hours=pending.limit_hours)
+    limit = hold_limit(evidence.ledger)
     rows: list[list[Any]] = [
-        [position, hold, amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
-        for position, hold, amount, recorded_at in _open_requests(evidence, dispute)
+        [position, hold, -amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
+        for position, hold, amount, recorded_at in _open_holds(evidence, dispute)
         if now - recorded_at > limit
     ]
     answer = (
@@ -164,8 +169,8 @@ def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
     """The account's open holds that are younger than the limit, in minor units: what a bank still counts as booked."""
     if evidence.ledger.pending is None:
         return 0
-    limit = timedelta(hours=evidence.ledger.pending.limit_hours)
-    return -sum(amount for _, _, amount, asked in _open_requests(evidence, dispute) if now - asked <= limit)
+    limit = hold_limit(evidence.ledger)
+    return sum(amount for _, _, amount, asked in _open_holds(evidence, dispute) if now - asked <= limit)
 
 
 def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> Step:
@@ -190,28 +195,15 @@ def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Fin
     )  # fmt: skip
 
 
-def _open_requests(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
-    pending = evidence.ledger.pending
-    assert pending is not None
-    path = "$" + "".join(f'."{name}"' for name in pending.id_field.split("."))
-    return evidence.connection().execute(
-        """
-        WITH told AS (
-            SELECT position, stream_id, type, recorded_at, event_id, json_extract_string(payload, $path) AS hold
-            FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
-        )
-        SELECT asked.position, asked.hold, sum(postings.amount_minor)::BIGINT, asked.recorded_at
-        FROM told AS asked JOIN postings USING (event_id)
-        WHERE asked.type = $request AND postings.account = $account AND postings.currency = $currency
-          AND NOT EXISTS (SELECT 1 FROM told AS answered WHERE answered.type <> $request
-                          AND answered.stream_id = asked.stream_id AND answered.hold = asked.hold)
-        GROUP BY ALL ORDER BY asked.position
-        """,
-        {
-            "path": path, "request": pending.request, "settle": pending.settle, "cancel": pending.cancel,
-            "account": dispute.account, "currency": dispute.currency,
-        },
-    ).fetchall()  # fmt: skip
+def _open_holds(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
+    """Position, id, amount in minor units and time of each request of the account that has no answer."""
+    connection = evidence.connection()
+    make_holds(connection, evidence.ledger)
+    return connection.execute(
+        "SELECT position, hold, amount, opened_at FROM holds WHERE account = $account AND currency = $currency "
+        "AND answer IS NULL ORDER BY position",
+        {"account": dispute.account, "currency": dispute.currency},
+    ).fetchall()
 
 
 def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Dispute) -> str:

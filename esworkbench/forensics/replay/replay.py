@@ -6,9 +6,7 @@ together ask what it then believed about that moment (Snodgrass, *Developing Tim
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import UnknownAccount, UnusableInput
@@ -16,6 +14,9 @@ from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.replay.moments import format_moment, require_aware
 from esworkbench.upcasters import EventDecoder
+
+if TYPE_CHECKING:
+    import duckdb
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -181,7 +182,7 @@ def fold(
 
 
 def _last_within(
-    connection: duckdb.DuckDBPyConnection, account: str, mine: str, key: str, bounds: Bounds
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: str, bounds: Bounds
 ) -> tuple[int, int, tuple[int, str, datetime, datetime]]:
     """How many events are within the bounds, the highest version, and position, id and times of the last."""
     condition, given = bounds.sql()
@@ -196,7 +197,7 @@ def _last_within(
 
 
 def _nothing_within(
-    connection: duckdb.DuckDBPyConnection, account: str, mine: str, key: dict[str, str], bounds: Bounds
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: dict[str, str], bounds: Bounds
 ) -> str:
     count, valid, recorded, version, position = connection.execute(
         f"SELECT count(*), min(valid_at), min(recorded_at), min(version), min(position) {mine}", key

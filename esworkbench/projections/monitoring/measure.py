@@ -8,12 +8,15 @@ nobody should be told that this is what eventual consistency is like.
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, null, select
 
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import checkpoints, events
+from esworkbench.event_store.schema import events
+from esworkbench.projections import tables
+from esworkbench.projections.tables import checkpoints
 
 HEALTHY_UNDER_SECONDS = 0.5
 ALARM_OVER_SECONDS = 2.0
@@ -55,14 +58,15 @@ def lag(store: EventStore, projection: str, *, clock: Callable[[], datetime] | N
 def followers(store: EventStore) -> list[str]:
     """The names of all that keep a checkpoint in the store, sorted."""
     with store.engine.connect() as connection:
+        if not tables.are_there(connection):
+            return []
         return list(connection.scalars(select(checkpoints.c.projection).order_by(checkpoints.c.projection)))
 
 
 def measure(connection: Connection, projection: str, clock: Callable[[], datetime]) -> Lag:
     """One statement, so that checkpoint and head belong together; the clock is read after it."""
-    checkpoint = func.coalesce(
-        select(checkpoints.c.position).where(checkpoints.c.projection == projection).scalar_subquery(), 0
-    )
+    kept = select(checkpoints.c.position).where(checkpoints.c.projection == projection).scalar_subquery()
+    checkpoint = func.coalesce(kept if tables.are_there(connection) else null(), 0)
     head = func.coalesce(select(func.max(events.c.global_position)).scalar_subquery(), 0)
     oldest_unseen = (
         select(events.c.recorded_at)
@@ -89,8 +93,16 @@ def percentiles(values: Sequence[float]) -> Percentiles:
     return Percentiles(*(ascending[math.ceil(len(ascending) * share / 100) - 1] for share in (50, 95, 99)))
 
 
-def verdict(p99_seconds: float) -> str:
-    """``healthy`` under half a second, ``alarm`` over two, ``warning`` between."""
+class Verdict(StrEnum):
+    """What a lag's 99th percentile says: healthy under half a second, an alarm over two, a warning between."""
+
+    HEALTHY = "healthy"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+def verdict(p99_seconds: float) -> Verdict:
+    """The verdict on so many seconds."""
     if p99_seconds < HEALTHY_UNDER_SECONDS:
-        return "healthy"
-    return "alarm" if p99_seconds > ALARM_OVER_SECONDS else "warning"
+        return Verdict.HEALTHY
+    return Verdict.ALARM if p99_seconds > ALARM_OVER_SECONDS else Verdict.WARNING

@@ -9,9 +9,11 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.schema import checkpoint_log, events
+from esworkbench.event_store.schema import events
+from esworkbench.projections import tables
 from esworkbench.projections.checkpoints import WHOLE_LOG
-from esworkbench.projections.monitoring.measure import Lag, Percentiles, followers, lag, percentiles, verdict
+from esworkbench.projections.monitoring.measure import Lag, Percentiles, Verdict, followers, lag, percentiles, verdict
+from esworkbench.projections.tables import checkpoint_log
 
 
 class LagReport(NamedTuple):
@@ -21,7 +23,7 @@ class LagReport(NamedTuple):
     samples: int
     seconds: Percentiles
     positions: Percentiles
-    verdict: str
+    verdict: Verdict
 
 
 class LagMonitor:
@@ -108,6 +110,8 @@ def delays(store: EventStore, projection: str, *, latest: int = 10_000) -> list[
     log = checkpoint_log.c
     own = (log.projection == projection) & (log.shard == WHOLE_LOG)
     with store.engine.connect() as connection:
+        if not tables.are_there(connection):
+            return []
         head = connection.scalar(select(func.max(log.to_position)).where(own)) or 0
         floor = max(0, head - latest)
         batches = select(log.to_position, log.saved_at).where(own & (log.to_position > floor)).order_by(log.id)

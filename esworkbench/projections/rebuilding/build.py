@@ -1,14 +1,14 @@
-"""Building: the projection runner, fed from anywhere, at work on a site."""
+"""Building: the projection runner, fed from anywhere, writing to a staging area."""
 
 from typing import NamedTuple, Protocol
 
 from esworkbench.archive import bucket_of
-from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
+from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.rebuilding.job import Job, Watch
-from esworkbench.projections.rebuilding.staging import Built, Site, built_at, saw
-from esworkbench.projections.runner import ProjectionRunner
+from esworkbench.projections.rebuilding.staging import Built, Staging, built_at, saw
 
 
 class EventSource(Protocol):
@@ -31,12 +31,13 @@ class Shard(NamedTuple):
 WHOLE = Shard(0, 1)
 
 
-class SiteStore(EventStore):
-    """What the runner takes for its store: events come from a source, one shard of them; rows go to a site."""
+class StagingSource:
+    """What the runner follows here: events come from a source, one shard of them; rows go to a staging area."""
 
-    def __init__(self, site: Site, source: EventSource, shard: Shard, job: Job, watch: Watch) -> None:
-        super().__init__(site.engine, clock=job.clock)
-        self._site = site
+    def __init__(self, staging: Staging, source: EventSource, shard: Shard, job: Job, watch: Watch) -> None:
+        self.engine = staging.engine
+        self.clock = job.clock
+        self._staging = staging
         self._source = source
         self._shard = shard
         self._key = job.recipe.projection().shard_key
@@ -49,7 +50,7 @@ class SiteStore(EventStore):
                 mine = batch if self._shard.of == 1 else [event for event in batch if self._mine(event)]
                 after = batch[-1].global_position
         if mine:
-            saw(self._site, mine[-1])
+            saw(self._staging, mine[-1])
         return mine
 
     def _mine(self, event: RecordedEvent) -> bool:
@@ -57,11 +58,11 @@ class SiteStore(EventStore):
 
 
 def build(
-    job: Job, site: Site, source: EventSource, watch: Watch, *, shard: Shard = WHOLE, up_to: int | None = None
+    job: Job, staging: Staging, source: EventSource, watch: Watch, *, shard: Shard = WHOLE, up_to: int | None = None
 ) -> int:
-    """Run on from the site's checkpoint to ``up_to``, or to the head. Returns the events handled or parked."""
-    watch.time_writes(site.engine)
-    store = SiteStore(site, source, shard, job, watch)
+    """Run on from the staging area's checkpoint to ``up_to``, or to the head. Returns the events handled or parked."""
+    watch.time_writes(staging.engine)
+    store = StagingSource(staging, source, shard, job, watch)
     runner = ProjectionRunner(
         store, job.recipe.projection(), job.recipe.decoder(), run_id=job.run_id, batch_size=job.batch_size,
         clock=job.clock,
@@ -72,18 +73,18 @@ def build(
             total += handled
             job.progress(handled)
     if up_to is not None:
-        _seen_to(job, site, runner.run, up_to)
+        _seen_to(job, staging, runner.run, up_to)
     return total
 
 
-def built(job: Job, site: Site) -> Built:
-    with site.engine.connect() as connection:
+def built(job: Job, staging: Staging) -> Built:
+    with staging.engine.connect() as connection:
         return built_at(connection, job.recipe.projection().name)
 
 
-def _seen_to(job: Job, site: Site, run: checkpoints.Run, position: int) -> None:
+def _seen_to(job: Job, staging: Staging, run: checkpoints.Run, position: int) -> None:
     """Nothing for this shard stands between its last event and the position: say so, that all shards end there."""
-    with write_transaction(site.engine) as connection:
+    with write_transaction(staging.engine) as connection:
         after = checkpoints.begin(connection, run.projection, job.clock())
         if after < position:
             checkpoints.advance(connection, run, after=after, to=position, now=job.clock())

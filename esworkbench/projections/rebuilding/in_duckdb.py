@@ -19,11 +19,11 @@ from sqlalchemy import BigInteger, Date, Table
 from esworkbench.archive import quoted
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import EPOCH
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
-from esworkbench.projections.rebuilding.cold import Archives
-from esworkbench.projections.rebuilding.event_files import copy_events, open_duckdb
+from esworkbench.projections.dead_letters import dead_letter
+from esworkbench.projections.rebuilding.cold import Archives, copy_events, open_duckdb
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import NextTables
 from esworkbench.projections.rebuilding.staging import Built
@@ -138,7 +138,7 @@ class EventQuery:
                 try:
                     events = decoder.events_in(recorded)
                 except Exception as error:  # noqa: BLE001 - parked with its error, as the runner would have
-                    parked.append(checkpoints.dead_letter(run, recorded, error, job.clock()))
+                    parked.append(dead_letter(run, recorded, error, job.clock()))
                     continue
                 for event in events:
                     if type(event.data).__name__ in self._definition.reads:

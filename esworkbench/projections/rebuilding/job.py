@@ -1,4 +1,4 @@
-"""What a rebuild is handed, what it answers, and the watch that says where its time went."""
+"""What a rebuild works from, what it answers, and the watch that says where its time went."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,17 +10,22 @@ from sqlalchemy import Engine, event
 
 from esworkbench.event_store import EventStore
 from esworkbench.projections.projection import Projection
+from esworkbench.projections.set_based import SetBased
 from esworkbench.upcasters import EventDecoder
 
 
 class Recipe(NamedTuple):
-    """How to make a projection and the decoder that feeds it, in any process: two functions that can be imported."""
+    """How to make a projection and the decoder that feeds it, in any process: functions that can be imported.
+
+    ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
+    """
 
     projection: Callable[[], Projection]
     decoder: Callable[[], EventDecoder]
+    query: Callable[[Any], SetBased] | None = None
 
 
-class Rebuilt(NamedTuple):
+class RebuildResult(NamedTuple):
     """What one call of ``rebuild`` did.
 
     ``events`` are those handled or parked by this call; one that resumes another's work counts only its own.
@@ -34,7 +39,7 @@ class Rebuilt(NamedTuple):
     read_seconds: float
     fold_seconds: float
     write_seconds: float
-    way: str
+    strategy: str
     position: int = 0
 
 

@@ -1,6 +1,6 @@
 """Snapshots of a read model: its rows as they stood at one position, from which a rebuild may start.
 
-A snapshot is a building site in a file of its own: rows, checkpoint, dead letters and batches of one moment. It is
+A snapshot is a staging area in a file of its own: rows, checkpoint, dead letters and batches of one moment. It is
 worth what the read model was worth when it was taken: a row that was wrong then is wrong again after a rebuild from it.
 So take one of a read model that was verified, and keep the way from the first event open.
 """
@@ -12,9 +12,10 @@ from sqlalchemy import insert, select, text
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.projections import built_tables as read_models
+from esworkbench.event_store.columns import identifier
+from esworkbench.projections import built_tables
 from esworkbench.projections.projection import Projection
-from esworkbench.projections.rebuilding.staging import ROWS_AT_ONCE, FileSite, begin, built_at, fits, put, saw
+from esworkbench.projections.rebuilding.staging import ROWS_AT_ONCE, StagingFile, begin, built_at, fits, put, saw
 
 
 def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:
@@ -25,7 +26,7 @@ def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:
     """
     if into.exists():
         raise UnusableInput(f"{into} exists and a snapshot is never overwritten: name a new file")
-    partial = FileSite(into.with_name(f"{into.name}.partial"))
+    partial = StagingFile(into.with_name(f"{into.name}.partial"))
     try:
         partial.clear()
         begin(partial, projection, store.clock())
@@ -37,16 +38,16 @@ def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:
     return position
 
 
-def restore_snapshot(store: EventStore, projection: Projection, snapshot: Path, site: FileSite) -> None:
-    """Begin a site with a snapshot. Raises UnusableInput for one of other code or of another log."""
+def restore_snapshot(store: EventStore, projection: Projection, snapshot: Path, staging: StagingFile) -> None:
+    """Begin a staging area with a snapshot. Raises UnusableInput for one of other code or of another log."""
     if not snapshot.is_file():
         raise UnusableInput(f"there is no snapshot {snapshot}: take one first")
-    site.remove()
-    partial = site.path.with_name(f"{site.path.name}.partial")
+    staging.remove()
+    partial = staging.path.with_name(f"{staging.path.name}.partial")
     shutil.copyfile(snapshot, partial)
-    partial.rename(site.path)
-    if not fits(site, store, projection):
-        site.remove()
+    partial.rename(staging.path)
+    if not fits(staging, store, projection):
+        staging.remove()
         raise UnusableInput(
             f"snapshot {snapshot} was not taken of this log with {projection.name} schema version "
             f"{projection.schema_version} and code version {projection.code_version}: rebuild from the first event, "
@@ -54,24 +55,24 @@ def restore_snapshot(store: EventStore, projection: Projection, snapshot: Path, 
         )
 
 
-def _copy(store: EventStore, projection: Projection, site: FileSite) -> int:
+def _copy(store: EventStore, projection: Projection, staging: StagingFile) -> int:
     on_postgres = store.engine.dialect.name == "postgresql"
     options = {"isolation_level": "REPEATABLE READ"} if on_postgres else {}
     with store.engine.connect().execution_options(**options) as connection:
         if on_postgres:
             # Before the snapshot is drawn: a swap in between would show the new table without its rows.
             for table in projection.tables:
-                connection.execute(text(f'LOCK TABLE "{table.name}" IN ACCESS SHARE MODE'))
+                connection.execute(text(f"LOCK TABLE {identifier(table.name)} IN ACCESS SHARE MODE"))
         built = built_at(connection, projection.name)
         if built.position == 0:
             raise UnusableInput(f"{projection.name} has seen no event yet: there is nothing to take a snapshot of")
-        read_models.require_own(connection, projection)
+        built_tables.require_own(connection, projection)
         for table in projection.tables:
             found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
             for rows in found.mappings().partitions():
-                with write_transaction(site.engine) as writing:
+                with write_transaction(staging.engine) as writing:
                     writing.execute(insert(table), [dict(row) for row in rows])
-    put(site, built, projection.name, store.clock())
+    put(staging, built, projection.name, store.clock())
     [last] = store.read_all(after=built.position - 1, limit=1)
-    saw(site, last)
+    saw(staging, last)
     return built.position

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, MetaData, Table, insert, text
 from sqlalchemy.schema import CreateTable
 
 from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store.columns import identifier
 from esworkbench.projections.projection import Projection
-from esworkbench.projections.rebuilding.staging import SchemaSite, begin
+from esworkbench.projections.rebuilding.staging import StagingSchema, begin
 
 Rows = Iterable[Sequence[Any]]
 """Batches of rows with the table's columns in order; moments and days are text, as SQLite holds them."""
@@ -55,7 +56,7 @@ class NextTables(Protocol):
 def next_tables(store: EventStore, projection: Projection) -> NextTables:
     if store.engine.dialect.name == "sqlite":
         return SqliteNext(store, projection)
-    return PostgresNext(store, projection, SchemaSite(store, schema_name(projection)))
+    return PostgresNext(store, projection, StagingSchema(store, schema_name(projection)))
 
 
 def schema_name(projection: Projection) -> str:
@@ -89,48 +90,54 @@ class SqliteNext:
         # A view on the live table names what isn't there for a moment; asked the new way, SQLite won't rename past it.
         connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
         for table in self._projection.tables:
-            connection.exec_driver_sql(f'ALTER TABLE "{_renamed(table).name}" RENAME TO "{table.name}"')
+            connection.exec_driver_sql(
+                f"ALTER TABLE {identifier(_renamed(table).name)} RENAME TO {identifier(table.name)}"
+            )
             for index in table.indexes:
                 index.create(connection)
         connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
 
 
 class PostgresNext:
-    def __init__(self, store: EventStore, projection: Projection, site: SchemaSite) -> None:
-        self.site = site
+    def __init__(self, store: EventStore, projection: Projection, staging: StagingSchema) -> None:
+        self.staging = staging
         self._store = store
         self._projection = projection
         self._waiting: list[str] = []
 
     def create(self) -> None:
         """The tables as the projection makes them; then keys and indexes go, and their definitions are kept."""
-        self.site.clear()
-        begin(self.site, self._projection, self._store.clock())
+        self.staging.clear()
+        begin(self.staging, self._projection, self._store.clock())
         self._waiting = []
-        with self.site.engine.begin() as connection:
+        with self.staging.engine.begin() as connection:
             for table in self._projection.tables:
+                name = identifier(table.name)
                 for key, definition in connection.execute(KEYS, {"table": table.name}).all():
-                    connection.exec_driver_sql(f'ALTER TABLE "{table.name}" DROP CONSTRAINT "{key}"')
-                    self._waiting.append(f'ALTER TABLE "{table.name}" ADD CONSTRAINT "{key}" {definition}')
+                    connection.exec_driver_sql(f"ALTER TABLE {name} DROP CONSTRAINT {identifier(key)}")
+                    self._waiting.append(f"ALTER TABLE {name} ADD CONSTRAINT {identifier(key)} {definition}")
                 for index, definition in connection.execute(INDEXES, {"table": table.name}).all():
                     connection.exec_driver_sql(f"DROP INDEX {index}")
                     self._waiting.append(definition)
 
     def load(self, table: Table, rows: Rows) -> None:
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        with self.site.engine.begin() as connection:
+        columns = ", ".join(identifier(column.name) for column in table.columns)
+        with self.staging.engine.begin() as connection:
             driver: Any = connection.connection.driver_connection
-            with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+            with (
+                driver.cursor() as cursor,
+                cursor.copy(f"COPY {identifier(table.name)} ({columns}) FROM STDIN") as copy,
+            ):
                 for batch in rows:
                     for row in batch:
                         copy.write_row(row)
 
     def index(self) -> None:
-        with self.site.engine.begin() as connection:
+        with self.staging.engine.begin() as connection:
             for statement in self._waiting:
                 connection.exec_driver_sql(statement)
             for table in self._projection.tables:
-                connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+                connection.exec_driver_sql(f"ANALYZE {identifier(table.name)}")
 
     def replace_live(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
@@ -142,10 +149,10 @@ class PostgresNext:
         ]
         self._projection.drop_tables(connection)
         for table in self._projection.tables:
-            connection.exec_driver_sql(f'ALTER TABLE {self.site.name}."{table.name}" SET SCHEMA {home}')
+            connection.exec_driver_sql(f"ALTER TABLE {self.staging.name}.{identifier(table.name)} SET SCHEMA {home}")
         for grant in granted:
             connection.exec_driver_sql(grant)
-        connection.exec_driver_sql(f"DROP SCHEMA {self.site.name} CASCADE")
+        connection.exec_driver_sql(f"DROP SCHEMA {self.staging.name} CASCADE")
 
 
 def _renamed(table: Table) -> Table:

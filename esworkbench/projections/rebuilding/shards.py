@@ -1,4 +1,4 @@
-"""Sharded: several processes, each with the streams of its own, a site of its own and a checkpoint of its own.
+"""Sharded: several processes, each with the streams of its own, a staging area and a checkpoint of its own.
 
 Events of one stream stay in order and streams don't wait for each other, which is right only where each row comes from
 the streams of one key alone: of one account, say. (Kleppmann, *Designing Data-Intensive Applications*, chapter 6, on
@@ -16,7 +16,7 @@ from esworkbench.errors import EsworkbenchError, StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.projections.rebuilding.build import Shard, build
 from esworkbench.projections.rebuilding.job import Job, Recipe, Watch
-from esworkbench.projections.rebuilding.staging import FileSite, prepare
+from esworkbench.projections.rebuilding.staging import StagingFile, prepare
 
 
 def shard_file(folder: Path, shard: Shard) -> Path:
@@ -34,9 +34,9 @@ def build_shards(job: Job, folder: Path, count: int, up_to: int, watch: Watch) -
     shards = [Shard(number, count) for number in range(count)]
     for shard in shards:
         # Not by the processes: one that a killed rebuild left behind must not clear what the next one has begun.
-        site = FileSite(shard_file(folder, shard))
-        prepare(site, job.store, job.recipe.projection())
-        site.engine.dispose()
+        staging = StagingFile(shard_file(folder, shard))
+        prepare(staging, job.store, job.recipe.projection())
+        staging.engine.dispose()
     ends, processes = [], []
     try:
         for shard in shards:
@@ -61,15 +61,15 @@ def build_shard(
     store = EventStore.open(url, create=False)
     watch = Watch()
     job = Job(store, recipe, run_id, store.clock, batch_size, _to_parent(end))
-    site = FileSite(shard_file(folder, shard))
+    staging = StagingFile(shard_file(folder, shard))
     try:
-        build(job, site, store, watch, shard=shard, up_to=up_to)
+        build(job, staging, store, watch, shard=shard, up_to=up_to)
     except EsworkbenchError as error:
         end.send(error.args[0])
     else:
         end.send((watch.read, watch.fold, watch.write))
     finally:
-        site.engine.dispose()
+        staging.engine.dispose()
         store.engine.dispose()
 
 

@@ -1,7 +1,7 @@
-"""The building site: where the next rows of a read model grow, out of its readers' sight.
+"""The staging area: where the next rows of a read model grow, out of its readers' sight.
 
-A site has the projection's tables under their own names, and a checkpoint, a checkpoint log and dead letters of its own
-beside them. So the same handlers and the same runner work there that feed the live read model, and rows and checkpoint
+It has the projection's tables under their own names, and beside them a checkpoint, a checkpoint log and dead letters of
+its own. So the handlers and the runner that feed the live read model work there unchanged, and rows and checkpoint
 still share one transaction: a rebuild may be killed at any instruction and goes on where it was.
 
 A SQLite file serves every store; a schema of its own serves PostgreSQL, for handlers that only PostgreSQL understands.
@@ -13,16 +13,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, delete, event, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from esworkbench.event_store import EventStore, open_database, write_transaction
-from esworkbench.event_store.schema import Position, checkpoint_log, checkpoints, dead_letters, metadata
+from esworkbench.event_store.columns import Position, identifier
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables as read_models
-from esworkbench.projections import checkpoints as checkpointing
+from esworkbench.projections import built_tables, checkpoints, dead_letters, tables
 from esworkbench.projections.projection import Projection
 
-SITE_TABLES = [checkpoints, checkpoint_log, dead_letters]
 ROWS_AT_ONCE = 20_000
 
 log_seen = Table(
@@ -32,7 +44,7 @@ log_seen = Table(
     Column("position", Position, nullable=False),
     Column("hash", Text, nullable=False),
 )
-"""One row: the last event handed to the handlers here. It tells a site of this log from one of another."""
+"""One row: the last event handed to the handlers here. It tells a staging area of this log from one of another."""
 
 
 class Built(NamedTuple):
@@ -43,7 +55,7 @@ class Built(NamedTuple):
     batches: list[dict[str, Any]]
 
 
-class Site(Protocol):
+class Staging(Protocol):
     engine: Engine
 
     def clear(self) -> None:
@@ -53,7 +65,7 @@ class Site(Protocol):
         """Everything away."""
 
 
-class FileSite:
+class StagingFile:
     """A SQLite file. It may lose its last batches with the power, rows and checkpoint alike, but never tears one."""
 
     def __init__(self, path: Path) -> None:
@@ -82,14 +94,14 @@ class FileSite:
             cursor.close()
 
 
-class SchemaSite:
+class StagingSchema:
     """A PostgreSQL schema, as durable as the file.
 
     Nothing else is on its search path, so no handler can reach the live table from here.
     """
 
     def __init__(self, store: EventStore, name: str) -> None:
-        self.name = store.engine.dialect.identifier_preparer.quote_identifier(name)
+        self.name = identifier(name)
         self._store = store
         self._execute(f"CREATE SCHEMA IF NOT EXISTS {self.name}")
         url = store.engine.url.update_query_pairs(
@@ -111,55 +123,65 @@ class SchemaSite:
             connection.exec_driver_sql(statement)
 
 
-def prepare(site: Site, store: EventStore, projection: Projection) -> None:
+def prepare(staging: Staging, store: EventStore, projection: Projection) -> None:
     """Go on with what an earlier rebuild left here, if it is of this code and this log; else begin anew."""
-    if not fits(site, store, projection):
-        site.clear()
-        begin(site, projection, store.clock())
+    if not fits(staging, store, projection):
+        staging.clear()
+        begin(staging, projection, store.clock())
 
 
-def begin(site: Site, projection: Projection, now: datetime) -> None:
-    """The tables of an empty site, as this code keeps them."""
-    with write_transaction(site.engine) as connection:
-        metadata.create_all(connection, tables=SITE_TABLES, checkfirst=False)
+def begin(staging: Staging, projection: Projection, now: datetime) -> None:
+    """The tables of an empty staging area, as this code keeps them."""
+    with write_transaction(staging.engine) as connection:
+        tables.make_missing(connection)
         log_seen.create(connection)
         projection.create_tables(connection)
-        read_models.record(connection, projection, now)
+        built_tables.record(connection, projection, now)
         connection.execute(insert(log_seen), {"built_by": _code(projection), "position": 0, "hash": ""})
 
 
-def saw(site: Site, last: RecordedEvent) -> None:
+def saw(staging: Staging, last: RecordedEvent) -> None:
     """Note the last event that is about to be handled here."""
-    with write_transaction(site.engine) as connection:
+    with write_transaction(staging.engine) as connection:
         connection.execute(log_seen.update().values(position=last.global_position, hash=last.hash))
 
 
 def built_at(connection: Connection, projection: str) -> Built:
-    """How far a site, or the live read model, has come and by which batches since it was last begun."""
+    """How far a staging area, or the live read model, has come and by which batches since it was last begun."""
     return Built(
-        checkpointing.position_of(connection, projection),
-        checkpointing.parked(connection, projection),
-        checkpointing.since_reset(connection, projection),
+        checkpoints.position_of(connection, projection),
+        dead_letters.parked(connection, projection),
+        since_reset(connection, projection),
     )
 
 
-def put(site: Site, built: Built, projection: str, now: datetime) -> None:
-    """Make the site say that its rows, which came from elsewhere, were built like this."""
-    with write_transaction(site.engine) as connection:
-        for table, rows in ((checkpoint_log, built.batches), (dead_letters, built.parked)):
+def since_reset(connection: Connection, projection: str) -> list[dict[str, Any]]:
+    """The rows of the log, without their ids, that made the rows that are there now."""
+    log = tables.checkpoint_log
+    mine = log.c.projection == projection
+    begun = select(func.coalesce(func.max(log.c.id), 0)).where(mine, log.c.to_position == 0)
+    columns = [column for column in log.c if column.name != "id"]
+    later = log.c.id > begun.scalar_subquery()
+    return [row._asdict() for row in connection.execute(select(*columns).where(mine, later).order_by("id"))]
+
+
+def put(staging: Staging, built: Built, projection: str, now: datetime) -> None:
+    """Make the staging area say that its rows, which came from elsewhere, were built like this."""
+    with write_transaction(staging.engine) as connection:
+        for table, rows in ((tables.checkpoint_log, built.batches), (tables.dead_letters, built.parked)):
             connection.execute(delete(table))
             if rows:
                 connection.execute(insert(table), rows)
-        connection.execute(delete(checkpoints))
+        connection.execute(delete(tables.checkpoints))
         at = {"projection": projection, "position": built.position, "updated_at": now}
-        connection.execute(insert(checkpoints), at)
+        connection.execute(insert(tables.checkpoints), at)
 
 
-def fits(site: Site, store: EventStore, projection: Projection) -> bool:
+def fits(staging: Staging, store: EventStore, projection: Projection) -> bool:
     """Whether what stands here was built of this log by this code."""
-    if not inspect(site.engine).has_table(log_seen.name):
+    if not inspect(staging.engine).has_table(log_seen.name):
         return False
-    with site.engine.connect() as connection:
+    with staging.engine.connect() as connection:
         [(built_by, position, seen)] = connection.execute(select(log_seen)).all()
     if position == 0 or built_by != _code(projection):
         return False

@@ -1,6 +1,6 @@
-"""Rebuilding a read model while it is read and the log is written: many ways to the same rows, one swap at the end.
+"""Rebuilding a read model while it is read and the log is written: many strategies, the same rows, one swap at the end.
 
-Each way builds the next rows where no reader sees them, out of the same log by the same definition. They differ in
+Each strategy builds the next rows where no reader sees them, out of the same log by the same definition. They differ in
 where events are read, where handlers write, and how rows get into the database:
 
 - plain: batch by batch into PostgreSQL as the live runner does; into a file for SQLite.
@@ -28,19 +28,19 @@ from esworkbench.event_store.sidecar import user_folder
 from esworkbench.projections.rebuilding.build import EventSource, Shard, build, built
 from esworkbench.projections.rebuilding.cold import Archives, ColdThenHot
 from esworkbench.projections.rebuilding.in_duckdb import fold_in_duckdb
-from esworkbench.projections.rebuilding.job import Job, Rebuilt, Recipe, Watch
+from esworkbench.projections.rebuilding.job import Job, RebuildResult, Recipe, Watch
 from esworkbench.projections.rebuilding.lock import one_at_a_time
 from esworkbench.projections.rebuilding.read_model_snapshots import restore_snapshot
 from esworkbench.projections.rebuilding.shadow_tables import NextTables, PostgresNext, next_tables, schema_name
 from esworkbench.projections.rebuilding.shards import build_shards, shard_file
-from esworkbench.projections.rebuilding.staging import Built, FileSite, SchemaSite, fits, prepare, put
+from esworkbench.projections.rebuilding.staging import Built, StagingFile, StagingSchema, fits, prepare, put
 from esworkbench.projections.rebuilding.swap import swap
 
 PLAIN_BATCH, LARGE_BATCH = 1_000, 20_000
 
 
 class Options(NamedTuple):
-    """What only some ways need: processes of the sharded, archives of the cold and set-based, a snapshot's file.
+    """What only some strategies need: processes of the sharded, archives of the cold and set-based, a snapshot's file.
 
     ``anew`` gives up what a killed rebuild left, for instance because upcasters have changed since.
     """
@@ -61,22 +61,22 @@ def rebuild(
     store: EventStore,
     recipe: Recipe,
     *,
-    way: str = "bulk",
+    strategy: str = "bulk",
     run_id: str = "rebuild",
     options: Options = NONE_NEEDED,
     batch_size: int | None = None,
     clock: Callable[[], datetime] | None = None,
     progress: Callable[[int], object] = lambda _: None,
-) -> Rebuilt:
+) -> RebuildResult:
     """Rebuild a read model; until the swap at the end the old one serves.
 
     Killed at any moment, call it again: it goes on from what was committed, if log and ``code_version`` are the same.
-    ``progress`` is told how many more events are done. Raises UnusableInput for a way that doesn't exist or doesn't
-    suit the projection, StoreBusy when another rebuild of it is under way or readers never let the swap in.
+    ``progress`` is told how many more events are done. Raises UnusableInput for a strategy that isn't there or
+    doesn't suit the projection, StoreBusy when another rebuild of it is under way or readers never let the swap in.
     """
-    if way not in WAYS:
-        raise UnusableInput(f"there is no way {way!r} to rebuild; there are {', '.join(WAYS)}")
-    size = batch_size or (PLAIN_BATCH if way == "plain" else LARGE_BATCH)
+    if strategy not in STRATEGIES:
+        raise UnusableInput(f"there is no strategy {strategy!r} for a rebuild; there are {', '.join(STRATEGIES)}")
+    size = batch_size or (PLAIN_BATCH if strategy == "plain" else LARGE_BATCH)
     job = Job(store, recipe, run_id, clock or store.clock, size, progress)
     projection, watch = recipe.projection(), Watch()
     folder = work_folder(store) / projection.name
@@ -84,19 +84,21 @@ def rebuild(
     with one_at_a_time(store, projection.name, folder):
         if options.anew:
             shutil.rmtree(folder, ignore_errors=True)
-        done, tables, events = WAYS[way](job, folder, watch, options)
+        done, tables, events = STRATEGIES[strategy](job, folder, watch, options)
         position, handled = swap(job, done, tables, watch)
         progress(handled)
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):
         folder.parent.rmdir()
-    return Rebuilt(events + handled, perf_counter() - began, watch.read, watch.fold, watch.write, way, position)
+    return RebuildResult(
+        events + handled, perf_counter() - began, watch.read, watch.fold, watch.write, strategy, position
+    )
 
 
 def work_folder(store: EventStore) -> Path:
-    """Where building sites stand: beside a SQLite file; for PostgreSQL in the user's own folder.
+    """Where staging areas stand: beside a SQLite file; for PostgreSQL in the user's own folder.
 
-    Not in the folder for temporary files: there anybody might have laid a site ready, and its rows would go live.
+    Not in the folder for temporary files: there anybody might have laid one ready, and its rows would go live.
     """
     url = store.engine.url
     if url.drivername == "sqlite":
@@ -110,12 +112,12 @@ def _plain(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     if job.store.engine.dialect.name == "sqlite":
         return _in_a_file(job, folder / "plain.db", job.store, watch)
     projection = job.recipe.projection()
-    site = SchemaSite(job.store, schema_name(projection))
+    staging = StagingSchema(job.store, schema_name(projection))
     if options.anew:
-        site.clear()
-    prepare(site, job.store, projection)
-    events = build(job, site, job.store, watch)
-    return built(job, site), PostgresNext(job.store, projection, site), events
+        staging.clear()
+    prepare(staging, job.store, projection)
+    events = build(job, staging, job.store, watch)
+    return built(job, staging), PostgresNext(job.store, projection, staging), events
 
 
 def _bulk(job: Job, folder: Path, watch: Watch, _options: Options) -> Done:
@@ -134,11 +136,11 @@ def _snapshot(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     if options.snapshot is None:
         raise UnusableInput("a rebuild from a snapshot needs one: name its file")
     projection = job.recipe.projection()
-    site = FileSite(folder / "snapshot.db")
-    if not fits(site, job.store, projection):
+    staging = StagingFile(folder / "snapshot.db")
+    if not fits(staging, job.store, projection):
         with watch.reading():
-            restore_snapshot(job.store, projection, options.snapshot, site)
-    return _in_a_file(job, site.path, job.store, watch)
+            restore_snapshot(job.store, projection, options.snapshot, staging)
+    return _in_a_file(job, staging.path, job.store, watch)
 
 
 def _sharded(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
@@ -153,15 +155,15 @@ def _sharded(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
         up_to = job.store.settled_head()
     events = build_shards(job, folder, options.workers, up_to, watch)
     shards = [Shard(number, options.workers) for number in range(options.workers)]
-    sites = [FileSite(shard_file(folder, shard)) for shard in shards]
-    done = [built(job, site) for site in sites]
+    stagings = [StagingFile(shard_file(folder, shard)) for shard in shards]
+    done = [built(job, staging) for staging in stagings]
     if any(each.position != up_to for each in done):
         raise StoreBusy(f"a shard didn't get to position {up_to}, and the old read model stands: rebuild again")
     # Shard 0 of the log is the whole log, which the runner goes on with after the swap.
     batches = [row | {"shard": number} for number, each in enumerate(done, start=1) for row in each.batches]
     parked = sorted((row for each in done for row in each.parked), key=lambda row: row["position"])
     try:
-        return _loaded(job, sites, Built(up_to, parked, batches), events, watch)
+        return _loaded(job, stagings, Built(up_to, parked, batches), events, watch)
     except IntegrityError as error:
         raise UnusableInput(
             f"two shards of {projection.name} have a row of the same key, so it isn't shardable by its shard_key, and "
@@ -171,17 +173,16 @@ def _sharded(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
 
 def _set_based(job: Job, folder: Path, watch: Watch, options: Options) -> Done:
     projection = job.recipe.projection()
-    definition = projection.set_based() if projection.is_set_based() else None
-    if definition is None:
+    if job.recipe.query is None:
         raise UnusableInput(f"{projection.name} has no set-based definition: rebuild in bulk")
     with watch.reading():
         archives = Archives(options.cold, job.store, folder / "spill")
     tables = next_tables(job.store, projection)
-    done, events = fold_in_duckdb(job, definition, archives, tables, folder, watch)
+    done, events = fold_in_duckdb(job, job.recipe.query(projection), archives, tables, folder, watch)
     return _caught_up(job, done, tables, events, watch)
 
 
-WAYS: dict[str, Callable[[Job, Path, Watch, Options], Done]] = {
+STRATEGIES: dict[str, Callable[[Job, Path, Watch, Options], Done]] = {
     "plain": _plain,
     "bulk": _bulk,
     "sharded": _sharded,
@@ -192,23 +193,23 @@ WAYS: dict[str, Callable[[Job, Path, Watch, Options], Done]] = {
 
 
 def _in_a_file(job: Job, path: Path, source: EventSource, watch: Watch) -> Done:
-    site = FileSite(path)
-    prepare(site, job.store, job.recipe.projection())
-    events = build(job, site, source, watch)
-    return _loaded(job, [site], built(job, site), events, watch)
+    staging = StagingFile(path)
+    prepare(staging, job.store, job.recipe.projection())
+    events = build(job, staging, source, watch)
+    return _loaded(job, [staging], built(job, staging), events, watch)
 
 
-def _loaded(job: Job, sites: Sequence[FileSite], done: Built, events: int, watch: Watch) -> Done:
+def _loaded(job: Job, stagings: Sequence[StagingFile], done: Built, events: int, watch: Watch) -> Done:
     projection = job.recipe.projection()
     tables = next_tables(job.store, projection)
     with watch.writing():
         tables.create()
         for table in projection.tables:
-            for site in sites:
-                tables.load(table, site.rows(table))
+            for staging in stagings:
+                tables.load(table, staging.rows(table))
         tables.index()
-    for site in sites:
-        site.engine.dispose()
+    for staging in stagings:
+        staging.engine.dispose()
     return _caught_up(job, done, tables, events, watch)
 
 
@@ -216,8 +217,8 @@ def _caught_up(job: Job, done: Built, tables: NextTables, events: int, watch: Wa
     """On PostgreSQL the swap locks readers out, so what was appended during the load is handled before it."""
     if not isinstance(tables, PostgresNext):
         return done, tables, events
-    put(tables.site, done, job.recipe.projection().name, job.clock())
-    events += build(job, tables.site, job.store, watch)
-    done = built(job, tables.site)
-    tables.site.engine.dispose()
+    put(tables.staging, done, job.recipe.projection().name, job.clock())
+    events += build(job, tables.staging, job.store, watch)
+    done = built(job, tables.staging)
+    tables.staging.engine.dispose()
     return done, tables, events

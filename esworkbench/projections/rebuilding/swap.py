@@ -14,14 +14,13 @@ from sqlalchemy.exc import OperationalError
 
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import write_transaction
-from esworkbench.event_store.schema import checkpoint_log, dead_letters
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables as read_models
-from esworkbench.projections import checkpoints
+from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import NextTables
 from esworkbench.projections.rebuilding.staging import Built
-from esworkbench.projections.runner import ProjectionRunner
+from esworkbench.projections.tables import checkpoint_log, dead_letters
 
 TRIES = 60
 LOCK_NOT_AVAILABLE = "55P03"
@@ -55,11 +54,11 @@ def _swap_once(job: Job, built: Built, tables: NextTables, watch: Watch) -> tupl
             tail = _read_on(job, built.position)
         with watch.writing():
             tables.replace_live(connection)
-            read_models.record(connection, runner.projection, job.clock())
+            built_tables.record(connection, runner.projection, job.clock())
             _tell(connection, runner.run, built, job)
         position = built.position
         for batch in tail:
-            runner.handle_or_park(batch, connection)
+            runner.handle(batch, connection)
             last = batch[-1].global_position
             checkpoints.advance(connection, runner.run, after=position, to=last, now=job.clock())
             position = last

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 
 activity_waiting = Table(
     "activity_waiting",

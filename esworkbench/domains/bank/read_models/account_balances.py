@@ -8,9 +8,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, te
 from esworkbench.domains.bank.events import AccountOpened
 from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import Posting, account_of, posting_of
-from esworkbench.domains.bank.read_models.set_based import account_balances_by_query
 from esworkbench.events import Event
-from esworkbench.projections.set_based import SetBased
 
 account_balances = Table(
     "account_balances",
@@ -62,9 +60,6 @@ class AccountBalances(PerAccount):
                     total["version"], total["position"] = row["version"], row["position"]
         if totals:
             connection.execute(ADD_POSTING, list(totals.values()))
-
-    def set_based(self) -> SetBased:
-        return account_balances_by_query()
 
 
 def row_of(event: Event) -> dict[str, Any] | None:

@@ -9,9 +9,7 @@ from sqlalchemy import BigInteger, Column, Connection, Date, MetaData, Table, Te
 
 from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import posting_of
-from esworkbench.domains.bank.read_models.set_based import daily_summaries_by_query
 from esworkbench.events import Event
-from esworkbench.projections.set_based import SetBased
 
 daily_summaries = Table(
     "daily_summaries",
@@ -86,6 +84,3 @@ class DailySummaries(PerAccount):
         if rows:
             connection.execute(SHIFT_LATER_DAYS, rows)
             connection.execute(ADD_TO_DAY, rows)
-
-    def set_based(self) -> SetBased:
-        return daily_summaries_by_query(self.time_zone.key)

@@ -8,10 +8,8 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, bi
 from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled
 from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import account_of
-from esworkbench.domains.bank.read_models.set_based import pending_withdrawals_by_query
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event
-from esworkbench.projections.set_based import SetBased
 
 pending_withdrawals = Table(
     "pending_withdrawals",
@@ -58,9 +56,6 @@ class PendingWithdrawals(PerAccount):
             connection.execute(RELEASE, resolved)
         if requested:
             connection.execute(PUT_ON_HOLD, list(requested.values()))
-
-    def set_based(self) -> SetBased:
-        return pending_withdrawals_by_query()
 
 
 def row_of(event: Event, request: WithdrawalRequested) -> dict[str, Any]:

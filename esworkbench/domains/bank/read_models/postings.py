@@ -2,21 +2,17 @@
 
 from typing import NamedTuple
 
-from esworkbench.domains.bank.events import (
-    BalanceAdjusted,
-    FeeCharged,
-    InterestCredited,
-    MoneyDeposited,
-    MoneyWithdrawn,
-    TransferReceived,
-    TransferSent,
-    WithdrawalCancelled,
-    WithdrawalRequested,
-    WithdrawalSettled,
-)
+from esworkbench.domains.bank import events
 from esworkbench.events import Event
 
 STREAM_PREFIX = "BankAccount-"
+
+
+CREDITS = (
+    events.MoneyDeposited, events.InterestCredited, events.TransferReceived, events.WithdrawalCancelled,
+    events.BalanceAdjusted,
+)  # fmt: skip
+DEBITS = (events.MoneyWithdrawn, events.WithdrawalRequested, events.TransferSent, events.FeeCharged)
 
 
 class Posting(NamedTuple):
@@ -37,23 +33,11 @@ def posting_of(event: Event) -> Posting | None:
 
     A requested withdrawal posts its debit at once, so its settlement posts 0 and its cancellation posts it back.
     """
-    match event.data:
-        case (
-            MoneyDeposited(amount_minor=amount, currency=currency)
-            | InterestCredited(amount_minor=amount, currency=currency)
-            | TransferReceived(amount_minor=amount, currency=currency)
-            | WithdrawalCancelled(amount_minor=amount, currency=currency)
-            | BalanceAdjusted(amount_minor=amount, currency=currency)
-        ):
-            return Posting(account_of(event), currency, amount)
-        case (
-            MoneyWithdrawn(amount_minor=amount, currency=currency)
-            | WithdrawalRequested(amount_minor=amount, currency=currency)
-            | TransferSent(amount_minor=amount, currency=currency)
-            | FeeCharged(amount_minor=amount, currency=currency)
-        ):
-            return Posting(account_of(event), currency, -amount)
-        case WithdrawalSettled(currency=currency):
-            return Posting(account_of(event), currency, 0)
-        case _:
-            return None
+    data = event.data
+    if isinstance(data, CREDITS):
+        return Posting(account_of(event), data.currency, data.amount_minor)
+    if isinstance(data, DEBITS):
+        return Posting(account_of(event), data.currency, -data.amount_minor)
+    if isinstance(data, events.WithdrawalSettled):
+        return Posting(account_of(event), data.currency, 0)
+    return None

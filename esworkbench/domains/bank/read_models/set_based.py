@@ -1,14 +1,17 @@
 """The bank's read models as queries over all events at once: for rebuilding, and equal to the handlers bit for bit.
 
-``events`` has a row for each event with its payload's columns in today's shape (see ``projections.definition``). What
+``events`` has a row for each event with its payload's columns in today's shape (see ``projections.set_based``). What
 the bank's upcasters do to old deposits is said here once more in SQL, where halves go up too: DuckDB rounds a DECIMAL's
 half away from zero, as ROUND_HALF_UP does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from esworkbench.domains.bank.events import BANK_EVENT_TYPES
+from esworkbench.domains.bank.read_models.daily_summaries import DailySummaries
 from esworkbench.domains.bank.read_models.postings import STREAM_PREFIX
+from esworkbench.projections.projection import Projection
 from esworkbench.projections.set_based import SetBased, Shape, todays_shape
 
 CREDITS = (
@@ -21,6 +24,9 @@ HOLDING = ("WithdrawalRequested", "WithdrawalSettled", "WithdrawalCancelled")
 MONEY = {"amount_minor": "BIGINT", "currency": "VARCHAR"}
 
 AMOUNT = "CAST($found.amount AS VARCHAR)"
+CURRENCIES_IN_CENTS = ("CHF", "CZK", "EUR", "GBP", "USD")
+"""Of deposits that count dollars and not cents: in any other currency they are left to the decoder, which knows ISO."""
+
 OLD_SHAPES = [
     Shape(
         "MoneyDeposited",
@@ -31,7 +37,8 @@ OLD_SHAPES = [
             "currency": currency,
         },
         # More digits than DECIMAL holds it would round off by itself, before halves go up.
-        check=f"""regexp_full_match({AMOUNT}, '"?-?[0-9]{{1,14}}([.][0-9]{{1,10}})?"?')""",
+        check=f"""regexp_full_match({AMOUNT}, '"?-?[0-9]{{1,14}}([.][0-9]{{1,10}})?"?')
+            AND {currency} IN {CURRENCIES_IN_CENTS}""",
     )
     for version, fields, currency in (
         (1, {"amount": "JSON", "reference": "VARCHAR"}, "'USD'"),
@@ -50,7 +57,7 @@ POSTED = f"""
 """One row for each event that posts, and for an opening one of 0."""
 
 
-def account_balances_by_query() -> SetBased:
+def account_balances_by_query(_projection: Projection) -> SetBased:
     # By stream first: to make the account's name for each event would cost an eighth of the whole rebuild.
     query = f"""
         SELECT {ACCOUNT_ID}, currency, sum(balance_minor) AS balance_minor, arg_max(version, position) AS version,
@@ -63,7 +70,7 @@ def account_balances_by_query() -> SetBased:
     return SetBased(shapes(), MONEY, (*POSTING, "AccountOpened"), query)
 
 
-def transaction_history_by_query() -> SetBased:
+def transaction_history_by_query(_projection: Projection) -> SetBased:
     query = f"""
         SELECT *, sum(amount_minor) OVER (PARTITION BY account_id, currency ORDER BY position) AS balance_after_minor
         FROM ({POSTED})
@@ -71,7 +78,7 @@ def transaction_history_by_query() -> SetBased:
     return SetBased(shapes(), MONEY, POSTING, query)
 
 
-def pending_withdrawals_by_query() -> SetBased:
+def pending_withdrawals_by_query(_projection: Projection) -> SetBased:
     """A hold is open while the last that was heard of it is its request."""
     columns = {"withdrawal_id": "VARCHAR", **MONEY}
     query = f"""
@@ -84,11 +91,11 @@ def pending_withdrawals_by_query() -> SetBased:
     return SetBased(shapes(), columns, HOLDING, query)
 
 
-def daily_summaries_by_query(time_zone: str) -> SetBased:
+def daily_summaries_by_query(projection: DailySummaries) -> SetBased:
     query = f"""
         SELECT *, sum(credits_minor - debits_minor) OVER (PARTITION BY account_id, currency ORDER BY day)
                   AS closing_minor
-        FROM (SELECT account_id, currency, CAST(recorded_at AT TIME ZONE '{time_zone}' AS DATE) AS day,
+        FROM (SELECT account_id, currency, CAST(recorded_at AT TIME ZONE '{projection.time_zone.key}' AS DATE) AS day,
                      sum(greatest(amount_minor, 0)) AS credits_minor, -sum(least(amount_minor, 0)) AS debits_minor
               FROM ({POSTED}) GROUP BY account_id, currency, day)
     """
@@ -99,3 +106,12 @@ def shapes() -> Sequence[Shape]:
     """Every shape a bank event was ever written in."""
     classes = map(BANK_EVENT_TYPES.class_of, BANK_EVENT_TYPES.names())
     return [*map(todays_shape, classes), *OLD_SHAPES]
+
+
+BANK_QUERIES: dict[str, Callable[[Any], SetBased]] = {
+    "account_balances": account_balances_by_query,
+    "transaction_history": transaction_history_by_query,
+    "pending_withdrawals": pending_withdrawals_by_query,
+    "daily_summaries": daily_summaries_by_query,
+}
+"""The query of each of ``BANK_PROJECTIONS``."""

@@ -7,10 +7,8 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, PrimaryKeyConst
 
 from esworkbench.domains.bank.read_models.per_account import PerAccount
 from esworkbench.domains.bank.read_models.postings import posting_of
-from esworkbench.domains.bank.read_models.set_based import transaction_history_by_query
-from esworkbench.event_store.schema import UtcMoment
+from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event
-from esworkbench.projections.set_based import SetBased
 
 transaction_history = Table(
     "transaction_history",
@@ -54,9 +52,6 @@ class TransactionHistory(PerAccount):
         rows = [row for event in events if (row := row_of(event)) is not None]
         if rows:
             connection.execute(ADD_TRANSACTION, rows)
-
-    def set_based(self) -> SetBased:
-        return transaction_history_by_query()
 
 
 def row_of(event: Event) -> dict[str, Any] | None:

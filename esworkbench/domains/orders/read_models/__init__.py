@@ -1,4 +1,10 @@
-"""The shop's read models. ``order_totals_v1`` is left out of the list: it reads another contract than the rest."""
+"""The shop's read models. ``order_totals_v1`` is left out of the list: it reads another contract than the rest.
+
+- `order_totals`: in cents
+- `order_totals_v1`: in dollars, by the first contract
+- `converted_totals`: what the conversion changed
+- `parcels`: one row per parcel
+"""
 
 from collections.abc import Callable
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.residuals import REPEATED, Key, Residual, Source
+from esworkbench.forensics.compare.records import REPEATED, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts, Run
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding, money, places
 
@@ -15,6 +16,17 @@ def double_apply(facts: Facts, left: Left) -> Answer:
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log says which positions were covered when")
     return [claim for source in facts.sources for claim in _of_source(facts, left, source)]
+
+
+FAULT = Fault(
+    name="double_apply",
+    meaning="events were applied twice: rows were saved without the checkpoint that covers them",
+    look_alikes=("manual_edit", "handler_bug", "checkpoint_moved"),
+    remedy="rebuild the read model; save rows and checkpoint in one transaction",
+    repair="rebuild",
+    notebook="12_diff_projection_against_events",
+    detector=double_apply,
+)
 
 
 def overlaps(runs: list[Run]) -> list[Covered]:
@@ -61,7 +73,7 @@ def _sums_too_high(facts: Facts, left: Left, source: Source, covered: list[Cover
             proof += f", so {money(stands - amount, key)} has another cause"
         yield Claim(
             finding(
-                "double_apply", key, amount=amount, events=[(position, event_id) for position, event_id, _ in events],
+                FAULT, key, amount=amount, events=[(position, event_id) for position, event_id, _ in events],
                 source=source.name, certainty="proven" if stands == amount else "likely", proof=proof,
             ),
             [Share(source.name, key, amount)],
@@ -78,7 +90,7 @@ def _rows_repeated(left: Left, source: Source, covered: list[Covered], words: st
         amount = sum(step.amount for step in steps)
         proof = f"{source.name} holds a second row, together {money(amount, key)}, for events covered twice ({words})"
         events = [(step.position or 0, step.event_id or "") for step in steps]
-        found = finding("double_apply", key, amount=amount, events=events, source=source.name, proof=proof)
+        found = finding(FAULT, key, amount=amount, events=events, source=source.name, proof=proof)
         yield Claim(found, [whole(step) for step in steps])
 
 

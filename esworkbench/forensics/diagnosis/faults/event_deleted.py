@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.residuals import NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, money, places
@@ -59,6 +60,16 @@ def event_deleted(facts: Facts, left: Left) -> Answer:
     return [_claim(facts, left, key, gaps) for (key, _), gaps in groups.items()]
 
 
+FAULT = Fault(
+    name="event_deleted",
+    meaning="an event was removed from the middle of a stream",
+    look_alikes=("tail_truncated", "twin_dropped", "event_misfiled"),
+    remedy="restore the event from a good backup; keep the read model as a witness until then",
+    repair="restore",
+    detector=event_deleted,
+)
+
+
 def _keys(facts: Facts, left: Left, gap: Gap) -> list[Key | None]:
     """The accounts that a witness says the missing event moved; without one, those the stream posts on."""
     seen: list[Key | None] = list(dict.fromkeys(step.key for step in _rows_kept(facts, left, gap)))
@@ -92,7 +103,7 @@ def _claim(facts: Facts, left: Left, key: Key | None, gaps: list[Gap]) -> Claim:
     else:
         proof += "; no claim is left that remembers its amount"
     found = finding(
-        "event_deleted", key, amount=amount, events=events, positions=positions, source=witness,
+        FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if broken else "likely", proof=proof,
     )  # fmt: skip
     return Claim(found, list(shares_of(facts, left, key, amount, kept)) if witness and key else [])

@@ -1,4 +1,4 @@
-"""Handlers with real bugs in them, shipped in the place of the bank's own. Each is all there was to the release."""
+"""Handlers with real bugs, shipped in place of the bank's own. Each is everything that its release changed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from esworkbench.domains.bank import FeeCharged, InterestCredited, WithdrawalCancelled
-from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory, transaction_history
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.domains.bank.read_models.account_balances import ADD_POSTING
 from esworkbench.domains.bank.read_models.account_balances import row_of as balance_row
-from esworkbench.domains.bank.read_models.transaction_history import ADD_TRANSACTION
+from esworkbench.domains.bank.read_models.transaction_history import ADD_TRANSACTION, transaction_history
 from esworkbench.domains.bank.read_models.transaction_history import row_of as history_row
 from esworkbench.events import Event
 from esworkbench.lab.world.interest import DENOMINATOR, YEARLY_BASIS_POINTS
@@ -42,7 +42,7 @@ class CancellationsIgnored(AccountBalances):
 
 
 class InterestWorkedOut(TransactionHistory):
-    """Works the interest out by itself, and cuts off what is left of a cent where the ledger rounds half up."""
+    """Works out the interest itself, and cuts off fractions of a cent where the ledger rounds half up."""
 
     code_version = "2"
 

@@ -1,4 +1,4 @@
-"""A reader that passes a position which is filled later."""
+"""A reader that goes past a position which is filled later."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,13 @@ import msgspec
 from sqlalchemy import select, text
 
 from esworkbench.domains.bank import BANK_EVENT_TYPES, MoneyDeposited
-from esworkbench.event_store import EventStore, Idempotency, write_transaction
+from esworkbench.event_store import EventStore, StreamAppend, write_transaction
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.schema import events
 from esworkbench.events import NewEvent, RecordedEvent
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.processes.slow_writer import append_slowly
 
 READ_MODEL = "account_balances"
 PATIENCE_SECONDS = 30
@@ -28,7 +29,7 @@ class GapBlindStore(EventStore):
             return [_recorded(dict(row)) for row in connection.execute(query).mappings()]
 
 
-class GapSkipped(Fault):
+class GapSkipped(PlantableFault):
     """A deposit on the account is under way while another customer's commits at the next position and is read."""
 
     name = "gap_skipped"
@@ -45,20 +46,18 @@ class GapSkipped(Fault):
         """PostgreSQL: a transaction that holds its position and takes its time."""
         drawn, may_commit = threading.Event(), threading.Event()
 
-        def reply_slowly(recorded: list[RecordedEvent]) -> bytes:
-            self.position = recorded[0].global_position
+        def wait(position: int) -> None:
+            self.position = position
             drawn.set()
             if not may_commit.wait(PATIENCE_SECONDS):
                 raise TimeoutError("nobody let the slow writer commit")
-            return b"{}"
 
         amount, reference, event = _deposit_under_way(scene)
         account = scene.life.bank.accounts.load(scene.account)
         with ThreadPoolExecutor(1) as other_process:
             writing = other_process.submit(
-                scene.store.append, account.stream_id, [event], expected_version=account.version,
-                idempotency=Idempotency(reference, "a deposit by the slow writer", reply_slowly),
-            )  # fmt: skip
+                append_slowly, scene.store, StreamAppend(account.stream_id, account.version, [event]), reference, wait
+            )
             try:
                 if not drawn.wait(PATIENCE_SECONDS):
                     raise TimeoutError("the slow writer drew no position")

@@ -1,4 +1,4 @@
-"""A projection runner as many write it first: the rows in one transaction, the checkpoint in the next.
+"""A projection runner the way many people write it first: the rows in one transaction, the checkpoint in the next.
 
 Killed between the two, it applies the batch again when it is started again.
 """
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.schema import checkpoints as checkpoints_table
 from esworkbench.projections import Projection, checkpoints
+from esworkbench.projections.tables import checkpoints as checkpoints_table
 from esworkbench.upcasters import EventDecoder
 
 BETWEEN_ROWS_AND_CHECKPOINT = "between rows and checkpoint"

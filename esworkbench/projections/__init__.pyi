@@ -1,0 +1,2 @@
+from esworkbench.projections.projection import Projection as Projection
+from esworkbench.projections.projection_runner import ProjectionRunner as ProjectionRunner
