@@ -25,6 +25,7 @@ from esworkbench.domains.bank import Bank, BankAccount, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.queries import BankQueries, Hold, PendingWithdrawalsOlderThan
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.domains.document import Document, document_decoder
 from esworkbench.domains.orders import Order, order_decoder
 from esworkbench.domains.orders.contracts import contract_v1_decoder
@@ -35,6 +36,7 @@ from esworkbench.event_store.database import described, parse_url
 from esworkbench.events import LOG_RECORDS, EventTypes
 from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER, shipped_ledger
 from esworkbench.projections import Projection
+from esworkbench.projections.set_based import SetBased
 from esworkbench.resources import data_path
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
@@ -61,19 +63,23 @@ Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
 
 
 class ReadModel(NamedTuple):
-    """How to make a projection, and the decoder that feeds it, in any process: two functions that can be imported."""
+    """How to make a projection, and the decoder that feeds it, in any process: functions that can be imported.
+
+    ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
+    """
 
     projection: Callable[[], Projection]
     decoder: Callable[[], EventDecoder]
+    query: Callable[[Any], SetBased] | None = None
 
 
 class Domain(NamedTuple):
     """What the bench may use of one domain.
 
     ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id the ledger's accounts bear; None
-    where they bear another's. ``read_models`` go by their projection's name.
-    ``compensator`` makes the one that appends corrections, ``holds`` finds what is held for longer than a limit, as of
-    a moment: each None where the domain has no such thing.
+    where they bear another's. ``read_models`` go by their projection's name. ``compensator`` makes the one that appends
+    corrections, ``holds`` finds what is held for longer than a limit, as of a moment: each None where the domain has no
+    such thing.
     """
 
     name: str
@@ -112,10 +118,6 @@ def _bank_holds(engine: Engine, limit: timedelta, now: datetime) -> Answer[list[
     return BankQueries(engine, clock=lambda: now).ask(PendingWithdrawalsOlderThan(limit=limit, now=now))
 
 
-def _read_models(factories: Projections, decoder: Callable[[], EventDecoder]) -> dict[str, ReadModel]:
-    return {name: ReadModel(factory, decoder) for name, factory in factories.items()}
-
-
 DOMAINS = {
     domain.name: domain
     for domain in (
@@ -125,7 +127,10 @@ DOMAINS = {
             bank_decoder,
             (BankAccount,),
             account=BankAccount,
-            read_models=_read_models(BANK_PROJECTIONS, bank_decoder),
+            read_models={
+                name: ReadModel(projection, bank_decoder, BANK_QUERIES.get(name))
+                for name, projection in BANK_PROJECTIONS.items()
+            },
             compensator=lambda store: BankCompensator(Bank(store)),
             holds=_bank_holds,
         ),
@@ -136,7 +141,7 @@ DOMAINS = {
             (Order,),
             account=Order,
             read_models={
-                **_read_models(ORDER_PROJECTIONS, order_decoder),
+                **{name: ReadModel(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
                 OrderTotalsV1.name: ReadModel(OrderTotalsV1, contract_v1_decoder),
             },
         ),

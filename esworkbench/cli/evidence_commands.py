@@ -241,9 +241,7 @@ def _asked(
 
 
 def _balance_in_words(found: Mapping[str, Any], evidence: Evidence) -> str:
-    if found["balance"] is None:
-        return "no balance"
-    return evidence.money(found["balance"], found["currency"])
+    return "no balance" if found["balance"] is None else evidence.money(found["balance"], found["currency"])
 
 
 def _whose(finding: Mapping[str, Any], evidence: Evidence) -> str:

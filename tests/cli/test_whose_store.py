@@ -12,7 +12,9 @@ from cli_shell import Shell, fingerprint
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.drafts import ANY_VERSION
-from esworkbench.events import NewEvent
+from esworkbench.events import LOG_RECORDS, NewEvent
+from esworkbench.evidence import LedgerDefinition
+from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER
 from esworkbench.resources import data_path
 
 MINE = """
@@ -227,6 +229,10 @@ def files_in(folder: Path) -> dict[str, str]:
         for name, digest in fingerprint(folder).items()
         if not name.startswith("code") and not name.endswith(("-wal", "-shm"))
     }
+
+
+def test_without_a_ledger_only_what_a_log_says_of_itself_is_known() -> None:
+    assert set(LedgerDefinition.load(NO_LEDGER).without_posting) == LOG_RECORDS
 
 
 def test_choosing_a_domain_loads_nothing_that_reads_evidence() -> None:

@@ -83,8 +83,10 @@ def test_event_sums_running_heads_and_snapshots_agree_on_a_healthy_bank(
 
 
 def test_no_ledger_is_assumed(store: EventStore, store_url: str, tmp_path: Path) -> None:
+    strange = f"sqlite:///{tmp_path / 'strange.db'}"
+    EventStore.open(strange).append("Wallet-w1", [new_event(event_type="ToppedUp")], expected_version=0)
     with pytest.raises(UnusableInput, match="not guessed: name the ledger file that says it"):
-        capture_with(store_url, tmp_path / "evidence", progress=False)
+        capture_with(strange, tmp_path / "evidence", progress=False)
     assert not (tmp_path / "evidence").exists()
     ledger = data_path("ledgers", "bank.toml")
     manifest = capture_with(store_url, tmp_path / "evidence", ledger=ledger, progress=False).manifest
