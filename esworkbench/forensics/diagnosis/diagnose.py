@@ -87,7 +87,8 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
-            words = f"{source.name} parts from the events by {facts.money(amount, key)}, and no class of fault accounts for it"
+            apart = f"{source.name} parts from the events by {facts.money(amount, key)}"
+            words = f"{apart}, and no class of fault accounts for it"
             found.append((key, source.name, amount, None, words))
     for step in left.steps():
         words = f"{step.source} parts from the events by {facts.money(step.amount, step.key)} ({step.reason})"

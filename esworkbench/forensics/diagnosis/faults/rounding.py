@@ -105,8 +105,9 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
         rounded = events.get(key, [])
         if len(rounded) > 1 and abs(amount) <= LIMIT_MINOR * len(rounded):
             proof = (
-                f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each of "
-                f"the account's {len(rounded)} events that the ledger says are rounded; a running claim would show at which"
+                f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each "
+                f"of the account's {len(rounded)} events that the ledger says are rounded; a running claim would show "
+                "at which"
             )
             found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
                             certainty="likely", proof=proof)  # fmt: skip
