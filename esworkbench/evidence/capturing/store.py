@@ -181,17 +181,21 @@ class _Running:
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def steps(self, columns: dict[str, list[Any]], openings: list[int] | None = None) -> dict[str, list[int]]:
-        """``step_minor`` and ``order_key`` of claims in order. An account opens at 0, or where ``openings`` says."""
-        steps, places = [], []
+    def steps(self, columns: dict[str, list[Any]], openings: list[int] | None = None) -> dict[str, list[Any]]:
+        """``step_minor`` and ``order_key`` of claims in order. An account opens at 0, or where ``openings`` says.
+
+        A row that claims nothing (null) makes no step.
+        """
+        steps: list[int | None] = []
+        places: list[int] = []
         for index, (account, currency, claimed) in enumerate(
             zip(columns["account"], columns["currency"], columns["claimed_minor"], strict=True)
         ):
             opening = openings[index] if openings else 0
             before, place = self._last.get((account, currency), (opening, 0))
-            steps.append(claimed - before)
+            steps.append(None if claimed is None else claimed - before)
             places.append(place + 1)
-            self._last[account, currency] = (claimed, place + 1)
+            self._last[account, currency] = (before if claimed is None else claimed, place + 1)
         return {"step_minor": steps, "order_key": places}
 
 

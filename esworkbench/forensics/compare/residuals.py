@@ -125,6 +125,7 @@ _HEADS = """
         SELECT coalesce(h.account, s.account) AS account, coalesce(h.currency, s.currency) AS currency, h.claimed,
             $opening + coalesce(s.total, 0) AS event_sum
         FROM heads h FULL JOIN summed s ON h.account = s.account AND h.currency = s.currency
+        WHERE h.account IS NULL OR h.claimed IS NOT NULL
     )
     SELECT account, currency, 1 AS place, 1 AS order_key, NULL::BIGINT AS position, NULL::BIGINT AS version,
         NULL::VARCHAR AS event_id, claimed, coalesce(claimed, 0) AS says, 0 AS posted, event_sum::BIGINT AS event_sum,
