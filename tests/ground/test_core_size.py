@@ -16,7 +16,7 @@ NOT_COUNTED = (
     "event_store.database", "event_store.columns", "event_store.guards", "event_store.cursors",
 )  # fmt: skip
 FOLDERS_NOT_COUNTED = ("event_store.sqlite", "event_store.postgres")
-GROUND_AT_MOST = {"errors": 77, "money": 28, "resources": 12}
+GROUND_AT_MOST = {"errors": 79, "money": 71, "resources": 12}
 """The ground isn't counted, so it must not grow unseen."""
 
 
