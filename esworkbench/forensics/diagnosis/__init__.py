@@ -1,7 +1,7 @@
 """Diagnosis: name the faults behind wrong balances, say how certain that is, and what was tested.
 
 diagnose             asks every detector in turn, and reports what none of them explains
-context              what each detector is handed: evidence, moment, residuals, batches
+context              what each detector gets: evidence, moment, residuals, batches
 unexplained          how much of each residual is still to be explained
 findings             what comes out: findings, what was tested, what is left unexplained
 fault                the record of one fault, as diagnosis, repair, report and ``explain`` read it

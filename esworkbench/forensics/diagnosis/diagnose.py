@@ -25,8 +25,8 @@ from esworkbench.forensics.diagnosis.findings import (
     Finding,
     Unexplained,
 )
-from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
-from esworkbench.forensics.diagnosis.unexplained import Claim, Left, NotTestable, echoes, merged
+from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, merged
 
 
 def diagnose(
@@ -47,7 +47,7 @@ def diagnose(
         evidence.currencies(account)
     facts = gather(evidence, now or evidence.now)
     if projection is not None:
-        facts = facts._replace(rebuilt=rebuild(evidence, facts, projection))
+        facts = facts._replace(code_replay=replay_with_code(evidence, facts, projection))
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []
@@ -57,9 +57,9 @@ def diagnose(
             tested[fault.name] = NOT_TESTABLE + answer.missing
             continue
         tested[fault.name] = RULED_OUT
-        for claim in answer:
-            left.book(claim.shares)
-            findings += [claim.finding, *_look_alikes(claim)]
+        for explanation in answer:
+            left.book(explanation.shares)
+            findings += [explanation.finding, *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     for finding in findings:
         tested[finding.fault] = FOUND
@@ -72,14 +72,14 @@ def diagnose(
     return Diagnosis(findings=shown, tested=tested, unexplained=unexplained)
 
 
-def _look_alikes(claim: Claim) -> list[Finding]:
+def _look_alikes(explanation: Explanation) -> list[Finding]:
     """The same events and amount under another name, where the evidence doesn't tell the two apart."""
     return [
         msgspec.structs.replace(
-            claim.finding, fault=other.fault, healthy=FAULTS[other.fault].healthy, certainty="possible",
-            proof=other.proof, remedy=FAULTS[other.fault].remedy, alternative_to=claim.finding.fault,
+            explanation.finding, fault=other.fault, healthy=FAULTS[other.fault].healthy, certainty="possible",
+            proof=other.proof, remedy=FAULTS[other.fault].remedy, alternative_to=explanation.finding.fault,
         )
-        for other in claim.look_alikes
+        for other in explanation.look_alikes
     ]  # fmt: skip
 
 

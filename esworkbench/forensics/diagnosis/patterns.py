@@ -105,13 +105,13 @@ def _since(events: Events, since: int) -> Events:
 
 
 def _starts(facts: Facts, source: Source) -> list[int]:
-    """Where a bug may have begun: at the first event, or where another code or another run took over."""
-    runs = facts.runs(source.name)
+    """Where a bug may have begun: at the first event, or where another code version or another run took over."""
+    batches = facts.batches(source.name)
     deploys: dict[str, int] = {}
     takeovers: dict[str, int] = {}
-    for run in runs:
-        deploys.setdefault(run.code_version, run.from_position)
-        takeovers.setdefault(run.run_id, run.from_position)
+    for batch in batches:
+        deploys.setdefault(batch.code_version, batch.from_position)
+        takeovers.setdefault(batch.run_id, batch.from_position)
     starts = {0, *deploys.values()}
     if len(takeovers) <= MOST_STARTS:
         starts |= set(takeovers.values())

@@ -29,7 +29,7 @@ class LookAlike(NamedTuple):
     proof: str
 
 
-class Claim(NamedTuple):
+class Explanation(NamedTuple):
     """A finding, the residuals it accounts for, and the faults it can't be told apart from here."""
 
     finding: Finding
@@ -43,7 +43,7 @@ class NotTestable(NamedTuple):
     missing: str
 
 
-Answer = list[Claim] | NotTestable
+Explanations = list[Explanation] | NotTestable
 
 
 class Left:

@@ -3,7 +3,7 @@
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 _FORKS = """
@@ -12,17 +12,17 @@ _FORKS = """
 """
 
 
-def chain_fork(facts: Facts, left: Left) -> Answer:
+def chain_fork(facts: Facts, left: Left) -> Explanations:
     """Two events of one stream that name one predecessor."""
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
-    claims = []
+    explanations = []
     for stream_id, _, positions, event_ids in facts.rows(_FORKS):
         keys: list[Key | None] = [*facts.accounts_of_stream(stream_id)] or [None]
         proof = f"in stream {stream_id} the events at {places(positions)} name one predecessor's hash"
         events = list(zip(positions, event_ids, strict=True))
-        claims += [Claim(finding(FAULT, key, events=events, proof=proof), []) for key in keys]
-    return claims
+        explanations += [Explanation(finding(FAULT, key, events=events, proof=proof), []) for key in keys]
+    return explanations
 
 
 FAULT = Fault(

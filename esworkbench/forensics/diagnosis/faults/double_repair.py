@@ -4,11 +4,11 @@ from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def double_repair(facts: Facts, left: Left) -> Answer:
+def double_repair(facts: Facts, left: Left) -> Explanations:
     """The second and later events that compensate one original, and that nothing makes good in turn."""
     if facts.is_file:
         return NotTestable("the rows of a file carry no metadata")
@@ -31,7 +31,7 @@ FAULT = Fault(
 )
 
 
-def _again(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Claim:
+def _again(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Explanation:
     amount = -sum(event[2] for event in events)
     ids = {event[1] for event in events}
     steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
@@ -44,4 +44,4 @@ def _again(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int,
         FAULT, key, amount=amount, events=[(event[0], event[1]) for event in events],
         source=steps[0].source if steps else None, proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

@@ -12,7 +12,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.twin_dropped import taken_for_its_twin
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
@@ -51,18 +51,18 @@ _LIVE = """
 """
 
 
-def gap_skipped(facts: Facts, left: Left) -> Answer:
+def gap_skipped(facts: Facts, left: Left) -> Explanations:
     """Events that the log itself shows to have come late."""
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log says which run passed which position")
-    return [claim for source in facts.sources for claim in _late(facts, left, source)]
+    return [each for source in facts.sources for each in _late(facts, left, source)]
 
 
-def short_of_one_event(facts: Facts, left: Left) -> Answer:
+def short_of_one_event(facts: Facts, left: Left) -> Explanations:
     """Read models short of exactly one event, with no clock to say why."""
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log says which run passed which position")
-    return [claim for source in facts.sources for claim in _short_of_one(facts, left, source)]
+    return [each for source in facts.sources for each in _short_of_one(facts, left, source)]
 
 
 FAULT = Fault(
@@ -76,7 +76,7 @@ FAULT = Fault(
 )
 
 
-def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     by_key: dict[Key, list[Candidate]] = {}
     for account, currency, *event in facts.rows(_READ + _LATE, projection=source.name):
         by_key.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
@@ -91,7 +91,7 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             missed = _that_add_up(late, -left.head(source.name, key)) if source.kind == "head" else []
             shares = [Share(source.name, key, -sum(event[2] for event in missed))]
         if missed:
-            yield _claim(facts, source, key, missed, shares, proven=True)
+            yield _explanation(facts, source, key, missed, shares, proven=True)
 
 
 def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
@@ -108,7 +108,7 @@ def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
     return late if len(late) == 1 and late[0][2] else []
 
 
-def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     if source.kind == "running":
         rows: dict[Key, list[Residual]] = {}
         for step in left.steps(source=source.name):
@@ -116,7 +116,7 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
                 rows.setdefault(step.key, []).append(step)
         for key, steps in rows.items():
             missed = [(step.position or 0, step.event_id or "", step.posted, "") for step in steps]
-            yield _claim(facts, source, key, missed, [whole(step) for step in steps], proven=False)
+            yield _explanation(facts, source, key, missed, [whole(step) for step in steps], proven=False)
     elif source.kind == "head":
         for key, amount in left.heads(source.name).items():
             found = facts.rows(
@@ -124,12 +124,12 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
                 longest=LONGEST_COMMIT_SECONDS,
             )  # fmt: skip
             if len(found) == 1:
-                yield _claim(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
+                yield _explanation(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
 
 
-def _claim(
+def _explanation(
     facts: Facts, source: Source, key: Key, missed: list[Candidate], shares: list[Share], *, proven: bool
-) -> Claim:
+) -> Explanation:
     amount = sum(share.amount for share in shares)
     positions = [event[0] for event in missed]
     proof = (
@@ -148,4 +148,4 @@ def _claim(
         FAULT, key, amount=amount, events=events, source=source.name,
         certainty="proven" if proven else "likely", proof=proof,
     )  # fmt: skip
-    return Claim(found, shares, tuple(taken_for_its_twin(source.name, positions, twins)))
+    return Explanation(found, shares, tuple(taken_for_its_twin(source.name, positions, twins)))

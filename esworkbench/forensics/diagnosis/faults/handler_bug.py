@@ -3,10 +3,10 @@
 from esworkbench.forensics.diagnosis.code_errors import code_errors
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Left
+from esworkbench.forensics.diagnosis.unexplained import Explanations, Left
 
 
-def handler_bug(facts: Facts, left: Left) -> Answer:
+def handler_bug(facts: Facts, left: Left) -> Explanations:
     return code_errors(facts, left, FAULT, "wrong_upcaster", in_one_version=False)
 
 

@@ -2,11 +2,11 @@
 
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
 
-def lag(facts: Facts, left: Left) -> Answer:
+def lag(facts: Facts, left: Left) -> Explanations:
     """Projections whose checkpoint is below the head, and which are right about all they have read.
 
     Its events are those that the slowest of them has still to read.
@@ -25,7 +25,7 @@ def lag(facts: Facts, left: Left) -> Answer:
         "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
         after=min(position for _, position in right),
     )
-    return [Claim(finding(FAULT, None, events=unread, proof=proof), [])]
+    return [Explanation(finding(FAULT, None, events=unread, proof=proof), [])]
 
 
 FAULT = Fault(

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def manual_edit(facts: Facts, left: Left) -> Answer:
+def manual_edit(facts: Facts, left: Left) -> Explanations:
     """What is left once the log, the chain and every pattern have been asked."""
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log, so a step without an event can't be told from a batch applied wrongly")
-    return [claim for source in facts.sources for claim in _edits(facts, left, source)]
+    return [each for source in facts.sources for each in _edits(facts, left, source)]
 
 
 FAULT = Fault(
@@ -29,8 +29,8 @@ FAULT = Fault(
 )  # fmt: skip
 
 
-def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
-    if not facts.runs(source.name):
+def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    if not facts.batches(source.name):
         return
     if source.kind == "head":
         for key, amount in left.heads(source.name).items():
@@ -44,7 +44,7 @@ def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             yield _rows_edited(facts, source, key, steps)
 
 
-def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int) -> Claim:
+def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int) -> Explanation:
     others = [
         other.name for other in facts.sources
         if other.name != source.name and other.kind in ("head", "running") and other.cut >= source.cut
@@ -57,13 +57,13 @@ def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int
     if others:
         proof += f"; {' and '.join(others)}, fed by the same events, agrees with them"
     healed = facts.healed(source.name, key)
-    proof += "; a rebuild with the code handed over heals it" if healed else ""
+    proof += "; a rebuild with the projection's own code heals it" if healed else ""
     found = finding(FAULT, key, amount=amount, source=source.name,
                     certainty="proven" if others or healed else "likely", proof=proof)  # fmt: skip
-    return Claim(found, [Share(source.name, key, amount)])
+    return Explanation(found, [Share(source.name, key, amount)])
 
 
-def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Claim:
+def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
     """An edited row moves one running balance and its successor back: where they cancel, the first counts."""
     amount = sum(step.amount for step in steps) or steps[0].amount
     at = [(step.position or 0, step.event_id or "") for step in steps]
@@ -73,4 +73,4 @@ def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) 
         "wrong throughout"
     )
     found = finding(FAULT, key, amount=amount, events=at, source=source.name, certainty="likely", proof=proof)
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

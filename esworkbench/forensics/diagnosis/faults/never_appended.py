@@ -3,11 +3,11 @@
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
 
-def never_appended(facts: Facts, left: Left) -> Answer:
+def never_appended(facts: Facts, left: Left) -> Explanations:
     """Lines of a statement that no event answers to, where no event of the account is missing."""
     if not facts.count("statements"):
         return NotTestable("no statement says what happened outside")
@@ -28,7 +28,7 @@ FAULT = Fault(
 )
 
 
-def _missing(facts: Facts, file: str, key: Key, steps: list[Residual]) -> Claim:
+def _missing(facts: Facts, file: str, key: Key, steps: list[Residual]) -> Explanation:
     amount = sum(step.amount for step in steps)
     references = ", ".join(step.type or "?" for step in steps[:5])
     proof = (
@@ -36,4 +36,4 @@ def _missing(facts: Facts, file: str, key: Key, steps: list[Residual]) -> Claim:
         "while no version of the account's stream is missing"
     )
     found = finding(FAULT, key, amount=amount, source=file, certainty="likely", proof=proof)
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

@@ -4,12 +4,12 @@ from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes, is_drift
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def payload_edited(facts: Facts, left: Left) -> Answer:
+def payload_edited(facts: Facts, left: Left) -> Explanations:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
     failing = failing_hashes(facts)
@@ -20,7 +20,7 @@ def payload_edited(facts: Facts, left: Left) -> Answer:
         if event.linked:
             for key in _keys(facts, event):
                 groups.setdefault(key, []).append(event)
-    return [_claim(facts, left, key, events) for key, events in groups.items()]
+    return [_explanation(facts, left, key, events) for key, events in groups.items()]
 
 
 FAULT = Fault(
@@ -41,7 +41,7 @@ def _keys(facts: Facts, event: FailingHash) -> list[Key | None]:
     return [*found] or [*facts.accounts_of_stream(event.stream_id)] or [None]
 
 
-def _claim(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Claim:
+def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
     ids = {event.event_id for event in edited}
     steps: list[Residual] = [
         step for step in left.steps(key=key) if step.event_id in ids and step.reason == DIFFERS
@@ -59,4 +59,4 @@ def _claim(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash])
         proof += "; no claim parts from the events, so the amount was not touched, or all claims were rebuilt since"
     events = [(event.position, event.event_id) for event in edited]
     found = finding(FAULT, key, amount=amount, events=events, source=witness, proof=proof)
-    return Claim(found, list(shares_of(facts, left, key, amount, steps)) if witness and key else [])
+    return Explanation(found, list(shares_of(facts, left, key, amount, steps)) if witness and key else [])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from esworkbench.forensics.compare.records import Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share
 from esworkbench.forensics.diagnosis.wording import finding
 
 _AT = """
@@ -17,12 +17,12 @@ _AT = """
 """
 
 
-def restored_read_model(facts: Facts, left: Left) -> Answer:
+def restored_read_model(facts: Facts, left: Left) -> Explanations:
     """Every figure of the read model is right at one position that is not its checkpoint."""
     heads = [source for source in facts.sources if source.kind == "head"]
     if not heads:
         return NotTestable("no read model of current balances")
-    return [claim for source in heads for claim in _restored(facts, left, source)]
+    return [each for source in heads for each in _restored(facts, left, source)]
 
 
 FAULT = Fault(
@@ -35,7 +35,7 @@ FAULT = Fault(
 )
 
 
-def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     short = left.heads(source.name)
     at = facts.rows("SELECT max(position) FROM assertions WHERE kind = 'head' AND source = $name", name=source.name)[0][
         0
@@ -54,4 +54,4 @@ def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             f"put back to an older state; here that comes to {facts.money(amount, key)}"
         )
         found = finding(FAULT, key, amount=amount, positions=[at], source=source.name, proof=proof)
-        yield Claim(found, [Share(source.name, key, amount)])
+        yield Explanation(found, [Share(source.name, key, amount)])

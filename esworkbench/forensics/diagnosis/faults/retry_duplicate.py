@@ -4,7 +4,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key
 from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 _SHARED_KEY = f"""
@@ -20,7 +20,7 @@ _SHARED_KEY = f"""
 """
 
 
-def retry_duplicate(facts: Facts, left: Left) -> Answer:
+def retry_duplicate(facts: Facts, left: Left) -> Explanations:
     """The later of two events with one business key. A statement that booked one line of the two proves it."""
     name = facts.evidence.ledger.business_key
     if name is None:
@@ -43,7 +43,7 @@ FAULT = Fault(
 )
 
 
-def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) -> Claim:
+def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) -> Explanation:
     amount = -sum(event[2] for event in events)
     ids, firsts = {event[1] for event in events}, {event[4] for event in events}
     steps = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_ROW and step.event_id in ids]
@@ -59,4 +59,4 @@ def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int
         FAULT, key, amount=amount, events=[(event[0], event[1]) for event in events],
         certainty="proven" if steps else "likely", source=steps[0].source if steps else None, proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

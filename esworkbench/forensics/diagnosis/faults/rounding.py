@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
 LIMIT_MINOR = 1
@@ -22,14 +22,14 @@ _ROUNDED = """
 """
 
 
-def rounding(facts: Facts, left: Left) -> Answer:
+def rounding(facts: Facts, left: Left) -> Explanations:
     """By the limit that the ledger states for a file, or at the events whose posting rule says that it rounds."""
     file = facts.evidence.ledger.file
     if file is not None and not file.rounding_limit:
         return NotTestable("the ledger states no rounding_limit for the file")
     if file is None and not _rules(facts):
         return NotTestable("no posting rule of the ledger says `rounds = true`, so no event is known to be rounded")
-    return [claim for source in facts.sources for claim in _of_source(facts, left, source)]
+    return [each for source in facts.sources for each in _of_source(facts, left, source)]
 
 
 FAULT = Fault(
@@ -64,7 +64,7 @@ def _rounded(facts: Facts, source: Source) -> dict[Key, list[tuple[int, str]]]:
     return found
 
 
-def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     file = facts.evidence.ledger.file
     if file is not None:
         # Every row of a file may round, within a limit that is the ledger's own: nothing is wrong.
@@ -77,7 +77,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
         yield from _totals(facts, left, source)
 
 
-def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Claim]:
+def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Explanation]:
     """Small steps at the events that are ``rounded``; None: at any."""
     by_key: dict[Key, list[Residual]] = {}
     for step in left.steps(source=source.name):
@@ -96,10 +96,10 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
             FAULT, key, amount=sum(step.amount for step in steps), source=source.name, proof=proof,
             events=[(step.position or 0, step.event_id or "") for step in steps], healthy=rounded is None,
         )  # fmt: skip
-        yield Claim(found, [whole(step) for step in steps])
+        yield Explanation(found, [whole(step) for step in steps])
 
 
-def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     events = _rounded(facts, source)
     for key, amount in left.heads(source.name).items():
         rounded = events.get(key, [])
@@ -111,4 +111,4 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             )
             found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
                             certainty="likely", proof=proof)  # fmt: skip
-            yield Claim(found, [Share(source.name, key, amount)])
+            yield Explanation(found, [Share(source.name, key, amount)])

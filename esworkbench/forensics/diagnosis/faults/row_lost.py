@@ -4,11 +4,11 @@ from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def row_lost(facts: Facts, left: Left) -> Answer:
+def row_lost(facts: Facts, left: Left) -> Explanations:
     if facts.is_file:
         return NotTestable("the rows of a file are its events, so none can lack the other")
     if not any(source.kind == "running" for source in facts.sources):
@@ -16,12 +16,12 @@ def row_lost(facts: Facts, left: Left) -> Answer:
     groups: dict[tuple[str, Key], list[Residual]] = {}
     for step in left.steps(kind="running"):
         groups.setdefault((step.source, step.key), []).append(step)
-    claims = []
+    explanations = []
     for (source, key), steps in groups.items():
         lost = [hole for hole in holes(steps) if _heals_at_once(facts, key, hole)]
         if lost:
-            claims.append(_claim(facts, source, key, lost))
-    return claims
+            explanations.append(_explanation(facts, source, key, lost))
+    return explanations
 
 
 FAULT = Fault(
@@ -49,7 +49,7 @@ def _heals_at_once(facts: Facts, key: Key, hole: Hole) -> bool:
     return bool(between[0][0] == 0)
 
 
-def _claim(facts: Facts, source: str, key: Key, lost: list[Hole]) -> Claim:
+def _explanation(facts: Facts, source: str, key: Key, lost: list[Hole]) -> Explanation:
     steps = [step for hole in lost for step in hole.lost]
     amount = sum(hole.amount for hole in lost)
     healing = [hole.heals.position or 0 for hole in lost]
@@ -66,4 +66,4 @@ def _claim(facts: Facts, source: str, key: Key, lost: list[Hole]) -> Claim:
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=source,
         certainty="proven" if whole_log else "likely", proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for hole in lost for step in (*hole.lost, hole.heals)])
+    return Explanation(found, [whole(step) for hole in lost for step in (*hole.lost, hole.heals)])

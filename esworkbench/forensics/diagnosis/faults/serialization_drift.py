@@ -3,11 +3,11 @@
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import failing_hashes, is_drift
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def serialization_drift(facts: Facts, left: Left) -> Answer:
+def serialization_drift(facts: Facts, left: Left) -> Explanations:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
     failing = failing_hashes(facts)
@@ -18,7 +18,7 @@ def serialization_drift(facts: Facts, left: Left) -> Answer:
         "still holds: their bytes are written another way than they were hashed, which no editor of single events does"
     )
     events = [(event.position, event.event_id) for event in failing]
-    return [Claim(finding(FAULT, None, events=events, proof=proof), [])]
+    return [Explanation(finding(FAULT, None, events=events, proof=proof), [])]
 
 
 FAULT = Fault(

@@ -5,22 +5,22 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes
 from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def statement_incomplete(facts: Facts, left: Left) -> Answer:
+def statement_incomplete(facts: Facts, left: Left) -> Explanations:
     """The statement's own balances prove it: they step by a line that is not there, and an event has its amount."""
     if not facts.count("statements"):
         return NotTestable("no statement says what happened outside")
     jumps = contradictions(facts)
-    claims = []
+    explanations = []
     for (file, key), steps in statement_residuals(left).items():
         own = jumps.get((file, key), [])
         lost = [hole for hole in holes(steps) if hole.heals.amount in own]
         if lost:
-            claims.append(_claim(facts, file, key, lost))
-    return claims
+            explanations.append(_explanation(facts, file, key, lost))
+    return explanations
 
 
 FAULT = Fault(
@@ -33,7 +33,7 @@ FAULT = Fault(
 )
 
 
-def _claim(facts: Facts, file: str, key: Key, lost: list[Hole]) -> Claim:
+def _explanation(facts: Facts, file: str, key: Key, lost: list[Hole]) -> Explanation:
     steps = [step for hole in lost for step in hole.lost]
     amount = sum(hole.amount for hole in lost)
     where = places([step.position or 0 for step in steps])
@@ -45,4 +45,4 @@ def _claim(facts: Facts, file: str, key: Key, lost: list[Hole]) -> Claim:
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,
         proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for hole in lost for step in (*hole.lost, hole.heals)])
+    return Explanation(found, [whole(step) for hole in lost for step in (*hole.lost, hole.heals)])

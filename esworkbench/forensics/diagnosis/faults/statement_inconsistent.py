@@ -6,25 +6,25 @@ from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 Stretch = tuple[Residual, Residual]
 """The line from which the balances are off, and the line from which they are right again."""
 
 
-def statement_inconsistent(facts: Facts, left: Left) -> Answer:
+def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
     """Stretches of lines whose balances are off by one amount, each line's own amount being that of its event."""
     if not facts.count("statements"):
         return NotTestable("no statement says what happened outside")
     jumps = contradictions(facts)
-    claims = []
+    explanations = []
     for (file, key), steps in statement_residuals(left).items():
         own = jumps.get((file, key), [])
         off = [each for each in _stretches(steps) if each[0].amount in own and each[1].amount in own]
         if off:
-            claims.append(_claim(facts, file, key, off))
-    return claims
+            explanations.append(_explanation(facts, file, key, off))
+    return explanations
 
 
 FAULT = Fault(
@@ -49,7 +49,7 @@ def _stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
             opened = step
 
 
-def _claim(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Claim:
+def _explanation(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Explanation:
     amount = sum(first.amount for first, _ in off)
     steps = [step for stretch in off for step in stretch]
     at = "; ".join(
@@ -62,4 +62,4 @@ def _claim(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Claim:
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,
         proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

@@ -3,7 +3,7 @@
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -18,7 +18,7 @@ _HEADS_AHEAD = """
 _LAST = "SELECT account, max(position) FROM postings GROUP BY account"
 
 
-def tail_truncated(facts: Facts, left: Left) -> Answer:
+def tail_truncated(facts: Facts, left: Left) -> Explanations:
     if not facts.evidence.manifest.cut.checkpoints and not facts.count("checkpoints"):
         return NotTestable("no checkpoint and no anchor say how long the log once was")
     ahead = [
@@ -35,15 +35,15 @@ def tail_truncated(facts: Facts, left: Left) -> Answer:
     for account, currency, position, _ in facts.rows(_HEADS_AHEAD):
         heads.setdefault((account, currency), []).append(position)
     checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
-    claims = [
-        _claim(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
+    explanations = [
+        _explanation(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
         for key in sorted({*cut_off, *heads})
     ]
-    if claims or not ahead:
-        return claims
+    if explanations or not ahead:
+        return explanations
     proof = f"{checkpoints}, but the log ends at {facts.head}; no claim remembers whose events were cut off"
     positions = sorted({position for _, position in ahead})
-    return [Claim(finding(FAULT, None, positions=positions, proof=proof), [])]
+    return [Explanation(finding(FAULT, None, positions=positions, proof=proof), [])]
 
 
 FAULT = Fault(
@@ -56,7 +56,9 @@ FAULT = Fault(
 )
 
 
-def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str) -> Claim:
+def _explanation(
+    facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str
+) -> Explanation:
     amount, witness = witnessed(facts, left, key, steps)
     events = sorted({(step.position or 0, step.event_id or "") for step in steps})
     positions = [position for position, _ in events] or sorted(set(heads))
@@ -67,4 +69,4 @@ def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: lis
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if checkpoints else "likely", proof=proof,
     )  # fmt: skip
-    return Claim(found, list(shares_of(facts, left, key, amount, steps)))
+    return Explanation(found, list(shares_of(facts, left, key, amount, steps)))

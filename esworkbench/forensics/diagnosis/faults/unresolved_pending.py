@@ -2,23 +2,23 @@
 
 from esworkbench.evidence.ledger import Pending
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
-from esworkbench.forensics.compare.statement_lines import OPEN, Movement, movements
+from esworkbench.forensics.compare.statement_lines import OPEN, BookedMovement, movements
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def unresolved_pending(facts: Facts, left: Left) -> Answer:
+def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     pending = facts.evidence.ledger.pending
     if pending is None:
         return NotTestable("the ledger names no pending events")
-    overdue: dict[Key, list[Movement]] = {}
+    overdue: dict[Key, list[BookedMovement]] = {}
     for movement in movements(facts.evidence):
         if movement.state == OPEN and (facts.now - movement.recorded_at).total_seconds() > facts.limit_seconds:
             overdue.setdefault(movement.key, []).append(movement)
-    return [_claim(facts, left, pending, key, requests) for key, requests in overdue.items()]
+    return [_explanation(facts, left, pending, key, requests) for key, requests in overdue.items()]
 
 
 FAULT = Fault(
@@ -32,7 +32,7 @@ FAULT = Fault(
 )
 
 
-def _claim(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[Movement]) -> Claim:
+def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[BookedMovement]) -> Explanation:
     """The statement is the judge: what it never booked is still the customer's."""
     held = -sum(request.amount for request in requests)
     ids = {request.event_id for request in requests}
@@ -62,18 +62,18 @@ def _claim(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[
         events=[(request.position, request.event_id) for request in requests], proof=proof,
         remedy=f"{answer}; watch for requests older than the limit",
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])
 
 
 def _of_one(steps: list[Residual]) -> int:
     return sum(step.amount for step in steps if step.source == steps[0].source)
 
 
-def _certainty(steps: list[Residual], covered: str | None, requests: list[Movement]) -> Certainty:
+def _certainty(steps: list[Residual], covered: str | None, requests: list[BookedMovement]) -> Certainty:
     return "proven" if covered or len({step.event_id for step in steps}) == len(requests) else "likely"
 
 
-def _covered(facts: Facts, key: Key, requests: list[Movement]) -> str | None:
+def _covered(facts: Facts, key: Key, requests: list[BookedMovement]) -> str | None:
     """The statement that books every one of these requests, if one does."""
     references = [request.reference for request in requests]
     found = facts.rows(
