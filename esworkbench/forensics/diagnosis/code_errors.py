@@ -42,12 +42,12 @@ class CodeError(NamedTuple):
 
 
 def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_one_version: bool) -> Explanations:
-    """The errors that follow all versions of a type, or one of several, told as ``fault``; beside it its look-alike."""
+    """Errors in all versions of a type, or in one of several, reported as ``fault``, with its look-alike beside it."""
     if facts.is_file:
-        return NotTestable("a file's running balances are nobody's projection of its rows")
+        return NotTestable("a file's running balances come from no projection of ours")
     why = (
         f"the pattern is the same as for {fault.name}: without the projection's code it can't be told whether the "
-        "handler or an upcaster makes the error; stepping both would settle it"
+        "handler or an upcaster is wrong; stepping through both would show it"
     )
     return [
         Explanation(
@@ -92,7 +92,7 @@ def _of_rows(facts: Facts, source: Source, pattern: Pattern, steps: list[Residua
 def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: list[Share]) -> CodeError:
     amount = sum(share.amount for share in shares)
     events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
-    # A pattern alone is no proof: somebody's UPDATE over all accounts can look the same. Only the code settles it.
+    # A pattern alone is no proof: an UPDATE of all accounts can look the same. Only the code can tell.
     certainty: Certainty = "likely"
     proof = _proof(facts, source, pattern, key, amount)
     repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])

@@ -1,6 +1,6 @@
 """What every detector gets: the evidence, the moment, and the residuals that need explaining.
 
-A residual is a place where a claim moves otherwise than the events do. A running claim gives one for each event it
+A residual is a place where a claim doesn't follow the events. A running claim gives one for each event it
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 

@@ -87,11 +87,11 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
-            apart = f"{source.name} parts from the events by {facts.money(amount, key)}"
-            words = f"{apart}, and no class of fault accounts for it"
+            apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
+            words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
     for step in left.steps():
-        words = f"{step.source} parts from the events by {facts.money(step.amount, step.key)} ({step.reason})"
+        words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
@@ -101,12 +101,12 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
 
 
 def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexplained]:
-    """Days of a file whose rows chain in no order: rows are missing, or a row is wrong, and which can't be told."""
+    """Days of a file whose rows add up in no order: a row is missing, or one is wrong, and nothing tells which."""
     return [
         Unexplained(
             account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
-            words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
-            f"{evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
+            words=f"account {day.account} on {day.day}: its {day.rows} row(s) add up in no order, the nearest is off "
+            f"by {evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
         )
         for day in order_problems(evidence)
         if account in (None, day.account)
@@ -114,7 +114,7 @@ def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexpla
 
 
 def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:
-    """Breaks of the log itself that belong to no finding, as where somebody rehashed one event."""
+    """Breaks in the log itself that belong to no finding, such as a single event that was rehashed."""
     seen = {position for finding in findings for position in finding.positions}
     lost = {finding.account for finding in findings if finding.fault == "event_deleted"}
     for gap in gaps_of(facts):

@@ -1,6 +1,6 @@
 """Looking for the one event type whose count, or whose sum, an error follows over every account.
 
-A figure that remembers nothing can still be asked: if a handler drops every fee, then each account is off by exactly
+Even a bare figure gives something away: if a handler drops every fee, then each account is off by exactly
 its fees, whatever its size. One account alone proves little, many accounts and one ratio prove a lot.
 """
 
@@ -14,7 +14,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 
 TELLING = {Fraction(-1), Fraction(-2), Fraction(1)}
-"""Dropped, applied with the wrong sign, applied twice: ratios that one account alone can speak for."""
+"""Dropped, applied with the wrong sign, applied twice: ratios for which a single account is enough."""
 
 MOST_STARTS = 40
 MOST_OUTLIERS = 0.25
@@ -142,7 +142,7 @@ def _best_fit(
 
 
 def running_patterns(facts: Facts, left: Left, source: Source) -> Iterator[tuple[Pattern, list[Residual]]]:
-    """Event types that a running claim tells wrongly every single time, from the first error on."""
+    """Event types that a running claim gets wrong every single time, from the first error on."""
     steps: dict[str, list[Residual]] = {}
     for step in left.steps(source=source.name):
         if step.reason in (DIFFERS, NO_ROW) and step.type is not None and step.posted:

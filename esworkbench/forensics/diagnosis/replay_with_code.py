@@ -28,7 +28,7 @@ class Code(NamedTuple):
 
 
 def replay_with_code(evidence: Evidence, facts: Facts, code: Code) -> CodeReplay:
-    """What the read model claims otherwise than the events after a replay up to its checkpoint.
+    """Where the read model still differs from the events after a replay up to its checkpoint.
 
     Raises UnusableInput for a projection of which the evidence holds no claim.
     """

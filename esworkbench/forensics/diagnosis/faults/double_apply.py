@@ -1,4 +1,4 @@
-"""double_apply: two batches of the checkpoint log cover one position, and the figure counts its events twice."""
+"""double_apply: two batches of the checkpoint log cover the same position, and the figure counts its events twice."""
 
 from collections.abc import Iterator
 
@@ -9,20 +9,20 @@ from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanation
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 Covered = tuple[int, int, int]
-"""First and last position, inclusive, and how often too many they were covered."""
+"""First and last position, inclusive, and how many times too often they were covered."""
 
 
 def double_apply(facts: Facts, left: Left) -> Explanations:
     if not facts.count("checkpoint_log"):
-        return NotTestable("no checkpoint log says which positions were covered when")
+        return NotTestable("there is no checkpoint log to say which positions were covered when")
     return [each for source in facts.sources for each in _of_source(facts, left, source)]
 
 
 FAULT = Fault(
     name="double_apply",
-    meaning="events were applied twice: rows were saved without the checkpoint that covers them",
+    meaning="events were applied twice, because rows were saved without the checkpoint that covers them",
     look_alikes=("manual_edit", "handler_bug", "checkpoint_moved"),
-    remedy="rebuild the read model; save rows and checkpoint in one transaction",
+    remedy="rebuild the read model, and save rows and checkpoint in one transaction",
     repair="rebuild",
     notebook="12_diff_projection_against_events",
     detector=double_apply,
@@ -60,7 +60,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
 def _sums_too_high(
     facts: Facts, left: Left, source: Source, covered: list[Covered], words: str
 ) -> Iterator[Explanation]:
-    """A sum can't say which events it counted, so the log does; what else is off in the same figure stays left."""
+    """A sum can't say which events it counted, so the log has to; what else is off in the same figure is left over."""
     for key, events in _events_covered(facts, covered).items():
         amount = sum(extra for _, _, extra in events)
         if amount == 0:
@@ -69,7 +69,7 @@ def _sums_too_high(
         positions = [position for position, _, _ in events]
         proof = (
             f"{source.name} is off by {facts.money(stands, key)}; the events at {places(positions)} were covered twice "
-            f"({words}) and come to {facts.money(amount, key)}"
+            f"({words}) and add up to {facts.money(amount, key)}"
         )
         if stands != amount:
             proof += f", so {facts.money(stands - amount, key)} has another cause"
@@ -92,9 +92,7 @@ def _rows_repeated(
             by_key.setdefault(step.key, []).append(step)
     for key, steps in by_key.items():
         amount = sum(step.amount for step in steps)
-        proof = (
-            f"{source.name} holds a second row, together {facts.money(amount, key)}, for events covered twice ({words})"
-        )
+        proof = f"{source.name} holds extra rows, {facts.money(amount, key)} in all, for events covered twice ({words})"
         events = [(step.position or 0, step.event_id or "") for step in steps]
         found = finding(FAULT, key, amount=amount, events=events, source=source.name, proof=proof)
         yield Explanation(found, [whole(step) for step in steps])

@@ -44,12 +44,12 @@ class StreamGap(NamedTuple):
 
 
 def gaps_of(facts: Facts) -> list[StreamGap]:
-    """Missing versions that an event follows."""
+    """Missing versions with an event after them."""
     return [StreamGap(*row) for row in facts.rows(_GAPS)]
 
 
 def event_deleted(facts: Facts, left: Left) -> Explanations:
-    """With hashes, a gap over which the chain still closes was never filled: the writer skipped the version."""
+    """With hashes, a gap that the chain runs across unbroken was never filled: the writer skipped the version."""
     if facts.is_file:
         return NotTestable("the rows of a file carry no versions")
     groups: dict[tuple[Key | None, str], list[StreamGap]] = {}
@@ -64,14 +64,14 @@ FAULT = Fault(
     name="event_deleted",
     meaning="an event was removed from the middle of a stream",
     look_alikes=("tail_truncated", "twin_dropped", "event_misfiled"),
-    remedy="restore the event from a good backup; keep the read model as a witness until then",
+    remedy="restore the event from a good backup, and keep the read model as a witness until then",
     repair="restore",
     detector=event_deleted,
 )
 
 
 def _keys(facts: Facts, left: Left, gap: StreamGap) -> list[Key | None]:
-    """The accounts that a witness says the missing event moved; without one, those the stream posts on."""
+    """The accounts that a witness says the missing event posted on; without one, those that the stream posts on."""
     seen: list[Key | None] = list(dict.fromkeys(step.key for step in _rows_kept(facts, left, gap)))
     return seen or [*facts.accounts_of_stream(gap.stream_id)] or [None]
 
@@ -93,7 +93,7 @@ def _explanation(facts: Facts, left: Left, key: Key | None, gaps: list[StreamGap
     successors = [gap.before for gap in gaps]
     proof = f"stream {stream} has no version {versions}"
     if broken:
-        proof += f", and the hash chain breaks at its successor ({places(successors)})"
+        proof += f", and the hash chain breaks at the event after it ({places(successors)})"
     kept = [step for gap in gaps for step in _rows_kept(facts, left, gap) if step.key == key]
     amount, witness = witnessed(facts, left, key, kept)
     events = sorted({(step.position or 0, step.event_id or "") for step in kept})
@@ -101,7 +101,7 @@ def _explanation(facts: Facts, left: Left, key: Key | None, gaps: list[StreamGap
     if witness and key:
         proof += f"; {witness} still counts it: claimed − event sum = {facts.money(amount, key)}"
     else:
-        proof += "; no claim is left that remembers its amount"
+        proof += "; no claim is left that still shows its amount"
     found = finding(
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if broken else "likely", proof=proof,

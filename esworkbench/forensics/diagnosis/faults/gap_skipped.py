@@ -1,4 +1,4 @@
-"""gap_skipped: a run passed a position before it was filled, and nothing ever went back for it.
+"""gap_skipped: a run went past a position before it was filled, and nothing ever went back for it.
 
 The proof is in two clocks: the batch that covers the position was saved before the event was recorded. Where the
 store stamps an event before it commits, the clocks don't show it; then all there is to go on is that the read model is
@@ -16,10 +16,10 @@ from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanation
 from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
-"""A run that saved later than this after an event was recorded can't have met its transaction still open."""
+"""A run that saved later than this after an event was recorded can't have found the event's transaction still open."""
 
 MOST_LATE = 20
-"""More late events than this, and it is the clocks of two machines that differ: only figures that are short count."""
+"""With more late events than this, two machines' clocks differ, so that only figures that are short count."""
 
 Candidate = tuple[int, str, int, str]
 """Position, event id, posting in minor units, and what the log says of it."""
@@ -54,22 +54,22 @@ _LIVE = """
 def gap_skipped(facts: Facts, left: Left) -> Explanations:
     """Events that the log itself shows to have come late."""
     if not facts.count("checkpoint_log"):
-        return NotTestable("no checkpoint log says which run passed which position")
+        return NotTestable("there is no checkpoint log to say which run passed which position")
     return [each for source in facts.sources for each in _late(facts, left, source)]
 
 
 def short_of_one_event(facts: Facts, left: Left) -> Explanations:
     """Read models short of exactly one event, with no clock to say why."""
     if not facts.count("checkpoint_log"):
-        return NotTestable("no checkpoint log says which run passed which position")
+        return NotTestable("there is no checkpoint log to say which run passed which position")
     return [each for source in facts.sources for each in _short_of_one(facts, left, source)]
 
 
 FAULT = Fault(
     name="gap_skipped",
-    meaning="a reader passed a position that was filled only later, and never came back",
+    meaning="the projection went past a position that was filled only later, and never came back for it",
     look_alikes=("twin_dropped", "lag", "poison_skipped", "manual_edit", "row_lost", "clock_skew"),
-    remedy="rebuild the read model; read up to the first open gap only",
+    remedy="rebuild the read model, and read no further than the first open gap from now on",
     repair="rebuild",
     detector=gap_skipped,
     by_exclusion=short_of_one_event,
@@ -95,7 +95,7 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
 
 
 def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
-    """The late events that come to what is missing: the clocks of two machines may call more late than were missed.
+    """The late events that add up to what is missing: by two machines' clocks, more may look late than were missed.
 
     Where nothing is missing, a lone late event was skipped all the same and something else makes up for it.
     """
@@ -133,13 +133,13 @@ def _explanation(
     amount = sum(share.amount for share in shares)
     positions = [event[0] for event in missed]
     proof = (
-        f"{source.name} stands at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
-        f"{facts.money(-amount, key)}, what that posts"
+        f"{source.name} is at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
+        f"{facts.money(-amount, key)}, which is what that posts"
     )
     if proven or missed[0][3]:
         proof += f"; {missed[0][3]}"
     if not proven:
-        proof += "; whether the event was committed late, only the writer's log or a rebuild would settle"
+        proof += "; only the writer's log or a rebuild could tell whether the event was committed late"
     twins = [twin for event in missed for twin in twins_of(facts, key, event[1])]
     if twins:
         proof += f"; the event has a twin at {places(twins)}, so twin_dropped would look much the same"

@@ -12,12 +12,12 @@ def handler_bug(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="handler_bug",
-    meaning="the projection's handler does the wrong thing with one event type",
+    meaning="the projection's handler gets one event type wrong",
     look_alikes=(
         "wrong_upcaster", "never_appended", "rounding", "manual_edit", "double_apply", "poison_skipped",
         "clamped_balance", "mixed_currency",
     ),
-    remedy="correct the handler, then rebuild",
+    remedy="correct the handler, then rebuild the read model",
     repair="rebuild",
     detector=handler_bug,
 )  # fmt: skip

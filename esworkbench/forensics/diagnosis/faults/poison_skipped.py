@@ -1,4 +1,4 @@
-"""poison_skipped: events that a handler could not take stand in the dead letters, and the read model lacks them."""
+"""poison_skipped: events that a handler could not process are parked as dead letters, and the read model lacks them."""
 
 from esworkbench.forensics.compare.records import NO_ROW, Key
 from esworkbench.forensics.diagnosis.context import Facts
@@ -8,9 +8,9 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def poison_skipped(facts: Facts, left: Left) -> Explanations:
-    """A parked event of a projection that claims no balance is found too: its rows are missing all the same."""
+    """Parked events of projections that claim no balance are found too: their rows are missing all the same."""
     if not facts.count("checkpoints"):
-        return NotTestable("no projection of ours, so no dead letters either")
+        return NotTestable("the rows of a file come from no projection of ours, so there are no dead letters")
     letters = facts.rows(
         """
         SELECT d.projection, d.position, d.event_id, d.event_type, d.schema_version, d.error,
@@ -30,9 +30,9 @@ def poison_skipped(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="poison_skipped",
-    meaning="events that the handler could not take were parked, and the read model goes on without them",
+    meaning="events that the handler could not process were parked, and the read model goes on without them",
     look_alikes=("gap_skipped", "handler_bug"),
-    remedy="correct the handler, then rebuild so that the parked events are applied in their place",
+    remedy="correct the handler, then rebuild the read model, so that the parked events are applied in their place",
     repair="rebuild",
     detector=poison_skipped,
 )

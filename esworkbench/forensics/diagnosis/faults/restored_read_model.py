@@ -1,4 +1,4 @@
-"""restored_read_model: every figure is right at one position, and it is not the one that the checkpoint says."""
+"""restored_read_model: every figure is right at one position, but that isn't the position of the checkpoint."""
 
 from collections.abc import Iterator
 
@@ -21,15 +21,15 @@ def restored_read_model(facts: Facts, left: Left) -> Explanations:
     """Every figure of the read model is right at one position that is not its checkpoint."""
     heads = [source for source in facts.sources if source.kind == "head"]
     if not heads:
-        return NotTestable("no read model of current balances")
+        return NotTestable("there is no read model of current balances")
     return [each for source in heads for each in _restored(facts, left, source)]
 
 
 FAULT = Fault(
     name="restored_read_model",
-    meaning="the read model is right, but at another position than its checkpoint says",
+    meaning="the read model is right, but at a different position than its checkpoint says",
     look_alikes=("tail_truncated", "lag", "manual_edit", "checkpoint_moved"),
-    remedy="rebuild from the position it is right at",
+    remedy="rebuild the read model from the position at which it is right",
     repair="rebuild",
     detector=restored_read_model,
 )
@@ -50,8 +50,8 @@ def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]
         return
     for key, amount in short.items():
         proof = (
-            f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: it was "
-            f"put back to an older state; here that comes to {facts.money(amount, key)}"
+            f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: an "
+            f"older state was put back; on this account that makes {facts.money(amount, key)}"
         )
         found = finding(FAULT, key, amount=amount, positions=[at], source=source.name, proof=proof)
         yield Explanation(found, [Share(source.name, key, amount)])

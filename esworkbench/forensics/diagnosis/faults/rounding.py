@@ -1,4 +1,4 @@
-"""rounding: small residuals, bounded for each event, at events whose amount was worked out and then rounded."""
+"""rounding: small residuals, bounded per event, at events whose amount was calculated and then rounded."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanation
 from esworkbench.forensics.diagnosis.wording import finding
 
 LIMIT_MINOR = 1
-"""Two rules of rounding one amount part by less than one minor unit before, so by at most one after."""
+"""Two rules for rounding one amount differ by less than one minor unit before rounding, so by at most one after."""
 
 # What the ledger says is rounded: events by type and, where the rule names versions, by schema version.
 _ROUNDED = """
@@ -34,7 +34,7 @@ def rounding(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="rounding",
-    meaning="amounts that have to be worked out, such as interest, are rounded by another rule than the events",
+    meaning="amounts that have to be calculated, such as interest, are rounded by a different rule than the events'",
     look_alikes=("handler_bug", "manual_edit", "settled_otherwise"),
     remedy="append a rounding event, and write the rule down",
     repair="rebuild",
@@ -67,7 +67,7 @@ def _rounded(facts: Facts, source: Source) -> dict[Key, list[tuple[int, str]]]:
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     file = facts.evidence.ledger.file
     if file is not None:
-        # Every row of a file may round, within a limit that is the ledger's own: nothing is wrong.
+        # Every row of a file may be rounded, within the limit that the ledger itself sets: nothing is wrong.
         if source.kind == "running":
             yield from _steps(facts, left, source, file.rounding_limit, None)
     elif source.kind == "running":
@@ -87,8 +87,8 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
     for key, steps in by_key.items():
         largest = max(abs(step.amount) for step in steps)
         proof = (
-            f"{source.name} steps otherwise than the events {len(steps)} time(s), each by at most "
-            f"{facts.money(largest, key)}, together {facts.money(sum(step.amount for step in steps), key)}"
+            f"{source.name} differs from the events at {len(steps)} step(s), each by at most "
+            f"{facts.money(largest, key)}, in all {facts.money(sum(step.amount for step in steps), key)}"
         )
         if rounded is None:
             proof += f"; the ledger allows {facts.money(limit, key)} a step"
@@ -107,7 +107,7 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             proof = (
                 f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each "
                 f"of the account's {len(rounded)} events that the ledger says are rounded; a running claim would show "
-                "at which"
+                "which of them"
             )
             found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
                             certainty="likely", proof=proof)  # fmt: skip

@@ -1,4 +1,4 @@
-"""statement_incomplete: a line is missing from the statement, and its own balances go on as though it were there."""
+"""statement_incomplete: a line is missing from the statement, and its own balances go on as if it were there."""
 
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
@@ -10,9 +10,9 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def statement_incomplete(facts: Facts, left: Left) -> Explanations:
-    """The statement's own balances prove it: they step by a line that is not there, and an event has its amount."""
+    """The statement's own balances prove it: they include a line that isn't there, and an event has its amount."""
     if not facts.count("statements"):
-        return NotTestable("no statement says what happened outside")
+        return NotTestable("there is no statement to say what happened outside")
     jumps = contradictions(facts)
     explanations = []
     for (file, key), steps in statement_residuals(left).items():
@@ -25,9 +25,9 @@ def statement_incomplete(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="statement_incomplete",
-    meaning="a line is missing from the statement, whose own balances go on as though it were there",
+    meaning="the statement lacks a line that its own later balances count",
     look_alikes=("statement_inconsistent", "retry_duplicate", "unresolved_pending"),
-    remedy="ask for the line that is missing; events and read models stay as they are",
+    remedy="ask for the missing line, and leave events and read models as they are",
     repair="none",
     detector=statement_incomplete,
 )
@@ -38,8 +38,8 @@ def _explanation(facts: Facts, file: str, key: Key, lost: list[Hole]) -> Explana
     amount = sum(hole.amount for hole in lost)
     where = places([step.position or 0 for step in steps])
     proof = (
-        f"{file} has no line for the event{'s' * (len(steps) > 1)} at {where}, together {facts.money(-amount, key)}, "
-        "and its own balances move by that amount where no line says so"
+        f"{file} has no line for the event{'s' * (len(steps) > 1)} at {where}, {facts.money(-amount, key)} in all, "
+        "but its own balances move by that amount"
     )
     found = finding(
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,

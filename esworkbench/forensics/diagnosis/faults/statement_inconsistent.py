@@ -1,4 +1,4 @@
-"""statement_inconsistent: a statement's balances don't follow from its amounts, with which the events agree."""
+"""statement_inconsistent: a statement's balances don't follow from its amounts, though these agree with the events."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,9 +14,9 @@ Stretch = tuple[Residual, Residual]
 
 
 def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
-    """Stretches of lines whose balances are off by one amount, each line's own amount being that of its event."""
+    """Stretches of lines whose balances are all off by the same amount, while each line's own amount is its event's."""
     if not facts.count("statements"):
-        return NotTestable("no statement says what happened outside")
+        return NotTestable("there is no statement to say what happened outside")
     jumps = contradictions(facts)
     explanations = []
     for (file, key), steps in statement_residuals(left).items():
@@ -29,9 +29,9 @@ def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="statement_inconsistent",
-    meaning="the statement's balances don't follow from its own amounts, and the events agree with the amounts",
+    meaning="the statement's balances don't follow from its own amounts, though the amounts agree with the events",
     look_alikes=("statement_incomplete",),
-    remedy="send the statement back; events and read models stay as they are",
+    remedy="send the statement back, and leave events and read models as they are",
     repair="none",
     detector=statement_inconsistent,
 )
@@ -57,7 +57,7 @@ def _explanation(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Expla
         f"{places([last.position or 0])}"
         for first, last in off
     )
-    proof = f"the balances of {file} are off {at}, while every line's own amount is that of its event"
+    proof = f"the balances of {file} are off {at}, while every line's own amount agrees with its event"
     found = finding(
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,
         proof=proof,

@@ -7,7 +7,7 @@ from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanation
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-# A head row that names a position past its account's last event, where the log holds nothing.
+# A head row whose position is past its account's last event, where the log holds nothing.
 _HEADS_AHEAD = """
     WITH last AS (SELECT account, max(position) AS position FROM postings GROUP BY account)
     SELECT a.account, a.currency, a.position, a.source FROM assertions AS a LEFT JOIN last USING (account)
@@ -20,7 +20,7 @@ _LAST = "SELECT account, max(position) FROM postings GROUP BY account"
 
 def tail_truncated(facts: Facts, left: Left) -> Explanations:
     if not facts.evidence.manifest.cut.checkpoints and not facts.count("checkpoints"):
-        return NotTestable("no checkpoint and no anchor say how long the log once was")
+        return NotTestable("there is no checkpoint and no anchor to say how long the log once was")
     ahead = [
         (projection, position)
         for projection, position in facts.rows("SELECT projection, position FROM checkpoints ORDER BY 1")
@@ -41,16 +41,16 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
     ]
     if explanations or not ahead:
         return explanations
-    proof = f"{checkpoints}, but the log ends at {facts.head}; no claim remembers whose events were cut off"
+    proof = f"{checkpoints}, but the log ends at {facts.head}; no claim is left to show whose events were cut off"
     positions = sorted({position for _, position in ahead})
     return [Explanation(finding(FAULT, None, positions=positions, proof=proof), [])]
 
 
 FAULT = Fault(
     name="tail_truncated",
-    meaning="the newest events were cut off; all that remains agrees with itself",
+    meaning="the newest events were cut off, and what remains is consistent in itself",
     look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved"),
-    remedy="restore the tail from a good backup; keep the read model and its checkpoint as witnesses until then",
+    remedy="restore the tail from a good backup, and keep the read model and its checkpoint as witnesses until then",
     repair="restore",
     detector=tail_truncated,
 )

@@ -23,9 +23,9 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="unresolved_pending",
-    meaning="money was held on a request and, past the limit, the request was neither settled nor cancelled",
+    meaning="money was held for a request that was neither settled nor cancelled within the limit",
     look_alikes=("never_appended", "statement_incomplete", "settled_otherwise"),
-    remedy="append the missing cancellation, or the settlement; watch for requests older than the limit",
+    remedy="append the missing cancellation or settlement, and watch for requests older than the limit",
     repair="compensate",
     notebook="14_the_47_23_case",
     detector=unresolved_pending,
@@ -33,7 +33,7 @@ FAULT = Fault(
 
 
 def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[BookedMovement]) -> Explanation:
-    """The statement is the judge: what it never booked is still the customer's."""
+    """The statement decides: money that it never booked is still the customer's."""
     held = -sum(request.amount for request in requests)
     ids = {request.event_id for request in requests}
     steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids and step.reason == NO_ROW]
@@ -42,7 +42,7 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
     oldest = min(requests, key=lambda request: request.recorded_at)
     hours = int((facts.now - oldest.recorded_at).total_seconds() // 3600)
     proof = (
-        f"requested at {places(positions)}, {facts.money(held, key)}, {hours} hours before "
+        f"{facts.money(held, key)} requested at {places(positions)}, {hours} hours before "
         f"{facts.now:%Y-%m-%d %H:%M} UTC, where "
         f"{facts.limit_seconds // 3600} are allowed, and no event settles or cancels it"
     )
@@ -54,9 +54,9 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
         )
     elif covered:
         amount, answer = 0, f"append the missing settlement, {pending.settle}"
-        proof += f"; {covered} has booked it, so the money left and only the settlement is missing"
+        proof += f"; {covered} has booked it, so the money has left, and only the settlement is missing"
     else:
-        proof += "; a statement would settle whether the money left"
+        proof += "; a statement would show whether the money left"
     found = finding(
         FAULT, key, amount=amount, source=steps[0].source if steps else None, certainty=certainty,
         events=[(request.position, request.event_id) for request in requests], proof=proof,

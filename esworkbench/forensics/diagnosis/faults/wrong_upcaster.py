@@ -14,7 +14,7 @@ FAULT = Fault(
     name="wrong_upcaster",
     meaning="an upcaster turns one stored schema version into wrong values",
     look_alikes=("handler_bug", "never_appended"),
-    remedy="correct the upcaster, then rebuild",
+    remedy="correct the upcaster, then rebuild the read model",
     repair="rebuild",
     detector=wrong_upcaster,
 )
