@@ -62,7 +62,7 @@ Projections = Mapping[str, Callable[[], Projection]]
 Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
 
 
-class ReadModel(NamedTuple):
+class ReadModelCode(NamedTuple):
     """How to make a projection, and the decoder that feeds it, in any process: functions that can be imported.
 
     ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
@@ -87,7 +87,7 @@ class Domain(NamedTuple):
     decoder: Callable[[], EventDecoder]
     aggregates: tuple[type[Aggregate], ...]
     account: type[Aggregate] | None = None
-    read_models: Mapping[str, ReadModel] = {}
+    read_models: Mapping[str, ReadModelCode] = {}
     compensator: Callable[[EventStore], "Compensator"] | None = None
     holds: Holds | None = None
 
@@ -96,7 +96,7 @@ class Domain(NamedTuple):
         decoder = self.decoder()
         return frozenset([*decoder.event_types.names(), *(step.event_type for step in decoder.upcasters)])
 
-    def read_model(self, projection: str) -> ReadModel:
+    def read_model(self, projection: str) -> ReadModelCode:
         """How to make one of its read models. Raises UnusableInput naming those that exist."""
         if projection not in self.read_models:
             there = f"there are {', '.join(sorted(self.read_models))}" if self.read_models else "it has none"
@@ -128,7 +128,7 @@ DOMAINS = {
             (BankAccount,),
             account=BankAccount,
             read_models={
-                name: ReadModel(projection, bank_decoder, BANK_QUERIES.get(name))
+                name: ReadModelCode(projection, bank_decoder, BANK_QUERIES.get(name))
                 for name, projection in BANK_PROJECTIONS.items()
             },
             compensator=lambda store: BankCompensator(Bank(store)),
@@ -141,8 +141,8 @@ DOMAINS = {
             (Order,),
             account=Order,
             read_models={
-                **{name: ReadModel(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
-                OrderTotalsV1.name: ReadModel(OrderTotalsV1, contract_v1_decoder),
+                **{name: ReadModelCode(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
+                OrderTotalsV1.name: ReadModelCode(OrderTotalsV1, contract_v1_decoder),
             },
         ),
         Domain(
@@ -150,7 +150,7 @@ DOMAINS = {
             data_path("ledgers", "activity.toml"),
             activity_decoder,
             (Session, Profile, Purchase, Referral),
-            read_models={UserActivityByRegion.name: ReadModel(UserActivityByRegion, contract_decoder)},
+            read_models={UserActivityByRegion.name: ReadModelCode(UserActivityByRegion, contract_decoder)},
         ),
         Domain("document", data_path("ledgers", "document.toml"), document_decoder, (Document,), account=Document),
     )

@@ -18,7 +18,7 @@ from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.forensics.compare.timeline import timeline
-from esworkbench.forensics.investigation.investigate import Claim, Inquiry, investigate
+from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
 from esworkbench.lab import Complaint, build_incident
 from esworkbench.plots import as_data_uri, balance_figure
@@ -71,7 +71,7 @@ def _investigated_in(
     elif evidence.manifest.layout == OWN_LAYOUT:
         repair = repair_scratch_copy(evidence, folder, code)
     inquiry = investigate(
-        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(code), mend=repair
+        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(code), repairer=repair
     )
     _tell(inquiry, told)
     report = folder / "report.html"
@@ -121,10 +121,10 @@ def _new_folder(out: Path | None) -> Iterator[Path]:
         raise
 
 
-def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> Claim | None:
+def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> DisputedBalance | None:
     """The claim from the command line, else the complaint that lies outside the source, if it is about this account."""
     if claimed is not None and account is not None:
-        return Claim(account, currency, claimed, "the customer")
+        return DisputedBalance(account, currency, claimed, "the customer")
     if "://" not in source:
         return None
     path = outside_folder(source) / "complaint.json"
@@ -133,7 +133,7 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
     if account not in (None, complaint.account):
         return None
-    return Claim(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
+    return DisputedBalance(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
 
 
 def _page(inquiry: Inquiry, evidence: Evidence) -> str:

@@ -26,7 +26,9 @@ def rebuild(
     strategy: Annotated[
         str | None, typer.Option("--strategy", help=f"{', '.join(STRATEGIES)}; bulk unless an option asks for another.")
     ] = None,
-    way: Annotated[str | None, typer.Option("--way", hidden=True, help="What --strategy was called before.")] = None,
+    older_name: Annotated[
+        str | None, typer.Option("--way", hidden=True, help="What --strategy was called before.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
     cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
@@ -38,7 +40,7 @@ def rebuild(
     store = EventStore.open(url, create=False)
     code = domain_of_store(url, domain)
     read_model = code.read_model(projection)
-    chosen = strategy or way or _strategy_for(workers, cold, snapshot)
+    chosen = strategy or older_name or _strategy_for(workers, cold, snapshot)
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
         done = rebuild_read_model(store, Recipe(*read_model), strategy=chosen, options=options, progress=progress)

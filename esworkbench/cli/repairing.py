@@ -9,7 +9,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis
-from esworkbench.forensics.investigation.investigate import Mend, Repair
+from esworkbench.forensics.investigation.investigate import Repair, Repairer
 from esworkbench.forensics.repair.apply import RepairStep, apply, plan
 from esworkbench.forensics.repair.plan import Compensator
 from esworkbench.forensics.scratch_store import scratch_store
@@ -17,14 +17,14 @@ from esworkbench.forensics.scratch_store import scratch_store
 INVESTIGATOR = "esworkbench investigate"
 
 
-def repair_source(evidence: Evidence, url: str, domain: Domain | None) -> Mend:
+def repair_source(evidence: Evidence, url: str, domain: Domain | None) -> Repairer:
     """Repair the store at ``url`` itself."""
     return lambda diagnosis: _repaired(
         evidence, diagnosis, lambda: EventStore.open(url, create=False), domain, "the store itself"
     )
 
 
-def repair_scratch_copy(evidence: Evidence, folder: Path, domain: Domain | None) -> Mend:
+def repair_scratch_copy(evidence: Evidence, folder: Path, domain: Domain | None) -> Repairer:
     """Try the repair on a copy made from the evidence, in ``folder``; the source is not touched."""
 
     def open_copy() -> EventStore:

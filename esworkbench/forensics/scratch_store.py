@@ -43,7 +43,7 @@ def scratch_store(
 ) -> EventStore:
     """A SQLite store ``scratch.db`` in ``folder``, and the evidence's statements outside it.
 
-    The projections handed in get their tables: as claimed where the evidence holds their claims, else replayed up to
+    The given projections get their tables: as claimed where the evidence holds their claims, else replayed up to
     their checkpoint with ``decoder``. Raises UnusableInput for evidence without a chain of ours (a stranger's store or
     a file) or with a log that breaks a store's own rules (two events with one id), or where the folder holds a
     scratch copy already.

@@ -6,38 +6,18 @@ The count is told on the page that leads through it, ``docs/reading-the-core.md`
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.ground.core import CORE, ROOT, file_of
+
 PAGE = ROOT / "docs" / "reading-the-core.md"
-
-CORE = [
-    "events",
-    "event_store.store", "event_store.drafts", "event_store.chain", "event_store.engine", "event_store.sqlite.log",
-    "aggregates.aggregate", "aggregates.repository",
-    "upcasters.chain", "upcasters.steps", "upcasters.decoder",
-    "projections.projection", "projections.runner", "projections.checkpoints",
-    "cqrs.commands",
-    "domains.bank.events", "domains.bank.commands", "domains.bank.account", "domains.bank.handlers",
-    "domains.bank.read_models.account_balances",
-]  # fmt: skip
-"""In the order in which they are read."""
 
 NOT_COUNTED = (
     "errors", "money", "resources",
     "event_store.database", "event_store.columns", "event_store.guards", "event_store.cursors",
 )  # fmt: skip
 FOLDERS_NOT_COUNTED = ("event_store.sqlite", "event_store.postgres")
-GROUND_AT_MOST = {"errors": 77, "money": 28, "resources": 12}
+GROUND_AT_MOST = {"errors": 79, "money": 71, "resources": 12}
 """The ground isn't counted, so it must not grow unseen."""
-
-
-def file_of(module: str) -> Path | None:
-    path = ROOT.joinpath("esworkbench", *module.split(".")) if module else ROOT / "esworkbench"
-    for candidate in (path / "__init__.py", path.with_suffix(".py")):
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 def lines_of(module: str) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL
 
 from esworkbench.errors import NotAnEventStore, UnusableInput
 from esworkbench.event_store.database import described, parse_url
-from esworkbench.evidence.capturing.source import Pace, Source, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.source import Pace, SourceDatabase, open_postgres, open_sqlite
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -26,7 +26,7 @@ def is_database(source: str) -> bool:
     return "://" in source or _is_sqlite(Path(source))
 
 
-def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[Source]:
+def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[SourceDatabase]:
     """One cut of the database, as ``open_sqlite`` and ``open_postgres`` give it. Raises UnusableInput."""
     if url.drivername != "sqlite":
         return open_postgres(url, pace, described(url), hold=hold)

@@ -32,7 +32,7 @@ class Pace(NamedTuple):
     give_up_after: float = 1800.0
 
 
-class Source(Protocol):
+class SourceDatabase(Protocol):
     """One cut of a database."""
 
     def columns(self) -> dict[str, set[str]]:

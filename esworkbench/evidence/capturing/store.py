@@ -12,7 +12,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.opening import EVENT_COLUMNS, require_event_store
 from esworkbench.evidence.capturing.poster import Poster, Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.source import Source
+from esworkbench.evidence.capturing.source import SourceDatabase
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.ledger import LedgerDefinition, ReadModel, SnapshotClaims
 
@@ -36,7 +36,7 @@ class StoreCapture:
 
     def __init__(
         self,
-        source: Source,
+        source: SourceDatabase,
         writer: ArchiveWriter,
         ledger: LedgerDefinition,
         progress: Progress,

@@ -132,7 +132,7 @@ def _rebuild(
 ) -> RepairStep:
     factory = projections.get(step.projection or "")
     if factory is None:
-        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code was not handed over")
+        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code is not at hand")
     ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").rebuild()
     return _now(step, "applied")
 

@@ -1,4 +1,4 @@
-"""The plan of a repair: one step for each thing to do, in words, and with the domain's command where one is handed in.
+"""The plan of a repair: a step for each thing to do, in words, and as the domain's command if its compensator is given.
 
 Nothing is ever edited. What can be made up for is made up for by appending; what the read side got wrong is rebuilt;
 what the log itself lost only a backup brings back, and until then no read model that may still remember it is touched.
@@ -61,7 +61,7 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to do. ``words`` say what and why; ``command`` is the domain's, where one was handed in.
+    """One thing to do. ``words`` say what and why; ``command`` is the domain's, where there is one.
 
     ``state``: planned; held back (with the reason in ``words``); applied; done before; refused; by hand.
     ``appended`` are the ids of the events it wrote.
