@@ -7,7 +7,7 @@ imported when it is asked for, and is documented where it stands; all else is im
 
 >>> from esworkbench import EventStore
 >>> from esworkbench.domains.bank import Bank, Deposit, OpenAccount, Withdraw, bank_decoder
->>> from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
+>>> from esworkbench.domains.bank.read_models import AccountBalances
 >>> from esworkbench.projections import ProjectionRunner
 >>> store = EventStore.open("bank.db")
 >>> bank = Bank(store)
@@ -31,10 +31,10 @@ frozen, and refuses it if a byte has changed since:
 >>> evidence.accounts()
 [('ada', 'USD')]
 
-``balance_at`` replays an account to a moment: by valid time, by recorded time, by version or by position.
+``replay`` folds an account up to a moment: by valid time, by recorded time, by version or by position.
 
->>> from esworkbench import balance_at
->>> balance_at(evidence, "ada", version=2).balance, balance_at(evidence, "ada").balance
+>>> from esworkbench import replay
+>>> replay(evidence, "ada", version=2).balance, replay(evidence, "ada").balance
 (2500, 1800)
 
 ``diff`` holds every claim against the events; ``bisect`` looks for the first event at which the two part, and says
@@ -57,13 +57,13 @@ when it can't know:
 >>> inquiry.account, inquiry.delta
 ('ada', 7200)
 
-``plan_repair`` says what would be done, and writes nothing; ``apply_repair`` does it, and looks again:
+``repair`` says what would be done, and writes nothing; with ``apply`` it does it, and looks again:
 
->>> from esworkbench import apply_repair, plan_repair
->>> planned = plan_repair(evidence, diagnosis, operator="Grace")
->>> [(step.kind, step.projection) for step in planned.steps]
-[('rebuild', 'account_balances')]
->>> done = apply_repair(planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder())
+>>> from esworkbench import repair
+>>> planned = repair(evidence, store, operator="Grace")
+>>> [(step.kind, step.projection, step.state) for step in planned.steps]
+[('rebuild', 'account_balances', 'planned')]
+>>> done = repair(evidence, store, operator="Grace", apply=True)
 >>> done.applied, done.verified
 (True, True)
 

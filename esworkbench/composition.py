@@ -42,8 +42,10 @@ from esworkbench.upcasters import EventDecoder, UpcasterChain
 
 if TYPE_CHECKING:  # what reads evidence is loaded by whoever has some: a monitor that asks for a domain has none
     from esworkbench.evidence import Evidence
+    from esworkbench.forensics.diagnosis.findings import Diagnosis
     from esworkbench.forensics.diagnosis.replay_with_code import Code
     from esworkbench.forensics.investigation.investigate import Handlers
+    from esworkbench.forensics.repair.apply import Repaired
     from esworkbench.forensics.repair.plan import Compensator
 
 
@@ -255,6 +257,38 @@ def capture_to_verify(
     if is_database(source) and ledger is None and domain is None and recognised(event_types_in(source)) is None:
         return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because none is known for these events")
     return capture(source, into, ledger=ledger, domain=domain)
+
+
+def repair(
+    evidence: "Evidence",
+    store: EventStore,
+    *,
+    operator: str,
+    apply: bool = False,
+    domain: str | None = None,
+    diagnosis: "Diagnosis | None" = None,
+) -> "Repaired":
+    """Plan how what ``diagnose`` found is put right; with ``apply`` do it, then capture and diagnose the store anew.
+
+    ``store`` is the one that the evidence was captured from, and ``operator`` answers for what is appended to it.
+    ``domain`` is as for ``capture``; without one, steps that need its code are planned in words, for somebody's hands.
+    ``diagnosis`` is the evidence's, where it is at hand. Safe to run twice. Raises UnusableInput for another store.
+    """
+    from esworkbench.forensics.diagnosis.diagnose import diagnose
+    from esworkbench.forensics.repair.apply import Repaired, require_same_store
+    from esworkbench.forensics.repair.apply import apply as carry_out
+    from esworkbench.forensics.repair.plan import plan
+
+    require_same_store(evidence, store)
+    code = domain_of(evidence, domain)
+    compensator = code.compensator(store) if code and code.compensator else None
+    found = diagnosis or diagnose(evidence)
+    planned = plan(evidence, found, operator=operator, compensator=compensator)
+    if not apply:
+        return Repaired.not_applied(planned, found)
+    return carry_out(
+        planned, store, evidence, projections=projections_of(code), decoder=decoder_of(code), compensator=compensator
+    )
 
 
 def handlers_for(domain: Domain | None) -> "Handlers | None":

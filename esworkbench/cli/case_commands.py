@@ -69,7 +69,7 @@ def repair(
 ) -> None:
     """Compensating events, or a rebuild. Dry run unless --apply; safe to run twice; verified after."""
     opened = Evidence.open(evidence)
-    found = repair_store(opened, store, domain_of(opened, domain), operator=operator, really=apply)
+    found = repair_store(opened, store, domain, operator=operator, really=apply)
 
     def prose(console: Console) -> None:
         console.print(table("plan", ["step", "what", "state"], found.rows))

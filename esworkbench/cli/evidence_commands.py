@@ -214,6 +214,8 @@ def diagnose(
             console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
+        if _balances_agree(found, opened):
+            console.print("no balance differs from its events" + (f" on {account}" if account else ""), markup=False)
         results = [word.partition(":")[0] for word in found["tested"].values()]
         counts = ", ".join(f"{results.count(word)} {word}" for word in ("found", "ruled_out", "not_testable"))
         console.print(f"{len(results)} faults: {counts}")
@@ -287,6 +289,12 @@ def _state(
         return fold(evidence, stream, made, handlers.decoder, bounds=bounds).state()
     except EsworkbenchError as error:
         return {"unreadable": str(error)}
+
+
+def _balances_agree(found: Mapping[str, Any], evidence: Evidence) -> bool:
+    """True where balances were compared and none differs; a day of a file without an order leaves that open."""
+    open_days = any(each["account"] is not None for each in found["unexplained"])
+    return evidence.ledger.posts and not found["divergences"] and not open_days
 
 
 def _faults_named(found: Mapping[str, Any]) -> str:

@@ -1,4 +1,10 @@
-"""Evidence: a frozen, hashed copy of a ledger, and what it says was posted and claimed."""
+"""Evidence: a frozen, hashed copy of a ledger, and what it says was posted and claimed.
+
+evidence     opened and checked against its hashes: events, postings, balance assertions
+ledger       what each event type posts, as a TOML file says it
+scales       how many decimals a currency is counted with
+capturing/   how a store or a file becomes evidence
+"""
 
 from esworkbench.lazy_exports import exported_by
 

@@ -12,7 +12,7 @@ import msgspec
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.diff import order_problems
-from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.compare.records import Key, State
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -69,7 +69,8 @@ def diagnose(
         *_days_without_order(evidence, account),
         *_breaks_left(facts, findings, account),
     ]
-    return Diagnosis(findings=shown, tested=tested, unexplained=unexplained)
+    apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
+    return Diagnosis(findings=shown, tested=tested, unexplained=unexplained, divergences=len(apart))
 
 
 def _look_alikes(explanation: Explanation) -> list[Finding]:
