@@ -1,4 +1,4 @@
-"""The seventh step, wired: what the store's domain has to repair with, given to forensics' repair."""
+"""The seventh step, put together: the repair of forensics, with what the store's domain provides for it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: Domain | None)
         try:
             return _repaired(evidence, diagnosis, open_copy, domain, "a scratch copy of the store")
         except UnusableInput as reason:
-            # That the repair can't be tried takes nothing from what was found.
+            # What was found stands even if the repair can't be tried.
             return Repair(applied=False, verified=False, applied_to="", rows=[["1. restore", str(reason), "by hand"]])
 
     return repair
@@ -84,7 +84,7 @@ def _rows(steps: list[RepairStep]) -> list[list[str]]:
 
 
 def _require_same_store(evidence: Evidence, store: EventStore) -> None:
-    """The last event of the evidence must stand in the store, at its place and with its hash."""
+    """The last event of the evidence must be in the store, at its position and with its hash."""
     last = (
         evidence.connection()
         .execute("SELECT position, event_id, hash FROM events ORDER BY position DESC LIMIT 1")
