@@ -36,7 +36,7 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) ->
             )
             done = repair(evidence, copy, operator=INVESTIGATOR, apply=True, domain=domain, diagnosis=diagnosis)
         except UnusableInput as reason:
-            # That the repair can't be tried takes nothing from what was found.
+            # What was found stands even if the repair can't be tried.
             return Repair(applied=False, verified=False, applied_to="", rows=[["1. restore", str(reason), "by hand"]])
         return _told(done, "a scratch copy of the store")
 

@@ -1,4 +1,4 @@
-"""What a source is, how it is opened for reading alone, and whose events it holds."""
+"""What a source is, how it is opened read-only, and whose events it holds."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -18,11 +18,11 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 ENDS = 10_000
-"""How many events at each end of a log are looked at, to see whose it is: the same work however long the log."""
+"""How many events to look at, at each end of a log, to see whose it is: the same work however long the log is."""
 
 
 def is_database(source: str) -> bool:
-    """Whether this names a database, by its URL or by the first bytes of the file. Raises UnusableInput for no file."""
+    """Whether this names a database, by its URL or by the file's first bytes. Raises UnusableInput for no file."""
     return "://" in source or _is_sqlite(Path(source))
 
 
@@ -37,7 +37,7 @@ def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextMan
 
 
 def require_event_store(columns: dict[str, set[str]]) -> None:
-    """Raises NotAnEventStore where a database with these columns, by table, has no log of ours."""
+    """Raises NotAnEventStore if a database with these columns, by table, has no log of ours."""
     missing = set(EVENT_COLUMNS) - columns.get("events", set())
     if missing:
         what = "no table events" if "events" not in columns else f"no columns {', '.join(sorted(missing))}"

@@ -1,7 +1,7 @@
-"""What a bank statement tells differently from the events, line by line.
+"""Where a bank statement differs from the events, line by line.
 
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
-first told the way a statement would tell them, and then the two lists are laid side by side: a line and a movement with
+first listed as a statement would list them, and then the two lists are matched: a line and a movement with
 the same business key and amount are one, the nearest in time first; what is left over is a line without an event, or a
 movement without a line. What a line claims is its balance; its amount only says which movement it means.
 """
@@ -63,7 +63,7 @@ class CapturedLine(NamedTuple):
 def movements(evidence: Evidence) -> list[BookedMovement]:
     """Every event that posts, as a statement would book it, in order of position.
 
-    A cancelled hold books nothing, nor does an event with the one that makes it good.
+    A cancelled hold books nothing, and neither do an event and the one that compensates it.
     """
     ledger = evidence.ledger
     connection = evidence.connection()
@@ -81,8 +81,8 @@ def movements(evidence: Evidence) -> list[BookedMovement]:
 def statement_steps(evidence: Evidence, now: datetime | None = None) -> dict[tuple[str, Key], list[ClaimStep]]:
     """By file, account and currency: every line, and every movement that has none, in the order in which they count.
 
-    Only movements between the first line and the last are owed a line. A hold is owed one only once it was settled, or
-    has been open for longer than it may at ``now``, by default the evidence's latest ``recorded_at``.
+    Only movements between the first line and the last should have a line; a hold only if it was settled, or has been
+    open for longer than allowed at ``now``, by default the evidence's latest ``recorded_at``.
     """
     lines: dict[tuple[str, Key], list[CapturedLine]] = {}
     for row in evidence.rows("SELECT * FROM statements ORDER BY file, line"):
@@ -131,7 +131,7 @@ def _content_at(when: Callable[[datetime], object]) -> Callable[[CapturedLine | 
 
 
 def _reference(told: CapturedLine | BookedMovement) -> object:
-    return told.reference or told  # what has no key shares it with nothing
+    return told.reference or told  # a movement without a key matches no line by key
 
 
 def _steps(

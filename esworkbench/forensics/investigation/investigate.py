@@ -33,7 +33,7 @@ class Handlers(NamedTuple):
 
 
 class DisputedBalance(NamedTuple):
-    """What somebody says a balance is, in minor units; ``by`` is a word for who says so."""
+    """What somebody says a balance is, in minor units; ``by`` says who."""
 
     account: str
     currency: str | None
@@ -68,7 +68,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """An investigation and all that came of it; amounts in minor units of ``currency``.
 
     ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
-    diagnosis's, and the claim where no finding accounts for it; ``verified``: repaired, and none of the latter is left.
+    diagnosis's, and the claim if no finding explains it; ``verified``: repaired, and no such claim is left.
     ``decimals`` is the scale of every currency named, None where nobody says.
     """
 
@@ -119,7 +119,7 @@ def investigate(
     handlers: Handlers | None = None,
     repairer: Repairer | None = None,
 ) -> Inquiry:
-    """Ask the seven questions of one account: the claim's, the one named, or the one that diverges most.
+    """Ask the seven questions about one account: the claim's, the one named, or the one that diverges most.
 
     Raises UnknownAccount, and UnusableInput where an account of several currencies is given without one.
     """
@@ -163,7 +163,7 @@ def _decimals(evidence: Evidence, named: Sequence[ask.Dispute | Finding | Unexpl
 def _dispute(
     evidence: Evidence, claim: DisputedBalance | None, account: str | None, currency: str | None, diagnosis: Diagnosis
 ) -> ask.Dispute | None:
-    """Whose balance, and whose word against the events'."""
+    """Whose balance is in dispute, and who contradicts the events."""
     if claim is not None:
         currency = evidence.choose_currency(claim.account, claim.currency)
         total = _sum_of(evidence, claim.account, currency)
@@ -237,7 +237,7 @@ def _states(
 
 
 def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
-    """Everybody whom a fault of the same class touches, whichever account was asked about."""
+    """Everyone affected by the same kind of fault, whichever account was asked about."""
     classes = {finding.fault for finding in found or diagnosis.unhealthy}
     same = [finding for finding in diagnosis.unhealthy if finding.fault in classes]
     amounts: dict[str, int] = {}
@@ -266,7 +266,7 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
         answer = "nothing needs a repair"
     elif repair.applied:
         answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
-            "captured and held against the events again: it agrees" if repair.verified else "it still does not agree"
+            "captured and compared with the events again, it agrees" if repair.verified else "it still does not agree"
         )
     else:
         answer = "nothing here can be repaired by appending: the remedies below are for a person"

@@ -53,7 +53,7 @@ class Dispute(NamedTuple):
 
 
 def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquiryStep:
-    """What does the system show, and what is it said to be?"""
+    """What does the system show, and what should it show?"""
     heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
     rows: list[list[Any]] = [[dispute.claimed_by, dispute.claimed, dispute.delta]]
     rows += [[head.source, head.claimed_minor, head.claimed_minor - dispute.event_sum] for head in heads]
@@ -62,7 +62,7 @@ def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquirySte
     answer = (
         f"the events and {dispute.claimed_by} agree on {dispute.money(dispute.claimed)}"
         if not dispute.delta
-        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; held against that, the events say "
+        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; compared with that, the events come to "
         f"{dispute.money(abs(dispute.delta))} {side}"
     )
     return InquiryStep(
@@ -72,7 +72,7 @@ def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquirySte
 
 
 def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
-    """Do the raw events, added up without any of our code's handlers, agree with what the system shows?"""
+    """Do the raw events, added up without any handler's code, agree with what the system shows?"""
     totals: dict[str, list[int]] = {}
     for posting in evidence.postings(dispute.account, dispute.currency):
         totals.setdefault(posting.kind, []).append(posting.amount_minor)
@@ -84,7 +84,7 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
         if heads and not apart
         else "the read model differs, so look at the projection, or at events that were lost after it saw them"
         if apart
-        else "there is no read model to hold against it"
+        else "there is no read model to compare it with"
     )
     if silent := events_that_post_nothing(evidence):
         answer += f"; not in that sum: {silent}"
@@ -94,7 +94,7 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
 
 
 def events_that_post_nothing(evidence: Evidence) -> str:
-    """Events of the whole log that the ledger definition could not say anything of, in words; empty without any."""
+    """Events of the whole log that the ledger definition says nothing about, in words; empty if there are none."""
     manifest = evidence.manifest
     unknown = [f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in manifest.unposted.items()]
     if manifest.problem_count:
@@ -105,7 +105,7 @@ def events_that_post_nothing(evidence: Evidence) -> str:
 
 
 def suspicious_events(evidence: Evidence, dispute: Dispute) -> InquiryStep:
-    """Which events are worth a look before any is accused?"""
+    """Which events deserve a look, before any is accused?"""
     suspects = suspicious(evidence, dispute.account, dispute.currency, dispute.delta)
     exact = [suspect for suspect in suspects if suspect.why.startswith("moves exactly")]
     answer = f"events that stand out: {len(suspects):,}" + (
@@ -129,7 +129,7 @@ def replay_to_the_point(
     title = "Replay to the point"
     if point is None:
         return InquiryStep(
-            number=4, title=title, answer="no single event stands at a point where claim and events part"
+            number=4, title=title, answer="there is no single event at which claim and events begin to differ"
         )
     postings = evidence.postings(dispute.account, dispute.currency)
     index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
@@ -162,7 +162,7 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     answer = (
         f"every {pending.request} older than {pending.limit_hours} hours was settled or cancelled"
         if not rows
-        else f"{len(rows)} {pending.request} older than {pending.limit_hours} hours has no answer, "
+        else f"{len(rows)} {pending.request} older than {pending.limit_hours} hours without an answer, "
         f"{dispute.money(-sum(row[2] for row in rows))} in all"
     )
     return InquiryStep(
@@ -215,7 +215,7 @@ def _open_holds(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, in
 def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Dispute) -> str:
     posting = postings[index]
     if posting.position != point:
-        return f"no posting of this account stands at position {point}; its neighbours are shown"
+        return f"this account has no posting at position {point}; its neighbours are shown"
     return (
         f"at position {point} the account posted {dispute.money(posting.amount_minor)} ({posting.kind}, "
         f"version {posting.version}, event {posting.event_id})"
@@ -238,7 +238,7 @@ def _moment(moment: datetime) -> str:
 
 
 UNUSUAL = 10
-"""How many times the median amount of its kind an event must move to be called unusual."""
+"""An event is called unusual if it moves more than so many times the median amount of its kind."""
 
 
 class Suspect(NamedTuple):

@@ -1,8 +1,8 @@
 """Stepping over the real handlers, one event at a time: before, after, how long it took, and what went wrong.
 
-The step runs the same ``apply`` or ``handle`` that production runs; a debugger with a fold of its own would show what
-that fold does. It goes on past an event that throws, as if that event had not been. (JasperFx's projection stepping,
-for Marten, set these rules: an observer on the real fold, never a second one.)
+The step runs the same ``apply`` or ``handle`` that production runs; a debugger with its own fold would only show what
+that fold does. It goes on past an event that throws, as if the event had never happened. (JasperFx's projection
+stepping, for Marten, set these rules: an observer on the real fold, never a second one.)
 """
 
 import copy
@@ -61,14 +61,14 @@ def step_aggregate(
         if event.global_position in skip:
             yield SteppedEvent(event, before, before, timedelta(), skipped=True)
             continue
-        # A handler that throws may have done half its work; the copy is the state to go on from.
+        # A handler that throws may have done half its work, so go on from the copy.
         trial = copy.deepcopy(aggregate)
         started = clock()
         try:
             for each in decoder.events_in(event):
                 trial.apply(each.data)
             trial.version += 1
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is what the step is there to show
+        except Exception as error:  # noqa: BLE001 - showing whatever a handler raises is what the step is for
             yield SteppedEvent(event, before, before, _since(started, clock), error=_said(error))
             continue
         elapsed = _since(started, clock)
