@@ -144,9 +144,7 @@ def bisect(
         delta = escape(Evidence.open(evidence, verify=False).money(found["delta"], found["currency"]))
         if found["event_id"] is None:
             console.print(
-                f"{escape(str(found['source']))} claims a balance only as of position [bold]{found['position']}[/bold] "
-                f"and differs from the events by {delta} there; "
-                "at which event that began can't be told from it"
+                f"first divergence at position [bold]{found['position']}[/bold]: {delta}. {escape(found['note'])}"
             )
             return
         console.print(

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.records import ClaimStep, Source, State
+from esworkbench.forensics.compare.records import NO_EVENT, ClaimStep, Source, State
 from esworkbench.forensics.compare.residuals import STEPWISE, Residuals
 
 
@@ -147,6 +147,8 @@ def _first_divergence(
             f"{source.name} doesn't claim a balance at every event: it departs from them somewhere {between} "
             f"and up to position {step.at}"
         )
+    if source.kind == "statement" and step.reason == NO_EVENT:
+        note = f"a line of {source.name} that no event answers to; it stands after the events up to position {step.at}"
     if source.kind == "snapshot":
         event = evidence.rows("SELECT version, event_id FROM events WHERE position = $position", position=step.at)
         version, event_id = event[0] if event else (None, None)
