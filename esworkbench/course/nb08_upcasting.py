@@ -282,7 +282,7 @@ MAY_USE = Exercise(
     ),
     examine=examine_may_use,
     reference=may_use,
-    hints=("Ask it of each event type that the snapshot's code knew.", "A type it didn't know can't be in the state."),
+    hints=("Go through the event types that the snapshot's code knew.", "A type it didn't know can't be in the state."),
     mistakes={
         "older is fine": Mistake(
             lambda kept, today: all(today.get(name, 0) >= version for name, version in kept.items()), "was v2 and"
