@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,14 @@ def test_every_target_of_make_is_there(page: Path) -> None:
     )
     said |= set(re.findall(r"^make ([a-z]+)", text, re.MULTILINE))
     assert said <= set(TARGET.findall((TOP / "Makefile").read_text(encoding="utf-8")))
+
+
+MOVED = re.compile(r"^  \| (`.+`.*?) \| .*? \| `([\w.]+)` \|$", re.MULTILINE)
+
+
+def test_every_name_is_where_the_changelog_says() -> None:
+    rows = MOVED.findall(text_of(TOP / "CHANGELOG.md"))
+    assert len(rows) > 30
+    for names, module in rows:
+        for name in SPAN.findall(names.partition(" (")[0]):
+            assert hasattr(import_module(f"esworkbench.{module}"), name), f"{module} has no {name}"
