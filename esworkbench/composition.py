@@ -1,41 +1,323 @@
-"""What forensics must not know and is handed: the domain's handlers, its projections, its compensator."""
+"""The composition root: the one place where a domain's code is chosen, and always by name.
 
-from collections.abc import Callable
+Everything below works on any domain and is given what it needs of one; whoever works on a store asks here. A domain
+is named on the command line, or recognised from the event types in a log, or read from a manifest; a name chooses among
+those built in here and nowhere else. ``module:object`` is loaded from the command line alone. A manifest records such a
+reference as text, and nothing is imported from a manifest, a case or a ledger. (Seemann, *Dependency Injection*: one
+composition root, as near to the entry point as can be.)
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
-from esworkbench.domains.bank import BankAccount, bank_decoder
+from sqlalchemy import Engine
+
+from esworkbench.aggregates.aggregate import Aggregate
+from esworkbench.cqrs.queries import Answer
+from esworkbench.domains.activity.activity import activity_decoder
+from esworkbench.domains.activity.aggregates import Profile, Purchase, Referral, Session
+from esworkbench.domains.activity.contracts import contract_decoder
+from esworkbench.domains.activity.read_models import UserActivityByRegion
+from esworkbench.domains.bank import Bank, BankAccount, bank_decoder
+from esworkbench.domains.bank.compensate import BankCompensator
+from esworkbench.domains.bank.queries import BankQueries, Hold, PendingWithdrawalsOlderThan
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
+from esworkbench.domains.document import Document, document_decoder
+from esworkbench.domains.orders import Order, order_decoder
+from esworkbench.domains.orders.contracts import contract_v1_decoder
+from esworkbench.domains.orders.read_models import ORDER_PROJECTIONS, OrderTotalsV1
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence import Evidence
-from esworkbench.evidence.capturing.capture import OWN_LAYOUT
-from esworkbench.forensics.diagnosis.replay_with_code import Code
-from esworkbench.forensics.investigation.investigate import Handlers
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import described, parse_url
+from esworkbench.events import LOG_RECORDS, EventTypes
+from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER, shipped_ledger
 from esworkbench.projections import Projection
+from esworkbench.projections.set_based import SetBased
+from esworkbench.resources import data_path
+from esworkbench.upcasters import EventDecoder, UpcasterChain
 
-DECODER = bank_decoder()
-HANDLERS = Handlers(BankAccount, DECODER)
-PROJECTIONS: dict[str, Callable[[], Projection]] = BANK_PROJECTIONS
+if TYPE_CHECKING:  # what reads evidence is loaded by whoever has some: a monitor that asks for a domain has none
+    from esworkbench.evidence import Evidence
+    from esworkbench.forensics.diagnosis.replay_with_code import Code
+    from esworkbench.forensics.investigation.investigate import Handlers
+    from esworkbench.forensics.repair.plan import Compensator
 
 
-def code_named(reference: str) -> Code:
-    """A read model's own code, as ``module:object``: a Projection class, or a function that makes one."""
-    module, _, name = reference.partition(":")
-    try:
-        factory = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnusableInput(f"--projection {reference!r} names no code ({error}): write it as module:object") from None
+class CaptureOptions(TypedDict, total=False):
+    """What else ``evidence.capture`` takes, with its meaning and defaults there."""
+
+    layout: str | None
+    progress: bool
+    buckets: int
+    rate_limit: float | None
+    give_up_after: float
+    clock: Callable[[], datetime]
+
+
+Projections = Mapping[str, Callable[[], Projection]]
+Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
+
+
+class ReadModel(NamedTuple):
+    """How to make a projection, and the decoder that feeds it, in any process: functions that can be imported.
+
+    ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
+    """
+
+    projection: Callable[[], Projection]
+    decoder: Callable[[], EventDecoder]
+    query: Callable[[Any], SetBased] | None = None
+
+
+class Domain(NamedTuple):
+    """What the bench may use of one domain.
+
+    ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id the ledger's accounts bear; None
+    where they bear another's. ``read_models`` go by their projection's name. ``compensator`` makes the one that appends
+    corrections, ``holds`` finds what is held for longer than a limit, as of a moment: each None where the domain has no
+    such thing.
+    """
+
+    name: str
+    ledger: Path
+    decoder: Callable[[], EventDecoder]
+    aggregates: tuple[type[Aggregate], ...]
+    account: type[Aggregate] | None = None
+    read_models: Mapping[str, ReadModel] = {}
+    compensator: Callable[[EventStore], "Compensator"] | None = None
+    holds: Holds | None = None
+
+    def event_types(self) -> frozenset[str]:
+        """Every event type its log may hold, those of the past included."""
+        decoder = self.decoder()
+        return frozenset([*decoder.event_types.names(), *(step.event_type for step in decoder.upcasters)])
+
+    def read_model(self, projection: str) -> ReadModel:
+        """How to make one of its read models. Raises UnusableInput naming those that exist."""
+        if projection not in self.read_models:
+            there = f"there are {', '.join(sorted(self.read_models))}" if self.read_models else "it has none"
+            raise UnusableInput(f"there is no projection {projection!r} in the domain {self.name}: {there}")
+        return self.read_models[projection]
+
+    def aggregate(self, category: str | None) -> type[Aggregate]:
+        """The aggregate of that category, or its only one. Raises UnusableInput naming those that exist."""
+        by_category = {each.category: each for each in self.aggregates}
+        if category is None and len(by_category) == 1:
+            return self.aggregates[0]
+        if category is None or category not in by_category:
+            what = "say which aggregates with --category" if category is None else f"there is no category {category!r}"
+            raise UnusableInput(f"{what}: the domain {self.name} has {', '.join(by_category)}")
+        return by_category[category]
+
+
+def _bank_holds(engine: Engine, limit: timedelta, now: datetime) -> Answer[list[Hold]]:
+    return BankQueries(engine, clock=lambda: now).ask(PendingWithdrawalsOlderThan(limit=limit, now=now))
+
+
+DOMAINS = {
+    domain.name: domain
+    for domain in (
+        Domain(
+            "bank",
+            data_path("ledgers", "bank.toml"),
+            bank_decoder,
+            (BankAccount,),
+            account=BankAccount,
+            read_models={
+                name: ReadModel(projection, bank_decoder, BANK_QUERIES.get(name))
+                for name, projection in BANK_PROJECTIONS.items()
+            },
+            compensator=lambda store: BankCompensator(Bank(store)),
+            holds=_bank_holds,
+        ),
+        Domain(
+            "orders",
+            data_path("ledgers", "orders.toml"),
+            order_decoder,
+            (Order,),
+            account=Order,
+            read_models={
+                **{name: ReadModel(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
+                OrderTotalsV1.name: ReadModel(OrderTotalsV1, contract_v1_decoder),
+            },
+        ),
+        Domain(
+            "activity",
+            data_path("ledgers", "activity.toml"),
+            activity_decoder,
+            (Session, Profile, Purchase, Referral),
+            read_models={UserActivityByRegion.name: ReadModel(UserActivityByRegion, contract_decoder)},
+        ),
+        Domain("document", data_path("ledgers", "document.toml"), document_decoder, (Document,), account=Document),
+    )
+}
+"""Every domain that is built in, by name."""
+
+
+def domain_named(reference: str) -> Domain:
+    """A built-in domain by its name, or a ``Domain`` of yours as module:object. For what a person typed, only."""
+    if ":" in reference:
+        found = loaded(reference, "--domain")
+        if not isinstance(found, Domain):
+            raise UnusableInput(f"--domain {reference!r} is no {Domain.__module__}.Domain")
+        return found
+    if reference not in DOMAINS:
+        raise UnusableInput(f"there is no domain {reference!r}; there are {', '.join(DOMAINS)}, or write module:object")
+    return DOMAINS[reference]
+
+
+def recognised(event_types: Collection[str]) -> Domain | None:
+    """The one built-in domain whose ledger a log with these event types is judged by; None where it can't be told."""
+    ledger = shipped_ledger(event_types)
+    return next((domain for domain in DOMAINS.values() if domain.ledger == ledger), None)
+
+
+def domain_of_store(url: str, named: str | None = None, *, instead: str = "") -> Domain:
+    """The domain that was typed, or the one a store's log belongs to. Raises UnusableInput, saying what to type.
+
+    ``instead`` is what else may be typed, where something else will do.
+    """
+    if named is not None:
+        return domain_named(named)
+    from esworkbench.evidence.capturing.opening import event_types_in
+
+    event_types = event_types_in(url)
+    found = recognised(event_types)
+    if found is None:
+        raise UnusableInput(f"{_whose(event_types, url)}: say whose code is meant with --domain {_choices()}{instead}")
+    return found
+
+
+def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
+    """The domain that was typed, else the one that the manifest names; where it names none, by the event types.
+
+    None where there is no code for it: postings are stepped then, and repairs are planned in words.
+    """
+    if named is not None:
+        return domain_named(named)
+    from esworkbench.evidence.capturing.capture import OWN_LAYOUT
+
+    manifest = evidence.manifest
+    if manifest.layout != OWN_LAYOUT:
+        return None
+    if manifest.domain is None:
+        return recognised({event_type for (event_type,) in evidence.rows("SELECT DISTINCT type FROM events")})
+    return DOMAINS.get(manifest.domain)
+
+
+def capture(
+    source: str,
+    into: Path | str,
+    *,
+    ledger: Path | str | None = None,
+    domain: str | None = None,
+    **options: Unpack[CaptureOptions],
+) -> "Evidence":
+    """As ``evidence.capture``, which ``options`` go to; a store of a built-in domain is judged by that domain's ledger.
+
+    ``domain`` is a name or module:object, as a person types it. A log without events needs no ledger. Raises
+    UnusableInput for a store whose event types belong to no domain that is built in, or to several, and that came
+    without a ledger and without a domain.
+    """
+    from esworkbench.evidence.capturing.capture import capture as freeze
+    from esworkbench.evidence.capturing.opening import event_types_in, is_database
+
+    if not is_database(source):
+        if domain is not None:
+            raise UnusableInput(f"{source} is read as a delimited file, which belongs to no domain: leave --domain out")
+        return freeze(source, into, ledger=ledger, **options)
+    event_types = frozenset() if domain else event_types_in(source)
+    found = domain_named(domain) if domain else recognised(event_types)
+    if ledger is not None:
+        return freeze(source, into, ledger=ledger, domain=domain or (found and found.name), **options)
+    if found is None and event_types <= LOG_RECORDS:
+        return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because the log holds no event", **options)
+    if found is None:
+        raise UnusableInput(
+            f"{_whose(event_types, source)}, and no ledger is assumed: say whose it is with --domain {_choices()}, or "
+            "what its events post with --ledger FILE"
+        )
+    origin = f"the one that the domain {found.name} ships, " + ("as typed" if domain else "by the log's event types")
+    return freeze(source, into, ledger=found.ledger, ledger_origin=origin, domain=domain or found.name, **options)
+
+
+def capture_to_verify(
+    source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None
+) -> "Evidence":
+    """As ``capture``, for verifying the chain alone: that needs no ledger, so a store is taken whosever it is."""
+    from esworkbench.evidence.capturing.capture import capture as freeze
+    from esworkbench.evidence.capturing.opening import event_types_in, is_database
+
+    if is_database(source) and ledger is None and domain is None and recognised(event_types_in(source)) is None:
+        return freeze(source, into, ledger=NO_LEDGER, ledger_origin="because none is known for these events")
+    return capture(source, into, ledger=ledger, domain=domain)
+
+
+def handlers_for(domain: Domain | None) -> "Handlers | None":
+    """The apply path behind the ledger's accounts, where there is one."""
+    from esworkbench.forensics.investigation.investigate import Handlers
+
+    return Handlers(domain.account, domain.decoder()) if domain and domain.account else None
+
+
+def projections_of(domain: Domain | None) -> Projections:
+    """The read models that read the log through the domain's own decoder, by name."""
+    if domain is None:
+        return {}
+    return {name: each.projection for name, each in domain.read_models.items() if each.decoder is domain.decoder}
+
+
+def decoder_of(domain: Domain | None) -> EventDecoder:
+    """What reads the log; without a domain it knows no event."""
+    return domain.decoder() if domain else EventDecoder(EventTypes(), UpcasterChain())
+
+
+def code_named(reference: str, domain: Domain | None) -> "Code":
+    """A read model's own code: a built-in one by its name, or module:object of a Projection or a function making one.
+
+    The latter for what a person typed, only. Raises UnusableInput.
+    """
+    from esworkbench.forensics.diagnosis.replay_with_code import Code
+
+    if ":" not in reference:
+        if domain is None:
+            raise UnusableInput(
+                f"whose read model {reference!r} is can't be told: write module:object, or add --domain"
+            )
+        built_in = domain.read_model(reference)
+        return Code(built_in.projection, built_in.decoder())
+    factory = loaded(reference, "--projection")
     if not callable(factory) or not isinstance(factory(), Projection):
         raise UnusableInput(f"--projection {reference!r} makes no Projection")
-    return Code(factory, DECODER)
+    return Code(factory, decoder_of(domain))
 
 
-def handlers_for(evidence: Evidence) -> Handlers | None:
-    """The bank's code for the bank's store, none for a stranger's."""
-    return HANDLERS if evidence.manifest.layout == OWN_LAYOUT else None
+def loaded(reference: str, option: str, form: str = "module:object") -> Any:
+    """What ``module:object`` names. Only ever of something typed on the command line, as ``option`` says."""
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnusableInput(f"{option} {reference!r} names no code ({error}): write it as {form}") from None
 
 
-def projection_named(name: str) -> Projection:
-    """A new projection of the bank. Raises UnusableInput naming those that exist."""
-    if name not in PROJECTIONS:
-        raise UnusableInput(f"there is no projection {name!r}; there are {', '.join(sorted(PROJECTIONS))}")
-    return PROJECTIONS[name]()
+def _whose(event_types: Collection[str], source: str) -> str:
+    told = sorted(set(event_types) - LOG_RECORDS)
+    where = described(parse_url(source))
+    if not told:
+        return f"{where} holds no event yet, so whose store it is can't be told"
+    named = ", ".join(told[:5]) + (" …" if len(told) > 5 else "")
+    known = [name for name, domain in DOMAINS.items() if domain.event_types() & set(told)]
+    if len(known) > 1:
+        return f"the event types in {where} ({named}) belong to several domains ({', '.join(known)})"
+    if known:
+        return f"the domain {known[0]} knows too few of the event types in {where} ({named}) to be taken for theirs"
+    return f"the event types in {where} ({named}) belong to no domain that is built in"
+
+
+def _choices() -> str:
+    return "|".join(DOMAINS)

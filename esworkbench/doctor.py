@@ -7,20 +7,15 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import sqlalchemy
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-from jupyter_core.paths import jupyter_path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from esworkbench.errors import EsworkbenchError
-from esworkbench.event_store.database import open_database
-from esworkbench.event_store.postgres.local_server import local_postgres_url
-from esworkbench.event_store.sidecar import user_folder
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OLDEST_SQLITE = (3, 35, 0)
@@ -104,12 +99,25 @@ def package_misses(requirements: list[Requirement]) -> list[str]:
     return misses
 
 
+def _has_jupyter() -> bool:
+    return find_spec("jupyterlab") is not None
+
+
+def _without_jupyter(name: str) -> Check:
+    advice = "pip install 'esworkbench[course]' to open the notebooks; nothing else needs it"
+    return Check(name, False, "no JupyterLab in this environment", advice, required=False)
+
+
 def check_kernel() -> Check:
     """The kernel Jupyter starts by default runs this very environment.
 
     A ``python3`` kernel that somebody once installed for the user comes before the environment's own, and
     then notebooks import other packages than the shell does.
     """
+    if not _has_jupyter():
+        return _without_jupyter("kernel")
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
     advice = "delete that kernel (jupyter kernelspec remove python3), or set JUPYTER_PREFER_ENV_PATH=1 and try again"
     try:
         command = KernelSpecManager().get_kernel_spec("python3").argv[0]
@@ -127,6 +135,10 @@ def _same_environment(interpreter: Path) -> bool:
 
 def check_widgets() -> Check:
     """JupyterLab's half of ipywidgets is where JupyterLab looks for it."""
+    if not _has_jupyter():
+        return _without_jupyter("widgets")
+    from jupyter_core.paths import jupyter_path
+
     folders = [Path(each) / "@jupyter-widgets" / "jupyterlab-manager" for each in jupyter_path("labextensions")]
     found = next((folder for folder in folders if (folder / "package.json").is_file()), None)
     advice = "pip install --force-reinstall jupyterlab-widgets into this environment, then restart JupyterLab"
@@ -142,18 +154,24 @@ def check_sqlite() -> Check:
 
 def check_postgres() -> Check:
     """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package."""
+    import sqlalchemy
+
+    from esworkbench.event_store.database import open_database
+    from esworkbench.event_store.postgres.local_server import local_postgres_url
+
     named = "ESWORKBENCH_PG_DSN" in os.environ
     advice = (
         "check the server, user and database that ESWORKBENCH_PG_DSN names"
         if named
-        else "pip install 'esworkbench[postgres]', or set ESWORKBENCH_PG_DSN; everything also works on SQLite"
+        else "pip install 'esworkbench[postgres]', and set ESWORKBENCH_PG_DSN or let it start a server of its own; "
+        "everything also works on SQLite"
     )
     try:
         engine = open_database(local_postgres_url())
         with engine.connect() as connection:
             version = connection.execute(sqlalchemy.text("SHOW server_version")).scalar_one()
         engine.dispose()
-    except EsworkbenchError as error:
+    except (EsworkbenchError, ModuleNotFoundError) as error:
         return Check("postgres", False, str(error), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
         # Only the kind of error: its text may hold the address with the password in it.
@@ -168,6 +186,8 @@ def _nearest_existing(folder: Path) -> Path:
 
 def check_data_folder() -> Check:
     """The data folder, or the nearest folder above it that exists, takes a new file."""
+    from esworkbench.event_store.sidecar import user_folder
+
     home = user_folder()
     try:
         with tempfile.TemporaryFile(dir=_nearest_existing(home)):
@@ -189,6 +209,8 @@ def check_memory() -> Check:
 
 def check_disk() -> Check:
     """Room for evidence and case folders."""
+    from esworkbench.event_store.sidecar import user_folder
+
     gib = shutil.disk_usage(_nearest_existing(user_folder())).free / GIB
     advice = f"free some space, or set ESWORKBENCH_HOME to a disk with at least {LEAST_DISK_GIB:.0f} GiB"
     return _verdict("disk", gib >= LEAST_DISK_GIB, f"{gib:.1f} GiB free", advice)

@@ -24,6 +24,10 @@ class EvidenceDamaged(UnusableInput):
     """Evidence whose files don't match their manifest, or whose manifest is missing."""
 
 
+class UnknownCurrency(UnusableInput):
+    """A code whose decimals nobody has said: not ISO 4217, and not the ledger."""
+
+
 class UnknownAccount(UnusableInput):
     """The account named occurs in no posting and no assertion."""
 

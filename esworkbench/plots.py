@@ -10,7 +10,7 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from esworkbench.money import decimals_of
+from esworkbench.money import iso_decimals
 from esworkbench.projections.monitoring.measure import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
 from esworkbench.projections.monitoring.monitor import Delay
 from esworkbench.snapshotting.frequency import FrequencyRow
@@ -19,28 +19,42 @@ SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event 
 CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
 
 
-def balance_figure(timeline: pd.DataFrame, *, currency: str, culprits: Sequence[int] = (), title: str = "") -> Figure:
+def balance_figure(
+    timeline: pd.DataFrame,
+    *,
+    currency: str,
+    decimals: int | None = None,
+    culprits: Sequence[int] = (),
+    title: str = "",
+) -> Figure:
     """Claimed against summed balance over time, and below it their difference, with the divergence marked.
 
     ``timeline`` has one row per event: position, recorded_at, event_sum_minor, and claimed_minor, which is missing
-    where nobody claims a balance; both in minor units. ``culprits`` are positions to mark.
+    where nobody claims a balance; both in minor units. ``decimals`` is their scale (``Evidence.decimals``), ISO 4217's
+    unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark.
     """
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     claims = timeline.dropna(subset=["claimed_minor"])
-    major = 10 ** decimals_of(currency)
+    major, unit = _unit(currency, decimals)
     balance.step(timeline["recorded_at"], timeline["event_sum_minor"] / major, where="post", **SUMMED)
     balance.step(claims["recorded_at"], claims["claimed_minor"].astype(float) / major, where="post", **CLAIMED)
     delta = (claims["claimed_minor"] - claims["event_sum_minor"]).astype(float) / major
     difference.step(claims["recorded_at"], delta, where="post", color="#b3471b")
     difference.axhline(0, color="grey", linewidth=0.8)
-    balance.set_ylabel(f"balance, {currency}")
+    balance.set_ylabel(f"balance, {unit}")
     difference.set_ylabel("claimed − sum")
     for position in culprits:
         _mark(timeline, position, balance, difference)
     balance.set_title(title, loc="left")
     balance.legend(loc="best", frameon=False)
     return figure
+
+
+def _unit(currency: str, decimals: int | None) -> tuple[int, str]:
+    """How many minor units make one of what is drawn, and what that is called."""
+    places = iso_decimals(currency) if decimals is None else decimals
+    return (1, f"minor units of {currency}") if places is None else (10**places, currency)
 
 
 def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
@@ -57,14 +71,14 @@ def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
 
 
 def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
-    """The figure as PNG bytes, without the date that would make the same picture differ."""
+    """The figure as PNG bytes, without the date, which would make the same picture differ."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def show(figure: Figure, alt: str) -> Image:
-    """The figure for a notebook to display; ``alt`` says in words what is to be seen."""
+    """The figure for a notebook to display; ``alt`` says in words what there is to see."""
     return Image(as_png(figure, dpi=100), format="png", alt=alt)
 
 
@@ -73,15 +87,18 @@ def as_data_uri(figure: Figure) -> str:
     return "data:image/png;base64," + b64encode(as_png(figure)).decode("ascii")
 
 
-def window_figure(timeline: pd.DataFrame, *, currency: str, good: int, bad: int, probe: int | None) -> Figure:
+def window_figure(
+    timeline: pd.DataFrame, *, currency: str, decimals: int | None = None, good: int, bad: int, probe: int | None
+) -> Figure:
     """The balance with the window of a bisection drawn on it: shaded from ``good`` to ``bad``, ``probe`` as a line.
 
-    Event numbers count from 1, as in ``BisectionSession``; good 0 is before the first event.
+    Event numbers count from 1, as in ``BisectionSession``; good 0 is before the first event. ``decimals`` as in
+    ``balance_figure``.
     """
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     axes = figure.subplots()
     numbers = range(1, len(timeline) + 1)
-    major = 10 ** decimals_of(currency)
+    major, unit = _unit(currency, decimals)
     axes.step(numbers, timeline["event_sum_minor"] / major, where="post", **SUMMED)
     claims = timeline["claimed_minor"].astype("Float64") / major
     if claims.notna().any():
@@ -90,7 +107,7 @@ def window_figure(timeline: pd.DataFrame, *, currency: str, good: int, bad: int,
     if probe is not None:
         axes.axvline(probe, color="black", linestyle=":", label=f"event {probe}")
     axes.set_xlabel("event number")
-    axes.set_ylabel(f"balance, {currency}")
+    axes.set_ylabel(f"balance, {unit}")
     axes.legend(loc="best", frameon=False, fontsize=8)
     return figure
 
@@ -102,7 +119,7 @@ def lag_table(measured: Sequence[Lag | Delay]) -> pd.DataFrame:
 
 
 def lag_figure(measured: pd.DataFrame, *, title: str = "") -> Figure:
-    """Lag over time as ``lag_table`` has it, with the two thresholds as lines that say their names."""
+    """Lag over time as ``lag_table`` has it, with the two thresholds as labelled lines."""
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     axes = figure.subplots()
     axes.plot(measured["moment"], measured["seconds"], color="#0b5fa5", linewidth=1.2, marker=".", markersize=3)

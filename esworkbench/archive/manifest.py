@@ -7,8 +7,8 @@ from typing import Self
 
 import msgspec
 
-from esworkbench import __version__
 from esworkbench.errors import EvidenceDamaged
+from esworkbench.version import __version__
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -39,12 +39,26 @@ class Problem(msgspec.Struct, frozen=True):
     event_id: str
 
 
+class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ledger definition judged the evidence: its name, the SHA-256 of its file, and where that came from."""
+
+    name: str
+    sha256: str
+    origin: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence holds and where it came from. ``files`` maps each path to its SHA-256 in hex.
 
     ``unposted`` counts events that no rule of the ledger knows, by type and schema version. ``problems`` lists the
     first hundred events that couldn't be posted as the ledger says, of ``problem_count``. ``order`` counts account-days
-    by how their order was found, for files only. ``previous`` is the SHA-256 of the manifest this one replaces.
+    by how their order was found, for files only. ``decimals`` is the scale of every currency found: how many decimals
+    its minor unit stands for, null where nobody says; the whole is None where an earlier release captured. ``previous``
+    is the SHA-256 of the manifest this one replaces.
+
+    ``judged_by`` is the ledger definition that the postings come from; older evidence has none. ``domain`` names the
+    code that the source belongs to, as it was recognised or typed. It is text: whoever reads it may choose built-in
+    code of that name, and imports nothing from here.
     """
 
     source: str
@@ -57,7 +71,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[Problem] = []
     problem_count: int = 0
     order: dict[str, int] | None = None
+    decimals: dict[str, int | None] | None = None
     previous: str | None = None
+    judged_by: LedgerRecord | None = None
+    domain: str | None = None
     tool_version: str = __version__
     format: int = FORMAT
 

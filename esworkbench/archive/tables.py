@@ -5,7 +5,6 @@ file and a cluster can take a bucket a task. The bucket is CRC-32 of the UTF-8 k
 a standard, where a database's own hash may change with its next release.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -73,11 +72,6 @@ BUCKETED = {
     "postings": Bucketing("account", ("account", "currency", "position", "ordinal")),
     "assertions": Bucketing("account", ("account", "currency", "position", "source", "kind", "order_key")),
 }
-
-
-def bucket_of(key: str, buckets: int) -> int:
-    """The bucket of a stream or account, 0 … buckets - 1."""
-    return zlib.crc32(key.encode("utf-8")) % buckets
 
 
 def table_of(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
-from esworkbench.archive.tables import BUCKETED, SCHEMAS, bucket_of, table_of
+from esworkbench.archive.paths import bucket_of, quoted
+from esworkbench.archive.tables import BUCKETED, SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
 
 
@@ -143,11 +144,6 @@ class ArchiveWriter:
             raise UnusableInput(
                 f"evidence could not be written to {self._target} and nothing was left there: {reason}"
             ) from error
-
-
-def quoted(value: object) -> str:
-    """A SQL string literal."""
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _make_durable(path: Path) -> None:

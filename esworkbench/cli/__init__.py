@@ -1,54 +1,92 @@
 """Every step of an investigation from a shell.
 
-This is where the wings meet: it hands the domain (handlers, compensator, ledger) to forensics, which knows none.
+``on_demand``: imports a command when it is called.
+``options``: what several commands take.
+``output``: an answer as prose or JSON, and the exit code that goes with it.
+``extras``: what to install for a library that is missing.
+
+``case_commands``: investigate, repair, report, case.
+``investigation``, ``repairing``: what these run.
+``explain_command``: explain.
+``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
+``incident_commands``: incident new, incident reveal.
+``rebuild_commands``: rebuild, archive, keep-read-model.
+``lag_commands``: lag, pending.
+``outbox_commands``: outbox.
+``snapshot_commands``: snapshot-frequency, take-snapshots.
+``upcaster_commands``: upcasters.
+``archaeology_commands``: shapes, compact.
+``machine_commands``: lab, doctor.
+``jupyter_lab``: what lab runs.
 """
 
-import sqlite3
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Annotated
 
-import psycopg
 import typer
-from sqlalchemy.exc import DBAPIError
 
-from esworkbench.cli import (
-    archaeology_commands,
-    case_commands,
-    evidence_commands,
-    lag_commands,
-    outbox_commands,
-    rebuild_commands,
-    snapshot_commands,
-    store_commands,
-    upcaster_commands,
-)
+from esworkbench.cli.extras import advice_on
+from esworkbench.cli.on_demand import group
 from esworkbench.cli.output import OUR_ERROR, refuse, to_json
 from esworkbench.errors import EsworkbenchError
-from esworkbench.event_store.database import gave_up
+from esworkbench.version import __version__
 
 DEFECT = "this is a defect in esworkbench, not in your input: please report the lines above"
 
+COMMANDS = {
+    "investigate": "case_commands:investigate",
+    "incident": "incident_commands:incident",
+    "capture": "evidence_commands:freeze",
+    "replay": "evidence_commands:replay",
+    "diff": "evidence_commands:diff",
+    "bisect": "evidence_commands:bisect",
+    "verify": "evidence_commands:verify",
+    "diagnose": "evidence_commands:diagnose",
+    "repair": "case_commands:repair",
+    "report": "case_commands:report",
+    "case": "case_commands:case",
+    "explain": "explain_command:explain",
+    "rebuild": "rebuild_commands:rebuild",
+    "archive": "rebuild_commands:archive",
+    "keep-read-model": "rebuild_commands:keep_read_model",
+    "lag": "lag_commands:measure_lag",
+    "pending": "lag_commands:pending",
+    "outbox": "outbox_commands:outbox",
+    "snapshot-frequency": "snapshot_commands:snapshot_frequency",
+    "take-snapshots": "snapshot_commands:take_snapshots",
+    "upcasters": "upcaster_commands:upcasters",
+    "shapes": "archaeology_commands:shapes",
+    "compact": "archaeology_commands:compact",
+    "lab": "machine_commands:lab",
+    "doctor": "machine_commands:examine",
+}
+"""Where each command stands, in the order in which ``--help`` lists them."""
+
 app = typer.Typer(
     name="esworkbench",
-    help="A teaching and forensics workbench for event-sourced ledgers.",
+    cls=group(__name__, COMMANDS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (
-    archaeology_commands,
-    case_commands,
-    evidence_commands,
-    lag_commands,
-    outbox_commands,
-    rebuild_commands,
-    snapshot_commands,
-    store_commands,
-    upcaster_commands,
-):
-    commands.register(app)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"esworkbench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def workbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A teaching and forensics workbench for event-sourced ledgers."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -62,13 +100,18 @@ def run(arguments: Sequence[str]) -> int:
         return refuse(str(error), as_json=as_json)
     except KeyboardInterrupt:
         return refuse("interrupted: nothing half-written is taken for evidence", as_json=as_json)
-    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
-        sentence = gave_up(error)
-        if sentence is None:
-            return _ours(as_json)
-        return refuse(sentence, as_json=as_json)
-    except Exception:  # noqa: BLE001 - told in full, with the exit code that says whose fault it is
-        return _ours(as_json)
+    except Exception as error:  # noqa: BLE001 - told in full, with the exit code that says whose fault it is
+        sentence = _not_ours(error)
+        return _ours(as_json) if sentence is None else refuse(sentence, as_json=as_json)
+
+
+def _not_ours(error: Exception) -> str | None:
+    """A sentence for an extra that isn't installed or a database that stopped serving; None for our mistakes."""
+    if isinstance(error, ModuleNotFoundError):
+        return advice_on(error.name)
+    from esworkbench.event_store.database import gave_up
+
+    return gave_up(error)
 
 
 def _ours(as_json: bool) -> int:

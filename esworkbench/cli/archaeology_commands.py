@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -12,16 +11,14 @@ import typer
 from rich.console import Console
 from sqlalchemy import Connection
 
-from esworkbench.cli.options import Json
+from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
 from esworkbench.compaction import compact as compact_log
 from esworkbench.compaction import first_event, verify_compaction
-from esworkbench.domains.bank.events import BANK_EVENT_TYPES
-from esworkbench.domains.bank.upcasters import BANK_UPCASTERS
+from esworkbench.composition import Domain, domain_of_store, loaded
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.upcasters.archaeology import (
     LatestShape,
     ProposedVersion,
@@ -34,14 +31,7 @@ from esworkbench.upcasters.archaeology import (
     through_chain,
 )
 
-Through = Annotated[
-    str | None, typer.Option(help="What reads old shapes, as module:function of a stored event; absent: the bank's.")
-]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(shapes)
-    app.command()(compact)
+Through = Annotated[str | None, typer.Option(help="What reads old shapes, as module:function of a stored event.")]
 
 
 def shapes(
@@ -87,12 +77,18 @@ def compact(
     old: Annotated[str, typer.Argument(help="The store to compact. It is only read.")],
     into: Annotated[str, typer.Option(help="A new, empty store; or one in which this was interrupted.")],
     through: Through = None,
+    domain: DomainName = None,
     batch: Annotated[int, typer.Option(help="Events to a transaction.")] = 1000,
     json: Json = False,
 ) -> None:
     """Write a log anew with every event in its latest shape, record the old stream heads, verify. Resumable."""
-    latest_shape = _bank_latest_shape() if through is None else function_named(through)
+    if through is not None and domain is not None:
+        raise UnusableInput("old shapes are read through one thing: give --through or --domain, not both")
     source = EventStore.open(old, create=False)
+    if through is not None:
+        latest_shape = function_named(through)
+    else:
+        latest_shape = _latest_shape(domain_of_store(old, domain, instead=", or read them --through module:function"))
     first_event(source)
     target = EventStore.open(into)
     sealed = compact_log(source, target, latest_shape, batch_size=batch)
@@ -118,21 +114,17 @@ def compact(
 
 def function_named(reference: str) -> LatestShape:
     """What ``--through`` names. Raises UnusableInput when there is no such function."""
-    module, _, name = reference.partition(":")
-    try:
-        function = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnusableInput(f"--through {reference!r} names no code ({error}): write it as module:function") from None
+    function = loaded(reference, "--through", "module:function")
     if not callable(function):
         raise UnusableInput(f"--through {reference!r} is no function of a stored event")
     latest_shape: LatestShape = function
     return latest_shape
 
 
-def _bank_latest_shape() -> LatestShape:
-    return through_chain(
-        BANK_UPCASTERS, {name: BANK_EVENT_TYPES.latest_version(name) for name in BANK_EVENT_TYPES.names()}
-    )
+def _latest_shape(domain: Domain) -> LatestShape:
+    decoder = domain.decoder()
+    known = decoder.event_types
+    return through_chain(decoder.upcasters, {name: known.latest_version(name) for name in known.names()})
 
 
 def _look(connection: Connection, event_type: str, sample: int, seed: int) -> Iterator[Any]:

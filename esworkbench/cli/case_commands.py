@@ -1,29 +1,21 @@
-"""Commands on a whole case: investigate, repair, report, case, explain."""
+"""Commands on a whole case: investigate, repair, report, case."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from esworkbench.cli.evidence_commands import put
-from esworkbench.cli.investigation import run_investigation, written_report
-from esworkbench.cli.options import Currency, EvidencePath, Json, MaybeAccount
+from esworkbench.cli.evidence_commands import ask_again
+from esworkbench.cli.judge import judge_of, say_judge
+from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store
+from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.diagnosis.findings import FAULTS
-from esworkbench.forensics.glossary import WORDS
 from esworkbench.forensics.investigation.case import Case
-
-
-def register(app: typer.Typer) -> None:
-    for command in (investigate, repair, report, case, explain):
-        app.command()(command)
 
 
 def investigate(
@@ -32,7 +24,8 @@ def investigate(
     currency: Currency = None,
     claimed: Annotated[int | None, typer.Option(help="What the balance is said to be, in minor units.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for evidence, case and report.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="What the source's events or columns mean, as TOML.")] = None,
+    ledger: Ledger = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """The whole investigation: seven steps from a wrong balance to a verified repair and a report.
@@ -41,21 +34,27 @@ def investigate(
     """
     if claimed is not None and account is None:
         raise UnusableInput("--claimed says what a balance should be, so say whose: add --account")
+    from esworkbench.cli.investigation import run_investigation
+
     told = Console(stderr=json, highlight=False, soft_wrap=True)
-    inquiry, report = run_investigation(source, account, currency, claimed, out, ledger, told)
+    inquiry, evidence, report = run_investigation(source, account, currency, claimed, out, ledger, domain, told)
     document: dict[str, Any] = {
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
+        "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
-        "verified": inquiry.verified, "report": str(report),
+        "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
     }  # fmt: skip
     settled = not inquiry.diagnosis.unhealthy and not inquiry.unexplained
     next_command = f"esworkbench case {quote(str(report.parent / 'evidence'))}"
-    answer(
-        document, lambda console: console.print(f"report: {report}", markup=False), as_json=json,
-        found=not (settled or inquiry.verified), next_command=next_command,
-    )  # fmt: skip
+
+    def prose(console: Console) -> None:
+        say_judge(console, evidence)
+        console.print(f"report: {report}", markup=False)
+
+    found = not (settled or inquiry.verified)
+    answer(document, prose, as_json=json, found=found, next_command=next_command)
 
 
 def repair(
@@ -65,13 +64,16 @@ def repair(
     apply: Annotated[
         bool, typer.Option("--apply", help="Really append and rebuild. Without it, only say what.")
     ] = False,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Compensating events, or a rebuild. Dry run unless --apply; safe to run twice; verified after."""
-    found = repair_store(Evidence.open(evidence), store, operator=operator, really=apply)
+    opened = Evidence.open(evidence)
+    found = repair_store(opened, store, domain_of(opened, domain), operator=operator, really=apply)
 
     def prose(console: Console) -> None:
         console.print(table("plan", ["step", "what", "state"], found.rows))
+        say_judge(console, opened)
         if not apply:
             console.print("nothing was written: add --apply to do it")
         else:
@@ -81,7 +83,7 @@ def repair(
 
     document = {
         "plan": [dict(zip(("step", "what", "state"), row, strict=True)) for row in found.rows],
-        "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids,
+        "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids, **judge_of(opened),
     }  # fmt: skip
     answer(document, prose, as_json=json, found=not found.verified)
 
@@ -91,16 +93,21 @@ def report(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     account: MaybeAccount = None,
     currency: Currency = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """The case as one self-contained page."""
-    inquiry = written_report(Evidence.open(evidence), out, account, currency)
+    from esworkbench.cli.investigation import written_report
+
+    opened = Evidence.open(evidence)
+    inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
 
     def prose(console: Console) -> None:
         console.print(f"{inquiry.verdict}\n{out}", markup=False)
+        say_judge(console, opened)
 
     wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained)
-    answer({"report": str(out), "verdict": inquiry.verdict}, prose, as_json=json, found=wrong)
+    answer({"report": str(out), "verdict": inquiry.verdict, **judge_of(opened)}, prose, as_json=json, found=wrong)
 
 
 def case(
@@ -108,13 +115,20 @@ def case(
     replay: Annotated[
         bool, typer.Option("--replay", help="Ask everything again; every answer must be the same.")
     ] = False,
+    projection: Annotated[
+        str | None, typer.Option(metavar="MODULE:OBJECT", help="Code that a question named: loaded if typed again.")
+    ] = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
     kept = Case(evidence)
     opened = Evidence.open(evidence)
     again = (
-        {each.entry.number: each.same for each in kept.replay(lambda question, given: put(opened, question, given))}
+        {
+            each.entry.number: each.same
+            for each in kept.replay(lambda question, given: ask_again(opened, question, given, projection, domain))
+        }
         if replay
         else {}
     )
@@ -130,36 +144,10 @@ def case(
         console.print(table(f"case on {evidence}", ["", "asked", "of", "found", "again"], rows, limit=1000))
         if still_open:
             console.print(f"not asked yet: {', '.join(still_open)}")
+        say_judge(console, opened)
 
-    document = {"entries": entries, "replayed": again or None, "open": still_open}
+    document = {"entries": entries, "replayed": again or None, "open": still_open, **judge_of(opened)}
     answer(document, prose, as_json=json, found=not all(again.values()))
-
-
-def explain(
-    word: Annotated[list[str], typer.Argument(help="A word of the field, or a fault.")], json: Json = False
-) -> None:
-    """What a word or a fault means, what it is mistaken for, and the notebook that shows it."""
-    name = " ".join(word)
-    key = name.replace("_", " ").replace("-", " ").lower()
-    fault = FAULTS.get(key.replace(" ", "_"))
-    if fault is None and key not in WORDS:
-        near = get_close_matches(key, [*WORDS, *(name.replace("_", " ") for name in FAULTS)], n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"words: {', '.join(WORDS)}; faults: {', '.join(FAULTS)}"
-        raise UnusableInput(f"there is no entry for {name!r}: {hint}")
-    if fault is not None:
-        document: dict[str, str | list[str]] = {
-            "fault": fault.name, "meaning": fault.meaning, "remedy": fault.remedy,
-            "look_alikes": list(fault.look_alikes), "notebook": "14_the_47_23_case",
-        }  # fmt: skip
-    else:
-        document = {"word": key, "meaning": WORDS[key].meaning, "notebook": WORDS[key].notebook}
-
-    def prose(console: Console) -> None:
-        for label, value in document.items():
-            text = value if isinstance(value, str) else ", ".join(value)
-            console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(text)}")
-
-    answer(document, prose, as_json=json)
 
 
 def _arguments(arguments: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Commands on evidence: freeze it, and put questions to it. Each question is recorded in the case beside it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -11,40 +11,51 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from esworkbench.cli.options import Account, Against, Currency, EvidencePath, Json, KnownAt, MaybeAccount, Now, ValidAt
+from esworkbench.cli.judge import judge_of, say_judge
+from esworkbench.cli.options import (
+    Account,
+    Against,
+    Currency,
+    DomainName,
+    EvidencePath,
+    Json,
+    KnownAt,
+    Ledger,
+    MaybeAccount,
+    Now,
+    ValidAt,
+)
 from esworkbench.cli.output import answer, table
-from esworkbench.composition import code_named, handlers_for
+from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
-from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask
 from esworkbench.forensics.replay.moments import parse_moment
-from esworkbench.forensics.replay.replay import Bounds, fold, stream_of
-from esworkbench.money import format_minor
-
-
-def register(app: typer.Typer) -> None:
-    app.command(name="capture")(freeze)
-    for command in (replay, diff, bisect, verify, diagnose):
-        app.command()(command)
+from esworkbench.forensics.replay.replay import Bounds, fold
+from esworkbench.money import iso_decimals
 
 
 def freeze(
     source: Annotated[str, typer.Argument(help="A store's URL, a SQLite file, or a delimited file.")],
     into: Annotated[Path, typer.Option(help="A new folder for the evidence.")],
-    ledger: Annotated[Path | None, typer.Option(help="What the events or columns mean, as TOML.")] = None,
+    ledger: Ledger = None,
+    domain: DomainName = None,
     layout: Annotated[str | None, typer.Option(help="The store's layout, where it can't be told.")] = None,
     rate_limit: Annotated[float | None, typer.Option(help="At most so many rows a second.")] = None,
     json: Json = False,
 ) -> None:
     """Freeze a store or a file as evidence, at one cut, without writing to it."""
-    evidence = capture(source, into, layout=layout, ledger=ledger, rate_limit=rate_limit)
+    evidence = capture(source, into, ledger=ledger, domain=domain, layout=layout, rate_limit=rate_limit)
     manifest = evidence.manifest
     accounts = len(evidence.accounts())
     events = manifest.rows["events"]
     document: dict[str, Any] = {
         "evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut,
+        **judge_of(evidence),
         "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
+        "decimals": manifest.decimals,
     }  # fmt: skip
     if manifest.order is not None:
         document["order"] = manifest.order
@@ -52,8 +63,11 @@ def freeze(
     def prose(console: Console) -> None:
         console.print(f"{events:,} events on {accounts:,} accounts, frozen in {into}", markup=False)
         console.print(f"SHA-256 of the manifest: {evidence.digest}")
+        say_judge(console, evidence)
         if manifest.order is not None:
             _print_order(console, manifest.order)
+        for currency, decimals in (manifest.decimals or {}).items():
+            _tell_scale(console, currency, decimals)
         for kind, count in manifest.unposted.items():
             console.print(f"no rule of the ledger says what {kind} posts: {count:,} events post nothing", markup=False)
         if manifest.problem_count:
@@ -72,38 +86,45 @@ def replay(
     at: ValidAt = None,
     known_at: KnownAt = None,
     version: Annotated[int | None, typer.Option(help="Up to this version of the account's stream.")] = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Balance and state as of a moment, on either time axis, or as of a version."""
     arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at, "version": version}
-    found = _asked(evidence, "replay", arguments, lambda it: format_minor(it["balance"], it["currency"]))
-    state = _state(Evidence.open(evidence, verify=False), account, at, known_at, version)
+    opened = Evidence.open(evidence)
+    handlers = handlers_for(domain_of(opened, domain))
+    found = _asked(opened, "replay", arguments, lambda it: _balance_in_words(it, opened))
+    state = _state(opened, handlers, account, at, known_at, version)
 
     def prose(console: Console) -> None:
         console.print(
-            f"[bold]{escape(format_minor(found['balance'], found['currency']))}[/bold] after "
+            f"[bold]{escape(_balance_in_words(found, opened))}[/bold] after "
             f"{found['events']:,} events, the last at position {found['position']}, recorded {found['recorded_at']}"
         )
+        say_judge(console, opened)
         for name, value in (state or {}).items():
             console.print(f"  {name}: {value}", markup=False)
 
-    answer({**found, "state": state}, prose, as_json=json)
+    answer({**found, "state": state, **judge_of(opened)}, prose, as_json=json)
 
 
 def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
     """Every balance assertion that parts from the events, each held against its own cut. Lag is not corruption."""
-    found = _asked(evidence, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
+    opened = Evidence.open(evidence)
+    found = _asked(opened, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
     columns = ["account", "currency", "source", "claimed", "event_sum", "delta", "at_position"]
 
     def prose(console: Console) -> None:
         console.print(f"{found['compared']:,} balance assertions compared, {found['divergent']:,} diverge")
+        say_judge(console, opened)
         if found.get("order"):
             _print_order(console, found["order"])
         if found["rows"]:
             console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
 
     next_command = f"esworkbench diagnose {quote(str(evidence))}" if found["divergent"] else None
-    answer(found, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
+    document = {**found, **judge_of(opened)}
+    answer(document, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
 
 
 def bisect(
@@ -111,51 +132,61 @@ def bisect(
 ) -> None:
     """The first event at which the claims and the events part."""
     arguments = {"account": account, "currency": currency, "against": against}
-    found = _asked(evidence, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
+    opened = Evidence.open(evidence)
+    found = _asked(opened, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
     diverges = found["position"] is not None
 
     def prose(console: Console) -> None:
+        say_judge(console, opened)
         if not diverges:
             console.print(f"no divergence, after {found['probes']} probes")
             return
+        delta = escape(Evidence.open(evidence, verify=False).money(found["delta"], found["currency"]))
         if found["event_id"] is None:
             console.print(
                 f"{escape(str(found['source']))} claims a balance only as of position [bold]{found['position']}[/bold] "
-                f"and parts from the events by {escape(format_minor(found['delta'], found['currency']))} there; "
+                f"and parts from the events by {delta} there; "
                 "at which event it began can't be told from that"
             )
             return
         console.print(
             f"first divergence at position [bold]{found['position']}[/bold], version {found['version']}, event "
-            f"{escape(str(found['event_id']))}: {escape(format_minor(found['delta'], found['currency']))}, "
+            f"{escape(str(found['event_id']))}: {delta}, "
             f"in {found['probes']} probes" + ("" if found["sound"] else " (a boundary, not proven to be the first)")
         )
 
-    answer(found, prose, as_json=json, found=diverges)
+    answer({**found, **judge_of(opened)}, prose, as_json=json, found=diverges)
 
 
 def verify(
     source: Annotated[
         str, typer.Argument(metavar="EVIDENCE-or-URL", help="Evidence, or a store: a URL or a SQLite file.")
     ],
+    ledger: Ledger = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Hash chains, gaps, structure; and what can't be proven from here."""
     if "://" in source or Path(source).is_file():
         with tempfile.TemporaryDirectory() as folder:
-            found = ask(capture(source, Path(folder) / "evidence"), "verify", {})
+            opened = capture_to_verify(source, Path(folder) / "evidence", ledger=ledger, domain=domain)
+            found = ask(opened, "verify", {})
+    elif ledger is not None or domain is not None:
+        raise UnusableInput(f"{source} was judged when it was captured: leave --ledger and --domain out")
     else:
-        found = _asked(Path(source), "verify", {}, lambda it: f"{len(it['breaks'])} breaks")
+        opened = Evidence.open(source)
+        found = _asked(opened, "verify", {}, lambda it: f"{len(it['breaks'])} breaks")
 
     def prose(console: Console) -> None:
         console.print(f"{found['events']:,} events in {found['streams']:,} streams, {len(found['breaks'])} breaks")
+        say_judge(console, opened)
         if found["breaks"]:
             columns = list(found["breaks"][0])
             console.print(table("breaks", columns, [[each[name] for name in columns] for each in found["breaks"]]))
         for sentence in found["unprovable"]:
             console.print(f"unprovable: {sentence}", markup=False)
 
-    answer(found, prose, as_json=json, found=bool(found["breaks"]))
+    answer({**found, **judge_of(opened)}, prose, as_json=json, found=bool(found["breaks"]))
 
 
 def diagnose(
@@ -163,31 +194,45 @@ def diagnose(
     account: MaybeAccount = None,
     now: Now = None,
     projection: Annotated[
-        str | None, typer.Option(metavar="MODULE:OBJECT", help="A read model's own code, to be replayed as proof.")
+        str | None,
+        typer.Option(metavar="NAME", help="A read model's own code, or yours as module:object, replayed as proof."),
     ] = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Name the faults, and say what was tested and what wasn't."""
     arguments = {"account": account, "now": now, "projection": projection}
-    found = _asked(evidence, "diagnose", arguments, _faults_named)
+    opened = Evidence.open(evidence)
+    code = None if projection is None else code_named(projection, domain_of(opened, domain))
+    found = _asked(opened, "diagnose", arguments, _faults_named, {"projection": code})
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]
 
     def prose(console: Console) -> None:
+        opened = Evidence.open(evidence, verify=False)
         for finding in found["findings"]:
-            console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding))}, {finding['certainty']}")
+            console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}")
             console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
         results = [word.partition(":")[0] for word in found["tested"].values()]
         counts = ", ".join(f"{results.count(word)} {word}" for word in ("found", "ruled_out", "not_testable"))
         console.print(f"{len(results)} faults: {counts}")
+        say_judge(console, opened)
 
-    answer(found, prose, as_json=json, found=bool(wrong or found["unexplained"]))
+    document = {**found, **judge_of(opened)}
+    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"]))
 
 
-def _asked(path: Path, question: str, arguments: Mapping[str, Any], words: Any) -> dict[str, Any]:
-    """Put the question to the evidence and keep it in the case."""
-    found = put(Evidence.open(path), question, arguments)
+def _asked(
+    evidence: Evidence,
+    question: str,
+    arguments: Mapping[str, Any],
+    words: Callable[[Mapping[str, Any]], str],
+    code: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Put the question to the evidence and keep it in the case; ``code`` is what some arguments name, loaded."""
+    found = ask(evidence, question, {**arguments, **(code or {})})
+    path = evidence.path
     try:
         Case(path).record(question, arguments, found, words(found))
     except OSError as error:
@@ -195,28 +240,45 @@ def _asked(path: Path, question: str, arguments: Mapping[str, Any], words: Any) 
     return found
 
 
-def _whose(finding: Mapping[str, Any]) -> str:
+def _balance_in_words(found: Mapping[str, Any], evidence: Evidence) -> str:
+    return "no balance" if found["balance"] is None else evidence.money(found["balance"], found["currency"])
+
+
+def _whose(finding: Mapping[str, Any], evidence: Evidence) -> str:
     if finding["account"] is None:
         return ""
-    return f" on {finding['account']}: {format_minor(finding['amount'], finding['currency'])}"
+    return f" on {finding['account']}: {evidence.money(finding['amount'], finding['currency'])}"
 
 
-def put(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The question with the code it names, loaded. This is also how a case asks it again."""
-    given = dict(arguments)
-    if given.get("projection") is not None:
-        given["projection"] = code_named(given["projection"])
-    return ask(evidence, question, given)
+def ask_again(
+    evidence: Evidence, question: str, arguments: Mapping[str, Any], typed: str | None, domain: str | None
+) -> dict[str, Any]:
+    """A question of a case, once more. Code that it names is built in, or the very code ``typed`` now: a case is data,
+    and nothing is loaded from what it says. Raises UnusableInput."""
+    named = arguments.get("projection")
+    if named is None:
+        return ask(evidence, question, arguments)
+    if ":" in named and named != typed:
+        raise UnusableInput(
+            f"the case replays the code {named!r}, and code is loaded from the command line alone: if you trust it, "
+            f"add --projection {named}"
+        )
+    return ask(evidence, question, {**arguments, "projection": code_named(named, domain_of(evidence, domain))})
 
 
 def _state(
-    evidence: Evidence, account: str, at: str | None, known_at: str | None, version: int | None
+    evidence: Evidence,
+    handlers: Handlers | None,
+    account: str,
+    at: str | None,
+    known_at: str | None,
+    version: int | None,
 ) -> dict[str, Any] | None:
     """The account by its own code, where we have that code and the account has a stream to itself.
 
     Code that can't read the stream is no reason to withhold the balance, which doesn't need it: it is told instead.
     """
-    handlers, stream = handlers_for(evidence), stream_of(evidence, account)
+    stream = evidence.own_stream(account)
     if handlers is None or stream is None:
         return None
     bounds = Bounds(parse_moment(at) if at else None, parse_moment(known_at) if known_at else None, version)
@@ -230,6 +292,19 @@ def _state(
 def _faults_named(found: Mapping[str, Any]) -> str:
     names = sorted({finding["fault"] for finding in found["findings"] if not finding["healthy"]})
     return ", ".join(names) or "nothing but what is healthy"
+
+
+def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
+    """A word on a currency that isn't counted as everybody would expect."""
+    official = iso_decimals(currency)
+    if decimals is None:
+        words = f"nobody says how many decimals {currency} has, so its amounts are shown in minor units: "
+        words += "name it under [decimals] in the ledger file and capture again"
+    elif decimals != official and official is not None:
+        words = f"{currency} is counted with {decimals} decimals, as the ledger says; by ISO 4217 it has {official}"
+    else:
+        return
+    console.print(words, markup=False)
 
 
 def _print_order(console: Console, order: Mapping[str, int]) -> None:

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from esworkbench.cli.output import table
-from esworkbench.cli.repairing import mend_scratch_copy, mend_store
-from esworkbench.composition import handlers_for
+from esworkbench.cli.repairing import repair_scratch_copy, repair_source
+from esworkbench.composition import Domain, capture, domain_of, handlers_for
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.sidecar import outside_folder
-from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.forensics.compare.timeline import timeline
 from esworkbench.forensics.investigation.investigate import Claim, Inquiry, investigate
@@ -34,14 +34,17 @@ def run_investigation(
     claimed: int | None,
     out: Path | None,
     ledger: Path | None,
+    domain: str | None,
     told: Console,
-) -> tuple[Inquiry, Path]:
-    """Build the built-in incident where no source is named, then capture, ask, mend, report. Returns the report's path.
+) -> tuple[Inquiry, Evidence, Path]:
+    """Build the built-in incident where no source is named, then capture, ask, repair, report.
+
+    Returns the inquiry, the evidence and the report's path.
 
     With a source the repair is tried on a scratch copy made from the evidence; the source itself is never written.
     """
     with _new_folder(out) as folder:
-        return _investigated_in(folder, source, account, currency, claimed, ledger, told)
+        return _investigated_in(folder, source, account, currency, claimed, ledger, domain, told)
 
 
 def _investigated_in(
@@ -51,32 +54,36 @@ def _investigated_in(
     currency: str | None,
     claimed: int | None,
     ledger: Path | None,
+    domain: str | None,
     told: Console,
-) -> tuple[Inquiry, Path]:
+) -> tuple[Inquiry, Evidence, Path]:
     built_in = source is None
     if source is None:
         source = f"sqlite:///{folder / 'bank.db'}"
         told.print("Eight years of a bank are being built, with one fault in them that nobody wrote down.")
         build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, progress=True)
-    evidence = capture(source, folder / "evidence", ledger=ledger)
+    evidence = capture(source, folder / "evidence", ledger=ledger, domain=domain)
+    code = domain_of(evidence, domain)
     claim = _claim(source, account, currency, claimed)
-    mend = None
+    repair = None
     if built_in:
-        mend = mend_store(evidence, source)
+        repair = repair_source(evidence, source, code)
     elif evidence.manifest.layout == OWN_LAYOUT:
-        mend = mend_scratch_copy(evidence, folder)
+        repair = repair_scratch_copy(evidence, folder, code)
     inquiry = investigate(
-        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(evidence), mend=mend
+        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(code), mend=repair
     )
     _tell(inquiry, told)
     report = folder / "report.html"
     _write_page(report, _page(inquiry, evidence))
-    return inquiry, report
+    return inquiry, evidence, report
 
 
-def written_report(evidence: Evidence, out: Path, account: str | None, currency: str | None) -> Inquiry:
+def written_report(
+    evidence: Evidence, domain: Domain | None, out: Path, account: str | None, currency: str | None
+) -> Inquiry:
     """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
-    inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(evidence))
+    inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(domain))
     _write_page(out, _page(inquiry, evidence))
     return inquiry
 
@@ -134,7 +141,11 @@ def _page(inquiry: Inquiry, evidence: Evidence) -> str:
     if inquiry.account is not None and inquiry.currency is not None:
         drawn = timeline(evidence, inquiry.account, inquiry.currency, against=_witness(inquiry, evidence))
         figure = balance_figure(
-            drawn, currency=inquiry.currency, culprits=inquiry.culprits, title=f"account {inquiry.account}"
+            drawn,
+            currency=inquiry.currency,
+            decimals=evidence.decimals(inquiry.currency),
+            culprits=inquiry.culprits,
+            title=f"account {inquiry.account}",
         )
         picture = as_data_uri(figure)
     return render(inquiry, evidence, picture=picture)

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
+from esworkbench.cli.extras import advice_on
 from esworkbench.errors import UnusableInput
 from esworkbench.resources import notebooks_path
 
@@ -19,11 +21,16 @@ NOTHING_CALLS_OUT = (
 
 
 def open_course(into: Path | None, *, reset: str | None, browser: bool, port: int) -> int:
-    """Copy what is not there yet, then run JupyterLab in the foreground; returns its exit code."""
+    """Copy what is not there yet, then run JupyterLab in the foreground; returns its exit code.
+
+    Raises UnusableInput where there is no JupyterLab, and then copies nothing.
+    """
     folder = into or Path("work") / "course"
     originals = sorted(notebooks_path().glob("*.ipynb"))
     if reset is not None:
         return _reset(folder, originals, reset)
+    if find_spec("jupyterlab") is None:
+        raise UnusableInput(str(advice_on("jupyterlab")))
     folder.mkdir(parents=True, exist_ok=True)
     for original in originals:
         if not (folder / original.name).exists():

@@ -9,36 +9,29 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from esworkbench.cli.options import Json
+from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer, table
-from esworkbench.domains.bank.queries import BankQueries, PendingWithdrawalsOlderThan
+from esworkbench.composition import domain_of_store
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url, server_clock
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url, server_clock
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.money import format_minor
 from esworkbench.projections.monitoring.measure import Percentiles, followers, percentiles
 from esworkbench.projections.monitoring.monitor import LagMonitor, LagReport, delays
-from esworkbench.resources import data_path
 
 Store = Annotated[str, typer.Argument(help="The store.")]
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 RANKS = Percentiles._fields
 
 
-def register(app: typer.Typer) -> None:
-    app.command(name="lag")(measure_lag)
-    app.command()(pending)
-
-
 def measure_lag(
     url: Store,
     projection: Annotated[str | None, typer.Option(help="Only this one; otherwise all that ever ran.")] = None,
-    watch: Annotated[float, typer.Option(min=0, help="Sample for so many seconds; 0 looks once.")] = 0.0,
+    watch: Annotated[float, typer.Option(min=0, help="Sample for this many seconds; 0 looks once.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """How far projections are behind, now and by what each of their latest 10,000 events waited.
+    """How far behind each projection is, and how long its latest 10,000 events waited to be seen.
 
     The verdict is that of now: healthy under 0.5 s, alarm over 2 s at the 99th percentile of the samples. Exit code 1
     is an alarm.
@@ -70,7 +63,8 @@ def measure_lag(
 def pending(
     url: Store,
     older_than: Annotated[str | None, typer.Option(help="24h, 90m, 2d; otherwise the ledger's limit.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="A ledger definition; otherwise the bank's.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="A ledger definition; otherwise the domain's own.")] = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Withdrawals that hold money for longer than they may: the monitor that would have found the $47.23 in a day.
@@ -78,11 +72,14 @@ def pending(
     Ages are measured by the server's clock. Exit code 1 says that there are some.
     """
     store = EventStore.open(url, create=False)
-    limit = _duration(older_than) if older_than is not None else _limit_of(ledger)
-    query = PendingWithdrawalsOlderThan(limit=limit, now=server_clock(store.engine)())
-    found = BankQueries(store.engine, clock=lambda: query.now).ask(query)
+    code = domain_of_store(url, domain)
+    if code.holds is None:
+        raise UnusableInput(f"the domain {code.name} holds no money back, so nothing can be pending")
+    limit = _duration(older_than) if older_than is not None else _limit_of(ledger or code.ledger)
+    now = server_clock(store.engine)()
+    found = code.holds(store.engine, limit, now)
     document = {
-        "limit_seconds": int(limit.total_seconds()), "now": query.now, "lag_positions": found.lag.positions,
+        "limit_seconds": int(limit.total_seconds()), "now": now, "lag_positions": found.lag.positions,
         "pending": [hold._asdict() for hold in found.value],
     }  # fmt: skip
 
@@ -142,8 +139,8 @@ def _duration(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-def _limit_of(ledger: Path | None) -> timedelta:
-    definition = LedgerDefinition.load(ledger or data_path("ledgers", "bank.toml"))
+def _limit_of(ledger: Path) -> timedelta:
+    definition = LedgerDefinition.load(ledger)
     if definition.pending is None:
         raise UnusableInput(f"the ledger definition {str(ledger)!r} has no [pending] section: give --older-than")
     return timedelta(hours=definition.pending.limit_hours)

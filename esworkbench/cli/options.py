@@ -11,6 +11,18 @@ Account = Annotated[str, typer.Option(help="The account.")]
 MaybeAccount = Annotated[str | None, typer.Option("--account", help="Only this account.")]
 Currency = Annotated[str | None, typer.Option(help="Required where an account has several.")]
 Against = Annotated[str | None, typer.Option(help="Only the balance assertions of this source.")]
+Ledger = Annotated[
+    Path | None,
+    typer.Option(help="What events or columns mean, as TOML; absent: the ledger of a store's domain."),
+]
+DomainName = Annotated[
+    str | None,
+    typer.Option(
+        "--domain",
+        metavar="NAME",
+        help="Whose code: bank, orders, activity, document, or yours as module:object; absent: told by the log.",
+    ),
+]
 Now = Annotated[str | None, typer.Option(help="Measure ages at this moment instead of the evidence's latest.")]
 ValidAt = Annotated[
     str | None, typer.Option("--at", help="Valid time: what was true then. RFC 3339, or time and zone.")

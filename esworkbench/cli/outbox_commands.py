@@ -11,25 +11,21 @@ from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.outbox.outbox import backlog, is_enabled
 from esworkbench.outbox.parked import let_stream_go_on, parked_messages, retry
 
 PARKED = ["position", "stream", "attempts", "error", "failed_at", "holds_stream"]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(outbox)
-
-
 def outbox(
     url: Annotated[str, typer.Argument(help="The store.")],
     try_again: Annotated[
-        int | None, typer.Option("--retry", help="The parked message at this position gets all its attempts anew.")
+        int | None, typer.Option("--retry", help="Give the parked message at this position all its attempts again.")
     ] = None,
     leave_out: Annotated[
-        int | None, typer.Option("--leave-out", help="Its stream goes on without the parked message at this position.")
+        int | None,
+        typer.Option("--leave-out", help="Let its stream go on without the message parked at this position."),
     ] = None,
     json: Json = False,
 ) -> None:

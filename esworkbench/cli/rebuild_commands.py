@@ -7,24 +7,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from esworkbench.cli.options import Json
+from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
-from esworkbench.composition import PROJECTIONS, projection_named
-from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
+from esworkbench.composition import domain_of_store, recognised
 from esworkbench.event_store import EventStore
+from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.projections.rebuilding import STRATEGIES, Options, Recipe, archive_events, take_snapshot
 from esworkbench.projections.rebuilding import rebuild as rebuild_read_model
 
 Url = Annotated[str, typer.Argument(help="The store.")]
 Projected = Annotated[str, typer.Option("--projection", help="The read model.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(rebuild)
-    app.command(name="archive")(archive)
-    app.command(name="keep-read-model")(keep_read_model)
 
 
 def rebuild(
@@ -37,32 +30,29 @@ def rebuild(
     workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
     cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
-    anew: Annotated[bool, typer.Option(help="Give up what a killed rebuild left: upcasters changed since.")] = False,
+    anew: Annotated[bool, typer.Option(help="Discard what a killed rebuild left: upcasters changed since.")] = False,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""
-    projection_named(projection)
     store = EventStore.open(url, create=False)
+    code = domain_of_store(url, domain)
+    read_model = code.read_model(projection)
     chosen = strategy or way or _strategy_for(workers, cold, snapshot)
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
-        done = rebuild_read_model(
-            store,
-            Recipe(PROJECTIONS[projection], bank_decoder, BANK_QUERIES.get(projection)),
-            strategy=chosen,
-            options=options,
-            progress=progress,
-        )
+        done = rebuild_read_model(store, Recipe(*read_model), strategy=chosen, options=options, progress=progress)
     document: dict[str, Any] = {
         "projection": projection, "way": done.strategy, "events": done.events, "seconds": round(done.seconds, 3),
         "events_per_second": round(done.events / done.seconds) if done.seconds else None,
         "read_seconds": round(done.read_seconds, 3), "fold_seconds": round(done.fold_seconds, 3),
-        "write_seconds": round(done.write_seconds, 3), "position": done.position,
+        "write_seconds": round(done.write_seconds, 3), "position": done.position, "domain": code.name,
     }  # fmt: skip
 
     def prose(console: Console) -> None:
         console.print(
-            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.strategy}; now at {done.position}"
+            f"{projection}: {done.events:,} events in {done.seconds:.1f} s, {done.strategy}, by the code of "
+            f"the domain {code.name}; now at {done.position}"
         )
         parts = (
             f"reading {done.read_seconds:.1f} s, folding {done.fold_seconds:.1f} s, writing {done.write_seconds:.1f} s"
@@ -88,7 +78,9 @@ def archive(
     def prose(console: Console) -> None:
         console.print(f"{manifest.rows['events']:,} events, {after + 1} to {up_to}, in {into}", markup=False)
 
-    next_command = f"esworkbench rebuild {quote(url)} --projection account_balances --cold {quote(str(into))}"
+    whose = recognised(event_types_in(url))
+    name = next(iter(whose.read_models), None) if whose else None
+    next_command = name and f"esworkbench rebuild {quote(url)} --projection {name} --cold {quote(str(into))}"
     answer(document, prose, as_json=json, next_command=next_command)
 
 
@@ -96,11 +88,12 @@ def keep_read_model(
     url: Url,
     projection: Projected,
     into: Annotated[Path, typer.Option(help="A new file.")],
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Copy a read model as it stands, with its position, for a later rebuild to start from."""
     store = EventStore.open(url, create=False)
-    position = take_snapshot(store, projection_named(projection), into)
+    position = take_snapshot(store, domain_of_store(url, domain).read_model(projection).projection(), into)
 
     def prose(console: Console) -> None:
         console.print(f"{projection} at position {position}, in {into}", markup=False)

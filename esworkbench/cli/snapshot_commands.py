@@ -7,30 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg import sql
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
+from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.snapshots import SnapshotStore
 from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
-from esworkbench.cli.options import Json
+from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer, table
-from esworkbench.composition import DECODER
-from esworkbench.domains.bank import BankAccount
+from esworkbench.composition import DOMAINS, domain_of_store
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import parse_url
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
 from esworkbench.snapshotting.background import Snapshotter
 from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
+from esworkbench.upcasters import EventDecoder
 
+PROFILES = {"account": thirty_year_account, "cart": abandoned_carts}
+"""Streams of the bank's accounts, as the lab makes them."""
 
-def register(app: typer.Typer) -> None:
-    app.command(name="snapshot-frequency")(snapshot_frequency)
-    app.command(name="take-snapshots")(take_snapshots)
+Category = Annotated[str | None, typer.Option(help="Which aggregates, where the domain has several.")]
 
 
 def snapshot_frequency(
@@ -42,15 +40,15 @@ def snapshot_frequency(
     ] = None,
     limit_ms: Annotated[float, typer.Option(min=0.001, help="How long a load may take at p99.")] = 1.0,
     loads: Annotated[int, typer.Option(min=1, help="At how many moments of the streams' lives to load.")] = 200,
+    category: Category = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Measure load time against snapshot frequency, and recommend one."""
-    streams = _profile_named(profile, url)
+    streams, aggregate, decoder = _streams(profile, url, domain, category)
     with _scratch_url(url) as scratch_url:
         scratch = EventStore.open(scratch_url)
-        rows = measure_frequencies(
-            scratch, BankAccount, DECODER, streams, limit_ms=limit_ms, loads=loads, progress=True
-        )
+        rows = measure_frequencies(scratch, aggregate, decoder, streams, limit_ms=limit_ms, loads=loads, progress=True)
         scratch.engine.dispose()
     [chosen] = [row for row in rows if row.recommended]
     document: dict[str, Any] = {
@@ -70,16 +68,18 @@ def snapshot_frequency(
 
 def take_snapshots(
     url: Annotated[str, typer.Argument(help="The store.")],
-    every: Annotated[int, typer.Option(min=1, help="For each account that passed a multiple of so many events.")] = 100,
+    every: Annotated[int, typer.Option(min=1, help="For each stream that passed a multiple of so many events.")] = 100,
     again: Annotated[bool, typer.Option(help="Begin at the first event, as after a new state_version.")] = False,
+    category: Category = None,
+    domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """Take the snapshots that are due, from where the last run ended; any number of writers may be at work."""
     store = EventStore.open(url, create=False)
-    accounts = SnapshottingRepository(
-        store, BankAccount, DECODER, snapshots=SnapshotStore(store.engine, clock=store.clock)
-    )
-    snapshotter = Snapshotter(store, accounts, every=every, run_id="take-snapshots")
+    code = domain_of_store(url, domain)
+    kept = SnapshotStore(store.engine, clock=store.clock)
+    aggregates = SnapshottingRepository(store, code.aggregate(category), code.decoder(), snapshots=kept)
+    snapshotter = Snapshotter(store, aggregates, every=every, run_id="take-snapshots")
     if again:
         snapshotter.begin_again()
     events = snapshotter.catch_up()
@@ -91,18 +91,24 @@ def take_snapshots(
     answer(document, prose, as_json=json)
 
 
-def _profile_named(name: str | None, url: str | None) -> StreamProfile:
-    if name == "account":
-        return thirty_year_account()
-    if name == "cart":
-        return abandoned_carts()
-    if name is not None:
-        raise UnusableInput(f"there is no profile {name!r}; there are account and cart, and the streams of a --url")
+def _streams(
+    profile: str | None, url: str | None, domain: str | None, category: str | None
+) -> tuple[StreamProfile, type[Aggregate], EventDecoder]:
+    """The streams to measure, the aggregate they are loaded as, and what decodes them."""
+    if profile is not None:
+        if profile not in PROFILES:
+            raise UnusableInput(
+                f"there is no profile {profile!r}; there are {' and '.join(PROFILES)}, and the streams of a --url"
+            )
+        bank = DOMAINS["bank"]
+        return PROFILES[profile](), bank.aggregate(None), bank.decoder()
     if url is None:
         raise UnusableInput("say whose streams to measure: --profile account, --profile cart, or --url of a store")
     store = EventStore.open(url, create=False)
     try:
-        return profile_of(store, BankAccount.category)
+        code = domain_of_store(url, domain)
+        aggregate = code.aggregate(category)
+        return profile_of(store, aggregate.category), aggregate, code.decoder()
     finally:
         store.engine.dispose()
 
@@ -123,6 +129,9 @@ def _scratch_url(url: str | None) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="esworkbench-frequency-", dir=beside) as folder:
             yield f"sqlite:///{Path(folder) / 'scratch.db'}"
         return
+    import psycopg
+    from psycopg import sql
+
     server = make_url(str(url)).set(drivername="postgresql")
     name = f"esworkbench_frequency_{os.getpid()}"
     with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:

@@ -5,35 +5,28 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from esworkbench.cli.options import Json
+from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
-from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.orders import order_decoder
-from esworkbench.errors import UnusableInput
+from esworkbench.composition import DOMAINS, domain_named
 from esworkbench.upcasters.table import as_markdown, as_text, chain_table
-
-DECODERS = {"bank": bank_decoder(), "orders": order_decoder()}
-"""Every domain with events that are stored: what its code reads, and through which chain."""
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(upcasters)
 
 
 def upcasters(
-    domain: Annotated[str | None, typer.Option(help=f"Only this domain: {' or '.join(DECODERS)}.")] = None,
+    domain: DomainName = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as tables in Markdown.")] = False,
     json: Json = False,
 ) -> None:
     """Every step from an old shape of an event to today's, with the reason it exists."""
-    if domain is not None and domain not in DECODERS:
-        raise UnusableInput(f"there is no domain {domain!r}; there are {', '.join(DECODERS)}")
-    chosen = DECODERS if domain is None else {domain: DECODERS[domain]}
-    tables = {name: chain_table(decoder.upcasters, decoder.event_types) for name, decoder in chosen.items()}
+    chosen = list(DOMAINS.values()) if domain is None else [domain_named(domain)]
+    decoders = {each.name: each.decoder() for each in chosen}
+    tables = {name: chain_table(decoder.upcasters, decoder.event_types) for name, decoder in decoders.items()}
 
     def prose(console: Console) -> None:
         for name, rows in tables.items():
             console.print(f"{'## ' if markdown else ''}Upcasters of {name}\n", markup=False)
+            if not rows:
+                console.print("none: every event has the shape it was first written in\n")
+                continue
             console.print(as_markdown(rows) if markdown else as_text(rows), markup=False)
 
     steps = [{"domain": name} | row._asdict() for name, rows in tables.items() for row in rows]

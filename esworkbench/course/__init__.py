@@ -1,1 +1,21 @@
-"""The exercises of the notebooks, one module a notebook; drills and interview cards will stand beside them."""
+"""The exercises of the notebooks, one module a notebook, and the few things they share.
+
+``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
+``workspace``: empty stores and folders for a notebook to work in.
+``contents``: the table of contents, read from the notebooks.
+``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.
+``nb01_events_not_rows``: derive a balance, ask about the past, correct without deleting.
+``nb02_event_store``: append with a version, try again, publish, repeat a command, stop before a gap.
+``nb03_aggregates``: decide and apply, on an account; undo and rebase, in a document.
+``nb04_repository_and_snapshots``: load from a snapshot, know when not to, migrate one, when to take one, p99.
+``nb05_projections``: one batch, one message, one day, one bad event, each counted once.
+``nb06_rebuilding_projections``: shards, what is left after a kill, the swap, one query for all balances.
+``nb07_cqrs_and_read_your_writes``: when a read model is fresh, own writes, percentiles of lag, old holds.
+``nb08_upcasting``: the steps of a chain, the chain, the way back, and the snapshots that may be used.
+``nb09_upcaster_archaeology``: sample a log, recognise a version, find dead steps, compare two readers.
+``nb10_joining_four_aggregates``: the region, the day, a join that waits, and what is still waiting.
+``nb11_replay_to_a_moment``: moments with a zone, the two time axes, an account at a version.
+``nb12_diff_projection_against_events``: fair comparisons, late or wrong, ranges covered twice, a rebuild.
+``nb13_bisect_a_corrupted_balance``: residuals, the first bad step, every bad step.
+``nb14_the_47_23_case``: where to look, unanswered requests, a correction that appends, amounts in words.
+"""

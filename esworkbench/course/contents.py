@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 
 def contents(folder: Path | None = None) -> list[Entry]:
-    """An entry for each notebook that is there, in order; ``folder`` is by default that of the package's notebooks."""
+    """An entry for each notebook, in order; ``folder`` defaults to the package's notebooks."""
     return [_entry(path) for path in sorted((folder or notebooks_path()).glob("[0-9][0-9]_*.ipynb"))]
 
 

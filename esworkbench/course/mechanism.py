@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """A wrong answer that people give, and the words that its hint must hold: tests prove that it is told apart."""
+    """A wrong answer that people give, and words that its hint must contain: a test proves that it gets that hint."""
 
     answer: Any
     hint_says: str
@@ -43,8 +43,8 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True):
     """One exercise of a notebook.
 
     ``examine`` is called with the answer: it returns for a right one and raises Wrong for a wrong one. ``stub`` is what
-    the notebook's cell holds before anybody has done anything, ``reference`` an answer that is right: the package's own
-    code wherever it can be. ``hints`` go from a nudge to nearly all.
+    the notebook's cell holds at first, ``reference`` a right answer: the package's own code wherever possible.
+    ``hints`` go from a nudge to nearly the whole answer.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True):
     stub: Any = ...
 
     def judge(self, answer: Any) -> Verdict:
-        """What the answer is worth. Whatever the answer itself raises makes it incorrect, and is told."""
+        """Judge the answer. One that raises is incorrect, and the hint says what it raised."""
         if is_stub(answer):
             return Verdict(Outcome.NOT_ATTEMPTED, self.hints[0])
         try:
@@ -68,20 +68,20 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True):
         return Verdict(Outcome.CORRECT, "")
 
     def check(self, answer: Any = ...) -> None:
-        """Show what the answer is worth."""
+        """Show the verdict on the answer."""
         verdict = self.judge(answer)
         mark = {Outcome.CORRECT: "✔", Outcome.INCORRECT: "✘", Outcome.NOT_ATTEMPTED: "…"}[verdict.outcome]
         rest = f": {verdict.hint}" if verdict.hint else ""
         _show(f"{mark} **{self.name}** is {verdict.outcome.value}{rest}")
 
     def hint(self, number: int = 1) -> None:
-        """Show a hint; 1 is the first, each further one says more."""
+        """Show a hint; 1 is the first, and each one after it says more."""
         number = min(max(number, 1), len(self.hints))
         more = f" ({number} of {len(self.hints)})" if len(self.hints) > 1 else ""
         _show(f"**{self.name}**, hint{more}: {self.hints[number - 1]}")
 
     def solution(self) -> None:
-        """Show an answer that is right."""
+        """Show a right answer."""
         _show(f"**{self.name}**, a solution:\n\n```python\n{source_of(self.reference)}\n```")
 
 
@@ -91,7 +91,7 @@ class Exercises(Sequence[Exercise]):
     def __init__(self, *exercises: Exercise) -> None:
         self._by_name = {exercise.name: exercise for exercise in exercises}
         if len(self._by_name) < len(exercises):
-            raise ValueError("two exercises have one name")
+            raise ValueError("two exercises share one name")
 
     def __getattr__(self, name: str) -> Exercise:
         try:
@@ -128,7 +128,7 @@ def _empty() -> None: ...
 
 
 def _does_nothing(function: types.FunctionType) -> bool:
-    """It does what an empty function does, and gives back nothing either; a docstring leaves no instruction."""
+    """Whether it does what an empty function does, and returns nothing; a docstring leaves no instruction."""
     loads_nothing = all(
         each.argval is None for each in dis.get_instructions(function) if each.opname in ("LOAD_CONST", "RETURN_CONST")
     )

@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: derive a balance, ask about the past, and put right without deleting."""
+"""Exercises of notebook 01: derive a balance, ask about the past, and correct without deleting."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ ZURICH = ZoneInfo("Europe/Zurich")
 
 
 class Fact(NamedTuple):
-    """An event as the exercises have it: its version, what happened, the amount in minor units, when (UTC)."""
+    """An event as these exercises use it: its version, what happened, the amount in minor units, when (UTC)."""
 
     version: int
     kind: str
@@ -109,7 +109,7 @@ def _examine_balance_at(answer: Callable[[Sequence[Fact], datetime], int]) -> No
     if said != balance(FACTS[:3]):
         raise Wrong(f"at 15:17 in Zurich it was {balance(FACTS[:3])}, not {said!r}")
     if answer(FACTS, moment) == balance(FACTS[:3]):
-        raise Wrong("what was recorded exactly at the moment belongs to it: the bound is inclusive")
+        raise Wrong("what was recorded exactly at that moment counts: the bound is inclusive")
     if answer(FACTS, moment) != balance(FACTS[:4]):
         raise Wrong(f"at 15:47 in Zurich it was {balance(FACTS[:4])}")
     try:
@@ -144,7 +144,7 @@ def _examine_between(answer: Callable[..., list[Fact]]) -> None:
     hints = {
         "the days are UTC's: 23:30 in UTC is already tomorrow in Zurich": _days_of_utc,
         "Thursday is missing: midnight is where Thursday begins, and the customer means all of it": _up_to_midnight,
-        "what happened before Tuesday is in it": _the_balance_before_too,
+        "it includes what happened before Tuesday": _the_balance_before_too,
     }
     for hint, mistake in hints.items():
         if said == mistake(FACTS, tuesday, thursday, ZURICH):
@@ -154,7 +154,7 @@ def _examine_between(answer: Callable[..., list[Fact]]) -> None:
 
 
 def compensate(facts: Sequence[Fact], wrong_version: int, now: datetime) -> list[Fact]:
-    """All that was, and one fact more, which posts the opposite of the wrong one."""
+    """Everything that was there, and one more fact, which posts the opposite of the wrong one."""
     wrong = next(fact for fact in facts if fact.version == wrong_version)
     kind = "withdrawn" if POSTED[wrong.kind] > 0 else "deposited"
     return [*facts, Fact(facts[-1].version + 1, kind, wrong.amount_minor, now)]
@@ -188,21 +188,23 @@ def _examine_compensate(answer: Callable[[Sequence[Fact], int, datetime], list[F
         before = tuple(FACTS)
         after = list(answer(list(before), version, now))
         if len(after) < len(before):
-            raise Wrong("an event is gone: whoever read it yesterday can't be told today that it never was")
+            raise Wrong("an event is gone: whoever read it yesterday can't be told today that it never happened")
         if tuple(after[: len(before)]) != before:
-            raise Wrong("an event is changed where it stands: leave all that was, and append")
+            raise Wrong("an event was changed in place: leave everything as it was, and append")
         if len(after) != len(before) + 1:
             raise Wrong("append exactly one event")
         effect = POSTED[after[-1].kind] * after[-1].amount_minor
         undone = next(fact for fact in before if fact.version == version)
         if effect == POSTED[undone.kind] * undone.amount_minor:
-            raise Wrong("the compensation goes the same way as the mistake, which now stands twice")
+            raise Wrong("the compensation goes the same way as the mistake, which is now there twice")
         if effect != -POSTED[undone.kind] * undone.amount_minor:
             raise Wrong("the compensation must post the opposite of what the wrong event posted")
         if after[-1].version != before[-1].version + 1:
             raise Wrong(f"after version {before[-1].version} comes {before[-1].version + 1}")
         if after[-1].recorded_at != now:
-            raise Wrong("it is dated back: the store learns of the correction now, and yesterday's statements stand")
+            raise Wrong(
+                "it is dated back: the store learns of the correction now, and yesterday's statements stay as they are"
+            )
 
 
 exercises = Exercises(
@@ -240,7 +242,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="between",
-        task="The facts from `first` to `last`, both days whole, in the customer's `zone`.",
+        task="The facts from `first` to `last`, both days included, in the customer's `zone`.",
         examine=_examine_between,
         reference=between,
         hints=(
@@ -256,7 +258,8 @@ exercises = Exercises(
     Exercise(
         name="compensate",
         task=(
-            "The fact with `wrong_version` should never have been. Return all facts, with that made up for at `now`."
+            "The fact with `wrong_version` should never have been recorded. Return all facts, and one more that "
+            "makes up for it at `now`."
         ),
         examine=_examine_compensate,
         reference=compensate,
@@ -266,8 +269,8 @@ exercises = Exercises(
         ),
         mistakes={
             "deleted": Mistake(_deletes, "an event is gone"),
-            "edited": Mistake(_edits, "changed where it stands"),
-            "same direction": Mistake(_same_again, "stands twice"),
+            "edited": Mistake(_edits, "changed in place"),
+            "same direction": Mistake(_same_again, "there twice"),
             "off by one version": Mistake(_reuses_the_version, "after version 6 comes 7"),
             "dated back": Mistake(_dated_back, "dated back"),
         },

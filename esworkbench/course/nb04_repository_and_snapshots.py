@@ -1,4 +1,4 @@
-"""The exercises of notebook 04: load from a snapshot, which may be used, carry one over, when one is due, the p99."""
+"""The exercises of notebook 04: load from a snapshot, know when not to, migrate one, when one is due, the p99."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -14,7 +14,7 @@ from esworkbench.events import DomainEvent
 from esworkbench.snapshotting.frequency import percentile
 
 Stream = Sequence[tuple[int, DomainEvent]]
-"""Version and event, from the first on."""
+"""Version and event, from the first event on."""
 
 
 def snapshot_with(**changed: Any) -> Snapshot:
@@ -35,7 +35,7 @@ def snapshot_with(**changed: Any) -> Snapshot:
 
 
 def load_from_snapshot(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    """Take over the state, then apply what came after it, and nothing else."""
+    """Restore the state, then apply what came after it, and nothing else."""
     account.restore(msgspec.json.decode(snapshot.state))
     account.version = snapshot.version
     for version, event in stream:
@@ -50,7 +50,7 @@ def examine_load(answer: Callable[[BankAccount, Snapshot, Stream], None]) -> Non
     account = BankAccount("a")
     answer(account, snapshot_with(), list(enumerate(events, start=1)))
     wrong = {
-        5_450: "the event at the snapshot's own version is applied again: that state has it already",
+        5_450: "the event at the snapshot's own version is applied again: the state already includes it",
         5_460: "every event is applied on top of a state that holds the first three: only those after it are missing",
         5_030: "the first event after the snapshot is left out: after version 3 comes 4",
         30: "the events after the snapshot are missing: it is the state of that day, not of today",
@@ -93,13 +93,13 @@ def examine_usable(answer: Callable[[Snapshot, int, Mapping[str, int]], bool]) -
     if answer(snapshot_with(), 2, shapes):
         raise Wrong("a state of shape 1 is taken for shape 2: without a migration nobody can read it")
     if answer(snapshot_with(state_version=2), 1, shapes):
-        raise Wrong("a state of shape 2 is taken by code that knows shape 1: after a rollback that happens")
+        raise Wrong("code that knows shape 1 accepts a state of shape 2: that happens after a rollback")
     if answer(snapshot_with(), 1, {**shapes, "MoneyDeposited": 4}):
         raise Wrong("deposits are v4 now and it was folded from v3: it bypasses the upcaster")
     if not answer(snapshot_with(), 1, {**shapes, "PointsGranted": 1}):
-        raise Wrong("an event type that is new invalidates it: but code that didn't know PointsGranted folded none")
+        raise Wrong("a new event type invalidates it, but code that didn't know PointsGranted folded none")
     if answer(snapshot_with(event_shapes=None), 1, shapes):
-        raise Wrong("it doesn't say which events it was folded from, and is used all the same")
+        raise Wrong("it doesn't say which events it was folded from, but is used all the same")
 
 
 def looks_at_the_state_alone(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
@@ -130,7 +130,9 @@ def examine_migration(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Non
     if migrated.get("owner") != "Ada":
         raise Wrong("the owner is gone: a migration carries over what it doesn't change")
     if "balance" in migrated:
-        raise Wrong("the old field `balance` is still there, beside the new one: two fields for one thing will part")
+        raise Wrong(
+            "the old field `balance` is still there, beside the new one: two fields for one thing will drift apart"
+        )
     amounts = [migrated.get("balance_minor"), *(migrated.get("pending") or {}).values()]
     if any(type(amount) is not int for amount in amounts):
         raise Wrong(f"amounts should be whole numbers of cents, not {amounts}")
@@ -165,7 +167,7 @@ def due(before: int, after: int, every: int) -> bool:
 def examine_due(answer: Callable[[int, int, int], bool]) -> None:
     for before, after, expected, words in (
         (20, 120, True, "one save of a hundred events passes from 20 to 120, over the multiple, and none is taken"),
-        (100, 101, False, "from 100 to 101 the multiple lies behind already: it would be taken one version late"),
+        (100, 101, False, "from 100 to 101 the multiple is already behind us: it would be taken one version late"),
         (99, 100, True, "from 99 to 100 a multiple is reached, and none is taken: count multiples, not events"),
         (98, 99, False, "from 98 to 99 no multiple is reached, and one is taken"),
     ):
@@ -191,11 +193,11 @@ def examine_percentile(answer: Callable[[Sequence[float], float], float]) -> Non
     if found == hundred[-1]:
         raise Wrong("that is the slowest of all: 99 of 100 loads are at or below 99")
     if found > 99:
-        raise Wrong(f"{found:g} is no load that was measured: an average says little of the slow ones, and much of one")
+        raise Wrong(f"{found:g} is no load that was measured: an average says little about the slow ones")
     if found != 99:
         raise Wrong(f"only {found:g} of 100 loads are at or below {found:g}: 99 are asked for")
     if answer([7.0], 0.5) != 7:
-        raise Wrong("of a single load every percentile is that load")
+        raise Wrong("with a single load, every percentile is that load")
 
 
 def average(ordered: Sequence[float], share: float) -> float:
@@ -214,8 +216,8 @@ exercises = Exercises(
     Exercise(
         name="load_from_snapshot",
         task=(
-            "Write `my_load(account, snapshot, stream)`: bring the new `account` to the head of its stream. `stream` "
-            "is a list of (version, event), from the first on; `snapshot.state` is JSON."
+            "Write `my_load(account, snapshot, stream)`: bring the new `account` to the head of its stream. "
+            "`stream` is a list of (version, event) pairs, from the first event on; `snapshot.state` is JSON."
         ),
         examine=examine_load,
         reference=load_from_snapshot,
@@ -233,8 +235,8 @@ exercises = Exercises(
     Exercise(
         name="usable",
         task=(
-            "Write `my_usable(snapshot, state_version, event_shapes)`: may code use the snapshot that knows this shape "
-            "of the state, and these latest schema versions of events? There is no migration."
+            "Write `my_usable(snapshot, state_version, event_shapes)`: may the snapshot be used by code that knows "
+            "this shape of the state and these latest schema versions of the events? There is no migration."
         ),
         examine=examine_usable,
         reference=usable,
@@ -283,8 +285,8 @@ exercises = Exercises(
     Exercise(
         name="percentile",
         task=(
-            "Write `my_percentile(ordered, share)`: the smallest of the ascending numbers that at least this share of "
-            "all are at or below."
+            "Write `my_percentile(ordered, share)`: the smallest of the ascending numbers such that at least this "
+            "share of them all is at or below it."
         ),
         examine=examine_percentile,
         reference=percentile,

@@ -1,9 +1,10 @@
 """Exercises of notebook 05: one batch, one message, one day, one bad event, each counted once."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from esworkbench.course.day_exercise import DAY_OF
 from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.lab.models.crash import (
     ApplyBatch,
@@ -23,7 +24,9 @@ AMOUNTS = (100, 20, 3, 4_000, 500, 60)
 def examine_one_batch(apply_batch: ApplyBatch) -> None:
     healthy = kept_after_a_kill(apply_batch, AMOUNTS, batch_size=2, lives_steps=None)
     if healthy.checkpoint != len(AMOUNTS):
-        raise Wrong("nobody was killed, and the checkpoint never arrives at the end: each run begins where it began")
+        raise Wrong(
+            "nobody was killed, and the checkpoint never arrives at the end: each run starts where the last one started"
+        )
     if healthy.balance_minor != sum(AMOUNTS):
         raise Wrong("nobody was killed, and the rows are not those of the events: write them once for each batch")
     for steps in range(4 * len(AMOUNTS)):
@@ -47,8 +50,8 @@ def checkpoint_only(transaction: Transaction, write_rows: Write, save_checkpoint
 ONE_BATCH = Exercise(
     name="one_batch",
     task=(
-        "Write `my_batch(transaction, write_rows, save_checkpoint)`, so that a death at any step counts every event "
-        "once. `transaction()` is a context manager; it gives the connection that the two others take."
+        "Write `my_batch(transaction, write_rows, save_checkpoint)` so that every event counts once, whichever step "
+        "it dies at. `transaction()` is a context manager; it gives the connection that the other two take."
     ),
     examine=examine_one_batch,
     reference=one_transaction,
@@ -97,9 +100,9 @@ def examine_receive(receive: Receive) -> None:
     if told(receive, FIRST, FIRST)[0] != balances:
         raise Wrong("a message came again at once, and its amount was added again: look into the inbox first")
     if told(receive, FIRST, OTHER)[0] != {"ada": 500, "bob": 500}:
-        raise Wrong("bob's message was taken for ada's: two accounts' events have one version, but not one id")
+        raise Wrong("bob's message was taken for ada's: events of two accounts can share a version, but not an id")
     if told(receive, FIRST, ALIKE)[0] != {"ada": 1000}:
-        raise Wrong("ada paid in 5.00 twice, and one of them is lost: alike is not the same, only the id tells")
+        raise Wrong("ada paid in 5.00 twice, and one of them is lost: alike is not the same, and only the id can tell")
     if told(receive, FIRST, OTHER, FIRST)[0] != {"ada": 500, "bob": 500}:
         raise Wrong("a message came again after another one: the inbox must remember all ids, not just the last")
     if told(receive, FIRST, OTHER, FIRST)[1] != [True, True, False]:
@@ -136,7 +139,8 @@ RECEIVE = Exercise(
     name="receive",
     task=(
         "Write `my_receive(message, inbox, balances)`: add `message.amount_minor` to `balances[message.account_id]` "
-        "once, however often the message comes, and return whether it was added now. `inbox` is a set that is yours."
+        "once, however often the message comes, and return whether it was added now. `inbox` is a set for you to "
+        "use."
     ),
     examine=examine_receive,
     reference=receive_once,
@@ -146,9 +150,58 @@ RECEIVE = Exercise(
     ),
     mistakes={
         "double apply": Mistake(receive_all, "at once"),
-        "by version": Mistake(remembering(lambda message: message.version), "not one id"),
+        "by version": Mistake(remembering(lambda message: message.version), "but not an id"),
         "by content": Mistake(remembering(lambda message: (message.account_id, message.amount_minor)), "alike"),
         "the last one only": Mistake(remembering(lambda message: message.event_id, all_of_them=False), "all ids"),
+    },
+)
+
+# --- day_of -----------------------------------------------------------------------------------------------------------
+
+DayOf = Callable[[datetime, str], date]
+
+
+def examine_day_of(day_of: DayOf) -> None:
+    late = datetime(2024, 3, 1, 23, 30, tzinfo=UTC)
+    if day_of(late, "UTC") != date(2024, 3, 1):
+        raise Wrong(f"23:30 UTC on 1 March is 1 March in UTC itself, not {day_of(late, 'UTC')}")
+    if day_of(late, "Europe/Zurich") == date(2024, 3, 1):
+        raise Wrong("23:30 UTC on 1 March is 2 March in Zurich: the moment must be converted, not its zone replaced")
+    if day_of(late, "Asia/Tokyo") != date(2024, 3, 2) or day_of(late, "America/New_York") != date(2024, 3, 1):
+        raise Wrong("in Zurich it is 2 March, in Tokyo too, in New York 1 March: use the zone that is asked for")
+    summer = datetime(2024, 7, 1, 22, 30, tzinfo=UTC)
+    if day_of(summer, "Europe/Zurich") != date(2024, 7, 2):
+        raise Wrong("22:30 UTC on 1 July is 2 July in Zurich, two hours ahead in summer: no fixed offset is right")
+
+
+def day_of(recorded_at: datetime, time_zone: str) -> date:
+    return recorded_at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def zone_replaced(recorded_at: datetime, time_zone: str) -> date:
+    return recorded_at.replace(tzinfo=ZoneInfo(time_zone)).date()
+
+
+def at_home(recorded_at: datetime, time_zone: str) -> date:
+    """The server is in Zurich."""
+    return recorded_at.astimezone(ZoneInfo("UTC" if time_zone == "UTC" else "Europe/Zurich")).date()
+
+
+def fixed_offset(recorded_at: datetime, time_zone: str) -> date:
+    hours = {"Europe/Zurich": 1, "Asia/Tokyo": 9, "America/New_York": -5}.get(time_zone, 0)
+    return recorded_at.astimezone(timezone(timedelta(hours=hours))).date()
+
+
+DAY_OF = Exercise(
+    name="day_of",
+    task='Write `my_day(recorded_at, time_zone)`: the calendar day of a moment in a zone, such as `"Europe/Zurich"`.',
+    examine=examine_day_of,
+    reference=day_of,
+    hints=("A moment has no day before a zone is named.", "`recorded_at.astimezone(ZoneInfo(time_zone))`"),
+    mistakes={
+        "naive time zone": Mistake(zone_replaced, "not its zone replaced"),
+        "the server's zone": Mistake(at_home, "zone that is asked for"),
+        "fixed offset": Mistake(fixed_offset, "no fixed offset"),
     },
 )
 
@@ -185,13 +238,13 @@ def examine_catch_up(catch_up: CatchUp) -> None:
     except ValueError:
         raise Wrong("event 3 is bad, and its error stops the run: events 4 and 5 wait for ever") from None
     if teller.handled == [1, 2]:
-        raise Wrong("everything after the bad event is left undone: only the bad one is parked")
+        raise Wrong("everything after the bad event is left undone: park only the bad one")
     if teller.handled != [1, 2, 4, 5]:
-        raise Wrong(f"of the events 1 to 5, of which 3 is bad, {teller.handled} were handled: each good one once")
+        raise Wrong(f"of events 1 to 5 only 3 is bad, but {teller.handled} were handled: handle each good one once")
     if not teller.parked:
         raise Wrong("event 3 was skipped without a record: nobody will ever know that the rows lack it")
     if teller.parked != [(BAD, "what is this?")]:
-        raise Wrong(f"parked were {teller.parked}: park event 3 alone, once, with the error that was raised")
+        raise Wrong(f"you parked {teller.parked}: park event 3 alone, once, with the error that was raised")
     teller = Teller(down_at=2)
     try:
         catch_up([1, 2, 4], teller.handle, teller.park)
@@ -243,8 +296,8 @@ def parks_everything(
 CATCH_UP = Exercise(
     name="catch_up",
     task=(
-        "Write `my_catch_up(events, handle, park)`: handle each event; `park(event, error)` what `handle` can't, and "
-        "stop nobody. A database that is down (`ConnectionError`) is no event's fault: let that pass."
+        "Write `my_catch_up(events, handle, park)`: handle each event; `park(event, error)` any that `handle` "
+        "can't, and go on. A database that is down (`ConnectionError`) is no event's fault: let that error out."
     ),
     examine=examine_catch_up,
     reference=catch_up,

@@ -1,12 +1,13 @@
-"""Exercises of notebook 06: which process, from where, into what, by which query, and when to change over."""
+"""Exercises of notebook 06: which process, from where, into what, by which query, and when to swap."""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import duckdb
+
 from esworkbench.archive import bucket_of
-from esworkbench.course.balances_exercise import BALANCES
 from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 
 # --- shard_of ---------------------------------------------------------------------------------------------------------
@@ -21,12 +22,12 @@ def examine_shard_of(shard_of: ShardOf) -> None:
     if len(set(found)) == 1:
         raise Wrong("all accounts are in one shard: take the whole name of the stream, not its category")
     if not set(found) <= {0, 1, 2, 3}:
-        raise Wrong(f"of 4 shards there are 0, 1, 2 and 3; you name {sorted(set(found))}")
+        raise Wrong(f"4 shards are numbered 0, 1, 2 and 3; you name {sorted(set(found))}")
     expected = [bucket_of(stream, 4) for stream in STREAMS]
     if found == expected:
         return
     if found == [hash(stream) % 4 for stream in STREAMS]:
-        raise Wrong("Python's hash of a text is another one in each process: two of them would want one stream")
+        raise Wrong("Python's hash of a text differs in each process: two of them would claim one stream")
     raise Wrong(f"{STREAMS[0]} belongs in shard {expected[0]} of 4, by its CRC-32; you say {found[0]}")
 
 
@@ -54,7 +55,7 @@ SHARD_OF = Exercise(
     mistakes={
         "hash()": Mistake(by_hash, "in each process"),
         "by category": Mistake(by_category, "not its category"),
-        "counted from one": Mistake(from_one, "there are 0, 1, 2 and 3"),
+        "counted from one": Mistake(from_one, "numbered 0, 1, 2 and 3"),
     },
 )
 
@@ -77,15 +78,15 @@ def examine_left_to_do(left_to_do: LeftToDo) -> None:
     found = list(left_to_do(LOG, CHECKPOINTS))
     if found == [3, 5, 6]:
         if list(left_to_do(LOG, [0, 0])) != [1, 2, 3, 4, 5, 6]:
-            raise Wrong("with both checkpoints at 0 nothing was done yet, and all six events are left")
+            raise Wrong("with both checkpoints at 0 nothing has been done yet, and all six events are left")
         return
     if {2, 4} <= set(found):
         raise Wrong("2 and 4 are done again: a checkpoint is the last position that *was* seen")
     if 4 in found:
-        raise Wrong("4 is done again, and its money counts twice: shard 0 was further than the slowest one")
+        raise Wrong("4 is done again, and its money counts twice: shard 0 was ahead of the slowest one")
     if 3 not in found:
         raise Wrong("3 is lost: shard 1 never saw it, whatever the fastest shard has seen")
-    raise Wrong(f"left are 3, 5 and 6, in that order; you say {found}")
+    raise Wrong(f"3, 5 and 6 are left, in that order; you say {found}")
 
 
 def left_to_do(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
@@ -124,7 +125,7 @@ LEFT_TO_DO = Exercise(
 
 
 class Tables:
-    """A live table of two rows, wrong ones, and its next; a reader looks after each commit."""
+    """A live table with wrong rows, and the next one; a reader looks after each commit."""
 
     def __init__(self) -> None:
         self.live: str | None = "old"
@@ -172,7 +173,7 @@ def examine_change_over(change_over: ChangeOver) -> None:
     if None not in tables.seen:
         return
     if tables.seen[0] is None:
-        raise Wrong("the live table goes before the next one is built: for six hours readers find nothing")
+        raise Wrong("the live table is dropped before the next one is built: for six hours readers find nothing")
     raise Wrong("for a moment there is no table at all, and a reader came just then: make the two steps one")
 
 
@@ -210,7 +211,7 @@ CHANGE_OVER = Exercise(
     name="change_over",
     task=(
         "Write `my_change_over(tables)` with `tables.build_next()` (six hours), `tables.drop_live()`, "
-        "`tables.rename_next()` and `with tables.transaction():`, so that readers always find a whole table."
+        "`tables.rename_next()` and `with tables.transaction():` so that readers always find a complete table."
     ),
     examine=examine_change_over,
     reference=change_over,
@@ -223,6 +224,108 @@ CHANGE_OVER = Exercise(
     },
 )
 
+# --- balances ---------------------------------------------------------------------------------------------------------
+
+Balances = Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]
+
+EVENTS = [
+    (1, "AccountOpened", "ada", None, None),
+    (2, "AccountOpened", "bob", None, None),
+    (3, "AccountOpened", "cyd", None, None),
+    (4, "MoneyDeposited", "ada", None, 16_777_217_00),
+    (5, "MoneyWithdrawn", "ada", None, 1),
+    (6, "MoneyTransferred", "ada", "bob", 500),
+]
+EXPECTED = [("ada", 16_777_217_00 - 501), ("bob", 500), ("cyd", 0)]
+
+
+def examine_balances(balances: Balances) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE events (position BIGINT, type TEXT, account TEXT, other TEXT, amount_minor BIGINT)"
+        )
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", EVENTS)
+        rows = balances(connection)
+    found = dict(rows)
+    if "cyd" not in found:
+        raise Wrong("cyd has opened an account, and isn't in the table: a new account has a row, with 0 in it")
+    if found.get("bob") != 500:
+        raise Wrong("ada sent bob 5.00, and bob has nothing: a transfer has two sides")
+    if any(isinstance(balance, float) for balance in found.values()):
+        raise Wrong(f"ada's balance is {found['ada']!r}: minor units are whole numbers, and no float may touch them")
+    if found["ada"] > EXPECTED[0][1]:
+        raise Wrong("ada has too much: what she withdrew and what she sent leave her account")
+    if [tuple(row) for row in rows] != EXPECTED:
+        raise Wrong(f"the rows should be {EXPECTED}, by account; yours are {rows}")
+
+
+def balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return connection.execute(
+        """
+        SELECT account, CAST(sum(minor) AS BIGINT) FROM (
+            SELECT account, CASE type WHEN 'MoneyDeposited' THEN amount_minor
+                                      WHEN 'AccountOpened' THEN 0 ELSE -amount_minor END AS minor FROM events
+            UNION ALL
+            SELECT other, amount_minor FROM events WHERE type = 'MoneyTransferred')
+        GROUP BY account ORDER BY account
+        """
+    ).fetchall()
+
+
+def without_new_accounts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return [row for row in balances(connection) if row[1]]
+
+
+def one_side(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return connection.execute(
+        """
+        SELECT account, CAST(sum(CASE type WHEN 'MoneyDeposited' THEN amount_minor
+                                           WHEN 'AccountOpened' THEN 0 ELSE -amount_minor END) AS BIGINT)
+        FROM events GROUP BY account ORDER BY account
+        """
+    ).fetchall()
+
+
+def in_floats(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    connection.execute("ALTER TABLE events ALTER amount_minor TYPE DOUBLE")
+    return connection.execute(
+        """
+        SELECT account, sum(minor) FROM (
+            SELECT account, CASE type WHEN 'MoneyDeposited' THEN amount_minor
+                                      WHEN 'AccountOpened' THEN 0 ELSE -amount_minor END AS minor FROM events
+            UNION ALL
+            SELECT other, amount_minor FROM events WHERE type = 'MoneyTransferred')
+        GROUP BY account ORDER BY account
+        """
+    ).fetchall()
+
+
+def all_added(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    connection.execute("UPDATE events SET type = 'MoneyDeposited' WHERE type = 'MoneyWithdrawn'")
+    return balances(connection)
+
+
+BALANCES = Exercise(
+    name="balances",
+    task=(
+        "Write `my_balances(connection)`: one DuckDB query, `connection.execute(…).fetchall()`, that gives (account, "
+        "balance in minor units) by account. `events` has `type` (AccountOpened, MoneyDeposited, MoneyWithdrawn, "
+        "MoneyTransferred), `account`, `other` (who gets a transfer) and `amount_minor`. New accounts have 0."
+    ),
+    examine=examine_balances,
+    reference=balances,
+    hints=(
+        "First make each event its signed effects on accounts; then sum them by account.",
+        "`UNION ALL` adds the other side of a transfer; an account that was opened adds 0.",
+    ),
+    mistakes={
+        "no row for a new account": Mistake(without_new_accounts, "0 in it"),
+        "one side": Mistake(one_side, "two sides"),
+        "float money": Mistake(in_floats, "no float"),
+        "withdrawals added": Mistake(all_added, "too much"),
+    },
+)
+
 # --- ready ------------------------------------------------------------------------------------------------------------
 
 Ready = Callable[[Sequence[int], int], bool]
@@ -230,15 +333,17 @@ Ready = Callable[[Sequence[int], int], bool]
 
 def examine_ready(ready: Ready) -> None:
     if ready([70, 70], 90):
-        raise Wrong("the shards stand at 70 and readers have seen 90: after the swap, twenty events would be gone")
+        raise Wrong("the shards are at 70 and readers have seen 90: after the swap, twenty events would be gone")
     if not ready([90, 90], 90):
-        raise Wrong("the shards stand at 90, like the live table: waiting for more would be for ever on a quiet day")
+        raise Wrong("the shards are at 90, like the live table: on a quiet day, waiting for more takes for ever")
     if ready([90, 70], 80):
-        raise Wrong("one shard stands at 90, but the other at 70, before the live table: the slowest one counts")
+        raise Wrong("one shard is at 90, but the other at 70, behind the live table: the slowest one counts")
     if ready([90, 95], 80):
-        raise Wrong("one shard stands at 90, the other at 95: a transfer might be half there, so bring all to one")
+        raise Wrong(
+            "one shard is at 90, the other at 95: a transfer might be half there, so bring them all to one position"
+        )
     if not ready([95, 95], 90):
-        raise Wrong("all shards stand at 95, past the live table's 90: what more is there to wait for?")
+        raise Wrong("all shards are at 95, past the live table's 90: what more is there to wait for?")
 
 
 def ready(shards: Sequence[int], live: int) -> bool:

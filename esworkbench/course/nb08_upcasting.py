@@ -21,7 +21,7 @@ def _cents(answer: Step, dollars: str) -> Any:
     if "total_dollars" in became:
         raise Wrong("total_dollars is still there: the class of v3 refuses a field that it doesn't know")
     if {name for name in became if name != "total_cents"} != {"order_id", "customer"}:
-        raise Wrong("only the total changes: order_id and customer are handed on as they are")
+        raise Wrong("only the total changes: order_id and customer are passed on as they are")
     return became.get("total_cents")
 
 
@@ -32,7 +32,9 @@ def examine_count_in_cents(answer: Step) -> None:
     if (cut := _cents(answer, "10.009")) != 1001:
         raise Wrong(f"10.009 dollars became {cut}: what is below a cent was cut off, and 0.9 of a cent is nearly one")
     if (through := _cents(answer, "1.015")) != 102:
-        raise Wrong(f"1.015 dollars became {through}: on its way it was a float, which holds a little less than 1.015")
+        raise Wrong(
+            f"1.015 dollars became {through}: along the way it was a float, which holds a little less than 1.015"
+        )
     if (even := _cents(answer, "10.005")) != 1001:
         raise Wrong(f"10.005 dollars became {even}: half a cent went to the even neighbour, and finance signed half up")
 
@@ -75,7 +77,7 @@ def examine_one_fact_per_parcel(answer: Callable[[Payload], Sequence[Shaped]]) -
         raise Wrong(f"three parcels are three facts, and you return {len(facts)}")
     for event_type, version, payload in facts:
         if (event_type, version) != ("ParcelShipped", 1):
-            raise Wrong(f"you return {event_type} v{version}, and the shape it splits into is ParcelShipped v1")
+            raise Wrong(f"you return {event_type} v{version}, but the shape it splits into is ParcelShipped v1")
         if set(payload) != {"order_id", "tracking_number"}:
             raise Wrong(f"a ParcelShipped has order_id and tracking_number, yours has {', '.join(sorted(payload))}")
     found = [fact[2]["tracking_number"] for fact in facts]
@@ -94,9 +96,10 @@ def _parcels(payload: Payload, numbers: Sequence[str], version: int = 1) -> list
 
 ONE_FACT_PER_PARCEL = Exercise(
     name="one_fact_per_parcel",
-    task="An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`. Split it: one "
-    "`Shaped('ParcelShipped', 1, {…})` (of `esworkbench.upcasters`) with `order_id` and "
-    "`tracking_number` for each parcel, in order.",
+    task=(
+        "An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`. Split it: one `Shaped('ParcelShipped', 1, "
+        "{…})` (from `esworkbench.upcasters`) with `order_id` and `tracking_number` for each parcel, in order."
+    ),
     examine=examine_one_fact_per_parcel,
     reference=upcasters.one_fact_per_parcel,
     hints=("A list with one `Shaped` for each number.", "Copy `order_id` into each; a fact has to stand alone."),
@@ -132,7 +135,7 @@ def examine_upcast(answer: Upcast) -> None:
     _taken(answer, from_version=4, expected=[])
     taken = _taken(answer, from_version=1, expected=[1, 2, 3], lenient=True)
     if taken == [1]:
-        raise Wrong("from v1 to v4 only the first step was taken: go on until the version wanted is reached")
+        raise Wrong("from v1 to v4 only the first step was taken: go on until the wanted version is reached")
     if taken == [1, 2]:
         raise Wrong("from v1 to v4 it stops at v3, one version short")
     if taken != [1, 2, 3]:
@@ -141,7 +144,9 @@ def examine_upcast(answer: Upcast) -> None:
     stored: Payload = {"taken": []}
     answer(NOTING, "Noted", 1, stored, 4)
     if stored["taken"]:
-        raise Wrong("the payload handed in was changed: whoever reads it again gets every step twice; work on a copy")
+        raise Wrong(
+            "the payload you were given was changed: whoever reads it again gets every step twice; work on a copy"
+        )
     gap = {shape: step for shape, step in NOTING.items() if shape[1] != 2}
     try:
         answer(gap, "Noted", 1, {"taken": []}, 4)
@@ -182,9 +187,11 @@ def _over(versions: Callable[[int, int], Sequence[int]], *, copy: bool = True, s
 
 UPCAST = Exercise(
     name="upcast",
-    task="`steps` maps `(event_type, version)` to a function from that payload to the next version's. Return "
-    "`payload`, stored as `version`, in the shape of `to_version`. A missing step is an error, and the payload given "
-    "stays as it is.",
+    task=(
+        "`steps` maps `(event_type, version)` to a function from that payload to the next version's. Return "
+        "`payload`, stored as `version`, in the shape of `to_version`. A missing step is an error, and the payload "
+        "you are given must stay as it is."
+    ),
     examine=examine_upcast,
     reference=upcast_with_the_package,
     hints=(
@@ -255,9 +262,9 @@ def examine_may_use(answer: Callable[[Versions, Versions], bool]) -> None:
     if answer({"OrderPlaced": 2, "OrderPaid": 1}, today):
         raise Wrong("OrderPlaced was v2 and is v3 now: the state may lack what the new shape says, so pass it over")
     if answer({"OrderPlaced": 4, "OrderPaid": 1}, today):
-        raise Wrong("OrderPlaced was v4 to the code that folded it: that release knew more than this one")
+        raise Wrong("OrderPlaced was v4 for the code that folded it: that release knew more than this one")
     if answer({"OrderPlaced": 3, "OrderPaid": 1, "OrderReturned": 1}, today):
-        raise Wrong("OrderReturned was known then and isn't now: what was folded of it can't be vouched for")
+        raise Wrong("OrderReturned was known then and isn't now: nobody can vouch for what was folded from it")
     if not answer({"OrderPlaced": 3}, today):
         raise Wrong("OrderPaid is new since then: code that didn't know it can't have folded one, so it does no harm")
 
@@ -269,8 +276,10 @@ def may_use(kept: Versions, today: Versions) -> bool:
 
 MAY_USE = Exercise(
     name="may_use",
-    task="A snapshot records `kept`, the latest version of each event type that its code knew. `today` says the same "
-    "of the code that loads. May the snapshot be used? True or False.",
+    task=(
+        "A snapshot records `kept`, the latest version of each event type that its code knew. `today` says the same "
+        "for the code that loads it. May the snapshot be used? True or False."
+    ),
     examine=examine_may_use,
     reference=may_use,
     hints=("Ask it of each event type that the snapshot's code knew.", "A type it didn't know can't be in the state."),

@@ -1,4 +1,4 @@
-"""Exercises of notebook 09: sample a life, tell a version by its fields, prove a step dead, hold two readings equal."""
+"""Exercises of notebook 09: sample a log, tell a version by its fields, prove a step dead, compare two readings."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -31,11 +31,11 @@ def examine_spread(answer: Spread) -> None:
     if chosen != sorted(chosen):
         raise Wrong("the sample isn't in the order of the log, and shapes are dated by who came first")
     if chosen[-1] <= 500:
-        raise Wrong("all of it lies in the first half of the life: newer shapes are never seen")
+        raise Wrong("all of it is from the first half of the log: newer shapes are never seen")
     if chosen[0] > 500:
-        raise Wrong("all of it lies in the second half of the life: older shapes are never seen")
+        raise Wrong("all of it is from the second half of the log: older shapes are never seen")
     if (chosen[0], chosen[-1]) != (10, 1000):
-        raise Wrong(f"it runs from {chosen[0]} to {chosen[-1]}: take in the first event and the last, 10 and 1000")
+        raise Wrong(f"it runs from {chosen[0]} to {chosen[-1]}: include the first event and the last, 10 and 1000")
     widest = max(after - before for before, after in pairwise(chosen))
     if widest > 400:
         raise Wrong(f"{widest} positions in a row are never looked at: spread the sample evenly")
@@ -49,8 +49,10 @@ def spread(positions: Sequence[int], size: int) -> list[int]:
 
 SPREAD = Exercise(
     name="spread",
-    task="`positions` are those of one event type in the log, in order. Choose `size` of them (2 or more) so that "
-    "rare old shapes get their share: evenly spread, the first and the last among them.",
+    task=(
+        "`positions` are those of one event type in the log, in order. Choose `size` of them (2 or more) so that "
+        "rare old shapes get their share: evenly spread, including the first and the last."
+    ),
     examine=examine_spread,
     reference=spread,
     hints=(
@@ -86,12 +88,12 @@ def examine_order_placed_version(answer: VersionOf) -> None:
     if found == {version: version - 1 for version in found}:
         raise Wrong("every version is one too low: they count from 1")
     if found[2] == 1:
-        raise Wrong("v2 still has total, and is told from v1 by its currency")
+        raise Wrong("v2 still has total: recognise it by its currency")
     if found[5] == 4:
         raise Wrong("v5 came with a channel; without looking at it v4 and v5 are one")
     for version, told in found.items():
         if told != version:
-            raise Wrong(f"a payload of v{version} is told as v{told}")
+            raise Wrong(f"you take a payload of v{version} for v{told}")
     if answer({**V2, "coupon": "SPRING"}, 1) != 2:
         raise Wrong("a coupon is optional: with it, v2 is still v2")
 
@@ -109,8 +111,10 @@ def _by_number_of_fields(payload: Mapping[str, Any], recorded: int) -> int:
 
 ORDER_PLACED_VERSION = Exercise(
     name="order_placed_version",
-    task="All `OrderPlaced` of the inherited log are recorded as v1. Tell the real version, 1 to 5, of a `payload`; "
-    "`recorded` is the number noted beside it.",
+    task=(
+        "Every `OrderPlaced` in the inherited log is recorded as v1. Return the real version, 1 to 5, of a "
+        "`payload`; `recorded` is the number noted with it."
+    ),
     examine=examine_order_placed_version,
     reference=order_placed_version,
     hints=(
@@ -144,12 +148,12 @@ def examine_dead_steps(answer: DeadSteps) -> None:
     if 1 in rolled_back:
         raise Wrong("59 events are in v1, and the step from v1 is what reads them")
     if rolled_back:
-        raise Wrong(f"an event in v1 takes all the steps from there on, so none is dead, and you name {rolled_back}")
+        raise Wrong(f"an event in v1 takes all the steps from there on, so none is dead, but you name {rolled_back}")
     never_old = sorted(answer({2: 106, 3: 182, 4: 168}, steps))
     if never_old == []:
         raise Wrong("nothing was ever written as v1 where the oldest event is v2: the step from v1 is dead")
     if never_old != [1]:
-        raise Wrong(f"of v2, v3 and v4 there are events, so only the step from v1 is dead, and you name {never_old}")
+        raise Wrong(f"there are events in v2, v3 and v4, so only the step from v1 is dead, but you name {never_old}")
     if sorted(answer({4: 10}, steps)) != steps:
         raise Wrong("all events are in today's shape: then every step is dead, as after a compaction")
 
@@ -191,7 +195,7 @@ def examine_same(answer: Same) -> None:
         return ShapedEvent("OrderPlaced", version, payload)
 
     if not answer(event({"cents": 5, "by": "Ada"}), event({"by": "Ada", "cents": 5})):
-        raise Wrong("two payloads whose keys only stand in another order say the same")
+        raise Wrong("two payloads that differ only in key order say the same")
     if answer(event({"cents": 5}), event({"cents": 6})):
         raise Wrong("5 cents and 6 cents aren't the same")
     if answer(event({"cents": 5}), event({"cents": 5}, version=2)):
@@ -209,8 +213,11 @@ def _dumped(left: ShapedEvent, right: ShapedEvent, *, sort_keys: bool) -> bool:
 
 SAME = Exercise(
     name="same",
-    task="A new reader may replace the old one when both say the same of every event. Do two `ShapedEvent`s (type, "
-    "version, payload) say the same to whoever reads them as JSON? Key order is no difference; `5` and `5.00` is.",
+    task=(
+        "A new reader may replace the old one when both say the same about every event. Do two `ShapedEvent`s "
+        "(type, version, payload) say the same to whoever reads them as JSON? Key order is no difference; `5` and "
+        "`5.00` is."
+    ),
     examine=examine_same,
     reference=same_event,
     hints=(
@@ -219,7 +226,7 @@ SAME = Exercise(
     ),
     mistakes={
         "plain ==": Mistake(lambda left, right: left == right, "true and 1"),
-        "text as it comes": Mistake(lambda left, right: _dumped(left, right, sort_keys=False), "in another order"),
+        "text as it comes": Mistake(lambda left, right: _dumped(left, right, sort_keys=False), "only in key order"),
         "payload only": Mistake(lambda left, right: left.payload == right.payload, "one is v2 and one v3"),
         "fields only": Mistake(lambda left, right: set(left.payload) == set(right.payload), "5 cents and 6"),
         "numbers by value": Mistake(

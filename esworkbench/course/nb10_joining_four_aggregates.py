@@ -1,32 +1,104 @@
 """Exercises of notebook 10: which region, which day, a join that waits, and what still waits."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, create_engine, func, select
 
-from esworkbench.course.joining_exercise import JOIN
 from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
-from esworkbench.course.region_exercise import REGION_OF
+from esworkbench.domains.activity.contracts import (
+    NO_PROFILE,
+    UNKNOWN_REGION,
+    UserLoggedIn,
+    UserProfileUpdated,
+    UserPurchased,
+)
 from esworkbench.domains.activity.read_models import StillWaiting, still_waiting
 from esworkbench.domains.activity.read_models.waiting import AGES, Happening, activity_waiting, wait
+from esworkbench.events import DomainEvent
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+# --- region_of --------------------------------------------------------------------------------------------------------
+
+Profiles = Mapping[tuple[str, int], str]
+PROFILES = {("ada", 1): "north", ("ada", 2): "south"}
+
+
+def examine_region_of(region_of: Callable[[UserLoggedIn, Profiles], str | None]) -> None:
+    if region_of(UserLoggedIn(user_id="bob", profile_version=0), PROFILES) != "unknown":
+        raise Wrong(
+            'a login that names version 0 saw no profile: its region is "unknown", and there is nothing to wait for'
+        )
+    first = region_of(UserLoggedIn(user_id="ada", profile_version=1), PROFILES)
+    if first == "south" and region_of(UserLoggedIn(user_id="ada", profile_version=2), PROFILES) == "south":
+        raise Wrong("Ada moved after this login, which saw version 1: take the version it names, not the newest")
+    if first != "north":
+        raise Wrong("versions count from 1, and the login names the very one it saw: don't add to it or take from it")
+    if region_of(UserLoggedIn(user_id="ada", profile_version=3), PROFILES) is not None:
+        raise Wrong("version 3 has not been read yet: answer None, so that the login waits, and guess nothing")
+
+
+def region_of(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if login.profile_version == NO_PROFILE:
+        return UNKNOWN_REGION
+    return profiles.get((login.user_id, login.profile_version))
+
+
+def newest_region(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    versions = [version for user, version in profiles if user == login.user_id]
+    if login.profile_version == NO_PROFILE:
+        return UNKNOWN_REGION
+    return profiles[login.user_id, max(versions)]
+
+
+def next_region(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if login.profile_version == NO_PROFILE:
+        return UNKNOWN_REGION
+    return profiles.get((login.user_id, login.profile_version - 1))
+
+
+def guessed_region(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    return profiles.get((login.user_id, login.profile_version), UNKNOWN_REGION)
+
+
+def region_or_wait(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    return profiles.get((login.user_id, login.profile_version))
+
+
+REGION_OF = Exercise(
+    name="region_of",
+    task=(
+        "Write `region_of(login, profiles)`: the region in which a `UserLoggedIn` counts, or `None` if that can't be "
+        "known yet. `profiles` has the regions read so far, by `(user_id, profile_version)`."
+    ),
+    examine=examine_region_of,
+    reference=region_of,
+    hints=("The login says which version of the profile it saw; 0 means none.", "Two lines: one `if`, one `get`."),
+    mistakes={
+        "the newest": Mistake(newest_region, "not the newest"),
+        "off by one version": Mistake(next_region, "the very one it saw"),
+        "guessed": Mistake(guessed_region, "guess nothing"),
+        "waits for version 0": Mistake(region_or_wait, "saw no profile"),
+    },
+)
 
 # --- day_of -----------------------------------------------------------------------------------------------------------
 
 
 class Moments(Protocol):
-    """What an event tells of its moments; both with an offset."""
+    """The two moments of an event, both with an offset."""
 
     valid_at: datetime
     recorded_at: datetime
 
 
 class Late:
-    """Happened just before midnight in Zurich, was recorded a day later."""
+    """Happened just before midnight in Zurich, and was recorded a day later."""
 
     valid_at = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
     recorded_at = datetime(2026, 3, 3, 8, tzinfo=UTC)
@@ -82,6 +154,120 @@ DAY_OF = Exercise(
     },
 )
 
+# --- join -------------------------------------------------------------------------------------------------------------
+
+STORY: Sequence[tuple[str | None, DomainEvent]] = [
+    (None, UserProfileUpdated(user_id="ada", profile_version=1, region="north")),
+    (None, UserProfileUpdated(user_id="ada", profile_version=2, region="south")),
+    ("s1", UserLoggedIn(user_id="ada", profile_version=1)),
+    ("s1", UserPurchased(purchase_id="p1", user_id="ada", amount_minor=500, currency="EUR")),
+    ("s1", UserPurchased(purchase_id="p2", user_id="ada", amount_minor=70, currency="EUR")),
+]
+"""Ada moves south after logging in from the north: what she buys in that session counts in the north."""
+
+
+def orders() -> Iterator[Sequence[tuple[str | None, DomainEvent]]]:
+    """Every order that keeps the order within each stream: Ada's profile is north, then south."""
+    for order in permutations(STORY):
+        if order.index(STORY[0]) < order.index(STORY[1]):
+            yield order
+
+
+class Join:
+    """In memory, to stay small: it keeps what the read model keeps in tables."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, int] = defaultdict(int)
+        self._profiles: dict[tuple[str, int], str] = {}
+        self._logins: dict[str, UserLoggedIn] = {}
+        self._waiting: list[tuple[str, UserPurchased]] = []
+
+    def handle(self, session: str | None, event: DomainEvent) -> None:
+        match event:
+            case UserProfileUpdated():
+                self._profiles[event.user_id, event.profile_version] = event.region
+            case UserLoggedIn() if session is not None:
+                self._logins[session] = event
+            case UserPurchased() if session is not None:
+                self._waiting.append((session, event))
+        self._waiting = [each for each in self._waiting if not self._count(*each)]
+
+    def _count(self, session: str, purchase: UserPurchased) -> bool:
+        login = self._logins.get(session)
+        region = None if login is None else self._region(login)
+        if region is None:
+            return False
+        self.spent[region] += purchase.amount_minor
+        return True
+
+    def _region(self, login: UserLoggedIn) -> str | None:
+        return region_of(login, self._profiles)
+
+
+def examine_join(make: Callable[[], Join]) -> None:
+    for order in orders():
+        join = make()
+        for session, event in order:
+            join.handle(session, event)
+        spent = {region: amount for region, amount in join.spent.items() if amount}
+        told = ", ".join(type(event).__name__ for _, event in order)
+        if "unknown" in spent:
+            raise Wrong(f"counted as unknown what just wasn't known yet: let it wait. The order was: {told}")
+        if "south" in spent:
+            raise Wrong(f"counted where Ada moved to, not where her login saw her. The order was: {told}")
+        if sum(spent.values()) > 570:
+            raise Wrong(
+                f"something that had waited was counted twice: take it out as you count it. The order was: {told}"
+            )
+        if spent != {"north": 570}:
+            raise Wrong(f"what was read before its login is lost: keep it until the login comes. The order was: {told}")
+
+
+class LosesTheEarly(Join):
+    def handle(self, session: str | None, event: DomainEvent) -> None:
+        super().handle(session, event)
+        self._waiting.clear()
+
+
+class CountsTwice(Join):
+    def handle(self, session: str | None, event: DomainEvent) -> None:
+        earlier = list(self._waiting)
+        super().handle(session, event)
+        if isinstance(event, UserLoggedIn):
+            self._waiting = earlier
+
+
+class TakesTheNewest(Join):
+    def _region(self, login: UserLoggedIn) -> str | None:
+        return list(self._profiles.values())[-1] if self._profiles else None
+
+
+class Guesses(Join):
+    def _region(self, login: UserLoggedIn) -> str | None:
+        return guessed_region(login, self._profiles)
+
+
+JOIN = Exercise(
+    name="join",
+    task=(
+        "Write the class `Join` with `handle(session, event)` and `spent`, minor units by region: it gets the "
+        "contract's profiles, logins and purchases in *any* order in which a profile's own versions ascend. "
+        "`session` is the correlation id. It is tested with all 60 orders of one story."
+    ),
+    examine=examine_join,
+    reference=Join,
+    hints=(
+        "Let everything that can't be counted wait, and look at what waits after each event.",
+        "A purchase can be counted once its login is known *and* the profile version that the login names.",
+    ),
+    mistakes={
+        "assumes order": Mistake(LosesTheEarly, "lost"),
+        "double apply": Mistake(CountsTwice, "counted twice"),
+        "the newest profile": Mistake(TakesTheNewest, "where her login saw her"),
+        "guessed": Mistake(Guesses, "let it wait"),
+    },
+)
+
 # --- waits ------------------------------------------------------------------------------------------------------------
 
 Waits = Callable[[Connection, datetime], list[StillWaiting]]
@@ -102,9 +288,9 @@ def examine_waits(waits: Waits) -> None:
     if len(found) == 1:
         raise Wrong("one number for all: what has waited for a day must not hide behind what came a minute ago")
     if found[0][0] == "a day or more":
-        raise Wrong("what is young comes first, what has waited longest last")
+        raise Wrong("the young ones come first, what has waited longest last")
     if sum(count for _, count in found) < 4:
-        raise Wrong("what is young is left out: nothing of it is lost, and nothing of it may be forgotten")
+        raise Wrong("the young ones are left out: none of them is lost, and none may be forgotten")
     if later != [("a day or more", 4)]:
         raise Wrong("two days later all four have waited for more than a day: ages count up to the `now` that is given")
     if found != [("under an hour", 1), ("under a day", 2), ("a day or more", 1)]:
@@ -131,9 +317,10 @@ def at_a_moment_of_its_own(connection: Connection, now: datetime) -> list[StillW
 WAITS = Exercise(
     name="waits",
     task=(
-        "Write the operator's question, `waits(connection, now)`: how many events in `activity_waiting` wait, for "
-        "what, how long: a list of `StillWaiting(event_type, waits_for, age, events)`, with the ages `under an hour`, "
-        "`under a day` and `a day or more` counted from `occurred_at` to `now`, the most patient last."
+        "Write the operator's question, `waits(connection, now)`: how many events are waiting in "
+        "`activity_waiting`, for what, and how long. Return a list of `StillWaiting(event_type, waits_for, age, "
+        "events)`, with the ages `under an hour`, `under a day` and `a day or more` counted from `occurred_at` to "
+        "`now`, the longest waits last."
     ),
     examine=examine_waits,
     reference=still_waiting,

@@ -13,7 +13,7 @@ from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Posting
 from esworkbench.forensics.replay.moments import parse_moment
 
-# A cheque handed in on day 3 is recorded on day 8; a correction valid on day 5 is recorded on day 7.
+# A cheque paid in on day 3 is recorded on day 8; a correction valid on day 5 is recorded on day 7.
 POSTINGS = [
     posting(1, 10_000),
     posting(2, -1_500),
@@ -46,7 +46,7 @@ def _guesses_a_zone(text: str) -> datetime:
 def _examine_moment(answer: Callable[[str], datetime]) -> None:
     summer = answer("2023-07-15 15:47 Europe/Zurich")
     if summer.tzinfo is None:
-        raise Wrong(f"{summer!r} is naive: it names another instant on every machine; give it back in UTC")
+        raise Wrong(f"{summer!r} is naive: it names a different instant on every machine; return it in UTC")
     if summer == datetime(2023, 7, 15, 15, 47, tzinfo=UTC):
         raise Wrong("the zone is dropped: 15:47 in Zurich was taken for 15:47 in UTC")
     if summer == datetime(2023, 7, 15, 14, 47, tzinfo=UTC):
@@ -60,7 +60,7 @@ def _examine_moment(answer: Callable[[str], datetime]) -> None:
     if not _refuses(answer, "2023-10-29 02:30 Europe/Zurich"):
         raise Wrong("02:30 happened twice on 29 October, an hour apart: refuse it rather than pick one")
     if not _refuses(answer, "2023-03-26 02:30 Europe/Zurich"):
-        raise Wrong("02:30 never happened on 26 March, for the clock went forward over it: refuse it")
+        raise Wrong("02:30 never happened on 26 March, because the clocks skipped it: refuse it")
 
 
 def _refuses(answer: Callable[[str], datetime], text: str) -> bool:
@@ -98,11 +98,11 @@ def _examine_known_then(answer: Callable[[Sequence[Posting], datetime], int]) ->
     if said != known_then(POSTINGS, moment):
         raise Wrong(f"by then {known_then(POSTINGS, moment)} was known, not {said!r}")
     if answer(POSTINGS, day(4)) != known_then(POSTINGS, day(4)):
-        raise Wrong("what was recorded exactly at the moment was known at it: the bound is inclusive")
+        raise Wrong("what was recorded exactly at that moment was known: the bound is inclusive")
 
 
 def believed(postings: Sequence[Posting], at: datetime, known_at: datetime) -> int:
-    """What the store, by ``known_at``, held to be the balance at ``at``: both bounds at once, as ``Bounds`` has it."""
+    """What the store believed, as of ``known_at``, that the balance was at ``at``: both bounds, as in ``Bounds``."""
     return sum(each.amount_minor for each in postings if each.valid_at <= at and each.recorded_at <= known_at)
 
 
@@ -198,7 +198,7 @@ def _examine_as_of_version(answer: Callable[[Sequence[RecordedEvent], int], Any]
     shuffled = [EVENTS[number] for number in (4, 0, 3, 5, 1, 2)]
     said = answer(shuffled, 5)
     if not isinstance(said, BankAccount):
-        raise Wrong(f"give back the BankAccount that you folded, not {said!r}")
+        raise Wrong(f"return the BankAccount that you folded, not {said!r}")
     if said.balance_minor == _one_short(EVENTS, 5).balance_minor:
         raise Wrong("off by one version: the account as of version 5 has seen event 5")
     if said.balance_minor == _to_the_head(EVENTS, 5).balance_minor:
@@ -234,8 +234,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="known_then",
-        task="What had the store been told by a moment? Add up the postings, in minor units. Each has `recorded_at`, "
-        "`valid_at` and `amount_minor`.",
+        task=(
+            "What had the store been told by a given moment? Add up the postings, in minor units. Each has "
+            "`recorded_at`, `valid_at` and `amount_minor`."
+        ),
         examine=_examine_known_then,
         reference=known_then,
         hints=(
@@ -250,7 +252,7 @@ exercises = Exercises(
     ),
     Exercise(
         name="believed",
-        task="What did the store, by `known_at`, believe the balance at `at` to have been?",
+        task="As of `known_at`, what did the store believe the balance was at `at`?",
         examine=_examine_believed,
         reference=believed,
         hints=(
@@ -266,8 +268,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="as_of_version",
-        task="Fold recorded events, which come in no order, into the BankAccount as it was at a version. Use "
-        "`bank_decoder().decode_all(…)` and `account.replay(event.data)`.",
+        task=(
+            "Fold recorded events, which come in no particular order, into the BankAccount as it was at a version. "
+            "Use `bank_decoder().decode_all(…)` and `account.replay(event.data)`."
+        ),
         examine=_examine_as_of_version,
         reference=as_of_version,
         hints=(

@@ -78,7 +78,7 @@ def _examine_deltas(answer: Callable[[Mapping[Key, int], Sequence[Posting], int]
     if any(isinstance(delta, float) for delta in said.values()):
         raise Wrong("money is counted in whole minor units: a float can't hold a cent")
     hints = [
-        (_against_all, "the claims are held against all events: they have seen those up to the checkpoint only"),
+        (_against_all, "the claims are compared with all events: they have only seen those up to the checkpoint"),
         (_before_checkpoint, "the event at the checkpoint was seen too: the bound is inclusive"),
         (_only_rows, "ACC-3 has events and no row at all: what is missing is wrong as well"),
         (_other_way_round, "the sign is the other way round: delta is claimed minus event sum"),
@@ -92,7 +92,7 @@ def _examine_deltas(answer: Callable[[Mapping[Key, int], Sequence[Posting], int]
 
 
 def verdict(delta: int, checkpoint: int, head: int) -> str:
-    """``delta`` is held against the projection's own checkpoint, so nothing but a fault makes it other than 0."""
+    """``delta`` is taken at the projection's own checkpoint, so only a fault makes it anything but 0."""
     if delta:
         return "wrong"
     return "late" if checkpoint < head else "right"
@@ -116,7 +116,7 @@ def _examine_verdict(answer: Callable[[int, int, int], str]) -> None:
     if answer(0, 346, 354) == "wrong":
         raise Wrong("a projection that is behind and right for what it has seen is late, not wrong")
     if answer(0, 346, 354) == "right":
-        raise Wrong("eight positions behind the head it is right for what it has seen, but late: say so")
+        raise Wrong("eight positions behind the head, it is right for what it has seen, but late: say so")
     for delta, checkpoint, head in [(0, 354, 354), (26_923, 354, 354), (-759, 346, 354), (0, 346, 354)]:
         if answer(delta, checkpoint, head) != verdict(delta, checkpoint, head):
             raise Wrong(f"delta {delta} at checkpoint {checkpoint} of {head} is {verdict(delta, checkpoint, head)!r}")
@@ -161,11 +161,11 @@ def _examine_covered_twice(answer: Callable[[list[Run]], list[tuple[int, int, in
     if not said:
         raise Wrong("the last run reaches back over two others: compare each run with all, not with the one before it")
     if [each[:2] for each in said] == [each[:2] for each in joined] and said != joined:
-        raise Wrong("covered twice is once too many: count the applications too many")
+        raise Wrong("covered twice is once too many: count the extra applications")
     if said == _end_excluded(RUNS):
         raise Wrong("off by one: to_position was covered as well")
     if said != joined:
-        raise Wrong(f"covered too often are {joined}, not {said}")
+        raise Wrong(f"what was covered too often is {joined}, not {said}")
 
 
 def _look_again(runner: ProjectionRunner) -> int:
@@ -213,7 +213,7 @@ def _examine_mend_of(answer: Callable[[ProjectionRunner], Any], store: EventStor
     events = store.read_all()
     answer(runner)
     if store.read_all() != events:
-        raise Wrong("the events were right: nothing belongs into the log because a read model was wrong")
+        raise Wrong("the events were right: a wrong read model is no reason to write to the log")
     query = text("SELECT account_id, balance_minor FROM account_balances ORDER BY account_id")
     with store.engine.connect() as connection:
         rows = {account: balance for account, balance in connection.execute(query)}
@@ -232,8 +232,10 @@ def _examine_mend_of(answer: Callable[[ProjectionRunner], Any], store: EventStor
 exercises = Exercises(
     Exercise(
         name="deltas",
-        task="Hold claims (a dictionary from account and currency to minor units) against the postings that their "
-        "projection had seen. Return each delta that is not 0.",
+        task=(
+            "Compare claims (a dictionary from account and currency to minor units) with the postings that their "
+            "projection had seen. Return each delta that is not 0."
+        ),
         examine=_examine_deltas,
         reference=deltas,
         hints=(
@@ -241,7 +243,7 @@ exercises = Exercises(
             "Start from a copy of the claims, and take each posting at or before the checkpoint off its key.",
         ),
         mistakes={
-            "all events": Mistake(_against_all, "against all events"),
+            "all events": Mistake(_against_all, "with all events"),
             "an exclusive bound": Mistake(_before_checkpoint, "inclusive"),
             "no row": Mistake(_only_rows, "no row at all"),
             "sign": Mistake(_other_way_round, "other way round"),
@@ -281,8 +283,10 @@ exercises = Exercises(
     ),
     Exercise(
         name="mend",
-        task="Every row of `account_balances` is too high: a batch was applied twice. Put the read model right. You "
-        "are given its `runner`; its database is `runner.engine`.",
+        task=(
+            "Every row of `account_balances` is too high: a batch was applied twice. Repair the read model. You are "
+            "given its `runner`; its database is `runner.engine`."
+        ),
         examine=_examine_mend,
         reference=ProjectionRunner.rebuild,
         hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),

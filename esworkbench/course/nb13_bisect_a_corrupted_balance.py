@@ -14,7 +14,7 @@ CLAIMED = [1_000, 800, 1_300, 1_300, -2_910, -2_610, -3_210, -2_910]
 
 
 def residuals(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
-    """claim[i] − claim[i−1] − posting[i]; before the first claim stands 0."""
+    """claim[i] − claim[i−1] − posting[i]; the claim before the first is 0."""
     before = [0, *claimed[:-1]]
     return [now - then - moved for now, then, moved in zip(claimed, before, posted, strict=True)]
 
@@ -38,7 +38,7 @@ def _other_sign(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
 def _examine_residuals(answer: Callable[[Sequence[int], Sequence[int]], Sequence[int]]) -> None:
     said = list(answer(list(CLAIMED), list(POSTED)))
     hints = [
-        (_deltas, "those are deltas, claimed minus event sum: an error of one step stands in all that follow"),
+        (_deltas, "those are deltas, claimed minus event sum: one step's error shows in all that follow"),
         (_without_the_first, "the first step has a residual too: before it the claim was 0"),
         (_one_posting_late, "off by one: step i is explained by posting i, not by the one before it"),
         (_other_sign, "the sign is the other way round: what the claim moved by, minus what was posted"),
@@ -74,13 +74,13 @@ def _asks_twice(count: int, is_bad: Callable[[int], bool]) -> Any:
 
 
 def _number(found: Any) -> Any:
-    """The number itself, or the one that a Search holds."""
+    """The number itself, or the one in a Search."""
     return found.first_bad if isinstance(found, Search) else found
 
 
 def _examine_first_bad(answer: Callable[[int, Callable[[int], bool]], Any]) -> None:
     if [_number(answer(16, first.__le__)) for first in range(1, 17)] == list(range(16)):
-        raise Wrong("that is the last good one; asked for is the first bad one, right after it")
+        raise Wrong("that is the last good one; the question is for the first bad one, right after it")
     for count in (220, 64, 7, 2, 1):
         for first in sorted({1, 2, count // 2, count - 1, count} & set(range(1, count + 1))):
             _examine_one_search(answer, count, first)
@@ -102,7 +102,7 @@ def _examine_one_search(answer: Callable[[int, Callable[[int], bool]], Any], cou
     if len(asked) > 2 * most + 1:
         raise Wrong(f"{len(asked)} questions for {count} steps: halve the window, {most} are enough")
     if len(asked) > most:
-        raise Wrong(f"{len(asked)} questions where {most} do: keep an answer that you have, each may cost an hour")
+        raise Wrong(f"{len(asked)} questions where {most} are enough: keep the answers you have, each may cost an hour")
 
 
 def _by_balance(residuals_: Sequence[int]) -> int | None:
@@ -135,7 +135,7 @@ def _examine_first_divergence(answer: Callable[[Sequence[int]], Any]) -> None:
     if said == 10 and _number(answer(list(CANCELLED))) is not None:
         raise Wrong("'is this step off?' turns back to no at the next step: ask whether any step up to here was off")
     if said == 10:
-        raise Wrong("that boundary is right before it and wrong after it, and two errors that cancelled came before")
+        raise Wrong("the balance is right before that and wrong after it, but two errors that cancelled came before")
     if said != 3:
         raise Wrong(f"the first step that is off is 3, not {said}")
     if _number(answer(list(CANCELLED))) != 3:
@@ -163,7 +163,10 @@ def _too_much_only(residuals_: Sequence[int]) -> list[int]:
 def _examine_every_divergence(answer: Callable[[Sequence[int]], Sequence[int]]) -> None:
     said = list(answer(list(HEALING)))
     hints = [
-        (_wrong_balances, "those are the events after which the balance is wrong; asked are the steps that are off"),
+        (
+            _wrong_balances,
+            "those are the events after which the balance is wrong; the question is for the steps that are off",
+        ),
         (_first_only, "that is the first; a scan goes on to the end"),
         (_numbered_from_zero, "off by one: steps are numbered from 1"),
         (_too_much_only, "a step that moves too little is off as well: its residual is negative"),
@@ -207,7 +210,7 @@ exercises = Exercises(
             "one by one": Mistake(_one_by_one, "halve the window"),
             "the last good": Mistake(_last_good, "last good one"),
             "the middle dropped": Mistake(_drops_the_middle, "keep it"),
-            "asked twice": Mistake(_asks_twice, "keep an answer"),
+            "asked twice": Mistake(_asks_twice, "keep the answers"),
         },
     ),
     Exercise(

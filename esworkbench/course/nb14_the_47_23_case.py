@@ -1,4 +1,4 @@
-"""Exercises of notebook 14: where to look, what never got its answer, a repair that appends, and money in words."""
+"""Exercises of notebook 14: where to look, what was never answered, a repair that appends, and amounts in words."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from esworkbench.projections import ProjectionRunner
 
 
 def where_to_look(claimed: int, shown: int, event_sum: int) -> str:
-    """First the projection against the claim, then the events: as the first two of the seven steps."""
+    """First the projection against the claim, then the events: like the first two of the seven steps."""
     if shown != event_sum:
         return "the projection"
     return "nowhere" if claimed == shown else "what was recorded"
@@ -44,9 +44,9 @@ def _examine_where(answer: Callable[[int, int, int], str]) -> None:
     if answer(2_095_616, 2_090_893, 2_090_893) == "the projection":
         raise Wrong("the projection shows what the events say: a rebuild would change nothing")
     if answer(100, 100, 75) == "nowhere":
-        raise Wrong("customer and screen agree, and both part from the events: the next rebuild will move the balance")
+        raise Wrong("customer and screen agree, but the events say otherwise: the next rebuild will move the balance")
     if answer(100, 75, 80) == "what was recorded":
-        raise Wrong("the projection parts from its own events: put that right first, then look at the rest again")
+        raise Wrong("the projection disagrees with its own events: put that right first, then look at the rest again")
     for given in [(209, 208, 208), (100, 100, 75), (100, 75, 80), (100, 75, 100), (100, 100, 100)]:
         if answer(*given) != where_to_look(*given):
             raise Wrong(f"claimed, shown and event sum {given}: look at {where_to_look(*given)!r}")
@@ -102,7 +102,7 @@ def _cancelled(withdrawal_id: str, amount: int) -> WithdrawalCancelled:
     return WithdrawalCancelled(withdrawal_id=withdrawal_id, amount_minor=amount, currency="USD", reason="declined")
 
 
-# Two purchases of 47.23, of which one was settled; one that was cancelled; one of this morning.
+# Two purchases of 47.23, one of them settled; one that was cancelled; one from this morning.
 HOLDS = [
     _event(1, _requested("W-DAY", 4_723), 1),
     _event(2, _requested("W-NIGHT", 4_723), 1.1),
@@ -120,13 +120,13 @@ def _examine_unanswered(answer: Callable[[Sequence[Event], datetime], list[str]]
     if "W-TODAY" in said:
         raise Wrong("W-TODAY is a few hours old: within 24 hours an open hold is healthy")
     if said == []:
-        raise Wrong("two purchases of one amount: the settlement answers the id it names, not the amount")
+        raise Wrong("two purchases of the same amount: the settlement answers the id it names, not the amount")
     if list(said) != ["W-NIGHT"]:
         raise Wrong(f"only W-NIGHT was never answered, not {said}")
 
 
 def put_right(bank: Bank, event: Event) -> None:
-    """Append the opposite, dated as the original and drawn on one key: the same intent twice is one event."""
+    """Append the opposite, dated like the original, under one key: the same intent twice is one event."""
     recorded, compensator = event.recorded, BankCompensator(bank)
     command = compensator.command_for(
         account="ACC-1", currency="USD", amount_minor=-4_723, event_id=recorded.event_id,
@@ -257,7 +257,7 @@ exercises = Exercises(
         reference=unanswered,
         hints=(
             "Which events end a request? There are two kinds.",
-            "Keep a dictionary from withdrawal id to the time it was asked; take out what is answered.",
+            "Keep a dictionary from withdrawal id to the time of the request; take out what is answered.",
         ),
         mistakes={
             "cancelled forgotten": Mistake(_cancelled_forgotten, "an answer too"),
@@ -267,13 +267,16 @@ exercises = Exercises(
     ),
     Exercise(
         name="put_right",
-        task="A deposit of 47.23 on ACC-1 was booked twice; you get the `bank` and the second `event`. Put it right, "
-        "with `bank.handle(AdjustBalance(…), …)` (from `esworkbench.domains.bank`), so that it may be run twice.",
+        task=(
+            "A deposit of 47.23 on ACC-1 was booked twice; you get the `bank` and the second `event`. Put it right "
+            "with `bank.handle(AdjustBalance(…), …)` (from `esworkbench.domains.bank`), in a way that is safe to "
+            "run twice."
+        ),
         examine=_examine_put_right,
         reference=put_right,
         hints=(
             "Nothing stored is touched: which event, appended, makes up for it?",
-            "Minus 4723, valid_at of the event it makes up for, and an idempotency key made of that event's id.",
+            "Minus 4723, valid_at of the event it makes up for, and an idempotency key made from that event's id.",
         ),
         mistakes={
             "the row overwritten": Mistake(_row_overwritten, "no event was appended"),

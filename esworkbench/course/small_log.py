@@ -22,7 +22,7 @@ def posting(
     account: str = "ACC-1",
     currency: str = "USD",
 ) -> Posting:
-    """One posting; ``recorded`` and ``valid`` are days, by default the position's number and the same as recorded."""
+    """One posting. ``recorded`` and ``valid`` are days; by default the position's number, and the same as recorded."""
     recorded = position if recorded is None else recorded
     return Posting(
         position=position,
@@ -43,7 +43,7 @@ def posting(
 def recorded_event(
     version: int, event_type: str, payload: str, *, recorded: float, schema_version: int = 1
 ) -> RecordedEvent:
-    """One event of the stream of ACC-1, on ``recorded`` days; nothing here looks at its hash."""
+    """One event of ACC-1's stream, recorded on day ``recorded``; nothing here looks at its hash."""
     return RecordedEvent(
         global_position=version,
         stream_id="BankAccount-ACC-1",

@@ -1,4 +1,4 @@
-"""Places for a notebook to work in: each call gives an empty one, so that a notebook runs from any state, and again."""
+"""Places for a notebook to work in. Each call gives an empty one, so a notebook can be run again from any state."""
 
 import atexit
 import shutil
@@ -6,7 +6,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import psycopg
 from sqlalchemy.engine import URL, make_url
 
 from esworkbench.errors import UnusableInput
@@ -15,13 +14,13 @@ from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.resources import notebooks_path
 
 DATABASE_PREFIX = "esworkbench_notebook_"
-"""Databases with names that begin so belong to notebooks: they are dropped without asking."""
+"""Databases whose names begin with this belong to notebooks: they are dropped without asking."""
 
 
 def fresh_store(name: str, kind: str = "sqlite") -> str:
     """URL of an empty database, ``kind`` sqlite or postgres. What an earlier call left under ``name`` is removed.
 
-    Raises UnusableInput for another kind or name, or where no PostgreSQL can be had.
+    Raises UnusableInput for any other kind, a name that isn't plain, or if there is no PostgreSQL to use.
     """
     _require_plain(name)
     if kind == "sqlite":
@@ -34,7 +33,7 @@ def fresh_store(name: str, kind: str = "sqlite") -> str:
 
 
 def fresh_folder(name: str) -> Path:
-    """An empty folder in the work folder beside the notebook, as a relative path wherever that can be."""
+    """An empty folder in the work folder beside the notebook, as a relative path where possible."""
     _require_plain(name)
     folder = work_folder() / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -43,21 +42,23 @@ def fresh_folder(name: str) -> Path:
 
 
 def work_folder() -> Path:
-    """``work`` beside the notebook; for the originals, among which nothing is left, a folder that goes at exit."""
+    """``work`` beside the notebook. For the originals, which must stay clean, a folder that is removed at exit."""
     originals = notebooks_path()
     if originals.is_dir() and Path.cwd().samefile(originals):
-        return _passing_folder()
+        return _temporary_folder()
     return Path("work")
 
 
 @cache
-def _passing_folder() -> Path:
+def _temporary_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="esworkbench-work-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _fresh_database(server: URL, name: str) -> str:
+    import psycopg
+
     plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

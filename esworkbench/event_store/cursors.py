@@ -8,15 +8,16 @@ kept as well, because psycopg takes a tenth of an append to make one.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 
 from esworkbench.event_store.database import is_busy, store_busy
 
-C = TypeVar("C", sqlite3.Cursor, psycopg.Cursor[Any])
+if TYPE_CHECKING:
+    import psycopg
+
+C = TypeVar("C", sqlite3.Cursor, "psycopg.Cursor[Any]")
 
 
 class DriverConnections(Generic[C]):
@@ -76,11 +77,13 @@ class SqliteConnections(DriverConnections[sqlite3.Cursor]):
         return not cursor.connection.in_transaction
 
 
-class PostgresConnections(DriverConnections[psycopg.Cursor[Any]]):
-    def _new_cursor(self) -> psycopg.Cursor[Any]:
+class PostgresConnections(DriverConnections["psycopg.Cursor[Any]"]):
+    def _new_cursor(self) -> "psycopg.Cursor[Any]":
         connection: psycopg.Connection[Any] = self._connect()
         connection.autocommit = True
         return connection.cursor()
 
-    def _is_usable(self, cursor: psycopg.Cursor[Any]) -> bool:
+    def _is_usable(self, cursor: "psycopg.Cursor[Any]") -> bool:
+        from psycopg.pq import TransactionStatus
+
         return cursor.connection.info.transaction_status == TransactionStatus.IDLE

@@ -1,6 +1,7 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -87,7 +87,7 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise UnusableInput(
-            "the database URL can't be read: write it like sqlite:///bank.db or postgresql://user@host:5432/name"
+            "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name"
         ) from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
@@ -105,19 +105,28 @@ def described(url: URL) -> str:
     return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
 
 
+def address_of(url: URL) -> str:
+    """Where a database is, without who may enter."""
+    kind = url.drivername.partition("+")[0]
+    where = {"host": url.query["host"]} if "host" in url.query else {}
+    return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
+
+
 def gave_up(error: Exception) -> str | None:
     """A sentence for a database that stopped serving (full disk, lost server, lock, damage); None for our mistakes."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
     else:
-        stopped = isinstance(cause, psycopg.OperationalError)
+        # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
+        psycopg = sys.modules.get("psycopg")
+        stopped = psycopg is not None and isinstance(cause, psycopg.OperationalError)
     return f"the database stopped the work: {' '.join(str(cause).split())}" if stopped else None
 
 
 def _on_disk(url: URL) -> URL:
     if url.database in (None, "", ":memory:"):
-        raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///bank.db")
+        raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///store.db")
     return url
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import duckdb
-import pyarrow as pa
-
-from esworkbench.archive import MANIFEST, SCHEMAS, Manifest, bucket_of, file_digest, quoted
+from esworkbench.archive import MANIFEST, LedgerRecord, Manifest, bucket_of, file_digest, quoted
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.money import format_minor, iso_decimals
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 
 class Posting(NamedTuple):
@@ -77,7 +80,15 @@ class Evidence:
         """SHA-256 of the manifest, which pins every file: the name to quote this evidence by."""
         return file_digest(self.path / MANIFEST)
 
-    def connection(self) -> duckdb.DuckDBPyConnection:
+    @property
+    def judged_by(self) -> LedgerRecord:
+        """The ledger definition that every number rests on. Older evidence doesn't say where its own came from."""
+        kept = self.manifest.files.get("ledger.toml", "")
+        return self.manifest.judged_by or LedgerRecord(
+            name=self.ledger.name, sha256=kept, origin="kept with the evidence, not recorded whence"
+        )
+
+    def connection(self) -> "duckdb.DuckDBPyConnection":
         """A DuckDB cursor with a view for each table of the evidence. Sums want a cast: ``sum(…)::BIGINT``."""
         if self._database is None:
             self._database = self._open_database()
@@ -85,12 +96,33 @@ class Evidence:
         cursor.execute("SET TimeZone = 'UTC'")
         return cursor
 
+    def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query on the evidence's views; ``given`` are its ``$parameters``."""
+        return self.connection().execute(query, given or None).fetchall()
+
     def accounts(self) -> list[tuple[str, str]]:
         """Every (account, currency) that a posting or an assertion names, sorted."""
         rows = self.connection().execute(
             "SELECT account, currency FROM postings UNION SELECT account, currency FROM assertions ORDER BY 1, 2"
         )
         return rows.fetchall()
+
+    def decimals(self, currency: str) -> int | None:
+        """How many decimals amounts of this currency have here; None where nobody says, so they are shown as they are.
+
+        The manifest's word counts, so that evidence reads the same whatever becomes of ledger files and of ISO's list.
+        Where it is silent (a currency that isn't in the evidence, or evidence of an earlier release) the ledger's does,
+        then ISO 4217's.
+        """
+        recorded = self.manifest.decimals or {}
+        if currency in recorded:
+            return recorded[currency]
+        said = self.ledger.decimals_said(currency)
+        return iso_decimals(currency) if said is None else said
+
+    def money(self, amount_minor: int, currency: str) -> str:
+        """An amount in words, by this evidence's scale: ``-47.23 USD``, or ``1,000 minor units of BTC``."""
+        return format_minor(amount_minor, currency, self.decimals(currency))
 
     def currencies(self, account: str) -> list[str]:
         """The currencies of one account, sorted. Raises UnknownAccount."""
@@ -103,6 +135,42 @@ class Evidence:
         if not found:
             raise UnknownAccount(f"no posting and no assertion in {self.path} names account {account!r}")
         return found
+
+    def choose_currency(self, account: str, currency: str | None) -> str:
+        """The currency to ask about. Raises UnknownAccount, with the names that come near, or UnusableInput."""
+        try:
+            known = self.currencies(account)
+        except UnknownAccount as error:
+            near = get_close_matches(account, {name for name, _ in self.accounts()}, n=3, cutoff=0.6)
+            hint = f": did you mean {', '.join(map(repr, near))}?" if near else ""
+            raise UnknownAccount(f"{error}{hint}") from None
+        if currency is None and len(known) > 1:
+            raise UnusableInput(f"account {account!r} has balances in {', '.join(known)}: choose one with --currency")
+        if currency is not None and currency not in known:
+            raise UnusableInput(f"account {account!r} has no balance in {currency!r}, only in {', '.join(known)}")
+        return currency or known[0]
+
+    @property
+    def opening_minor(self) -> int:
+        """The balance, in minor units, that every account starts from: a file may begin in the middle of a life."""
+        return self.ledger.file.opening_minor if self.ledger.file else 0
+
+    def own_stream(self, account: str) -> str | None:
+        """The stream that holds this account and no other; None where there is none."""
+        connection = self.connection()
+        streams = connection.execute(
+            "SELECT stream_id, count(DISTINCT account) FROM postings WHERE stream_id IN "
+            "(SELECT stream_id FROM postings WHERE account = $account) GROUP BY stream_id",
+            {"account": account},
+        ).fetchall()
+        if not streams:
+            # Opened, and nothing posted yet: the stream can only be known by its name.
+            streams = connection.execute(
+                "SELECT DISTINCT stream_id, 1 FROM events "
+                "WHERE substr(stream_id, strpos(stream_id, '-') + 1) = $account",
+                {"account": account},
+            ).fetchall()
+        return streams[0][0] if len(streams) == 1 and streams[0][1] == 1 else None
 
     def postings(self, account: str, currency: str | None = None) -> list[Posting]:
         """One account's postings in order of position, in one currency or in all."""
@@ -133,6 +201,8 @@ class Evidence:
     def _rows_of(
         self, table: str, account: str, filters: dict[str, str | None], order: str
     ) -> Iterator[tuple[Any, ...]]:
+        from esworkbench.archive import SCHEMAS
+
         given = {name: value for name, value in filters.items() if value is not None}
         conditions = " AND ".join(f"{name} = ${name}" for name in ("account", *given))
         columns = ", ".join(SCHEMAS[table].names)
@@ -148,7 +218,11 @@ class Evidence:
         name = f"{table}/bucket={bucket_of(account, self.manifest.buckets)}/part-0.parquet"
         return f"read_parquet({quoted(self.path / name)}, hive_partitioning = false)"
 
-    def _open_database(self) -> duckdb.DuckDBPyConnection:
+    def _open_database(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        from esworkbench.archive import SCHEMAS
+
         database = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         try:
             for table in SCHEMAS:
@@ -161,7 +235,7 @@ class Evidence:
         return database
 
 
-def one_row(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+def one_row(result: "duckdb.DuckDBPyConnection") -> tuple[Any, ...]:
     """The only row of an aggregate query."""
     row = result.fetchone()
     assert row is not None, "an aggregate without GROUP BY always has one row"

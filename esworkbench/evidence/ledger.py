@@ -7,12 +7,13 @@ For a delimited file it says the same of columns.
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from esworkbench.errors import UnusableInput
+from esworkbench.money import MOST_DECIMALS
 
 Scale = Literal["minor", "major"]
 ReadModelKind = Literal["head", "running", "daily"]
@@ -27,7 +28,9 @@ class PostingRule(_Section, frozen=True, kw_only=True):
 
     ``account`` is ``"stream"`` for the stream id without its category, else a payload field. ``sign`` multiplies the
     amount; ``"signed"`` takes it as it stands; 0 posts nothing but a row that says so. ``major`` amounts are rounded
-    half-up to ``decimals`` digits. Fields may be dotted paths.
+    half-up to the currency's decimals (see ``Scales``), which ``decimals`` may repeat. Fields may be dotted paths.
+    ``rounds``: the amount was worked out (interest, a share of something) and rounded when it was written, so another
+    rule may come to one minor unit more or less.
     """
 
     event: str
@@ -35,15 +38,17 @@ class PostingRule(_Section, frozen=True, kw_only=True):
     amount: str
     account: str = "stream"
     scale: Scale = "minor"
-    decimals: int = 2
+    decimals: int | None = None
     sign: Literal[-1, 0, 1, "signed"] = "signed"
     currency: str | None = None
     currency_field: str | None = None
     kind: str
+    rounds: bool = False
 
     def __post_init__(self) -> None:
         if (self.currency is None) == (self.currency_field is None):
             raise ValueError(f"the rule for {self.event} needs exactly one of `currency` and `currency_field`")
+        _require_decimals(self.decimals)
 
 
 class Pending(_Section, frozen=True, kw_only=True):
@@ -106,6 +111,7 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
 
     ``order``: ``"file"`` where the lines of an account stand in the order in which they were booked, ``"day"`` where
     they do so between days but not inside one. ``rounding_limit`` (minor units) bounds what a step may be off by.
+    ``major`` amounts have at most the currency's decimals (see ``Scales``), which ``decimals`` may repeat.
     """
 
     columns: FileColumns
@@ -116,7 +122,7 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
     header: bool = True
     names: list[str] = []
     scale: Scale = "major"
-    decimals: int = 2
+    decimals: int | None = None
     decimal_mark: Literal[".", ","] = "."
     currency: str | None = None
     sign: dict[str, Literal[-1, 1]] = {}
@@ -131,18 +137,33 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
             raise ValueError("`columns.type` and `sign` belong together: give both or neither")
         if not self.header and not self.names:
             raise ValueError("a file without a header needs `names`, the columns from left to right")
-        if self.rounding_limit < 0 or not 0 <= self.decimals <= 12:
-            raise ValueError("`rounding_limit` is at least 0, and `decimals` from 0 to 12")
+        if self.rounding_limit < 0:
+            raise ValueError("`rounding_limit` is at least 0")
+        _require_decimals(self.decimals)
         if len(self.delimiter) != 1 or len(self.quote) != 1:
             raise ValueError("`delimiter` and `quote` are one character each")
 
 
+class AmountSection(NamedTuple):
+    """Where a ledger describes amounts: a rule or the file. ``currency`` is None where a field or column says it."""
+
+    where: str
+    currency: str | None
+    scale: Scale
+    decimals: int | None
+
+
 class LedgerDefinition(_Section, frozen=True, kw_only=True):
-    """A ledger, as one TOML file describes it: of an event store (``posting`` …) or of a delimited file (``file``)."""
+    """A ledger, as one TOML file describes it: of an event store (``posting`` …) or of a delimited file (``file``).
+
+    ``decimals`` maps a currency to the digits of its minor unit, where ISO 4217 doesn't say them or the ledger counts
+    otherwise: ``BTC = 8``. Amounts in whole minor units need it for nothing but to be shown.
+    """
 
     name: str
     time_zone: str = "UTC"
     business_key: str | None = None
+    decimals: dict[str, int] = {}
     posting: list[PostingRule] = []
     without_posting: list[str] = []
     pending: Pending | None = None
@@ -152,8 +173,13 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     file: DelimitedFile | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.posting) == (self.file is not None):
-            raise ValueError("a ledger describes either events, by [[posting]] rules, or a [file]")
+        if bool(self.posting or self.without_posting) == (self.file is not None):
+            raise ValueError(
+                "a ledger describes either events, by [[posting]] rules, or a [file]; "
+                "events that post nothing stand in `without_posting`"
+            )
+        for decimals in self.decimals.values():
+            _require_decimals(decimals)
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -177,6 +203,30 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
         except msgspec.ValidationError as error:
             raise UnusableInput(f"ledger file {name}: {error}") from None
 
+    @property
+    def posts(self) -> bool:
+        """Whether anything is posted at all. Where nothing is, there is nothing to sum."""
+        return bool(self.posting) or self.file is not None
+
+    def sections_with_amounts(self) -> list[AmountSection]:
+        """Every rule, or the file, with what it says of its amounts."""
+        rules = [
+            AmountSection(f"the rule for {rule.event}", rule.currency, rule.scale, rule.decimals)
+            for rule in self.posting
+        ]
+        file = self.file
+        return rules if file is None else [AmountSection("[file]", file.currency, file.scale, file.decimals)]
+
+    def decimals_said(self, currency: str) -> int | None:
+        """The decimals that the ledger itself gives a currency; None where it gives none."""
+        beside = [each.decimals for each in self.sections_with_amounts() if each.currency == currency]
+        return next((each for each in (self.decimals.get(currency), *beside) if each is not None), None)
+
     def zone(self) -> ZoneInfo:
         """The zone whose midnight divides days."""
         return ZoneInfo(self.time_zone)
+
+
+def _require_decimals(decimals: int | None) -> None:
+    if decimals is not None and not 0 <= decimals <= MOST_DECIMALS:
+        raise ValueError(f"`decimals` are from 0 to {MOST_DECIMALS}")

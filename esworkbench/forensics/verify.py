@@ -6,13 +6,14 @@ own tail, nor against somebody who computed all of it anew; only an anchor kept 
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import duckdb
 import msgspec
 
-from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.evidence import Evidence
+
+if TYPE_CHECKING:
+    import duckdb
 
 OWN_LAYOUT = "esworkbench"
 BATCH = 5_000
@@ -122,7 +123,7 @@ CONTENT = """
 """
 
 
-def _structure(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+def _structure(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     found = connection.execute(STRUCTURE).fetchall()
     for kind, stream_id, version, position, event_id, version_before, position_before in found:
         if kind == "duplicate_version":
@@ -141,7 +142,9 @@ def _structure(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
         yield Break("duplicate_id", stream_id, version, position, event_id, words)
 
 
-def _chain(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+def _chain(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
+    from esworkbench.event_store.chain import event_hash
+
     rows = connection.execute(CONTENT)
     while batch := rows.fetchmany(BATCH):
         for position, previous, stream_id, version, event_id, event_type, shape, recorded, valid, *rest in batch:
@@ -166,7 +169,9 @@ def _chain(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
                 yield Break("content", *place, words)
 
 
-def _links(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+def _links(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
+    from esworkbench.event_store.chain import GENESIS
+
     found = connection.execute(LINKS, {"genesis": GENESIS}).fetchall()
     for stream_id, version, position, event_id, version_before in found:
         before = "the beginning of the stream" if version_before is None else f"version {version_before}"
@@ -174,7 +179,7 @@ def _links(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
         yield Break("link", stream_id, version, position, event_id, words)
 
 
-def _forks(connection: duckdb.DuckDBPyConnection) -> Iterator[Break]:
+def _forks(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     for stream_id, version, position, event_id, first_id in connection.execute(FORKS).fetchall():
         words = f"events {first_id} and {event_id} of {stream_id} name the same predecessor"
         yield Break("fork", stream_id, version, position, event_id, words)

@@ -32,7 +32,7 @@ def hourly_clock(start: datetime = FIRST_DAY) -> Callable[[], datetime]:
 def open_old_shop(url: str, *, orders: int = 250, seed: int = 8) -> Shop:
     """A new store in which ``orders`` orders were placed, the last fifth through today's commands. Same seed, same log.
 
-    Event ids are ``order-event-1``, ``order-event-2`` … Whoever asks disposes of the engine.
+    Event ids are ``order-event-1``, ``order-event-2`` … The caller disposes of the engine.
     """
     ids = count(1)
     store = EventStore.open(url, clock=hourly_clock(), new_id=lambda: f"order-event-{next(ids)}")

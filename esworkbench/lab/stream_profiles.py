@@ -22,7 +22,7 @@ def abandoned_carts() -> StreamProfile:
 
 
 def deposits(count: int) -> list[NewEvent]:
-    """So many events of one account, the first of which opens it: what is compared is how long streams get."""
+    """``count`` events of one account, the first of which opens it: only the length of streams matters here."""
     account = BankAccount("profile")
     account.open("Ada", "USD")
     for number in range(1, count):

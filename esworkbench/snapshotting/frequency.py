@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
-from tqdm.auto import tqdm
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.repository import Repository
@@ -81,6 +80,8 @@ def measure_frequencies(
         raise UnusableInput(f"the profile {profile.name!r} holds no events: name streams that have some")
     lanes = [_Lane(scratch, aggregate_class, decoder, every, timer) for every in frequencies]
     moments = _moments(profile, loads, Random(seed))
+    from tqdm.auto import tqdm
+
     for turn, (stream_number, version) in enumerate(tqdm(moments, desc="moments of life", disable=not progress)):
         for lane in lanes:
             lane.grow(stream_number, profile.streams[stream_number][:version])

@@ -1,4 +1,12 @@
-"""Thin views on models that live elsewhere: whatever a widget does can be done, and is tested, without it."""
+"""Thin views of models that live elsewhere: whatever a widget does can be done, and is tested, without it.
+
+``race_view``: two writers, advanced by hand.
+``crash_view``: a projection's batch, advanced and killed by hand.
+``snapshot_dial``: a slider for the snapshot frequency.
+``chain_view``: one payload, walked through its upcasters.
+``bisect_view``: bisection by hand.
+``alert``: how all of them show an error.
+"""
 
 from esworkbench.widgets.bisect_view import BisectView
 from esworkbench.widgets.chain_view import ChainView, chain_figure

@@ -1,4 +1,4 @@
-"""How a widget tells an error: where the person looks, and to a screen reader too."""
+"""How a widget shows an error: where the person is looking, and to a screen reader too."""
 
 from html import escape
 

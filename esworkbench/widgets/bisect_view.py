@@ -20,9 +20,10 @@ CELL = "style='padding:0 .6em;white-space:nowrap;line-height:1.5'"
 class BisectView:
     """``widget`` shows the window on the balance, the event under judgement between its neighbours, and the verdicts.
 
-    ``timeline`` has a row for each of the session's events, in order (see ``forensics.timeline``). ``judge`` answers
-    good, bad or skip for an event's number; with it there is a button that asks it. Every button can be reached with
-    Tab, and the field takes an action or its first letter, and Enter.
+    ``timeline`` has a row for each of the session's events, in order (see ``forensics.timeline``). ``decimals`` is the
+    scale of its amounts (``Evidence.decimals``), ISO 4217's unless given. ``judge`` answers good, bad or skip for an
+    event's number; with it there is a button that asks it. Every button can be reached with Tab, and the field takes
+    an action or its first letter, and Enter.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class BisectView:
         timeline: pd.DataFrame,
         *,
         currency: str,
+        decimals: int | None = None,
         judge: Callable[[int], Verdict] | None = None,
     ) -> None:
         if len(timeline) != len(session.event_ids):
@@ -39,6 +41,7 @@ class BisectView:
         self.judge = judge
         self._timeline = timeline.reset_index(drop=True)
         self._currency = currency
+        self._decimals = decimals
         self.status = widgets.HTML()
         self.neighbours = widgets.HTML()
         self.error = widgets.HTML()
@@ -50,7 +53,7 @@ class BisectView:
                 ("bad", "the balance is wrong after this event"),
                 ("skip", "this event can't be judged"),
                 ("undo", "take back the last verdict"),
-                ("reset", "begin anew; the log remembers"),
+                ("reset", "start over; the log remembers"),
             )
         }
         for action, button in self.buttons.items():
@@ -69,7 +72,7 @@ class BisectView:
         self._show()
 
     def act(self, action: str) -> None:
-        """Do one of good, bad, skip, undo, reset, ask. An error is shown in the widget, where the person looks."""
+        """Do one of good, bad, skip, undo, reset, ask. An error is shown in the widget, where the person is looking."""
         self.error.value = ""
         try:
             if action == "ask":
@@ -105,13 +108,15 @@ class BisectView:
         at = session.probe or session.window.bad
         self.neighbours.value = self._table(at)
         good, bad = session.window
-        figure = window_figure(self._timeline, currency=self._currency, good=good, bad=bad, probe=session.probe)
+        figure = window_figure(
+            self._timeline, currency=self._currency, decimals=self._decimals, good=good, bad=bad, probe=session.probe
+        )
         self.picture.value = as_png(figure, dpi=90)
         for action in ("good", "bad", "skip"):
             self.buttons[action].disabled = session.done
         self.ask.disabled = session.done
         self.buttons["undo"].disabled = not session.log
-        # Last, so that whoever has read it finds the rest as it says.
+        # Last, so that whoever has seen it change finds the rest changed too.
         used, needed = session.probes_used, session.probes_needed
         self.status.value = (
             f"<div style='line-height:1.5'><b>{escape(session.conclusion())}</b><br>"
@@ -124,17 +129,19 @@ class BisectView:
         lines = []
         for index, row in rows.iterrows():
             mark = "→" if index == at - 1 else ""
-            claimed = "" if pd.isna(row["claimed_minor"]) else format_minor(int(row["claimed_minor"]), self._currency)
+            claimed = "" if pd.isna(row["claimed_minor"]) else self._money(row["claimed_minor"])
             cells = [
                 mark, str(int(str(index)) + 1), str(row["position"]), row["kind"],
-                format_minor(int(row["amount_minor"]), self._currency),
-                format_minor(int(row["event_sum_minor"]), self._currency), claimed,
+                self._money(row["amount_minor"]), self._money(row["event_sum_minor"]), claimed,
                 f"{row['recorded_at']:%Y-%m-%d %H:%M}", row["event_id"],
             ]  # fmt: skip
             lines.append("<tr>" + "".join(f"<td {CELL}>{escape(cell)}</td>" for cell in cells) + "</tr>")
         heads = ("", "event", "position", "kind", "amount", "event sum", "claimed", "recorded at", "event id")
         head = "<tr>" + "".join(f"<th {CELL}>{name}</th>" for name in heads) + "</tr>"
         return f"<div style='overflow-x:auto'><table>{head}{''.join(lines)}</table></div>"
+
+    def _money(self, amount_minor: int) -> str:
+        return format_minor(int(amount_minor), self._currency, self._decimals)
 
 
 def _button(action: str, tooltip: str) -> widgets.Button:

@@ -25,7 +25,7 @@ class ChainView:
 
     def __init__(self, chain: UpcasterChain, wanted: Mapping[str, int], samples: Mapping[Shape, Payload]) -> None:
         if not samples:
-            raise ValueError("there is no payload to show: hand in at least one sample")
+            raise ValueError("there is no payload to show: give at least one sample")
         self.steps: list[StepTaken] = []
         self.place = 0
         self._chain = chain
@@ -52,7 +52,7 @@ class ChainView:
         return Shaped(*shape, self._samples[shape])
 
     def go(self, by: int) -> None:
-        """So many steps forward, or back where ``by`` is negative; it stops at either end."""
+        """Go ``by`` steps forward, or back if it is negative; it stops at either end."""
         self.place = min(max(self.place + by, 0), len(self.steps))
         self._show_errors_of(self._show)
 
@@ -60,7 +60,7 @@ class ChainView:
         versions = sorted(shape.schema_version for shape in self._samples if shape.event_type == self.event_type.value)
         self.version.options = [(f"v{version}", version) for version in versions]
         self.version.value = versions[0]
-        # Nobody is told of a value that stays what it was, though it belongs to another type now.
+        # Observers aren't called when the value stays the same, though it belongs to another type now.
         self._begin()
 
     def _begin(self) -> None:
@@ -134,7 +134,7 @@ def _value(field: FieldSeen) -> str:
 
 
 def _table(fields: list[FieldSeen]) -> str:
-    """One row a field; what happened to it stands in a word and a mark, and no colour is needed."""
+    """One row per field; a word and a mark say what happened to it, so no colour is needed."""
     heads = ("", "field", "before", "after", "what happened")
     lines = ["<tr>" + "".join(f"<th {CELL}>{head}</th>" for head in heads) + "</tr>"]
     for field in fields:

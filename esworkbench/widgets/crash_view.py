@@ -23,8 +23,8 @@ CELL = "style='padding:0 .6em;text-align:left;line-height:1.5'"
 class CrashView:
     """``widget`` shows what is committed, what isn't yet, how far both are off, and every step made so far.
 
-    There is a button for the next step, one that kills the process, one to begin anew, and a choice of the order, which
-    begins anew too. All can be reached with Tab; the field takes ``n``, ``k`` or ``r``, and Enter.
+    There is a button for the next step, one that kills the process, one to start over, and a choice of the order, which
+    starts over too. All can be reached with Tab; the field takes ``n``, ``k`` or ``r``, and Enter.
     """
 
     def __init__(self, amounts: Sequence[int], *, batch_size: int, order: str = "rows first") -> None:
@@ -36,7 +36,7 @@ class CrashView:
         self.buttons = {
             "next": widgets.Button(description="next step", tooltip="let the process make its next step"),
             "kill": widgets.Button(description="kill", tooltip="kill the process here, and start another"),
-            "reset": widgets.Button(description="reset", tooltip="begin anew with an empty read model"),
+            "reset": widgets.Button(description="reset", tooltip="start over with an empty read model"),
         }
         for action, button in self.buttons.items():
             button.on_click(lambda _, action=action: self.act(action))
@@ -83,16 +83,16 @@ class CrashView:
     def _show(self) -> None:
         player = self.player
         self.buttons["next"].disabled = self.buttons["kill"].disabled = not player.next_step
-        stands = f"stands before: {player.next_step}" if player.next_step else "all events were seen"
-        self.status.value = f"<div style='line-height:1.5'><b>{escape(f'{stands}; {_verdict(player)}')}</b></div>"
+        ahead = f"next step: {player.next_step}" if player.next_step else "all events were seen"
+        self.status.value = f"<div style='line-height:1.5'><b>{escape(f'{ahead}; {_verdict(player)}')}</b></div>"
         seen = Kept(player.kept.balance_minor - player.off_by_minor, player.kept.checkpoint)
         rows = [("committed", *_cells(player.kept)), ("events up to the checkpoint", *_cells(seen))]
         if player.unseen is not None:
             rows.append(("in the open transaction", *_cells(player.unseen)))
         steps = [
-            (str(number), moment.what, *_cells(moment.kept),
-             format_minor(moment.off_by_minor, CURRENCY))
-            for number, moment in enumerate(player.log, start=1)
+            (str(number), made.what, *_cells(made.kept),
+             format_minor(made.off_by_minor, CURRENCY))
+            for number, made in enumerate(player.log, start=1)
         ]  # fmt: skip
         self.tables.value = "<div style='overflow-x:auto'>{}{}</div>".format(
             _table("now", ("", "balance", "checkpoint"), rows),
@@ -118,7 +118,7 @@ def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
     lanes = figure.subplots(len(played), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
     for axes, (name, player) in zip(lanes, played, strict=True):
         numbers = range(1, len(player.log) + 1)
-        off = [moment.off_by_minor / 100 for moment in player.log]
+        off = [made.off_by_minor / 100 for made in player.log]
         axes.step(numbers, off, where="post", color="#0b5fa5")
         deaths = [number for number in numbers if player.log[number - 1].what == "killed"]
         axes.plot(deaths, [off[number - 1] for number in deaths], "X", color="#b3471b", markersize=9)

@@ -18,7 +18,7 @@ COLOURS = ("#0b5fa5", "#b3471b", "#6b6b6b")
 class RaceView:
     """``widget`` shows what each writer knows, the stream, and every step made so far.
 
-    There is a button for each writer, one to begin anew, and a box for the version check, which begins anew too. All
+    There is a button for each writer, one to start over, and a box for the version check, which starts over too. All
     can be reached with Tab; the field takes a writer's name, ``r`` for reset or ``c`` for the check, and Enter.
     """
 
@@ -31,7 +31,7 @@ class RaceView:
             name: widgets.Button(description=f"{name}: next step", tooltip=f"let {name} make its next step")
             for name in race.writers
         }
-        self.buttons["reset"] = widgets.Button(description="reset", tooltip="begin the race anew")
+        self.buttons["reset"] = widgets.Button(description="reset", tooltip="start the race over")
         for action, button in self.buttons.items():
             button.on_click(lambda _, action=action: self.act(action))
         self.check = widgets.Checkbox(value=race.checked, description="append checks the version", indent=False)
@@ -108,22 +108,22 @@ WRITER_HEADS = ("writer", "now at", "loaded version", "loaded balance", "loads")
 def race_figure(*races: Race) -> Figure:
     """Each race as one lane per writer: its steps from left to right, a cross where ConcurrencyError stopped one.
 
-    A star marks a commit that overwrote another writer's. Whatever is drawn stands in ``race.log`` as text.
+    A star marks a commit that overwrote another writer's. Whatever is drawn is in ``race.log`` as text.
     """
     figure = Figure(figsize=(9, 1.9 * len(races)), layout="constrained")
     for axes, race in zip(figure.subplots(len(races), 1, squeeze=False)[:, 0], races, strict=True):
         names = list(race.writers)
-        for moment in race.log:
-            lane = len(names) - 1 - names.index(moment.writer)
-            marker = "X" if "ConcurrencyError" in moment.what else "*" if "overwritten" in moment.what else "o"
-            colour = COLOURS[names.index(moment.writer) % len(COLOURS)]
-            axes.plot(moment.number, lane, marker=marker, color=colour, markersize=14 if marker == "*" else 8)
+        for made in race.log:
+            lane = len(names) - 1 - names.index(made.writer)
+            marker = "X" if "ConcurrencyError" in made.what else "*" if "overwritten" in made.what else "o"
+            colour = COLOURS[names.index(made.writer) % len(COLOURS)]
+            axes.plot(made.number, lane, marker=marker, color=colour, markersize=14 if marker == "*" else 8)
             axes.annotate(
-                moment.step, (moment.number, lane), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9
+                made.step, (made.number, lane), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=9
             )
         axes.set_yticks(range(len(names)), list(reversed(names)))
         axes.set_ylim(-0.5, len(names) - 0.3)
-        axes.set_xticks([moment.number for moment in race.log])
+        axes.set_xticks([made.number for made in race.log])
         check = "with" if race.checked else "without"
         left = format_minor(race.balance_minor, CURRENCY)
         paid = format_minor(race.paid_minor, CURRENCY)

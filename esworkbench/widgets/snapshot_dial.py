@@ -24,7 +24,7 @@ class SnapshotDialView:
 
     def __init__(self, dial: SnapshotDial) -> None:
         self.dial = dial
-        # By name, since None, which stands for no snapshots, is no value to a slider.
+        # By name, since a slider can't have None (no snapshots) as a value.
         by_name = {named(every): every for every in dial.frequencies}
         self.every = widgets.SelectionSlider(
             options=list(by_name), value=named(dial.every), description="every", layout=widgets.Layout(width="28rem")
@@ -45,7 +45,7 @@ class SnapshotDialView:
         self._show()
 
     def _moved(self, act: Callable[[Any], None], value: Any) -> None:
-        """An error is shown in the widget, where the person looks."""
+        """An error is shown in the widget, where the person is looking."""
         self.error.value = ""
         try:
             act(value)

@@ -102,6 +102,12 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(shell: Shell, shop: Pa
 
 
 def test_events_of_a_type_that_the_reader_does_not_know_stop_it(shell: Shell, shop: Path, tmp_path: Path) -> None:
-    ran = shell("compact", shop, "--into", tmp_path / "new.db")
+    new = tmp_path / "new.db"
+    ran = shell("compact", shop, "--into", new)
+    assert ran.code == 2
+    assert "the domain orders knows too few of the event types" in ran.err
+    assert "--through module:function" in ran.err
+    assert not new.exists(), "whose code reads the log is asked before anything is written"
+    ran = shell("compact", shop, "--into", new, "--domain", "bank")
     assert ran.code == 2
     assert "'ReviewPosted' at position 1 has no latest version here" in ran.err

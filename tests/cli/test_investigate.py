@@ -7,6 +7,7 @@ from cli_shell import Shell, fingerprint
 
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
 from esworkbench.event_store import EventStore
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.lab import Incident, build_incident, reveal
 
 
@@ -145,6 +146,7 @@ def test_the_report_is_one_page_that_fetches_nothing(shell: Shell, shared_eviden
         "What was tested",
         "Hashes",
         "unresolved_pending",
+        FAULTS["unresolved_pending"].meaning,
     ):
         assert promised in text
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell
 
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.lab import Incident, reveal
 
 
@@ -82,7 +83,7 @@ def test_diagnose_names_the_fault_and_says_what_was_tested(
     assert (finding["fault"], finding["account"], finding["event_ids"], finding["positions"], finding["amount"]) == (
         planted.fault, planted.account, planted.event_ids, planted.positions, planted.amount
     )  # fmt: skip
-    assert len(ran.document["tested"]) == 34
+    assert list(ran.document["tested"]) == list(FAULTS)
     assert ran.document["tested"]["unresolved_pending"] == "found"
     assert ran.document["unexplained"] == []
 
@@ -110,12 +111,18 @@ def test_a_case_whose_answer_changed_says_so(shell: Shell, incident: Incident, t
     assert ran.code == 1
 
 
-@pytest.mark.parametrize("word", ["lag", "gap_skipped", "posting", "recorded at", "unresolved-pending"])
+@pytest.mark.parametrize("word", ["lag", "double_apply", "posting", "recorded at", "unresolved-pending"])
 def test_explain_knows_words_and_faults(shell: Shell, word: str) -> None:
     ran = shell.json("explain", word)
     assert ran.code == 0
     assert ran.document["meaning"]
     assert ran.document["notebook"][:2].isdigit()
+
+
+def test_explain_names_no_notebook_for_a_fault_that_none_shows(shell: Shell) -> None:
+    ran = shell.json("explain", "gap_skipped")
+    assert (ran.code, ran.document["notebook"], ran.document["repair"]) == (0, None, "rebuild")
+    assert "notebook" not in shell("explain", "gap_skipped").out
 
 
 def test_prose_goes_to_stdout_and_progress_to_stderr(shell: Shell, shared_evidence: Path) -> None:

@@ -2,13 +2,13 @@
 
 from cli_shell import Shell
 
-from esworkbench.cli.upcaster_commands import DECODERS
+from esworkbench.composition import DOMAINS
 
 
 def test_one_document_with_every_step(shell: Shell) -> None:
     ran = shell.json("upcasters")
     assert ran.code == 0
-    expected = [(domain, step.name) for domain, decoder in DECODERS.items() for step in decoder.upcasters]
+    expected = [(domain, step.name) for domain, each in DOMAINS.items() for step in each.decoder().upcasters]
     steps = ran.document["steps"]
     assert sorted((step["domain"], step["function"]) for step in steps) == sorted(expected)
     assert all(step["reason"] for step in steps)
@@ -28,9 +28,11 @@ def test_one_domain_as_prose_and_as_markdown(shell: Shell) -> None:
     markdown = shell("upcasters", "--domain", "orders", "--markdown").out.strip().splitlines()
     assert markdown[:2] == ["## Upcasters of orders", ""]
     assert markdown[2].startswith("| event type | from | to | kind | function | reason |")
-    assert len(markdown) == 4 + len(list(DECODERS["orders"].upcasters))
+    assert len(markdown) == 4 + len(list(DOMAINS["orders"].decoder().upcasters))
 
 
 def test_an_unknown_domain_is_one_sentence(shell: Shell) -> None:
     ran = shell.json("upcasters", "--domain", "shop")
-    assert (ran.code, ran.document) == (2, {"error": "there is no domain 'shop'; there are bank, orders"})
+    assert (ran.code, ran.document) == (
+        2, {"error": "there is no domain 'shop'; there are bank, orders, activity, document, or write module:object"},
+    )  # fmt: skip

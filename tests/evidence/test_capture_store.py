@@ -11,14 +11,17 @@ from sqlalchemy import make_url, text
 from support import new_event
 
 from esworkbench.archive import ArchiveWriter
+from esworkbench.composition import capture
 from esworkbench.domains.bank import Bank
 from esworkbench.domains.bank.commands import Deposit
 from esworkbench.errors import NotAnEventStore, UnusableInput
 from esworkbench.event_store import EventStore, guards, open_database
-from esworkbench.event_store.database import parse_url
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.events import utc_now
-from esworkbench.evidence import Evidence, LedgerDefinition, capture
-from esworkbench.evidence.capturing.capture import address_of
+from esworkbench.evidence import Evidence, LedgerDefinition
+from esworkbench.evidence import capture as capture_with
+from esworkbench.evidence.capturing import opening
+from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
 from esworkbench.evidence.capturing.store import StoreCapture
@@ -77,6 +80,28 @@ def test_event_sums_running_heads_and_snapshots_agree_on_a_healthy_bank(
             assert snapshot.claimed_minor == sum(before)
     assert len(evidence.assertions("a1", kind="snapshot")) == 2
     assert [claim.claimed_minor for claim in evidence.assertions("a1", kind="daily")] == [BALANCES["a1", "USD"]]
+
+
+def test_no_ledger_is_assumed(store: EventStore, store_url: str, tmp_path: Path) -> None:
+    strange = f"sqlite:///{tmp_path / 'strange.db'}"
+    EventStore.open(strange).append("Wallet-w1", [new_event(event_type="ToppedUp")], expected_version=0)
+    with pytest.raises(UnusableInput, match="not guessed: name the ledger file that says it"):
+        capture_with(strange, tmp_path / "evidence", progress=False)
+    assert not (tmp_path / "evidence").exists()
+    ledger = data_path("ledgers", "bank.toml")
+    manifest = capture_with(store_url, tmp_path / "evidence", ledger=ledger, progress=False).manifest
+    assert manifest.domain is None, "whose code it is, only the caller can know"
+    assert manifest.judged_by is not None
+    assert (manifest.judged_by.name, manifest.judged_by.origin) == ("bank", f"the file {ledger}")
+
+
+def test_whose_events_a_log_holds_is_told_by_its_ends(
+    store: EventStore, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert event_types_in(store_url) == {event.event_type for event in store.read_all(limit=1000)}
+    monkeypatch.setattr(opening, "ENDS", 1)
+    log = store.read_all(limit=1000)
+    assert event_types_in(store_url) == {log[0].event_type, log[-1].event_type}
 
 
 def test_checkpoints_and_their_log_are_those_of_the_cut(store: EventStore, store_url: str, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from evidence_sources import small_bank
 
+from esworkbench.composition import capture
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
-from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence import Evidence
 
 
 @pytest.fixture

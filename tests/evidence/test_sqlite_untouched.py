@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from evidence_sources import BALANCES, listing, small_bank
 
+from esworkbench.composition import capture
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence import capture
 from esworkbench.evidence.capturing.source import Pace, open_sqlite
 
 

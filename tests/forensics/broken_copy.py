@@ -18,6 +18,7 @@ from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 from esworkbench.projections import ProjectionRunner
 
 ACCOUNT = "ACC-1001"
+GUARDED = ("events", "checkpoint_log")
 
 
 class Copy:
@@ -32,9 +33,9 @@ class Copy:
     def by_hand(self) -> Iterator[Connection]:
         """A database client with too many rights."""
         with self.store.engine.begin() as connection:
-            drop_guards(connection)
+            drop_guards(connection, GUARDED)
             yield connection
-            create_guards(connection)
+            create_guards(connection, GUARDED)
 
     def edit_balance(self, amount: int, account: str = ACCOUNT) -> None:
         with self.by_hand() as connection:

@@ -6,10 +6,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from esworkbench.composition import capture
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
-from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.findings import Finding
 from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.lab import PlantedFault, build_incident, reveal

@@ -44,6 +44,7 @@ class SmallLedger:
         self.claims: list[dict[str, Any]] = []
         self.checkpoints: dict[str, int] = {}
         self.gaps: list[tuple[int, int]] = []
+        self.lines: list[dict[str, Any]] = []
         self.order_days: list[dict[str, Any]] = []
         self.high_water: int | None = None
         self.layout = "esworkbench"
@@ -78,7 +79,7 @@ class SmallLedger:
             self.postings.append(shared | money)
         return position
 
-    def claim(self, account: str, claimed: int, **given: Any) -> None:
+    def claim(self, account: str, claimed: int | None, **given: Any) -> None:
         """A claim of the projection ``balances``, a head unless told otherwise."""
         self.claims.append(
             {"source": "balances", "kind": "head", "account": account, "currency": "USD", "claimed_minor": claimed}
@@ -93,6 +94,13 @@ class SmallLedger:
                 row = {"source": "history", "kind": "running", "position": posting["position"], "order_key": place}
                 self.claim(account, claimed, **(row | given))
 
+    def statement(self, account: str, lines: Sequence[tuple[float, int, int]], *, file: str = "bank.csv") -> None:
+        """A statement's lines, each (hour, amount, balance)."""
+        for place, (hour, amount, balance) in enumerate(lines, 1):
+            mine = {"file": file, "line": place + 1, "account": account, "currency": "USD", "reference": ""}
+            self.lines.append(mine | {"booked_at": hours(hour), "amount_minor": amount, "balance_minor": balance})
+            self.claim(account, balance, source=file, kind="statement", valid_at=hours(hour), order_key=place)
+
     def write(self, path: Path) -> Evidence:
         last = max((event["position"] for event in self.events), default=None)
         with ArchiveWriter(path, 2) as writer:
@@ -101,6 +109,7 @@ class SmallLedger:
                 ("postings", self.postings),
                 ("assertions", self.claims),
                 ("order_days", self.order_days),
+                ("statements", self.lines),
             ):
                 writer.write(table, as_columns(rows))
             writer.finish(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from esworkbench.errors import UnknownAccount, UnusableInput
 from esworkbench.forensics.compare.bisect import bisect, bisect_running, plain_bisect, scan, steps_of
-from tests.forensics.small_ledger import SmallLedger, hours
+from tests.forensics.small_ledger import SmallLedger
 
 RESIDUALS = st.lists(st.sampled_from([0, 0, 0, 5, -5, 1]), min_size=1, max_size=200)
 
@@ -79,15 +79,33 @@ def test_running_source_that_parts_is_taken_before_one_that_does_not(tmp_path: P
     assert bisect(evidence, "A", against="a_history").position is None
 
 
-def test_statement_gives_a_boundary_and_says_so(tmp_path: Path) -> None:
+def test_statement_is_asked_line_by_line(tmp_path: Path) -> None:
     ledger = SmallLedger()
     for _ in range(6):
         ledger.event("A", 10)
-    for place, (hour, claimed) in enumerate([(2, 20), (4, 45), (6, 65)], 1):
-        ledger.claim("A", claimed, source="bank.csv", kind="statement", valid_at=hours(hour), order_key=place)
+    ledger.statement("A", [(1, 10, 10), (2, 10, 20), (3, 10, 35), (4, 10, 40), (5, 10, 50), (6, 10, 60)])
+    found = bisect(ledger.write(tmp_path / "ev"), "A")
+    assert (found.position, found.last_good, found.delta, found.sound) == (3, 2, 5, True)
+
+
+def test_line_that_no_event_knows_stands_after_the_event_before_it(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(2):
+        ledger.event("A", 10)
+    ledger.statement("A", [(1, 10, 10), (1.5, 7, 17), (2, 10, 27)])
+    found = bisect(ledger.write(tmp_path / "ev"), "A")
+    assert (found.position, found.event_id, found.delta) == (1, None, 7)
+
+
+def test_snapshots_are_all_asked_and_the_first_wrong_one_is_a_boundary(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(6):
+        ledger.event("A", 10)
+    for version, claimed in [(2, 20), (4, 45), (6, 60)]:
+        ledger.claim("A", claimed, source="snapshots", kind="snapshot", version=version)
     found = bisect(ledger.write(tmp_path / "ev"), "A")
     assert (found.position, found.last_good, found.delta, found.sound) == (4, 2, 5, False)
-    assert "a boundary, not proven to be the first" in found.note
+    assert "somewhere after position 2 and up to position 4" in found.note
 
 
 def test_head_alone_names_no_event(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from lab_incidents import FAULTS, answer, incident, told
 
+from esworkbench.composition import capture
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
-from esworkbench.evidence import capture
 from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.catalogue import FAULTS as CATALOGUE
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import FAULTS as CATALOGUE
 from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.lab import build_incident, reveal
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
@@ -49,10 +49,10 @@ def test_every_divergent_account_has_a_finding(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["none", *FAULTS])
 def test_every_name_of_the_catalogue_is_answered_for(fault: str) -> None:
-    """Found, ruled out, or not testable and why: for each of the 34."""
+    """Found, ruled out, or not testable and why: for each of the 42."""
     tested = diagnose(incident(fault)).tested
     assert list(tested) == list(CATALOGUE)
-    assert len(tested) == 34
+    assert len(tested) == 42
     assert all(word in ("found", "ruled_out") or word.startswith("not_testable: ") for word in tested.values())
 
 

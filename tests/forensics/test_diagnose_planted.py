@@ -13,6 +13,7 @@ from esworkbench.domains.bank import Bank, RequestWithdrawal, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.events import Event
 from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.repair.plan import plan
 from esworkbench.projections import ProjectionRunner
 
 
@@ -161,6 +162,51 @@ def test_a_read_model_put_back_to_an_older_state_is_told_from_lag_and_from_trunc
     diagnosis = copy.diagnose()
     assert {finding.fault for finding in diagnosis.findings} == {"restored_read_model"}
     assert diagnosis.unexplained == []
+
+
+def rows_deleted(copy: Copy, *positions: int) -> dict[int, int]:
+    """Rows of the history that somebody's DELETE took away: amount by position."""
+    amounts = {posting.position: posting.amount_minor for posting in copy.evidence.postings(ACCOUNT)}
+    with copy.by_hand() as connection:
+        for position in positions:
+            connection.exec_driver_sql(
+                f"DELETE FROM transaction_history WHERE account_id = '{ACCOUNT}' AND position = {position}"
+            )
+    return {position: amounts[position] for position in positions}
+
+
+@pytest.mark.parametrize("places", [(5,), (5, 6), (5, 9, 10)])
+def test_a_lost_row_is_no_skipped_event_and_accuses_no_innocent_one(places: tuple[int, ...], tmp_path: Path) -> None:
+    """Its successors count it: one fault with the lost events and their sum, and nothing beside it."""
+    copy = Copy("none", tmp_path)
+    postings = [posting for posting in copy.evidence.postings(ACCOUNT) if posting.amount_minor]
+    lost = rows_deleted(copy, *(postings[place].position for place in places))
+    diagnosis = copy.diagnose()
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.amount, finding.certainty) == ("row_lost", -sum(lost.values()), "proven")
+    assert finding.positions == sorted(lost)
+    assert finding.sources == ["transaction_history"]
+    assert diagnosis.unexplained == []
+    assert (diagnosis.tested["gap_skipped"], diagnosis.tested["manual_edit"]) == ("ruled_out", "ruled_out")
+    [step] = plan(copy.evidence, diagnosis, operator="Ida").steps
+    assert (step.kind, step.projection) == ("rebuild", "transaction_history")
+
+
+@pytest.mark.parametrize("place", [3, 10])
+def test_a_line_cut_out_of_the_statement_is_the_statements_fault(place: int, tmp_path: Path) -> None:
+    """Its balances go on as though the line were there: neither a hold nor a double, and no repair of ours."""
+    copy = Copy("none", tmp_path)
+    path = copy.statement()
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    cut = [index for index, line in enumerate(lines) if line[0] == ACCOUNT][place]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([*lines[:cut], *lines[cut + 1 :]])
+    diagnosis = copy.diagnose()
+    assert names(diagnosis) == {"statement_incomplete": -int(lines[cut][4])}
+    assert diagnosis.unexplained == []
+    [step] = plan(copy.evidence, diagnosis, operator="Ida").steps
+    assert (step.kind, step.state) == ("none", "by hand")
 
 
 def test_what_no_class_explains_is_reported(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence, capture
+from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.compare.records import DIFFERS, NO_ROW, State
+from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.resources import data_path
 from tests.forensics.small_ledger import START, SmallLedger, hours
 
@@ -101,12 +104,30 @@ def test_skipped_events_that_cancel_are_still_named(tmp_path: Path) -> None:
     ]
 
 
-def test_source_that_says_nothing_at_some_events_but_is_right_again_claims_nothing_wrong(tmp_path: Path) -> None:
+def test_a_row_that_later_rows_count_is_lost_and_the_step_that_counts_it_heals(tmp_path: Path) -> None:
     ledger = SmallLedger()
     for _ in range(4):
         ledger.event("A", 10)
-    ledger.running("A", [None, 20, None, 40])
-    assert rows_of(ledger.write(tmp_path / "ev")) == []
+    ledger.running("A", [10, None, 30, 40])
+    assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "history", 10, 20, -10, 2), ("A", "history", 30, 30, 0, 3)]
+
+
+def test_a_row_that_is_there_and_claims_nothing_leaves_its_posting_to_the_next_claim(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(5):
+        ledger.event("A", 10)
+    for place, claimed in enumerate([None, 20, None, 41, None], 1):
+        ledger.claim("A", claimed, source="history", kind="running", position=place, order_key=place)
+    assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "history", 41, 40, 1, 4)]
+
+
+def test_a_balance_that_is_null_claims_nothing(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    ledger.event("A", 10)
+    ledger.event("B", 10)
+    ledger.claim("A", None)
+    ledger.claim("B", 11)
+    assert rows_of(ledger.write(tmp_path / "ev")) == [("B", "balances", 11, 10, 1, 2)]
 
 
 def test_last_events_without_rows_are_missing_up_to_the_checkpoint_only(tmp_path: Path) -> None:
@@ -149,36 +170,89 @@ def test_account_that_a_running_source_never_heard_of_is_one_row(tmp_path: Path)
 
 
 def test_statement_claims_the_event_sum_and_the_holds_young_enough(tmp_path: Path) -> None:
+    """A hold that lapses unanswered is owed a line from then on: its money is neither on the way nor back."""
     ledger = SmallLedger()
     ledger.event("A", 100, recorded_at=hours(0))
     ledger.event("A", -47, type="Held", payload='{"id":"w"}', recorded_at=hours(1))
     ledger.event("A", -20, type="Held", payload='{"id":"v"}', recorded_at=hours(1))
     ledger.event("A", 0, type="Settled", payload='{"id":"v"}', recorded_at=hours(2))
-    for place, (hour, claimed) in enumerate([(0, 100), (1, 100), (2, 80), (24.9, 80), (25, 80)], 1):
-        line = {"source": "bank.csv", "kind": "statement", "valid_at": hours(hour), "order_key": place}
-        ledger.claim("A", claimed, **line)
+    ledger.event("B", 1, recorded_at=hours(30))
+    ledger.statement("A", [(0, 100, 100), (2, -20, 80), (25, 0, 80)])
     evidence = ledger.write(tmp_path / "ev")
-    assert rows_of(evidence) == [("A", "bank.csv", 80, 33, 47, 4)]
-    assert rows_of(evidence, "bank.csv") == [("A", "bank.csv", 80, 33, 47, 4)]
+    assert rows_of(evidence) == [("A", "bank.csv", 80, 33, 47, 2)]
+    assert rows_of(evidence, "bank.csv") == [("A", "bank.csv", 80, 33, 47, 2)]
 
 
-def test_statement_is_healthy_while_the_hold_is_young(tmp_path: Path) -> None:
+@pytest.mark.parametrize("now", [24, 25])
+def test_statement_is_healthy_while_the_hold_is_young(now: float, tmp_path: Path) -> None:
+    """Its age is measured by the server's clock, at the latest event: 24 hours to the second are young."""
     ledger = SmallLedger()
     ledger.event("A", 100, recorded_at=hours(0))
     ledger.event("A", -47, type="Held", payload='{"id":"w"}', recorded_at=hours(1))
-    ledger.claim("A", 100, source="bank.csv", kind="statement", valid_at=hours(24), order_key=1)
+    ledger.event("B", 1, recorded_at=hours(now))
+    ledger.statement("A", [(0, 100, 100), (48, 0, 100)])
+    evidence = ledger.write(tmp_path / "ev")
+    assert rows_of(evidence) == []
+    residuals = Residuals(evidence)
+    assert residuals.held(residuals.sources("bank.csv")[0], ("A", "USD")) == 0
+    assert Residuals(evidence, now=hours(25.1)).found()[0].amount == 47
+
+
+def test_an_id_used_again_is_another_hold(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    ledger.event("A", 100, recorded_at=hours(0))
+    for hour, amount, kind in [(1, -20, "Held"), (2, 0, "Settled"), (3, -30, "Held"), (99, 1, "Moved")]:
+        ledger.event("A", amount, type=kind, payload='{"id":"w"}', recorded_at=hours(hour))
+    ledger.statement("A", [(0, 100, 100), (2, -20, 80), (99, 1, 81)])
+    found = Residuals(ledger.write(tmp_path / "ev")).found()
+    assert [(each.source, each.position, each.amount, each.reason) for each in found] == [("bank.csv", 4, 30, NO_ROW)]
+
+
+def test_a_line_on_another_day_is_shifted_and_no_divergence(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    ledger.event("A", 100)
+    ledger.event("A", 5)
+    ledger.statement("A", [(1, 100, 100), (30, 5, 105)])
+    evidence = ledger.write(tmp_path / "ev")
+    assert rows_of(evidence) == rows_of(evidence, "bank.csv") == []
+    assert [each.position for each in Residuals(evidence).found([State.SHIFTED])] == [2]
+
+
+def test_a_statement_that_contradicts_its_own_amounts_parts_and_comes_back(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(4):
+        ledger.event("A", 10)
+    ledger.statement("A", [(1, 10, 10), (2, 10, 25), (3, 10, 35), (4, 10, 40)])
+    evidence = ledger.write(tmp_path / "ev")
+    assert rows_of(evidence) == [("A", "bank.csv", 25, 20, 5, 2), ("A", "bank.csv", 40, 40, 0, 4)]
+
+
+def test_a_line_cut_out_while_later_balances_count_it(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(4):
+        ledger.event("A", 10)
+    ledger.statement("A", [(1, 10, 10), (3, 10, 30), (4, 10, 40)])
+    found = Residuals(ledger.write(tmp_path / "ev")).found()
+    assert [(each.position, each.amount, each.reason) for each in found] == [(2, -10, NO_ROW), (3, 10, DIFFERS)]
+
+
+def test_a_statement_printed_newest_first_is_read_from_its_other_end(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(3):
+        ledger.event("A", 10)
+    ledger.statement("A", [(3, 10, 30), (2, 10, 20), (1, 10, 10)])
     assert rows_of(ledger.write(tmp_path / "ev")) == []
 
 
-def test_statement_is_judged_by_valid_time_and_by_its_last_line_unless_named(tmp_path: Path) -> None:
+def test_days_are_steps_too_and_a_missing_day_is_seen(tmp_path: Path) -> None:
     ledger = SmallLedger()
-    ledger.event("A", 100)
-    ledger.event("A", 5, valid_at=hours(-10))
-    for place, (hour, claimed) in enumerate([(-10, 4), (1, 105)], 1):
-        ledger.claim("A", claimed, source="bank.csv", kind="statement", valid_at=hours(hour), order_key=place)
+    for day in range(3):
+        ledger.event("A", 10, recorded_at=hours(24 * day + 1))
+    for day, closing in [(0, 10), (2, 30)]:
+        ledger.claim("A", closing, source="days", kind="daily", day=hours(24 * day).date())
     evidence = ledger.write(tmp_path / "ev")
-    assert rows_of(evidence) == []
-    assert rows_of(evidence, "bank.csv") == [("A", "bank.csv", 4, 5, -1, 2), ("A", "bank.csv", 105, 105, 0, 1)]
+    assert rows_of(evidence) == [("A", "days", 10, 20, -10, 2), ("A", "days", 30, 30, 0, 3)]
+    assert bisect(evidence, "A").position == 2
 
 
 def test_snapshot_is_held_against_its_own_version(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from esworkbench.composition import capture
 from esworkbench.domains.bank import (
     Bank,
     BankAccount,
@@ -19,7 +20,7 @@ from esworkbench.domains.bank import (
 )
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
 from esworkbench.event_store import EventStore
-from esworkbench.evidence import Evidence, capture
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.replay.replay import balance_at, fold, recorded_events

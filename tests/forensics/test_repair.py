@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from broken_copy import Copy
 from lab_incidents import answer, captured, copy_of, incident
 
 from esworkbench.domains.bank import Bank, CloseAccount, bank_decoder
@@ -114,6 +115,21 @@ def test_no_read_model_is_rebuilt_while_the_log_is_damaged(tmp_path: Path) -> No
     [rebuild] = [step for step in done.steps if step.kind == "rebuild"]
     assert rebuild.state == "held back"
     assert "event_deleted" in rebuild.words
+
+
+def test_a_second_repair_of_one_event_is_made_up_for_once(tmp_path: Path) -> None:
+    """One event too many is a fault like another: the repair's own event must not count as one more."""
+    copy = Copy("none", tmp_path)
+    wrong = copy.deposit("R-1", -5_000)
+    copy.deposit("FIX-1", 5_000, compensates=wrong)
+    second = copy.deposit("FIX-2", 5_000, compensates=wrong)
+    copy.catch_up()
+    done = repair(captured(copy.store, tmp_path / "evidence"), copy.store)
+    assert [(step.kind, step.fault, step.amount, step.state) for step in done.steps] == [
+        ("compensate", "double_repair", -5_000, "applied")
+    ]
+    assert [step.original.event_id for step in done.steps if step.original] == [second]
+    assert (done.verified, done.after.findings) == (True, [])
 
 
 def test_without_a_compensator_the_plan_is_in_words() -> None:

@@ -9,7 +9,7 @@ from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import ReadOnlyAggregate, UnknownAccount, UnusableInput
 from esworkbench.events import DomainEvent, EventTypes
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.replay.replay import Bounds, balance_at, fold, recorded_events, stream_of
+from esworkbench.forensics.replay.replay import Bounds, balance_at, fold, recorded_events
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 from tests.forensics.small_ledger import SmallLedger, hours
 
@@ -117,7 +117,7 @@ def test_account_without_a_stream_of_its_own_has_no_version(tmp_path: Path) -> N
     evidence = ledger.write(tmp_path / "ev")
     assert balance_at(evidence, "A")[:5] == ("A", 15, "USD", None, 3)
     assert balance_at(evidence, "B")[:5] == ("B", 20, "USD", None, 2)
-    assert stream_of(evidence, "A") is None
+    assert evidence.own_stream("A") is None
     with pytest.raises(UnusableInput, match="no stream to itself"):
         balance_at(evidence, "A", version=1)
 

@@ -3,13 +3,15 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 from support import SequentialIds, StepClock
 
+from esworkbench.composition import capture
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
 from esworkbench.event_store import EventStore
-from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.investigation.investigate import Claim, investigate
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.investigation.investigate import Claim, Reach, investigate
 from esworkbench.forensics.investigation.report import render
 
 HOSTILE = "A'\"<script>alert(1)</script>\n&{{ 7*7 }}"
@@ -81,3 +83,10 @@ def test_the_page_says_what_was_tested_for_every_fault(evidence: Evidence) -> No
     claim = Claim(HOSTILE, "USD", 10_000, "the customer")
     for fault in investigate(evidence, claim=claim).diagnosis.tested:
         assert fault in text
+
+
+def test_whom_else_it_touches_is_told_by_the_evidences_scale(evidence: Evidence) -> None:
+    reach = Reach(accounts=2, amounts={"USD": 4_723}, first=1, last=2)
+    inquiry = msgspec.structs.replace(investigate(evidence), reach=reach)
+    assert "2 accounts, 47.23 USD in all" in inquiry.reach_sentence
+    assert "0.4723 USD in all" in msgspec.structs.replace(inquiry, decimals={"USD": 4}).reach_sentence

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from esworkbench.evidence import Evidence, capture
+from esworkbench.composition import capture
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.timeline import timeline
-from esworkbench.forensics.suspicious import suspicious
+from esworkbench.forensics.investigation.seven_steps import suspicious
 from esworkbench.lab import Incident, build_incident, reveal
 from esworkbench.plots import as_data_uri, as_png, balance_figure, window_figure
 
@@ -69,3 +70,26 @@ def test_a_window_is_drawn_with_and_without_claims(evidence: Evidence, incident:
         frame = timeline(evidence, incident.account, incident.currency, against=against)
         figure = window_figure(frame, currency="USD", good=0, bad=len(frame), probe=None)
         assert len(figure.axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals", "unit", "major"),
+    [
+        ("USD", None, "USD", 100),
+        ("XOF", None, "XOF", 1),
+        ("USD", 4, "USD", 10_000),
+        ("PTS", None, "minor units of PTS", 1),
+    ],
+)
+def test_a_picture_is_drawn_by_the_scale_of_its_amounts(
+    evidence: Evidence, incident: Incident, currency: str, decimals: int | None, unit: str, major: int
+) -> None:
+    frame = timeline(evidence, incident.account, incident.currency, against="statement.csv")
+    figures = [
+        balance_figure(frame, currency=currency, decimals=decimals),
+        window_figure(frame, currency=currency, decimals=decimals, good=0, bad=len(frame), probe=None),
+    ]
+    for figure in figures:
+        axes = figure.axes[0]
+        assert axes.get_ylabel() == f"balance, {unit}"
+        assert float(axes.lines[0].get_ydata()[-1]) == frame["event_sum_minor"].iloc[-1] / major

@@ -43,7 +43,7 @@ def test_a_kernel_of_another_environment_is_a_miss(tmp_path: Path, monkeypatch: 
 
 
 def test_missing_widgets_are_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "jupyter_path", lambda _: ["/no/such/folder"])
+    monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda _: ["/no/such/folder"])
     assert "jupyterlab-widgets" in doctor.check_widgets().advice
 
 

@@ -18,7 +18,7 @@ def declared_in_pyproject() -> dict[str, str]:
     for extra in project["optional-dependencies"].values():
         lines += extra
     requirements = [Requirement(line) for line in lines]
-    return {each.name: str(each.specifier) for each in requirements}
+    return {each.name: str(each.specifier) for each in requirements if each.name != project["name"]}
 
 
 def declared_in_environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from esworkbench import __version__
 from tests.ground.tracked import tracked_files
 
 
@@ -17,13 +18,19 @@ def test_the_wheel_holds_every_notebook_and_every_data_file_and_no_test(wheel: P
     assert [name for name in names if name.startswith(("tests/", "benchmarks/"))] == []
 
 
+def test_the_wheel_says_that_the_package_is_typed(wheel: Path) -> None:
+    assert "esworkbench/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
 def test_the_wheel_names_its_command_licence_and_python(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = archive.read(f"{folder}/METADATA").decode("utf-8")
         assert "esworkbench = esworkbench.cli:main" in archive.read(f"{folder}/entry_points.txt").decode("utf-8")
         assert f"{folder}/licenses/LICENSE" in archive.namelist()
+    assert f"\nVersion: {__version__}\n" in metadata
     assert "Requires-Python: >=3.11" in metadata
+    assert "Classifier: Programming Language :: Python :: 3.11" in metadata
     assert "License-Expression: MIT" in metadata
 
 

@@ -9,7 +9,7 @@ from second_look import Look
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.lab import FAULTS, build_incident, reveal
-from esworkbench.lab.incidents.faults import Fault, Scene
+from esworkbench.lab.incidents.faults import PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import FILE_NAME
 
 
@@ -122,7 +122,7 @@ def test_unknown_names_are_refused_before_anything_is_made(tmp_path: Path, fault
 
 
 def test_a_failed_build_leaves_nothing(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stumbles(Fault):
+    class Stumbles(PlantableFault):
         def last_run(self, scene: Scene) -> None:
             raise KeyError("stumbled")
 

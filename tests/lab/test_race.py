@@ -20,7 +20,7 @@ def test_without_the_check_the_second_commit_overwrites_the_first() -> None:
     assert [event.writer for event in race.overwritten] == ["A"]
     assert (race.paid_minor, race.balance_minor) == (16_000, 2_000)
     assert race.conclusion().startswith(
-        "a lost update: 160.00 USD left the machines, yet the stream knows only of 80.00"
+        "a lost update: 160.00 USD left the machines, but the stream knows only of 80.00"
     )
 
 

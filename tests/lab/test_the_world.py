@@ -9,16 +9,16 @@ from second_look import Look
 
 from esworkbench.event_store import EventStore
 from esworkbench.lab import build_incident
-from esworkbench.lab.incidents.faults.killed_process import Order, run_and_kill
+from esworkbench.lab.incidents.faults.killed_process import RunnerTask, run_and_kill
 from esworkbench.lab.incidents.faults.naive_runner import BETWEEN_ROWS_AND_CHECKPOINT
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.books import Books
-from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, Message, Partition
+from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage, Partition
 from esworkbench.lab.world.card_network import CardNetwork, next_clearing
 from esworkbench.lab.world.interest import interest_half_up
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
-REQUEST = Message("ACC-1", "W-1", 4723, "USD", "CARD-1", "event-1", 7)
+REQUEST = CardMessage("ACC-1", "W-1", 4723, "USD", "CARD-1", "event-1", 7)
 
 
 def test_no_two_actions_share_a_moment() -> None:
@@ -54,7 +54,7 @@ def test_a_partition_loses_what_it_cuts_and_nothing_else() -> None:
 def test_the_network_books_what_it_clears_and_only_that(hour: int, settled: bool) -> None:
     """In its cut-over hour it declines; what it declines moves no money. Every answer comes within twenty hours."""
     agenda = Agenda(START + timedelta(hours=hour))
-    bus, books, answers = Bus(agenda.clock), Books(), list[tuple[Message, datetime]]()
+    bus, books, answers = Bus(agenda.clock), Books(), list[tuple[CardMessage, datetime]]()
     bus.subscribe(ANSWERS, lambda message: answers.append((message, agenda.now)))
     CardNetwork(agenda, bus, books, Random(1), declines_per_cent=0)
     bus.publish(REQUESTS, REQUEST)
@@ -84,7 +84,7 @@ def test_the_process_dies_between_its_two_writes(sqlite_url: str) -> None:
     build_incident(sqlite_url, fault="lag", seed=2, scale="small")
     look = Look(sqlite_url)
     before = look.checkpoint("account_balances")
-    run_and_kill(Order(sqlite_url, "account_balances", "killed", 3, START, BETWEEN_ROWS_AND_CHECKPOINT))
+    run_and_kill(RunnerTask(sqlite_url, "account_balances", "killed", 3, START, BETWEEN_ROWS_AND_CHECKPOINT))
     assert look.checkpoint("account_balances") == before
     assert look.rows("SELECT from_position, to_position FROM checkpoint_log WHERE run_id = 'killed'") == [
         (before + 1, before + 3)
@@ -95,7 +95,7 @@ def test_the_process_dies_between_its_two_writes(sqlite_url: str) -> None:
 def test_a_process_that_never_reaches_the_point_is_an_error(sqlite_url: str) -> None:
     build_incident(sqlite_url, fault="none", seed=2, scale="small")
     with pytest.raises(RuntimeError, match="before it reached"):
-        run_and_kill(Order(sqlite_url, "account_balances", "killed", 3, START, BETWEEN_ROWS_AND_CHECKPOINT))
+        run_and_kill(RunnerTask(sqlite_url, "account_balances", "killed", 3, START, BETWEEN_ROWS_AND_CHECKPOINT))
 
 
 def test_the_default_incident_is_as_large_as_promised(sqlite_url: str, tmp_path: Path) -> None:

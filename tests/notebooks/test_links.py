@@ -14,7 +14,8 @@ from tests.ground.tracked import TOP
 from tests.notebooks.execute import NOTEBOOKS, code_cells, read
 from tests.notebooks.test_shape import ALL
 
-PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *ALL]
+DOCS = sorted((TOP / "docs").glob("*.md"))
+PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", TOP / "CHANGELOG.md", *DOCS, *ALL]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 ELSEWHERE = re.compile(r"[a-z]+:|#")
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -76,7 +77,7 @@ def missing(line: str) -> str:
     """What the line names that the command line hasn't; empty where all is there."""
     words = shlex.split(line.replace("[", " ").replace("]", " "))[1:]
     command: Any = typer.main.get_command(app)
-    while words and hasattr(command, "commands"):
+    while words and hasattr(command, "commands") and not words[0].startswith("-"):
         name = words.pop(0)
         if name not in command.commands:
             return f"no command {name!r}"

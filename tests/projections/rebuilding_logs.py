@@ -31,6 +31,12 @@ OLD_DEPOSITS = [
 ]
 """Deposits as v1 wrote them, or might have; as v2 they also say a currency."""
 
+OLD_DEPOSITS_NOT_IN_CENTS = [
+    '{"amount":1250,"currency":"JPY","reference":"no decimals"}',
+    '{"amount":12.345,"currency":"KWD","reference":"three decimals"}',
+    '{"amount":12.5,"currency":"PTS","reference":"nobody knows how many"}',
+]
+
 STRANGE = [
     raw("PointsGranted", points=1),
     raw("MoneyDeposited", 4, amount_minor=1, currency="USD", reference="of a later release"),
@@ -51,6 +57,9 @@ def write_log(store: EventStore, *, seed: int = 3) -> BankLog:
         v2_payload = payload.replace(',"reference"', ',"currency":"EUR","reference"', 1).encode()
         v2 = NewEvent(event_type="MoneyDeposited", schema_version=2, payload=v2_payload)
         log.write_event(f"a{number % 5}", v1, v2)
+    for number, payload in enumerate(OLD_DEPOSITS_NOT_IN_CENTS):
+        v2 = NewEvent(event_type="MoneyDeposited", schema_version=2, payload=payload.encode())
+        log.write_event(f"a{number}", v2)
     log.write(100)
     for number, event in enumerate(STRANGE):
         log.write_event(f"a{number % 5}", event)

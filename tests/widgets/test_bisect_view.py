@@ -148,6 +148,10 @@ def test_the_event_under_judgement_stands_between_its_neighbours() -> None:
     assert "50.00 USD" in rows[3]
 
 
+def test_amounts_are_shown_by_the_scale_that_is_given() -> None:
+    assert "0.5000 USD" in view_of(decimals=4).neighbours.value
+
+
 def test_an_event_id_with_markup_stays_text() -> None:
     evil = "<img src=x onerror=alert(1)>"
     view = view_of([evil, *(f"e{number}" for number in range(2, 5))])

@@ -142,7 +142,7 @@ def test_the_picture_has_a_panel_for_each_step() -> None:
 
 
 def test_a_view_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="hand in at least one sample"):
+    with pytest.raises(ValueError, match="give at least one sample"):
         ChainView(ORDER_UPCASTERS, WANTED, {})
 
 

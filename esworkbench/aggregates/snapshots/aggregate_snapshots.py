@@ -14,13 +14,10 @@ written down for this ``state_version``, and ``SnapshotProof``.
 """
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import msgspec
-import psycopg
-from sqlalchemy.exc import DBAPIError
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.snapshots.migrations import StateMigrations
@@ -58,7 +55,7 @@ class AggregateSnapshots(Generic[A]):
                 restored = self._restored(aggregate_id, snapshot)
                 if restored is not None:
                     yield restored, str(snapshot.event_hash)
-        except (DBAPIError, sqlite3.Error, psycopg.Error, StoreBusy, OSError) as error:
+        except Exception as error:
             if not isinstance(error, StoreBusy | OSError) and gave_up(error) is None:
                 raise
             logger.exception("no more snapshots of %s can be read", stream_id)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from esworkbench.domains.bank.events import BANK_EVENT_TYPES
-from esworkbench.money import to_minor_units
+from esworkbench.money import decimals_of, to_minor_units
 from esworkbench.upcasters import EventDecoder, Payload, Upcaster, UpcasterChain
 
 
@@ -15,9 +15,9 @@ def name_the_currency(payload: Payload) -> Payload:
 def count_in_minor_units(payload: Payload) -> Payload:
     """Amounts with a decimal point invited floats, so v3 counts whole cents; halves go up, as the old ledger rounded.
 
-    Every currency the bank ever wrote as v2 has two decimals.
+    What a cent is to a dollar, another currency's minor unit need not be: yen have no decimals, Kuwaiti dinars three.
     """
-    payload["amount_minor"] = to_minor_units(_exact(payload.pop("amount")))
+    payload["amount_minor"] = to_minor_units(_exact(payload.pop("amount")), decimals_of(payload["currency"]))
     return payload
 
 

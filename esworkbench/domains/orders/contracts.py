@@ -11,7 +11,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import EventTypes
 from esworkbench.money import to_major_units
 from esworkbench.published_contracts import PublishedContract, Publisher
-from esworkbench.upcasters import Payload
+from esworkbench.upcasters import EventDecoder, Payload
 from esworkbench.upcasters.downcasters import Downcaster, Downcasters
 
 INTERNAL = frozenset({"TotalConverted"})
@@ -42,6 +42,11 @@ ORDER_DOWNCASTERS = Downcasters(
         Downcaster("OrderPlaced", 2, unit_unnamed),
     ]
 )
+
+
+def contract_v1_decoder() -> EventDecoder:
+    """Reads the whole log as the readers of v1 were promised it."""
+    return CONTRACT_V1.decoder(ORDER_UPCASTERS, ORDER_DOWNCASTERS)
 
 
 def order_publisher(store: EventStore) -> Publisher:

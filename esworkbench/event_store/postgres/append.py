@@ -7,11 +7,10 @@ Nothing read before the write is relied on: whoever read a head that is no longe
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import psycopg
-from psycopg import errors
 
 from esworkbench.errors import InvalidEvent
 from esworkbench.event_store.drafts import Head
@@ -19,13 +18,22 @@ from esworkbench.event_store.engine import KeyRow, Overtaken, Remembered
 from esworkbench.event_store.postgres import sql
 from esworkbench.events import RecordedEvent
 
+if TYPE_CHECKING:
+    import psycopg
+
 HEADS_KEPT = 10_000
 """How many streams' heads a store remembers before it begins anew: some megabytes."""
 
 WORTH_COPYING = 100
 """From so many events on, the time that COPY saves is worth its six round trips."""
 
-REFUSALS = (errors.UniqueViolation, errors.DeadlockDetected, errors.DataError)
+
+@cache
+def refusals() -> tuple[type["psycopg.Error"], ...]:
+    """The errors that say something about the append itself. The driver is imported by whoever connects, not before."""
+    from psycopg import errors
+
+    return errors.UniqueViolation, errors.DeadlockDetected, errors.DataError
 
 
 class KnownHeads:
@@ -52,7 +60,7 @@ class KnownHeads:
 class PostgresTransaction:
     """An append. With ``known_heads`` the one insert is its only write, and each statement commits by itself."""
 
-    def __init__(self, cursor: psycopg.Cursor[Any], known_heads: KnownHeads | None) -> None:
+    def __init__(self, cursor: "psycopg.Cursor[Any]", known_heads: KnownHeads | None) -> None:
         self._cursor = cursor
         self._known_heads = known_heads
         self._assumed: Head | None = None
@@ -96,7 +104,7 @@ class PostgresTransaction:
                 positions = self._insert_after(self._assumed, events, key_row)
             else:
                 positions = self._insert(events, key_row)
-        except REFUSALS as error:
+        except refusals() as error:
             raise _refusal(error) from error
         if self._known_heads is not None:
             self._known_heads.note(events[-1])
@@ -137,8 +145,10 @@ class PostgresTransaction:
             return self._cursor.execute(sql.COPIED, (stream_id, first, last)).fetchall()
 
 
-def _refusal(error: psycopg.Error) -> Exception:
-    """What one of the REFUSALS means to the caller."""
+def _refusal(error: "psycopg.Error") -> Exception:
+    """What one of the refusals means to the caller."""
+    from psycopg import errors
+
     if isinstance(error, errors.DataError):
         return InvalidEvent(f"PostgreSQL can't hold the event, and nothing was written ({error})")
     if error.diag.constraint_name == "events_event_id":

@@ -6,8 +6,6 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
@@ -44,6 +42,9 @@ def local_postgres_url(data_dir: Path | None = None) -> str:
 
 def _as_url(dsn: str) -> str:
     """libpq's other way to write it: ``host=… port=… dbname=… user=…``."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         parts = conninfo_to_dict(dsn)
     except ProgrammingError:

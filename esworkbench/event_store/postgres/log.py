@@ -13,9 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Engine
 
 from esworkbench.event_store.cursors import PostgresConnections
@@ -34,6 +33,9 @@ from esworkbench.event_store.postgres.sql import (
     STREAM,
 )
 from esworkbench.events import RecordedEvent
+
+if TYPE_CHECKING:
+    import psycopg
 
 FIRST_PAUSE, LONGEST_PAUSE, COMPLAIN_AFTER = 0.001, 0.05, 5.0
 """Seconds between two looks at who still writes, and until the log names who is being waited for."""
@@ -106,12 +108,12 @@ class PostgresLog:
         return head
 
 
-def _holders(cursor: psycopg.Cursor[Any]) -> dict[str, int]:
+def _holders(cursor: "psycopg.Cursor[Any]") -> dict[str, int]:
     """Transactions that hold the writers' lock now, and the process of each."""
     return dict(cursor.execute(HOLDERS, LOCK_PARTS).fetchall())
 
 
-def _wait_until_gone(cursor: psycopg.Cursor[Any], holders: dict[str, int]) -> None:
+def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: dict[str, int]) -> None:
     """Wait for these transactions, not for later ones, to commit or roll back.
 
     By looking again and again: waiting in the lock's own queue would make every new writer queue behind the reader.

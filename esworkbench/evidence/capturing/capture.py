@@ -2,25 +2,24 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy.engine import URL
-
-from esworkbench.archive import ArchiveWriter
+from esworkbench.archive import ArchiveWriter, LedgerRecord
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import described, parse_url
+from esworkbench.event_store.database import address_of, described, parse_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
 from esworkbench.evidence.capturing.file import capture_file
+from esworkbench.evidence.capturing.opening import event_types_in, is_database, opened
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.shipped_ledgers import shipped_ledger
+from esworkbench.evidence.capturing.source import Pace
 from esworkbench.evidence.capturing.store import StoreCapture
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
-from esworkbench.resources import data_path
 
-SQLITE_MAGIC = b"SQLite format 3\0"
 OWN_LAYOUT = "esworkbench"
 
 
@@ -30,6 +29,8 @@ def capture(
     *,
     layout: str | None = None,
     ledger: Path | str | None = None,
+    ledger_origin: str | None = None,
+    domain: str | None = None,
     progress: bool = True,
     buckets: int = 8,
     rate_limit: float | None = None,
@@ -38,39 +39,44 @@ def capture(
 ) -> Evidence:
     """Freeze a store or a delimited file as evidence in the new folder ``into``.
 
-    ``source`` is a database URL, a SQLite file, or a delimited file with running balances, which needs a ``ledger``
-    file that describes it; a store's is the bank's unless named. ``rate_limit`` is in rows per second,
-    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log); then nothing is
-    left in ``into``.
+    ``source`` is a database URL, a SQLite file, or a delimited file with running balances; ``ledger`` is the file that
+    says what its events post, or what its columns mean. Without one a store is judged by the shipped ledger that knows
+    its event types, and refused where none does. ``ledger_origin`` says in words where the ledger came from, ``domain``
+    whose code the source belongs to: both are recorded in the manifest as text. ``rate_limit`` is in rows per second,
+    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log, UnknownCurrency
+    where amounts would have to be scaled and nobody says by how much); then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
     into = Path(into)
-    if "://" not in source and not _is_sqlite(Path(source)):
+    if not is_database(source):
         _require_layout(layout, FILE_LAYOUT)
         if ledger is None:
             raise UnusableInput(
                 f"{source} is read as a delimited file, which needs a ledger file that describes its columns: --ledger"
             )
         text = _read(Path(ledger))
-        capture_file(Path(source), into, LedgerDefinition.parse(text, str(ledger)), text, buckets, bars)
+        definition = LedgerDefinition.parse(text, str(ledger))
+        used = _record(definition, text, ledger_origin or f"the file {ledger}")
+        capture_file(Path(source), into, definition, text, used, buckets, bars)
         return Evidence.open(into, verify=False)
     _require_layout(layout, OWN_LAYOUT)
     url = parse_url(source)
-    ledger_path = data_path("ledgers", "bank.toml") if ledger is None else Path(ledger)
-    text = _read(ledger_path)
-    definition = LedgerDefinition.parse(text, str(ledger_path))
-    if not definition.posting:
-        raise UnusableInput(f"ledger file {ledger_path} describes a delimited file, and {described(url)} is a database")
-    if url.drivername == "sqlite" and not _is_sqlite(Path(str(url.database))):
-        raise UnusableInput(f"{described(url)} is not a SQLite database")
-    opened = (
-        open_sqlite(Path(str(url.database)), pace)
-        if url.drivername == "sqlite"
-        else open_postgres(url, pace, described(url), hold=[model.table for model in definition.read_model])
-    )
+    if ledger is None:
+        ledger = shipped_ledger(event_types_in(source))
+        ledger_origin = ledger_origin or "the shipped one that knows the log's event types"
+    if ledger is None:
+        raise UnusableInput(
+            f"the event types in {described(url)} are those of no ledger that comes along, and what they post is not "
+            "guessed: name the ledger file that says it with --ledger"
+        )
+    text = _read(Path(ledger))
+    definition = LedgerDefinition.parse(text, str(ledger))
+    if definition.file is not None:
+        raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
+    reading = opened(url, pace, hold=[model.table for model in definition.read_model])
     with ArchiveWriter(into, buckets) as writer:
-        with opened as database:
+        with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock)
             captured = taken.run(outside_folder(source) / "statements")
         found = captured.poster
@@ -82,31 +88,20 @@ def capture(
             unposted=dict(found.unposted),
             problems=found.problems,
             problem_count=found.problem_count,
+            decimals=captured.decimals,
+            judged_by=_record(definition, text, ledger_origin or f"the file {ledger}"),
+            domain=domain,
         )
     return Evidence.open(into, verify=False)
 
 
-def address_of(url: URL) -> str:
-    """Where a database is, without who may enter."""
-    kind = url.drivername.partition("+")[0]
-    where = {"host": url.query["host"]} if "host" in url.query else {}
-    return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
+def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRecord:
+    return LedgerRecord(name=definition.name, sha256=sha256(text).hexdigest(), origin=origin)
 
 
 def _require_layout(given: str | None, found: str) -> None:
     if given not in (None, found):
         raise UnusableInput(f"layout {given!r} is not known for this source: leave it out, or say {found!r}")
-
-
-def _is_sqlite(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(SQLITE_MAGIC))
-    except OSError as error:
-        raise UnusableInput(f"{path} can't be read: {error.strerror}") from None
-    if not head:
-        raise UnusableInput(f"{path} is empty: there is nothing to capture")
-    return head == SQLITE_MAGIC
 
 
 def _read(path: Path) -> bytes:

@@ -4,7 +4,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation, Overflow
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,10 @@ import msgspec
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.ordering import BookedRow, DayOrder, order_days
 from esworkbench.evidence.ledger import DelimitedFile
+from esworkbench.evidence.scales import Scales
+
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
+"""A digit too many is refused, never rounded away."""
 
 
 class FileRow(NamedTuple):
@@ -45,7 +49,7 @@ class OrderedDay(NamedTuple):
     found: DayOrder
 
 
-def read_rows(path: Path, layout: DelimitedFile) -> list[FileRow]:
+def read_rows(path: Path, layout: DelimitedFile, scales: Scales) -> list[FileRow]:
     """Every line of the file, in the file's order. Raises UnusableInput naming the line and what is wrong with it."""
     try:
         with path.open(encoding=layout.encoding, newline="") as file:
@@ -53,7 +57,14 @@ def read_rows(path: Path, layout: DelimitedFile) -> list[FileRow]:
             names = next(reader, []) if layout.header else layout.names
             _require_columns(path, names, layout)
             rows = [
-                _row(path, reader.line_num, dict(zip(names, texts, strict=False)), len(texts) - len(names), layout)
+                _row(
+                    path,
+                    reader.line_num,
+                    dict(zip(names, texts, strict=False)),
+                    len(texts) - len(names),
+                    layout,
+                    scales,
+                )
                 for texts in reader
                 if texts
             ]
@@ -104,7 +115,7 @@ def payload_of(row: FileRow) -> str:
     return msgspec.json.encode(row.fields).decode("utf-8")
 
 
-def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: DelimitedFile) -> FileRow:
+def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: DelimitedFile, scales: Scales) -> FileRow:
     if surplus:
         raise UnusableInput(f"{path}, line {line} has {abs(surplus)} fields too {'many' if surplus > 0 else 'few'}")
     columns = layout.columns
@@ -114,7 +125,12 @@ def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: De
         raise UnusableInput(
             f"{path}, line {line}: type {kind!r} has no sign: give it one under [file.sign] in the ledger file"
         )
-    amount = _amount(path, line, columns.amount, fields[columns.amount], layout)
+    for name in (columns.account, columns.currency):
+        if name is not None and not fields[name].strip():
+            raise UnusableInput(f"{path}, line {line}: {name} is empty")
+    currency = fields[columns.currency] if columns.currency else layout.currency or ""
+    decimals = _decimals(path, line, currency, layout, scales)
+    amount = _amount(path, line, columns.amount, fields[columns.amount], layout, decimals)
     if columns.type and amount < 0:
         raise UnusableInput(
             f"{path}, line {line}: amount {fields[columns.amount]!r} is negative beside a type with a sign"
@@ -125,33 +141,40 @@ def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: De
         raise UnusableInput(
             f"{path}, line {line}: {columns.date} {fields[columns.date]!r} is no date of the form {layout.date_format}"
         ) from None
-    for name in (columns.account, columns.currency):
-        if name is not None and not fields[name].strip():
-            raise UnusableInput(f"{path}, line {line}: {name} is empty")
     return FileRow(
         line=line,
         id=fields[columns.id],
         account=fields[columns.account],
-        currency=fields[columns.currency] if columns.currency else layout.currency or "",
+        currency=currency,
         day=day,
         type=kind,
         amount=sign * amount,
-        balance=_amount(path, line, columns.balance, fields[columns.balance], layout),
+        balance=_amount(path, line, columns.balance, fields[columns.balance], layout, decimals),
         fields=fields,
     )
 
 
-def _amount(path: Path, line: int, column: str, text: str, layout: DelimitedFile) -> int:
+def _decimals(path: Path, line: int, currency: str, layout: DelimitedFile, scales: Scales) -> int:
+    """By how many digits the line's amounts are scaled; 0 where they are in minor units already."""
+    if layout.scale == "minor":
+        return 0
+    try:
+        return scales.needed(currency, layout.decimals)
+    except UnusableInput as error:
+        raise type(error)(f"{path}, line {line}: {error}") from None
+
+
+def _amount(path: Path, line: int, column: str, text: str, layout: DelimitedFile, decimals: int) -> int:
     plain = text.strip().replace(layout.decimal_mark, ".") if layout.decimal_mark != "." else text.strip()
     try:
         if not plain.isascii() or "_" in plain:
             raise InvalidOperation
-        value = Decimal(plain).scaleb(layout.decimals if layout.scale == "major" else 0)
-    except (InvalidOperation, Overflow):
+        value = Decimal(plain).scaleb(decimals, context=_EXACT)
+    except (InvalidOperation, Overflow, Inexact):
         value = Decimal("NaN")
     # The exponent first: with one of a billion even comparing overflows.
     if not value.is_finite() or value.adjusted() > 18 or value != value.to_integral_value() or abs(value) > 2**53 - 1:
-        places = f" with at most {layout.decimals} decimals" if layout.scale == "major" else " in whole minor units"
+        places = f" with at most {decimals} decimals" if layout.scale == "major" else " in whole minor units"
         raise UnusableInput(f"{path}, line {line}: {column} {text!r} is no amount{places}")
     return int(value)
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from esworkbench.archive import ArchiveWriter, Cut
+from esworkbench.archive import ArchiveWriter, Cut, LedgerRecord
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.delimited import FileRow, OrderedDay, ordered_days, payload_of, read_rows, summary
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.evidence.scales import Scales
 
 LAYOUT = "delimited"
 
@@ -33,13 +34,20 @@ class _Placed:
 
 
 def capture_file(
-    path: Path, into: Path, ledger: LedgerDefinition, ledger_text: bytes, buckets: int, progress: Progress
+    path: Path,
+    into: Path,
+    ledger: LedgerDefinition,
+    ledger_text: bytes,
+    used: LedgerRecord,
+    buckets: int,
+    progress: Progress,
 ) -> None:
     """Write evidence of the file to ``into``. A file has no checkpoints, no metadata and no hashes, and no clock."""
     layout = ledger.file
     if layout is None:
         raise UnusableInput(f"ledger {ledger.name!r} describes events, and {path} is read as a delimited file")
-    rows = read_rows(path, layout)
+    scales = Scales(ledger)
+    rows = read_rows(path, layout, scales)
     days: list[OrderedDay] = []
     if layout.order == "day":
         with progress.of("days", None) as advance:
@@ -53,10 +61,12 @@ def capture_file(
         _write(writer, _Placed(rows, layout.opening_minor), days)
         writer.finish(
             ledger=ledger_text,
+            judged_by=used,
             source=str(path),
             layout=LAYOUT,
             cut=Cut(high_water=len(rows), checkpoints={}, server_time=None),
             order=summary(days) if layout.order == "day" else None,
+            decimals=scales.of_all({row.currency for row in rows}),
         )
 
 

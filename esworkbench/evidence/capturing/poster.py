@@ -7,14 +7,20 @@ JSON numbers are read as text into Decimal and never pass through a double, whic
 import json
 import re
 from collections import Counter
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from esworkbench.archive import Problem
+from esworkbench.errors import UnusableInput
 from esworkbench.events import LOG_RECORDS, MAX_AMOUNT_MINOR
 from esworkbench.evidence.ledger import LedgerDefinition, PostingRule
+from esworkbench.evidence.scales import Scales
+from esworkbench.money import to_minor_units
 
 PROBLEMS_KEPT = 100
+_LARGEST = 2**62
+"""Amounts are kept as 64-bit integers."""
+
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -36,9 +42,14 @@ class Poster:
 
     ``unposted`` counts events no rule knows, as ``"MoneyDeposited v9"``. ``problems`` holds the first hundred events
     that a rule knows but that don't fit it, of ``problem_count``.
+
+    An event whose amount would have to be scaled in a currency of unknown decimals is such a problem: the event is
+    kept, and posted by the next capture, when the ledger says them. What the ledger says of currencies by itself is
+    judged at once (see ``Scales``, also for what is raised).
     """
 
     def __init__(self, ledger: LedgerDefinition) -> None:
+        self.scales = Scales(ledger)
         self._rules: dict[str, list[PostingRule]] = {}
         for rule in ledger.posting:
             self._rules.setdefault(rule.event, []).append(rule)
@@ -56,7 +67,7 @@ class Poster:
         try:
             content = read_payload(payload, complaints)
             rules = [] if event_type in self._silent else self._rules_for(event_type, schema_version)
-            postings = [_posted(rule, stream_id, content, complaints) for rule in rules]
+            postings = [_posted(rule, self.scales, stream_id, content, complaints) for rule in rules]
         except Unpostable as reason:
             complaints.append(str(reason))
         for what in complaints:
@@ -115,35 +126,51 @@ def _is_text(content: dict[str, Any]) -> bool:
     return True
 
 
-def to_minor(value: object, *, scale: str, decimals: int) -> int:
-    """An amount in minor units; ``major`` amounts are rounded half-up. Raises Unpostable."""
+def to_minor(value: object, *, decimals: int | None = None) -> int:
+    """An amount in minor units. With ``decimals`` it is in major units, and rounded half-up. Raises Unpostable."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unpostable(f"{value!r} is no amount")
     exact = Decimal(value)
     # The exponent first: with one of a billion even comparing overflows.
-    if exact.adjusted() > 18 or abs(exact) > 2**62:
+    if exact.adjusted() > 18 or abs(exact) > _LARGEST:
         raise Unpostable(f"the amount {value} is larger than can be kept")
-    if scale == "major":
-        return int(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP).scaleb(decimals))
+    if decimals is not None:
+        minor = to_minor_units(exact, decimals)
+        if abs(minor) > _LARGEST:
+            raise Unpostable(f"the amount {value} is larger than can be kept")
+        return minor
     if exact != exact.to_integral_value():
         raise Unpostable(f"the amount {value} is no whole number of minor units")
     return int(exact)
 
 
-def _posted(rule: PostingRule, stream_id: str, content: dict[str, Any], complaints: list[str]) -> Posted:
-    amount = to_minor(field(content, rule.amount), scale=rule.scale, decimals=rule.decimals)
-    if abs(amount) > MAX_AMOUNT_MINOR:
-        complaints.append(f"the amount {amount} is beyond 2**53 - 1 minor units, where other readers lose digits")
-    if amount < 0 and rule.sign != "signed":
-        complaints.append(f"the amount {amount} is negative, where the event's type says the direction")
+def _posted(
+    rule: PostingRule, scales: Scales, stream_id: str, content: dict[str, Any], complaints: list[str]
+) -> Posted:
+    written = field(content, rule.amount)
     account = account_of(stream_id) if rule.account == "stream" else field(content, rule.account)
     currency = rule.currency or field(content, rule.currency_field or "")
     if not isinstance(account, str) or not isinstance(currency, str):
         raise Unpostable(f"account {account!r} and currency {currency!r} must both be text")
+    amount = to_minor(written, decimals=_decimals(rule, scales, currency))
+    if abs(amount) > MAX_AMOUNT_MINOR:
+        complaints.append(f"the amount {amount} is beyond 2**53 - 1 minor units, where other readers lose digits")
+    if amount < 0 and rule.sign != "signed":
+        complaints.append(f"the amount {amount} is negative, where the event's type says the direction")
     signed = amount if rule.sign == "signed" else amount * rule.sign
     return Posted(account, currency, signed, rule.kind)
+
+
+def _decimals(rule: PostingRule, scales: Scales, currency: str) -> int | None:
+    """What the rule's amounts are scaled by; None where they are in minor units already."""
+    if rule.scale == "minor":
+        return None
+    try:
+        return scales.needed(currency, rule.decimals)
+    except UnusableInput as error:
+        raise Unpostable(str(error)) from None
 
 
 def account_of(stream_id: str) -> str:

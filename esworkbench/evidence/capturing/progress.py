@@ -4,8 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm.auto import tqdm
-
 
 class Progress:
     """Shows how far each part of a capture has got."""
@@ -16,5 +14,7 @@ class Progress:
     @contextmanager
     def of(self, what: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
         """A bar; call what it yields with the number of rows done since the last call."""
+        from tqdm.auto import tqdm
+
         with tqdm(desc=what, total=total, unit=" rows", disable=not self._shown, file=sys.stderr, leave=False) as bar:
             yield bar.update

@@ -8,18 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote
 
-import psycopg
-from psycopg import sql
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
 
+if TYPE_CHECKING:
+    import psycopg
+
 BATCH = 10_000
 EXISTS = "SELECT to_regclass(quote_ident(%s)) IS NOT NULL"
-HOLD = sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE")
+HOLD = "LOCK TABLE {} IN ACCESS SHARE MODE"
 WAL_JOURNAL = 2
 """What byte 18 of a SQLite file says where it is written through a write-ahead log."""
 
@@ -68,7 +69,7 @@ class SqliteSource:
 class PostgresSource:
     """A PostgreSQL database, in one read-only, repeatable-read transaction."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], pace: Pace) -> None:
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", pace: Pace) -> None:
         self._connection = connection
         self._pace = pace
 
@@ -119,6 +120,9 @@ def open_postgres(url: URL, pace: Pace, described: str, hold: Sequence[str] = ()
     The tables named in ``hold``, where they exist, are held before the snapshot is drawn, as any reader holds what it
     has read: a read model that is swapped for a rebuilt one in between would look empty in an older snapshot.
     """
+    import psycopg
+    from psycopg import sql
+
     # One by one, as the store connects: written as one address, a blank in a password would be refused, and shown.
     settled = url.set(drivername="postgresql+psycopg")
     arguments: dict[str, Any] = {"connect_timeout": 10}
@@ -135,7 +139,7 @@ def open_postgres(url: URL, pace: Pace, described: str, hold: Sequence[str] = ()
             connection.execute(f"SET LOCAL statement_timeout = {int(pace.give_up_after * 1000)}")
             connection.execute("SET LOCAL timezone = 'UTC'")
             for name in there:
-                connection.execute(HOLD.format(sql.Identifier(name)))
+                connection.execute(sql.SQL(HOLD).format(sql.Identifier(name)))
             yield PostgresSource(connection, pace)
             connection.rollback()
     except psycopg.Error as error:

@@ -8,26 +8,27 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
-from esworkbench.errors import NotAnEventStore, UnusableInput
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.opening import EVENT_COLUMNS, require_event_store
 from esworkbench.evidence.capturing.poster import Poster, Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.source import Source
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.ledger import LedgerDefinition, ReadModel, SnapshotClaims
 
-EVENT_COLUMNS = (
-    "global_position", "stream_id", "version", "event_id", "event_type", "schema_version", "recorded_at", "valid_at",
-    "payload", "metadata", "prev_hash", "hash",
-)  # fmt: skip
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 GAPS_KEPT = 1000
 
 
 class Captured(NamedTuple):
-    """What the manifest says of a capture, beside the files themselves."""
+    """What the manifest says of a capture, beside the files themselves.
+
+    ``decimals`` holds every currency that was found, with None for one whose decimals nobody says.
+    """
 
     cut: Cut
     poster: Poster
+    decimals: dict[str, int | None]
 
 
 class StoreCapture:
@@ -48,13 +49,11 @@ class StoreCapture:
         self._clock = clock
         self._poster = Poster(ledger)
         self._columns = source.columns()
+        self._currencies: set[str] = set()
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in a folder outside it, if it is there."""
-        missing = set(EVENT_COLUMNS) - self._columns.get("events", set())
-        if missing:
-            what = "no table events" if "events" not in self._columns else f"no columns {', '.join(sorted(missing))}"
-            raise NotAnEventStore(f"the database opened but is not an event store of ours: it has {what}")
+        require_event_store(self._columns)
         high_water, gaps = self._events()
         checkpoints: dict[str, int] = {}
         for table in COPIED_AS_THEY_ARE:
@@ -75,7 +74,7 @@ class StoreCapture:
             gaps=gaps[:GAPS_KEPT],
             gaps_left_out=max(0, len(gaps) - GAPS_KEPT),
         )
-        return Captured(cut, self._poster)
+        return Captured(cut, self._poster, self._poster.scales.of_all(self._currencies))
 
     def _events(self) -> tuple[int | None, list[tuple[int, int]]]:
         last = 0
@@ -94,6 +93,7 @@ class StoreCapture:
         rows = []
         for position, stream_id, version, event_id, kind, shape, recorded_at, valid_at, payload, metadata, *_ in batch:
             postings = self._poster.post(stream_id, version, event_id, kind, shape, _text(payload))
+            self._currencies.update(posted.currency for posted in postings)
             for ordinal, posted in enumerate(postings):
                 place = (position, ordinal, stream_id, version, event_id)
                 rows.append((*place, *posted, recorded_at, valid_at, _metadata(metadata).get("correlation_id")))
@@ -118,7 +118,7 @@ class StoreCapture:
                 continue
             try:
                 content = read_payload(_text(state), [])
-                claimed = to_minor(field(content, claims.claimed), scale="minor", decimals=0)
+                claimed = to_minor(field(content, claims.claimed))
                 currency = field(content, claims.currency_field)
             except Unpostable as reason:
                 self._poster.report(f"snapshot: {reason}", stream_id, version, "")
@@ -165,6 +165,7 @@ class StoreCapture:
 
     def _assertions(self, source: str, kind: str, columns: dict[str, list[Any]]) -> None:
         count = len(columns["account"])
+        self._currencies.update(currency for currency in columns["currency"] if isinstance(currency, str))
         self._writer.write("assertions", {**columns, "source": [source] * count, "kind": [kind] * count})
 
     def _batches(self, table: str, query: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -180,17 +181,21 @@ class _Running:
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def steps(self, columns: dict[str, list[Any]], openings: list[int] | None = None) -> dict[str, list[int]]:
-        """``step_minor`` and ``order_key`` of claims in order. An account opens at 0, or where ``openings`` says."""
-        steps, places = [], []
+    def steps(self, columns: dict[str, list[Any]], openings: list[int] | None = None) -> dict[str, list[Any]]:
+        """``step_minor`` and ``order_key`` of claims in order. An account opens at 0, or where ``openings`` says.
+
+        A row that claims nothing (null) makes no step.
+        """
+        steps: list[int | None] = []
+        places: list[int] = []
         for index, (account, currency, claimed) in enumerate(
             zip(columns["account"], columns["currency"], columns["claimed_minor"], strict=True)
         ):
             opening = openings[index] if openings else 0
             before, place = self._last.get((account, currency), (opening, 0))
-            steps.append(claimed - before)
+            steps.append(None if claimed is None else claimed - before)
             places.append(place + 1)
-            self._last[account, currency] = (claimed, place + 1)
+            self._last[account, currency] = (before if claimed is None else claimed, place + 1)
         return {"step_minor": steps, "order_key": places}
 
 

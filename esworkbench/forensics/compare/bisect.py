@@ -11,23 +11,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.residuals import ClaimSource, Comparisons
-from esworkbench.forensics.replay.replay import currency_of
-
-
-class Step(NamedTuple):
-    """One event of an account beside the claim made after it, in minor units.
-
-    ``claimed`` is the claim in force after the step. ``residual`` is what it moved by − ``posted``.
-    """
-
-    position: int
-    version: int | None
-    event_id: str | None
-    claimed: int
-    posted: int
-    residual: int
-    event_sum: int
+from esworkbench.forensics.compare.records import ClaimStep, Source, State
+from esworkbench.forensics.compare.residuals import STEPWISE, Residuals
 
 
 class Search(NamedTuple):
@@ -100,22 +85,23 @@ def plain_bisect(deltas: Sequence[int]) -> Search:
 
 
 def bisect(evidence: Evidence, account: str, *, currency: str | None = None, against: str | None = None) -> Bisection:
-    """The first divergence of one account: soundly on a running claim, else a boundary between claims.
+    """The first divergence of one account, as one source tells it.
 
-    Without ``against`` the first source by name is taken that parts from the events, running claims first. Raises
-    UnknownAccount, and UnusableInput for an unknown source or where several currencies need ``currency``.
+    Without ``against`` the first source by name is taken that parts from the events, running claims first. Every claim
+    of a source is asked, so one that is wrong and right again is found too. Raises UnknownAccount, and UnusableInput
+    for an unknown source or where several currencies need ``currency``.
     """
-    currency = currency_of(evidence, account, currency)
-    comparisons = Comparisons(evidence)
-    sources = comparisons.sources(against)
+    currency = evidence.choose_currency(account, currency)
+    residuals = Residuals(evidence, account=account)
     clean: list[Bisection] = []
-    for source in sorted(sources, key=lambda each: (_PREFERENCE.index(each.kind), each.name)):
-        one = _on_steps if source.kind == "running" else _on_claims
-        found = one(evidence, comparisons, source, account, currency)
-        if found is not None and found.position is not None:
+    for source in sorted(residuals.sources(against), key=lambda each: (_PREFERENCE.index(each.kind), each.name)):
+        steps = residuals.steps(source, account, currency)
+        if not steps:
+            continue
+        found = _first_divergence(evidence, source, account, currency, steps)
+        if found.position is not None:
             return found
-        if found is not None:
-            clean.append(found)
+        clean.append(found)
     if clean:
         return clean[0]
     return Bisection(
@@ -128,90 +114,59 @@ _PREFERENCE = ("running", "statement", "daily", "snapshot", "head")
 
 def steps_of(
     evidence: Evidence, account: str, *, currency: str | None = None, against: str | None = None
-) -> list[Step]:
+) -> list[ClaimStep]:
     """All steps of one account beside a running claim, for looking at: the one named, else the first by name."""
-    currency = currency_of(evidence, account, currency)
-    comparisons = Comparisons(evidence)
-    for source in comparisons.sources(against):
+    currency = evidence.choose_currency(account, currency)
+    residuals = Residuals(evidence, account=account)
+    for source in residuals.sources(against):
         if source.kind == "running":
-            return _steps(comparisons, source, account, currency)
+            return residuals.steps(source, account, currency)
     return []
 
 
-def _steps(comparisons: Comparisons, source: ClaimSource, account: str, currency: str) -> list[Step]:
-    # Rounded steps and days without an order are no divergences, as in diff: their residual counts as none.
-    rows = comparisons.steps(
-        source,
-        "SELECT position, version, event_id, says, posted, CASE WHEN what = 'divergence' THEN residual ELSE 0 END, "
-        "event_sum FROM result WHERE currency = $currency ORDER BY position, order_key",
-        account,
-        currency=currency,
-    )
-    return [Step(*row) for row in rows]
+def divergence(step: ClaimStep) -> int:
+    """The step's residual in minor units, 0 where it is no divergence: rounding, or a day without an order."""
+    return step.residual if step.state is State.DIVERGENCE else 0
 
 
-def _on_steps(
-    evidence: Evidence, comparisons: Comparisons, source: ClaimSource, account: str, currency: str
-) -> Bisection | None:
-    steps = _steps(comparisons, source, account, currency)
-    if not steps:
-        return None
-    found = bisect_running([step.residual for step in steps])
+def _first_divergence(
+    evidence: Evidence, source: Source, account: str, currency: str, steps: Sequence[ClaimStep]
+) -> Bisection:
+    found = bisect_running([divergence(step) for step in steps])
+    sound = source.kind in STEPWISE
     if found.first_bad is None:
-        note = f"every one of {len(steps)} steps of {source.name} moves as its event says"
-        return Bisection(
-            account, currency, source.name, None, None, None, 0, 0, True, len(steps), steps[-1].position, note
-        )
+        agree = f"every one of {len(steps)} claims of {source.name} agrees with the events"
+        return Bisection(account, currency, source.name, None, None, None, 0, 0, sound, len(steps), steps[-1].at, agree)
     step = steps[found.first_bad - 1]
+    last_good = steps[found.first_bad - 2].at if found.first_bad > 1 else None
+    version, event_id = step.version, step.event_id
+    note = f"the first of {len(steps)} claims of {source.name} that moves otherwise than the events"
+    if source.kind in ("daily", "snapshot", "head"):
+        between = "from the first event" if last_good is None else f"after position {last_good}"
+        note = (
+            f"{source.name} claims no balance at every event: it parts somewhere {between} and up to position {step.at}"
+        )
+    if source.kind == "snapshot":
+        event = evidence.rows("SELECT version, event_id FROM events WHERE position = $position", position=step.at)
+        version, event_id = event[0] if event else (None, None)
     return Bisection(
         account=account,
         currency=currency,
         source=source.name,
-        position=step.position,
-        version=step.version,
-        event_id=step.event_id,
+        position=_place(step, steps[: found.first_bad]),
+        version=version,
+        event_id=event_id,
         probes=len(found.probes),
         delta=step.claimed - step.event_sum,
-        sound=True,
+        sound=sound,
         steps=len(steps),
-        last_good=steps[found.first_bad - 2].position if found.first_bad > 1 else None,
-        note=f"the first of {len(steps)} steps of {source.name} that moves otherwise than its event",
+        last_good=last_good,
+        note=note,
     )
 
 
-def _on_claims(
-    evidence: Evidence, comparisons: Comparisons, source: ClaimSource, account: str, currency: str
-) -> Bisection | None:
-    """A boundary between two claims that lie further apart than one event: never sound, and it says so."""
-    rows = list(
-        comparisons.claims(
-            source,
-            "SELECT claimed, event_sum, position FROM result WHERE currency = $currency ORDER BY place",
-            account,
-            currency=currency,
-        )
-    )
-    if not rows:
-        return None
-    deltas = [(claimed or 0) - event_sum for claimed, event_sum, _ in rows]
-    found = plain_bisect(deltas)
-    if found.first_bad is None:
-        note = f"the last of {len(rows)} claims of {source.name} agrees with the events; an earlier one may not"
-        return Bisection(account, currency, source.name, None, None, None, 0, 0, False, len(rows), rows[-1][2], note)
-    last_good = rows[found.first_bad - 2][2] if found.first_bad > 1 else None
-    position = rows[found.first_bad - 1][2]
-    between = "from the first event" if last_good is None else f"after position {last_good}"
-    note = (
-        f"a boundary, not proven to be the first: {source.name} claims no balance at every event; "
-        f"it parts somewhere {between} and up to position {position}"
-    )
-    # A head claims one figure for all that ever happened: to name one event of that would accuse the last to come.
-    event = None
-    if source.kind != "head":
-        query = "SELECT version, event_id FROM events WHERE position = ?"
-        event = evidence.connection().execute(query, [position]).fetchone()
-    version, event_id = event or (None, None)
-    return Bisection(
-        account, currency, source.name, position, version, event_id, len(found.probes), deltas[found.first_bad - 1],
-        False, len(rows), last_good, note,
-    )  # fmt: skip
+def _place(step: ClaimStep, up_to_it: Sequence[ClaimStep]) -> int:
+    """Where in the log the step stands: at its event, else after the last one before it; 0 before all of them."""
+    if step.position is not None:
+        return step.position
+    return next((each.at for each in reversed(up_to_it) if each.at is not None), 0)

@@ -6,12 +6,14 @@ called wrong for want of one.
 """
 
 from datetime import date
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.residuals import ClaimSource, Comparisons
+from esworkbench.forensics.compare.records import Residual, Source, State
+from esworkbench.forensics.compare.residuals import Residuals
 
 ROWS_KEPT = 100_000
 
@@ -71,81 +73,49 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
     """Every claim that parts from the events, or every one of the source named ``against``.
 
-    Running claims give a row for each step at which delta changes. A statement gives each account's last line, and
-    each line at which delta changes when it is the one named. Raises UnusableInput for a source that claims nothing.
+    Running claims and days give a row for each step at which delta changes. A statement gives each account's last line,
+    or, where it is the one named or its errors cancel, each line at which delta changes. Raises UnusableInput for a
+    source that claims nothing.
     """
-    comparisons = Comparisons(evidence)
-    compared = rounded_steps = 0
+    residuals = Residuals(evidence)
+    compared = rounded = 0
     rows: list[DiffRow] = []
-    for source in comparisons.sources(against):
-        if source.kind == "running":
-            count, rounded, found = _running(comparisons, source)
-            rounded_steps += rounded
-        else:
-            count, found = _claims(comparisons, source, every_line=against is not None)
-        compared += count
-        rows += found
+    for source in residuals.sources(against):
+        compared += residuals.compared(source)
+        rounded += residuals.count(source, State.ROUNDING)
+        apart = [each for each in residuals.found(against=source.name) if each.kind == source.kind]
+        known = residuals.accounts_claimed(source) if apart else set()
+        for key, mine in groupby(apart, key=lambda each: each.key):
+            rows += _rows(residuals, source, list(mine), every_line=against is not None, known=key in known)
     rows.sort(key=lambda row: (row.account, row.currency, row.source, row.kind))
     return Diff(
         compared=compared,
         divergent=len({(row.account, row.currency, row.source) for row in rows}),
         rows=rows[:ROWS_KEPT],
         order=evidence.manifest.order,
-        rounded_steps=rounded_steps,
+        rounded_steps=rounded,
         order_problems=order_problems(evidence),
         rows_left_out=max(0, len(rows) - ROWS_KEPT),
     )
 
 
-def _running(comparisons: Comparisons, source: ClaimSource) -> tuple[int, int, list[DiffRow]]:
-    """How many balances were compared, how many steps are off by rounding, and the steps that part."""
-    rounded = 0
-    rows: list[DiffRow] = []
-    parting = comparisons.steps(
-        source,
-        "SELECT account, currency, says, event_sum, position, what FROM result "
-        "WHERE what IN ('divergence', 'rounding') ORDER BY position, order_key",
-    )
-    for account, currency, says, event_sum, position, what in parting:
-        if what == "rounding":
-            rounded += 1
-        else:
-            rows.append(
-                DiffRow(account, currency, source.name, source.kind, says, event_sum, says - event_sum, position)
-            )
-    absent = [
-        DiffRow(account, currency, source.name, source.kind, None, event_sum, -event_sum, position)
-        for account, currency, event_sum, position in comparisons.absent(
-            source, "SELECT account, currency, event_sum, position FROM result"
-        )
-    ]
-    return comparisons.balances(source) + len(absent), rounded, rows + absent
+def _rows(
+    residuals: Residuals, source: Source, apart: list[Residual], *, every_line: bool, known: bool
+) -> list[DiffRow]:
+    """The rows for one account in one currency, as one source has it; not ``known``: it claims nothing of it."""
+    first, last = apart[0], apart[-1]
+    if source.kind == "running" and not known:
+        return [_row(last, None, last.event_sum, first.at)]
+    if source.kind == "statement" and not every_line:
+        step = residuals.steps(source, *last.key)[-1]
+        if step.claimed != step.event_sum:
+            return [_row(last, step.claimed, step.event_sum, step.at)._replace(holds=residuals.held(source, last.key))]
+    return [_row(each, each.claimed, each.event_sum, each.at) for each in apart]
 
 
-def _claims(comparisons: Comparisons, source: ClaimSource, every_line: bool) -> tuple[int, list[DiffRow]]:
-    counts = comparisons.claims(source, "SELECT count(DISTINCT (account, currency)) FROM result")
-    compared = sum(count for (count,) in counts)
-    columns = "account, currency, claimed, event_sum, holds, position"
-    if source.kind == "statement" and every_line:
-        select = (
-            f"SELECT {columns} FROM result QUALIFY claimed - event_sum <> "
-            f"lag(claimed - event_sum, 1, 0) OVER (PARTITION BY account, currency ORDER BY place)"
-        )
-    elif source.kind == "statement":
-        select = (
-            f"SELECT {columns} FROM result QUALIFY claimed <> event_sum AND row_number() OVER "
-            f"(PARTITION BY account, currency ORDER BY place DESC) = 1"
-        )
-    else:
-        select = f"SELECT {columns} FROM result WHERE claimed IS DISTINCT FROM event_sum"
-    return compared, [
-        DiffRow(
-            account, currency, source.name, source.kind, claimed, event_sum, (claimed or 0) - event_sum, place, holds
-        )
-        for account, currency, claimed, event_sum, holds, place in comparisons.claims(
-            source, f"{select} ORDER BY place"
-        )
-    ]
+def _row(of: Residual, claimed: int | None, event_sum: int, at: int | None) -> DiffRow:
+    delta = (claimed or 0) - event_sum
+    return DiffRow(of.account, of.currency, of.source, of.kind, claimed, event_sum, delta, at)
 
 
 def order_problems(evidence: Evidence) -> list[OrderProblem]:

@@ -1,117 +1,140 @@
-"""Every kind of balance assertion beside the event sum at that assertion's own cut, as SQL over one bucket.
+"""The residuals: where what somebody claims parts from what the events say. Nothing else in the bench works that out.
 
-A bucket holds all postings and all assertions of its accounts, so each query sees whole accounts and no query sees
-more than a bucket: memory stays bounded by the largest one. Sums are cast to BIGINT, where an overflow is an error.
+Diff, bisect, timeline, diagnosis, the seven steps and the report all read the two tables made here, ``residuals`` and
+``holds``, so none of them can contradict another. A claim is held against the events up to its source's own
+checkpoint: what the source has yet to read is lag, and lag is no residual.
+
+- A head claims one balance: its residual is claimed − event sum.
+- A running claim, a day's closing and a statement's line claim a *movement*: the residual of a step is
+  claim[i] − claim[i−1] − what was posted in between. An event that the source has no row for is a hole, and its
+  residual is minus what it posted; where later rows count the event all the same, the next row's residual undoes that.
+  A row that is there and claims nothing (null) is no residual: what was posted there is left to the next claim.
+- A snapshot claims the balance at its version.
+
+Sums are worked out one bucket at a time, which holds whole accounts, so memory is bounded by the largest bucket. They
+are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
 """
 
 import re
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any, NamedTuple
-
-import duckdb
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from esworkbench.archive import bucket_of, quoted
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.replay.replay import opening_of
+from esworkbench.forensics.compare.holds import hold_limit, make_holds
+from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
+from esworkbench.forensics.compare.statement_lines import statement_steps
+
+if TYPE_CHECKING:
+    import duckdb
 
 Row = tuple[Any, ...]
 
-# A row that names no position stands where the event it names does.
-PLACES = {
-    True: "position",
-    False: "coalesce(position, (SELECT min(position) FROM postings p "
-    "WHERE p.account = a.account AND p.event_id = a.event_id))",
-}
+STEPWISE = ("running", "daily", "statement")
+"""The kinds of source that claim movements, so that bisection can find the first divergence."""
 
-# Where a claim skips events, the claim before is carried over them, so that the event it skipped is named and not the
-# next one that it saw. Where it merely says nothing at an event, and is right again after it, it is only sparse.
-STEPS = """
-    WITH claims AS (
-        SELECT account, currency, {place} AS position, order_key, event_id, day, claimed_minor AS claimed
-        FROM assertions a WHERE kind = 'running' AND source = $source
-    ), posted AS (
-        SELECT account, currency, position, any_value(version) AS version, any_value(event_id) AS event_id,
-            sum(amount_minor)::BIGINT AS posted
-        FROM postings WHERE position <= $cut AND (account, currency) IN (SELECT (account, currency) FROM claims)
-        GROUP BY account, currency, position
-    ), steps AS (
+_BY_EVENT = """
+    posted AS (
+        SELECT account, currency, position AS place, any_value(version) AS version, any_value(event_id) AS event_id,
+            position, sum(amount_minor)::BIGINT AS posted
+        FROM postings WHERE position <= $cut GROUP BY account, currency, position
+    ), named AS (
+        SELECT account, currency, event_id, min(place) AS place FROM posted GROUP BY account, currency, event_id
+    ), claims AS (
+        SELECT a.account, a.currency, a.order_key, a.event_id, a.version, a.day, a.claimed_minor AS claimed,
+            coalesce(n.place, a.position) AS place,
+            n.place IS NOT NULL OR (a.event_id IS NULL AND p.place IS NOT NULL) AS matched
+        FROM assertions a
+        LEFT JOIN named n ON n.account = a.account AND n.currency = a.currency AND n.event_id = a.event_id
+        LEFT JOIN posted p ON p.account = a.account AND p.currency = a.currency AND p.place = a.position
+        WHERE a.kind = 'running' AND a.source = $source
+    )
+"""
+# A day's place is its number, so that days are ordered as events are.
+_BY_DAY = """
+    posted AS (
+        SELECT account, currency, timezone($zone, recorded_at)::DATE - DATE '1970-01-01' AS place, NULL AS version,
+            NULL AS event_id, max(position) AS position, sum(amount_minor)::BIGINT AS posted
+        FROM postings WHERE position <= $cut GROUP BY account, currency, place
+    ), claims AS (
+        SELECT a.account, a.currency, NULL AS event_id,
+            row_number() OVER (PARTITION BY a.account, a.currency ORDER BY a.day) AS order_key,
+            NULL AS version, a.day, a.claimed_minor AS claimed, a.day - DATE '1970-01-01' AS place,
+            p.place IS NOT NULL AS matched
+        FROM assertions a
+        LEFT JOIN posted p ON p.account = a.account AND p.currency = a.currency
+            AND p.place = a.day - DATE '1970-01-01'
+        WHERE a.kind = 'daily' AND a.source = $source
+    )
+"""
+
+_STEPS = """
+    WITH {claims}, counted AS (
+        SELECT *, matched AND row_number() OVER (PARTITION BY account, currency, place, matched ORDER BY order_key) = 1
+            AS takes, matched AND row_number() OVER (PARTITION BY account, currency, place, matched ORDER BY order_key)
+            > 1 AS again
+        FROM claims
+    ), joined AS (
         SELECT coalesce(c.account, p.account) AS account, coalesce(c.currency, p.currency) AS currency,
-            coalesce(c.position, p.position) AS position, c.order_key, p.version,
-            coalesce(p.event_id, c.event_id) AS event_id, c.claimed, c.day,
-            CASE WHEN row_number() OVER (PARTITION BY coalesce(c.account, p.account), coalesce(c.currency, p.currency),
-                coalesce(c.position, p.position) ORDER BY c.order_key) = 1 THEN coalesce(p.posted, 0) ELSE 0 END
-                AS posted
-        FROM claims c FULL JOIN posted p
-            ON c.account = p.account AND c.currency = p.currency AND c.position = p.position
+            coalesce(c.place, p.place, last_value(c.place IGNORE NULLS) OVER
+                (PARTITION BY c.account, c.currency ORDER BY c.order_key ROWS UNBOUNDED PRECEDING)) AS place,
+            c.order_key, coalesce(p.event_id, c.event_id) AS event_id, coalesce(p.version, c.version) AS version,
+            p.position, c.day, c.claimed, c.order_key IS NOT NULL AS is_row, coalesce(c.again, false) AS again,
+            coalesce(c.matched, false) AS matched, coalesce(p.posted, 0) AS posted
+        FROM counted c FULL JOIN posted p
+            ON c.takes AND p.account = c.account AND p.currency = c.currency AND p.place = c.place
     ), carried AS (
         SELECT *, $opening + sum(posted) OVER running AS event_sum,
+            max(position) OVER running AS at_position,
             coalesce(last_value(claimed IGNORE NULLS) OVER running, $opening) AS says,
-            coalesce(last_value(claimed IGNORE NULLS) OVER
-                (PARTITION BY account, currency ORDER BY position, order_key
-                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), $opening) AS said,
-            count(claimed) OVER (PARTITION BY account, currency ORDER BY position, order_key
+            coalesce(last_value(claimed IGNORE NULLS) OVER (PARTITION BY account, currency ORDER BY place, order_key
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), $opening) AS said,
+            count(claimed) OVER (PARTITION BY account, currency ORDER BY place, order_key
                 ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS claims_to_come
-        FROM steps WINDOW running AS (PARTITION BY account, currency ORDER BY position, order_key
+        FROM joined WINDOW running AS (PARTITION BY account, currency ORDER BY place, order_key
             ROWS UNBOUNDED PRECEDING)
-    ), grouped AS (
-        SELECT *, says - said - posted AS residual,
-            sum(says - said - posted) OVER (PARTITION BY account, currency, claims_to_come) AS together,
-            coalesce(sum(says - said - posted) FILTER (claimed IS NOT NULL)
-                OVER (PARTITION BY account, currency, claims_to_come), 0) AS own
+    ), steps AS (
+        SELECT *, CASE WHEN NOT is_row THEN -posted WHEN claimed IS NULL THEN 0
+            ELSE says - said - sum(CASE WHEN is_row THEN posted ELSE 0 END)
+                OVER (PARTITION BY account, currency, claims_to_come) END AS residual
         FROM carried
-    ), residuals AS (
-        SELECT g.*, CASE WHEN together = 0 AND own <> 0 THEN 0 ELSE residual END AS part, d.verdict,
-            lag(d.verdict) OVER (PARTITION BY g.account, g.currency ORDER BY g.position, g.order_key) AS verdict_before
-        FROM grouped g LEFT JOIN order_days d ON g.account = d.account AND g.currency = d.currency AND g.day = d.day
+    ), judged AS (
+        SELECT s.*, d.verdict,
+            lag(d.verdict) OVER (PARTITION BY s.account, s.currency ORDER BY s.place, s.order_key) AS verdict_before
+        FROM steps s LEFT JOIN order_days d ON s.account = d.account AND s.currency = d.currency AND s.day = d.day
     )
-    SELECT account, currency, position, order_key, version, event_id, claimed, says, posted,
-        event_sum::BIGINT AS event_sum, part::BIGINT AS residual,
-        CASE WHEN part = 0 THEN 'none' WHEN 'unresolved' IN (verdict, verdict_before) THEN 'order'
-            WHEN abs(part) <= $rounding THEN 'rounding' ELSE 'divergence' END AS what
-    FROM residuals
+    SELECT account, currency, place, order_key, {position} AS position, version, event_id,
+        CASE WHEN is_row THEN claimed END AS claimed, says::BIGINT AS says, posted::BIGINT AS posted,
+        event_sum::BIGINT AS event_sum, residual::BIGINT AS residual, {at} AS at_position,
+        CASE WHEN NOT is_row THEN 'no row' WHEN again THEN 'repeated' WHEN matched THEN 'differs' ELSE 'no event' END
+            AS reason,
+        CASE WHEN residual = 0 THEN NULL WHEN 'unresolved' IN (verdict, verdict_before) THEN 'unordered'
+            WHEN abs(residual) <= $rounding THEN 'rounding' ELSE 'divergence' END AS state
+    FROM judged
 """
 
-HEADS = """
+_HEADS = """
     WITH heads AS (
-        SELECT account, currency, claimed_minor AS claimed, version FROM assertions
-        WHERE kind = 'head' AND source = $source
+        SELECT account, currency, claimed_minor AS claimed FROM assertions WHERE kind = 'head' AND source = $source
     ), summed AS (
-        SELECT account, currency, sum(amount_minor)::BIGINT AS event_sum
+        SELECT account, currency, sum(amount_minor)::BIGINT AS total
         FROM postings WHERE position <= $cut GROUP BY account, currency
+    ), both_sides AS (
+        SELECT coalesce(h.account, s.account) AS account, coalesce(h.currency, s.currency) AS currency, h.claimed,
+            $opening + coalesce(s.total, 0) AS event_sum
+        FROM heads h FULL JOIN summed s ON h.account = s.account AND h.currency = s.currency
+        WHERE h.account IS NULL OR h.claimed IS NOT NULL
     )
-    SELECT coalesce(h.account, s.account) AS account, coalesce(h.currency, s.currency) AS currency, h.claimed,
-        $opening + coalesce(s.event_sum, 0) AS event_sum, 0::BIGINT AS holds, $cut AS position, 1 AS place
-    FROM heads h FULL JOIN summed s ON h.account = s.account AND h.currency = s.currency
+    SELECT account, currency, 1 AS place, 1 AS order_key, NULL::BIGINT AS position, NULL::BIGINT AS version,
+        NULL::VARCHAR AS event_id, claimed, coalesce(claimed, 0) AS says, 0 AS posted, event_sum::BIGINT AS event_sum,
+        (coalesce(claimed, 0) - event_sum)::BIGINT AS residual, $cut AS at_position, 'total' AS reason,
+        CASE WHEN residual <> 0 THEN 'divergence' END AS state
+    FROM both_sides
 """
 
-# A hold adds its amount to the booked balance from the request until it is resolved or too old.
-STATEMENTS = """
-    WITH lines AS (
-        SELECT account, currency, valid_at AS moment, arg_max(claimed_minor, order_key) AS claimed,
-            max(order_key) AS place
-        FROM assertions WHERE kind = 'statement' AND source = $source AND valid_at IS NOT NULL GROUP BY ALL
-    ), moves AS (
-        SELECT account, currency, valid_at AS moment, amount_minor AS posted, 0 AS hold, position FROM postings
-        UNION ALL SELECT account, currency, opened_at, 0, amount, NULL FROM holds
-        UNION ALL SELECT account, currency, ends_at, 0, -amount, NULL FROM holds
-    ), moments AS (
-        SELECT account, currency, moment, sum(posted) AS posted, sum(hold) AS hold, max(position) AS position
-        FROM moves GROUP BY ALL
-    ), sums AS (
-        SELECT account, currency, moment, sum(posted) OVER running AS posted, sum(hold) OVER running AS holds,
-            last_value(position IGNORE NULLS) OVER running AS position
-        FROM moments WINDOW running AS (PARTITION BY account, currency ORDER BY moment ROWS UNBOUNDED PRECEDING)
-    )
-    SELECT l.account, l.currency, l.claimed,
-        ($opening + coalesce(s.posted, 0) + coalesce(s.holds, 0))::BIGINT AS event_sum,
-        coalesce(s.holds, 0)::BIGINT AS holds, s.position, l.place
-    FROM lines l ASOF LEFT JOIN sums s
-        ON l.account = s.account AND l.currency = s.currency AND l.moment >= s.moment
-"""
-
-SNAPSHOTS = """
+_SNAPSHOTS = """
     WITH claims AS (
         SELECT account, currency, version, claimed_minor AS claimed FROM assertions
         WHERE kind = 'snapshot' AND source = $source
@@ -120,160 +143,208 @@ SNAPSHOTS = """
         WHERE stream_id = $category || '-' || account GROUP BY account, currency, version
     ), sums AS (
         SELECT account, currency, version, position, sum(posted) OVER
-            (PARTITION BY account, currency ORDER BY version ROWS UNBOUNDED PRECEDING) AS event_sum
+            (PARTITION BY account, currency ORDER BY version ROWS UNBOUNDED PRECEDING) AS total
         FROM versions
     )
-    SELECT c.account, c.currency, c.claimed, coalesce(s.event_sum, 0)::BIGINT AS event_sum, 0::BIGINT AS holds,
-        s.position, c.version AS place
+    SELECT c.account, c.currency, c.version AS place, c.version AS order_key, s.position, c.version,
+        NULL::VARCHAR AS event_id, c.claimed, c.claimed AS says, 0 AS posted,
+        coalesce(s.total, 0)::BIGINT AS event_sum, (c.claimed - coalesce(s.total, 0))::BIGINT AS residual,
+        s.position AS at_position, 'total' AS reason, CASE WHEN residual <> 0 THEN 'divergence' END AS state
     FROM claims c ASOF LEFT JOIN sums s
         ON c.account = s.account AND c.currency = s.currency AND c.version >= s.version
+    WHERE c.claimed IS NOT NULL
 """
 
-DAYS = """
-    WITH claims AS (
-        SELECT account, currency, day, claimed_minor AS claimed FROM assertions
-        WHERE kind = 'daily' AND source = $source
-    ), days AS (
-        SELECT account, currency, timezone($zone, recorded_at)::DATE AS day, max(position) AS position,
-            sum(amount_minor) AS posted
-        FROM postings WHERE position <= $cut GROUP BY ALL
-    ), sums AS (
-        SELECT account, currency, day, max(position) OVER running AS position, sum(posted) OVER running AS event_sum
-        FROM days WINDOW running AS (PARTITION BY account, currency ORDER BY day ROWS UNBOUNDED PRECEDING)
+_SQL = {
+    "running": _STEPS.replace("{claims}", _BY_EVENT).replace("{position}", "place").replace("{at}", "place"),
+    "daily": _STEPS.replace("{claims}", _BY_DAY).replace("{position}", "at_position").replace("{at}", "at_position"),
+    "head": _HEADS,
+    "snapshot": _SNAPSHOTS,
+}
+"""What each kind of source claims, step by step. The columns are those of the last SELECT of ``_STEPS``."""
+
+_COLUMNS = """
+    position, version, event_id, says, posted, residual, event_sum, reason, state, claimed IS NOT NULL, at_position
+"""
+
+_TABLE = """
+    CREATE OR REPLACE TEMP TABLE residuals (
+        source VARCHAR, kind VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, order_key BIGINT,
+        position BIGINT, version BIGINT, event_id VARCHAR, claimed BIGINT, says BIGINT, posted BIGINT,
+        event_sum BIGINT, residual BIGINT, at_position BIGINT, reason VARCHAR, state VARCHAR, type VARCHAR,
+        schema_version INTEGER
     )
-    SELECT c.account, c.currency, c.claimed, ($opening + coalesce(s.event_sum, 0))::BIGINT AS event_sum,
-        0::BIGINT AS holds, s.position, row_number() OVER (PARTITION BY c.account, c.currency ORDER BY c.day) AS place
-    FROM claims c ASOF LEFT JOIN sums s
-        ON c.account = s.account AND c.currency = s.currency AND c.day >= s.day
 """
 
-# An account that a running source has never heard of: its events are there, no claim of that source is.
-ABSENT = """
-    SELECT account, currency, sum(amount_minor)::BIGINT AS event_sum, min(position) AS position FROM postings
-    WHERE position <= $cut AND (account, currency) NOT IN
-        (SELECT (account, currency) FROM assertions WHERE kind = 'running' AND source = $source)
-    GROUP BY account, currency
-"""
+_FILL = "INSERT INTO residuals BY NAME SELECT $source AS source, $kind AS kind, * FROM ({sql}) WHERE state IS NOT NULL"
 
-CLAIMS = {"head": HEADS, "statement": STATEMENTS, "snapshot": SNAPSHOTS, "daily": DAYS}
-"""SQL by kind of claim. Columns: account, currency, claimed (null: no row), event_sum, holds, position, place."""
-
-HOLDS = """
-    CREATE OR REPLACE TEMP TABLE holds AS
-    WITH requests AS (
-        SELECT p.account, p.currency, -p.amount_minor AS amount, p.valid_at AS opened_at, e.stream_id, e.position,
-            json_extract_string(e.payload, $path) AS id
-        FROM events e JOIN postings p ON p.position = e.position
-        WHERE e.type = $request AND json_valid(e.payload)
-    ), ends AS (
-        SELECT stream_id, json_extract_string(payload, $path) AS id, min(valid_at) AS ended_at
-        FROM events WHERE type IN ($settle, $cancel) AND json_valid(payload) GROUP BY ALL
-    )
-    SELECT r.account, r.currency, r.amount, r.opened_at, r.position,
-        greatest(r.opened_at, least(coalesce(e.ended_at, r.opened_at + $limit), r.opened_at + $limit)) AS ends_at
-    FROM requests r LEFT JOIN ends e ON r.stream_id = e.stream_id AND r.id = e.id
-"""
-NO_HOLDS = """
-    CREATE OR REPLACE TEMP TABLE holds (account VARCHAR, currency VARCHAR, amount BIGINT, opened_at TIMESTAMPTZ,
-        position BIGINT, ends_at TIMESTAMPTZ)
+# A row may name an event that posts nothing on this account, which is there all the same.
+_NAME_EVENTS = """
+    UPDATE residuals SET type = e.type, schema_version = e.schema_version,
+        reason = CASE residuals.reason WHEN 'no event' THEN 'differs' ELSE residuals.reason END
+    FROM events e WHERE e.event_id = residuals.event_id AND residuals.kind <> 'statement'
 """
 
 
-class ClaimSource(NamedTuple):
-    """Who claims, what kind of claim, and the last position that the claims can have seen."""
+class Residuals:
+    """The residuals of evidence, worked out once: of every account, or of one.
 
-    name: str
-    kind: str
-    cut: int
+    Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises UnusableInput for a sum
+    beyond 64 bits.
+    """
 
-
-class Comparisons:
-    """One connection to the evidence, and the queries above run on it, bucket by bucket."""
-
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, *, now: datetime | None = None, account: str | None = None) -> None:
         self._evidence = evidence
-        self._connection = evidence.connection()
-        self._holds_known = False
+        self._account = account
+        self._cursor = evidence.connection()
+        self._filled = False
+        self._lines = statement_steps(evidence, now)
+        self._sources = [
+            Source(name, kind, self._cut(name), count)
+            for name, kind, count in self._cursor.execute(
+                "SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY 1, 2"
+            ).fetchall()
+        ]
 
-    def sources(self, against: str | None = None) -> list[ClaimSource]:
+    @property
+    def connection(self) -> "duckdb.DuckDBPyConnection":
+        """A connection to the evidence with two tables more than others: ``residuals``, in every state, and ``holds``.
+
+        Of ``residuals`` the columns are account, currency, source, kind, place and order_key (which order a source's
+        steps), position, version, event_id, type, schema_version, claimed, says (the claim in force), posted,
+        event_sum, residual, at_position, reason and state.
+        """
+        if not self._filled:
+            make_holds(self._cursor, self._evidence.ledger)
+            self._cursor.execute(_TABLE)
+            for source in self._sources:
+                self._fill(source)
+            self._cursor.execute(_NAME_EVENTS)
+            self._filled = True
+        return self._cursor
+
+    def sources(self, against: str | None = None) -> list[Source]:
         """Every source of claims by name, or the one named. Raises UnusableInput for a name that claims nothing."""
-        found = self._connection.execute("SELECT DISTINCT source, kind FROM assertions ORDER BY 1, 2").fetchall()
-        chosen = [(name, kind) for name, kind in found if against in (None, name)]
+        chosen = [source for source in self._sources if against in (None, source.name)]
         if against is not None and not chosen:
-            names = ", ".join(sorted({name for name, _ in found})) or "none"
+            names = ", ".join(sorted({source.name for source in self._sources})) or "none"
             raise UnusableInput(f"nothing called {against!r} claims a balance in this evidence; sources are: {names}")
-        return [ClaimSource(name, kind, self._cut(name)) for name, kind in chosen]
+        return chosen
 
-    def steps(self, source: ClaimSource, select: str, account: str | None = None, **values: Any) -> Iterator[Row]:
-        """``select`` over the columns of STEPS, named ``result``."""
-        query = "SELECT count(*) = count(position) FROM assertions WHERE kind = 'running' AND source = ?"
-        ((placed,),) = self._connection.execute(query, [source.name]).fetchall()
-        return self._run(STEPS.replace("{place}", PLACES[placed]), select, source, account, values)
+    def found(self, states: Iterable[State] = (State.DIVERGENCE,), against: str | None = None) -> list[Residual]:
+        """The residuals in these states, of every source or of one, by account and in the order of their steps."""
+        rows = self.connection.execute(
+            "SELECT row_number() OVER (ORDER BY source, kind, account, currency, place, order_key) - 1, source, kind, "
+            "account, currency, residual, reason, position, event_id, type, schema_version, posted, state, "
+            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position FROM residuals "
+            "WHERE list_contains($states, state) AND ($against IS NULL OR source = $against) ORDER BY 1",
+            {"states": list(states), "against": against},
+        )
+        return [Residual(*row)._replace(state=State(row[12])) for row in rows.fetchall()]
 
-    def absent(self, source: ClaimSource, select: str) -> Iterator[Row]:
-        return self._run(ABSENT, select, source, None, {})
-
-    def balances(self, source: ClaimSource) -> int:
-        """How many balances the source claims: accounts in a currency."""
-        query = "SELECT count(DISTINCT (account, currency)) FROM assertions WHERE kind = ? AND source = ?"
-        ((count,),) = self._connection.execute(query, [source.kind, source.name]).fetchall()
+    def count(self, source: Source, state: State) -> int:
+        """How many residuals of the source are in that state."""
+        query = "SELECT count(*) FROM residuals WHERE source = $source AND kind = $kind AND state = $state"
+        given = {"source": source.name, "kind": source.kind, "state": state}
+        ((count,),) = self.connection.execute(query, given).fetchall()
         return int(count)
 
-    def claims(self, source: ClaimSource, select: str, account: str | None = None, **values: Any) -> Iterator[Row]:
-        """``select`` over the columns named at CLAIMS, as ``result``."""
-        if source.kind == "statement" and not self._holds_known:
-            self._find_holds()
-        return self._run(CLAIMS[source.kind], select, source, account, values)
+    def compared(self, source: Source) -> int:
+        """How many balances of the source there are to compare: accounts in a currency, claimed or posted on."""
+        claimed = "SELECT account, currency FROM assertions WHERE source = $source AND kind = $kind"
+        given: dict[str, Any] = {"source": source.name, "kind": source.kind}
+        if source.kind in ("head", "running", "daily"):
+            claimed += " UNION SELECT account, currency FROM postings WHERE position <= $cut"
+            given["cut"] = source.cut
+        ((count,),) = self.connection.execute(
+            f"SELECT count(*) FROM (SELECT DISTINCT account, currency FROM ({claimed}))", given
+        ).fetchall()
+        return int(count)
 
-    def _run(
-        self, sql: str, select: str, source: ClaimSource, account: str | None, values: dict[str, Any]
-    ) -> Iterator[Row]:
+    def accounts_claimed(self, source: Source) -> set[Key]:
+        """The accounts and currencies of which the source claims anything."""
+        given = {"source": source.name, "kind": source.kind}
+        query = "SELECT DISTINCT account, currency FROM assertions WHERE source = $source AND kind = $kind"
+        return set(self.connection.execute(query, given).fetchall())
+
+    def held(self, statement: Source, key: Key) -> int:
+        """What is held, in minor units, when the statement's last line is written: booked still, and not available."""
+        ((amount,),) = self.connection.execute(
+            "SELECT coalesce(sum(amount), 0)::BIGINT FROM holds, (SELECT max(booked_at) AS moment FROM statements "
+            "WHERE file = $file AND account = $account AND currency = $currency) "
+            "WHERE account = $account AND currency = $currency AND opened_at <= moment "
+            "AND coalesce(final_at, opened_at + $limit) > moment",
+            {"file": statement.name, "account": key[0], "currency": key[1], "limit": hold_limit(self._evidence.ledger)},
+        ).fetchall()
+        return int(amount)
+
+    def steps(self, source: Source, account: str, currency: str) -> list[ClaimStep]:
+        """Every step of one account as the source claims it, those that agree too, in order."""
+        if source.kind == "statement":
+            return self._lines.get((source.name, (account, currency)), [])
+        select = f"SELECT {_COLUMNS} FROM result WHERE currency = $currency ORDER BY place, order_key"
+        rows = self._run(f"WITH result AS ({_SQL[source.kind]}) {select}", source, account, currency=currency)
+        return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in rows]
+
+    def _fill(self, source: Source) -> None:
+        if source.kind == "statement":
+            self._fill_statement(source)
+        elif self._account is None:
+            for bucket in range(self._evidence.manifest.buckets):
+                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None, kind=source.kind)
+        else:
+            bucket = bucket_of(self._account, self._evidence.manifest.buckets)
+            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account, kind=source.kind)
+
+    def _fill_statement(self, source: Source) -> None:
+        rows = [
+            (source.name, source.kind, *key, place, place, step.position, step.version, step.event_id,
+             step.claimed if step.made else None, step.claimed, step.posted, step.event_sum, step.residual, step.at,
+             step.reason, step.state, step.type, step.schema_version)
+            for (file, key), steps in self._lines.items()
+            if file == source.name and self._account in (None, key[0])
+            for place, step in enumerate(steps, start=1) if step.state is not None
+        ]  # fmt: skip
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._cursor.executemany(f"INSERT INTO residuals VALUES ({marks})", rows)
+
+    def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
+        bucket = bucket_of(account, self._evidence.manifest.buckets)
+        self._execute(query, source, bucket, account, **values)
+        while rows := self._cursor.fetchmany(10_000):
+            yield from rows
+
+    def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
         given = {
             "source": source.name,
             "cut": source.cut,
-            "opening": opening_of(evidence),
+            "opening": evidence.opening_minor,
             "rounding": ledger.file.rounding_limit if ledger.file else 0,
             "zone": ledger.time_zone,
             "category": ledger.snapshot.category if ledger.snapshot else "",
             "account": account,
             **values,
         }
-        buckets = (
-            range(evidence.manifest.buckets) if account is None else [bucket_of(account, evidence.manifest.buckets)]
-        )
         mine = "" if account is None else "WHERE account = $account"
-        for bucket in buckets:
-            tables = ", ".join(
-                f"{table} AS NOT MATERIALIZED (SELECT * FROM {_file(evidence, table, bucket)} {mine})"
-                for table in ("postings", "assertions")
-            )
-            query = f"WITH {tables}, result AS ({sql}) {select}"
-            used = {name: value for name, value in given.items() if re.search(rf"\${name}\b", query)}
-            try:
-                found = self._connection.execute(query, used)
-                while rows := found.fetchmany(10_000):
-                    yield from rows
-            except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-                raise UnusableInput(
-                    f"a sum over {source.name} leaves the range of 64-bit minor units: {error}"
-                ) from None
+        tables = ", ".join(
+            f"{table} AS NOT MATERIALIZED (SELECT * FROM {_file(evidence, table, bucket)} {mine})"
+            for table in ("postings", "assertions")
+        )
+        whole = query.replace("WITH ", f"WITH {tables}, ", 1)
+        used = {name: value for name, value in given.items() if re.search(rf"\${name}\b", whole)}
+        import duckdb
+
+        try:
+            self._cursor.execute(whole, used)
+        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            raise UnusableInput(f"a sum over {source.name} leaves the range of 64-bit minor units: {error}") from None
 
     def _cut(self, name: str) -> int:
         checkpoint = self._evidence.checkpoint(name)
         return (self._evidence.manifest.cut.high_water or 0) if checkpoint is None else checkpoint
-
-    def _find_holds(self) -> None:
-        self._holds_known = True
-        pending = self._evidence.ledger.pending
-        if pending is None:
-            self._connection.execute(NO_HOLDS)
-            return
-        path = "$" + "".join(f'."{part}"' for part in pending.id_field.split("."))
-        limit = timedelta(hours=pending.limit_hours)
-        names = {"request": pending.request, "settle": pending.settle, "cancel": pending.cancel}
-        self._connection.execute(HOLDS, {"path": path, "limit": limit, **names})
 
 
 def _file(evidence: Evidence, table: str, bucket: int) -> str:

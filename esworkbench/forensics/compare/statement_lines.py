@@ -1,14 +1,19 @@
-"""What a bank statement tells differently from the events, line by line, matched by the business key.
+"""What a bank statement tells differently from the events, line by line.
 
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
-first told the way a statement would tell them, and then the two lists are laid side by side.
+first told the way a statement would tell them, and then the two lists are laid side by side: a line and a movement with
+the same business key and amount are one, the nearest in time first; what is left over is a line without an event, or a
+movement without a line. What a line claims is its balance; its amount only says which movement it means.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from esworkbench.forensics.diagnosis.context import DIFFERS, NO_EVENT, NO_ROW, REPAIRS, TOTAL, Facts, Key, Residual
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.holds import hold_limit, json_path, make_holds
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, TOTAL, ClaimStep, Key, State
 
 FINAL, OPEN = "final", "open"
 
@@ -16,8 +21,8 @@ FINAL, OPEN = "final", "open"
 class Movement(NamedTuple):
     """An event as a statement would book it.
 
-    ``booked_at`` of a settled hold is when it was settled. It is never before the event was recorded: money in a night
-    safe is true at once and booked when counted.
+    ``booked_at`` of a settled hold is when it was settled, of an open one when it lapses. It is never before the event
+    was recorded: money in a night safe is true at once and booked when counted.
     """
 
     account: str
@@ -26,6 +31,7 @@ class Movement(NamedTuple):
     amount: int
     booked_at: datetime
     position: int
+    version: int
     event_id: str
     type: str
     schema_version: int
@@ -54,109 +60,167 @@ class Line(NamedTuple):
         return self.account, self.currency
 
 
-def movements(facts: Facts) -> list[Movement]:
+def movements(evidence: Evidence) -> list[Movement]:
     """Every event that posts, as a statement would book it, in order of position.
 
     A cancelled hold books nothing, nor does an event with the one that makes it good.
     """
-    ledger = facts.evidence.ledger
+    ledger = evidence.ledger
+    connection = evidence.connection()
+    make_holds(connection, ledger)
     pending = ledger.pending
     given: dict[str, Any] = {
-        "key": _path(ledger.business_key),
-        "id": _path(pending.id_field if pending else None),
-        "request": pending.request if pending else None,
+        "key": json_path(ledger.business_key),
+        "limit": hold_limit(ledger),
         "settle": pending.settle if pending else None,
         "cancel": pending.cancel if pending else None,
     }
-    return [Movement(*row) for row in facts.rows(_MOVEMENTS, **given)]
+    return [Movement(*row) for row in connection.execute(_MOVEMENTS, given).fetchall()]
 
 
-def statement_residuals(facts: Facts) -> list[Residual]:
-    """Where lines and movements part, for each account that a statement covers. Numbers are the caller's to give."""
-    if not facts.count("statements"):
-        return []
+def statement_steps(evidence: Evidence, now: datetime | None = None) -> dict[tuple[str, Key], list[ClaimStep]]:
+    """By file, account and currency: every line, and every movement that has none, in the order in which they count.
+
+    Only movements between the first line and the last are owed a line. A hold is owed one only once it was settled, or
+    has been open for longer than it may at ``now``, by default the evidence's latest ``recorded_at``.
+    """
     lines: dict[tuple[str, Key], list[Line]] = {}
-    for row in facts.rows("SELECT * FROM statements ORDER BY file, line"):
+    for row in evidence.rows("SELECT * FROM statements ORDER BY file, line"):
         lines.setdefault((row[0], (row[2], row[3])), []).append(Line(*row))
-    booked: dict[Key, list[Movement]] = {}
-    for movement in movements(facts):
-        booked.setdefault(movement.key, []).append(movement)
-    limit = facts.limit_seconds
-    found: list[Residual] = []
+    if not lines:
+        return {}
+    expected: dict[Key, list[Movement]] = {}
+    limit = hold_limit(evidence.ledger)
+    for movement in movements(evidence):
+        if movement.state == FINAL or (now or evidence.now) - movement.recorded_at > limit:
+            expected.setdefault(movement.key, []).append(movement)
+    zone = evidence.ledger.zone()
+    found = {}
     for (file, key), written in lines.items():
-        expected = [
-            each for each in booked.get(key, ())
-            if each.state == FINAL or (facts.now - each.recorded_at).total_seconds() > limit
-        ]  # fmt: skip
-        found += _compare(file, key, written, expected)
+        if written[0].booked_at > written[-1].booked_at:
+            written = written[::-1]  # newest first
+        mine = expected.get(key, [])
+        meant = _paired(written, mine, lambda moment: moment.astimezone(zone).date())
+        found[file, key] = list(_steps(written, mine, meant, lambda moment: moment.astimezone(zone).date()))
     return found
 
 
-def _compare(file: str, key: Key, written: list[Line], expected: list[Movement]) -> Iterator[Residual]:
-    """Exact matches first, then what shares a reference, then what stands alone."""
-    unread = list(written)
-    unbooked = []
-    by_content: dict[tuple[str, int], list[Line]] = {}
-    for line in written:
-        by_content.setdefault((line.reference, line.amount), []).append(line)
-    for movement in expected:
-        same = by_content.get((movement.reference or "", movement.amount))
-        if same:
-            unread.remove(same.pop(0))
-        elif movement.amount:
-            unbooked.append(movement)
-    first, last = written[0].booked_at, written[-1].booked_at
-    before = sum(movement.amount for movement in unbooked if movement.booked_at < first)
-    opening = written[0].balance - written[0].amount - before
-    if opening:
-        yield _residual(file, key, opening, TOTAL)
-    by_reference = {line.reference: line for line in reversed(unread)}
-    for movement in unbooked:
-        told = by_reference.get(movement.reference or "")
-        if told is not None:
-            del by_reference[told.reference]
-            unread.remove(told)
-            yield _residual(file, key, told.amount - movement.amount, DIFFERS, movement)
-        elif first <= movement.booked_at <= last:
-            yield _residual(file, key, -movement.amount, NO_ROW, movement)
-    for line in unread:
-        yield _residual(file, key, line.amount, NO_EVENT)._replace(type=line.reference)
+def _paired(
+    written: Sequence[Line], expected: Sequence[Movement], day_of: Callable[[datetime], date]
+) -> dict[int, int]:
+    """Line → the movement it means, both by index: the same key and amount, at the same moment, on the same day or at
+    any time; then the same key with another amount.
+    """
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for told_by in (_content_at(lambda moment: moment), _content_at(day_of), _content_at(lambda _: None), _reference):
+        waiting: dict[Any, list[int]] = defaultdict(list)
+        for index, line in enumerate(written):
+            if index not in pairs:
+                waiting[told_by(line)].append(index)
+        for index, movement in enumerate(expected):
+            same = waiting.get(told_by(movement)) if index not in taken and movement.amount else None
+            if same:
+                pairs[same.pop(0)] = index
+                taken.add(index)
+    return pairs
 
 
-def _residual(file: str, key: Key, amount: int, reason: str, movement: Movement | None = None) -> Residual:
-    residual = Residual(0, file, "statement", key[0], key[1], amount, reason)
+def _content_at(when: Callable[[datetime], object]) -> Callable[[Line | Movement], object]:
+    return lambda told: (told.reference or "", told.amount, when(told.booked_at))
+
+
+def _reference(told: Line | Movement) -> object:
+    return told.reference or told  # what has no key shares it with nothing
+
+
+def _steps(
+    written: Sequence[Line], expected: Sequence[Movement], meant: dict[int, int], day_of: Callable[[datetime], date]
+) -> Iterator[ClaimStep]:
+    first, last = written[0].booked_at, max(line.booked_at for line in written)
+    booked = set(meant.values())
+    missing = [each for index, each in enumerate(expected) if index not in booked and each.amount]
+    balance = written[0].balance - written[0].amount
+    event_sum = sum(each.amount for each in missing if each.booked_at < first)
+    at = None
+    if balance != event_sum:
+        yield ClaimStep(
+            None, None, None, balance, event_sum, balance - event_sum, event_sum, TOTAL, State.DIVERGENCE, False, at
+        )
+    holes = sorted((each for each in missing if first <= each.booked_at <= last), key=lambda each: each.booked_at)
+    for index, line in enumerate(written):
+        while holes and holes[0].booked_at < line.booked_at:
+            hole = holes.pop(0)
+            event_sum, at = event_sum + hole.amount, hole.position
+            yield _hole(hole, balance, event_sum)
+        movement = expected[meant[index]] if index in meant else None
+        step, posted = line.balance - balance, movement.amount if movement else 0
+        balance, event_sum = line.balance, event_sum + posted
+        at = movement.position if movement else at
+        yield _line(line, movement, step - posted, event_sum, at, day_of)
+    for hole in holes:
+        yield _hole(hole, balance, event_sum := event_sum + hole.amount)
+
+
+def _line(
+    line: Line, movement: Movement | None, residual: int, event_sum: int, at: int | None,
+    day_of: Callable[[datetime], date],
+) -> ClaimStep:  # fmt: skip
     if movement is None:
-        return residual
-    return residual._replace(
-        position=movement.position, event_id=movement.event_id, type=movement.type,
-        schema_version=movement.schema_version, posted=movement.amount,
+        state = State.DIVERGENCE if residual else None
+        return ClaimStep(
+            None, None, None, line.balance, 0, residual, event_sum, NO_EVENT, state, True, at, line.reference
+        )
+    shifted = day_of(line.booked_at) != day_of(movement.booked_at)
+    state = State.DIVERGENCE if residual else State.SHIFTED if shifted else None
+    return ClaimStep(
+        movement.position, movement.version, movement.event_id, line.balance, movement.amount, residual, event_sum,
+        DIFFERS, state, True, movement.position, movement.type, movement.schema_version,
     )  # fmt: skip
 
 
-def _path(field: str | None) -> str:
-    """A dotted path as DuckDB writes it; one that no payload has, where the ledger names none."""
-    return "$" + "".join(f'."{name}"' for name in (field or "no such field").split("."))
+def _hole(movement: Movement, balance: int, event_sum: int) -> ClaimStep:
+    return ClaimStep(
+        movement.position, movement.version, movement.event_id, balance, movement.amount, -movement.amount, event_sum,
+        NO_ROW, State.DIVERGENCE, False, movement.position, movement.type, movement.schema_version,
+    )  # fmt: skip
 
+
+REPAIRS = """
+    posted AS (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
+    ), linked AS (
+        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
+        FROM events WHERE json_valid(metadata)
+    ), repairs AS (
+        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
+               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
+        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
+    ), made_good AS (
+        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
+        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
+    )
+"""
+"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
 
 _MOVEMENTS = f"""
     WITH {REPAIRS}, told AS (
-        SELECT event_id, position, type, schema_version, stream_id, recorded_at, valid_at,
-               json_extract_string(payload, $key) AS reference, json_extract_string(payload, $id) AS hold
+        SELECT event_id, position, version, type, schema_version, recorded_at, valid_at,
+               json_extract_string(payload, $key) AS reference
         FROM events WHERE json_valid(payload)
-    ), resolved AS (
-        SELECT stream_id, hold, bool_or(type = $cancel) AS cancelled,
-               min(greatest(valid_at, recorded_at)) AS at
-        FROM told WHERE type IN ($settle, $cancel) GROUP BY ALL
     ), sums AS (
         SELECT account, currency, event_id, sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY ALL
     )
     SELECT sums.account, sums.currency, told.reference, sums.amount,
-           coalesce(resolved.at, greatest(told.valid_at, told.recorded_at)),
-           told.position, told.event_id, told.type, told.schema_version,
-           CASE WHEN told.type = $request AND resolved.hold IS NULL THEN 'open' ELSE 'final' END, told.recorded_at
+           CASE WHEN holds.event_id IS NULL THEN greatest(told.valid_at, told.recorded_at)
+                ELSE coalesce(holds.final_at, holds.opened_at + $limit) END,
+           told.position, told.version, told.event_id, told.type, told.schema_version,
+           CASE WHEN holds.event_id IS NOT NULL AND holds.answer IS NULL THEN 'open' ELSE 'final' END, told.recorded_at
     FROM sums JOIN told USING (event_id)
-    LEFT JOIN resolved ON told.type = $request AND resolved.stream_id = told.stream_id AND resolved.hold = told.hold
-    WHERE NOT coalesce(resolved.cancelled, false)
+    LEFT JOIN holds ON holds.event_id = told.event_id AND holds.account = sums.account
+        AND holds.currency = sums.currency
+    WHERE holds.answer IS DISTINCT FROM 'cancelled'
       AND sums.event_id NOT IN (SELECT original FROM made_good UNION ALL SELECT repair FROM made_good)
       AND (told.type NOT IN ($settle, $cancel) OR $settle IS NULL)
     ORDER BY told.position

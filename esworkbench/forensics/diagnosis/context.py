@@ -6,53 +6,16 @@ tells differently; a head, which remembers nothing, gives one figure for all tha
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.verify import Break
+from esworkbench.forensics.compare.holds import hold_limit
+from esworkbench.forensics.compare.records import Key, Residual, Source, State
+from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.verify import Break, verify
 
-Key = tuple[str, str]
-"""An account and a currency."""
-
-NO_ROW = "no row"
-NO_EVENT = "no event"
-REPEATED = "repeated"
-DIFFERS = "differs"
-TOTAL = "total"
-
-
-class Residual(NamedTuple):
-    """``amount`` = what the claim moved by − what the events say, in minor units.
-
-    ``reason``: ``no row`` (the event stands, the claim passed it), ``no event`` (the claim moved, no such event
-    stands), ``repeated`` (a second row for one event), ``differs`` (row and event stand and disagree), ``total`` (all
-    that is known is the sum). ``position`` and ``event_id`` are the event's, or what the row says of a missing one's.
-    """
-
-    number: int
-    source: str
-    kind: str
-    account: str
-    currency: str
-    amount: int
-    reason: str
-    position: int | None = None
-    event_id: str | None = None
-    type: str | None = None
-    schema_version: int | None = None
-    posted: int = 0
-
-    @property
-    def key(self) -> Key:
-        return self.account, self.currency
-
-    @property
-    def identity(self) -> tuple[Key, str | None, int]:
-        """What makes it the same residual in another capture."""
-        return self.key, self.event_id, self.amount
-
+if TYPE_CHECKING:
+    import duckdb
 
 BATCHES = """
     batches AS (
@@ -66,33 +29,6 @@ BATCHES = """
 A row of shard -1 is one event that was parked and handled late: no second application. (The rule is that of
 ``esworkbench.projections.checkpoints``.)
 """
-
-REPAIRS = """
-    posted AS (
-        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
-               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
-    ), linked AS (
-        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
-        FROM events WHERE json_valid(metadata)
-    ), repairs AS (
-        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
-               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
-        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
-    ), made_good AS (
-        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
-        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
-    )
-"""
-"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
-
-
-class Source(NamedTuple):
-    """Something that claims balances. ``cut`` is the last position it has seen; ``claims`` how many it makes."""
-
-    name: str
-    kind: str
-    cut: int
-    claims: int
 
 
 class Run(NamedTuple):
@@ -122,7 +58,7 @@ class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors."""
 
     evidence: Evidence
-    connection: duckdb.DuckDBPyConnection
+    connection: "duckdb.DuckDBPyConnection"
     now: datetime
     head: int
     hashed: bool
@@ -141,6 +77,10 @@ class Facts(NamedTuple):
     def is_file(self) -> bool:
         """True for evidence from a delimited file: its versions and positions are ours, not the writer's."""
         return self.evidence.ledger.file is not None
+
+    def money(self, amount: int, key: Key) -> str:
+        """``-47.23 USD``, in the scale that the evidence keeps."""
+        return self.evidence.money(amount, key[1])
 
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
@@ -183,3 +123,15 @@ class Facts(NamedTuple):
 
     def source(self, name: str) -> Source | None:
         return next((source for source in self.sources if source.name == name), None)
+
+
+def gather(evidence: Evidence, now: datetime) -> Facts:
+    """Read what all detectors need."""
+    residuals = Residuals(evidence, now=now)
+    [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
+    whole = verify(evidence)
+    return Facts(
+        evidence, residuals.connection, now, head, whole.hashed > 0,
+        int(hold_limit(evidence.ledger).total_seconds()), residuals.sources(),
+        residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
+    )  # fmt: skip

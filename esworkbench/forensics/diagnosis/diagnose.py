@@ -8,13 +8,15 @@ diagnosis; the records are modelled on Beancount's balance checks.)
 
 from datetime import datetime
 
+import msgspec
+
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.diff import order_problems
-from esworkbench.forensics.diagnosis.context import Facts, Key
-from esworkbench.forensics.diagnosis.detectors import DETECTORS
+from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
+from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
 from esworkbench.forensics.diagnosis.findings import (
-    FAULTS,
     FOUND,
     NO_TEST,
     NOT_TESTABLE,
@@ -24,15 +26,15 @@ from esworkbench.forensics.diagnosis.findings import (
     Unexplained,
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
-from esworkbench.forensics.diagnosis.unexplained import Left, NotTestable
-from esworkbench.forensics.diagnosis.wording import money
-from esworkbench.forensics.faults.gather import gather
-from esworkbench.forensics.faults.merge import echoes, merged
-from esworkbench.money import format_minor
+from esworkbench.forensics.diagnosis.unexplained import Claim, Left, NotTestable, echoes, merged
 
 
 def diagnose(
-    evidence: Evidence, *, account: str | None = None, now: datetime | None = None, projection: Code | None = None
+    evidence: Evidence,
+    *,
+    account: str | None = None,
+    now: datetime | None = None,
+    projection: Code | None = None,
 ) -> Diagnosis:
     """Name what is wrong with the claims, or with the log under them.
 
@@ -47,17 +49,17 @@ def diagnose(
     if projection is not None:
         facts = facts._replace(rebuilt=rebuild(evidence, facts, projection))
     left = Left(facts.residuals)
-    tested = dict.fromkeys(FAULTS, NO_TEST)
+    tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []
-    for detector in DETECTORS:
-        answer = detector.ask(facts, left)
+    for fault, detector in detectors():
+        answer = detector(facts, left)
         if isinstance(answer, NotTestable):
-            tested.update(dict.fromkeys(detector.faults, NOT_TESTABLE + answer.missing))
+            tested[fault.name] = NOT_TESTABLE + answer.missing
             continue
-        tested.update(dict.fromkeys(detector.faults, RULED_OUT))
+        tested[fault.name] = RULED_OUT
         for claim in answer:
             left.book(claim.shares)
-            findings.append(claim.finding)
+            findings += [claim.finding, *_look_alikes(claim)]
     left.book(echoes(findings, left, facts.sources))
     for finding in findings:
         tested[finding.fault] = FOUND
@@ -70,16 +72,26 @@ def diagnose(
     return Diagnosis(findings=shown, tested=tested, unexplained=unexplained)
 
 
+def _look_alikes(claim: Claim) -> list[Finding]:
+    """The same events and amount under another name, where the evidence doesn't tell the two apart."""
+    return [
+        msgspec.structs.replace(
+            claim.finding, fault=other.fault, healthy=FAULTS[other.fault].healthy, certainty="possible",
+            proof=other.proof, remedy=FAULTS[other.fault].remedy, alternative_to=claim.finding.fault,
+        )
+        for other in claim.look_alikes
+    ]  # fmt: skip
+
+
 def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexplained]:
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
-            words = (
-                f"{source.name} parts from the events by {money(amount, key)}, and no class of fault accounts for it"
-            )
+            apart = f"{source.name} parts from the events by {facts.money(amount, key)}"
+            words = f"{apart}, and no class of fault accounts for it"
             found.append((key, source.name, amount, None, words))
     for step in left.steps():
-        words = f"{step.source} parts from the events by {money(step.amount, step.key)} ({step.reason})"
+        words = f"{step.source} parts from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
@@ -94,7 +106,7 @@ def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexpla
         Unexplained(
             account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
             words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
-            f"{format_minor(day.largest_residual, day.currency)}; rows may be missing from the file",
+            f"{evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
         )
         for day in order_problems(evidence)
         if account in (None, day.account)

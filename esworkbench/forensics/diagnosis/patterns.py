@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from esworkbench.forensics.diagnosis.context import DIFFERS, NO_ROW, Facts, Key, Residual, Source
+from esworkbench.forensics.compare.records import DIFFERS, NO_ROW, Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 
 TELLING = {Fraction(-1), Fraction(-2), Fraction(1)}

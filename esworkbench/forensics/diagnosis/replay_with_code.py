@@ -11,8 +11,7 @@ from typing import NamedTuple
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.diagnosis.context import Facts, Rebuilt
-from esworkbench.forensics.faults.gather import gather
+from esworkbench.forensics.diagnosis.context import Facts, Rebuilt, gather
 from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset

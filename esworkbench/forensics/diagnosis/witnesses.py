@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from esworkbench.forensics.diagnosis.context import Facts, Key, Residual
+from esworkbench.forensics.compare.records import Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 

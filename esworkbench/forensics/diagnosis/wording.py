@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from esworkbench.forensics.diagnosis.context import Facts, Key
-from esworkbench.forensics.diagnosis.findings import FAULTS, Certainty, Finding
-from esworkbench.money import format_minor
+from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty, Finding
 
 
 def finding(
-    fault: str,
+    fault: Fault,
     key: Key | None,
     *,
     amount: int = 0,
@@ -16,33 +17,29 @@ def finding(
     positions: Sequence[int] | None = None,
     source: str | None = None,
     certainty: Certainty = "proven",
-    healthy: bool = False,
-    alternative_to: str | None = None,
+    healthy: bool | None = None,
     proof: str,
     remedy: str | None = None,
 ) -> Finding:
-    """A finding with the catalogue's remedy, unless another is given. ``events`` are (position, event id)."""
+    """A finding that is healthy and remedied as its fault's record says, unless told otherwise here.
+
+    ``events`` are (position, event id).
+    """
     ordered = sorted(events)
     return Finding(
-        fault=fault,
+        fault=fault.name,
         account=key[0] if key else None,
         currency=key[1] if key else None,
         positions=[position for position, _ in ordered] if positions is None else sorted(positions),
         event_ids=[event_id for _, event_id in ordered],
         amount=amount,
-        healthy=healthy,
+        healthy=fault.healthy if healthy is None else healthy,
         certainty=certainty,
         proof=proof,
-        remedy=remedy or FAULTS[fault].remedy,
+        remedy=remedy or fault.remedy,
         source=source,
         sources=[source] if source else [],
-        alternative_to=alternative_to,
     )
-
-
-def money(amount: int, key: Key) -> str:
-    """``-47.23 USD``"""
-    return format_minor(amount, key[1])
 
 
 def places(positions: Sequence[int]) -> str:

@@ -20,7 +20,7 @@ from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
 from esworkbench.forensics.investigation import seven_steps as ask
 from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
-from esworkbench.forensics.replay.replay import Bounds, currency_of, fold, opening_of, stream_of
+from esworkbench.forensics.replay.replay import Bounds, fold
 from esworkbench.money import format_minor
 from esworkbench.upcasters import EventDecoder
 
@@ -68,6 +68,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
     diagnosis's, and the claim where no finding accounts for it; ``verified``: repaired, and none of the latter is left.
+    ``decimals`` is the scale of every currency named, None where nobody says.
     """
 
     question: str
@@ -85,13 +86,17 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     reach: Reach
     repair: Repair
+    decimals: dict[str, int | None]
 
     @property
     def reach_sentence(self) -> str:
         """Whom else it touches, in words."""
         if not self.reach.accounts:
             return "No account is touched."
-        amounts = ", ".join(format_minor(amount, currency) for currency, amount in sorted(self.reach.amounts.items()))
+        amounts = ", ".join(
+            format_minor(amount, currency, self.decimals.get(currency))
+            for currency, amount in sorted(self.reach.amounts.items())
+        )
         return (
             f"The same faults touch {self.reach.accounts} accounts, {amounts} in all, "
             f"between positions {self.reach.first} and {self.reach.last}."
@@ -131,7 +136,7 @@ def investigate(
     unexplained = [*diagnosis.unexplained, *loose]
     return Inquiry(
         question=_question(dispute),
-        verdict=_verdict(dispute, found, unexplained, ask.events_that_post_nothing(evidence)),
+        verdict=_verdict(evidence, dispute, found, unexplained),
         account=dispute.account if dispute else None,
         currency=dispute.currency if dispute else None,
         claimed=dispute.claimed if dispute else None,
@@ -145,7 +150,13 @@ def investigate(
         verified=repair.verified and not loose,
         reach=_reach(diagnosis, found),
         repair=repair,
+        decimals=_decimals(evidence, [dispute, *diagnosis.findings, *unexplained]),
     )
+
+
+def _decimals(evidence: Evidence, named: Sequence[ask.Dispute | Finding | Unexplained | None]) -> dict[str, int | None]:
+    currencies = {each.currency for each in named if each is not None and each.currency is not None}
+    return {currency: evidence.decimals(currency) for currency in sorted(currencies)}
 
 
 def _dispute(
@@ -153,26 +164,27 @@ def _dispute(
 ) -> ask.Dispute | None:
     """Whose balance, and whose word against the events'."""
     if claim is not None:
-        currency = currency_of(evidence, claim.account, claim.currency)
-        return ask.Dispute(claim.account, currency, claim.claimed, claim.by, _sum_of(evidence, claim.account, currency))
+        currency = evidence.choose_currency(claim.account, claim.currency)
+        total = _sum_of(evidence, claim.account, currency)
+        return ask.Dispute(claim.account, currency, claim.claimed, claim.by, total, evidence.decimals(currency))
     if account is None:
         wrong: Sequence[Finding | Unexplained] = diagnosis.unhealthy or diagnosis.unexplained
         worst = max(wrong, key=lambda each: (abs(each.amount), each.account or ""), default=None)
         if worst is None or worst.account is None:
             return None
         account, currency = worst.account, worst.currency
-    currency = currency_of(evidence, account, currency)
-    total = _sum_of(evidence, account, currency)
+    currency = evidence.choose_currency(account, currency)
+    total, decimals = _sum_of(evidence, account, currency), evidence.decimals(currency)
     rows = [row for row in diff(evidence).rows if (row.account, row.currency) == (account, currency)]
     apart = max(rows, key=lambda row: abs(row.delta), default=None)
     if apart is None:
         heads = evidence.assertions(account, currency, kind="head")
-        return ask.Dispute(account, currency, total, heads[0].source if heads else "nobody", total)
-    return ask.Dispute(account, currency, total + apart.delta, apart.source, total)
+        return ask.Dispute(account, currency, total, heads[0].source if heads else "nobody", total, decimals)
+    return ask.Dispute(account, currency, total + apart.delta, apart.source, total, decimals)
 
 
 def _sum_of(evidence: Evidence, account: str, currency: str) -> int:
-    return opening_of(evidence) + sum(posting.amount_minor for posting in evidence.postings(account, currency))
+    return evidence.opening_minor + sum(posting.amount_minor for posting in evidence.postings(account, currency))
 
 
 def _steps(
@@ -209,7 +221,7 @@ def _states(
     evidence: Evidence, account: str, point: int | None, handlers: Handlers | None
 ) -> list[dict[str, Any]] | str:
     """The real aggregate just before the point and at it, or why its code can't replay this stream."""
-    stream = stream_of(evidence, account)
+    stream = evidence.own_stream(account)
     if handlers is None or point is None or stream is None:
         return []
     made = partial(handlers.new_aggregate, account)
@@ -273,16 +285,16 @@ def _question(dispute: ask.Dispute | None) -> str:
 
 
 def _verdict(
-    dispute: ask.Dispute | None, found: Sequence[Finding], unexplained: Sequence[Unexplained], silent: str
+    evidence: Evidence, dispute: ask.Dispute | None, found: Sequence[Finding], unexplained: Sequence[Unexplained]
 ) -> str:
     named = [
         f"{finding.fault} ({finding.certainty}"
-        + (f", {format_minor(finding.amount, finding.currency)}" if finding.currency else "")
+        + (f", {evidence.money(finding.amount, finding.currency)}" if finding.currency else "")
         + ")"
         for finding in found
     ]
     amounts = [
-        format_minor(each.amount, each.currency)
+        evidence.money(each.amount, each.currency)
         for each in unexplained
         if dispute and each.account == dispute.account and each.currency and each.amount
     ]
@@ -290,6 +302,7 @@ def _verdict(
         named.append(f"{', '.join(amounts[:3])} that no fault in the catalogue explains")
     elif unexplained and not found:
         named.append(f"{len(unexplained)} residuals unexplained")
+    silent = ask.events_that_post_nothing(evidence)
     if not named and silent:
         named.append(f"nothing is wrong in what the ledger definition covers; it doesn't cover {silent}")
     return "; ".join(named) or "nothing is wrong here"

@@ -13,7 +13,7 @@ from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.replay.moments import parse_moment
-from esworkbench.forensics.replay.replay import balance_at
+from esworkbench.forensics.replay.replay import balance_at, stream_at
 from esworkbench.forensics.verify import verify
 
 Document = dict[str, Any]
@@ -29,8 +29,15 @@ def ask(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> Docu
     return document
 
 
+def replay(evidence: Evidence, account: str, *, currency: str | None = None, **moment: Any) -> Any:
+    """The balance as of a moment; of a stream that no ledger posts for, how far it had got."""
+    if evidence.ledger.posts:
+        return balance_at(evidence, account, currency=currency, **moment)
+    return stream_at(evidence, account, **moment)
+
+
 QUESTIONS: dict[str, Callable[..., Any]] = {
-    "replay": balance_at,
+    "replay": replay,
     "diff": diff,
     "bisect": bisect,
     "verify": verify,

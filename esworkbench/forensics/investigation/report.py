@@ -4,27 +4,28 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
-from esworkbench import __version__
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.investigate import Inquiry
-from esworkbench.money import format_minor
+from esworkbench.version import __version__
 
 
 def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, title: str | None = None) -> str:
     """The report as HTML. ``picture`` is a data: URI of a plot, made by whoever may draw."""
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
-        files("esworkbench.forensics").joinpath("report.html.j2").read_text(encoding="utf-8")
+        files("esworkbench.forensics.investigation").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
 
     def money(amount: int | None, currency: str | None = inquiry.currency) -> str:
-        return "—" if amount is None else format_minor(amount, currency or "")
+        return "—" if amount is None or currency is None else evidence.money(amount, currency)
 
     return template.render(
         title=title or (f"Account {inquiry.account}" if inquiry.account is not None else "The whole ledger"),
         inquiry=inquiry,
+        faults=FAULTS,
         money=money,
         picture=picture,
         cut=_cut(evidence),
@@ -41,15 +42,17 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
 
 def _cut(evidence: Evidence) -> list[list[Any]]:
     manifest = evidence.manifest
-    cut = manifest.cut
+    cut, judge = manifest.cut, evidence.judged_by
     rows: list[list[Any]] = [
         ["source", manifest.source],
         ["layout", manifest.layout],
+        ["judged by the ledger", f"{judge.name}, {judge.origin} (SHA-256 {judge.sha256})"],
         ["taken at, by the server's clock", cut.server_time.isoformat() if cut.server_time else None],
         ["highest position", cut.high_water],
         ["events", manifest.rows.get("events", 0)],
     ]
     rows += [[f"checkpoint of {name}", position] for name, position in sorted(cut.checkpoints.items())]
+    rows += [[f"decimals of {currency}", decimals] for currency, decimals in (manifest.decimals or {}).items()]
     if manifest.order is not None:
         rows += [[f"account-days whose order is {verdict}", count] for verdict, count in manifest.order.items()]
     rows += [[f"events without a rule in the ledger: {name}", count] for name, count in manifest.unposted.items()]

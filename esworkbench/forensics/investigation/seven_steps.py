@@ -4,15 +4,17 @@ The order is the one a person on call would take: what is claimed, what the even
 at the point where the two part, what should have happened and didn't, and whether the read side did its own work.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any, NamedTuple
 
 import msgspec
 
 from esworkbench.evidence import Evidence, Posting
+from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.diagnosis.findings import Finding
-from esworkbench.forensics.suspicious import suspicious
 from esworkbench.forensics.verify import verify
 from esworkbench.money import format_minor
 
@@ -30,20 +32,24 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dispute(NamedTuple):
-    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum."""
+    """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum.
+
+    ``decimals`` is the scale of these amounts, None where nobody says.
+    """
 
     account: str
     currency: str
     claimed: int
     claimed_by: str
     event_sum: int
+    decimals: int | None
 
     @property
     def delta(self) -> int:
         return self.claimed - self.event_sum
 
     def money(self, amount: int) -> str:
-        return format_minor(amount, self.currency)
+        return format_minor(amount, self.currency, self.decimals)
 
 
 def projection_against_claim(evidence: Evidence, dispute: Dispute) -> Step:
@@ -141,10 +147,10 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     pending = evidence.ledger.pending
     if pending is None:
         return Step(number=5, title=title, answer="this ledger names no two-phase events, so none can be unresolved")
-    limit = timedelta(hours=pending.limit_hours)
+    limit = hold_limit(evidence.ledger)
     rows: list[list[Any]] = [
-        [position, hold, amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
-        for position, hold, amount, recorded_at in _open_requests(evidence, dispute)
+        [position, hold, -amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
+        for position, hold, amount, recorded_at in _open_holds(evidence, dispute)
         if now - recorded_at > limit
     ]
     answer = (
@@ -163,8 +169,8 @@ def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
     """The account's open holds that are younger than the limit, in minor units: what a bank still counts as booked."""
     if evidence.ledger.pending is None:
         return 0
-    limit = timedelta(hours=evidence.ledger.pending.limit_hours)
-    return -sum(amount for _, _, amount, asked in _open_requests(evidence, dispute) if now - asked <= limit)
+    limit = hold_limit(evidence.ledger)
+    return sum(amount for _, _, amount, asked in _open_holds(evidence, dispute) if now - asked <= limit)
 
 
 def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> Step:
@@ -189,28 +195,15 @@ def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Fin
     )  # fmt: skip
 
 
-def _open_requests(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
-    pending = evidence.ledger.pending
-    assert pending is not None
-    path = "$" + "".join(f'."{name}"' for name in pending.id_field.split("."))
-    return evidence.connection().execute(
-        """
-        WITH told AS (
-            SELECT position, stream_id, type, recorded_at, event_id, json_extract_string(payload, $path) AS hold
-            FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
-        )
-        SELECT asked.position, asked.hold, sum(postings.amount_minor)::BIGINT, asked.recorded_at
-        FROM told AS asked JOIN postings USING (event_id)
-        WHERE asked.type = $request AND postings.account = $account AND postings.currency = $currency
-          AND NOT EXISTS (SELECT 1 FROM told AS answered WHERE answered.type <> $request
-                          AND answered.stream_id = asked.stream_id AND answered.hold = asked.hold)
-        GROUP BY ALL ORDER BY asked.position
-        """,
-        {
-            "path": path, "request": pending.request, "settle": pending.settle, "cancel": pending.cancel,
-            "account": dispute.account, "currency": dispute.currency,
-        },
-    ).fetchall()  # fmt: skip
+def _open_holds(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
+    """Position, id, amount in minor units and time of each request of the account that has no answer."""
+    connection = evidence.connection()
+    make_holds(connection, evidence.ledger)
+    return connection.execute(
+        "SELECT position, hold, amount, opened_at FROM holds WHERE account = $account AND currency = $currency "
+        "AND answer IS NULL ORDER BY position",
+        {"account": dispute.account, "currency": dispute.currency},
+    ).fetchall()
 
 
 def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Dispute) -> str:
@@ -236,3 +229,50 @@ def _changes(states: list[dict[str, Any]] | str) -> str:
 
 def _moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+UNUSUAL = 10
+"""How many times the median amount of its kind an event must move to be called unusual."""
+
+
+class Suspect(NamedTuple):
+    """An event and why it was picked out."""
+
+    position: int
+    event_id: str
+    kind: str
+    amount_minor: int
+    recorded_at: datetime
+    why: str
+
+
+def suspicious(evidence: Evidence, account: str, currency: str, delta: int) -> list[Suspect]:
+    """Events of one account whose amount is the difference, is unusual for its kind, or repeats within one second.
+
+    The strongest reason comes first: an event that moves exactly ``delta`` minor units, either way.
+    """
+    postings = evidence.postings(account, currency)
+    typical = _typical_amounts(postings)
+    seconds = Counter((posting.recorded_at.replace(microsecond=0), posting.amount_minor) for posting in postings)
+    ranked = []
+    for posting in postings:
+        if not posting.amount_minor:
+            continue
+        if abs(posting.amount_minor) == abs(delta):
+            ranked.append((0, posting, "moves exactly the difference"))
+        elif seconds[posting.recorded_at.replace(microsecond=0), posting.amount_minor] > 1:
+            ranked.append((1, posting, "the same amount was recorded twice within this second"))
+        elif abs(posting.amount_minor) > UNUSUAL * typical[posting.kind]:
+            ranked.append((2, posting, f"more than {UNUSUAL} times the median of its kind"))
+    ranked.sort(key=lambda entry: (entry[0], entry[1].position))
+    return [
+        Suspect(posting.position, posting.event_id, posting.kind, posting.amount_minor, posting.recorded_at, why)
+        for _, posting, why in ranked
+    ]
+
+
+def _typical_amounts(postings: list[Posting]) -> dict[str, float]:
+    amounts: dict[str, list[int]] = {}
+    for posting in postings:
+        amounts.setdefault(posting.kind, []).append(abs(posting.amount_minor))
+    return {kind: median(each) for kind, each in amounts.items()}

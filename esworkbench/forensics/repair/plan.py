@@ -8,22 +8,15 @@ what the log itself lost only a backup brings back, and until then no read model
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from esworkbench.cqrs.commands import Command, CommandReply
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.fault import RepairKind
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
-
-Kind = Literal["compensate", "rebuild", "restore", "none"]
-
-COMPENSATED = {"unresolved_pending", "retry_duplicate"}
-REBUILT = {
-    "gap_skipped", "double_apply", "manual_edit", "restored_read_model", "poison_skipped", "handler_bug",
-    "wrong_upcaster", "rounding",
-}  # fmt: skip
-RESTORED = {"event_deleted", "tail_truncated", "payload_edited", "chain_fork"}
 
 
 class Compensator(Protocol):
@@ -75,7 +68,7 @@ class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     number: int
-    kind: Kind
+    kind: RepairKind
     fault: str
     account: str | None
     currency: str | None
@@ -107,17 +100,19 @@ def plan(
     """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest."""
     case = case_id or f"case-{evidence.digest[:12]}"
     findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
-    damaged = [finding for finding in findings if finding.fault in RESTORED]
+    damaged = [finding for finding in findings if _kind(finding) == "restore"]
     steps: list[RepairStep] = []
+    wrong: list[Finding] = []
+    by_hand: list[Finding] = []
     for finding in findings:
-        if finding.fault in COMPENSATED:
+        if _kind(finding) == "compensate" and finding.account is not None and finding.event_ids:
             steps += _compensations(evidence, finding, damaged, operator, case, compensator)
-    steps += _rebuilds(findings, damaged)
-    steps += [
-        _by_hand(finding, "restore" if finding.fault in RESTORED else "none")
-        for finding in findings
-        if finding.fault not in COMPENSATED and not (finding.fault in REBUILT and finding.sources)
-    ]
+        elif _kind(finding) == "rebuild" and finding.sources:
+            wrong.append(finding)
+        else:
+            by_hand.append(finding)
+    steps += _rebuilds(wrong, damaged)
+    steps += [_by_hand(finding) for finding in by_hand]
     numbered = [msgspec.structs.replace(step, number=number) for number, step in enumerate(steps, start=1)]
     return RepairPlan(steps=numbered, operator=operator, case_id=case)
 
@@ -125,6 +120,10 @@ def plan(
 def reason_for(fault: str, position: int) -> str:
     """What a compensating event says of itself."""
     return f"repair of {fault} at position {position}"
+
+
+def _kind(finding: Finding) -> RepairKind:
+    return FAULTS[finding.fault].repair
 
 
 def _compensations(
@@ -194,7 +193,7 @@ def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairSte
     """One rebuild for each read model, whatever is wrong with it, and none while the log is less than it was."""
     wrong: dict[str, list[Finding]] = {}
     for finding in findings:
-        for source in finding.sources if finding.fault in REBUILT else ():
+        for source in finding.sources:
             wrong.setdefault(source, []).append(finding)
     steps = []
     for projection, faults in wrong.items():
@@ -215,8 +214,8 @@ def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairSte
     return steps
 
 
-def _by_hand(finding: Finding, kind: Kind) -> RepairStep:
+def _by_hand(finding: Finding) -> RepairStep:
     return RepairStep(
-        number=0, kind=kind, fault=finding.fault, account=finding.account, currency=finding.currency,
+        number=0, kind=_kind(finding), fault=finding.fault, account=finding.account, currency=finding.currency,
         amount=finding.amount, words=finding.remedy, state="by hand",
     )  # fmt: skip

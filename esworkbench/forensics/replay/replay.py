@@ -6,10 +6,7 @@ together ask what it then believed about that moment (Snodgrass, *Developing Tim
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Any, NamedTuple, TypeVar
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import UnknownAccount, UnusableInput
@@ -17,6 +14,9 @@ from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.replay.moments import format_moment, require_aware
 from esworkbench.upcasters import EventDecoder
+
+if TYPE_CHECKING:
+    import duckdb
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -41,6 +41,22 @@ class Moment(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """What ``replay --json`` prints."""
         return self._asdict()
+
+
+class StreamMoment(NamedTuple):
+    """As ``Moment`` where the ledger posts nothing, so that there is no balance: how far the stream had got."""
+
+    account: str
+    version: int
+    position: int
+    event_id: str
+    recorded_at: datetime
+    valid_at: datetime
+    events: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``replay --json`` prints: the same keys, with no balance."""
+        return {"account": self.account, "balance": None, "currency": None, **self._asdict()}
 
 
 class Bounds(NamedTuple):
@@ -81,50 +97,44 @@ def balance_at(
     one stream, or where no event is within the bounds.
     """
     bounds = Bounds(at, known_at, version, position).checked()
-    currency = currency_of(evidence, account, currency)
+    currency = evidence.choose_currency(account, currency)
     connection = evidence.connection()
-    stream = _own_stream(connection, account)
+    stream = evidence.own_stream(account)
     if stream is None and version is not None:
         raise UnusableInput(f"account {account!r} has no stream to itself, so no version is its own: give a position")
     condition, given = bounds.sql()
     mine, key = ("events WHERE stream_id = $key", stream) if stream else ("postings WHERE account = $key", account)
-    count, highest, last = connection.execute(
-        f"SELECT count(*), max(version), arg_max((position, event_id, recorded_at, valid_at), position) "
-        f"FROM {mine} AND {condition}",
-        {"key": key, **given},
-    ).fetchall()[0]
-    if not count:
-        raise UnusableInput(_nothing_within(connection, account, f"FROM {mine}", {"key": key}, bounds))
+    count, highest, last = _last_within(connection, account, mine, key, bounds)
     ((total,),) = connection.execute(
         f"SELECT coalesce(sum(amount_minor), 0)::BIGINT FROM postings "
         f"WHERE account = $account AND currency = $currency AND {condition}",
         {"account": account, "currency": currency, **given},
     ).fetchall()
-    balance = opening_of(evidence) + total
+    balance = evidence.opening_minor + total
     place, event_id, recorded_at, valid_at = last
     return Moment(
         account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count
     )
 
 
-def opening_of(evidence: Evidence) -> int:
-    """The balance, in minor units, that every account starts from: a file may begin in the middle of a life."""
-    return evidence.ledger.file.opening_minor if evidence.ledger.file else 0
+def stream_at(
+    evidence: Evidence,
+    account: str,
+    *,
+    at: datetime | None = None,
+    known_at: datetime | None = None,
+    version: int | None = None,
+) -> StreamMoment:
+    """As ``balance_at`` for a ledger that posts nothing: ``account`` is then a stream id without its category.
 
-
-def currency_of(evidence: Evidence, account: str, currency: str | None) -> str:
-    """The currency to ask about. Raises UnknownAccount, with the names that come near, or UnusableInput."""
-    try:
-        known = evidence.currencies(account)
-    except UnknownAccount as error:
-        near = get_close_matches(account, {name for name, _ in evidence.accounts()}, n=3, cutoff=0.6)
-        hint = f": did you mean {', '.join(map(repr, near))}?" if near else ""
-        raise UnknownAccount(f"{error}{hint}") from None
-    if currency is None and len(known) > 1:
-        raise UnusableInput(f"account {account!r} has balances in {', '.join(known)}: choose one with --currency")
-    if currency is not None and currency not in known:
-        raise UnusableInput(f"account {account!r} has no balance in {currency!r}, only in {', '.join(known)}")
-    return currency or known[0]
+    Raises UnknownAccount for no such stream, and UnusableInput where no event is within the bounds.
+    """
+    stream = evidence.own_stream(account)
+    if stream is None:
+        raise UnknownAccount(f"no stream in {evidence.path} is {account!r}'s, or several are")
+    bounds = Bounds(at, known_at, version).checked()
+    count, highest, last = _last_within(evidence.connection(), account, "events WHERE stream_id = $key", stream, bounds)
+    return StreamMoment(account, highest, *last, count)
 
 
 def recorded_events(
@@ -171,28 +181,23 @@ def fold(
     return aggregate
 
 
-def stream_of(evidence: Evidence, account: str) -> str | None:
-    """The stream that holds this account and no other; None where there is none."""
-    return _own_stream(evidence.connection(), account)
-
-
-def _own_stream(connection: duckdb.DuckDBPyConnection, account: str) -> str | None:
-    streams = connection.execute(
-        "SELECT stream_id, count(DISTINCT account) FROM postings WHERE stream_id IN "
-        "(SELECT stream_id FROM postings WHERE account = $account) GROUP BY stream_id",
-        {"account": account},
-    ).fetchall()
-    if not streams:
-        # Opened, and nothing posted yet: the stream can only be known by its name.
-        streams = connection.execute(
-            "SELECT DISTINCT stream_id, 1 FROM events WHERE substr(stream_id, strpos(stream_id, '-') + 1) = $account",
-            {"account": account},
-        ).fetchall()
-    return streams[0][0] if len(streams) == 1 and streams[0][1] == 1 else None
+def _last_within(
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: str, bounds: Bounds
+) -> tuple[int, int, tuple[int, str, datetime, datetime]]:
+    """How many events are within the bounds, the highest version, and position, id and times of the last."""
+    condition, given = bounds.sql()
+    count, highest, last = connection.execute(
+        f"SELECT count(*), max(version), arg_max((position, event_id, recorded_at, valid_at), position) "
+        f"FROM {mine} AND {condition}",
+        {"key": key, **given},
+    ).fetchall()[0]
+    if not count:
+        raise UnusableInput(_nothing_within(connection, account, f"FROM {mine}", {"key": key}, bounds))
+    return count, highest, last
 
 
 def _nothing_within(
-    connection: duckdb.DuckDBPyConnection, account: str, mine: str, key: dict[str, str], bounds: Bounds
+    connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: dict[str, str], bounds: Bounds
 ) -> str:
     count, valid, recorded, version, position = connection.execute(
         f"SELECT count(*), min(valid_at), min(recorded_at), min(version), min(position) {mine}", key

@@ -18,7 +18,6 @@ from sqlalchemy import Connection, create_engine, text
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence, Posting
-from esworkbench.forensics.replay.replay import currency_of, opening_of
 from esworkbench.projections import Projection
 from esworkbench.upcasters import EventDecoder
 
@@ -121,8 +120,8 @@ def step_postings(
     evidence: Evidence, account: str, *, currency: str | None = None, skip: Collection[int] = ()
 ) -> Iterator[Step]:
     """Steps of the event sum, for a ledger that came without code. State: ``balance_minor``."""
-    currency = currency_of(evidence, account, currency)
-    before = {"balance_minor": opening_of(evidence)}
+    currency = evidence.choose_currency(account, currency)
+    before = {"balance_minor": evidence.opening_minor}
     for posting in evidence.postings(account, currency):
         if posting.position in skip:
             yield Step(posting, before, before, timedelta(), skipped=True)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Engine, MetaData, event, func, inspect, select, text
-from tqdm.auto import tqdm
 
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
@@ -19,7 +18,7 @@ from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import outside_folder
-from esworkbench.lab.incidents.faults import FAULTS, Fault, Scene
+from esworkbench.lab.incidents.faults import FAULTS, PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.life import Life, month_start
@@ -41,7 +40,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Incident:
-    """What was built, and nothing of what is wrong with it. ``accounts`` and ``events`` are counts.
+    """What was built, without a word about what is wrong with it. ``accounts`` and ``events`` are counts.
 
     ``account``, ``currency`` and ``claimed_minor`` are the customer's complaint, which also lies in ``outside``.
     """
@@ -62,8 +61,8 @@ def build_incident(
     """A bank at ``url`` with that fault in it; ``none``: healthy; None: one drawn from the seed, for you to find.
 
     ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
-    One seed gives the same events and rows. Raises UnusableInput for an unknown name, or a database that holds
-    something already; if building fails, nothing stays.
+    One seed gives the same events and rows. Raises UnusableInput for an unknown name, or a database that already
+    holds something; if building fails, nothing is left behind.
     """
     size = _named("scale", scale, SCALES)
     rng = Random(f"{seed}/fault")
@@ -85,7 +84,7 @@ def reveal(url: str) -> list[PlantedFault]:
 
 
 def _build(
-    url: str, engine: Engine, fault: Fault, seed: int, scale: Scale, rng: Random, outside: Path, progress: bool
+    url: str, engine: Engine, fault: PlantableFault, seed: int, scale: Scale, rng: Random, outside: Path, progress: bool
 ) -> Incident:
     agenda = Agenda(month_start(scale, 0))
     ids = Random(f"{seed}/ids")
@@ -94,6 +93,8 @@ def _build(
     life = Life(store, agenda, scale, seed)
     scene = Scene(url, life, Readers(store), rng)
     fault.before(scene)
+    from tqdm.auto import tqdm
+
     for month in tqdm(range(scale.months), desc="months of banking", disable=not progress):
         life.begin(month)
         if month and month % scale.run_months == 0:
@@ -114,7 +115,7 @@ def _build(
 
 
 def _complaint(scene: Scene) -> Complaint:
-    """The customer holds the bank's paper against the bank's screen."""
+    """The customer compares the bank's paper with the bank's screen."""
     account, currency = scene.account, scene.person.currency
     with scene.engine.connect() as connection:
         shown = connection.scalar(
@@ -136,7 +137,7 @@ def _named(kind: str, name: str, known: dict[str, Any]) -> Any:
 
 
 def _untouched(url: str) -> Path:
-    """The outside folder of a database in which nothing is yet. Raises UnusableInput for any other."""
+    """The outside folder of a database that is still empty. Raises UnusableInput for any other."""
     parsed = parse_url(url)
     outside = outside_folder(url)
     if outside.is_dir() and any(outside.iterdir()):
@@ -155,7 +156,7 @@ def _untouched(url: str) -> Path:
 
 @contextmanager
 def _nothing_stays_on_failure(engine: Engine, outside: Path) -> Iterator[None]:
-    """The target was empty, so all that is in it now is ours to take away."""
+    """The target was empty, so whatever is in it now is ours to remove."""
     try:
         yield
     except BaseException:

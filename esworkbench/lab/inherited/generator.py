@@ -1,4 +1,4 @@
-"""Eight years of the shop's log, from one seed: what ``data/inherited/log.jsonl.gz`` was made by.
+"""Eight years of the shop's log, from one seed: this wrote ``data/inherited/log.jsonl.gz``.
 
 ``python -m esworkbench.lab.inherited.generator FILE`` writes it again. A line is an event as the old system kept it:
 ``id, stream, type, at`` (RFC 3339, UTC), ``meta`` (with or without a ``schema_version``) and ``data``.
@@ -25,7 +25,7 @@ STRAGGLER = datetime(2019, 7, 2, 3, 15, tzinfo=UTC)
 """A worker restarted from an old image: one order in a shape that had not been written for two years."""
 
 
-class Shop:
+class LogGenerator:
     """Lives month after month, and keeps what each release would have written."""
 
     def __init__(self, seed: int) -> None:
@@ -111,10 +111,12 @@ WRITERS: dict[str, Any] = {
 
 def log_lines(seed: int = SEED) -> bytes:
     """The whole log as JSON lines, in the order of its moments; the same bytes for the same seed."""
-    life = Shop(seed)
-    life.live()
+    generator = LogGenerator(seed)
+    generator.live()
     lines = []
-    for number, (at, stream, event_type, meta, data) in enumerate(sorted(life.events, key=lambda e: e[0]), start=1):
+    for number, (at, stream, event_type, meta, data) in enumerate(
+        sorted(generator.events, key=lambda e: e[0]), start=1
+    ):
         moment = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         event = {"id": f"shop-{number:06d}", "stream": stream, "type": event_type, "at": moment}
         lines.append(json.dumps({**event, "meta": meta, "data": data}, separators=(",", ":")) + "\n")

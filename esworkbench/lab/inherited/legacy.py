@@ -1,4 +1,4 @@
-"""The upcaster as it was inherited: one function, no documents. It is data: what it does today is what is approved."""
+"""The upcaster as it was inherited: one function, no documents. Treat it as data: what it does today is approved."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -46,4 +46,4 @@ LATEST_VERSIONS = {
     "ReviewPosted": 3,
     "LoyaltyPointsGranted": 3,
 }
-"""What the function's branches end in, counted from 1: nowhere written down, so worked out from the log's shapes."""
+"""The version that each type ends in, counted from 1. Written down nowhere, so worked out from the log's shapes."""

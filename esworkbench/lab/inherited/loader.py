@@ -18,9 +18,9 @@ def inherited_lines() -> list[str]:
 
 
 def load_inherited(store: EventStore) -> int:
-    """Append the whole log to an empty store; the number of events.
+    """Append the whole log to an empty store. Returns the number of events.
 
-    ``valid_at`` is when the old system wrote the event, ``recorded_at`` when this store learns it, by its own clock.
+    ``valid_at`` is when the old system wrote the event, ``recorded_at`` when this store learns of it, by its own clock.
     Payloads are the bytes as they were. Where the old metadata noted no ``schema_version``, the column says 1, which is
     what the inherited function takes a missing one for; the metadata stays as it was and shows which is which.
     """

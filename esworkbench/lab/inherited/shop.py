@@ -1,4 +1,4 @@
-"""A small webshop's releases: which shape each one wrote, from which day on, and which version it put beside it.
+"""A small webshop's releases: which shape each one wrote, from which day on, and which version it noted with it.
 
 Nothing here is what a shop should do. Versions are noted for some types, always 1 for others, and missing for the rest,
 because that is what people inherit.

@@ -1,6 +1,6 @@
 """A read model that dies at a chosen step: rows and checkpoint, and what is left of them after a restart.
 
-A model of a database with one account, to play with: every step of a transaction may be the last. What stands here is
+A model of a database with one account, to play with: every step of a transaction may be the last. What it keeps is
 what a real process leaves behind when it is killed there (see ``killed_script``).
 """
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Killed(BaseException):
-    """The process is dead. No handler of exceptions gets to see that, so it is none of those they catch."""
+    """The process is dead. No exception handler would get to see that, so this is no Exception."""
 
 
 class Kept(NamedTuple):
@@ -40,7 +40,7 @@ class Connection:
 
 
 class MortalDatabase:
-    """``steps_left`` are the steps (a write, a commit) that the process still lives; None for ever.
+    """``steps_left`` is how many more steps (a write, a commit) the process lives; None: for ever.
 
     ``stopped_before`` names the step at which it died, and ``unseen`` what its transaction had written by then.
     """
@@ -118,7 +118,7 @@ def checkpoint_first(transaction: Transaction, write_rows: Write, save_checkpoin
         write_rows(connection)
 
 
-class Moment(NamedTuple):
+class PlayedStep(NamedTuple):
     """One line of what happened: the step that was made, or ``killed``, and what was committed after it."""
 
     what: str
@@ -127,15 +127,15 @@ class Moment(NamedTuple):
 
 
 class CrashPlayer:
-    """A projection advanced by hand, step by step, and killed wherever one likes. The next process begins a batch anew.
+    """A projection advanced by hand, step by step, and killed anywhere. The next process begins the batch again.
 
-    Every step is found by a short life of its own: the batch is begun again and dies one step later. So any
-    ``apply_batch`` can be played, and none knows that it is.
+    Every step is a short life of its own: the batch is begun again and dies one step later. So any ``apply_batch`` can
+    be played, without knowing it.
     """
 
     def __init__(self, apply_batch: ApplyBatch, amounts: Sequence[int], *, batch_size: int) -> None:
         self.amounts = tuple(amounts)
-        self.log: list[Moment] = []
+        self.log: list[PlayedStep] = []
         self._apply_batch = apply_batch
         self._batch_size = batch_size
         self._begin_batch(NOTHING)
@@ -162,7 +162,7 @@ class CrashPlayer:
 
     @property
     def deaths(self) -> int:
-        return sum(moment.what == "killed" for moment in self.log)
+        return sum(step.what == "killed" for step in self.log)
 
     def advance(self) -> None:
         """Make the next step; nothing when the log is done."""
@@ -186,7 +186,7 @@ class CrashPlayer:
         self._tell("killed")
 
     def _tell(self, what: str) -> None:
-        self.log.append(Moment(what, self.kept, self.off_by_minor))
+        self.log.append(PlayedStep(what, self.kept, self.off_by_minor))
 
     def _begin_batch(self, kept: Kept) -> None:
         self._begun_with = kept

@@ -2,9 +2,9 @@
 
 Two cash machines pay from one account that opened with ``OPENING_MINOR``. With the version check the slower of two
 appends gets ConcurrencyError and its writer begins anew from a fresh load. Without it the later append overwrites what
-stands at its version, and money was paid out of which the stream knows nothing: a lost update (the P4 of Berenson and
-others, "A Critique of ANSI SQL Isolation Levels"). As on real engines, nothing is visible before its commit, and an
-append waits while another writer's stands uncommitted.
+is at its version, and money has been paid out that the stream knows nothing about: a lost update (the P4 of Berenson
+and others, "A Critique of ANSI SQL Isolation Levels"). As on real engines, nothing is visible before its commit, and an
+append waits while another writer's is uncommitted.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Loaded(NamedTuple):
     balance_minor: int
 
 
-class Moment(NamedTuple):
+class RaceStep(NamedTuple):
     """One step that was made, and what came of it."""
 
     number: int
@@ -67,7 +67,7 @@ class Race:
     def __init__(self, *, checked: bool, asked_minor: Mapping[str, int] = ASKED_MINOR) -> None:
         self.checked = checked
         self.writers = {name: Writer(name, asked) for name, asked in asked_minor.items()}
-        self.log: list[Moment] = []
+        self.log: list[RaceStep] = []
         self.overwritten: list[Withdrawal] = []
         self._stream: dict[int, Withdrawal] = {}
 
@@ -105,14 +105,14 @@ class Race:
         """Let one writer make its next step. Raises UnusableInput when it has to wait or is done."""
         writer = self._writer(name)
         if writer.outcome:
-            raise UnusableInput(f"{name} is done, it has {writer.outcome}: let another one go, or begin anew")
+            raise UnusableInput(f"{name} is done, it has {writer.outcome}: let the other one go, or start over")
         if other := self.waits_for(name):
             raise UnusableInput(f"{name} waits: {other} has appended and not committed, so let {other} go first")
         step = writer.next_step
         what = {"load": self._load, "decide": self._decide, "append": self._append, "commit": self._commit}[step](
             writer
         )
-        self.log.append(Moment(len(self.log) + 1, name, step, what))
+        self.log.append(RaceStep(len(self.log) + 1, name, step, what))
 
     def conclusion(self) -> str:
         """What can be said now, in one sentence."""
@@ -122,8 +122,8 @@ class Race:
             lost = self.overwritten[0]
             known = _money(OPENING_MINOR - self.balance_minor)
             return (
-                f"a lost update: {_money(self.paid_minor)} left the machines, yet the stream knows only of {known}, "
-                f"for version {lost.version} of {lost.writer} is overwritten"
+                f"a lost update: {_money(self.paid_minor)} left the machines, but the stream knows only of {known}: "
+                f"version {lost.version} of {lost.writer} is overwritten"
             )
         return f"nothing is lost: {_money(self.paid_minor)} were paid out, and the stream knows of all of it"
 

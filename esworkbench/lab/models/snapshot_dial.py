@@ -1,4 +1,4 @@
-"""A dial for how often to take snapshots: what each setting gives and costs, by measurements made before."""
+"""A dial for how often to take snapshots: what each setting gives and costs, as measured beforehand."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class SnapshotDial:
         self.every = every
 
     def choose(self, profile: str) -> None:
-        """Whose streams. The frequency stays as it is. Raises UnusableInput for a profile that wasn't measured."""
+        """Choose the streams to show; the frequency stays. Raises UnusableInput for a profile that wasn't measured."""
         if profile not in self.profiles:
             raise UnusableInput(f"there is no profile {profile!r}: choose one of {', '.join(self.profiles)}")
         self.profile = profile

@@ -1,0 +1,6 @@
+"""Child processes that stop at a named point, to be held, killed or let go on. No clock is involved.
+
+``held_runner``: feeds the bank's read models, and stands still when told to.
+``killed_script``: runs a notebook's script up to a point.
+``killed_snapshotter``: a snapshotter killed halfway through its batch.
+"""

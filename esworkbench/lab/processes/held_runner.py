@@ -1,8 +1,8 @@
 """A process that feeds the bank's read models, and stands still when told to.
 
-It is behind because it is held, never because it is slow: what a page shows meanwhile it would show on any machine.
+It is behind because it is held, never because it is slow: what a page shows meanwhile is the same on any machine.
 
-The process reads a database URL (which may hold a password, so it is no argument) and then orders, each a line:
+The process reads a database URL (which may hold a password, so it isn't an argument) and then orders, each a line:
 ``follow`` keeps up with the log, ``hold`` stops. Each is answered with the checkpoint. It ends with its standard input.
 """
 
@@ -20,7 +20,7 @@ PAUSE_SECONDS = 0.01
 
 
 class HeldRunner:
-    """The process, as whoever started it sees it. It first brings the read models to the head of the log, and holds."""
+    """The process, as its parent sees it. It first brings the read models to the head of the log, then holds."""
 
     def __init__(self, url: str) -> None:
         # In a session of its own, or a notebook's interrupt would end it too.

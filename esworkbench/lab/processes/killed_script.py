@@ -51,7 +51,7 @@ def stand_at(point: str) -> None:
 
 
 def stand_before(engine: Engine, statement_begins: str) -> None:
-    """In the child: stand where a statement that begins so is about to be sent, the first time only."""
+    """In the child: wait just before the first statement that begins with this is sent."""
     stood = False
 
     def before(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

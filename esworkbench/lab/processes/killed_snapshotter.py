@@ -1,7 +1,7 @@
 """A snapshotter in a process of its own, killed while it takes the bank's snapshots into a folder.
 
-The child says on standard output that it is about to keep the snapshot it was told to die at, and waits there for its
-death: SIGKILL by the parent. So it dies exactly there, on every machine, and no clock is involved.
+The child says on standard output that it is about to keep the snapshot it was told to die at, and waits there for
+the parent's SIGKILL. So it dies exactly there, on every machine, and no clock is involved.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ from esworkbench.snapshotting.background import Snapshotter
 REACHED = "reached"
 
 
-class Order(msgspec.Struct):
+class SnapshotterTask(msgspec.Struct):
     """What the child is to do. The URL may hold a password, so it travels on standard input, never as an argument."""
 
     url: str
@@ -30,7 +30,7 @@ class Order(msgspec.Struct):
 
 
 class CheckpointFirst(Snapshotter[BankAccount]):
-    """Naive: it says that a batch is done, and then does it. Killed between the two, it loses snapshots."""
+    """Naive: says that a batch is done, and then does it. Killed between the two, it loses snapshots."""
 
     def run_once(self) -> int:
         after = self.checkpoint()
@@ -42,7 +42,7 @@ class CheckpointFirst(Snapshotter[BankAccount]):
 
 
 class DyingRepository(SnapshottingRepository[BankAccount]):
-    """It keeps so many snapshots, and stops before the next one."""
+    """Keeps ``left`` more snapshots, and stops before the next one."""
 
     left = 0
 
@@ -59,12 +59,12 @@ def run_and_kill(url: str, folder: Path, *, every: int, kept_before: int, checkp
 
     Raises RuntimeError if it ended before that.
     """
-    order = Order(url, str(folder), every, kept_before, checkpoint_first)
+    task = SnapshotterTask(url, str(folder), every, kept_before, checkpoint_first)
     command = [sys.executable, "-m", "esworkbench.lab.processes.killed_snapshotter"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdin.write(msgspec.json.encode(order) + b"\n")
+        child.stdin.write(msgspec.json.encode(task) + b"\n")
         child.stdin.flush()
         said = child.stdout.readline().decode("utf-8").strip()
         child.kill()
@@ -74,12 +74,12 @@ def run_and_kill(url: str, folder: Path, *, every: int, kept_before: int, checkp
 
 
 def main() -> None:
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-    store = EventStore.open(order.url, create=False)
-    accounts = DyingRepository(store, BankAccount, bank_decoder(), snapshots=SnapshotFolder(Path(order.folder)))
-    accounts.left = order.kept_before
-    snapshotter = CheckpointFirst if order.checkpoint_first else Snapshotter
-    snapshotter(store, accounts, every=order.every, run_id="killed").catch_up()
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=SnapshotterTask)
+    store = EventStore.open(task.url, create=False)
+    accounts = DyingRepository(store, BankAccount, bank_decoder(), snapshots=SnapshotFolder(Path(task.folder)))
+    accounts.left = task.kept_before
+    snapshotter = CheckpointFirst if task.checkpoint_first else Snapshotter
+    snapshotter(store, accounts, every=task.every, run_id="killed").catch_up()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,12 @@
+"""The simulated world around the bank. Every event is decided by the real ``Bank``.
+
+``agenda``: simulated time, one action after another.
+``life``: the months of every customer, and what the bank does with them.
+``people``: who banks here, and how large the world is.
+``card_network``: clears or declines card purchases.
+``bus``: carries messages between bank and network, and loses them in a partition.
+``books``: what was really booked, and the statements printed from it.
+``readers``: runs the bank's projections.
+``interest``: the rule for interest.
+``old_release``: writes deposits in the shapes of the bank's first years.
+"""

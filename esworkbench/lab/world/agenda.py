@@ -18,10 +18,10 @@ class _Entry(NamedTuple):
 
 
 class Agenda:
-    """Runs actions in the order of their moments. ``now`` is the moment of the action under way.
+    """Runs actions in the order of their moments. ``now`` is the moment of the current action.
 
-    No two actions share a moment: one that would begin before the last one's has a second added. So the order of
-    recording, of the clock and of the books is one order.
+    No two actions share a moment: one that is due before the last one has ended begins a second after it. So
+    events, clock and books all have the same order.
     """
 
     def __init__(self, start: datetime) -> None:
@@ -41,7 +41,7 @@ class Agenda:
         self.now += duration
 
     def run_until(self, end: datetime) -> None:
-        """Do everything due before ``end``, and then be there."""
+        """Do everything due before ``end``, then move the clock to it."""
         while self._entries and self._entries[0].moment < end:
             entry = heapq.heappop(self._entries)
             self.now = max(entry.moment, self.now + TICK)

@@ -1,7 +1,7 @@
 """The books kept outside: what was really booked, line by line, and the statements printed from them.
 
-They are kept by those who moved the money, as it moved, and never read an event. A hold isn't booked, its settlement
-is.
+They are kept by those who moved the money, as it moved, and never read an event.
+A hold isn't booked; its settlement is.
 """
 
 import csv
@@ -12,7 +12,7 @@ from typing import NamedTuple
 COLUMNS = ["account_id", "currency", "booked_at", "reference", "amount_minor", "balance_minor"]
 
 
-class Line(NamedTuple):
+class Booking(NamedTuple):
     """One booked movement; ``amount_minor`` is signed, ``balance_minor`` the booked balance after it."""
 
     booked_at: datetime
@@ -23,19 +23,19 @@ class Line(NamedTuple):
 
 class Books:
     def __init__(self) -> None:
-        self._lines: dict[tuple[str, str], list[Line]] = {}
+        self._lines: dict[tuple[str, str], list[Booking]] = {}
 
     def book(self, account: str, currency: str, amount_minor: int, reference: str, booked_at: datetime) -> None:
         lines = self._lines.setdefault((account, currency), [])
         before = lines[-1].balance_minor if lines else 0
-        lines.append(Line(booked_at, reference, amount_minor, before + amount_minor))
+        lines.append(Booking(booked_at, reference, amount_minor, before + amount_minor))
 
     def balance(self, account: str, currency: str) -> int:
         """The booked balance in minor units; 0 for an account on which nothing was booked."""
         lines = self._lines.get((account, currency))
         return lines[-1].balance_minor if lines else 0
 
-    def lines(self, account: str, currency: str) -> list[Line]:
+    def lines(self, account: str, currency: str) -> list[Booking]:
         return list(self._lines.get((account, currency), []))
 
     def print_statement(self, path: Path) -> None:

@@ -11,8 +11,8 @@ REQUESTS = "card.requests"
 ANSWERS = "card.answers"
 
 
-class Message(NamedTuple):
-    """``event_id`` and ``position`` are those of the WithdrawalRequested it is about; ``reason`` is a decline's."""
+class CardMessage(NamedTuple):
+    """``event_id`` and ``position`` are those of its WithdrawalRequested; ``reason`` is why it was declined."""
 
     account: str
     withdrawal_id: str
@@ -45,14 +45,14 @@ class Bus:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.partitions: list[Partition] = []
-        self.lost: list[Message] = []
+        self.lost: list[CardMessage] = []
         self._clock = clock
-        self._subscribers: dict[str, list[Callable[[Message], None]]] = {}
+        self._subscribers: dict[str, list[Callable[[CardMessage], None]]] = {}
 
-    def subscribe(self, topic: str, subscriber: Callable[[Message], None]) -> None:
+    def subscribe(self, topic: str, subscriber: Callable[[CardMessage], None]) -> None:
         self._subscribers.setdefault(topic, []).append(subscriber)
 
-    def publish(self, topic: str, message: Message) -> None:
+    def publish(self, topic: str, message: CardMessage) -> None:
         now = self._clock()
         if any(partition.cuts(topic, now) for partition in self.partitions):
             self.lost.append(message)

@@ -5,10 +5,10 @@ from random import Random
 
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.books import Books
-from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, Message
+from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage
 
 CUT_OVER_HOUR = 2
-"""From 02:00 to 03:00 UTC the network changes its day and declines whatever it is asked."""
+"""From 02:00 to 03:00 UTC the network switches to its next day and declines every request."""
 
 CLEARING = (time(6), time(18))
 """When the two daily clearing runs begin; each takes up to two hours. So every answer comes within twenty hours."""
@@ -28,7 +28,7 @@ class CardNetwork:
         self._declines_per_cent = declines_per_cent
         bus.subscribe(REQUESTS, self.asked)
 
-    def asked(self, request: Message) -> None:
+    def asked(self, request: CardMessage) -> None:
         now = self._agenda.now
         if now.hour == CUT_OVER_HOUR:
             self._decline(request, now + timedelta(minutes=9), "network cut-over: authorisation timed out")
@@ -39,11 +39,11 @@ class CardNetwork:
             begins = next_clearing(now + timedelta(hours=1))
             self._agenda.at(begins + timedelta(seconds=self._rng.randrange(7200)), lambda: self._clear(request))
 
-    def _clear(self, request: Message) -> None:
+    def _clear(self, request: CardMessage) -> None:
         self._books.book(request.account, request.currency, -request.amount_minor, request.reference, self._agenda.now)
         self._bus.publish(ANSWERS, request._replace(settled=True))
 
-    def _decline(self, request: Message, moment: datetime, reason: str) -> None:
+    def _decline(self, request: CardMessage, moment: datetime, reason: str) -> None:
         self._agenda.at(moment, lambda: self._bus.publish(ANSWERS, request._replace(reason=reason)))
 
 

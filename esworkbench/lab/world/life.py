@@ -1,4 +1,4 @@
-"""Years of a small bank, lived through the real bank: every event here was decided by ``Bank``.
+"""Years in the life of a small bank: every event was decided by the real ``Bank``.
 
 Customers' habits are drawn from the seed month by month and account by account, so that what goes wrong with one
 leaves the others' lives as they were.
@@ -31,7 +31,7 @@ from esworkbench.events import RecordedEvent
 from esworkbench.lab.world import old_release
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.books import Books
-from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, Message
+from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage
 from esworkbench.lab.world.card_network import CardNetwork
 from esworkbench.lab.world.interest import interest_half_up
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, FIRST_MONTH, Person, Scale, draw_people
@@ -47,10 +47,10 @@ def month_start(scale: Scale, month: int) -> datetime:
 
 
 class Life:
-    """``begin`` writes the coming month into the agenda, each month anew; running the agenda lives it.
+    """``begin`` plans one month in the agenda; running the agenda lives it.
 
     ``store`` must use ``agenda.clock``. ``partition_night`` is 02:00 of the night on which the busy account's owner
-    buys something for 47.23 while the card network changes its day.
+    buys something for 47.23 while the card network switches to its next day.
     """
 
     def __init__(self, store: EventStore, agenda: Agenda, scale: Scale, seed: int) -> None:
@@ -235,13 +235,13 @@ class Life:
                 continue
             asked = bank_decoder().decode(recorded).data
             assert isinstance(asked, WithdrawalRequested)
-            message = Message(
+            message = CardMessage(
                 recorded.stream_id.removeprefix("BankAccount-"), asked.withdrawal_id, asked.amount_minor,
                 asked.currency, asked.reference, recorded.event_id, recorded.global_position,
             )  # fmt: skip
             self.agenda.at(self.agenda.now, partial(self.bus.publish, REQUESTS, message))
 
-    def _answered(self, answer: Message) -> None:
+    def _answered(self, answer: CardMessage) -> None:
         account, withdrawal = answer.account, answer.withdrawal_id
         command: Command = SettleWithdrawal(account_id=account, withdrawal_id=withdrawal)
         if not answer.settled:
@@ -251,7 +251,7 @@ class Life:
         )
 
     def _do(self, command: Command, actor: str, correlation_id: str | None = None) -> bool:
-        """False when the account's rules refuse: the customer leaves without."""
+        """False when the account's rules refuse: the customer leaves empty-handed."""
         try:
             self.bank.handle(command, actor=actor, correlation_id=correlation_id)
         except CommandRejected:

@@ -34,7 +34,7 @@ class Person(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """How large a life: ``months`` long, ``others`` accounts beside the busy one with its ``purchases`` a month.
+    """How large the world is: ``months`` long, ``others`` accounts beside the busy one with its ``purchases`` a month.
 
     Interest is credited every ``interest_months``; read models are brought up to date every ``run_months``.
     """

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -37,6 +36,8 @@ def one_at_a_time(store: EventStore, projection: str, folder: Path) -> Iterator[
                 raise
             yield
     else:
+        from psycopg.errors import LockNotAvailable
+
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(PATIENCE)
             try:

@@ -24,6 +24,9 @@ HOLDING = ("WithdrawalRequested", "WithdrawalSettled", "WithdrawalCancelled")
 MONEY = {"amount_minor": "BIGINT", "currency": "VARCHAR"}
 
 AMOUNT = "CAST($found.amount AS VARCHAR)"
+CURRENCIES_IN_CENTS = ("CHF", "CZK", "EUR", "GBP", "USD")
+"""Of deposits that count dollars and not cents: in any other currency they are left to the decoder, which knows ISO."""
+
 OLD_SHAPES = [
     Shape(
         "MoneyDeposited",
@@ -34,7 +37,8 @@ OLD_SHAPES = [
             "currency": currency,
         },
         # More digits than DECIMAL holds it would round off by itself, before halves go up.
-        check=f"""regexp_full_match({AMOUNT}, '"?-?[0-9]{{1,14}}([.][0-9]{{1,10}})?"?')""",
+        check=f"""regexp_full_match({AMOUNT}, '"?-?[0-9]{{1,14}}([.][0-9]{{1,10}})?"?')
+            AND {currency} IN {CURRENCIES_IN_CENTS}""",
     )
     for version, fields, currency in (
         (1, {"amount": "JSON", "reference": "VARCHAR"}, "'USD'"),

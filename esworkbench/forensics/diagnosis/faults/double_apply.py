@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.diagnosis.context import REPEATED, Facts, Key, Residual, Run, Source
+from esworkbench.forensics.compare.records import REPEATED, Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import Facts, Run
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 Covered = tuple[int, int, int]
 """First and last position, inclusive, and how often too many they were covered."""
@@ -14,6 +16,17 @@ def double_apply(facts: Facts, left: Left) -> Answer:
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log says which positions were covered when")
     return [claim for source in facts.sources for claim in _of_source(facts, left, source)]
+
+
+FAULT = Fault(
+    name="double_apply",
+    meaning="events were applied twice: rows were saved without the checkpoint that covers them",
+    look_alikes=("manual_edit", "handler_bug", "checkpoint_moved"),
+    remedy="rebuild the read model; save rows and checkpoint in one transaction",
+    repair="rebuild",
+    notebook="12_diff_projection_against_events",
+    detector=double_apply,
+)
 
 
 def overlaps(runs: list[Run]) -> list[Covered]:
@@ -39,7 +52,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
         return
     words = "; ".join(_pair(runs, first) for first, _, _ in covered)
     if source.kind == "running":
-        yield from _rows_repeated(left, source, covered, words)
+        yield from _rows_repeated(facts, left, source, covered, words)
     elif source.kind == "head":
         yield from _sums_too_high(facts, left, source, covered, words)
 
@@ -53,21 +66,21 @@ def _sums_too_high(facts: Facts, left: Left, source: Source, covered: list[Cover
         stands = left.head(source.name, key)
         positions = [position for position, _, _ in events]
         proof = (
-            f"{source.name} is off by {money(stands, key)}; the events at {places(positions)} were covered twice "
-            f"({words}) and come to {money(amount, key)}"
+            f"{source.name} is off by {facts.money(stands, key)}; the events at {places(positions)} were covered twice "
+            f"({words}) and come to {facts.money(amount, key)}"
         )
         if stands != amount:
-            proof += f", so {money(stands - amount, key)} has another cause"
+            proof += f", so {facts.money(stands - amount, key)} has another cause"
         yield Claim(
             finding(
-                "double_apply", key, amount=amount, events=[(position, event_id) for position, event_id, _ in events],
+                FAULT, key, amount=amount, events=[(position, event_id) for position, event_id, _ in events],
                 source=source.name, certainty="proven" if stands == amount else "likely", proof=proof,
             ),
             [Share(source.name, key, amount)],
         )  # fmt: skip
 
 
-def _rows_repeated(left: Left, source: Source, covered: list[Covered], words: str) -> Iterator[Claim]:
+def _rows_repeated(facts: Facts, left: Left, source: Source, covered: list[Covered], words: str) -> Iterator[Claim]:
     by_key: dict[Key, list[Residual]] = {}
     for step in left.steps(source=source.name):
         inside = step.position is not None and any(low <= step.position <= high for low, high, _ in covered)
@@ -75,9 +88,11 @@ def _rows_repeated(left: Left, source: Source, covered: list[Covered], words: st
             by_key.setdefault(step.key, []).append(step)
     for key, steps in by_key.items():
         amount = sum(step.amount for step in steps)
-        proof = f"{source.name} holds a second row, together {money(amount, key)}, for events covered twice ({words})"
+        proof = (
+            f"{source.name} holds a second row, together {facts.money(amount, key)}, for events covered twice ({words})"
+        )
         events = [(step.position or 0, step.event_id or "") for step in steps]
-        found = finding("double_apply", key, amount=amount, events=events, source=source.name, proof=proof)
+        found = finding(FAULT, key, amount=amount, events=events, source=source.name, proof=proof)
         yield Claim(found, [whole(step) for step in steps])
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from esworkbench.forensics.diagnosis.context import NO_EVENT, Facts, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 _GAPS = """
     WITH ordered AS (
@@ -58,6 +60,16 @@ def event_deleted(facts: Facts, left: Left) -> Answer:
     return [_claim(facts, left, key, gaps) for (key, _), gaps in groups.items()]
 
 
+FAULT = Fault(
+    name="event_deleted",
+    meaning="an event was removed from the middle of a stream",
+    look_alikes=("tail_truncated", "twin_dropped", "event_misfiled"),
+    remedy="restore the event from a good backup; keep the read model as a witness until then",
+    repair="restore",
+    detector=event_deleted,
+)
+
+
 def _keys(facts: Facts, left: Left, gap: Gap) -> list[Key | None]:
     """The accounts that a witness says the missing event moved; without one, those the stream posts on."""
     seen: list[Key | None] = list(dict.fromkeys(step.key for step in _rows_kept(facts, left, gap)))
@@ -87,11 +99,11 @@ def _claim(facts: Facts, left: Left, key: Key | None, gaps: list[Gap]) -> Claim:
     events = sorted({(step.position or 0, step.event_id or "") for step in kept})
     positions = [position for position, _ in events] or [place for gap in gaps for place in _unused(facts, gap)]
     if witness and key:
-        proof += f"; {witness} still counts it: claimed − event sum = {money(amount, key)}"
+        proof += f"; {witness} still counts it: claimed − event sum = {facts.money(amount, key)}"
     else:
         proof += "; no claim is left that remembers its amount"
     found = finding(
-        "event_deleted", key, amount=amount, events=events, positions=positions, source=witness,
+        FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if broken else "likely", proof=proof,
     )  # fmt: skip
     return Claim(found, list(shares_of(facts, left, key, amount, kept)) if witness and key else [])

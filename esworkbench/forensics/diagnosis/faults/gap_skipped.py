@@ -8,10 +8,12 @@ short of exactly one event.
 from collections.abc import Iterator
 from itertools import combinations
 
-from esworkbench.forensics.diagnosis.context import BATCHES, NO_ROW, Facts, Key, Residual, Source
-from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import BATCHES, Facts
+from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.faults.twin_dropped import taken_for_its_twin
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places, twins_of
+from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
 """A run that saved later than this after an event was recorded can't have met its transaction still open."""
@@ -56,11 +58,22 @@ def gap_skipped(facts: Facts, left: Left) -> Answer:
     return [claim for source in facts.sources for claim in _late(facts, left, source)]
 
 
-def gap_skipped_unseen(facts: Facts, left: Left) -> Answer:
+def short_of_one_event(facts: Facts, left: Left) -> Answer:
     """Read models short of exactly one event, with no clock to say why."""
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log says which run passed which position")
     return [claim for source in facts.sources for claim in _short_of_one(facts, left, source)]
+
+
+FAULT = Fault(
+    name="gap_skipped",
+    meaning="a reader passed a position that was filled only later, and never came back",
+    look_alikes=("twin_dropped", "lag", "poison_skipped", "manual_edit", "row_lost", "clock_skew"),
+    remedy="rebuild the read model; read up to the first open gap only",
+    repair="rebuild",
+    detector=gap_skipped,
+    by_exclusion=short_of_one_event,
+)
 
 
 def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
@@ -78,7 +91,7 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             missed = _that_add_up(late, -left.head(source.name, key)) if source.kind == "head" else []
             shares = [Share(source.name, key, -sum(event[2] for event in missed))]
         if missed:
-            yield from _claim(facts, source, key, missed, shares, proven=True)
+            yield _claim(facts, source, key, missed, shares, proven=True)
 
 
 def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
@@ -103,7 +116,7 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
                 rows.setdefault(step.key, []).append(step)
         for key, steps in rows.items():
             missed = [(step.position or 0, step.event_id or "", step.posted, "") for step in steps]
-            yield from _claim(facts, source, key, missed, [whole(step) for step in steps], proven=False)
+            yield _claim(facts, source, key, missed, [whole(step) for step in steps], proven=False)
     elif source.kind == "head":
         for key, amount in left.heads(source.name).items():
             found = facts.rows(
@@ -111,17 +124,17 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
                 longest=LONGEST_COMMIT_SECONDS,
             )  # fmt: skip
             if len(found) == 1:
-                yield from _claim(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
+                yield _claim(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
 
 
 def _claim(
     facts: Facts, source: Source, key: Key, missed: list[Candidate], shares: list[Share], *, proven: bool
-) -> list[Claim]:
+) -> Claim:
     amount = sum(share.amount for share in shares)
     positions = [event[0] for event in missed]
     proof = (
         f"{source.name} stands at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
-        f"{money(-amount, key)}, what that posts"
+        f"{facts.money(-amount, key)}, what that posts"
     )
     if proven or missed[0][3]:
         proof += f"; {missed[0][3]}"
@@ -132,24 +145,7 @@ def _claim(
         proof += f"; the event has a twin at {places(twins)}, so twin_dropped would look much the same"
     events = [(event[0], event[1]) for event in missed]
     found = finding(
-        "gap_skipped", key, amount=amount, events=events, source=source.name,
+        FAULT, key, amount=amount, events=events, source=source.name,
         certainty="proven" if proven else "likely", proof=proof,
     )  # fmt: skip
-    return [Claim(found, shares), *_twin(source, key, found, twins)]
-
-
-def _twin(source: Source, key: Key, found: Finding, twins: list[int]) -> Iterator[Claim]:
-    """A skipped event that has a twin could as well have been dropped as its double: both are named."""
-    if twins:
-        proof = (
-            f"{source.name} is short of the event at {places(found.positions)}, which looks like the one at "
-            f"{places(twins)}: a read model that tells events apart by value would drop it; the code would settle it"
-        )
-        events = list(zip(found.positions, found.event_ids, strict=True))
-        yield Claim(
-            finding(
-                "twin_dropped", key, amount=found.amount, events=events, source=source.name, certainty="possible",
-                alternative_to="gap_skipped", proof=proof,
-            ),
-            [],
-        )  # fmt: skip
+    return Claim(found, shares, tuple(taken_for_its_twin(source.name, positions, twins)))

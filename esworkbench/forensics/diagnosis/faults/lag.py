@@ -1,6 +1,7 @@
 """lag: what looks like an error and is only time."""
 
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
@@ -24,4 +25,16 @@ def lag(facts: Facts, left: Left) -> Answer:
         "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
         after=min(position for _, position in right),
     )
-    return [Claim(finding("lag", None, events=unread, healthy=True, proof=proof), [])]
+    return [Claim(finding(FAULT, None, events=unread, proof=proof), [])]
+
+
+FAULT = Fault(
+    name="lag",
+    meaning="the read model is right up to its checkpoint and has newer events still to read",
+    look_alikes=("gap_skipped", "tail_truncated", "restored_read_model", "checkpoint_moved"),
+    remedy="none: let the projection catch up",
+    repair="none",
+    notebook="12_diff_projection_against_events",
+    healthy=True,
+    by_exclusion=lag,
+)

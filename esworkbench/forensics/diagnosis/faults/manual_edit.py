@@ -1,48 +1,12 @@
-"""manual_edit and restored_read_model: figures that neither the events nor the checkpoint log can account for."""
+"""manual_edit: a figure that neither the events nor the checkpoint log, nor any other fault, can account for."""
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.diagnosis.context import DIFFERS, NO_EVENT, Facts, Key, Residual, Source
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
-
-_AT = """
-    WITH sums AS (
-        SELECT account, currency, sum(amount_minor)::BIGINT AS total FROM postings WHERE position <= $at GROUP BY ALL
-    ), claims AS (SELECT * FROM assertions WHERE kind = 'head' AND source = $source)
-    SELECT count(*) FROM claims FULL JOIN sums USING (account, currency)
-    WHERE coalesce(claimed_minor, 0) <> coalesce(total, 0)
-"""
-
-
-def restored_read_model(facts: Facts, left: Left) -> Answer:
-    """Every figure of the read model is right at one position that is not its checkpoint."""
-    heads = [source for source in facts.sources if source.kind == "head"]
-    if not heads:
-        return NotTestable("no read model of current balances")
-    return [claim for source in heads for claim in _restored(facts, left, source)]
-
-
-def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
-    short = left.heads(source.name)
-    at = facts.rows("SELECT max(position) FROM assertions WHERE kind = 'head' AND source = $name", name=source.name)[0][
-        0
-    ]
-    if not short or at is None or at >= source.cut:
-        return
-    unread = facts.rows(
-        "SELECT count(DISTINCT event_id) FROM postings WHERE position > $at AND position <= $cut AND amount_minor <> 0",
-        at=at, cut=source.cut,
-    )[0][0]  # fmt: skip
-    if unread < 2 or facts.rows(_AT, source=source.name, at=at)[0][0]:
-        return
-    for key, amount in short.items():
-        proof = (
-            f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: it was "
-            f"put back to an older state; here that comes to {money(amount, key)}"
-        )
-        found = finding("restored_read_model", key, amount=amount, positions=[at], source=source.name, proof=proof)
-        yield Claim(found, [Share(source.name, key, amount)])
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def manual_edit(facts: Facts, left: Left) -> Answer:
@@ -50,6 +14,19 @@ def manual_edit(facts: Facts, left: Left) -> Answer:
     if not facts.count("checkpoint_log"):
         return NotTestable("no checkpoint log, so a step without an event can't be told from a batch applied wrongly")
     return [claim for source in facts.sources for claim in _edits(facts, left, source)]
+
+
+FAULT = Fault(
+    name="manual_edit",
+    meaning="a read-model row was changed outside the runner: it moved with no event",
+    look_alikes=(
+        "double_apply", "gap_skipped", "row_lost", "twin_dropped", "restored_read_model", "handler_bug",
+        "clamped_balance", "rounding", "rehashed_history",
+    ),
+    remedy="rebuild the read model; revoke the grant that let it be edited",
+    repair="rebuild",
+    by_exclusion=manual_edit,
+)  # fmt: skip
 
 
 def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
@@ -64,7 +41,7 @@ def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             if step.reason in (DIFFERS, NO_EVENT):
                 rows.setdefault(step.key, []).append(step)
         for key, steps in rows.items():
-            yield _rows_edited(source, key, steps)
+            yield _rows_edited(facts, source, key, steps)
 
 
 def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int) -> Claim:
@@ -74,25 +51,26 @@ def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int
         and not left.head(other.name, key) and not left.steps(source=other.name, key=key)
     ]  # fmt: skip
     proof = (
-        f"{source.name} stands {money(amount, key)} from the event sum at its checkpoint {source.cut}; no batch in the "
-        "checkpoint log overlaps another, no single event and no event type comes to that amount"
+        f"{source.name} stands {facts.money(amount, key)} from the event sum at its checkpoint {source.cut}; no batch "
+        "in the checkpoint log overlaps another, no single event and no event type comes to that amount"
     )
     if others:
         proof += f"; {' and '.join(others)}, fed by the same events, agrees with them"
     healed = facts.healed(source.name, key)
     proof += "; a rebuild with the code handed over heals it" if healed else ""
-    found = finding("manual_edit", key, amount=amount, source=source.name,
+    found = finding(FAULT, key, amount=amount, source=source.name,
                     certainty="proven" if others or healed else "likely", proof=proof)  # fmt: skip
     return Claim(found, [Share(source.name, key, amount)])
 
 
-def _rows_edited(source: Source, key: Key, steps: list[Residual]) -> Claim:
+def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Claim:
     """An edited row moves one running balance and its successor back: where they cancel, the first counts."""
     amount = sum(step.amount for step in steps) or steps[0].amount
     at = [(step.position or 0, step.event_id or "") for step in steps]
     proof = (
         f"{source.name} steps otherwise than the events at {places([position for position, _ in at])}, by "
-        f"{money(amount, key)}; no batch in the checkpoint log overlaps another and no event type is wrong throughout"
+        f"{facts.money(amount, key)}; no batch in the checkpoint log overlaps another and no event type is "
+        "wrong throughout"
     )
-    found = finding("manual_edit", key, amount=amount, events=at, source=source.name, certainty="likely", proof=proof)
+    found = finding(FAULT, key, amount=amount, events=at, source=source.name, certainty="likely", proof=proof)
     return Claim(found, [whole(step) for step in steps])

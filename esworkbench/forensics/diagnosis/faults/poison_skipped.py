@@ -1,8 +1,10 @@
 """poison_skipped: events that a handler could not take stand in the dead letters, and the read model lacks them."""
 
-from esworkbench.forensics.diagnosis.context import NO_ROW, Facts, Key
+from esworkbench.forensics.compare.records import NO_ROW, Key
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def poison_skipped(facts: Facts, left: Left) -> Answer:
@@ -26,6 +28,16 @@ def poison_skipped(facts: Facts, left: Left) -> Answer:
     return [_claim(facts, left, projection, key, parked) for (projection, key), parked in groups.items()]
 
 
+FAULT = Fault(
+    name="poison_skipped",
+    meaning="events that the handler could not take were parked, and the read model goes on without them",
+    look_alikes=("gap_skipped", "handler_bug"),
+    remedy="correct the handler, then rebuild so that the parked events are applied in their place",
+    repair="rebuild",
+    detector=poison_skipped,
+)
+
+
 def _claim(
     facts: Facts, left: Left, projection: str, key: Key | None, parked: list[tuple[int, str, str, int, str, int]]
 ) -> Claim:
@@ -40,9 +52,9 @@ def _claim(
         ids = {event_id for _, event_id, *_ in parked}
         if source.kind == "head" and amount:
             shares = [Share(projection, key, amount)]
-            proof += f"; its balance lacks {money(-amount, key)}"
+            proof += f"; its balance lacks {facts.money(-amount, key)}"
         elif source.kind == "running":
             steps = left.steps(source=projection, key=key)
             shares = [whole(step) for step in steps if step.event_id in ids and step.reason == NO_ROW]
     events = [(position, event_id) for position, event_id, *_ in parked]
-    return Claim(finding("poison_skipped", key, amount=amount, events=events, source=projection, proof=proof), shares)
+    return Claim(finding(FAULT, key, amount=amount, events=events, source=projection, proof=proof), shares)

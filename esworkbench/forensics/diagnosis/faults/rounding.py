@@ -1,66 +1,114 @@
-"""rounding: small residuals, bounded for each event, where interest, fees and conversions are worked out."""
+"""rounding: small residuals, bounded for each event, at events whose amount was worked out and then rounded."""
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.diagnosis.context import DIFFERS, Facts, Key, Residual, Source
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, Share, whole
-from esworkbench.forensics.diagnosis.wording import finding, money
+from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.wording import finding
 
-ROUNDED_KINDS = ["interest", "fee", "conversion"]
 LIMIT_MINOR = 1
 """Two rules of rounding one amount part by less than one minor unit before, so by at most one after."""
 
+# What the ledger says is rounded: events by type and, where the rule names versions, by schema version.
 _ROUNDED = """
-    SELECT account, currency, position, event_id, abs(amount_minor) FROM postings
-    WHERE list_contains($kinds, kind) AND position <= $cut AND amount_minor <> 0 ORDER BY position
+    WITH rules AS (SELECT unnest($types) AS type, unnest($versions::BIGINT[]) AS schema_version)
+    SELECT p.account, p.currency, p.position, p.event_id FROM postings AS p JOIN events AS e USING (event_id)
+    WHERE p.position <= $cut AND p.amount_minor <> 0 AND EXISTS (
+        SELECT 1 FROM rules AS r
+        WHERE r.type = e.type AND (r.schema_version IS NULL OR r.schema_version = e.schema_version)
+    ) ORDER BY p.position
 """
 
 
 def rounding(facts: Facts, left: Left) -> Answer:
+    """By the limit that the ledger states for a file, or at the events whose posting rule says that it rounds."""
+    file = facts.evidence.ledger.file
+    if file is not None and not file.rounding_limit:
+        return NotTestable("the ledger states no rounding_limit for the file")
+    if file is None and not _rules(facts):
+        return NotTestable("no posting rule of the ledger says `rounds = true`, so no event is known to be rounded")
     return [claim for source in facts.sources for claim in _of_source(facts, left, source)]
+
+
+FAULT = Fault(
+    name="rounding",
+    meaning="amounts that have to be worked out, such as interest, are rounded by another rule than the events",
+    look_alikes=("handler_bug", "manual_edit", "settled_otherwise"),
+    remedy="append a rounding event, and write the rule down",
+    repair="rebuild",
+    notebook="12_diff_projection_against_events",
+    detector=rounding,
+)
+
+
+def _rules(facts: Facts) -> list[tuple[str, int | None]]:
+    """Event types that the ledger rounds, with the schema version, or None for all."""
+    found: list[tuple[str, int | None]] = []
+    for rule in facts.evidence.ledger.posting:
+        if rule.rounds:
+            found += [(rule.event, version) for version in rule.versions or (None,)]
+    return found
+
+
+def _rounded(facts: Facts, source: Source) -> dict[Key, list[tuple[int, str]]]:
+    """Position and event id of every event that the source has read and the ledger rounds."""
+    rules = _rules(facts)
+    rows = facts.rows(
+        _ROUNDED, cut=source.cut, types=[type_ for type_, _ in rules], versions=[version for _, version in rules]
+    )
+    found: dict[Key, list[tuple[int, str]]] = {}
+    for account, currency, position, event_id in rows:
+        found.setdefault((account, currency), []).append((position, event_id))
+    return found
 
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
     file = facts.evidence.ledger.file
-    limit = file.rounding_limit if file and file.rounding_limit else LIMIT_MINOR
-    if source.kind == "running":
-        yield from _steps(facts, left, source, limit, everywhere=file is not None)
+    if file is not None:
+        # Every row of a file may round, within a limit that is the ledger's own: nothing is wrong.
+        if source.kind == "running":
+            yield from _steps(facts, left, source, file.rounding_limit, None)
+    elif source.kind == "running":
+        ids = {event_id for events in _rounded(facts, source).values() for _, event_id in events}
+        yield from _steps(facts, left, source, LIMIT_MINOR, ids)
     elif source.kind == "head":
-        yield from _totals(facts, left, source, limit)
+        yield from _totals(facts, left, source)
 
 
-def _steps(facts: Facts, left: Left, source: Source, limit: int, *, everywhere: bool) -> Iterator[Claim]:
-    """A file says nothing about what kind of row rounds, so there every row may, within the limit it states."""
-    rounded = {row[3] for row in facts.rows(_ROUNDED, kinds=ROUNDED_KINDS, cut=source.cut)}
+def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Claim]:
+    """Small steps at the events that are ``rounded``; None: at any."""
     by_key: dict[Key, list[Residual]] = {}
     for step in left.steps(source=source.name):
         small = step.reason == DIFFERS and abs(step.amount) <= limit
-        if small and (everywhere or step.event_id in rounded):
+        if small and (rounded is None or step.event_id in rounded):
             by_key.setdefault(step.key, []).append(step)
     for key, steps in by_key.items():
         largest = max(abs(step.amount) for step in steps)
         proof = (
             f"{source.name} steps otherwise than the events {len(steps)} time(s), each by at most "
-            f"{money(largest, key)}, together {money(sum(step.amount for step in steps), key)}"
+            f"{facts.money(largest, key)}, together {facts.money(sum(step.amount for step in steps), key)}"
         )
+        if rounded is None:
+            proof += f"; the ledger allows {facts.money(limit, key)} a step"
         found = finding(
-            "rounding", key, amount=sum(step.amount for step in steps), source=source.name, proof=proof,
-            events=[(step.position or 0, step.event_id or "") for step in steps],
+            FAULT, key, amount=sum(step.amount for step in steps), source=source.name, proof=proof,
+            events=[(step.position or 0, step.event_id or "") for step in steps], healthy=rounded is None,
         )  # fmt: skip
         yield Claim(found, [whole(step) for step in steps])
 
 
-def _totals(facts: Facts, left: Left, source: Source, limit: int) -> Iterator[Claim]:
-    events: dict[Key, list[tuple[int, str]]] = {}
-    for account, currency, position, event_id, _ in facts.rows(_ROUNDED, kinds=ROUNDED_KINDS, cut=source.cut):
-        events.setdefault((account, currency), []).append((position, event_id))
+def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+    events = _rounded(facts, source)
     for key, amount in left.heads(source.name).items():
         rounded = events.get(key, [])
-        if len(rounded) > 1 and abs(amount) <= limit * len(rounded):
+        if len(rounded) > 1 and abs(amount) <= LIMIT_MINOR * len(rounded):
             proof = (
-                f"{source.name} is off by {money(amount, key)}, within {money(limit, key)} for each of the account's "
-                f"{len(rounded)} events of interest, fees or conversions; a running claim would show at which"
+                f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each "
+                f"of the account's {len(rounded)} events that the ledger says are rounded; a running claim would show "
+                "at which"
             )
-            found = finding("rounding", key, amount=amount, events=rounded, source=source.name,
+            found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
                             certainty="likely", proof=proof)  # fmt: skip
             yield Claim(found, [Share(source.name, key, amount)])

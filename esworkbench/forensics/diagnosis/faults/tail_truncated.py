@@ -1,9 +1,11 @@
 """tail_truncated: a checkpoint or a read model has seen more of the log than there is."""
 
-from esworkbench.forensics.diagnosis.context import NO_EVENT, Facts, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 # A head row that names a position past its account's last event, where the log holds nothing.
 _HEADS_AHEAD = """
@@ -41,7 +43,17 @@ def tail_truncated(facts: Facts, left: Left) -> Answer:
         return claims
     proof = f"{checkpoints}, but the log ends at {facts.head}; no claim remembers whose events were cut off"
     positions = sorted({position for _, position in ahead})
-    return [Claim(finding("tail_truncated", None, positions=positions, proof=proof), [])]
+    return [Claim(finding(FAULT, None, positions=positions, proof=proof), [])]
+
+
+FAULT = Fault(
+    name="tail_truncated",
+    meaning="the newest events were cut off; all that remains agrees with itself",
+    look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved"),
+    remedy="restore the tail from a good backup; keep the read model and its checkpoint as witnesses until then",
+    repair="restore",
+    detector=tail_truncated,
+)
 
 
 def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str) -> Claim:
@@ -50,9 +62,9 @@ def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: lis
     positions = [position for position, _ in events] or sorted(set(heads))
     seen = f"{witness or 'a read model'} counts {places(positions)}, which the log no longer holds, and nothing after"
     proof = f"{checkpoints}, but the log ends at {facts.head}; {seen}" if checkpoints else seen
-    proof += f": claimed − event sum = {money(amount, key)}"
+    proof += f": claimed − event sum = {facts.money(amount, key)}"
     found = finding(
-        "tail_truncated", key, amount=amount, events=events, positions=positions, source=witness,
+        FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if checkpoints else "likely", proof=proof,
     )  # fmt: skip
     return Claim(found, list(shares_of(facts, left, key, amount, steps)))

@@ -1,23 +1,38 @@
 """unresolved_pending: a request that, past the limit, was neither settled nor cancelled. Younger ones are healthy."""
 
+from esworkbench.evidence.ledger import Pending
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import OPEN, Movement, movements
-from esworkbench.forensics.diagnosis.context import NO_ROW, Facts, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, money, places
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def unresolved_pending(facts: Facts, left: Left) -> Answer:
-    if facts.evidence.ledger.pending is None:
+    pending = facts.evidence.ledger.pending
+    if pending is None:
         return NotTestable("the ledger names no pending events")
     overdue: dict[Key, list[Movement]] = {}
-    for movement in movements(facts):
+    for movement in movements(facts.evidence):
         if movement.state == OPEN and (facts.now - movement.recorded_at).total_seconds() > facts.limit_seconds:
             overdue.setdefault(movement.key, []).append(movement)
-    return [_claim(facts, left, key, requests) for key, requests in overdue.items()]
+    return [_claim(facts, left, pending, key, requests) for key, requests in overdue.items()]
 
 
-def _claim(facts: Facts, left: Left, key: Key, requests: list[Movement]) -> Claim:
+FAULT = Fault(
+    name="unresolved_pending",
+    meaning="money was held on a request and, past the limit, the request was neither settled nor cancelled",
+    look_alikes=("never_appended", "statement_incomplete", "settled_otherwise"),
+    remedy="append the missing cancellation, or the settlement; watch for requests older than the limit",
+    repair="compensate",
+    notebook="14_the_47_23_case",
+    detector=unresolved_pending,
+)
+
+
+def _claim(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[Movement]) -> Claim:
     """The statement is the judge: what it never booked is still the customer's."""
     held = -sum(request.amount for request in requests)
     ids = {request.event_id for request in requests}
@@ -27,22 +42,25 @@ def _claim(facts: Facts, left: Left, key: Key, requests: list[Movement]) -> Clai
     oldest = min(requests, key=lambda request: request.recorded_at)
     hours = int((facts.now - oldest.recorded_at).total_seconds() // 3600)
     proof = (
-        f"requested at {places(positions)}, {money(held, key)}, {hours} hours before "
+        f"requested at {places(positions)}, {facts.money(held, key)}, {hours} hours before "
         f"{facts.now:%Y-%m-%d %H:%M} UTC, where "
         f"{facts.limit_seconds // 3600} are allowed, and no event settles or cancels it"
     )
     amount, certainty = held, _certainty(steps, covered, requests)
+    answer = f"append the missing {pending.cancel}, or settle it"
     if steps:
-        proof += f"; {steps[0].source} never booked it and claims {money(_of_one(steps), key)} more than the events"
+        proof += (
+            f"; {steps[0].source} never booked it and claims {facts.money(_of_one(steps), key)} more than the events"
+        )
     elif covered:
-        amount = 0
+        amount, answer = 0, f"append the missing settlement, {pending.settle}"
         proof += f"; {covered} has booked it, so the money left and only the settlement is missing"
     else:
         proof += "; a statement would settle whether the money left"
     found = finding(
-        "unresolved_pending", key, amount=amount, source=steps[0].source if steps else None, certainty=certainty,
+        FAULT, key, amount=amount, source=steps[0].source if steps else None, certainty=certainty,
         events=[(request.position, request.event_id) for request in requests], proof=proof,
-        remedy="append the missing settlement; watch for requests older than the limit" if amount == 0 else None,
+        remedy=f"{answer}; watch for requests older than the limit",
     )  # fmt: skip
     return Claim(found, [whole(step) for step in steps])
 

@@ -1,4 +1,4 @@
-"""Handlers with real bugs in them, shipped in the place of the bank's own. Each is all there was to the release."""
+"""Handlers with real bugs, shipped in place of the bank's own. Each is everything that its release changed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +42,7 @@ class CancellationsIgnored(AccountBalances):
 
 
 class InterestWorkedOut(TransactionHistory):
-    """Works the interest out by itself, and cuts off what is left of a cent where the ledger rounds half up."""
+    """Works out the interest itself, and cuts off fractions of a cent where the ledger rounds half up."""
 
     code_version = "2"
 

@@ -11,12 +11,12 @@ from esworkbench.event_store import write_transaction
 from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.event_store.schema import events
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, effect, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 
 
-class ManualEdit(Fault):
-    """A clerk sets a balance straight in the read model. Life goes on, and the difference with it."""
+class ManualEdit(PlantableFault):
+    """A clerk "corrects" a balance in the read model. Life goes on, and the difference stays."""
 
     name = "manual_edit"
 
@@ -36,7 +36,7 @@ class ManualEdit(Fault):
         return [PlantedFault(self.name, scene.account, [], [], self.amount, scene.person.currency)]
 
 
-class EventDeleted(Fault):
+class EventDeleted(PlantableFault):
     name = "event_deleted"
 
     def after(self, scene: Scene) -> list[PlantedFault]:
@@ -46,8 +46,8 @@ class EventDeleted(Fault):
         return planted_per_account(self.name, [(victim, amount_of(victim))])
 
 
-class PayloadEdited(Fault):
-    """The amount of one event is changed where it stands; its hash and its neighbours are left alone."""
+class PayloadEdited(PlantableFault):
+    """The amount of one event is changed in place; its hash and its neighbours are left alone."""
 
     name = "payload_edited"
 
@@ -68,7 +68,7 @@ class PayloadEdited(Fault):
         return planted_per_account(self.name, [(victim, old - new)])
 
 
-class TailTruncated(Fault):
+class TailTruncated(PlantableFault):
     """The log's last events are gone without a hole: all that remains agrees with itself."""
 
     name = "tail_truncated"

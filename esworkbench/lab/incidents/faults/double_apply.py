@@ -4,15 +4,15 @@ from datetime import timedelta
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.killed_process import Order, run_and_kill
+from esworkbench.lab.incidents.faults.killed_process import RunnerTask, run_and_kill
 from esworkbench.lab.incidents.faults.naive_runner import BETWEEN_ROWS_AND_CHECKPOINT, NaiveRunner
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, effect, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 
 READ_MODEL = "account_balances"
 
 
-class DoubleApply(Fault):
+class DoubleApply(PlantableFault):
     """For one run the balances are kept by the naive runner; it is killed, and started again."""
 
     name = "double_apply"
@@ -26,11 +26,11 @@ class DoubleApply(Fault):
     def crash_and_restart(self, scene: Scene) -> None:
         runner = scene.readers.runner(READ_MODEL)
         waiting = scene.decoded(after=runner.checkpoint())
-        self.twice = telling_batch(waiting, scene.account)
+        self.twice = visible_batch(waiting, scene.account)
         runner.catch_up(up_to=self.twice[0].recorded.global_position - 1)
         agenda = scene.life.agenda
         run_and_kill(
-            Order(
+            RunnerTask(
                 scene.url, READ_MODEL, scene.readers.next_run_id(), len(self.twice), agenda.now,
                 BETWEEN_ROWS_AND_CHECKPOINT,
             )
@@ -45,8 +45,8 @@ class DoubleApply(Fault):
         return planted_per_account(self.name, [(event, amount_of(event)) for event in self.twice])
 
 
-def telling_batch(waiting: list[Event], account: str) -> list[Event]:
-    """Some neighbouring events that all move money, with the account among them and no account's adding up to 0."""
+def visible_batch(waiting: list[Event], account: str) -> list[Event]:
+    """A few neighbouring events that all move money, the account's among them, adding up to 0 for no account."""
     for size in (3, 2, 1):
         for start in range(len(waiting) // 3, len(waiting) - size):
             batch = waiting[start : start + size]

@@ -1,4 +1,4 @@
-"""A reader that passes a position which is filled later."""
+"""A reader that goes past a position which is filled later."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from esworkbench.event_store import EventStore, StreamAppend, write_transaction
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.schema import events
 from esworkbench.events import NewEvent, RecordedEvent
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.processes.slow_writer import append_slowly
 
@@ -29,7 +29,7 @@ class GapBlindStore(EventStore):
             return [_recorded(dict(row)) for row in connection.execute(query).mappings()]
 
 
-class GapSkipped(Fault):
+class GapSkipped(PlantableFault):
     """A deposit on the account is under way while another customer's commits at the next position and is read."""
 
     name = "gap_skipped"

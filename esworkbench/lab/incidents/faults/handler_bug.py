@@ -2,13 +2,13 @@
 
 from esworkbench.domains.bank import FeeCharged, WithdrawalCancelled
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, effect, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 
 READ_MODEL = "account_balances"
 
 
-class HandlerBug(Fault):
+class HandlerBug(PlantableFault):
     """Every event of the type is wrong in the read model from the first on; a rebuild with this code repeats it."""
 
     name = "handler_bug"

@@ -1,12 +1,12 @@
 """A runner that stopped before the head of the log. Nothing is wrong: the figure is right for its checkpoint."""
 
-from esworkbench.lab.incidents.faults.scene import Fault, Scene
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault
 
 READ_MODEL = "account_balances"
 
 
-class Lag(Fault):
+class LaggingReadModel(PlantableFault):
     name = "lag"
 
     def __init__(self) -> None:

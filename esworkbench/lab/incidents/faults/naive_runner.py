@@ -1,4 +1,4 @@
-"""A projection runner as many write it first: the rows in one transaction, the checkpoint in the next.
+"""A projection runner the way many people write it first: the rows in one transaction, the checkpoint in the next.
 
 Killed between the two, it applies the batch again when it is started again.
 """

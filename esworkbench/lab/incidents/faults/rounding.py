@@ -8,14 +8,14 @@ from esworkbench.domains.bank import InterestCredited
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.domains.bank.read_models.transaction_history import transaction_history
 from esworkbench.lab.incidents.faults.buggy_handlers import InterestWorkedOut
-from esworkbench.lab.incidents.faults.scene import Fault, Scene, planted_per_account
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.projections import Projection
 
 READ_MODEL = "transaction_history"
 
 
-class Rounding(Fault):
+class Rounding(PlantableFault):
     """The release stays live for a good part of the bank's life, then is taken back; the cents it lost stay lost."""
 
     name = "rounding"
@@ -31,7 +31,7 @@ class Rounding(Fault):
         scene.readers.code[READ_MODEL] = code
 
     def after(self, scene: Scene) -> list[PlantedFault]:
-        """What was rounded away stands in the rows: each interest row beside the event it was made from."""
+        """The rows show what was rounded away: compare each interest row with its event."""
         table = transaction_history
         with scene.engine.connect() as connection:
             rows = connection.execute(select(table.c.event_id, table.c.amount_minor)).all()

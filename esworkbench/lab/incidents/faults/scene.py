@@ -1,4 +1,4 @@
-"""What a fault is handed: the bank while it lives, and the tools of whoever breaks it."""
+"""What a fault works with: the bank while it lives, and the tools to break it."""
 
 from datetime import datetime, timedelta
 from random import Random
@@ -24,9 +24,9 @@ class Scene:
         self.person = next(person for person in life.people if person.account == self.account)
 
     def quiet_moment(self, part: float) -> datetime:
-        """Early in the day before read models are next brought up to date, ``part`` of the bank's life from its start.
+        """Early on a day shortly before read models are next run, ``part`` of the way through the bank's life.
 
-        Nothing else happens at 04:00, so that what a fault does here comes between two events and not into one.
+        Nothing else happens at 04:00, so what a fault does then falls between two events, not into one.
         """
         scale = self.life.scale
         month = max(1, round(scale.months * part / scale.run_months)) * scale.run_months
@@ -46,7 +46,7 @@ def effect(event: Event) -> Posting | None:
 
 
 def planted_per_account(fault: str, off_by: list[tuple[Event, int]]) -> list[PlantedFault]:
-    """One fault per account and currency, from what each event puts the claim off by."""
+    """One fault per account and currency; ``off_by`` says how far each event puts the claim off."""
     by_account: dict[tuple[str, str], list[tuple[Event, int]]] = {}
     for event, amount in off_by:
         posting = posting_of(event)
@@ -65,12 +65,11 @@ def planted_per_account(fault: str, off_by: list[tuple[Event, int]]) -> list[Pla
     ]
 
 
-class Fault:
+class PlantableFault:
     """Base of all faults, and the healthy bank.
 
-    ``before`` puts the cause into the agenda, ``after`` comes when life is over and the read models are up to date;
-    it does what only then can be done, and says what was planted. ``shuns`` names read models left as they are at
-    the end.
+    ``before`` puts the cause into the agenda. When the bank's life is over, ``last_run`` brings the read models up to
+    date; ``after`` does what can only be done then, and says what was planted.
     """
 
     name = "none"

@@ -2,15 +2,15 @@
 
 from datetime import timedelta
 
-from esworkbench.lab.incidents.faults.scene import Fault, Scene
+from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.world.bus import ANSWERS, Partition
 
 
-class UnresolvedPending(Fault):
-    """The bus's way back from the network is cut for half an hour of the night, and one answer falls into it.
+class UnresolvedPending(PlantableFault):
+    """The bus's link back from the network is cut for half an hour at night, and one answer is lost.
 
-    The hold stands for ever: the event sum and every read model lack the money that the statement still shows.
+    The hold stays for ever: the event sum and every read model lack the money that the statement still shows.
     """
 
     name = "unresolved_pending"

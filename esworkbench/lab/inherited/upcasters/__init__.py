@@ -1,7 +1,13 @@
-"""The folder of small named functions that replaces the inherited function, each with its reason, or without one.
+"""The small named functions that replace the inherited one, each with the reason it exists.
 
-What was found in old tickets stands there as the reason; where nothing was found it says *unknown origin: do not remove
-without investigation*. That it reads every event of the log as the inherited function does is held by a test.
+A reason found in old tickets is given; where none was found, it says *unknown origin: do not remove without
+investigation*. A test holds that the chain reads every event of the log as the inherited function does.
+
+``customers``: CustomerRegistered and LoyaltyPointsGranted.
+``orders``: OrderPlaced, OrderShipped, OrderCancelled.
+``payments``: PaymentReceived and RefundIssued.
+``products``: StockAdjusted and ReviewPosted.
+``telltales``: which version an event really has, where the recorded number can't be trusted.
 """
 
 from esworkbench.lab.inherited.legacy import LATEST_VERSIONS

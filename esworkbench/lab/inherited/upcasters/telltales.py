@@ -1,4 +1,4 @@
-"""How the versions of the types are told whose recorded number can't be relied on: all 1, missing, or not raised."""
+"""How to tell the version of a type whose recorded number can't be trusted: always 1, missing, or not raised."""
 
 from esworkbench.lab.inherited.shop import POINTS_COUNT_CENTS_FROM
 from esworkbench.upcasters.archaeology import Telltale

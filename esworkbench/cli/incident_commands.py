@@ -1,0 +1,53 @@
+"""Build a bank with a fault really in it, and open its sealed answer."""
+
+from shlex import quote
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from esworkbench.cli.options import Json
+from esworkbench.cli.output import answer, table
+from esworkbench.event_store.database import address_of, parse_url
+from esworkbench.lab import build_incident
+from esworkbench.lab import reveal as open_sealed
+
+incident = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@incident.command()
+def new(
+    url: Annotated[str, typer.Argument(help="Where to build it: a path, sqlite:/// or postgresql:// URL.")],
+    fault: Annotated[
+        str | None, typer.Option(help="A fault's name; `none`: a healthy bank; absent: a mystery.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events and rows.")] = 1,
+    scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
+    json: Json = False,
+) -> None:
+    """Build a bank with that fault really in it; the answer is sealed."""
+    built = build_incident(url, fault=fault, seed=seed, scale=scale, progress=True)
+    shown = address_of(parse_url(built.url))
+    document = {
+        "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,
+        "outside": str(built.outside),
+    }  # fmt: skip
+
+    def prose(console: Console) -> None:
+        console.print(f"{built.events:,} events on {built.accounts} accounts in {shown}", markup=False)
+        console.print(f"what the outside world knows: {built.outside}", markup=False)
+
+    answer(document, prose, as_json=json, next_command=f"esworkbench investigate {quote(shown)}")
+
+
+@incident.command()
+def reveal(url: Annotated[str, typer.Argument(help="The incident's URL.")], json: Json = False) -> None:
+    """Open the sealed answer: which fault was planted, and where."""
+    faults = [msgspec.to_builtins(fault) for fault in open_sealed(url)]
+    columns = ["fault", "account", "amount", "currency", "positions"]
+
+    def prose(console: Console) -> None:
+        console.print(table("planted", columns, [[fault[column] for column in columns] for fault in faults]))
+
+    answer({"faults": faults}, prose, as_json=json)

@@ -1,0 +1,67 @@
+"""The holds: money that was requested and waits for an answer. One definition, one clock.
+
+A hold is opened when its request is recorded and answered when a settlement or a cancellation with its id is. The
+server wrote both times; what people write as the time of validity says nothing about how long a hold has waited. An id
+may be used again: the second answer answers the second request.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from esworkbench.evidence import LedgerDefinition
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEFAULT_LIMIT = timedelta(hours=24)
+
+_HOLDS = """
+    CREATE OR REPLACE TEMP TABLE holds AS
+    WITH told AS (
+        SELECT stream_id, position, version, event_id, type, recorded_at, greatest(valid_at, recorded_at) AS final_at,
+            json_extract_string(payload, $path) AS hold,
+            row_number() OVER (PARTITION BY stream_id, json_extract_string(payload, $path), type = $request
+                ORDER BY version, position) AS nth
+        FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+    ), amounts AS (
+        SELECT event_id, account, currency, -sum(amount_minor)::BIGINT AS amount FROM postings
+        WHERE event_id IN (SELECT event_id FROM told WHERE type = $request) GROUP BY ALL
+    )
+    SELECT m.account, m.currency, m.amount, asked.hold, asked.stream_id, asked.position, asked.event_id,
+        asked.recorded_at AS opened_at, told.recorded_at AS answered_at, told.final_at AS final_at,
+        CASE told.type WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled' END AS answer
+    FROM told AS asked JOIN amounts AS m ON m.event_id = asked.event_id
+    LEFT JOIN told ON told.type <> $request AND told.stream_id = asked.stream_id AND told.hold = asked.hold
+        AND told.nth = asked.nth
+    WHERE asked.type = $request
+"""
+
+_NO_HOLDS = """
+    CREATE OR REPLACE TEMP TABLE holds (account VARCHAR, currency VARCHAR, amount BIGINT, hold VARCHAR,
+        stream_id VARCHAR, position BIGINT, event_id VARCHAR, opened_at TIMESTAMPTZ, answered_at TIMESTAMPTZ,
+        final_at TIMESTAMPTZ, answer VARCHAR)
+"""
+
+
+def hold_limit(ledger: LedgerDefinition) -> timedelta:
+    """How long a hold may wait: what the ledger says, else a day."""
+    return timedelta(hours=ledger.pending.limit_hours) if ledger.pending else DEFAULT_LIMIT
+
+
+def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
+    """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
+
+    Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;
+    answered_at, answer (settled, cancelled) and final_at (when the money moved for good), null while it waits.
+    """
+    pending = ledger.pending
+    if pending is None:
+        connection.execute(_NO_HOLDS)
+        return
+    given = {"request": pending.request, "settle": pending.settle, "cancel": pending.cancel}
+    connection.execute(_HOLDS, {"path": json_path(pending.id_field), **given})
+
+
+def json_path(field: str | None) -> str:
+    """A dotted field of a payload as DuckDB's JSON functions want it; without one, a path that no payload has."""
+    return "$" + "".join(f'."{name}"' for name in (field or "no such field").split("."))

@@ -1,0 +1,121 @@
+"""What a projection's code gets wrong every time: one event type, or one stored schema version of a type.
+
+A handler sees every event in its latest shape, so an error confined to one of several stored schema versions was made
+on the way there, by an upcaster. Where the log holds only one version of the type, the two can't be told apart without
+the code.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from esworkbench.forensics.compare.records import Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.patterns import Pattern, head_pattern, running_patterns
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, LookAlike, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.wording import finding
+
+FACTORS = {Fraction(-1): "not applied", Fraction(-2): "applied with the wrong sign", Fraction(1): "applied twice"}
+
+
+class CodeError(NamedTuple):
+    """What one account is off by because of a pattern; ``ambiguous``: handler and upcaster can't be told apart."""
+
+    source: Source
+    key: Key
+    amount: int
+    events: list[tuple[int, str]]
+    shares: list[Share]
+    certainty: Certainty
+    proof: str
+    ambiguous: bool
+
+
+def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_one_version: bool) -> Answer:
+    """The errors that follow all versions of a type, or one of several, told as ``fault``; beside it its look-alike."""
+    if facts.is_file:
+        return NotTestable("a file's running balances are nobody's projection of its rows")
+    why = (
+        f"the pattern is the same as for {fault.name}: without the projection's code it can't be told whether the "
+        "handler or an upcaster makes the error; stepping both would settle it"
+    )
+    return [
+        Claim(
+            finding(
+                fault, error.key, amount=error.amount, events=error.events, source=error.source.name,
+                certainty=error.certainty, proof=error.proof,
+            ),
+            error.shares,
+            (LookAlike(look_alike, why),) if error.ambiguous else (),
+        )
+        for error in _errors(facts, left, in_one_version=in_one_version)
+    ]  # fmt: skip
+
+
+def _errors(facts: Facts, left: Left, *, in_one_version: bool) -> Iterator[CodeError]:
+    for source in facts.sources:
+        if source.kind == "head":
+            pattern = head_pattern(facts, left, source)
+            if pattern and (pattern.schema_version is not None) == in_one_version:
+                yield from _of_heads(facts, left, source, pattern)
+        elif source.kind == "running":
+            for pattern, steps in running_patterns(facts, left, source):
+                if (pattern.schema_version is not None) == in_one_version:
+                    yield from _of_rows(facts, source, pattern, steps)
+
+
+def _of_heads(facts: Facts, left: Left, source: Source, pattern: Pattern) -> Iterator[CodeError]:
+    for key in (*pattern.fits, *(key for key in pattern.misses if left.head(source.name, key))):
+        amount = pattern.predicted(key)
+        if amount:
+            yield _error(facts, source, pattern, key, [Share(source.name, key, amount)])
+
+
+def _of_rows(facts: Facts, source: Source, pattern: Pattern, steps: list[Residual]) -> Iterator[CodeError]:
+    by_key: dict[Key, list[Residual]] = {}
+    for step in steps:
+        by_key.setdefault(step.key, []).append(step)
+    for key, wrong in by_key.items():
+        yield _error(facts, source, pattern, key, [whole(step) for step in wrong])
+
+
+def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: list[Share]) -> CodeError:
+    amount = sum(share.amount for share in shares)
+    events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
+    # A pattern alone is no proof: somebody's UPDATE over all accounts can look the same. Only the code settles it.
+    certainty: Certainty = "likely"
+    proof = _proof(facts, source, pattern, key, amount)
+    repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
+    if repeated:
+        certainty = "proven"
+        proof += "; a rebuild with the code handed over repeats it"
+    elif repeated is not None:
+        proof += "; a rebuild with the code handed over doesn't repeat it, so other code ran then"
+    return CodeError(source, key, amount, events, shares, certainty, proof, _may_be_either(facts, pattern, repeated))
+
+
+def _may_be_either(facts: Facts, pattern: Pattern, repeated: bool | None) -> bool:
+    """With the code at hand, an event already in its newest shape meets no upcaster."""
+    rebuilt = facts.rebuilt
+    if repeated and rebuilt is not None and all(rebuilt.is_latest(pattern.type, each) for each in pattern.versions):
+        return False
+    return pattern.schema_version is not None or len(pattern.versions) == 1
+
+
+def _proof(facts: Facts, source: Source, pattern: Pattern, key: Key, amount: int) -> str:
+    events = pattern.events[key]
+    name = pattern.type + ("" if pattern.schema_version is None else f" v{pattern.schema_version}")
+    posted = sum(each for _, _, each in events)
+    since = f" from position {pattern.since} on" if pattern.since else ""
+    if pattern.of == "sum":
+        how = FACTORS.get(pattern.factor, f"off by {pattern.factor} of its amount")
+        mine = (
+            f"{source.name} is off by {facts.money(amount, key)}: {name} is {how}, {len(events)} events of "
+            f"{facts.money(posted, key)}"
+        )
+    else:
+        each = facts.money(int(pattern.factor), key) if pattern.factor.denominator == 1 else str(pattern.factor)
+        mine = f"{source.name} is off by {facts.money(amount, key)}: {each} for each of {len(events)} events {name}"
+    return f"{mine}{since}; the same holds on {len(pattern.fits)} account(s) over {pattern.size} events"

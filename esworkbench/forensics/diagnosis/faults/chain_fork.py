@@ -1,0 +1,35 @@
+"""chain_fork: two events of one stream name one predecessor, which a writer that checks the version never causes."""
+
+from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.wording import finding, places
+
+_FORKS = """
+    SELECT stream_id, prev_hash, list(position ORDER BY position), list(event_id ORDER BY position) FROM events
+    WHERE prev_hash IS NOT NULL AND prev_hash <> '' GROUP BY stream_id, prev_hash HAVING count(*) > 1 ORDER BY 3
+"""
+
+
+def chain_fork(facts: Facts, left: Left) -> Answer:
+    """Two events of one stream that name one predecessor."""
+    if not facts.hashed:
+        return NotTestable("the events carry no hashes")
+    claims = []
+    for stream_id, _, positions, event_ids in facts.rows(_FORKS):
+        keys: list[Key | None] = [*facts.accounts_of_stream(stream_id)] or [None]
+        proof = f"in stream {stream_id} the events at {places(positions)} name one predecessor's hash"
+        events = list(zip(positions, event_ids, strict=True))
+        claims += [Claim(finding(FAULT, key, events=events, proof=proof), []) for key in keys]
+    return claims
+
+
+FAULT = Fault(
+    name="chain_fork",
+    meaning="two events of one stream name the same predecessor",
+    look_alikes=("lost_update",),
+    remedy="find the writer that appends without the version check",
+    repair="restore",
+    detector=chain_fork,
+)

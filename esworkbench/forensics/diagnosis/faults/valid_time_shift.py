@@ -1,0 +1,13 @@
+"""valid_time_shift: a statement books on another value date, and agrees later."""
+
+from esworkbench.forensics.diagnosis.fault import Fault
+
+FAULT = Fault(
+    name="valid_time_shift",
+    meaning="the statement books on another value date; both agree in the end",
+    look_alikes=("day_boundary", "never_appended", "backdated_insert"),
+    remedy="none: wait for the later statement",
+    repair="none",
+    healthy=True,
+    needs="a statement that goes on past the later of the two dates",
+)
