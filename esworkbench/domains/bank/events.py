@@ -103,6 +103,10 @@ class AccountClosed(DomainEvent, frozen=True, kw_only=True):
     reason: str
 
 
+CREDITS = (MoneyDeposited, InterestCredited, TransferReceived, WithdrawalCancelled, BalanceAdjusted)
+DEBITS = (MoneyWithdrawn, WithdrawalRequested, TransferSent, FeeCharged)
+"""What raises and what lowers the amount available; the amount of an adjustment has its own sign."""
+
 BANK_EVENT_TYPES = EventTypes(
     AccountOpened,
     MoneyDeposited,

@@ -8,13 +8,6 @@ from esworkbench.events import Event
 STREAM_PREFIX = "BankAccount-"
 
 
-CREDITS = (
-    events.MoneyDeposited, events.InterestCredited, events.TransferReceived, events.WithdrawalCancelled,
-    events.BalanceAdjusted,
-)  # fmt: skip
-DEBITS = (events.MoneyWithdrawn, events.WithdrawalRequested, events.TransferSent, events.FeeCharged)
-
-
 class Posting(NamedTuple):
     """``amount_minor`` is signed, in minor units of ``currency``: credits are positive."""
 
@@ -34,9 +27,9 @@ def posting_of(event: Event) -> Posting | None:
     A requested withdrawal posts its debit at once, so its settlement posts 0 and its cancellation posts it back.
     """
     data = event.data
-    if isinstance(data, CREDITS):
+    if isinstance(data, events.CREDITS):
         return Posting(account_of(event), data.currency, data.amount_minor)
-    if isinstance(data, DEBITS):
+    if isinstance(data, events.DEBITS):
         return Posting(account_of(event), data.currency, -data.amount_minor)
     if isinstance(data, events.WithdrawalSettled):
         return Posting(account_of(event), data.currency, 0)
