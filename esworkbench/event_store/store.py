@@ -107,13 +107,12 @@ class EventStore:
         while True:
             try:
                 result = self._append_once(drafts, idempotency)
-                break
             except Overtaken:
                 # Somebody else got further, so looking again either tells the caller so or finds the way free.
                 continue
-        if result.events:
-            self._publish(result.events)
-        return result
+            if result.events:
+                self._publish(result.events)
+            return result
 
     def _append_once(self, appends: list[DraftAppend], idempotency: Idempotency | None) -> AppendResult:
         # Of several appends to one stream only the first expects a version that is there already.

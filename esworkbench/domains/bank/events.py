@@ -107,17 +107,4 @@ CREDITS = (MoneyDeposited, InterestCredited, TransferReceived, WithdrawalCancell
 DEBITS = (MoneyWithdrawn, WithdrawalRequested, TransferSent, FeeCharged)
 """What raises and what lowers the amount available; the amount of an adjustment has its own sign."""
 
-BANK_EVENT_TYPES = EventTypes(
-    AccountOpened,
-    MoneyDeposited,
-    MoneyWithdrawn,
-    WithdrawalRequested,
-    WithdrawalSettled,
-    WithdrawalCancelled,
-    TransferSent,
-    TransferReceived,
-    FeeCharged,
-    InterestCredited,
-    BalanceAdjusted,
-    AccountClosed,
-)
+BANK_EVENT_TYPES = EventTypes(AccountOpened, *CREDITS, *DEBITS, WithdrawalSettled, AccountClosed)

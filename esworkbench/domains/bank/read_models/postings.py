@@ -1,9 +1,10 @@
-"""The signed effect of one event on one account: what every read model of the bank is made of."""
+"""What the bank's read models have in common: rows of one account each, made of the events' signed effects on it."""
 
 from typing import NamedTuple
 
 from esworkbench.domains.bank import events
 from esworkbench.events import Event
+from esworkbench.projections.projection import Projection
 
 STREAM_PREFIX = "BankAccount-"
 
@@ -34,3 +35,12 @@ def posting_of(event: Event) -> Posting | None:
     if isinstance(data, events.WithdrawalSettled):
         return Posting(account_of(event), data.currency, 0)
     return None
+
+
+class PerAccount(Projection):
+    """A stream without the category counts for the account it is named after, so both streams are one shard's."""
+
+    shardable = True
+
+    def shard_key(self, stream_id: str) -> str:
+        return stream_id.removeprefix(STREAM_PREFIX)
