@@ -7,7 +7,7 @@ imported when it is asked for, and is documented where it stands; all else is im
 
 >>> from esworkbench import EventStore
 >>> from esworkbench.domains.bank import Bank, Deposit, OpenAccount, Withdraw, bank_decoder
->>> from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances
+>>> from esworkbench.domains.bank.read_models import AccountBalances
 >>> from esworkbench.projections import ProjectionRunner
 >>> store = EventStore.open("bank.db")
 >>> bank = Bank(store)
@@ -31,10 +31,10 @@ frozen, and refuses it if a byte has changed since:
 >>> evidence.accounts()
 [('ada', 'USD')]
 
-``balance_at`` replays an account to a moment: by valid time, by recorded time, by version or by position.
+``replay`` folds an account up to a moment: by valid time, by recorded time, by version or by position.
 
->>> from esworkbench import balance_at
->>> balance_at(evidence, "ada", version=2).balance, balance_at(evidence, "ada").balance
+>>> from esworkbench import replay
+>>> replay(evidence, "ada", version=2).balance, replay(evidence, "ada").balance
 (2500, 1800)
 
 ``diff`` holds every claim against the events; ``bisect`` looks for the first event at which the two part, and says
@@ -57,13 +57,13 @@ when it can't know:
 >>> inquiry.account, inquiry.delta
 ('ada', 7200)
 
-``plan_repair`` says what would be done, and writes nothing; ``apply_repair`` does it, and looks again:
+``repair`` says what would be done, and writes nothing; with ``apply`` it does it, and looks again:
 
->>> from esworkbench import apply_repair, plan_repair
->>> planned = plan_repair(evidence, diagnosis, operator="Grace")
->>> [(step.kind, step.projection) for step in planned.steps]
-[('rebuild', 'account_balances')]
->>> done = apply_repair(planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder())
+>>> from esworkbench import repair
+>>> planned = repair(evidence, store, operator="Grace")
+>>> [(step.kind, step.projection, step.state) for step in planned.steps]
+[('rebuild', 'account_balances', 'planned')]
+>>> done = repair(evidence, store, operator="Grace", apply=True)
 >>> done.applied, done.verified
 (True, True)
 
@@ -74,63 +74,6 @@ when it can't know:
 True
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from esworkbench.lazy_exports import exported_by
 
-from esworkbench.version import __version__ as __version__
-
-if TYPE_CHECKING:
-    from esworkbench.composition import capture
-    from esworkbench.event_store.store import EventStore
-    from esworkbench.evidence.evidence import Evidence
-    from esworkbench.forensics.compare.bisect import bisect
-    from esworkbench.forensics.compare.diff import diff
-    from esworkbench.forensics.diagnosis.diagnose import diagnose
-    from esworkbench.forensics.investigation.investigate import investigate
-    from esworkbench.forensics.investigation.report import render as report
-    from esworkbench.forensics.repair.apply import apply as apply_repair
-    from esworkbench.forensics.repair.plan import plan as plan_repair
-    from esworkbench.forensics.replay.replay import balance_at
-
-__all__ = [
-    "EventStore",
-    "Evidence",
-    "apply_repair",
-    "balance_at",
-    "bisect",
-    "capture",
-    "diagnose",
-    "diff",
-    "investigate",
-    "plan_repair",
-    "report",
-]
-
-_PLACES = {
-    "EventStore": "event_store.store:EventStore",
-    "Evidence": "evidence.evidence:Evidence",
-    "apply_repair": "forensics.repair.apply:apply",
-    "balance_at": "forensics.replay.replay:balance_at",
-    "bisect": "forensics.compare.bisect:bisect",
-    "capture": "composition:capture",
-    "diagnose": "forensics.diagnosis.diagnose:diagnose",
-    "diff": "forensics.compare.diff:diff",
-    "investigate": "forensics.investigation.investigate:investigate",
-    "plan_repair": "forensics.repair.plan:plan",
-    "report": "forensics.investigation.report:render",
-}
-"""Where each name stands: what the imports above tell a type checker, a running program reads here."""
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
-
-
-if not TYPE_CHECKING:  # a type checker would take every name that isn't there for one of these
-
-    def __getattr__(name: str) -> Any:
-        """PEP 562: a name is imported when it is asked for."""
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module, _, attribute = _PLACES[name].partition(":")
-        return getattr(import_module(f"{__name__}.{module}"), attribute)
+__getattr__, __dir__, __all__ = exported_by(__name__, __file__)

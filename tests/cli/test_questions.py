@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell
 
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.guards import drop_guards
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
-from esworkbench.lab import Incident, reveal
+from esworkbench.lab import Incident, build_incident, reveal
 
 
 def test_capture_says_what_was_frozen(shell: Shell, incident: Incident, tmp_path: Path) -> None:
@@ -51,11 +53,14 @@ def test_diff_against_a_read_model_that_agrees_finds_nothing(shell: Shell, share
     assert ran.document["compared"] > 0
 
 
-def test_bisect_names_its_boundary_and_that_it_is_one(shell: Shell, incident: Incident, shared_evidence: Path) -> None:
+def test_bisect_names_the_event_that_a_statement_never_booked(
+    shell: Shell, incident: Incident, shared_evidence: Path
+) -> None:
     ran = shell.json("bisect", shared_evidence, "--account", incident.account)
     assert ran.code == 1
-    assert ran.document["sound"] is False
-    assert ran.document["delta"] == 4723
+    [planted] = reveal(incident.url)
+    assert (ran.document["sound"], ran.document["delta"]) == (True, 4723)
+    assert (ran.document["position"], ran.document["event_id"]) == (planted.positions[0], planted.event_ids[0])
     assert (
         shell.json("bisect", shared_evidence, "--account", incident.account, "--against", "transaction_history").code
         == 0
@@ -147,3 +152,35 @@ def test_an_error_of_ours_is_told_in_full_with_exit_3(
     ran = shell("diff", shared_evidence)
     assert ran.code == 3
     assert "ZeroDivisionError" in ran.err
+
+
+def test_diagnose_says_that_no_balance_differs_beside_an_edit_that_spares_the_amount(
+    shell: Shell, tmp_path: Path
+) -> None:
+    built = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="none", seed=5, scale="small")
+    store = EventStore.open(built.url)
+    with store.engine.begin() as somebody:
+        drop_guards(somebody)
+        somebody.exec_driver_sql(
+            """UPDATE events SET payload = replace(payload, '"owner":"', '"owner":"Sir ')
+               WHERE global_position = (SELECT max(global_position) FROM events WHERE event_type = 'AccountOpened')"""
+        )
+    store.engine.dispose()
+    evidence = tmp_path / "evidence"
+    assert shell("capture", built.url, "--into", evidence).code == 0
+    ran = shell.json("diagnose", evidence)
+    assert (ran.code, ran.document["divergences"]) == (1, 0)
+    [finding] = ran.document["findings"]
+    assert (finding["fault"], finding["amount"]) == ("payload_edited", 0)
+    assert "no balance differs from its events\n" in ran.err
+    assert shell("diff", evidence).code == 0
+    of_one = ("--account", finding["account"])
+    assert shell("bisect", evidence, *of_one).code == 0
+    told = f"no balance differs from its events on {finding['account']}\n"
+    assert told in shell("diagnose", evidence, *of_one).out
+
+
+def test_diagnose_counts_the_claims_that_differ(shell: Shell, incident: Incident, shared_evidence: Path) -> None:
+    ran = shell.json("diagnose", shared_evidence)
+    assert (ran.code, ran.document["divergences"]) == (1, 1)
+    assert "no balance differs" not in ran.err

@@ -7,39 +7,19 @@ held to a limit, and what a learner reads who opens every file of the list.
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.ground.core import CORE, ROOT, file_of
+
 PAGE = ROOT / "docs" / "reading-the-core.md"
 
-CORE = [
-    "events",
-    "event_store.store", "event_store.drafts", "event_store.chain", "event_store.engine", "event_store.sqlite.log",
-    "aggregates.aggregate", "aggregates.repository",
-    "upcasters.chain", "upcasters.steps", "upcasters.decoder",
-    "projections.projection", "projections.runner", "projections.checkpoints",
-    "cqrs.commands",
-    "domains.bank.events", "domains.bank.commands", "domains.bank.account", "domains.bank.handlers",
-    "domains.bank.read_models.account_balances",
-]  # fmt: skip
-"""In the order in which they are read."""
-
-GROUND = {"errors": 77, "events": 94, "lazy_exports": 23, "money": 28, "resources": 12}
+GROUND = {"errors": 79, "events": 94, "lazy_exports": 25, "money": 71, "resources": 12}
 """What everything stands on isn't counted, so it must not change unseen: today's lines."""
 
 BESIDE = ("event_store.database", "event_store.columns", "event_store.guards", "event_store.cursors")
 FOLDERS_BESIDE = ("event_store.sqlite", "event_store.postgres")
 """What makes and opens databases, and speaks to one kind of them."""
 
-COUNTED_AT_MOST = 1732
-
-
-def file_of(module: str) -> Path | None:
-    path = ROOT.joinpath("esworkbench", *module.split(".")) if module else ROOT / "esworkbench"
-    for candidate in (path / "__init__.py", path.with_suffix(".py")):
-        if candidate.is_file():
-            return candidate
-    return None
+COUNTED_AT_MOST = 1735
 
 
 def lines_of(module: str) -> int:

@@ -1,4 +1,4 @@
-"""What README and notebooks point at is there: files, commands with their options, targets of make, modules."""
+"""What the pages and notebooks point at is there: files, commands with their options, targets of make."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from esworkbench.cli import app
-from tests.ground.tracked import TOP
+from tests.ground.tracked import TOP, tracked_files
 from tests.notebooks.execute import NOTEBOOKS, code_cells, read
 from tests.notebooks.test_shape import ALL
 
@@ -49,6 +49,45 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 def test_a_notebook_links_only_to_its_neighbours_for_it_is_read_in_a_copy(path: Path) -> None:
     targets = [target for target in LINK.findall(text_of(path)) if not ELSEWHERE.match(target)]
     assert [target for target in targets if (NOTEBOOKS / target).parent != NOTEBOOKS] == []
+
+
+PATH = re.compile(r"[\w.-]+(?:/[\w.<>-]+)*/?")
+FILE = re.compile(r".+\.(?:py|pyi|toml|md|ipynb|sql|j2)")
+OF_THE_READER = {"ledger.toml", "layout.toml", "shop.toml"}
+"""Files that a page tells its reader to write."""
+
+
+def places() -> set[str]:
+    """Every tracked file and its folders, as pages name them: from the top, from the package, or a file by its name."""
+    found: set[str] = set()
+    for path in tracked_files():
+        for each in (path, *path.parents):
+            found |= {each.as_posix(), each.as_posix().removeprefix("esworkbench/")}
+        found.add(path.name)
+    return found
+
+
+def paths_named(text: str) -> list[str]:
+    """The paths in backticks, each cut before a part that stands for many, as in ``faults/<name>.py``."""
+    tops = {place for place in places() if "/" not in place}
+    spans = [span for span in SPAN.findall(FENCE.sub("", text)) if PATH.fullmatch(span)]
+    named = [span for span in spans if FILE.fullmatch(span) or ("/" in span and span.partition("/")[0] in tops)]
+    return [re.sub(r"/?[^/]*<.*", "", span).rstrip("/") for span in named if span not in OF_THE_READER]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_path_in_backticks_is_there(page: Path) -> None:
+    there = places()
+    assert [path for path in paths_named(text_of(page)) if path and path not in there] == []
+
+
+def test_paths_are_told_from_other_words() -> None:
+    text = (
+        "`errors.py`, `cli/`, `tests/ground`, `domains/<domain>/events.py`, `and/or`, `esworkbench diff`, `ledger.toml`"
+    )
+    assert paths_named(text) == ["errors.py", "cli", "tests/ground", "domains"]
+    assert paths_named("`forensics/faults/`") == ["forensics/faults"]
+    assert "forensics/faults" not in places()
 
 
 def command_lines(page: Path) -> Iterator[str]:

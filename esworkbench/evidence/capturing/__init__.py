@@ -1,0 +1,14 @@
+"""Capture: a store or a file, frozen as evidence at one cut. Nothing is written to the source.
+
+capture           from a store or a file to evidence
+opening           what a source is, and whose events it holds
+source            read-only connections that all see one moment
+store             a store of this package: read models first, then the log
+file              a bank's own delimited file with running balances
+delimited         its rows, read as the ledger describes them
+ordering          an order inside each day in which the balances chain
+poster            what each event posts, by the ledger
+statement_file    a bank statement as CSV
+shipped_ledgers   the ledgers of the built-in domains, and which one is meant
+progress          progress bars on stderr, or none
+"""

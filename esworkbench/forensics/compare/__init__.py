@@ -1,0 +1,11 @@
+"""Claims against events: one computation, and what reads it.
+
+residuals         where claim and events part: the tables ``residuals`` and ``holds``
+records           a source, a step of a claim, a residual and its state
+statement_lines   a bank statement line by line, beside the events as a statement would book them
+holds             money that was requested and waits for an answer
+diff              every claim that parts from the events
+bisect            the first event at which they part
+bisect_session    bisection by hand, with skip, undo and replay
+timeline          claim and event sum of one account over time
+"""

@@ -52,11 +52,16 @@ class Unexplained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """``tested`` says for each name of the catalogue: found, ruled_out, or not_testable: what is missing."""
+    """``tested`` says for each name of the catalogue: found, ruled_out, or not_testable: what is missing.
+
+    ``divergences`` counts the residuals in which a claim parts from the events, those that a finding takes included: 0
+    says that no balance differs, whatever is wrong with the log.
+    """
 
     findings: list[Finding]
     tested: dict[str, str]
     unexplained: list[Unexplained]
+    divergences: int = 0
 
     @property
     def unhealthy(self) -> list[Finding]:

@@ -1,0 +1,9 @@
+"""An investigation: from a disputed balance to a verified repair and a page that tells it.
+
+investigate      the seven steps, and what comes of them
+seven_steps      the first six as questions to the evidence, each with a table of the answer
+disputed_claim   whether what is wrong with the ledger accounts for what somebody claims
+questions        what can be asked of evidence, by name; the command line and a case ask here
+case             the record of what was asked, which can be asked again
+report           the case as one page of HTML
+"""

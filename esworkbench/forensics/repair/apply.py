@@ -1,7 +1,7 @@
 """Applying a plan: each step once, and then looking again.
 
-The store is captured and diagnosed anew before, so that a step which is no longer needed is left out, and after, so
-that the repair is believed for what it did and not for what it meant to do. Both times ages are measured at the same
+The store is captured and diagnosed again before, so that a step that is no longer needed is left out, and after, so
+that a repair is judged by what it did and not by what it meant to do. Both times ages are measured at the same
 moment, or holds that were young at the cut would be called overdue by the time of the repair.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from esworkbench.errors import CommandRejected
+from esworkbench.errors import CommandRejected, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence, capture
 from esworkbench.forensics.diagnosis.diagnose import diagnose
@@ -21,19 +21,24 @@ from esworkbench.forensics.scratch_store import Factories
 from esworkbench.projections import ProjectionRunner
 from esworkbench.upcasters import EventDecoder
 
-__all__ = ["Compensator", "RepairPlan", "RepairStep", "Repaired", "apply", "look_again", "plan"]
+__all__ = ["Compensator", "RepairPlan", "RepairStep", "Repaired", "apply", "look_again", "plan", "require_same_store"]
 
 
 class Repaired(msgspec.Struct, frozen=True, kw_only=True):
-    """The steps with what became of each. ``applied``: something was written. ``verified``: nothing is wrong any more.
+    """The steps and what became of each. ``applied``: something was written. ``verified``: nothing is wrong any more.
 
-    ``after`` is the diagnosis of the store as it is now.
+    ``after`` is the diagnosis of the store as it is now; of a plan that was not applied, the one it was made from.
     """
 
     steps: list[RepairStep]
     applied: bool
     verified: bool
     after: Diagnosis
+
+    @classmethod
+    def not_applied(cls, planned: RepairPlan, diagnosis: Diagnosis) -> "Repaired":
+        """What a dry run comes to: the steps as planned, verified where there was nothing to repair."""
+        return cls(steps=planned.steps, applied=False, verified=_settled(diagnosis), after=diagnosis)
 
     @property
     def appended(self) -> list[str]:
@@ -71,7 +76,21 @@ def apply(
         _catch_up(store, evidence, projections, decoder, planned.case_id)
     applied = any(step.state == "applied" for step in steps)
     after = look_again(store, evidence, now) if applied else before
-    return Repaired(steps=steps, applied=applied, verified=not after.unhealthy and not after.unexplained, after=after)
+    return Repaired(steps=steps, applied=applied, verified=_settled(after), after=after)
+
+
+def require_same_store(evidence: Evidence, store: EventStore) -> None:
+    """The last event of the evidence must stand in the store, at its place and with its hash. Raises UnusableInput."""
+    last = evidence.rows("SELECT position, event_id, hash FROM events ORDER BY position DESC LIMIT 1")
+    if not last:
+        return
+    [(position, event_id, event_hash)] = last
+    there = store.read_all(after=position - 1, limit=1)
+    if not there or (there[0].event_id, there[0].hash) != (event_id, event_hash):
+        raise UnusableInput(
+            f"the store is not the one that {evidence.path} was captured from: at position {position} it doesn't hold "
+            f"event {event_id}; capture it again, or name the store it is from"
+        )
 
 
 def look_again(store: EventStore, evidence: Evidence, now: datetime) -> Diagnosis:
@@ -82,8 +101,12 @@ def look_again(store: EventStore, evidence: Evidence, now: datetime) -> Diagnosi
         return diagnose(fresh, now=now)
 
 
+def _settled(diagnosis: Diagnosis) -> bool:
+    return not diagnosis.unhealthy and not diagnosis.unexplained
+
+
 def _still_needed(step: RepairStep, now_found: Diagnosis) -> bool:
-    """A rebuild is needed while its read model shows any fault; another step while its own finding stands."""
+    """A rebuild is needed while its read model shows any fault; any other step while its own finding is still made."""
     if step.kind == "rebuild":
         return any(step.projection in finding.sources for finding in now_found.unhealthy)
     return any(
@@ -123,7 +146,7 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
 
 
 def already_compensated(store: EventStore, stream_id: str, event_id: str) -> bool:
-    """True when an event of the stream says that it compensates this one, whoever wrote it and under whatever key."""
+    """True when an event of the stream says that it compensates this one, whoever wrote it and with whatever key."""
     return any(event.metadata_dict().get("compensates") == event_id for event in store.read_stream(stream_id))
 
 
@@ -132,7 +155,7 @@ def _rebuild(
 ) -> RepairStep:
     factory = projections.get(step.projection or "")
     if factory is None:
-        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code was not handed over")
+        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code is not at hand")
     ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").rebuild()
     return _now(step, "applied")
 

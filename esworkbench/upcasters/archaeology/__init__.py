@@ -1,4 +1,17 @@
-"""Archaeology: get a log under control that nobody documented, before touching the code that reads it."""
+"""Archaeology: get a log under control that nobody documented, before touching the code that reads it.
+
+sampling         which events to look at, and how long each type lived
+shapes           the shapes that a log really holds
+fields           what one payload is made of
+merging          which sets of fields are one shape
+thinned          an even selection of a long stream, in bounded memory
+changes          what changed from one shape to the next, in words
+versions         which versions the shapes make
+telltales        the field by which a version is told
+contract_tests   tests drafted from payloads as they were written
+latest           every event in its latest shape, as two readers make it
+dead             upcasters that no event of the log needs
+"""
 
 from esworkbench.upcasters.archaeology.changes import Change
 from esworkbench.upcasters.archaeology.contract_tests import as_written, draft_contract_tests, shaped_text

@@ -9,7 +9,7 @@ from esworkbench.projections.projection import Projection
 STREAM_PREFIX = "BankAccount-"
 
 
-class Posting(NamedTuple):
+class PostedAmount(NamedTuple):
     """``amount_minor`` is signed, in minor units of ``currency``: credits are positive."""
 
     account_id: str
@@ -22,18 +22,18 @@ def account_of(event: Event) -> str:
     return event.recorded.stream_id.removeprefix(STREAM_PREFIX)
 
 
-def posting_of(event: Event) -> Posting | None:
+def posting_of(event: Event) -> PostedAmount | None:
     """What the event posts, or None for one that moves no money.
 
     A requested withdrawal posts its debit at once, so its settlement posts 0 and its cancellation posts it back.
     """
     data = event.data
     if isinstance(data, events.CREDITS):
-        return Posting(account_of(event), data.currency, data.amount_minor)
+        return PostedAmount(account_of(event), data.currency, data.amount_minor)
     if isinstance(data, events.DEBITS):
-        return Posting(account_of(event), data.currency, -data.amount_minor)
+        return PostedAmount(account_of(event), data.currency, -data.amount_minor)
     if isinstance(data, events.WithdrawalSettled):
-        return Posting(account_of(event), data.currency, 0)
+        return PostedAmount(account_of(event), data.currency, 0)
     return None
 
 
