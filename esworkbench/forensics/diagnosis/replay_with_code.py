@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
+from esworkbench.events import EventTypes
 from esworkbench.evidence import Evidence, capture
 from esworkbench.forensics.diagnosis.context import CodeReplay, Facts, gather
 from esworkbench.forensics.scratch_store import scratch_store
@@ -48,4 +49,10 @@ def replay_with_code(evidence: Evidence, facts: Facts, code: Code) -> CodeReplay
         again = capture(url, Path(folder) / "evidence", ledger=ledger, progress=False)
         residuals = [each for each in gather(again, facts.now).residuals if each.source == name]
         store.engine.dispose()
-    return CodeReplay(name, frozenset(each.identity for each in residuals), code.decoder.is_latest)
+    return CodeReplay(name, frozenset(each.identity for each in residuals), _written_today(code.decoder.event_types))
+
+
+def _written_today(event_types: EventTypes) -> Callable[[str, int], bool]:
+    """Whether events of a type, in a schema version, are read as they were written, with no upcaster in between."""
+    latest = {(name, event_types.latest_version(name)) for name in event_types.names()}
+    return lambda event_type, schema_version: (event_type, schema_version) in latest

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, text
 
 from esworkbench.domains.bank.events import AccountOpened
-from esworkbench.domains.bank.read_models.per_account import PerAccount
-from esworkbench.domains.bank.read_models.postings import PostedAmount, account_of, posting_of
+from esworkbench.domains.bank.read_models.postings import PerAccount, PostedAmount, account_of, posting_of
 from esworkbench.events import Event
 
 account_balances = Table(

@@ -1,18 +1,12 @@
-"""The signed effect of one event on one account: what every read model of the bank is made of."""
+"""What the bank's read models have in common: rows of one account each, made of the events' signed effects on it."""
 
 from typing import NamedTuple
 
 from esworkbench.domains.bank import events
 from esworkbench.events import Event
+from esworkbench.projections.projection import Projection
 
 STREAM_PREFIX = "BankAccount-"
-
-
-CREDITS = (
-    events.MoneyDeposited, events.InterestCredited, events.TransferReceived, events.WithdrawalCancelled,
-    events.BalanceAdjusted,
-)  # fmt: skip
-DEBITS = (events.MoneyWithdrawn, events.WithdrawalRequested, events.TransferSent, events.FeeCharged)
 
 
 class PostedAmount(NamedTuple):
@@ -34,10 +28,19 @@ def posting_of(event: Event) -> PostedAmount | None:
     A requested withdrawal posts its debit at once, so its settlement posts 0 and its cancellation posts it back.
     """
     data = event.data
-    if isinstance(data, CREDITS):
+    if isinstance(data, events.CREDITS):
         return PostedAmount(account_of(event), data.currency, data.amount_minor)
-    if isinstance(data, DEBITS):
+    if isinstance(data, events.DEBITS):
         return PostedAmount(account_of(event), data.currency, -data.amount_minor)
     if isinstance(data, events.WithdrawalSettled):
         return PostedAmount(account_of(event), data.currency, 0)
     return None
+
+
+class PerAccount(Projection):
+    """A stream without the category counts for the account it is named after, so both streams are one shard's."""
+
+    shardable = True
+
+    def shard_key(self, stream_id: str) -> str:
+        return stream_id.removeprefix(STREAM_PREFIX)
