@@ -164,7 +164,7 @@ def domain_named(reference: str) -> Domain:
     if ":" in reference:
         found = loaded(reference, "--domain")
         if not isinstance(found, Domain):
-            raise UnusableInput(f"--domain {reference!r} is not a {Domain.__module__}.Domain")
+            raise UnusableInput(f"--domain {reference!r} is not an {Domain.__module__}.Domain")
         return found
     if reference not in DOMAINS:
         raise UnusableInput(f"there is no domain {reference!r}; there are {', '.join(DOMAINS)}, or write module:object")
@@ -335,7 +335,7 @@ def loaded(reference: str, option: str, form: str = "module:object") -> Any:
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UnusableInput(f"{option} {reference!r} doesn't name any code ({error}): write it as {form}") from None
+        raise UnusableInput(f"{option} {reference!r} names no code ({error}): write it as {form}") from None
 
 
 def _whose(event_types: Collection[str], source: str) -> str:

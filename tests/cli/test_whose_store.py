@@ -201,7 +201,7 @@ def test_a_read_model_of_the_domain_goes_by_its_name(shell: Shell, shared_eviden
     ("reference", "sentence"),
     [
         ("shop", "there are bank, orders, activity, document, or write module:object"),
-        ("my_code:NOT_A_DOMAIN", "is no esworkbench.composition.Domain"),
+        ("my_code:NOT_A_DOMAIN", "is not an esworkbench.composition.Domain"),
         ("my_code:NOTHING", "names no code"),
         ("no_such_module:DOMAIN", "names no code"),
     ],

@@ -57,7 +57,7 @@ def test_contradictions_are_named_and_change_nothing() -> None:
         session.good(9)
     with pytest.raises(UnusableInput, match="event 3 can't be bad: event 4 is good"):
         session.bad(3)
-    with pytest.raises(UnusableInput, match="event 4 is judged already"):
+    with pytest.raises(UnusableInput, match="event 4 has been judged already"):
         session.skip(4)
     with pytest.raises(UnusableInput, match="they count from 1 to 16"):
         session.good(17)
@@ -93,7 +93,7 @@ def test_log_says_who_judged_what() -> None:
         (6, "bad", "me"),
         (5, "good", "function"),
     ]
-    with pytest.raises(UnusableInput, match="'oracle of Delphi' is nobody who can judge"):
+    with pytest.raises(UnusableInput, match="'oracle of Delphi' can't judge"):
         session.bad(6, says="oracle of Delphi")  # type: ignore[arg-type]
 
 
@@ -111,9 +111,9 @@ def test_log_of_other_events_or_with_other_content_is_refused() -> None:
     with pytest.raises(UnusableInput, match="other events"):
         BisectionSession.from_json_lines(session.to_json_lines(), ids(9))
     for text in ("", "nonsense", "{}", "[1]\n"):
-        with pytest.raises(UnusableInput, match="no log of a bisection"):
+        with pytest.raises(UnusableInput, match="not the log of a bisection"):
             BisectionSession.from_json_lines(text, ids(8))
-    with pytest.raises(UnusableInput, match="no entry"):
+    with pytest.raises(UnusableInput, match="not an entry"):
         session.replay([{"action": "explode"}])
     with pytest.raises(UnusableInput, match="as number 5, not ours"):
         session.replay([{"action": "good", "index": 5, "event_id": "e6", "says": "me"}])

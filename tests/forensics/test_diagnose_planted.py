@@ -62,7 +62,7 @@ def test_without_a_statement_an_unresolved_hold_is_likely_and_says_what_would_se
     copy.statement().unlink()
     finding = only(copy.diagnose(), "unresolved_pending")
     assert (finding.certainty, finding.amount) == ("likely", planted_amount("unresolved_pending"))
-    assert "a statement would settle" in finding.proof
+    assert "a statement would show" in finding.proof
 
 
 def test_a_hold_that_the_statement_books_only_lacks_its_settlement(tmp_path: Path) -> None:

@@ -286,7 +286,7 @@ def test_source_that_claims_nothing_is_refused_with_those_that_do(tmp_path: Path
     ledger = SmallLedger()
     ledger.event("A", 10)
     ledger.claim("A", 10)
-    with pytest.raises(UnusableInput, match=r"nothing called 'account_balance' claims .* sources are: balances"):
+    with pytest.raises(UnusableInput, match=r"no source .* called 'account_balance'; the sources are: balances"):
         diff(ledger.write(tmp_path / "ev"), against="account_balance")
 
 

@@ -44,7 +44,7 @@ def test_new_events_never_take_a_lost_position(tmp_path: Path) -> None:
 
 def test_a_second_copy_in_one_folder_is_refused(tmp_path: Path) -> None:
     copy_of(incident("none"), tmp_path)
-    with pytest.raises(UnusableInput, match="is there already"):
+    with pytest.raises(UnusableInput, match="already exists"):
         copy_of(incident("none"), tmp_path)
 
 

@@ -3,5 +3,5 @@
 ``held_runner``: feeds the bank's read models, and stands still when told to.
 ``killed_script``: runs a notebook's script up to a point.
 ``killed_snapshotter``: a snapshotter killed halfway through its batch.
-``slow_writer``: holds its positions back until it is let go on.
+``slow_writer``: a writer whose transaction stays open until it is let go on.
 """
