@@ -74,59 +74,6 @@ when it can't know:
 True
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from esworkbench.lazy_exports import exported_by
 
-from esworkbench.version import __version__ as __version__
-
-if TYPE_CHECKING:
-    from esworkbench.composition import capture, repair
-    from esworkbench.event_store.store import EventStore
-    from esworkbench.evidence.evidence import Evidence
-    from esworkbench.forensics.compare.bisect import bisect
-    from esworkbench.forensics.compare.diff import diff
-    from esworkbench.forensics.diagnosis.diagnose import diagnose
-    from esworkbench.forensics.investigation.investigate import investigate
-    from esworkbench.forensics.investigation.report import render as report
-    from esworkbench.forensics.replay.replay import balance_at as replay
-
-__all__ = [
-    "EventStore",
-    "Evidence",
-    "bisect",
-    "capture",
-    "diagnose",
-    "diff",
-    "investigate",
-    "repair",
-    "replay",
-    "report",
-]
-
-_PLACES = {
-    "EventStore": "event_store.store:EventStore",
-    "Evidence": "evidence.evidence:Evidence",
-    "bisect": "forensics.compare.bisect:bisect",
-    "capture": "composition:capture",
-    "diagnose": "forensics.diagnosis.diagnose:diagnose",
-    "diff": "forensics.compare.diff:diff",
-    "investigate": "forensics.investigation.investigate:investigate",
-    "repair": "composition:repair",
-    "replay": "forensics.replay.replay:balance_at",
-    "report": "forensics.investigation.report:render",
-}
-"""Where each name stands: what the imports above tell a type checker, a running program reads here."""
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
-
-
-if not TYPE_CHECKING:  # a type checker would take every name that isn't there for one of these
-
-    def __getattr__(name: str) -> Any:
-        """PEP 562: a name is imported when it is asked for."""
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module, _, attribute = _PLACES[name].partition(":")
-        return getattr(import_module(f"{__name__}.{module}"), attribute)
+__getattr__, __dir__, __all__ = exported_by(__name__, __file__)

@@ -1,8 +1,8 @@
 """The composition root: the one place where a domain's code is chosen, and always by name.
 
-Everything below works on any domain and is given what it needs of one; whoever works on a store asks here. A domain
-is named on the command line, or recognised from the event types in a log, or read from a manifest; a name chooses among
-those built in here and nowhere else. ``module:object`` is loaded from the command line alone. A manifest records such a
+Everything below works on any domain and is given what it needs from one; whatever works on a store asks here. A domain
+is named on the command line, or recognised from the event types in a log, or read from a manifest; a name chooses only
+among those built in here. ``module:object`` is loaded only if the command line names it. A manifest records such a
 reference as text, and nothing is imported from a manifest, a case or a ledger. (Seemann, *Dependency Injection*: one
 composition root, as near to the entry point as can be.)
 """
@@ -40,7 +40,7 @@ from esworkbench.projections.set_based import SetBased
 from esworkbench.resources import data_path
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
-if TYPE_CHECKING:  # what reads evidence is loaded by whoever has some: a monitor that asks for a domain has none
+if TYPE_CHECKING:  # only whoever has evidence loads what reads it: a monitor that asks for a domain has none
     from esworkbench.evidence import Evidence
     from esworkbench.forensics.diagnosis.findings import Diagnosis
     from esworkbench.forensics.diagnosis.replay_with_code import Code
@@ -50,7 +50,7 @@ if TYPE_CHECKING:  # what reads evidence is loaded by whoever has some: a monito
 
 
 class CaptureOptions(TypedDict, total=False):
-    """What else ``evidence.capture`` takes, with its meaning and defaults there."""
+    """What else ``evidence.capture`` takes, with the meaning and defaults it has there."""
 
     layout: str | None
     progress: bool
@@ -64,10 +64,10 @@ Projections = Mapping[str, Callable[[], Projection]]
 Holds = Callable[[Engine, timedelta, datetime], Answer[list[Hold]]]
 
 
-class ReadModel(NamedTuple):
+class ReadModelCode(NamedTuple):
     """How to make a projection, and the decoder that feeds it, in any process: functions that can be imported.
 
-    ``query`` tells the same rows as one query over all events, where there is such a definition of the projection.
+    ``query`` gives the same rows as one query over all events, if the projection has such a definition.
     """
 
     projection: Callable[[], Projection]
@@ -76,12 +76,11 @@ class ReadModel(NamedTuple):
 
 
 class Domain(NamedTuple):
-    """What the bench may use of one domain.
+    """What the bench may use from a domain.
 
-    ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id the ledger's accounts bear; None
-    where they bear another's. ``read_models`` go by their projection's name. ``compensator`` makes the one that appends
-    corrections, ``holds`` finds what is held for longer than a limit, as of a moment: each None where the domain has no
-    such thing.
+    ``decoder`` reads every event ever stored. ``account`` is the aggregate whose id is the ledger's account, or
+    None. ``read_models`` go by their projection's name. ``compensator`` makes the one that appends corrections,
+    ``holds`` finds what is held for longer than a limit, as of a moment: each None where the domain has no such thing.
     """
 
     name: str
@@ -89,16 +88,16 @@ class Domain(NamedTuple):
     decoder: Callable[[], EventDecoder]
     aggregates: tuple[type[Aggregate], ...]
     account: type[Aggregate] | None = None
-    read_models: Mapping[str, ReadModel] = {}
+    read_models: Mapping[str, ReadModelCode] = {}
     compensator: Callable[[EventStore], "Compensator"] | None = None
     holds: Holds | None = None
 
     def event_types(self) -> frozenset[str]:
-        """Every event type its log may hold, those of the past included."""
+        """Every event type its log may hold, including those of the past."""
         decoder = self.decoder()
         return frozenset([*decoder.event_types.names(), *(step.event_type for step in decoder.upcasters)])
 
-    def read_model(self, projection: str) -> ReadModel:
+    def read_model(self, projection: str) -> ReadModelCode:
         """How to make one of its read models. Raises UnusableInput naming those that exist."""
         if projection not in self.read_models:
             there = f"there are {', '.join(sorted(self.read_models))}" if self.read_models else "it has none"
@@ -130,7 +129,7 @@ DOMAINS = {
             (BankAccount,),
             account=BankAccount,
             read_models={
-                name: ReadModel(projection, bank_decoder, BANK_QUERIES.get(name))
+                name: ReadModelCode(projection, bank_decoder, BANK_QUERIES.get(name))
                 for name, projection in BANK_PROJECTIONS.items()
             },
             compensator=lambda store: BankCompensator(Bank(store)),
@@ -143,8 +142,8 @@ DOMAINS = {
             (Order,),
             account=Order,
             read_models={
-                **{name: ReadModel(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
-                OrderTotalsV1.name: ReadModel(OrderTotalsV1, contract_v1_decoder),
+                **{name: ReadModelCode(projection, order_decoder) for name, projection in ORDER_PROJECTIONS.items()},
+                OrderTotalsV1.name: ReadModelCode(OrderTotalsV1, contract_v1_decoder),
             },
         ),
         Domain(
@@ -152,7 +151,7 @@ DOMAINS = {
             data_path("ledgers", "activity.toml"),
             activity_decoder,
             (Session, Profile, Purchase, Referral),
-            read_models={UserActivityByRegion.name: ReadModel(UserActivityByRegion, contract_decoder)},
+            read_models={UserActivityByRegion.name: ReadModelCode(UserActivityByRegion, contract_decoder)},
         ),
         Domain("document", data_path("ledgers", "document.toml"), document_decoder, (Document,), account=Document),
     )
@@ -161,11 +160,11 @@ DOMAINS = {
 
 
 def domain_named(reference: str) -> Domain:
-    """A built-in domain by its name, or a ``Domain`` of yours as module:object. For what a person typed, only."""
+    """A built-in domain by its name, or a ``Domain`` of yours as module:object. Only for what a person typed."""
     if ":" in reference:
         found = loaded(reference, "--domain")
         if not isinstance(found, Domain):
-            raise UnusableInput(f"--domain {reference!r} is no {Domain.__module__}.Domain")
+            raise UnusableInput(f"--domain {reference!r} is not a {Domain.__module__}.Domain")
         return found
     if reference not in DOMAINS:
         raise UnusableInput(f"there is no domain {reference!r}; there are {', '.join(DOMAINS)}, or write module:object")
@@ -173,7 +172,7 @@ def domain_named(reference: str) -> Domain:
 
 
 def recognised(event_types: Collection[str]) -> Domain | None:
-    """The one built-in domain whose ledger a log with these event types is judged by; None where it can't be told."""
+    """The one built-in domain whose ledger fits a log with these event types; None if there isn't exactly one."""
     ledger = shipped_ledger(event_types)
     return next((domain for domain in DOMAINS.values() if domain.ledger == ledger), None)
 
@@ -181,7 +180,7 @@ def recognised(event_types: Collection[str]) -> Domain | None:
 def domain_of_store(url: str, named: str | None = None, *, instead: str = "") -> Domain:
     """The domain that was typed, or the one a store's log belongs to. Raises UnusableInput, saying what to type.
 
-    ``instead`` is what else may be typed, where something else will do.
+    ``instead`` is what else may be typed, if anything else will do.
     """
     if named is not None:
         return domain_named(named)
@@ -197,7 +196,7 @@ def domain_of_store(url: str, named: str | None = None, *, instead: str = "") ->
 def domain_of(evidence: "Evidence", named: str | None = None) -> Domain | None:
     """The domain that was typed, else the one that the manifest names; where it names none, by the event types.
 
-    None where there is no code for it: postings are stepped then, and repairs are planned in words.
+    None if there is no code for it: then postings are stepped through, and repairs are planned in words.
     """
     if named is not None:
         return domain_named(named)
@@ -219,7 +218,7 @@ def capture(
     domain: str | None = None,
     **options: Unpack[CaptureOptions],
 ) -> "Evidence":
-    """As ``evidence.capture``, which ``options`` go to; a store of a built-in domain is judged by that domain's ledger.
+    """Like ``evidence.capture``, which gets ``options``; a built-in domain's store is judged by that domain's ledger.
 
     ``domain`` is a name or module:object, as a person types it. A log without events needs no ledger. Raises
     UnusableInput for a store whose event types belong to no domain that is built in, or to several, and that came
@@ -250,7 +249,7 @@ def capture(
 def capture_to_verify(
     source: str, into: Path | str, *, ledger: Path | str | None = None, domain: str | None = None
 ) -> "Evidence":
-    """As ``capture``, for verifying the chain alone: that needs no ledger, so a store is taken whosever it is."""
+    """Like ``capture``, for verifying the chain alone: that needs no ledger, so anybody's store will do."""
     from esworkbench.evidence.capturing.capture import capture as freeze
     from esworkbench.evidence.capturing.opening import event_types_in, is_database
 
@@ -313,43 +312,43 @@ def decoder_of(domain: Domain | None) -> EventDecoder:
 def code_named(reference: str, domain: Domain | None) -> "Code":
     """A read model's own code: a built-in one by its name, or module:object of a Projection or a function making one.
 
-    The latter for what a person typed, only. Raises UnusableInput.
+    The latter only for what a person typed. Raises UnusableInput.
     """
     from esworkbench.forensics.diagnosis.replay_with_code import Code
 
     if ":" not in reference:
         if domain is None:
             raise UnusableInput(
-                f"whose read model {reference!r} is can't be told: write module:object, or add --domain"
+                f"there is no telling whose read model {reference!r} is: write module:object, or add --domain"
             )
         built_in = domain.read_model(reference)
         return Code(built_in.projection, built_in.decoder())
     factory = loaded(reference, "--projection")
     if not callable(factory) or not isinstance(factory(), Projection):
-        raise UnusableInput(f"--projection {reference!r} makes no Projection")
+        raise UnusableInput(f"--projection {reference!r} doesn't make a Projection")
     return Code(factory, decoder_of(domain))
 
 
 def loaded(reference: str, option: str, form: str = "module:object") -> Any:
-    """What ``module:object`` names. Only ever of something typed on the command line, as ``option`` says."""
+    """What ``module:object`` names. Only for something typed on the command line, after ``option``."""
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UnusableInput(f"{option} {reference!r} names no code ({error}): write it as {form}") from None
+        raise UnusableInput(f"{option} {reference!r} doesn't name any code ({error}): write it as {form}") from None
 
 
 def _whose(event_types: Collection[str], source: str) -> str:
     told = sorted(set(event_types) - LOG_RECORDS)
     where = described(parse_url(source))
     if not told:
-        return f"{where} holds no event yet, so whose store it is can't be told"
+        return f"{where} holds no event yet, so there is no telling whose store it is"
     named = ", ".join(told[:5]) + (" …" if len(told) > 5 else "")
     known = [name for name, domain in DOMAINS.items() if domain.event_types() & set(told)]
     if len(known) > 1:
         return f"the event types in {where} ({named}) belong to several domains ({', '.join(known)})"
     if known:
-        return f"the domain {known[0]} knows too few of the event types in {where} ({named}) to be taken for theirs"
+        return f"the domain {known[0]} knows only few of the event types in {where} ({named}), too few to own the store"
     return f"the event types in {where} ({named}) belong to no domain that is built in"
 
 

@@ -1,4 +1,4 @@
-"""Is this machine ready? One check per thing that people trip over, each with what to do about a miss."""
+"""Is this machine ready? One check for each thing that people trip over, and what to do if it fails."""
 
 import importlib.metadata
 import os
@@ -27,7 +27,7 @@ GIB = 1024**3
 class Check(NamedTuple):
     """One thing looked at.
 
-    ``found`` says what is there, ``advice`` what to do when ``ok`` is false (empty otherwise).
+    ``found`` says what is there, ``advice`` what to do if ``ok`` is false (otherwise empty).
     ``required`` is false for what only tests or one of the two databases need.
     """
 
@@ -39,7 +39,7 @@ class Check(NamedTuple):
 
 
 def check() -> list[Check]:
-    """Look at this machine, in the order in which a miss would be met. Starts a local PostgreSQL if none is named."""
+    """Check this machine, in the order in which problems would show. Starts a local PostgreSQL if none is named."""
     looks: list[Callable[[], Check]] = [
         check_python,
         check_packages,
@@ -76,7 +76,7 @@ def check_packages() -> Check:
         requirements = [Requirement(line) for line in importlib.metadata.requires("esworkbench") or []]
     except importlib.metadata.PackageNotFoundError:
         return Check("packages", False, "esworkbench is not installed here", "run make, or pip install -e .")
-    # What tests and checks need carries the marker of an extra, and isn't missed by anybody else.
+    # What tests and checks need is marked with an extra, and nobody else misses it.
     needed = [each for each in requirements if each.marker is None or each.marker.evaluate()]
     misses = package_misses(needed)
     found = "; ".join(misses) if misses else f"{len(needed)} needed, all in range"
@@ -109,10 +109,10 @@ def _without_jupyter(name: str) -> Check:
 
 
 def check_kernel() -> Check:
-    """The kernel Jupyter starts by default runs this very environment.
+    """The kernel that Jupyter starts by default runs in this environment.
 
-    A ``python3`` kernel that somebody once installed for the user comes before the environment's own, and
-    then notebooks import other packages than the shell does.
+    A ``python3`` kernel that was once installed for the user comes before the environment's own, and then notebooks
+    import different packages than the shell does.
     """
     if not _has_jupyter():
         return _without_jupyter("kernel")
@@ -174,7 +174,7 @@ def check_postgres() -> Check:
     except (EsworkbenchError, ModuleNotFoundError) as error:
         return Check("postgres", False, str(error), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
-        # Only the kind of error: its text may hold the address with the password in it.
+        # Only the kind of error: its text may contain the address, password included.
         return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)
     origin = "ESWORKBENCH_PG_DSN" if named else "started here"
     return Check("postgres", True, f"{version}, {origin}", "", required=False)
@@ -198,7 +198,7 @@ def check_data_folder() -> Check:
 
 
 def check_memory() -> Check:
-    """Physical memory, where the system tells."""
+    """Physical memory, if the system tells."""
     try:
         gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     except (AttributeError, ValueError, OSError):

@@ -17,7 +17,7 @@ class UnusableInput(EsworkbenchError):
 
 
 class NotAnEventStore(UnusableInput):
-    """The database opened, but holds no table that a known layout describes."""
+    """The database opened, but has no table that a known layout describes."""
 
 
 class EvidenceDamaged(UnusableInput):
@@ -25,15 +25,15 @@ class EvidenceDamaged(UnusableInput):
 
 
 class UnknownCurrency(UnusableInput):
-    """A code whose decimals nobody has said: not ISO 4217, and not the ledger."""
+    """A currency whose decimals neither ISO 4217 nor the ledger gives."""
 
 
 class UnknownAccount(UnusableInput):
-    """The account named occurs in no posting and no assertion."""
+    """No posting and no assertion names the account."""
 
 
 class StoreBusy(EsworkbenchError):
-    """Another writer kept the SQLite file for longer than anybody waits."""
+    """Another writer kept the SQLite file locked for too long."""
 
 
 class ConcurrencyError(EsworkbenchError):
@@ -57,7 +57,7 @@ class IdempotencyConflict(EsworkbenchError):
     def __init__(self, key: str) -> None:
         super().__init__(
             f"idempotency key {key!r} already belongs to a different command: "
-            "a client must draw a new key for each new intent"
+            "a client must use a new key for each new intent"
         )
         self.key = key
 
@@ -67,11 +67,11 @@ class InvalidEvent(EsworkbenchError):
 
 
 class ContractBroken(EsworkbenchError):
-    """A published event doesn't keep what its public contract promises to those who read it."""
+    """A published event breaks the promise that its public contract makes to its readers."""
 
 
 class OtherReadModel(EsworkbenchError):
-    """A read model's tables were built to another shape, or with other settings, than the code at hand keeps."""
+    """A read model's tables were built in another shape, or with other settings, than this code's."""
 
 
 class SynchronousProjectionFailed(EsworkbenchError):
@@ -113,16 +113,16 @@ class SnapshotDisagrees(EsworkbenchError):
 
 
 class UnknownEventType(EsworkbenchError):
-    """A stored event type that no registered class stands for."""
+    """A stored event type with no registered class."""
 
 
 class MissingUpcaster(EsworkbenchError):
-    """A stored schema version with no upcaster chain to the version the code knows."""
+    """A stored schema version with no upcaster chain to the version that the code knows."""
 
 
 class MessageRefused(EsworkbenchError):
-    """A subscriber did not take one message: it said so, or never said that it had. The message itself may be bad."""
+    """A subscriber did not accept a message: it said so, or never confirmed it. The message itself may be bad."""
 
 
 class SubscriberUnavailable(EsworkbenchError):
-    """A subscriber takes no message at all now: not there, or its own database gave up. No message is to blame."""
+    """A subscriber accepts no message at the moment: it is away, or its own database failed. No message is to blame."""

@@ -13,7 +13,7 @@ from esworkbench.archive import quoted
 from esworkbench.domains.bank.events import MoneyDeposited
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.columns import moment_text
-from esworkbench.event_store.drafts import EMPTY, Head
+from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.store import time_ordered_id
 
 ACCOUNTS = 1_000
@@ -70,7 +70,7 @@ class GrowingLog:
 
     def _head(self, account: int) -> Head:
         found = self._bare.connection.execute(self._bare.sql(HEAD), (f"BankAccount-{account}",)).fetchone()
-        return Head(*found) if found else EMPTY
+        return Head(*found) if found else Head()
 
     def _next(self) -> tuple[Any, ...]:
         """The row of the next deposit. Nothing is checked on the way: a hundred million rows take long enough."""

@@ -5,11 +5,15 @@ replays stored ones. Rules never stand in ``apply``: an event is a fact, and a r
 yesterday's facts unloadable. (Vernon, *Implementing Domain-Driven Design*, appendix A.)
 """
 
+from copy import copy
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from esworkbench.errors import CommandRejected, ReadOnlyAggregate
 from esworkbench.events import DomainEvent
+
+NOT_STATE = ("id", "version", "snapshot_version", "uncommitted", "read_only")
+"""What every aggregate has, whatever it is about."""
 
 
 class Uncommitted(NamedTuple):
@@ -20,8 +24,8 @@ class Uncommitted(NamedTuple):
 
 
 class Aggregate:
-    """Base of all aggregates. Subclasses set ``category`` and write ``apply`` and ``state``, and
-    ``restore`` where the state is kept otherwise than in attributes of the same names.
+    """Base of all aggregates. Subclasses set ``category`` and write ``apply``, and ``state`` and ``restore``
+    where the state is kept otherwise than in attributes that JSON can hold.
 
     ``version`` counts every event applied, saved or not; the stream is at ``saved_version``. ``state_version`` is the
     shape of what ``state`` returns: raise it whenever that shape changes, or what an event contributes to it (a
@@ -53,8 +57,11 @@ class Aggregate:
         raise NotImplementedError(f"{type(self).__name__} must say what each event does to its state")
 
     def state(self) -> dict[str, Any]:
-        """The state as JSON can hold it: what a command is answered with, and what a snapshot keeps."""
-        raise NotImplementedError(f"{type(self).__name__} must say what its state is")
+        """The state as JSON can hold it: what a command is answered with, and what a snapshot keeps.
+
+        It is a copy of each attribute that a subclass added, under its own name.
+        """
+        return {name: copy(value) for name, value in vars(self).items() if name not in NOT_STATE}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a ``state`` of the same ``state_version``: each field as the attribute of its name."""

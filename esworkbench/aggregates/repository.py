@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import AggregateNotFound, UnusableInput
 from esworkbench.event_store.drafts import StreamAppend
-from esworkbench.event_store.store import AppendResult, EventStore, Idempotency
+from esworkbench.event_store.engine import Idempotency
+from esworkbench.event_store.store import AppendResult, EventStore
 from esworkbench.events import RecordedEvent
 from esworkbench.upcasters.decoder import EventDecoder
 

@@ -63,7 +63,7 @@ COMMANDS = {
     "lab": "machine_commands:lab",
     "doctor": "machine_commands:examine",
 }
-"""Where each command stands, in the order in which ``--help`` lists them."""
+"""Where to find each command, in the order in which ``--help`` lists them."""
 
 app = typer.Typer(
     name="esworkbench",
@@ -100,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
     except EsworkbenchError as error:
         return refuse(str(error), as_json=as_json)
     except KeyboardInterrupt:
-        return refuse("interrupted: nothing half-written is taken for evidence", as_json=as_json)
+        return refuse("interrupted: nothing half-written will be taken for evidence", as_json=as_json)
     except Exception as error:  # noqa: BLE001 - told in full, with the exit code that says whose fault it is
         sentence = _not_ours(error)
         return _ours(as_json) if sentence is None else refuse(sentence, as_json=as_json)

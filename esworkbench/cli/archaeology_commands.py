@@ -1,4 +1,4 @@
-"""Commands on a log nobody documented: shapes, compact."""
+"""Commands on a log that nobody documented: shapes, compact."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,9 +37,9 @@ Through = Annotated[str | None, typer.Option(help="What reads old shapes, as mod
 def shapes(
     url: Annotated[str, typer.Argument(help="The store.")],
     event_type: Annotated[str | None, typer.Option("--type", help="Only this event type.")] = None,
-    sample: Annotated[int, typer.Option(help="How many events of each type to look at; 0 looks at all.")] = 1000,
+    sample: Annotated[int, typer.Option(help="How many events of each type to look at; 0 for all.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed draws the same sample.")] = 1,
-    opaque: Annotated[list[str] | None, typer.Option(help="A path not to look into: its keys are data.")] = None,
+    opaque: Annotated[list[str] | None, typer.Option(help="A path to leave alone because its keys are data.")] = None,
     draft: Annotated[Path | None, typer.Option(help="Write contract tests to this new file, on --through.")] = None,
     through: Through = None,
     json: Json = False,
@@ -75,15 +75,15 @@ def shapes(
 
 def compact(
     old: Annotated[str, typer.Argument(help="The store to compact. It is only read.")],
-    into: Annotated[str, typer.Option(help="A new, empty store; or one in which this was interrupted.")],
+    into: Annotated[str, typer.Option(help="A new, empty store; or one in which this command was interrupted.")],
     through: Through = None,
     domain: DomainName = None,
-    batch: Annotated[int, typer.Option(help="Events to a transaction.")] = 1000,
+    batch: Annotated[int, typer.Option(help="Events per transaction.")] = 1000,
     json: Json = False,
 ) -> None:
-    """Write a log anew with every event in its latest shape, record the old stream heads, verify. Resumable."""
+    """Write a new log with every event in its latest shape, record the old stream heads, and verify. Resumable."""
     if through is not None and domain is not None:
-        raise UnusableInput("old shapes are read through one thing: give --through or --domain, not both")
+        raise UnusableInput("give --through or --domain, not both: old shapes are read through only one of them")
     source = EventStore.open(old, create=False)
     if through is not None:
         latest_shape = function_named(through)
@@ -116,7 +116,7 @@ def function_named(reference: str) -> LatestShape:
     """What ``--through`` names. Raises UnusableInput when there is no such function."""
     function = loaded(reference, "--through", "module:function")
     if not callable(function):
-        raise UnusableInput(f"--through {reference!r} is no function of a stored event")
+        raise UnusableInput(f"--through {reference!r} is not a function of a stored event")
     latest_shape: LatestShape = function
     return latest_shape
 

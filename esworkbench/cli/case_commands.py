@@ -30,10 +30,10 @@ def investigate(
 ) -> None:
     """The whole investigation: seven steps from a wrong balance to a verified repair and a report.
 
-    Of a SOURCE nothing is written: the repair is tried and verified on a scratch copy.
+    A SOURCE is never written to: the repair is tried and verified on a scratch copy.
     """
     if claimed is not None and account is None:
-        raise UnusableInput("--claimed says what a balance should be, so say whose: add --account")
+        raise UnusableInput("--claimed says what a balance should be, but not whose: add --account")
     from esworkbench.cli.investigation import run_investigation
 
     told = Console(stderr=json, highlight=False, soft_wrap=True)
@@ -62,12 +62,12 @@ def repair(
     store: Annotated[str, typer.Option(help="The store the evidence was captured from.")],
     operator: Annotated[str, typer.Option(help="Who answers for it: goes into the appended events.")],
     apply: Annotated[
-        bool, typer.Option("--apply", help="Really append and rebuild. Without it, only say what.")
+        bool, typer.Option("--apply", help="Really append and rebuild; without it, only say what would be done.")
     ] = False,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Compensating events, or a rebuild. Dry run unless --apply; safe to run twice; verified after."""
+    """Append compensating events, or rebuild. A dry run unless --apply; safe to run twice; verified afterwards."""
     opened = Evidence.open(evidence)
     found = repair_store(opened, store, domain, operator=operator, really=apply)
 
@@ -78,7 +78,9 @@ def repair(
             console.print("nothing was written: add --apply to do it")
         else:
             console.print(
-                "verified: claims and events agree" if found.verified else "NOT verified: something still parts"
+                "verified: claims and events agree"
+                if found.verified
+                else "NOT verified: claims and events still differ"
             )
 
     document = {

@@ -1,4 +1,4 @@
-"""Commands on evidence: freeze it, and put questions to it. Each question is recorded in the case beside it."""
+"""Commands on evidence: freeze it, and ask it questions. Each question is recorded in the case beside it."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -42,8 +42,8 @@ def freeze(
     into: Annotated[Path, typer.Option(help="A new folder for the evidence.")],
     ledger: Ledger = None,
     domain: DomainName = None,
-    layout: Annotated[str | None, typer.Option(help="The store's layout, where it can't be told.")] = None,
-    rate_limit: Annotated[float | None, typer.Option(help="At most so many rows a second.")] = None,
+    layout: Annotated[str | None, typer.Option(help="The store's layout, where it can't be recognised.")] = None,
+    rate_limit: Annotated[float | None, typer.Option(help="At most this many rows a second.")] = None,
     json: Json = False,
 ) -> None:
     """Freeze a store or a file as evidence, at one cut, without writing to it."""
@@ -73,7 +73,7 @@ def freeze(
         if manifest.problem_count:
             columns = ["stream_id", "version", "event_id", "what"]
             rows = [[getattr(problem, column) for column in columns] for problem in manifest.problems]
-            title = f"{manifest.problem_count:,} times the ledger's rules don't fit what is there"
+            title = f"{manifest.problem_count:,} events or rows don't fit the ledger's rules"
             console.print(table(title, columns, rows))
 
     answer(document, prose, as_json=json, next_command=f"esworkbench diff {quote(str(into))}")
@@ -109,7 +109,7 @@ def replay(
 
 
 def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
-    """Every balance assertion that parts from the events, each held against its own cut. Lag is not corruption."""
+    """Every balance assertion that differs from the events, each compared at its own cut. Lag is not corruption."""
     opened = Evidence.open(evidence)
     found = _asked(opened, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
     columns = ["account", "currency", "source", "claimed", "event_sum", "delta", "at_position"]
@@ -130,7 +130,7 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
 def bisect(
     evidence: EvidencePath, account: Account, currency: Currency = None, against: Against = None, json: Json = False
 ) -> None:
-    """The first event at which the claims and the events part."""
+    """The first event at which claims and events differ."""
     arguments = {"account": account, "currency": currency, "against": against}
     opened = Evidence.open(evidence)
     found = _asked(opened, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
@@ -144,9 +144,7 @@ def bisect(
         delta = escape(Evidence.open(evidence, verify=False).money(found["delta"], found["currency"]))
         if found["event_id"] is None:
             console.print(
-                f"{escape(str(found['source']))} claims a balance only as of position [bold]{found['position']}[/bold] "
-                f"and parts from the events by {delta} there; "
-                "at which event it began can't be told from that"
+                f"first divergence at position [bold]{found['position']}[/bold]: {delta}. {escape(found['note'])}"
             )
             return
         console.print(
@@ -232,7 +230,7 @@ def _asked(
     words: Callable[[Mapping[str, Any]], str],
     code: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Put the question to the evidence and keep it in the case; ``code`` is what some arguments name, loaded."""
+    """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
     path = evidence.path
     try:
@@ -262,8 +260,8 @@ def ask_again(
         return ask(evidence, question, arguments)
     if ":" in named and named != typed:
         raise UnusableInput(
-            f"the case replays the code {named!r}, and code is loaded from the command line alone: if you trust it, "
-            f"add --projection {named}"
+            f"the case needs the code {named!r}, and code is loaded only if the command line names it: if you trust "
+            f"it, add --projection {named}"
         )
     return ask(evidence, question, {**arguments, "projection": code_named(named, domain_of(evidence, domain))})
 
@@ -278,7 +276,7 @@ def _state(
 ) -> dict[str, Any] | None:
     """The account by its own code, where we have that code and the account has a stream to itself.
 
-    Code that can't read the stream is no reason to withhold the balance, which doesn't need it: it is told instead.
+    Code that can't read the stream doesn't keep the balance from being shown: the error is shown beside it.
     """
     stream = evidence.own_stream(account)
     if handlers is None or stream is None:
@@ -303,7 +301,7 @@ def _faults_named(found: Mapping[str, Any]) -> str:
 
 
 def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
-    """A word on a currency that isn't counted as everybody would expect."""
+    """A note on a currency that isn't counted as everybody would expect."""
     official = iso_decimals(currency)
     if decimals is None:
         words = f"nobody says how many decimals {currency} has, so its amounts are shown in minor units: "

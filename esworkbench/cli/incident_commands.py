@@ -1,4 +1,4 @@
-"""Build a bank with a fault really in it, and open its sealed answer."""
+"""Build a bank that really has a fault, and open its sealed answer."""
 
 from shlex import quote
 from typing import Annotated
@@ -26,7 +26,7 @@ def new(
     scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
     json: Json = False,
 ) -> None:
-    """Build a bank with that fault really in it; the answer is sealed."""
+    """Build a bank that really has that fault; the answer is sealed."""
     built = build_incident(url, fault=fault, seed=seed, scale=scale, progress=True)
     shown = address_of(parse_url(built.url))
     document = {

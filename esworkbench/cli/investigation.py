@@ -1,4 +1,4 @@
-"""The main job, wired: whence the evidence, whose claim, what may be repaired, and where the report goes."""
+"""The main job, put together: where the evidence is from, whose claim it is, what may be repaired, and the report."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.forensics.compare.timeline import timeline
-from esworkbench.forensics.investigation.investigate import Claim, Inquiry, investigate
+from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
 from esworkbench.lab import Complaint, build_incident
 from esworkbench.plots import as_data_uri, balance_figure
@@ -41,7 +41,7 @@ def run_investigation(
 
     Returns the inquiry, the evidence and the report's path.
 
-    With a source the repair is tried on a scratch copy made from the evidence; the source itself is never written.
+    With a source, the repair is tried on a scratch copy made from the evidence; the source itself is never written to.
     """
     with _new_folder(out) as folder:
         return _investigated_in(folder, source, account, currency, claimed, ledger, domain, told)
@@ -60,7 +60,7 @@ def _investigated_in(
     built_in = source is None
     if source is None:
         source = f"sqlite:///{folder / 'bank.db'}"
-        told.print("Eight years of a bank are being built, with one fault in them that nobody wrote down.")
+        told.print("Building eight years of a bank, with one fault in them that nobody wrote down.")
         build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, progress=True)
     evidence = capture(source, folder / "evidence", ledger=ledger, domain=domain)
     code = domain_of(evidence, domain)
@@ -71,7 +71,7 @@ def _investigated_in(
     elif evidence.manifest.layout == OWN_LAYOUT:
         repair = repair_scratch_copy(evidence, folder, domain)
     inquiry = investigate(
-        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(code), mend=repair
+        evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(code), repairer=repair
     )
     _tell(inquiry, told)
     report = folder / "report.html"
@@ -97,16 +97,16 @@ def _write_page(out: Path, page: str) -> None:
 
 @contextmanager
 def _new_folder(out: Path | None) -> Iterator[Path]:
-    """Where evidence, case and report go: a folder that holds nothing yet, and is gone again if the work fails."""
+    """Where evidence, case and report go: a folder that is empty so far, and is removed again if the work fails."""
     if out is None:
         out = next(path for number in count(1) if not (path := Path("work") / f"case-{number}").exists())
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UnusableInput(f"{out} is there already and isn't an empty folder: name a new one with --out")
+        raise UnusableInput(f"{out} already exists and isn't an empty folder: name a new one with --out")
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnusableInput(f"{out} can't be made: {error.strerror}; name another folder with --out") from None
+        raise UnusableInput(f"{out} can't be created: {error.strerror}; name another folder with --out") from None
     try:
         yield out
     except BaseException:
@@ -115,16 +115,16 @@ def _new_folder(out: Path | None) -> Iterator[Path]:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink()
-        with suppress(OSError):  # somebody else may have put something beside it meanwhile
+        with suppress(OSError):  # somebody else may have put something there meanwhile
             for folder in made:
                 folder.rmdir()
         raise
 
 
-def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> Claim | None:
-    """The claim from the command line, else the complaint that lies outside the source, if it is about this account."""
+def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> DisputedBalance | None:
+    """The claim from the command line, else the complaint beside the source, if it is about this account."""
     if claimed is not None and account is not None:
-        return Claim(account, currency, claimed, "the customer")
+        return DisputedBalance(account, currency, claimed, "the customer")
     if "://" not in source:
         return None
     path = outside_folder(source) / "complaint.json"
@@ -133,7 +133,7 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
     if account not in (None, complaint.account):
         return None
-    return Claim(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
+    return DisputedBalance(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
 
 
 def _page(inquiry: Inquiry, evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""Which ledger judged the evidence, and whose store it is of: said aloud by every command whose answer rests on it."""
+"""Which ledger judged the evidence, and whose store it comes from: every command whose answer rests on it says so."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from esworkbench.evidence import Evidence
 
 
 def judge_of(evidence: Evidence) -> dict[str, Any]:
-    """What every JSON document about evidence says: ``ledger`` (name, SHA-256, origin), and ``domain`` as recorded."""
+    """In every JSON document about evidence: ``ledger`` (name, SHA-256, origin), and ``domain`` as recorded."""
     return {"ledger": msgspec.to_builtins(evidence.judged_by), "domain": evidence.manifest.domain}
 
 

@@ -21,7 +21,7 @@ NOTHING_CALLS_OUT = (
 
 
 def open_course(into: Path | None, *, reset: str | None, browser: bool, port: int) -> int:
-    """Copy what is not there yet, then run JupyterLab in the foreground; returns its exit code.
+    """Copy what isn't there yet, then run JupyterLab in the foreground; returns its exit code.
 
     Raises UnusableInput where there is no JupyterLab, and then copies nothing.
     """
@@ -51,7 +51,7 @@ def environment() -> dict[str, str]:
 
 
 def _reset(folder: Path, originals: list[Path], number: str) -> int:
-    """A fresh copy of one notebook; what was there is kept beside it, never thrown away."""
+    """A fresh copy of one notebook; the old one is kept beside it, never thrown away."""
     chosen = [original for original in originals if original.name.startswith(f"{number}_")]
     if len(chosen) != 1:
         numbers = ", ".join(original.name[:2] for original in originals)

@@ -1,4 +1,4 @@
-"""What an operator's own monitoring asks of a store: lag, pending."""
+"""What an operator's monitoring asks a store: lag, pending."""
 
 import re
 from datetime import timedelta
@@ -27,13 +27,13 @@ RANKS = Percentiles._fields
 
 def measure_lag(
     url: Store,
-    projection: Annotated[str | None, typer.Option(help="Only this one; otherwise all that ever ran.")] = None,
+    projection: Annotated[str | None, typer.Option(help="Only this one; otherwise every one that ever ran.")] = None,
     watch: Annotated[float, typer.Option(min=0, help="Sample for this many seconds; 0 looks once.")] = 0.0,
     json: Json = False,
 ) -> None:
     """How far behind each projection is, and how long its latest 10,000 events waited to be seen.
 
-    The verdict is that of now: healthy under 0.5 s, alarm over 2 s at the 99th percentile of the samples. Exit code 1
+    The verdict is about now: healthy under 0.5 s, alarm over 2 s at the 99th percentile of the samples. Exit code 1
     is an alarm.
     """
     store = EventStore.open(url, create=False)
@@ -55,7 +55,7 @@ def measure_lag(
         ]
         console.print(table("behind now", ["projection", "verdict", "positions", *RANKS], behind))
         late = [[name, *map(_spoken, seconds)] for name, seconds in waited.items() if seconds is not None]
-        console.print(table("what the latest events waited until they were seen", ["projection", *RANKS], late))
+        console.print(table("how long the latest events waited to be seen", ["projection", *RANKS], late))
 
     answer(document, prose, as_json=json, found=any(report.verdict == "alarm" for report in reports))
 
@@ -67,9 +67,9 @@ def pending(
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Withdrawals that hold money for longer than they may: the monitor that would have found the $47.23 in a day.
+    """Withdrawals that hold money for longer than allowed: the monitor that would have found the $47.23 in a day.
 
-    Ages are measured by the server's clock. Exit code 1 says that there are some.
+    Ages are measured by the server's clock. Exit code 1 means that there are some.
     """
     store = EventStore.open(url, create=False)
     code = domain_of_store(url, domain)
@@ -135,7 +135,7 @@ def _spoken(seconds: float) -> str:
 def _duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,5})([mhd])", text)
     if match is None:
-        raise UnusableInput(f"--older-than {text!r} is no duration: write it like 24h, 90m or 2d")
+        raise UnusableInput(f"--older-than {text!r} is not a duration: write it like 24h, 90m or 2d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 

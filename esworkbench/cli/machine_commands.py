@@ -18,12 +18,12 @@ def lab(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     port: Annotated[int, typer.Option(help="The port JupyterLab listens on.")] = 8888,
 ) -> None:
-    """Open JupyterLab on the course. You work in a copy, so that the original stays as it is."""
+    """Open JupyterLab on the course. You work in a copy, so the original stays as it is."""
     raise typer.Exit(open_course(into, reset=reset, browser=browser, port=port))
 
 
 def examine(json: Json = False) -> None:
-    """Check this machine: versions, kernel, widgets, databases, browser; and say what to do about each miss."""
+    """Check this machine: versions, kernel, widgets, databases, browser; and say what to do if something is missing."""
     checks = doctor.check()
     missed = [check for check in checks if check.required and not check.ok]
 

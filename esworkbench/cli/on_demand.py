@@ -1,4 +1,4 @@
-"""Commands that are imported when they are called, so that none waits for the libraries of another.
+"""Commands that are imported when they are called, so that none waits for another's libraries.
 
 For the list that ``--help`` prints, the docstrings are read from the source: nothing is imported to be described.
 """
@@ -14,9 +14,9 @@ from typer.core import TyperGroup
 
 
 class Commands(Mapping[str, Any]):
-    """Name → command, each made the first time it is asked for.
+    """Name → command, each made when it is first asked for.
 
-    ``places`` says where each stands, as ``module:object``: a function, or a ``typer.Typer`` with commands of its own.
+    ``places`` says where to find each, as ``module:object``: a function, or a ``typer.Typer`` with commands of its own.
     """
 
     def __init__(self, package: str, places: Mapping[str, str]) -> None:
@@ -42,7 +42,7 @@ class Commands(Mapping[str, Any]):
         return name in self._places
 
     def help_of(self, name: str) -> str:
-        """What ``--help`` says of the command: a function's docstring, or of several commands their module's."""
+        """What ``--help`` says about the command: a function's docstring, or of several commands their module's."""
         module, _, attribute = self._places[name].partition(":")
         tree = ast.parse(files(self._package).joinpath(f"{module}.py").read_bytes())
         functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}

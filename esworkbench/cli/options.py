@@ -20,7 +20,7 @@ DomainName = Annotated[
     typer.Option(
         "--domain",
         metavar="NAME",
-        help="Whose code: bank, orders, activity, document, or yours as module:object; absent: told by the log.",
+        help="Whose code: bank, orders, activity, document, or yours as module:object; absent: read off the log.",
     ),
 ]
 Now = Annotated[str | None, typer.Option(help="Measure ages at this moment instead of the evidence's latest.")]

@@ -21,7 +21,8 @@ PARKED = ["position", "stream", "attempts", "error", "failed_at", "holds_stream"
 def outbox(
     url: Annotated[str, typer.Argument(help="The store.")],
     try_again: Annotated[
-        int | None, typer.Option("--retry", help="Give the parked message at this position all its attempts again.")
+        int | None,
+        typer.Option("--retry", help="Try the parked message at this position again, with all its attempts."),
     ] = None,
     leave_out: Annotated[
         int | None,
@@ -29,7 +30,7 @@ def outbox(
     ] = None,
     json: Json = False,
 ) -> None:
-    """What waits to be published, since when, and what was given up; exit code 1 when a parked stream stands still."""
+    """What waits to be published, since when, and what was given up; exit code 1 if a stream is stuck."""
     store = EventStore.open(url, create=False)
     engine = store.engine
     with engine.connect() as connection:

@@ -33,7 +33,7 @@ def answer(
 
 
 def refuse(sentence: str, *, as_json: bool) -> int:
-    """One clear sentence on stderr (and as JSON on stdout where that was asked for); exit code 2."""
+    """One clear sentence on stderr (and as JSON on stdout if that was asked for); exit code 2."""
     if as_json:
         sys.stdout.write(to_json({"error": sentence}) + "\n")
     Console(stderr=True, highlight=False, soft_wrap=True).print(escape(sentence))

@@ -26,19 +26,23 @@ def rebuild(
     strategy: Annotated[
         str | None, typer.Option("--strategy", help=f"{', '.join(STRATEGIES)}; bulk unless an option asks for another.")
     ] = None,
-    way: Annotated[str | None, typer.Option("--way", hidden=True, help="What --strategy was called before.")] = None,
+    older_name: Annotated[
+        str | None, typer.Option("--way", hidden=True, help="What --strategy was called before.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
-    cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; once for each.")] = None,
+    cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; repeat for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
-    anew: Annotated[bool, typer.Option(help="Discard what a killed rebuild left: upcasters changed since.")] = False,
+    anew: Annotated[
+        bool, typer.Option(help="Discard what a killed rebuild left, as when upcasters have changed since.")
+    ] = False,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Rebuild a read model while the old one serves, and swap. Killed at any moment, it goes on when called again."""
+    """Rebuild a read model while the old one serves, then swap. If killed at any moment, it resumes when run again."""
     store = EventStore.open(url, create=False)
     code = domain_of_store(url, domain)
     read_model = code.read_model(projection)
-    chosen = strategy or way or _strategy_for(workers, cold, snapshot)
+    chosen = strategy or older_name or _strategy_for(workers, cold, snapshot)
     options = Options(workers=2 if workers is None else workers, cold=cold or (), snapshot=snapshot, anew=anew)
     with Progress(True).of(projection, store.head_position()) as progress:
         done = rebuild_read_model(store, Recipe(*read_model), strategy=chosen, options=options, progress=progress)
@@ -69,7 +73,7 @@ def archive(
     after: Annotated[int, typer.Option(help="The position the previous archive ends at.")] = 0,
     json: Json = False,
 ) -> None:
-    """Copy a range of events to Parquet, as a faster source for rebuilding. The store keeps them too."""
+    """Copy a range of events to Parquet, a faster source for rebuilds. The store keeps them too."""
     store = EventStore.open(url, create=False)
     with Progress(True).of("events", up_to - after) as progress:
         manifest = archive_events(store, up_to, into, after=after, progress=progress)
@@ -91,7 +95,7 @@ def keep_read_model(
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Copy a read model as it stands, with its position, for a later rebuild to start from."""
+    """Copy a read model as it is, with its position, for a later rebuild to start from."""
     store = EventStore.open(url, create=False)
     position = take_snapshot(store, domain_of_store(url, domain).read_model(projection).projection(), into)
 

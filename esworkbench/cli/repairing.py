@@ -7,14 +7,14 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.findings import Diagnosis
-from esworkbench.forensics.investigation.investigate import Mend, Repair
+from esworkbench.forensics.investigation.investigate import Repair, Repairer
 from esworkbench.forensics.repair.apply import Repaired
 from esworkbench.forensics.scratch_store import scratch_store
 
 INVESTIGATOR = "esworkbench investigate"
 
 
-def repair_source(evidence: Evidence, url: str, domain: str | None) -> Mend:
+def repair_source(evidence: Evidence, url: str, domain: str | None) -> Repairer:
     """Repair the store at ``url`` itself."""
 
     def repair_it(diagnosis: Diagnosis) -> Repair:
@@ -25,7 +25,7 @@ def repair_source(evidence: Evidence, url: str, domain: str | None) -> Mend:
     return repair_it
 
 
-def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) -> Mend:
+def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) -> Repairer:
     """Try the repair on a copy made from the evidence, in ``folder``; the source is not touched."""
     code = domain_of(evidence, domain)
 
@@ -36,7 +36,7 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) ->
             )
             done = repair(evidence, copy, operator=INVESTIGATOR, apply=True, domain=domain, diagnosis=diagnosis)
         except UnusableInput as reason:
-            # That the repair can't be tried takes nothing from what was found.
+            # What was found stands even if the repair can't be tried.
             return Repair(applied=False, verified=False, applied_to="", rows=[["1. restore", str(reason), "by hand"]])
         return _told(done, "a scratch copy of the store")
 

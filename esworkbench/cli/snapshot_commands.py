@@ -38,7 +38,7 @@ def snapshot_frequency(
     url: Annotated[
         str | None, typer.Option(help="A store to measure beside, in a database of its own; absent: a SQLite file.")
     ] = None,
-    limit_ms: Annotated[float, typer.Option(min=0.001, help="How long a load may take at p99.")] = 1.0,
+    limit_ms: Annotated[float, typer.Option(min=0.001, help="The longest a load may take at p99.")] = 1.0,
     loads: Annotated[int, typer.Option(min=1, help="At how many moments of the streams' lives to load.")] = 200,
     category: Category = None,
     domain: DomainName = None,
@@ -68,13 +68,15 @@ def snapshot_frequency(
 
 def take_snapshots(
     url: Annotated[str, typer.Argument(help="The store.")],
-    every: Annotated[int, typer.Option(min=1, help="For each stream that passed a multiple of so many events.")] = 100,
+    every: Annotated[
+        int, typer.Option(min=1, help="For each stream that has passed a multiple of this many events.")
+    ] = 100,
     again: Annotated[bool, typer.Option(help="Begin at the first event, as after a new state_version.")] = False,
     category: Category = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Take the snapshots that are due, from where the last run ended; any number of writers may be at work."""
+    """Take the snapshots that are due, from where the last run ended; any number of writers may be working."""
     store = EventStore.open(url, create=False)
     code = domain_of_store(url, domain)
     kept = SnapshotStore(store.engine, clock=store.clock)
@@ -122,7 +124,7 @@ def _reason(chosen: FrequencyRow, limit_ms: float) -> str:
 
 @contextmanager
 def _scratch_url(url: str | None) -> Iterator[str]:
-    """A new database on the same disk or server as the store's, gone afterwards; the store itself is not written."""
+    """A new database on the store's disk or server, dropped afterwards; the store itself is not written to."""
     parsed = parse_url(url) if url else None
     if parsed is None or parsed.drivername == "sqlite":
         beside = Path(str(parsed.database)).parent if parsed else None
@@ -141,7 +143,7 @@ def _scratch_url(url: str | None) -> Iterator[str]:
             )
         except psycopg.errors.InsufficientPrivilege:
             raise UnusableInput(
-                "measuring needs a database of its own beside the store, and this user may create none: "
+                "measuring needs a database of its own beside the store, which this user may not create: "
                 "name a user with CREATEDB, or a server to try things on"
             ) from None
         try:

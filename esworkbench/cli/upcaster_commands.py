@@ -16,7 +16,7 @@ def upcasters(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as tables in Markdown.")] = False,
     json: Json = False,
 ) -> None:
-    """Every step from an old shape of an event to today's, with the reason it exists."""
+    """Every step from an old shape of an event to today's, with the reason why it exists."""
     chosen = list(DOMAINS.values()) if domain is None else [domain_named(domain)]
     decoders = {each.name: each.decoder() for each in chosen}
     tables = {name: chain_table(decoder.upcasters, decoder.event_types) for name, decoder in decoders.items()}

@@ -375,7 +375,7 @@ exercises = Exercises(
         examine=_examine_append,
         reference=append,
         hints=(
-            "Where does this stream stand now? An empty one stands at 0.",
+            "Which version is this stream at now? An empty one is at 0.",
             "`max((version for name, version in log if name == stream), default=0)`, then compare with `!=`.",
         ),
         mistakes={

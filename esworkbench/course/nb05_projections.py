@@ -302,7 +302,7 @@ CATCH_UP = Exercise(
     examine=examine_catch_up,
     reference=catch_up,
     hints=(
-        "The `try` stands inside the loop.",
+        "Put the `try` inside the loop.",
         "`except ConnectionError: raise` comes before `except Exception as error: park(event, error)`.",
     ),
     mistakes={

@@ -315,7 +315,7 @@ BALANCES = Exercise(
     examine=examine_balances,
     reference=balances,
     hints=(
-        "First make each event its signed effects on accounts; then sum them by account.",
+        "First list what each event adds to which account, with its sign; then sum by account.",
         "`UNION ALL` adds the other side of a transfer; an account that was opened adds 0.",
     ),
     mistakes={

@@ -7,6 +7,7 @@ from typing import Any
 from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
 from esworkbench.domains.orders import contracts, upcasters
 from esworkbench.upcasters import Payload, Shaped, Upcaster, UpcasterChain
+from esworkbench.upcasters.one_payload import upcast as upcast_payload
 
 Step = Callable[[Payload], Payload]
 Steps = Mapping[tuple[str, int], Step]
@@ -169,7 +170,7 @@ def _taken(answer: Upcast, *, from_version: int, expected: list[int], lenient: b
 
 def upcast_with_the_package(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
     chain = UpcasterChain(Upcaster(*shape, function) for shape, function in steps.items())
-    return chain.upcast(event_type, version, payload, to_version=to_version)
+    return upcast_payload(chain, event_type, version, payload, to_version=to_version)
 
 
 def _over(versions: Callable[[int, int], Sequence[int]], *, copy: bool = True, skip_missing: bool = False) -> Upcast:
@@ -282,7 +283,7 @@ MAY_USE = Exercise(
     ),
     examine=examine_may_use,
     reference=may_use,
-    hints=("Ask it of each event type that the snapshot's code knew.", "A type it didn't know can't be in the state."),
+    hints=("Go through the event types that the snapshot's code knew.", "A type it didn't know can't be in the state."),
     mistakes={
         "older is fine": Mistake(
             lambda kept, today: all(today.get(name, 0) >= version for name, version in kept.items()), "was v2 and"

@@ -14,7 +14,7 @@ from esworkbench.domains.bank import Bank, Deposit, OpenAccount, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.evidence import Posting
-from esworkbench.forensics.diagnosis.context import Run
+from esworkbench.forensics.diagnosis.context import Batch
 from esworkbench.forensics.diagnosis.faults.double_apply import overlaps
 from esworkbench.projections import ProjectionRunner
 
@@ -122,8 +122,8 @@ def _examine_verdict(answer: Callable[[int, int, int], str]) -> None:
             raise Wrong(f"delta {delta} at checkpoint {checkpoint} of {head} is {verdict(delta, checkpoint, head)!r}")
 
 
-def _run(first: int, last: int, run_id: str) -> Run:
-    return Run(
+def _run(first: int, last: int, run_id: str) -> Batch:
+    return Batch(
         id=first, shard=0, from_position=first, to_position=last, run_id=run_id, code_version="1", saved_at=day(first)
     )
 
@@ -131,28 +131,28 @@ def _run(first: int, last: int, run_id: str) -> Run:
 RUNS = [_run(1, 171, "a"), _run(172, 189, "b"), _run(190, 192, "c"), _run(193, 200, "d"), _run(180, 191, "e")]
 
 
-def _touching(runs: Sequence[Run]) -> list[tuple[int, int, int]]:
+def _touching(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
     ordered = sorted(runs, key=lambda run: run.from_position)
     pairs = pairwise(ordered)
     return [(b.from_position, a.to_position, 1) for a, b in pairs if b.from_position <= a.to_position + 1]
 
 
-def _only_neighbours(runs: Sequence[Run]) -> list[tuple[int, int, int]]:
+def _only_neighbours(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
     pairs = pairwise(runs)
     return [
         (b.from_position, a.to_position, 1) for a, b in pairs if a.from_position <= b.from_position <= a.to_position
     ]
 
 
-def _end_excluded(runs: Sequence[Run]) -> list[tuple[int, int, int]]:
+def _end_excluded(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
     return [(first, last - 1, extra) for first, last, extra in overlaps(list(runs))]
 
 
-def _counts_covers(runs: Sequence[Run]) -> list[tuple[int, int, int]]:
+def _counts_covers(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
     return [(first, last, extra + 1) for first, last, extra in overlaps(list(runs))]
 
 
-def _examine_covered_twice(answer: Callable[[list[Run]], list[tuple[int, int, int]]]) -> None:
+def _examine_covered_twice(answer: Callable[[list[Batch]], list[tuple[int, int, int]]]) -> None:
     clean = RUNS[:4]
     if answer(list(clean)):
         raise Wrong("172 begins where 171 ends: runs that touch cover nothing twice")
@@ -189,16 +189,16 @@ def _replay_on_top(runner: ProjectionRunner) -> None:
     runner.catch_up()
 
 
-def _examine_mend(answer: Callable[[ProjectionRunner], Any]) -> None:
+def _examine_repair(answer: Callable[[ProjectionRunner], Any]) -> None:
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         store = EventStore.open(f"sqlite:///{(Path(folder) / 'bank.db').as_posix()}")
         try:
-            _examine_mend_of(answer, store)
+            _examine_repair_of(answer, store)
         finally:
             store.engine.dispose()
 
 
-def _examine_mend_of(answer: Callable[[ProjectionRunner], Any], store: EventStore) -> None:
+def _examine_repair_of(answer: Callable[[ProjectionRunner], Any], store: EventStore) -> None:
     bank = Bank(store)
     for number, account in enumerate(("ACC-1", "ACC-2"), start=1):
         bank.handle(OpenAccount(account_id=account, owner="Ada", currency="USD"))
@@ -287,7 +287,7 @@ exercises = Exercises(
             "Every row of `account_balances` is too high: a batch was applied twice. Repair the read model. You are "
             "given its `runner`; its database is `runner.engine`."
         ),
-        examine=_examine_mend,
+        examine=_examine_repair,
         reference=ProjectionRunner.rebuild,
         hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),
         mistakes={

@@ -242,7 +242,10 @@ exercises = Exercises(
         "shows, and the event sum.",
         examine=_examine_where,
         reference=where_to_look,
-        hints=("Two comparisons, in an order: which needs no customer?", "First shown against event_sum."),
+        hints=(
+            "Two comparisons, and their order matters: which one needs no customer?",
+            "First shown against event_sum.",
+        ),
         mistakes={
             "always rebuild": Mistake(_screen_only, "a rebuild would change nothing"),
             "both agree": Mistake(_customer_is_right, "the next rebuild"),

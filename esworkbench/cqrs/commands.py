@@ -14,7 +14,8 @@ import msgspec
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.repository import Repository
 from esworkbench.errors import CommandRejected, ConcurrencyError, UnusableInput
-from esworkbench.event_store.store import EventStore, Idempotency
+from esworkbench.event_store.engine import Idempotency
+from esworkbench.event_store.store import EventStore
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -173,4 +173,4 @@ class QueryBus:
 
 def _is_parked(connection: Connection, projection: str, position: int) -> bool:
     letter = exists().where((dead_letters.c.projection == projection) & (dead_letters.c.position == position))
-    return tables.are_there(connection) and bool(connection.scalar(select(letter)))
+    return tables.can_hold_dead_letters(connection) and bool(connection.scalar(select(letter)))

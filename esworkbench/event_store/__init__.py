@@ -18,7 +18,8 @@
 
 from esworkbench.event_store.database import open_database, write_transaction
 from esworkbench.event_store.drafts import ANY_VERSION, StreamAppend
-from esworkbench.event_store.store import AppendResult, EventStore, Idempotency
+from esworkbench.event_store.engine import Idempotency
+from esworkbench.event_store.store import AppendResult, EventStore
 
 __all__ = [
     "ANY_VERSION",

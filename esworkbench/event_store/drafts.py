@@ -24,13 +24,10 @@ class StreamAppend(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A stream's last version and its hash; an unwritten stream is at version 0 with GENESIS."""
+    """A stream's last version and its hash; as it stands here, those of an unwritten stream."""
 
-    version: int
-    hash: str
-
-
-EMPTY = Head(0, GENESIS)
+    version: int = 0
+    hash: str = GENESIS
 
 
 class DraftAppend(NamedTuple):
@@ -69,7 +66,7 @@ def place(appends: Sequence[DraftAppend], heads: Mapping[str, Head]) -> list[Rec
     moving = dict(heads)
     placed = []
     for append in appends:
-        head = moving.get(append.stream_id, EMPTY)
+        head = moving.get(append.stream_id, Head())
         if append.expected_version not in (head.version, ANY_VERSION):
             raise ConcurrencyError(append.stream_id, append.expected_version, head.version)
         for draft in append.drafts:

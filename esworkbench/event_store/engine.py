@@ -16,20 +16,16 @@ COLUMNS = (
 LAST_VERSION = 2**63 - 1
 
 
-class Remembered(NamedTuple):
-    """What is kept of a command: its digest and the reply it got, as JSON text."""
+class Idempotency(NamedTuple):
+    """What makes a repeated command one command, and is remembered of it.
 
-    command_digest: str
-    reply: str
-
-
-class KeyRow(NamedTuple):
-    """A row of ``idempotency_keys``."""
+    ``key`` is unique in a store and drawn by the client, one per intent; ``command_digest`` tells whether a repeat is
+    the same command; ``reply`` is the JSON to answer every repeat with, as UTF-8 bytes.
+    """
 
     key: str
     command_digest: str
-    reply: str
-    recorded_at: datetime
+    reply: bytes
 
 
 class Overtaken(Exception):
@@ -41,15 +37,15 @@ class LogTransaction(Protocol):
 
     def look_up(
         self, key: str | None, expected_versions: Mapping[str, int]
-    ) -> tuple[Remembered | None, Mapping[str, Head]]:
+    ) -> tuple[Idempotency | None, Mapping[str, Head]]:
         """What is remembered of the key, and the head of every stream named that has one.
 
         A log may answer from memory for a stream whose head it last saw at the expected version. Then ``insert``
         raises Overtaken if that, or the silence about the key, turns out to be out of date.
         """
 
-    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
-        """Write the events, and the key's row if there is one; their global positions, in order.
+    def insert(self, events: Sequence[RecordedEvent], idempotency: Idempotency | None) -> list[int]:
+        """Write the events, and what is to be remembered of the command, if anything; their global positions, in order.
 
         Raises Overtaken, or InvalidEvent for an event id that was used before.
         """
@@ -61,7 +57,7 @@ class Log(Protocol):
     def transaction(self, *, one_insert: bool) -> AbstractContextManager[LogTransaction]:
         """Commits at the end, or rolls back on an exception. ``one_insert``: one ``insert`` will be its only write."""
 
-    def recall(self, key: str) -> Remembered | None: ...
+    def recall(self, key: str) -> Idempotency | None: ...
 
     def stream_version(self, stream_id: str) -> int: ...
 

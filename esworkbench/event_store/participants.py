@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row, select
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.drafts import Head
-from esworkbench.event_store.engine import COLUMNS, KeyRow, Log, LogTransaction, Remembered
+from esworkbench.event_store.engine import COLUMNS, Idempotency, Log, LogTransaction
 from esworkbench.event_store.postgres.append import PostgresTransaction
 from esworkbench.event_store.sqlite.log import SqliteTransaction
 from esworkbench.event_store.store import EventStore
@@ -78,8 +78,8 @@ class JoinedTransaction:
         self._transaction = transaction
         self.look_up = transaction.look_up
 
-    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
-        positions = self._transaction.insert(events, key_row)
+    def insert(self, events: Sequence[RecordedEvent], idempotency: Idempotency | None) -> list[int]:
+        positions = self._transaction.insert(events, idempotency)
         for event, position in zip(events, positions, strict=True):
             self.written.append(msgspec.structs.replace(event, global_position=position))
         return positions
@@ -97,7 +97,7 @@ def alone(connection: Connection) -> LogTransaction:
 class _AloneOnPostgres(PostgresTransaction):
     def look_up(
         self, key: str | None, expected_versions: Mapping[str, int]
-    ) -> tuple[Remembered | None, Mapping[str, Head]]:
+    ) -> tuple[Idempotency | None, Mapping[str, Head]]:
         """Stream by stream, without the streams' locks: who holds one of those may be waiting for this writer."""
         remembered, heads = None, dict[str, Head]()
         for stream_id, expected_version in expected_versions.items():

@@ -17,13 +17,17 @@ from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStor
 from esworkbench.event_store import guards, schema
 from esworkbench.event_store.database import described, open_database, write_transaction
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
-from esworkbench.event_store.engine import LAST_VERSION, KeyRow, Log, Overtaken, Remembered
+from esworkbench.event_store.engine import LAST_VERSION, Idempotency, Log, Overtaken
 from esworkbench.event_store.postgres.json_copy import add_payload_json
 from esworkbench.event_store.postgres.log import PostgresLog
 from esworkbench.event_store.sqlite.log import SqliteLog
 from esworkbench.events import NewEvent, RecordedEvent, utc_now
 
 logger = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+NewId = Callable[[], str]
+Subscriber = Callable[[list[RecordedEvent]], None]
 
 
 def time_ordered_id() -> str:
@@ -32,18 +36,6 @@ def time_ordered_id() -> str:
     So new ids meet the unique index on them at its end, in pages that are at hand, however long the log has become.
     """
     return str(uuid_utils.uuid7())
-
-
-class Idempotency(NamedTuple):
-    """What makes a repeated command one command.
-
-    ``key`` is unique in a store and drawn by the client, one per intent; ``command_digest`` tells whether a repeat is
-    the same command; ``reply`` is the JSON to answer every repeat with, as UTF-8 bytes.
-    """
-
-    key: str
-    command_digest: str
-    reply: bytes
 
 
 class AppendResult(NamedTuple):
@@ -60,28 +52,15 @@ class EventStore:
     ``clock`` says when an event is recorded, ``new_id`` draws ids for events that bring none.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        clock: Callable[[], datetime] = utc_now,
-        new_id: Callable[[], str] = time_ordered_id,
-    ) -> None:
+    def __init__(self, engine: Engine, *, clock: Clock = utc_now, new_id: NewId = time_ordered_id) -> None:
         self.engine = engine
         self.clock = clock
         self.new_id = new_id
         self._log: Log = SqliteLog(engine) if engine.dialect.name == "sqlite" else PostgresLog(engine)
-        self._subscribers: list[Callable[[list[RecordedEvent]], None]] = []
+        self._subscribers: list[Subscriber] = []
 
     @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        create: bool = True,
-        clock: Callable[[], datetime] = utc_now,
-        new_id: Callable[[], str] = time_ordered_id,
-    ) -> Self:
+    def open(cls, url: str, *, create: bool = True, clock: Clock = utc_now, new_id: NewId = time_ordered_id) -> Self:
         """Open the store at a URL or SQLite path, with its tables made if need be.
 
         With ``create=False`` nothing is made: raises UnusableInput when there is no database, NotAnEventStore when
@@ -127,26 +106,23 @@ class EventStore:
         drafts = [draft_append(append, recorded_at, self.new_id) for append in appends]
         while True:
             try:
-                result = self._append_once(drafts, recorded_at, idempotency)
-                break
+                result = self._append_once(drafts, idempotency)
             except Overtaken:
                 # Somebody else got further, so looking again either tells the caller so or finds the way free.
                 continue
-        if result.events:
-            self._publish(result.events)
-        return result
+            if result.events:
+                self._publish(result.events)
+            return result
 
-    def _append_once(
-        self, appends: list[DraftAppend], recorded_at: datetime, idempotency: Idempotency | None
-    ) -> AppendResult:
+    def _append_once(self, appends: list[DraftAppend], idempotency: Idempotency | None) -> AppendResult:
         # Of several appends to one stream only the first expects a version that is there already.
         expected_versions = {append.stream_id: append.expected_version for append in reversed(appends)}
         with self._log.transaction(one_insert=len(expected_versions) == 1) as transaction:
             known, heads = transaction.look_up(idempotency.key if idempotency else None, expected_versions)
             if idempotency and known:
-                return AppendResult([], _reply_of(known, idempotency.key, idempotency.command_digest), True)
+                return AppendResult([], _reply_of(known, idempotency.command_digest), True)
             placed = place(appends, heads)
-            positions = transaction.insert(placed, _key_row(idempotency, recorded_at))
+            positions = transaction.insert(placed, idempotency)
         recorded = [
             msgspec.structs.replace(event, global_position=position)
             for event, position in zip(placed, positions, strict=True)
@@ -156,7 +132,7 @@ class EventStore:
     def find_reply(self, key: str, command_digest: str) -> bytes | None:
         """The reply kept under a key, None if the key is new. Raises IdempotencyConflict for another command's key."""
         known = self._log.recall(key)
-        return _reply_of(known, key, command_digest) if known else None
+        return _reply_of(known, command_digest) if known else None
 
     def read_stream(
         self,
@@ -195,7 +171,7 @@ class EventStore:
         """The head, once whoever had drawn an earlier position is done: a safe checkpoint, without reading events."""
         return self._log.settled_head()
 
-    def subscribe(self, subscriber: Callable[[list[RecordedEvent]], None]) -> None:
+    def subscribe(self, subscriber: Subscriber) -> None:
         """Call ``subscriber`` with the events of each later append through this object, once they are committed.
 
         What it raises is logged and goes no further: the events are durable, and the other subscribers get them too.
@@ -213,13 +189,7 @@ class EventStore:
                 )
 
 
-def _key_row(idempotency: Idempotency | None, recorded_at: datetime) -> KeyRow | None:
-    if idempotency is None:
-        return None
-    return KeyRow(idempotency.key, idempotency.command_digest, idempotency.reply.decode(), recorded_at)
-
-
-def _reply_of(known: Remembered, key: str, command_digest: str) -> bytes:
+def _reply_of(known: Idempotency, command_digest: str) -> bytes:
     if known.command_digest != command_digest:
-        raise IdempotencyConflict(key)
-    return known.reply.encode()
+        raise IdempotencyConflict(known.key)
+    return known.reply

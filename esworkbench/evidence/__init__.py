@@ -6,22 +6,6 @@ scales       how many decimals a currency is counted with
 capturing/   how a store or a file becomes evidence
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from esworkbench.lazy_exports import exported_by
 
-if TYPE_CHECKING:
-    from esworkbench.evidence.capturing.capture import capture
-    from esworkbench.evidence.evidence import Assertion, Evidence, Posting
-    from esworkbench.evidence.ledger import LedgerDefinition
-
-__all__ = ["Assertion", "Evidence", "LedgerDefinition", "Posting", "capture"]
-
-
-if not TYPE_CHECKING:  # a type checker would take every name that isn't there for one of these
-    _MODULES = {"capture": "capturing.capture", "LedgerDefinition": "ledger"}
-
-    def __getattr__(name: str) -> Any:
-        """PEP 562: a name is imported when it is asked for, so that who reads a ledger definition loads no DuckDB."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'evidence')}"), name)
+__getattr__, __dir__, __all__ = exported_by(__name__, __file__)

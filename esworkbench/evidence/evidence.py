@@ -82,14 +82,14 @@ class Evidence:
 
     @property
     def judged_by(self) -> LedgerRecord:
-        """The ledger definition that every number rests on. Older evidence doesn't say where its own came from."""
+        """The ledger definition behind every number. Older evidence doesn't say where its own came from."""
         kept = self.manifest.files.get("ledger.toml", "")
         return self.manifest.judged_by or LedgerRecord(
-            name=self.ledger.name, sha256=kept, origin="kept with the evidence, not recorded whence"
+            name=self.ledger.name, sha256=kept, origin="kept with the evidence, origin not recorded"
         )
 
     def connection(self) -> "duckdb.DuckDBPyConnection":
-        """A DuckDB cursor with a view for each table of the evidence. Sums want a cast: ``sum(…)::BIGINT``."""
+        """A DuckDB cursor with a view for each table of the evidence. Sums need a cast: ``sum(…)::BIGINT``."""
         if self._database is None:
             self._database = self._open_database()
         cursor = self._database.cursor()
@@ -108,11 +108,11 @@ class Evidence:
         return rows.fetchall()
 
     def decimals(self, currency: str) -> int | None:
-        """How many decimals amounts of this currency have here; None where nobody says, so they are shown as they are.
+        """How many decimals amounts of this currency have here; None where nobody says, and they are shown as they are.
 
-        The manifest's word counts, so that evidence reads the same whatever becomes of ledger files and of ISO's list.
-        Where it is silent (a currency that isn't in the evidence, or evidence of an earlier release) the ledger's does,
-        then ISO 4217's.
+        The manifest decides, so that evidence reads the same whatever happens to ledger files and to ISO's list. If it
+        doesn't say (a currency that isn't in the evidence, or evidence of an earlier release), the ledger does, then
+        ISO 4217.
         """
         recorded = self.manifest.decimals or {}
         if currency in recorded:
@@ -121,7 +121,7 @@ class Evidence:
         return iso_decimals(currency) if said is None else said
 
     def money(self, amount_minor: int, currency: str) -> str:
-        """An amount in words, by this evidence's scale: ``-47.23 USD``, or ``1,000 minor units of BTC``."""
+        """An amount as text, in this evidence's scale: ``-47.23 USD``, or ``1,000 minor units of BTC``."""
         return format_minor(amount_minor, currency, self.decimals(currency))
 
     def currencies(self, account: str) -> list[str]:
@@ -152,11 +152,11 @@ class Evidence:
 
     @property
     def opening_minor(self) -> int:
-        """The balance, in minor units, that every account starts from: a file may begin in the middle of a life."""
+        """The balance, in minor units, that every account starts from: a file may begin mid-life."""
         return self.ledger.file.opening_minor if self.ledger.file else 0
 
     def own_stream(self, account: str) -> str | None:
-        """The stream that holds this account and no other; None where there is none."""
+        """The stream that holds this account and no other, or None."""
         connection = self.connection()
         streams = connection.execute(
             "SELECT stream_id, count(DISTINCT account) FROM postings WHERE stream_id IN "
@@ -164,7 +164,7 @@ class Evidence:
             {"account": account},
         ).fetchall()
         if not streams:
-            # Opened, and nothing posted yet: the stream can only be known by its name.
+            # Opened, with nothing posted yet: only the name tells which stream it is.
             streams = connection.execute(
                 "SELECT DISTINCT stream_id, 1 FROM events "
                 "WHERE substr(stream_id, strpos(stream_id, '-') + 1) = $account",
@@ -191,7 +191,7 @@ class Evidence:
         latest: datetime | None = one_row(self.connection().execute("SELECT max(recorded_at) FROM events"))[0]
         latest = latest or self.manifest.cut.server_time
         if latest is None:
-            raise UnusableInput(f"{self.path} holds no event and was cut at no known time, so no age can be measured")
+            raise UnusableInput(f"{self.path} holds no event and no time of capture, so ages can't be measured")
         return latest
 
     def checkpoint(self, projection: str) -> int | None:

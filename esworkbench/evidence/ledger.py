@@ -1,6 +1,6 @@
-"""The ledger definition: what each event posts, said in a small TOML file instead of in code.
+"""The ledger definition: what each event posts, in a small TOML file instead of in code.
 
-It is the second opinion. The event sum comes from here and never from the upcasters and handlers that it is there to
+It is the second opinion. The event sum comes from here and never from the upcasters and handlers that it has to
 judge, so it names for every event type *and schema version* where the amount is, in which unit, and with which sign.
 For a delimited file it says the same of columns.
 """
@@ -20,17 +20,17 @@ ReadModelKind = Literal["head", "running", "daily"]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file. A field that isn't known here is a mistake, never something to pass over."""
+    """A table of the file. A field that isn't known here is a mistake, and is never ignored."""
 
 
 class PostingRule(_Section, frozen=True, kw_only=True):
     """What one event type posts, for the schema versions named, or for all.
 
     ``account`` is ``"stream"`` for the stream id without its category, else a payload field. ``sign`` multiplies the
-    amount; ``"signed"`` takes it as it stands; 0 posts nothing but a row that says so. ``major`` amounts are rounded
+    amount; ``"signed"`` takes it as it is; 0 posts a row with the amount 0. ``major`` amounts are rounded
     half-up to the currency's decimals (see ``Scales``), which ``decimals`` may repeat. Fields may be dotted paths.
-    ``rounds``: the amount was worked out (interest, a share of something) and rounded when it was written, so another
-    rule may come to one minor unit more or less.
+    ``rounds``: the amount was calculated (interest, a share of something) and rounded when it was written, so another
+    rule may give one minor unit more or less.
     """
 
     event: str
@@ -62,7 +62,7 @@ class Pending(_Section, frozen=True, kw_only=True):
 
 
 class Invariants(_Section, frozen=True, kw_only=True):
-    """What may never be. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens."""
+    """What must not happen. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens."""
 
     minimum_balance_minor: int | None = None
     overdraft_event: str | None = None
@@ -87,7 +87,7 @@ class ReadModel(_Section, frozen=True, kw_only=True):
 
 
 class SnapshotClaims(_Section, frozen=True, kw_only=True):
-    """Where a snapshot's state says the balance."""
+    """Where in a snapshot's state the balance is."""
 
     category: str
     claimed: str
@@ -107,10 +107,10 @@ class FileColumns(_Section, frozen=True, kw_only=True):
 
 
 class DelimitedFile(_Section, frozen=True, kw_only=True):
-    """A file with one booked row a line and the running balance beside it.
+    """A file with one booked row a line, and the running balance beside it.
 
-    ``order``: ``"file"`` where the lines of an account stand in the order in which they were booked, ``"day"`` where
-    they do so between days but not inside one. ``rounding_limit`` (minor units) bounds what a step may be off by.
+    ``order``: ``"file"`` where the lines of an account are in the order in which they were booked, ``"day"`` where
+    that is true between days but not inside one. ``rounding_limit`` (minor units) bounds what a step may be off by.
     ``major`` amounts have at most the currency's decimals (see ``Scales``), which ``decimals`` may repeat.
     """
 
@@ -157,7 +157,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     """A ledger, as one TOML file describes it: of an event store (``posting`` …) or of a delimited file (``file``).
 
     ``decimals`` maps a currency to the digits of its minor unit, where ISO 4217 doesn't say them or the ledger counts
-    otherwise: ``BTC = 8``. Amounts in whole minor units need it for nothing but to be shown.
+    differently: ``BTC = 8``. Amounts in whole minor units need it only for display.
     """
 
     name: str
@@ -176,7 +176,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
         if bool(self.posting or self.without_posting) == (self.file is not None):
             raise ValueError(
                 "a ledger describes either events, by [[posting]] rules, or a [file]; "
-                "events that post nothing stand in `without_posting`"
+                "events that post nothing belong in `without_posting`"
             )
         for decimals in self.decimals.values():
             _require_decimals(decimals)
@@ -195,7 +195,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, text: bytes, name: str) -> Self:
-        """As ``load``, from the file's bytes."""
+        """Like ``load``, from the file's bytes."""
         try:
             return msgspec.convert(tomllib.loads(text.decode("utf-8")), cls)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

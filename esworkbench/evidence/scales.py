@@ -13,7 +13,7 @@ class Scales:
     """The decimals of every currency in one ledger: what the ledger says, else ISO 4217; never two for one currency.
 
     A ledger says them under ``[decimals]``, or as ``decimals`` beside the one ``currency`` of a rule or file. Only
-    ``[decimals]`` may part from ISO (some ledgers count dollars in hundredths of a cent): elsewhere a number that
+    ``[decimals]`` may differ from ISO (some ledgers count dollars in hundredths of a cent): elsewhere a number that
     contradicts it is far more often a mistake, and one that makes every amount wrong by ten or a hundred times.
 
     Raises UnusableInput where the ledger gives a currency two scales, and UnknownCurrency where a rule or file has
@@ -36,15 +36,15 @@ class Scales:
                 raise type(error)(f"ledger {ledger.name!r}, {where}: {error}") from None
 
     def of(self, currency: str) -> int | None:
-        """How many decimals the currency has here; None where neither ledger nor ISO 4217 says."""
+        """How many decimals the currency has here; None if neither the ledger nor ISO 4217 says."""
         return self._said.get(currency, iso_decimals(currency))
 
     def of_all(self, currencies: Iterable[str]) -> dict[str, int | None]:
-        """As ``of``, for each of the currencies, in order."""
+        """Like ``of``, for each of the currencies, in order."""
         return {currency: self.of(currency) for currency in sorted(currencies)}
 
     def needed(self, currency: str, stated: int | None) -> int:
-        """As ``of``, for an amount that has to be scaled, where the rule or file it comes from states ``stated``.
+        """Like ``of``, for an amount that has to be scaled, where the rule or file it comes from states ``stated``.
 
         Raises UnknownCurrency where nobody says, UnusableInput where what is stated is another number.
         """

@@ -1,7 +1,7 @@
 """A scratch copy of a store, made from evidence, so that a repair can be tried where nothing can be harmed.
 
 The events are the evidence's byte for byte: same positions, versions, hashes and times. Read models are put back as
-they were claimed at the cut, errors included, since it is those that a repair has to heal.
+they were claimed at the cut, errors included, since those are what a repair has to heal.
 """
 
 import csv
@@ -43,7 +43,7 @@ def scratch_store(
 ) -> EventStore:
     """A SQLite store ``scratch.db`` in ``folder``, and the evidence's statements outside it.
 
-    The projections handed in get their tables: as claimed where the evidence holds their claims, else replayed up to
+    The given projections get their tables: as claimed where the evidence holds their claims, else replayed up to
     their checkpoint with ``decoder``. Raises UnusableInput for evidence without a chain of ours (a stranger's store or
     a file) or with a log that breaks a store's own rules (two events with one id), or where the folder holds a
     scratch copy already.
@@ -51,9 +51,9 @@ def scratch_store(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "scratch.db"
     if path.exists():
-        raise UnusableInput(f"{path} is there already: name another folder for the scratch copy")
+        raise UnusableInput(f"{path} already exists: name another folder for the scratch copy")
     if not evidence.connection().execute("SELECT count(hash) = count(*) FROM events").fetchall()[0][0]:
-        raise UnusableInput(f"{evidence.path} holds events without our hashes, so a copy of its store can't be made")
+        raise UnusableInput(f"{evidence.path} holds events without our hashes, so no copy of its store can be made")
     url = f"sqlite:///{path}"
     store = EventStore.open(url, clock=clock)
     with write_transaction(store.engine) as connection:
@@ -79,7 +79,7 @@ def _copy_events(evidence: Evidence, connection: Connection) -> None:
             connection.execute(insert(schema.events), rows)
     except IntegrityError as error:
         raise UnusableInput(
-            f"{evidence.path} holds a log that no store of ours would take, so no copy can be made: {error.orig}"
+            f"{evidence.path} holds a log that breaks the rules of our store, so no copy can be made: {error.orig}"
         ) from None
 
 
@@ -118,7 +118,7 @@ def _restore(evidence: Evidence, store: EventStore, projection: Projection, deco
 
 
 def _replay(store: EventStore, projection: Projection, decoder: EventDecoder, checkpoint: int) -> None:
-    """Run it anew as far as it had got; the log of how it first got there was copied and is left behind a reset."""
+    """Run it again as far as it had got; the copied log of its first run stays, with a reset after it."""
     with write_transaction(store.engine) as connection:
         drop_and_reset(connection, projection, SCRATCH_RUN, store.clock())
     ProjectionRunner(store, projection, decoder, run_id=SCRATCH_RUN).catch_up(up_to=checkpoint)

@@ -1,8 +1,8 @@
 """Verify: is the log whole, and is it what was written? Hash chains, versions, positions, checkpoints.
 
-Each event is hashed anew over its exact bytes, as the store did, with the previous hash *as stored*: so an edited
+Each event is hashed again over its exact bytes, as the store did, with the previous hash *as stored*: so an edited
 event breaks its own content hash and no other, and a cut link shows where it was cut. A chain proves nothing about its
-own tail, nor against somebody who computed all of it anew; only an anchor kept elsewhere does (RFC 6962).
+own tail, nor against somebody who recomputed all of it; only an anchor kept elsewhere does (RFC 6962).
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ BATCH = 5_000
 
 
 class Break(NamedTuple):
-    """One thing that is not as it was written.
+    """One thing that isn't as it was written.
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, order, checkpoint_ahead.
     """
@@ -42,7 +42,7 @@ class Gap(NamedTuple):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """``hashed`` counts the events whose hash was computed anew: 0 for a layout that has none of ours."""
+    """``hashed`` counts the events whose hash was recomputed: 0 for a layout without our hashes."""
 
     events: int
     streams: int
@@ -127,7 +127,7 @@ def _structure(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     found = connection.execute(STRUCTURE).fetchall()
     for kind, stream_id, version, position, event_id, version_before, position_before in found:
         if kind == "duplicate_version":
-            words = f"version {version} of {stream_id} stands twice, at positions {position_before} and {position}"
+            words = f"version {version} of {stream_id} occurs twice, at positions {position_before} and {position}"
         elif kind == "order":
             words = (
                 f"version {version} of {stream_id} has position {position}, not after version {version_before}'s "
@@ -138,7 +138,7 @@ def _structure(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
             words = f"{stream_id} has no version {missing}: it goes from {version_before or 'nothing'} to {version}"
         yield Break(kind, stream_id, version, position, event_id, words)
     for stream_id, version, position, event_id in connection.execute(DUPLICATE_IDS).fetchall():
-        words = f"event id {event_id} stands more than once, here at position {position}"
+        words = f"event id {event_id} occurs more than once, here at position {position}"
         yield Break("duplicate_id", stream_id, version, position, event_id, words)
 
 
@@ -175,7 +175,7 @@ def _links(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     found = connection.execute(LINKS, {"genesis": GENESIS}).fetchall()
     for stream_id, version, position, event_id, version_before in found:
         before = "the beginning of the stream" if version_before is None else f"version {version_before}"
-        words = f"version {version} of {stream_id} does not name the hash of {before}, which stands before it"
+        words = f"version {version} of {stream_id} does not name the hash of {before}, which comes before it"
         yield Break("link", stream_id, version, position, event_id, words)
 
 
@@ -204,7 +204,7 @@ def _gaps(evidence: Evidence) -> list[Gap]:
 
 def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
     if not chained:
-        said = ["this log carries no hash chain of ours: an edited or replaced event can't be told from a genuine one"]
+        said = ["this log has no hash chain of ours, so an edited or replaced event can't be told from a genuine one"]
     else:
         said = [
             "no anchor kept elsewhere was given: a cut-off tail, or a history rewritten and rehashed as a whole, "
@@ -214,8 +214,8 @@ def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
     if cut.gaps:
         count = sum(last - first + 1 for first, last in cut.gaps)
         said.append(
-            f"{count} positions hold no event: one that was drawn and rolled back looks like one whose stream was "
-            f"deleted as a whole"
+            f"{count} positions hold no event: a position that was rolled back looks the same as one whose whole "
+            f"stream was deleted"
         )
     if cut.gaps_left_out:
         said.append(f"{cut.gaps_left_out} more gaps are not listed in the manifest")

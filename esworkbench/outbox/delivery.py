@@ -30,7 +30,7 @@ Lines: TypeAlias = "BufferedRWPair[Any, Any]"
 logger = logging.getLogger(__name__)
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     """Accepted: it is committed, now or earlier. Refused: not this message, not now. Unavailable: no message at all."""
 
     ACCEPTED = "accepted"
@@ -38,11 +38,11 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Acknowledgement(msgspec.Struct, frozen=True):
     """What the subscriber says to one message, and why."""
 
     event_id: str
-    outcome: Outcome
+    outcome: DeliveryOutcome
     reason: str = ""
 
 
@@ -69,9 +69,9 @@ class DeliveryToProcess:
             _close(connection)
             raise MessageRefused(f"no answer came from the subscriber at {self.address}: {error!r}") from error
         self._connection = connection
-        if answer.outcome is Outcome.REFUSED:
+        if answer.outcome is DeliveryOutcome.REFUSED:
             raise MessageRefused(answer.reason)
-        if answer.outcome is Outcome.UNAVAILABLE:
+        if answer.outcome is DeliveryOutcome.UNAVAILABLE:
             raise SubscriberUnavailable(answer.reason)
 
     def close(self) -> None:
@@ -124,34 +124,34 @@ class _Conversation(socketserver.StreamRequestHandler):
             self.wfile.write(msgspec.json.encode(_answer(line, self.server.receive)) + b"\n")
 
 
-def _ask(connection: Lines, message: OutboxMessage) -> Answer:
+def _ask(connection: Lines, message: OutboxMessage) -> Acknowledgement:
     connection.write(message.to_json() + b"\n")
     connection.flush()
     line = connection.readline()
     if not line:
         raise ConnectionError("it closed the connection")
-    answer = msgspec.json.decode(line, type=Answer)
+    answer = msgspec.json.decode(line, type=Acknowledgement)
     if answer.event_id != message.event_id:
         raise OSError(f"it answered for event {answer.event_id!r}, not {message.event_id!r}")
     return answer
 
 
-def _answer(line: bytes, receive: Callable[[OutboxMessage], object]) -> Answer:
+def _answer(line: bytes, receive: Callable[[OutboxMessage], object]) -> Acknowledgement:
     event_id = ""
     try:
         message = OutboxMessage.from_json(line)
         event_id = message.event_id
         receive(message)
     except (StoreBusy, SubscriberUnavailable) as error:
-        return Answer(event_id, Outcome.UNAVAILABLE, str(error))
+        return Acknowledgement(event_id, DeliveryOutcome.UNAVAILABLE, str(error))
     except EsworkbenchError as error:
-        return Answer(event_id, Outcome.REFUSED, str(error))
+        return Acknowledgement(event_id, DeliveryOutcome.REFUSED, str(error))
     except DBAPIError as error:
         sentence = gave_up(error)
         if sentence is None:
             raise
-        return Answer(event_id, Outcome.UNAVAILABLE, sentence)
-    return Answer(event_id, Outcome.ACCEPTED)
+        return Acknowledgement(event_id, DeliveryOutcome.UNAVAILABLE, sentence)
+    return Acknowledgement(event_id, DeliveryOutcome.ACCEPTED)
 
 
 def _family(address: Address) -> socket.AddressFamily:

@@ -1,6 +1,6 @@
 """Messages that could not be published after many attempts: what is known of them, and what an operator does.
 
-Their rows in ``outbox_failures`` have no next attempt. Mend the cause, then ``retry``; or decide that the stream goes
+Their rows in ``outbox_failures`` have no next attempt. Fix the cause, then ``retry``; or decide that the stream goes
 on without the message, with ``let_stream_go_on``: the row stays, as the record of what was never sent.
 """
 

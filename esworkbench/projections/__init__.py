@@ -19,4 +19,4 @@
 
 from esworkbench.lazy_exports import exported_by
 
-__getattr__, __all__ = exported_by(__name__, __file__)
+__getattr__, __dir__, __all__ = exported_by(__name__, __file__)

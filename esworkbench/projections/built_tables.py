@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, inspect, select
 
 from esworkbench.errors import OtherReadModel
 from esworkbench.projections import checkpoints, tables
+from esworkbench.projections.dead_letters import reset
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.tables import read_models
 
@@ -87,7 +88,7 @@ def drop_and_reset(connection: Connection, projection: Projection, run_id: str, 
     projection.drop_tables(connection)
     projection.create_tables(connection)
     record(connection, projection, now)
-    checkpoints.reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)
+    reset(connection, checkpoints.Run(projection.name, run_id, projection.code_version), now)
 
 
 def _recorded(connection: Connection, projection: str) -> BuiltAs | None:

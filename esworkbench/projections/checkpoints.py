@@ -15,11 +15,32 @@ Whoever reads the story (is any position covered twice?) needs one rule:
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Column, Connection, Identity, Integer, Table, Text, bindparam, inspect, select, text
 
-from esworkbench.event_store.columns import UtcMoment
-from esworkbench.projections import tables
-from esworkbench.projections.tables import checkpoint_log, checkpoints, dead_letters
+from esworkbench.event_store.columns import Position, UtcMoment, metadata
+from esworkbench.event_store.guards import make_tables
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("projection", Text, primary_key=True),
+    Column("position", Position, nullable=False),
+    Column("updated_at", UtcMoment, nullable=False),
+)
+
+checkpoint_log = Table(
+    "checkpoint_log",
+    metadata,
+    Column("id", Position, Identity(always=True), primary_key=True),
+    Column("projection", Text, nullable=False),
+    Column("shard", Integer, nullable=False, default=0, server_default="0"),
+    Column("from_position", Position, nullable=False),
+    Column("to_position", Position, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("saved_at", UtcMoment, nullable=False),
+    sqlite_autoincrement=True,
+)
 
 WHOLE_LOG = 0
 
@@ -27,11 +48,11 @@ WHOLE_LOG = 0
 POSITION = select(checkpoints.c.position).where(checkpoints.c.projection == bindparam("name"))
 LOCK = POSITION.with_for_update()
 MOVE = (
-    update(checkpoints)
+    checkpoints.update()
     .where(checkpoints.c.projection == bindparam("name"))
     .values(position=bindparam("to"), updated_at=bindparam("now"))
 )
-LOG = insert(checkpoint_log)
+LOG = checkpoint_log.insert()
 BEGIN_AT_0 = text(
     "INSERT INTO checkpoints (projection, position, updated_at) VALUES (:projection, 0, :now)"
     " ON CONFLICT (projection) DO NOTHING"
@@ -48,7 +69,12 @@ class Run(NamedTuple):
 
 def position_of(connection: Connection, projection: str) -> int:
     """The projection's checkpoint; 0 for one that has not run."""
-    return (reached(connection, projection) or 0) if tables.are_there(connection) else 0
+    return (reached(connection, projection) or 0) if are_there(connection) else 0
+
+
+def are_there(connection: Connection) -> bool:
+    """Whether anything has ever kept a checkpoint in this database: for whoever only reads."""
+    return inspect(connection).has_table(checkpoints.name)
 
 
 def reached(connection: Connection, projection: str) -> int | None:
@@ -58,7 +84,7 @@ def reached(connection: Connection, projection: str) -> int | None:
 
 def begin(connection: Connection, projection: str, now: datetime) -> int:
     """The checkpoint as ``lock`` gives it, made at 0 for a projection that has not run, and with it the tables."""
-    tables.make_missing(connection)
+    make_tables(connection, (checkpoints, checkpoint_log), append_only=(checkpoint_log.name,))
     connection.execute(BEGIN_AT_0, {"projection": projection, "now": now})
     return lock(connection, projection)
 
@@ -77,28 +103,11 @@ def advance(connection: Connection, run: Run, *, after: int, to: int, now: datet
     log(connection, run, after + 1, to, now)
 
 
-def reset(connection: Connection, run: Run, now: datetime) -> None:
-    """Back to 0: nothing seen, nothing parked, and a row in the log that says so."""
-    move(connection, run, 0, now)
-    connection.execute(delete(dead_letters).where(dead_letters.c.projection == run.projection))
-    log(connection, run, 0, 0, now)
-
-
 def log(
     connection: Connection, run: Run, from_position: int, to_position: int, now: datetime, *, shard: int = WHOLE_LOG
 ) -> None:
-    connection.execute(
-        LOG,
-        {
-            "projection": run.projection,
-            "shard": shard,
-            "from_position": from_position,
-            "to_position": to_position,
-            "run_id": run.run_id,
-            "code_version": run.code_version,
-            "saved_at": now,
-        },
-    )
+    covered = {"shard": shard, "from_position": from_position, "to_position": to_position}
+    connection.execute(LOG, {**run._asdict(), **covered, "saved_at": now})
 
 
 def move(connection: Connection, run: Run, position: int, now: datetime) -> None:

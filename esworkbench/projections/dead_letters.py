@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.events import RecordedEvent
+from esworkbench.projections import checkpoints, tables
 from esworkbench.projections.checkpoints import Run
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.tables import dead_letters
@@ -52,8 +53,18 @@ def dead_letter(run: Run, recorded: RecordedEvent, error: Exception, now: dateti
     }
 
 
+def reset(connection: Connection, run: Run, now: datetime) -> None:
+    """Back to checkpoint 0: nothing seen, nothing parked, and a row in the log that says so."""
+    tables.make_missing(connection)
+    checkpoints.move(connection, run, 0, now)
+    connection.execute(delete(dead_letters).where(dead_letters.c.projection == run.projection))
+    checkpoints.log(connection, run, 0, 0, now)
+
+
 def parked(connection: Connection, projection: str) -> list[dict[str, Any]]:
     """The projection's dead letters, without their ids, in order of position."""
+    if not tables.can_hold_dead_letters(connection):
+        return []
     columns = [column for column in dead_letters.c if column.name != "id"]
     mine = select(*columns).where(dead_letters.c.projection == projection)
     return [row._asdict() for row in connection.execute(mine.order_by(dead_letters.c.position))]

@@ -3,12 +3,13 @@
 Wherever order matters (a running balance) there is only one way to heal: rebuild.
 """
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import OtherReadModel, UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.dead_letters import parked
 from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.tables import dead_letters
 
@@ -27,9 +28,8 @@ def replay_parked(runner: ProjectionRunner) -> int:
             f"projection {name!r} depends on the order of events, so a parked event can't be handled late: "
             "rebuild the projection"
         )
-    parked = select(dead_letters.c.position).where(dead_letters.c.projection == name).order_by("position")
     with runner.engine.connect() as connection:
-        positions = connection.scalars(parked).all()
+        positions = [letter["position"] for letter in parked(connection, name)]
     return sum(_handle_late(runner, position) for position in positions)
 
 

@@ -13,7 +13,7 @@ from esworkbench.events import DomainEvent
 JSON_TYPES: Mapping[type, str] = {int: "BIGINT", str: "VARCHAR"}
 
 
-class Shape(NamedTuple):
+class StoredShape(NamedTuple):
     """One stored shape of an event type.
 
     ``fields`` are the payload's, in the order they are written, with the DuckDB type to read each as. ``columns`` say
@@ -27,7 +27,7 @@ class Shape(NamedTuple):
     columns: Mapping[str, str] = {}
     check: str = "true"
 
-    def same_but_for_its_name(self, other: "Shape") -> bool:
+    def same_but_for_its_name(self, other: "StoredShape") -> bool:
         return self[2:] == other[2:]
 
 
@@ -39,13 +39,13 @@ class SetBased(NamedTuple):
     groups or orders. ``shapes`` are all that the decoder knows.
     """
 
-    shapes: Sequence[Shape]
+    shapes: Sequence[StoredShape]
     columns: Mapping[str, str]
     reads: Sequence[str]
     query: str
 
 
-def todays_shape(event_class: type[DomainEvent]) -> Shape:
+def todays_shape(event_class: type[DomainEvent]) -> StoredShape:
     """The shape that the code writes now, read off the class. Raises TypeError for a field neither int nor str."""
     fields = {}
     for name in event_class.__struct_fields__:
@@ -53,4 +53,4 @@ def todays_shape(event_class: type[DomainEvent]) -> Shape:
         if kind not in JSON_TYPES:
             raise TypeError(f"{event_class.__name__}.{name} is neither int nor str: write its shape by hand")
         fields[name] = JSON_TYPES[kind]
-    return Shape(event_class.__name__, event_class.schema_version, fields)
+    return StoredShape(event_class.__name__, event_class.schema_version, fields)

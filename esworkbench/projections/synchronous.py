@@ -85,5 +85,5 @@ class SynchronousRunner(ProjectionRunner):
             types = ", ".join(sorted({recorded.event_type for recorded in batch}))
             raise SynchronousProjectionFailed(
                 f"nothing was appended, because the synchronous projection {self.projection.name!r} could not handle "
-                f"{types} ({type(error).__name__}: {error}): mend its handler, or run it beside the appends instead"
+                f"{types} ({type(error).__name__}: {error}): fix its handler, or run it beside the appends instead"
             ) from error

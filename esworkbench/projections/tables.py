@@ -1,20 +1,15 @@
 """The tables in which the read side keeps account of itself, beside the rows of its read models.
 
-``checkpoints`` and ``checkpoint_log`` are explained in ``checkpoints``, ``read_models`` in ``built_tables``.
+``checkpoints`` and ``checkpoint_log`` stand in ``checkpoints``, ``read_models`` is explained in ``built_tables``.
 """
 
 from sqlalchemy import Column, Connection, Identity, Index, Integer, Table, Text, inspect
 
 from esworkbench.event_store.columns import Position, UtcMoment, metadata
 from esworkbench.event_store.guards import make_tables
+from esworkbench.projections.checkpoints import are_there, checkpoint_log, checkpoints
 
-checkpoints = Table(
-    "checkpoints",
-    metadata,
-    Column("projection", Text, primary_key=True),
-    Column("position", Position, nullable=False),
-    Column("updated_at", UtcMoment, nullable=False),
-)
+__all__ = ["are_there", "checkpoint_log", "checkpoints", "dead_letters", "make_missing", "read_models"]
 
 read_models = Table(
     "read_models",
@@ -24,20 +19,6 @@ read_models = Table(
     Column("settings", Text, nullable=False),
     Column("code_version", Text, nullable=False),
     Column("built_at", UtcMoment, nullable=False),
-)
-
-checkpoint_log = Table(
-    "checkpoint_log",
-    metadata,
-    Column("id", Position, Identity(always=True), primary_key=True),
-    Column("projection", Text, nullable=False),
-    Column("shard", Integer, nullable=False, default=0, server_default="0"),
-    Column("from_position", Position, nullable=False),
-    Column("to_position", Position, nullable=False),
-    Column("run_id", Text, nullable=False),
-    Column("code_version", Text, nullable=False),
-    Column("saved_at", UtcMoment, nullable=False),
-    sqlite_autoincrement=True,
 )
 
 dead_letters = Table(
@@ -55,15 +36,14 @@ dead_letters = Table(
     Index("dead_letters_projection", "projection", "position"),
 )
 
-APPEND_ONLY = (checkpoint_log.name,)
 CHANGED = (checkpoints, read_models, dead_letters)
 
 
+def can_hold_dead_letters(connection: Connection) -> bool:
+    """Whether anything that parks events has ever run in this database: for whoever only reads."""
+    return inspect(connection).has_table(dead_letters.name)
+
+
 def make_missing(connection: Connection) -> None:
-    """Make these tables where they don't exist yet: for whoever is about to write to them."""
-    make_tables(connection, (*CHANGED, checkpoint_log), append_only=APPEND_ONLY)
-
-
-def are_there(connection: Connection) -> bool:
-    """Whether anything has ever kept a checkpoint in this database: for whoever only reads."""
-    return inspect(connection).has_table(checkpoints.name)
+    """Make all these tables where they don't exist yet: for whoever is about to write to them."""
+    make_tables(connection, (*CHANGED, checkpoint_log), append_only=(checkpoint_log.name,))

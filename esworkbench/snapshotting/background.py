@@ -16,8 +16,8 @@ from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.event_store.database import gave_up
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import checkpoints
-from esworkbench.projections.dead_letters import park
+from esworkbench.projections import checkpoints, tables
+from esworkbench.projections.dead_letters import park, reset
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -64,7 +64,7 @@ class Snapshotter(Generic[A]):
         """Back to position 0, to take snapshots of a new ``state_version`` before there is traffic that needs them."""
         with write_transaction(self._store.engine) as connection:
             checkpoints.begin(connection, self.run.projection, self._clock())
-            checkpoints.reset(connection, self.run, self._clock())
+            reset(connection, self.run, self._clock())
 
     def catch_up(self) -> int:
         """Run to the head of the log. Returns the events seen."""
@@ -108,6 +108,8 @@ class Snapshotter(Generic[A]):
             now = self._clock()
             if checkpoints.begin(connection, self.run.projection, now) != after:
                 return
+            if parked:
+                tables.make_missing(connection)
             for recorded, error in parked:
                 park(connection, self.run, recorded, error, now)
             checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=now)

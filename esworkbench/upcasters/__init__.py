@@ -4,6 +4,7 @@
 - `steps`: what a step is; the upcaster
 - `reshaping`: the rarer steps: rename, split, drop
 - `decoder`: from stored bytes to today's events
+- `one_payload`: a payload alone, from one version of its type to another
 - `downcasters`: the way back, for readers of an older contract
 - `table`: the chain as a table, from its own docstrings
 - `trace`: a chain watched at work

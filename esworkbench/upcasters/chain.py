@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.events import EventTypes
@@ -29,27 +30,10 @@ class UpcasterChain:
             if not step.reason:
                 raise ValueError(f"{step.name} needs a docstring that says why it exists")
             self._steps[step.source] = step
-        for start in self._steps:
-            self._refuse_circle(start, [])
+        self._refuse_circle()
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps.values())
-
-    def upcast(self, event_type: str, schema_version: int, payload: Payload, *, to_version: int) -> Payload:
-        """The payload in the shape of ``to_version`` of its own type; the one given is left as it was.
-
-        Raises MissingUpcaster, naming the step that is missing, or when the stored shape is newer than the code, or
-        when the event doesn't stay one of its type; InvalidEvent when a step fails on the payload.
-        """
-        if schema_version > to_version:
-            raise newer_than_the_code(Shape(event_type, schema_version), to_version)
-        reached = self.follow(Shaped(event_type, schema_version, payload), {event_type: to_version})
-        if [each.shape for each in reached] != [Shape(event_type, to_version)]:
-            became = " and ".join(str(each.shape) for each in reached) or "nothing"
-            raise MissingUpcaster(
-                f"{event_type} v{schema_version} becomes {became}, not one {event_type} v{to_version}: follow the chain"
-            )
-        return reached[0].payload
 
     def follow(self, stored: Shaped, wanted: Mapping[str, int]) -> list[Shaped]:
         """What a stored payload has become, in order: one fact as a rule, none or several where a step drops or splits.
@@ -99,18 +83,13 @@ class UpcasterChain:
                     f"{step.name} leads from {step.source} to {target}, {what}: no step goes on from there"
                 )
 
-    def step_from(self, shape: Shape) -> Step | None:
-        """The step that starts at this shape, if there is one."""
-        return self._steps.get(shape)
-
-    def _refuse_circle(self, shape: Shape, path: list[Shape]) -> None:
-        if shape in path:
-            circle = [*path[path.index(shape) :], shape]
-            names = ", ".join(self._steps[each].name for each in circle[:-1])
-            raise ValueError(f"upcasters lead in a circle: {' → '.join(map(str, circle))} ({names})")
-        step = self._steps.get(shape)
-        for target in step.targets if step else ():
-            self._refuse_circle(target, [*path, shape])
+    def _refuse_circle(self) -> None:
+        try:
+            TopologicalSorter({step.source: step.targets for step in self}).prepare()
+        except CycleError as error:
+            circle: list[Shape] = error.args[1][::-1]
+            names = ", ".join(self._steps[shape].name for shape in circle[:-1])
+            raise ValueError(f"upcasters lead in a circle: {' → '.join(map(str, circle))} ({names})") from None
 
 
 def newer_than_the_code(shape: Shape, known: int) -> MissingUpcaster:

@@ -70,25 +70,18 @@ class EventDecoder:
             )
         return events[0]
 
-    def is_latest(self, event_type: str, schema_version: int) -> bool:
-        """Whether events of this shape are read as they were written, with no upcaster in between."""
-        return (event_type, schema_version) in self._as_written
-
     def _decode_another_shape(self, recorded: RecordedEvent) -> list[DomainEvent]:
         payload = _exact_json.decode(recorded.payload.decode())
         stored = Shaped(recorded.event_type, recorded.schema_version, payload)
         return [
-            self._decode_fact(fact)
+            self.decode_fact(fact)
             for fact in self.upcasters.follow(stored, self._wanted)
             if fact.event_type not in self.left_out
         ]
 
-    def _decode_fact(self, fact: Shaped) -> DomainEvent:
+    def decode_fact(self, fact: Shaped) -> DomainEvent:
+        """The event of a fact that no upcaster takes on. Raises MissingUpcaster for a shape newer than the class's."""
         latest = self._wanted.get(fact.event_type, fact.schema_version)
         if fact.schema_version > latest:
-            fact = self.past_the_latest(fact, latest)
+            raise newer_than_the_code(fact.shape, latest)
         return self.event_types.decode(fact.event_type, fact.payload)
-
-    def past_the_latest(self, fact: Shaped, latest: int) -> Shaped:
-        """What to make of a fact in a newer shape than any that is known here: raises MissingUpcaster."""
-        raise newer_than_the_code(fact.shape, latest)

@@ -6,7 +6,7 @@ A downcaster stands at the edge, where events are published. The domain never se
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
-from esworkbench.events import LOG_RECORDS, EventTypes
+from esworkbench.events import LOG_RECORDS, DomainEvent, EventTypes
 from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.decoder import EventDecoder
 from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
@@ -83,5 +83,6 @@ class ContractDecoder(EventDecoder):
     def check(self) -> None:
         """Nothing: an older contract stops short of steps that lead on to today's shapes."""
 
-    def past_the_latest(self, fact: Shaped, latest: int) -> Shaped:
-        return self._downcasters.downcast(fact, to_version=latest)
+    def decode_fact(self, fact: Shaped) -> DomainEvent:
+        promised = self._wanted.get(fact.event_type, fact.schema_version)
+        return super().decode_fact(self._downcasters.downcast(fact, to_version=promised))

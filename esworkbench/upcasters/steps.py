@@ -71,10 +71,6 @@ class Upcaster(Step, frozen=True):
 
     kind = "upcast"
 
-    event_type: str
-    from_version: int
-    function: Callable[[Payload], Payload]
-
     @property
     def targets(self) -> tuple[Shape, ...]:
         return (Shape(self.event_type, self.from_version + 1),)

@@ -41,7 +41,7 @@ def chain_table(chain: UpcasterChain, event_types: EventTypes) -> list[ChainRow]
 
 def ends_of(chain: UpcasterChain, shape: Shape) -> list[Shape]:
     """The shapes that events stored in this one may be read as in the end; none where all are dropped."""
-    step = chain.step_from(shape)
+    step = next((each for each in chain if each.source == shape), None)
     if step is None:
         return [shape]
     ends = [end for target in step.targets for end in ends_of(chain, target)]

@@ -53,11 +53,14 @@ def test_diff_against_a_read_model_that_agrees_finds_nothing(shell: Shell, share
     assert ran.document["compared"] > 0
 
 
-def test_bisect_names_its_boundary_and_that_it_is_one(shell: Shell, incident: Incident, shared_evidence: Path) -> None:
+def test_bisect_names_the_event_that_a_statement_never_booked(
+    shell: Shell, incident: Incident, shared_evidence: Path
+) -> None:
     ran = shell.json("bisect", shared_evidence, "--account", incident.account)
     assert ran.code == 1
-    assert ran.document["sound"] is False
-    assert ran.document["delta"] == 4723
+    [planted] = reveal(incident.url)
+    assert (ran.document["sound"], ran.document["delta"]) == (True, 4723)
+    assert (ran.document["position"], ran.document["event_id"]) == (planted.positions[0], planted.event_ids[0])
     assert (
         shell.json("bisect", shared_evidence, "--account", incident.account, "--against", "transaction_history").code
         == 0

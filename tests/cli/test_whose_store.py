@@ -147,7 +147,7 @@ def test_evidence_that_records_no_ledger_opens_and_its_code_is_recognised(
     assert replayed["state"]["owner"] == "Ann"
     assert replayed["ledger"] == {
         "name": "bank", "sha256": manifest["files"]["ledger.toml"],
-        "origin": "kept with the evidence, not recorded whence",
+        "origin": "kept with the evidence, origin not recorded",
     }  # fmt: skip
 
 

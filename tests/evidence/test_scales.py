@@ -144,7 +144,7 @@ def test_decimals_out_of_all_reason_are_refused(decimals: int) -> None:
 
 def test_a_digit_too_many_is_refused_however_far_behind_the_point(tmp_path: Path) -> None:
     amount = "1.00" + "0" * 40 + "1"
-    with pytest.raises(UnusableInput, match="is no amount with at most 2 decimals"):
+    with pytest.raises(UnusableInput, match="is not an amount with at most 2 decimals"):
         captured(tmp_path, HEADER + f"1,A,2026-01-01,{amount},1.00\n", FILE + 'currency = "USD"\n')
 
 

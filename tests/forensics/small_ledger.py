@@ -79,7 +79,7 @@ class SmallLedger:
             self.postings.append(shared | money)
         return position
 
-    def claim(self, account: str, claimed: int, **given: Any) -> None:
+    def claim(self, account: str, claimed: int | None, **given: Any) -> None:
         """A claim of the projection ``balances``, a head unless told otherwise."""
         self.claims.append(
             {"source": "balances", "kind": "head", "account": account, "currency": "USD", "claimed_minor": claimed}

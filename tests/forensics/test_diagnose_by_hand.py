@@ -14,7 +14,7 @@ from esworkbench.forensics.diagnosis.faults.row_lost import row_lost
 from esworkbench.forensics.diagnosis.faults.statement_incomplete import statement_incomplete
 from esworkbench.forensics.diagnosis.faults.statement_inconsistent import statement_inconsistent
 from esworkbench.forensics.diagnosis.holes import holes
-from esworkbench.forensics.diagnosis.unexplained import Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable
 
 FILE = "bank.csv"
 
@@ -57,7 +57,7 @@ def movements(tmp_path: Path, claims: Sequence[int | None]) -> Evidence:
     return ledger.write(tmp_path / "evidence")
 
 
-def row_lost_in(evidence: Evidence) -> list[Claim]:
+def row_lost_in(evidence: Evidence) -> list[Explanation]:
     facts = gather(evidence, hours(9))
     answer = row_lost(facts, Left(facts.residuals))
     assert not isinstance(answer, NotTestable)

@@ -121,6 +121,15 @@ def test_a_row_that_is_there_and_claims_nothing_leaves_its_posting_to_the_next_c
     assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "history", 41, 40, 1, 4)]
 
 
+def test_a_balance_that_is_null_claims_nothing(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    ledger.event("A", 10)
+    ledger.event("B", 10)
+    ledger.claim("A", None)
+    ledger.claim("B", 11)
+    assert rows_of(ledger.write(tmp_path / "ev")) == [("B", "balances", 11, 10, 1, 2)]
+
+
 def test_last_events_without_rows_are_missing_up_to_the_checkpoint_only(tmp_path: Path) -> None:
     ledger = SmallLedger()
     for _ in range(4):

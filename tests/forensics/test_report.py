@@ -11,7 +11,7 @@ from esworkbench.composition import capture
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.investigation.investigate import Claim, Reach, investigate
+from esworkbench.forensics.investigation.investigate import DisputedBalance, Reach, investigate
 from esworkbench.forensics.investigation.report import render
 
 HOSTILE = "A'\"<script>alert(1)</script>\n&{{ 7*7 }}"
@@ -46,7 +46,7 @@ def evidence(sqlite_url: str, tmp_path: Path) -> Evidence:
 
 
 def page(evidence: Evidence) -> tuple[str, Tags]:
-    claim = Claim(HOSTILE, "USD", 10_000, "the <b>customer</b>")
+    claim = DisputedBalance(HOSTILE, "USD", 10_000, "the <b>customer</b>")
     text = render(investigate(evidence, claim=claim), evidence)
     tags = Tags()
     tags.feed(text)
@@ -80,7 +80,7 @@ def test_the_page_shows_the_claim_the_sum_and_the_difference(evidence: Evidence)
 
 def test_the_page_says_what_was_tested_for_every_fault(evidence: Evidence) -> None:
     text, _ = page(evidence)
-    claim = Claim(HOSTILE, "USD", 10_000, "the customer")
+    claim = DisputedBalance(HOSTILE, "USD", 10_000, "the customer")
     for fault in investigate(evidence, claim=claim).diagnosis.tested:
         assert fault in text
 

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -33,17 +34,23 @@ def is_call(node: ast.AST) -> bool:
     return isinstance(node, ast.Call)
 
 
-def test_what_a_type_checker_reads_is_what_a_program_gets() -> None:
-    tree = ast.parse(FACE.read_text(encoding="utf-8"))
-    (block,) = [each for each in tree.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"]
-    typed = {
-        alias.asname or alias.name: f"{line.module}:{alias.name}"
-        for line in block.body
-        if isinstance(line, ast.ImportFrom)
-        for alias in line.names
-    }
-    assert typed == {name: f"esworkbench.{place}" for name, place in esworkbench._PLACES.items()}
-    assert sorted(typed) == esworkbench.__all__
+STUBS = sorted(FACE.parent.rglob("__init__.pyi"))
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.parent.name)
+def test_what_a_type_checker_reads_of_a_package_is_what_a_program_gets(stub: Path) -> None:
+    package = import_module(".".join(["esworkbench", *stub.parent.relative_to(FACE.parent).parts]))
+    tree = ast.parse(stub.read_text("utf-8"))
+    listed = [ast.literal_eval(line.value) for line in tree.body if isinstance(line, ast.Assign)]
+    seen = set(*listed)
+    for line in tree.body:
+        if isinstance(line, ast.ImportFrom):
+            for alias in line.names:
+                name = alias.asname or alias.name
+                assert getattr(package, name) is getattr(import_module(str(line.module)), alias.name)
+                assert name in dir(package)
+                seen |= {name} if alias.asname == alias.name else set()
+    assert package.__all__ == sorted(name for name in seen if not name.startswith("_"))
 
 
 def test_a_name_that_is_not_there_is_refused() -> None:

@@ -22,6 +22,12 @@ def test_the_wheel_says_that_the_package_is_typed(wheel: Path) -> None:
     assert "esworkbench/py.typed" in zipfile.ZipFile(wheel).namelist()
 
 
+def test_the_wheel_holds_every_stub_because_programs_read_them_too(wheel: Path) -> None:
+    stubs = {path.as_posix() for path in tracked_files() if path.suffix == ".pyi"}
+    assert stubs
+    assert stubs <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_wheel_names_its_command_licence_and_python(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}

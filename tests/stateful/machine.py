@@ -20,14 +20,14 @@ from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import CommandRejected, ConcurrencyError, IdempotencyConflict, InvalidEvent
-from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
+from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend, write_transaction
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.rebuilding import Recipe, rebuild
 from esworkbench.projections.tables import dead_letters
 from tests.projections.projection_logs import Expected, all_rows
-from tests.support import SequentialIds, StepClock, new_event
+from tests.support import SequentialIds, StepClock, make_every_table, new_event
 
 ACCOUNTS = ("a", "b", "c")
 OTHERS = ("Note-x", "Note-y")
@@ -52,6 +52,8 @@ class BankMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         url, clock, ids = type(self).fresh_url(), StepClock(), SequentialIds("e")
         self.stores = [EventStore.open(url, clock=clock, new_id=ids) for _ in range(2)]
+        with write_transaction(self.stores[0].engine) as connection:
+            make_every_table(connection)
         self.banks = [
             SnapshottingRepository(
                 store,

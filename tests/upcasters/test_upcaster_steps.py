@@ -19,6 +19,7 @@ from esworkbench.domains.orders import ORDER_UPCASTERS, order_decoder
 from esworkbench.errors import InvalidEvent, MissingUpcaster, UnknownEventType
 from esworkbench.events import DomainEvent, EventTypes
 from esworkbench.upcasters import EventDecoder, Payload, Shape, Shaped, Step, Upcaster, UpcasterChain
+from esworkbench.upcasters.one_payload import upcast
 from esworkbench.upcasters.reshaping import Drop, Rename, Split
 from esworkbench.upcasters.table import as_markdown, chain_table
 
@@ -118,7 +119,7 @@ def test_a_type_that_no_step_knows_is_still_unknown() -> None:
 def test_upcasting_to_a_version_is_for_events_that_stay_one(event_type: str, became: str) -> None:
     version = 3 if event_type == "Entered" else 1
     with pytest.raises(MissingUpcaster, match=f"{event_type} v{version} becomes {became}, not one {event_type} v9"):
-        CHAIN.upcast(event_type, version, {"name": "Ada", "names": ["Ada"]}, to_version=9)
+        upcast(CHAIN, event_type, version, {"name": "Ada", "names": ["Ada"]}, to_version=9)
 
 
 def back(payload: Payload) -> Payload:
@@ -238,10 +239,10 @@ def test_it_makes_no_difference_where_a_deposit_stops_on_its_way(payload: dict[s
 
 def assert_stopping_makes_no_difference(chain: UpcasterChain, event_type: str, payload: dict[str, Any]) -> None:
     kept = copy.deepcopy(payload)
-    whole = chain.upcast(event_type, 1, payload, to_version=3)
-    halfway = chain.upcast(event_type, 1, payload, to_version=2)
+    whole = upcast(chain, event_type, 1, payload, to_version=3)
+    halfway = upcast(chain, event_type, 1, payload, to_version=2)
     kept_halfway = copy.deepcopy(halfway)
-    assert chain.upcast(event_type, 2, halfway, to_version=3) == whole
+    assert upcast(chain, event_type, 2, halfway, to_version=3) == whole
     assert chain.follow(Shaped(event_type, 1, payload), {event_type: 3}) == [Shaped(event_type, 3, whole)]
     assert (payload, halfway) == (kept, kept_halfway)
 
@@ -263,7 +264,7 @@ def test_decoding_is_deterministic_and_leaves_the_record_as_it_was(total: Decima
 
 @given(total=dollars)
 def test_a_total_in_cents_is_never_half_a_cent_away(total: Decimal) -> None:
-    cents = ORDER_UPCASTERS.upcast("OrderPlaced", 1, {"total": total}, to_version=3)["total_cents"]
+    cents = upcast(ORDER_UPCASTERS, "OrderPlaced", 1, {"total": total}, to_version=3)["total_cents"]
     assert isinstance(cents, int)
     away = Decimal(cents) - total.scaleb(2)
     assert Decimal("-0.5") < away <= Decimal("0.5")

@@ -8,6 +8,7 @@ import pytest
 from esworkbench.errors import InvalidEvent, MissingUpcaster, UnknownEventType
 from esworkbench.events import DomainEvent, EventTypes, RecordedEvent
 from esworkbench.upcasters import EventDecoder, Upcaster, UpcasterChain
+from esworkbench.upcasters.one_payload import upcast
 
 
 class Named(DomainEvent):
@@ -59,19 +60,19 @@ def recorded(payload: bytes, *, event_type: str = "Named", schema_version: int =
 )
 def test_every_version_ever_written_reaches_the_latest(version: int, payload: dict[str, object]) -> None:
     kept = dict(payload)
-    assert CHAIN.upcast("Named", version, payload, to_version=3) == {"first": "Ada", "last": "Lovelace"}
+    assert upcast(CHAIN, "Named", version, payload, to_version=3) == {"first": "Ada", "last": "Lovelace"}
     assert payload == kept, "the stored payload was changed"
 
 
 def test_a_missing_step_is_named() -> None:
     gappy = UpcasterChain([Upcaster("Named", 1, drop_title)])
     with pytest.raises(MissingUpcaster, match="no upcaster takes Named from v2 to v3"):
-        gappy.upcast("Named", 1, {"title": "Dr", "name": "Ada Lovelace"}, to_version=3)
+        upcast(gappy, "Named", 1, {"title": "Dr", "name": "Ada Lovelace"}, to_version=3)
 
 
 def test_a_shape_newer_than_the_code_is_refused_and_not_guessed() -> None:
     with pytest.raises(MissingUpcaster, match="written as v4, but this code knows up to v3"):
-        CHAIN.upcast("Named", 4, {}, to_version=3)
+        upcast(CHAIN, "Named", 4, {}, to_version=3)
 
 
 def test_a_step_that_fails_names_itself_and_the_event() -> None:

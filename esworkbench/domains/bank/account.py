@@ -1,7 +1,7 @@
 """The bank account: rules in the commands, facts in ``apply``."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.cqrs.commands import require_text
@@ -34,32 +34,23 @@ class BankAccount(Aggregate):
         self.closed = False
 
     def apply(self, event: DomainEvent) -> None:
+        if isinstance(event, events.CREDITS):
+            self.balance_minor += event.amount_minor
+        elif isinstance(event, events.DEBITS):
+            self.balance_minor -= event.amount_minor
         match event:
             case events.AccountOpened():
                 self.opened = True
                 self.owner = event.owner
                 self.currency = event.currency
                 self.overdraft_limit_minor = event.overdraft_limit_minor
-            case (
-                events.MoneyDeposited()
-                | events.TransferReceived()
-                | events.InterestCredited()
-                | events.BalanceAdjusted()
-            ):
-                self.balance_minor += event.amount_minor
-            case events.MoneyWithdrawn() | events.TransferSent() | events.FeeCharged():
-                self.balance_minor -= event.amount_minor
             case events.WithdrawalRequested():
-                self.balance_minor -= event.amount_minor
                 self.pending[event.withdrawal_id] = event.amount_minor
-            case events.WithdrawalSettled():
-                self.pending.pop(event.withdrawal_id, None)
-            case events.WithdrawalCancelled():
-                self.balance_minor += event.amount_minor
+            case events.WithdrawalSettled() | events.WithdrawalCancelled():
                 self.pending.pop(event.withdrawal_id, None)
             case events.AccountClosed():
                 self.closed = True
-            case _:
+            case _ if not isinstance(event, events.CREDITS + events.DEBITS):
                 raise TypeError(f"a bank account doesn't know {type(event).__name__}")
 
     def open(self, owner: str, currency: str, overdraft_limit_minor: int = 0, *, valid_at: When = None) -> None:
@@ -209,17 +200,6 @@ class BankAccount(Aggregate):
             f"account {self.id} holds {self.balance_minor} {self.currency} in minor units: only an empty one can close",
         )
         self.record(events.AccountClosed(reason=reason), valid_at=valid_at)
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "owner": self.owner,
-            "currency": self.currency,
-            "balance_minor": self.balance_minor,
-            "overdraft_limit_minor": self.overdraft_limit_minor,
-            "pending": dict(self.pending),
-            "opened": self.opened,
-            "closed": self.closed,
-        }
 
     def _require_open(self) -> None:
         require(self.opened, f"account {self.id} was never opened")

@@ -103,17 +103,8 @@ class AccountClosed(DomainEvent, frozen=True, kw_only=True):
     reason: str
 
 
-BANK_EVENT_TYPES = EventTypes(
-    AccountOpened,
-    MoneyDeposited,
-    MoneyWithdrawn,
-    WithdrawalRequested,
-    WithdrawalSettled,
-    WithdrawalCancelled,
-    TransferSent,
-    TransferReceived,
-    FeeCharged,
-    InterestCredited,
-    BalanceAdjusted,
-    AccountClosed,
-)
+CREDITS = (MoneyDeposited, InterestCredited, TransferReceived, WithdrawalCancelled, BalanceAdjusted)
+DEBITS = (MoneyWithdrawn, WithdrawalRequested, TransferSent, FeeCharged)
+"""What raises and what lowers the amount available; the amount of an adjustment has its own sign."""
+
+BANK_EVENT_TYPES = EventTypes(AccountOpened, *CREDITS, *DEBITS, WithdrawalSettled, AccountClosed)

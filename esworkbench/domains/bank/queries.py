@@ -40,7 +40,7 @@ class Transaction(NamedTuple):
     recorded_at: datetime
 
 
-class Page(NamedTuple):
+class HistoryPage(NamedTuple):
     """Transactions, newest first. ``next_before`` is what the next page is to be asked before, None on the last."""
 
     transactions: list[Transaction]
@@ -91,7 +91,7 @@ class BalanceOfAccount(AccountQuery[Balance | None], frozen=True, kw_only=True):
         return Balance(self.account_id, self.currency, state["balance_minor"])
 
 
-class HistoryOfAccount(AccountQuery[Page], frozen=True, kw_only=True):
+class HistoryOfAccount(AccountQuery[HistoryPage], frozen=True, kw_only=True):
     """One page of at most ``limit`` transactions, those before position ``before`` if given.
 
     A page begins at a position and not at a row number, so what is booked meanwhile moves nothing from one page to the
@@ -157,7 +157,7 @@ def read_balance(query: BalanceOfAccount, connection: Connection) -> Found[Balan
     return Found(Balance(query.account_id, query.currency, row.balance_minor), row.version)
 
 
-def read_history(query: HistoryOfAccount, connection: Connection) -> Found[Page]:
+def read_history(query: HistoryOfAccount, connection: Connection) -> Found[HistoryPage]:
     """Reads one row more than the page holds, to see whether there is a next. Raises UnusableInput for none."""
     if query.limit < 1:
         raise UnusableInput(f"a page of {query.limit} transactions was asked for: ask for at least 1")
@@ -169,7 +169,7 @@ def read_history(query: HistoryOfAccount, connection: Connection) -> Found[Page]
         wanted = wanted.where(columns.position < query.before)
     rows = connection.execute(wanted.order_by(columns.position.desc()).limit(query.limit + 1)).all()
     transactions = [Transaction(*row) for row in rows[: query.limit]]
-    return Found(Page(transactions, transactions[-1].position if len(rows) > query.limit else None))
+    return Found(HistoryPage(transactions, transactions[-1].position if len(rows) > query.limit else None))
 
 
 def read_days(query: DaysOfAccount, connection: Connection) -> Found[list[Day]]:

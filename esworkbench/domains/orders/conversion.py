@@ -17,6 +17,7 @@ from esworkbench.events import RecordedEvent
 from esworkbench.money import to_major_units
 from esworkbench.projections import checkpoints
 from esworkbench.upcasters import EventDecoder, Shape
+from esworkbench.upcasters.one_payload import upcast
 
 JOB = "totals_conversion"
 CODE_VERSION = "1"
@@ -90,8 +91,8 @@ def conversion_of(recorded: RecordedEvent, decoder: EventDecoder) -> NoteConvers
     placed = decoder.decode(recorded).data
     assert isinstance(placed, OrderPlaced)
     payload = json.loads(recorded.payload, parse_float=Decimal)
-    in_dollars = ORDER_UPCASTERS.upcast(
-        recorded.event_type, recorded.schema_version, payload, to_version=IN_DOLLARS.schema_version
+    in_dollars = upcast(
+        ORDER_UPCASTERS, recorded.event_type, recorded.schema_version, payload, to_version=IN_DOLLARS.schema_version
     )
     dollars = Decimal(in_dollars["total_dollars"])
     if dollars == to_major_units(placed.total_cents):

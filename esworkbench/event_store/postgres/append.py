@@ -7,6 +7,7 @@ Nothing read before the write is relied on: whoever read a head that is no longe
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import msgspec
 
 from esworkbench.errors import InvalidEvent
 from esworkbench.event_store.drafts import Head
-from esworkbench.event_store.engine import KeyRow, Overtaken, Remembered
+from esworkbench.event_store.engine import Idempotency, Overtaken
 from esworkbench.event_store.postgres import sql
 from esworkbench.events import RecordedEvent
 
@@ -67,7 +68,7 @@ class PostgresTransaction:
 
     def look_up(
         self, key: str | None, expected_versions: Mapping[str, int]
-    ) -> tuple[Remembered | None, Mapping[str, Head]]:
+    ) -> tuple[Idempotency | None, Mapping[str, Head]]:
         if len(expected_versions) > 1:
             return self._look_up_many(key, sorted(expected_versions))
         ((stream_id, expected_version),) = expected_versions.items()
@@ -78,58 +79,61 @@ class PostgresTransaction:
         if key is None:
             head = self._cursor.execute(sql.HEAD, (stream_id,)).fetchone()
             return None, {stream_id: Head(*head)} if head else {}
-        remembered, heads = None, {}
+        known, heads = None, {}
         for is_key, version, digest_or_hash, reply in self._cursor.execute(sql.KEY_AND_HEAD, (key, stream_id)):
             if is_key:
-                remembered = Remembered(digest_or_hash, reply)
+                known = remembered(key, (digest_or_hash, reply))
             else:
                 heads[stream_id] = Head(version, digest_or_hash)
-        return remembered, heads
+        return known, heads
 
-    def _look_up_many(self, key: str | None, stream_ids: list[str]) -> tuple[Remembered | None, Mapping[str, Head]]:
+    def _look_up_many(self, key: str | None, stream_ids: list[str]) -> tuple[Idempotency | None, Mapping[str, Head]]:
         # Two transfers in opposite directions would wait for each other's row; taking the streams in one order,
         # before either writes, leaves one of them waiting and the other going.
         self._cursor.execute(sql.LOCK_STREAMS, (stream_ids,))
-        row = self._cursor.execute(sql.RECALL, (key,)).fetchone()
+        row = self._cursor.execute(sql.RECALL, (key,)).fetchone() if key is not None else None
         heads = self._cursor.execute(sql.HEADS, (stream_ids,)).fetchall()
-        return (Remembered(*row) if row else None), {name: Head(version, last) for name, version, last in heads}
+        known = remembered(key, row) if key is not None and row else None
+        return known, {name: Head(version, last) for name, version, last in heads}
 
-    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
+    def insert(self, events: Sequence[RecordedEvent], idempotency: Idempotency | None) -> list[int]:
         if self._assumed is not None and self._known_heads is not None:
             self._known_heads.forget(events[0].stream_id)
         try:
             if self._known_heads is not None and len(events) >= WORTH_COPYING:
-                positions = self._copy(events, key_row)
+                positions = self._copy(events, idempotency)
             elif self._assumed is not None:
-                positions = self._insert_after(self._assumed, events, key_row)
+                positions = self._insert_after(self._assumed, events, idempotency)
             else:
-                positions = self._insert(events, key_row)
+                positions = self._insert(events, idempotency)
         except refusals() as error:
             raise _refusal(error) from error
         if self._known_heads is not None:
             self._known_heads.note(events[-1])
         return sorted(position for (position,) in positions)
 
-    def _insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[tuple[int]]:
+    def _insert(self, events: Sequence[RecordedEvent], idempotency: Idempotency | None) -> list[tuple[int]]:
         statement, values = sql.ONE_ROW, _row(events[0])
         if len(events) > 1:
             statement, values = sql.MANY_ROWS, (_json_rows(events),)
-        if key_row is not None:
-            statement, values = sql.AND_REMEMBER[statement], (*key_row, *values)
+        if idempotency is not None:
+            statement, values = sql.AND_REMEMBER[statement], (*_key_row(idempotency, events), *values)
         return self._cursor.execute(statement, values).fetchall()
 
-    def _insert_after(self, head: Head, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[tuple[int]]:
+    def _insert_after(
+        self, head: Head, events: Sequence[RecordedEvent], idempotency: Idempotency | None
+    ) -> list[tuple[int]]:
         statement, values = sql.ONE_ROW_IF_STILL_HEAD, _row(events[0])
         if len(events) > 1:
             statement, values = sql.MANY_ROWS_IF_STILL_HEAD, (_json_rows(events),)
-        if key_row is not None:
-            statement, values = sql.AND_REMEMBER[statement], (*key_row, *values)
+        if idempotency is not None:
+            statement, values = sql.AND_REMEMBER[statement], (*_key_row(idempotency, events), *values)
         positions = self._cursor.execute(statement, (events[0].stream_id, head.hash, *values)).fetchall()
         if not positions:
             raise Overtaken
         return positions
 
-    def _copy(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[tuple[int]]:
+    def _copy(self, events: Sequence[RecordedEvent], idempotency: Idempotency | None) -> list[tuple[int]]:
         # The trigger takes the writers' lock before COPY draws the first position, as it does for an INSERT.
         stream_id, first, last = events[0].stream_id, events[0].version, events[-1].version
         with self._cursor.connection.transaction():
@@ -140,8 +144,8 @@ class PostgresTransaction:
             with self._cursor.copy(sql.COPY_ROWS) as copy:
                 for event in events:
                     copy.write_row(_row(event))
-            if key_row is not None:
-                self._cursor.execute(sql.REMEMBER, key_row)
+            if idempotency is not None:
+                self._cursor.execute(sql.REMEMBER, _key_row(idempotency, events))
             return self._cursor.execute(sql.COPIED, (stream_id, first, last)).fetchall()
 
 
@@ -155,6 +159,15 @@ def _refusal(error: "psycopg.Error") -> Exception:
         detail = error.diag.message_detail
         return InvalidEvent(f"an event id was used before, and nothing was written ({detail})")
     return Overtaken()
+
+
+def remembered(key: str, row: tuple[str, str]) -> Idempotency:
+    command_digest, reply = row
+    return Idempotency(key, command_digest, reply.encode())
+
+
+def _key_row(idempotency: Idempotency, events: Sequence[RecordedEvent]) -> tuple[str, str, str, datetime]:
+    return idempotency.key, idempotency.command_digest, idempotency.reply.decode(), events[0].recorded_at
 
 
 def _row(event: RecordedEvent) -> tuple[Any, ...]:

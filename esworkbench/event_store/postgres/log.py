@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from esworkbench.event_store.cursors import PostgresConnections
-from esworkbench.event_store.engine import LAST_VERSION, Remembered
-from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction
+from esworkbench.event_store.engine import LAST_VERSION, Idempotency
+from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction, remembered
 from esworkbench.event_store.postgres.sql import (
     BETWEEN,
     BY_POSITION,
@@ -59,10 +59,10 @@ class PostgresLog:
                 with cursor.connection.transaction():
                     yield PostgresTransaction(cursor, None)
 
-    def recall(self, key: str) -> Remembered | None:
+    def recall(self, key: str) -> Idempotency | None:
         with self._connections.borrow() as cursor:
             row = cursor.execute(RECALL, (key,)).fetchone()
-        return Remembered(*row) if row is not None else None
+        return remembered(key, row) if row is not None else None
 
     def stream_version(self, stream_id: str) -> int:
         with self._connections.borrow() as cursor:

@@ -17,10 +17,10 @@ from esworkbench.errors import InvalidEvent
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
-from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, KeyRow, Remembered
+from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, Idempotency
 from esworkbench.events import RecordedEvent
 
-RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = ?"
+RECALL = "SELECT idempotency_key, command_digest, reply FROM idempotency_keys WHERE idempotency_key = ?"
 HEAD = "SELECT version, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
 INSERT = (
     "INSERT INTO events (stream_id, version, event_id, event_type, schema_version, payload, metadata,"
@@ -43,15 +43,15 @@ class SqliteTransaction:
 
     def look_up(
         self, key: str | None, expected_versions: Mapping[str, int]
-    ) -> tuple[Remembered | None, Mapping[str, Head]]:
+    ) -> tuple[Idempotency | None, Mapping[str, Head]]:
         execute = self._cursor.execute
-        row = execute(RECALL, (key,)).fetchone() if key is not None else None
-        if row is not None:
-            return Remembered(*row), {}
+        known = execute(RECALL, (key,)).fetchone() if key is not None else None
+        if known is not None:
+            return _remembered(known), {}
         heads = {stream_id: execute(HEAD, (stream_id,)).fetchone() for stream_id in expected_versions}
         return None, {stream_id: Head(*head) for stream_id, head in heads.items() if head is not None}
 
-    def insert(self, events: Sequence[RecordedEvent], key_row: KeyRow | None) -> list[int]:
+    def insert(self, events: Sequence[RecordedEvent], idempotency: Idempotency | None) -> list[int]:
         try:
             if len(events) == 1:
                 last = self._cursor.execute(INSERT, _row(events[0])).lastrowid or 0
@@ -60,8 +60,9 @@ class SqliteTransaction:
                 (last,) = self._cursor.execute(LAST_POSITION).fetchone()
         except sqlite3.IntegrityError as error:
             raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
-        if key_row is not None:
-            self._cursor.execute(REMEMBER, (*key_row[:3], moment_text(key_row.recorded_at)))
+        if idempotency is not None:
+            key, command_digest, reply = idempotency
+            self._cursor.execute(REMEMBER, (key, command_digest, reply.decode(), moment_text(events[0].recorded_at)))
         return list(range(last - len(events) + 1, last + 1))
 
 
@@ -80,10 +81,10 @@ class SqliteLog:
                 raise
             cursor.connection.commit()
 
-    def recall(self, key: str) -> Remembered | None:
+    def recall(self, key: str) -> Idempotency | None:
         with self._connections.borrow() as cursor:
             row = cursor.execute(RECALL, (key,)).fetchone()
-        return Remembered(*row) if row is not None else None
+        return _remembered(row) if row is not None else None
 
     def stream_version(self, stream_id: str) -> int:
         with self._connections.borrow() as cursor:
@@ -111,6 +112,11 @@ class SqliteLog:
 
     def settled_head(self) -> int:
         return self.head_position()
+
+
+def _remembered(row: tuple[str, str, str]) -> Idempotency:
+    key, command_digest, reply = row
+    return Idempotency(key, command_digest, reply.encode())
 
 
 def _row(event: RecordedEvent) -> tuple[Any, ...]:

@@ -44,7 +44,7 @@ def capture(
     its event types, and refused where none does. ``ledger_origin`` says in words where the ledger came from, ``domain``
     whose code the source belongs to: both are recorded in the manifest as text. ``rate_limit`` is in rows per second,
     ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log, UnknownCurrency
-    where amounts would have to be scaled and nobody says by how much); then nothing is left in ``into``.
+    where amounts have to be scaled and nobody says by how much); then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
@@ -67,7 +67,7 @@ def capture(
         ledger_origin = ledger_origin or "the shipped one that knows the log's event types"
     if ledger is None:
         raise UnusableInput(
-            f"the event types in {described(url)} are those of no ledger that comes along, and what they post is not "
+            f"no shipped ledger knows the event types in {described(url)}, and what they post is not "
             "guessed: name the ledger file that says it with --ledger"
         )
     text = _read(Path(ledger))
@@ -101,7 +101,7 @@ def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRec
 
 def _require_layout(given: str | None, found: str) -> None:
     if given not in (None, found):
-        raise UnusableInput(f"layout {given!r} is not known for this source: leave it out, or say {found!r}")
+        raise UnusableInput(f"layout {given!r} doesn't fit this source: leave it out, or say {found!r}")
 
 
 def _read(path: Path) -> bytes:

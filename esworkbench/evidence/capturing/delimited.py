@@ -1,4 +1,4 @@
-"""Delimited files with running balances: one line a booked row, and what the account stood at after it."""
+"""Delimited files with running balances: one booked row a line, and the account's balance after it."""
 
 import csv
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ from esworkbench.evidence.ledger import DelimitedFile
 from esworkbench.evidence.scales import Scales
 
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
-"""A digit too many is refused, never rounded away."""
+"""A digit too many is refused, not rounded away."""
 
 
 class FileRow(NamedTuple):
@@ -35,7 +35,7 @@ class FileRow(NamedTuple):
 
     @property
     def moment(self) -> datetime:
-        """The day as a moment: its midnight in UTC, as the file says no more."""
+        """The day as a moment: its midnight in UTC, since the file says no more."""
         return datetime.combine(self.day, time(), UTC)
 
 
@@ -100,7 +100,7 @@ def ordered_days(rows: list[FileRow], layout: DelimitedFile) -> Iterator[Ordered
 
 
 def summary(days: list[OrderedDay]) -> dict[str, int]:
-    """How many account-days have which verdict. The ambiguous ones chain exactly too, and are counted there as well."""
+    """How many account-days have which verdict. The ambiguous ones add up exactly too, so they are counted as both."""
     counts = Counter(day.found.verdict for day in days)
     return {
         "exact": counts["exact"] + counts["ambiguous"],
@@ -133,13 +133,14 @@ def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: De
     amount = _amount(path, line, columns.amount, fields[columns.amount], layout, decimals)
     if columns.type and amount < 0:
         raise UnusableInput(
-            f"{path}, line {line}: amount {fields[columns.amount]!r} is negative beside a type with a sign"
+            f"{path}, line {line}: amount {fields[columns.amount]!r} is negative, though its type already has a sign"
         )
     try:
         day = datetime.strptime(fields[columns.date], layout.date_format).date()  # noqa: DTZ007
     except ValueError:
         raise UnusableInput(
-            f"{path}, line {line}: {columns.date} {fields[columns.date]!r} is no date of the form {layout.date_format}"
+            f"{path}, line {line}: {columns.date} {fields[columns.date]!r} isn't a date of the form "
+            f"{layout.date_format}"
         ) from None
     return FileRow(
         line=line,
@@ -172,10 +173,10 @@ def _amount(path: Path, line: int, column: str, text: str, layout: DelimitedFile
         value = Decimal(plain).scaleb(decimals, context=_EXACT)
     except (InvalidOperation, Overflow, Inexact):
         value = Decimal("NaN")
-    # The exponent first: with one of a billion even comparing overflows.
+    # Check the exponent first: if it is a billion, even comparing overflows.
     if not value.is_finite() or value.adjusted() > 18 or value != value.to_integral_value() or abs(value) > 2**53 - 1:
         places = f" with at most {decimals} decimals" if layout.scale == "major" else " in whole minor units"
-        raise UnusableInput(f"{path}, line {line}: {column} {text!r} is no amount{places}")
+        raise UnusableInput(f"{path}, line {line}: {column} {text!r} is not an amount{places}")
     return int(value)
 
 
@@ -196,4 +197,4 @@ def _require_unique(path: Path, rows: list[FileRow]) -> None:
     for row in rows:
         earlier = lines.setdefault(row.id, row.line)
         if earlier != row.line:
-            raise UnusableInput(f"{path}: the id {row.id!r} stands on line {earlier} and again on line {row.line}")
+            raise UnusableInput(f"{path}: the id {row.id!r} is on line {earlier} and again on line {row.line}")

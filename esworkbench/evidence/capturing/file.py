@@ -16,7 +16,7 @@ LAYOUT = "delimited"
 
 
 class _Placed:
-    """Rows with the places they take: position in the log, version in the account, and the balance claimed before."""
+    """Rows with their places: position in the log, version in the account, and the balance claimed before."""
 
     def __init__(self, rows: list[FileRow], opening: int) -> None:
         self.rows = rows

@@ -1,4 +1,4 @@
-"""What a source is, how it is opened for reading alone, and whose events it holds."""
+"""What a source is, how it is opened read-only, and whose events it holds."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL
 
 from esworkbench.errors import NotAnEventStore, UnusableInput
 from esworkbench.event_store.database import described, parse_url
-from esworkbench.evidence.capturing.source import Pace, Source, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.source import Pace, SourceDatabase, open_postgres, open_sqlite
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -18,15 +18,15 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 ENDS = 10_000
-"""How many events at each end of a log are looked at, to see whose it is: the same work however long the log."""
+"""How many events to look at, at each end of a log, to see whose it is: the same work however long the log is."""
 
 
 def is_database(source: str) -> bool:
-    """Whether this names a database, by its URL or by the first bytes of the file. Raises UnusableInput for no file."""
+    """Whether this names a database, by its URL or by the file's first bytes. Raises UnusableInput for no file."""
     return "://" in source or _is_sqlite(Path(source))
 
 
-def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[Source]:
+def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[SourceDatabase]:
     """One cut of the database, as ``open_sqlite`` and ``open_postgres`` give it. Raises UnusableInput."""
     if url.drivername != "sqlite":
         return open_postgres(url, pace, described(url), hold=hold)
@@ -37,7 +37,7 @@ def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextMan
 
 
 def require_event_store(columns: dict[str, set[str]]) -> None:
-    """Raises NotAnEventStore where a database with these columns, by table, has no log of ours."""
+    """Raises NotAnEventStore if a database with these columns, by table, has no log of ours."""
     missing = set(EVENT_COLUMNS) - columns.get("events", set())
     if missing:
         what = "no table events" if "events" not in columns else f"no columns {', '.join(sorted(missing))}"

@@ -1,15 +1,15 @@
-"""The order inside a day that nobody wrote down, found from the balances that somebody did.
+"""The order inside a day that nobody wrote down, found from the balances that were.
 
 A booked row takes the balance from ``balance - amount`` to ``balance``. So balances are places and rows are one-way
 streets between them, and an order in which the recorded balances chain is a walk that takes every street once, from
 the day's opening balance on: an Eulerian path. (Same-day ordering is what Beancount's and hledger's balance assertions
 trip over again and again.)
 
-The walk is found as a puzzle of who follows whom. Every row's end is joined to the start of another row at the same
+Finding the walk means finding who follows whom. Every row's end is joined to the start of another row at the same
 balance, and one end stays free: the day's last. That gives one walk and perhaps some closed rounds beside it; wherever
 two of these meet in a balance they are spliced into one (Hierholzer, 1873). Where the joints don't all fit exactly they
 may be off by a few minor units, the rounding limit, in as few places as can be found: on days of up to eight rows by
-looking at every order, on longer ones by a rule that real ledgers, whose balances lie far apart, don't mislead. Time
+looking at every order, on longer ones by a rule that works on real ledgers, whose balances lie far apart. Time
 grows with the number of rows times its logarithm, so a day of ten thousand rows is nothing special.
 """
 
@@ -23,7 +23,7 @@ Verdict = Literal["exact", "ambiguous", "rounded", "unresolved"]
 steps may be off by the limit. ``unresolved``: they don't chain in any order found; the file's order is kept."""
 
 SMALL_DAY = 8
-"""Up to so many rows, the order with the fewest rounded steps is found by trying all of them (Held and Karp, 1962)."""
+"""Up to this many rows, the order with the fewest rounded steps is found by trying them all (Held and Karp, 1962)."""
 
 NEIGHBOURS = 8
 """How many of the next higher balances are tried when two rounds don't meet exactly."""
@@ -48,7 +48,7 @@ class DayOrder(NamedTuple):
 def order_days(days: Iterable[Sequence[BookedRow]], *, opening: int | None, limit: int) -> Iterator[DayOrder]:
     """The order of each of one account's days, which chain on each other from ``opening``.
 
-    The day after an unresolved one may open anywhere: what is wrong on one day must not spoil all later ones.
+    The day after an unresolved one may open at any balance, so that one wrong day doesn't spoil all later ones.
     """
     for rows in days:
         found = order_day(rows, opening=opening, limit=limit)
@@ -221,7 +221,7 @@ def _splice(ends: list[int], starts: list[int | None], limit: int, follower: lis
 def _has_another_order(walk: list[int]) -> bool:
     """Whether the streets of this walk can be walked in another order of balances, from the same start.
 
-    Another walk parts from this one at some balance ``u``, by taking a street that this one takes on a later visit. It
+    Another walk leaves this one at some balance ``u``, by taking a street that this one takes on a later visit. It
     can still take all the others exactly when the part that was put off, from the first visit to the later one, meets
     what comes after. So it suffices to look, for each ``u``, at the visits before its last and at the last one.
     """

@@ -1,7 +1,7 @@
 """What an event posts, by the ledger definition alone.
 
 JSON numbers are read as text into Decimal and never pass through a double, which would turn 90071992547409.93 into
-…409.94. What can't be posted as the ledger says is recorded as a problem and never dropped silently.
+…409.94. What can't be posted as the ledger says is recorded as a problem, never dropped silently.
 """
 
 import json
@@ -44,8 +44,8 @@ class Poster:
     that a rule knows but that don't fit it, of ``problem_count``.
 
     An event whose amount would have to be scaled in a currency of unknown decimals is such a problem: the event is
-    kept, and posted by the next capture, when the ledger says them. What the ledger says of currencies by itself is
-    judged at once (see ``Scales``, also for what is raised).
+    kept, and posted by the next capture, when the ledger says them. What the ledger itself says about currencies
+    is checked at once (see ``Scales``, also for what is raised).
     """
 
     def __init__(self, ledger: LedgerDefinition) -> None:
@@ -61,7 +61,7 @@ class Poster:
     def post(
         self, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int, payload: str
     ) -> list[Posted]:
-        """The event's postings, in the order of the ledger's rules; one for an amount whose sign is 0, too."""
+        """The event's postings, in the order of the ledger's rules; a rule whose sign is 0 gives one of amount 0."""
         complaints: list[str] = []
         postings: list[Posted] = []
         try:
@@ -90,7 +90,7 @@ class Poster:
 
 
 def read_payload(text: str, complaints: list[str]) -> dict[str, Any]:
-    """A JSON object with its fractions as Decimal. A repeated key is complained about; its last value counts.
+    """A JSON object with its fractions as Decimal. A repeated key is reported; its last value counts.
 
     Raises Unpostable for anything else.
     """
@@ -104,16 +104,16 @@ def read_payload(text: str, complaints: list[str]) -> dict[str, Any]:
         return content
 
     def refuse(constant: str) -> None:
-        raise Unpostable(f"the payload holds {constant}, which is no JSON number")
+        raise Unpostable(f"the payload holds {constant}, which is not a JSON number")
 
     try:
         content = json.loads(text, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise Unpostable(f"the payload is not JSON: {error}") from None
     if not isinstance(content, dict):
-        raise Unpostable("the payload is JSON, but no object")
+        raise Unpostable("the payload is JSON, but not an object")
     if "\\u" in text and not _is_text(content):
-        raise Unpostable("the payload holds half a surrogate pair, which is no text")
+        raise Unpostable("the payload holds half a surrogate pair, which is not text")
     return content
 
 
@@ -131,9 +131,9 @@ def to_minor(value: object, *, decimals: int | None = None) -> int:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Unpostable(f"{value!r} is no amount")
+        raise Unpostable(f"{value!r} is not an amount")
     exact = Decimal(value)
-    # The exponent first: with one of a billion even comparing overflows.
+    # Check the exponent first: if it is a billion, even comparing overflows.
     if exact.adjusted() > 18 or abs(exact) > _LARGEST:
         raise Unpostable(f"the amount {value} is larger than can be kept")
     if decimals is not None:
@@ -142,7 +142,7 @@ def to_minor(value: object, *, decimals: int | None = None) -> int:
             raise Unpostable(f"the amount {value} is larger than can be kept")
         return minor
     if exact != exact.to_integral_value():
-        raise Unpostable(f"the amount {value} is no whole number of minor units")
+        raise Unpostable(f"the amount {value} is not a whole number of minor units")
     return int(exact)
 
 
@@ -158,7 +158,7 @@ def _posted(
     if abs(amount) > MAX_AMOUNT_MINOR:
         complaints.append(f"the amount {amount} is beyond 2**53 - 1 minor units, where other readers lose digits")
     if amount < 0 and rule.sign != "signed":
-        complaints.append(f"the amount {amount} is negative, where the event's type says the direction")
+        complaints.append(f"the amount {amount} is negative, but the event's type already gives the direction")
     signed = amount if rule.sign == "signed" else amount * rule.sign
     return Posted(account, currency, signed, rule.kind)
 

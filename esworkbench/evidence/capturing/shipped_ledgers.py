@@ -1,4 +1,4 @@
-"""The ledger definitions that come along, and which of them a log of events is judged by when none was named."""
+"""The ledger definitions that are shipped, and which of them judges a log of events when none was named."""
 
 from collections.abc import Collection
 from functools import cache
@@ -13,10 +13,10 @@ NO_LEDGER = data_path("ledgers", "none.toml")
 
 
 def shipped_ledger(event_types: Collection[str]) -> Path | None:
-    """The one shipped ledger that a log with these event types is judged by; None where it can't be told.
+    """The one shipped ledger for a log with these event types; None if there isn't exactly one.
 
-    It knows most of them, and no other knows any. A few that nobody knows don't make a log another's: they are counted
-    as such when it is captured. A log without events has nothing to judge.
+    It knows most of them, and no other ledger knows any. A few that no ledger knows make no difference: capture counts
+    them as such. A log without events has nothing to judge.
     """
     told = set(event_types) - LOG_RECORDS
     if not told:

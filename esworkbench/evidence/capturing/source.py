@@ -26,13 +26,13 @@ WAL_JOURNAL = 2
 
 
 class Pace(NamedTuple):
-    """How hard a capture may lean on the source: rows per second, and seconds until it lets go."""
+    """How much load a capture may put on the source: rows per second, and seconds until it gives up."""
 
     rows_per_second: float | None = None
     give_up_after: float = 1800.0
 
 
-class Source(Protocol):
+class SourceDatabase(Protocol):
     """One cut of a database."""
 
     def columns(self) -> dict[str, set[str]]:
@@ -115,7 +115,7 @@ def _paced(fetch: Callable[[], list[tuple[Any, ...]]], pace: Pace) -> Iterator[l
 
 @contextlib.contextmanager
 def open_postgres(url: URL, pace: Pace, described: str, hold: Sequence[str] = ()) -> Iterator[PostgresSource]:
-    """One snapshot of the database, read-only. Raises UnusableInput, without credentials in its words.
+    """One snapshot of the database, read-only. Raises UnusableInput, with no credentials in the message.
 
     The tables named in ``hold``, where they exist, are held before the snapshot is drawn, as any reader holds what it
     has read: a read model that is swapped for a rebuilt one in between would look empty in an older snapshot.
@@ -154,7 +154,7 @@ def open_sqlite(path: Path, pace: Pace) -> Iterator[SqliteSource]:
     """One snapshot of a SQLite file, which is left as it was, without a new file beside it.
 
     A file in use is read through SQLite's own locks. A cleanly closed one is read as immutable, because SQLite would
-    leave ``-wal`` and ``-shm`` files beside it; should somebody write to it meanwhile, the capture is refused at the
+    leave ``-wal`` and ``-shm`` files beside it; if somebody writes to it meanwhile, the capture is refused at the
     end. What a crash left behind is copied and recovered in the copy.
     """
     log, index, journal = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
@@ -185,7 +185,7 @@ def open_sqlite(path: Path, pace: Pace) -> Iterator[SqliteSource]:
 def _sqlite(path: Path, options: str) -> Iterator[sqlite3.Connection]:
     address = f"file:{quote(str(path.absolute()))}?{options}"
     with contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=60)) as connection:
-        # A damaged text is evidence too: what isn't UTF-8 stays visible instead of ending the capture.
+        # Damaged text is evidence too: what isn't UTF-8 stays visible instead of ending the capture.
         connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""Bank statements: what somebody outside says each booked transaction left on the account."""
+"""Bank statements: what an outsider says was left on the account after each booked transaction."""
 
 import csv
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.opening import EVENT_COLUMNS, require_event_store
 from esworkbench.evidence.capturing.poster import Poster, Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.source import Source
+from esworkbench.evidence.capturing.source import SourceDatabase
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.ledger import LedgerDefinition, ReadModel, SnapshotClaims
 
@@ -21,7 +21,7 @@ GAPS_KEPT = 1000
 
 
 class Captured(NamedTuple):
-    """What the manifest says of a capture, beside the files themselves.
+    """What the manifest says about a capture, besides listing its files.
 
     ``decimals`` holds every currency that was found, with None for one whose decimals nobody says.
     """
@@ -36,7 +36,7 @@ class StoreCapture:
 
     def __init__(
         self,
-        source: Source,
+        source: SourceDatabase,
         writer: ArchiveWriter,
         ledger: LedgerDefinition,
         progress: Progress,
@@ -52,7 +52,7 @@ class StoreCapture:
         self._currencies: set[str] = set()
 
     def run(self, statements: Path) -> Captured:
-        """Everything at the source's one cut, and the statements in a folder outside it, if it is there."""
+        """Everything at the source's one cut, and the statements in the folder beside it, if there is one."""
         require_event_store(self._columns)
         high_water, gaps = self._events()
         checkpoints: dict[str, int] = {}
@@ -137,7 +137,7 @@ class StoreCapture:
         missing = set(names.values()) - self._columns[model.table]
         if missing:
             raise UnusableInput(
-                f"the ledger names columns {', '.join(sorted(missing))} of {model.table}, which has none of that name"
+                f"the ledger names columns {', '.join(sorted(missing))} of {model.table}, which doesn't have them"
             )
         order = [names[name] for name in ("account", "currency", "position", "day") if name in names]
         query = f"SELECT {', '.join(names.values())} FROM {model.table} ORDER BY {', '.join(order)}"
@@ -181,17 +181,21 @@ class _Running:
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def steps(self, columns: dict[str, list[Any]], openings: list[int] | None = None) -> dict[str, list[int]]:
-        """``step_minor`` and ``order_key`` of claims in order. An account opens at 0, or where ``openings`` says."""
-        steps, places = [], []
+    def steps(self, columns: dict[str, list[Any]], openings: list[int] | None = None) -> dict[str, list[Any]]:
+        """``step_minor`` and ``order_key`` of claims in order. An account opens at 0, or where ``openings`` says.
+
+        A row that claims nothing (null) makes no step.
+        """
+        steps: list[int | None] = []
+        places: list[int] = []
         for index, (account, currency, claimed) in enumerate(
             zip(columns["account"], columns["currency"], columns["claimed_minor"], strict=True)
         ):
             opening = openings[index] if openings else 0
             before, place = self._last.get((account, currency), (opening, 0))
-            steps.append(claimed - before)
+            steps.append(None if claimed is None else claimed - before)
             places.append(place + 1)
-            self._last[account, currency] = (claimed, place + 1)
+            self._last[account, currency] = (before if claimed is None else claimed, place + 1)
         return {"step_minor": steps, "order_key": places}
 
 
@@ -210,7 +214,7 @@ def _event_columns(batch: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
 
 
 def _metadata(text: str) -> dict[str, Any]:
-    """The metadata as a mapping; empty where it is no JSON object, which the hash chain will have more to say about."""
+    """The metadata as a mapping; empty if it isn't a JSON object, which is then for the hash chain to judge."""
     try:
         found = msgspec.json.decode(text)
     except msgspec.DecodeError:

@@ -1,8 +1,8 @@
-"""Where a balance first parts from its events, in ⌈log2 N⌉ probes.
+"""Where a balance first departs from its events, in ⌈log2 N⌉ probes.
 
 Plain bisection asks "is the balance right here?", and that is not monotone: a later error may cancel an earlier one,
 so the search ends at some boundary or never starts. With a running claim at every event there is a question that is
-monotone: has any step up to here moved otherwise than its event? The prefix count of non-zero residuals
+monotone: has any step up to here differed from its event? The prefix count of non-zero residuals
 ``claim[i] − claim[i−1] − posting[i]`` never falls, so bisection on it finds the true first divergence.
 """
 
@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.records import ClaimStep, Source, State
+from esworkbench.forensics.compare.records import NO_EVENT, ClaimStep, Source, State
 from esworkbench.forensics.compare.residuals import STEPWISE, Residuals
 
 
@@ -23,7 +23,7 @@ class Search(NamedTuple):
 
 
 class Bisection(NamedTuple):
-    """The first step at which ``source`` parts from the events; position None where there is none, or none is known.
+    """The first step at which ``source`` differs from the events; position None where there is none, or none is known.
 
     ``delta`` = claimed − event sum after that step. ``last_good`` is the position up to which the claim agreed.
     ``sound`` says that no earlier divergence can exist in this source's claims; ``note`` says what was asked and why.
@@ -48,7 +48,7 @@ class Bisection(NamedTuple):
 
 
 def first_bad(count: int, is_bad: Callable[[int], bool]) -> Search:
-    """Bisect steps 1 … ``count``, of which the last is known to be bad, by a question that stays true once true."""
+    """Bisect steps 1 … ``count``, the last known to be bad, by a question whose answer stays yes once it is yes."""
     probes: list[int] = []
     good, bad = 0, count
     while bad - good > 1:
@@ -77,7 +77,7 @@ def scan(residuals: Sequence[int]) -> list[int]:
 def plain_bisect(deltas: Sequence[int]) -> Search:
     """*A* boundary between a right and a wrong balance: what bisection by balance finds. Not sound: errors cancel.
 
-    ``deltas`` are claimed − event sum after each step. Where the last is 0 the search never starts.
+    ``deltas`` are claimed − event sum after each step. If the last is 0, the search never starts.
     """
     if not deltas or not deltas[-1]:
         return Search(None, [])
@@ -85,11 +85,11 @@ def plain_bisect(deltas: Sequence[int]) -> Search:
 
 
 def bisect(evidence: Evidence, account: str, *, currency: str | None = None, against: str | None = None) -> Bisection:
-    """The first divergence of one account, as one source tells it.
+    """The first divergence of one account, by one source.
 
-    Without ``against`` the first source by name is taken that parts from the events, running claims first. Every claim
-    of a source is asked, so one that is wrong and right again is found too. Raises UnknownAccount, and UnusableInput
-    for an unknown source or where several currencies need ``currency``.
+    Without ``against`` it takes the first source by name that differs from the events, running claims first. Every
+    claim of a source counts, so one that is wrong and then right again is found too. Raises UnknownAccount, and
+    UnusableInput for an unknown source or where several currencies need ``currency``.
     """
     currency = evidence.choose_currency(account, currency)
     residuals = Residuals(evidence, account=account)
@@ -115,7 +115,7 @@ _PREFERENCE = ("running", "statement", "daily", "snapshot", "head")
 def steps_of(
     evidence: Evidence, account: str, *, currency: str | None = None, against: str | None = None
 ) -> list[ClaimStep]:
-    """All steps of one account beside a running claim, for looking at: the one named, else the first by name."""
+    """All steps of one account beside a running claim, to look at: the claim named, else the first by name."""
     currency = evidence.choose_currency(account, currency)
     residuals = Residuals(evidence, account=account)
     for source in residuals.sources(against):
@@ -140,12 +140,15 @@ def _first_divergence(
     step = steps[found.first_bad - 1]
     last_good = steps[found.first_bad - 2].at if found.first_bad > 1 else None
     version, event_id = step.version, step.event_id
-    note = f"the first of {len(steps)} claims of {source.name} that moves otherwise than the events"
+    note = f"the first of {len(steps)} claims of {source.name} that doesn't follow the events"
     if source.kind in ("daily", "snapshot", "head"):
         between = "from the first event" if last_good is None else f"after position {last_good}"
         note = (
-            f"{source.name} claims no balance at every event: it parts somewhere {between} and up to position {step.at}"
+            f"{source.name} doesn't claim a balance at every event: it departs from them somewhere {between} "
+            f"and up to position {step.at}"
         )
+    if source.kind == "statement" and step.reason == NO_EVENT:
+        note = f"a line of {source.name} that no event answers to; it stands after the events up to position {step.at}"
     if source.kind == "snapshot":
         event = evidence.rows("SELECT version, event_id FROM events WHERE position = $position", position=step.at)
         version, event_id = event[0] if event else (None, None)

@@ -2,7 +2,7 @@
 
 The words are git bisect's: good, bad, skip, reset, log, replay, run. Events count from 1 to N; "bad at k" says that
 the balance is wrong after event k. Before the first event all is good, and the session starts because it is bad after
-the last. The log only ever grows, undo included, so it is evidence of how the answer was come by, and replays to it.
+the last. The log only ever grows, undo included, so it shows how the answer was found, and replays to it.
 """
 
 import json
@@ -55,7 +55,7 @@ class BisectionSession:
 
     @property
     def judgements(self) -> Judgements:
-        """Event number → good, bad or skip, as far as not undone."""
+        """Event number → good, bad or skip, without what was undone."""
         return self._past[-1]
 
     @property
@@ -111,14 +111,14 @@ class BisectionSession:
         self._judge("bad", index, says)
 
     def skip(self, index: int | None = None, last: int | None = None, *, says: Oracle | None = None) -> None:
-        """The event can't be judged, or none from ``index`` to ``last``. Those judged already stay judged."""
+        """The event can't be judged, nor any up to ``last``. Those already judged stay judged."""
         first = self._named(index)
         numbers = range(first, self._within(first if last is None else last) + 1)
         if not numbers:
-            raise UnusableInput(f"events {first} to {last} are no range: name the earlier one first")
+            raise UnusableInput(f"events {first} to {last} are not a range: name the earlier one first")
         skipped: dict[int, Verdict] = {number: "skip" for number in numbers if number not in self.judgements}
         if not skipped:
-            raise UnusableInput(f"event {first} is judged already: undo that first")
+            raise UnusableInput(f"event {first} has been judged already: undo that first")
         self._add("skip", first, says, skipped, {} if last is None else {"last": last})
 
     def undo(self) -> None:
@@ -129,7 +129,7 @@ class BisectionSession:
         self.log.append({"action": "undo"})
 
     def reset(self) -> None:
-        """Begin anew. The log remembers."""
+        """Start over. The log keeps what was said before."""
         self._past.append({})
         self.log.append({"action": "reset"})
 
@@ -157,7 +157,7 @@ class BisectionSession:
         return f"{found} is a boundary: right before it, wrong after it; an earlier error that cancelled would not show"
 
     def to_json_lines(self) -> str:
-        """The log as JSON lines, its first saying over which events it was kept."""
+        """The log as JSON lines; the first says which events it is about."""
         header = {
             "events": len(self.event_ids),
             "digest": _digest(self.event_ids),
@@ -168,22 +168,22 @@ class BisectionSession:
 
     @classmethod
     def from_json_lines(cls, text: str, event_ids: Sequence[str]) -> Self:
-        """The session that a log tells of. Raises UnusableInput when it was kept over other events."""
+        """The session that a log records. Raises UnusableInput when it is about other events."""
         try:
             # Not splitlines: an event id may hold characters that it takes for line ends.
             header, *entries = [json.loads(line) for line in text.split("\n") if line.strip()]
             count, digest = header["events"], header["digest"]
             says, monotone = header["says"], header["monotone"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UnusableInput(f"this is no log of a bisection: {error}") from None
+            raise UnusableInput(f"this is not the log of a bisection: {error}") from None
         if (count, digest) != (len(event_ids), _digest(event_ids)):
-            raise UnusableInput(f"this log was kept over {count} other events: open it with the evidence it came from")
+            raise UnusableInput(f"this log is about {count} other events: open it with the evidence it came from")
         session = cls(event_ids, says=says, monotone=bool(monotone))
         session.replay(entries)
         return session
 
     def replay(self, log: Iterable[Entry]) -> None:
-        """Do again what a log says was done. Raises UnusableInput for an entry that can't be done here."""
+        """Repeat what a log says was done. Raises UnusableInput for an entry that can't be done here."""
         for entry in log:
             action = entry.get("action") if isinstance(entry, dict) else None
             if action == "undo":
@@ -200,7 +200,7 @@ class BisectionSession:
                 else:
                     self._judge(action, entry["index"], entry.get("says"))
             else:
-                raise UnusableInput(f"this is no entry of a bisection's log: {entry!r}")
+                raise UnusableInput(f"this is not an entry of a bisection's log: {entry!r}")
 
     def _judge(self, verdict: Verdict, index: int | None, says: Oracle | None) -> None:
         index = self._named(index)
@@ -237,7 +237,7 @@ def _known_oracle(says: str) -> Oracle:
     for oracle in ORACLES:
         if says == oracle:
             return oracle
-    raise UnusableInput(f"{says!r} is nobody who can judge: say one of {', '.join(ORACLES)}")
+    raise UnusableInput(f"{says!r} can't judge: say one of {', '.join(ORACLES)}")
 
 
 def _verdict_of(answer: Verdict | int, index: int) -> Verdict:

@@ -1,8 +1,8 @@
-"""Diff: every balance assertion against the events, each up to the cut of whoever makes it.
+"""Diff: every balance assertion compared with the events, each up to the cut of its own source.
 
-A read model is held against the events up to its own checkpoint and never against the head, so that lag is not taken
-for corruption. A file without an order inside its days is held against the order that was found for it: no account is
-called wrong for want of one.
+A read model is compared with the events up to its own checkpoint, never with the head, so that lag is not taken for
+corruption. A file with no order inside its days is compared in the order that was found for it: no account is called
+wrong because an order was missing.
 """
 
 from datetime import date
@@ -19,11 +19,11 @@ ROWS_KEPT = 100_000
 
 
 class DiffRow(NamedTuple):
-    """A claim that parts from the events, in minor units; delta = claimed − event_sum.
+    """A claim that differs from the events, in minor units; delta = claimed − event_sum.
 
     ``claimed`` is None where the source has no row for the account, which counts as 0. ``event_sum`` of a statement
     includes ``holds``, the open holds still young enough then. ``at_position``: for a running claim the event at which
-    delta changes; else the last event the claim was held against, None where there was none.
+    delta changes; else the last event the claim was compared with, None where there was none.
     """
 
     account: str
@@ -38,7 +38,7 @@ class DiffRow(NamedTuple):
 
 
 class OrderProblem(NamedTuple):
-    """A day of an account, in a file, for which no order was found in which its balances chain."""
+    """A day of an account, in a file, for which no order was found in which its balances add up."""
 
     account: str
     currency: str
@@ -71,7 +71,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
-    """Every claim that parts from the events, or every one of the source named ``against``.
+    """Every claim that differs from the events, or every one of the source named ``against``.
 
     Running claims and days give a row for each step at which delta changes. A statement gives each account's last line,
     or, where it is the one named or its errors cancel, each line at which delta changes. Raises UnusableInput for a
@@ -102,7 +102,7 @@ def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
 def _rows(
     residuals: Residuals, source: Source, apart: list[Residual], *, every_line: bool, known: bool
 ) -> list[DiffRow]:
-    """The rows for one account in one currency, as one source has it; not ``known``: it claims nothing of it."""
+    """The rows for one account in one currency, by one source; not ``known``: the source claims nothing about it."""
     first, last = apart[0], apart[-1]
     if source.kind == "running" and not known:
         return [_row(last, None, last.event_sum, first.at)]

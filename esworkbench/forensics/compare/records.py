@@ -1,4 +1,4 @@
-"""What a comparison is made of: who claims, a step of a claim, and a residual, where claim and events part."""
+"""What a comparison is made of: who claims, a step of a claim, and a residual, where claim and events differ."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,10 +8,10 @@ Key = tuple[str, str]
 
 
 class Reason(StrEnum):
-    """Why claim and events part.
+    """Why claim and events differ.
 
-    ``no row``: the event stands, the source has no row for it. ``no event``: the claim moved, no such event stands.
-    ``repeated``: a second row for one event. ``differs``: row and event stand and disagree. ``total``: all that is
+    ``no row``: the event is there, and the source has no row for it. ``no event``: the claim moved without an event.
+    ``repeated``: a second row for one event. ``differs``: row and event are there and disagree. ``total``: all that is
     known is the sum.
     """
 
@@ -28,8 +28,8 @@ NO_ROW, NO_EVENT, REPEATED, DIFFERS, TOTAL = Reason
 class State(StrEnum):
     """What a residual is.
 
-    ``divergence``: claim and events part. ``rounding``: within the limit that the ledger states for a file.
-    ``unordered``: in a day whose rows chain in no order, so it says nothing of any one row. ``shifted``: booked on
+    ``divergence``: claim and events differ. ``rounding``: within the limit that the ledger states for a file.
+    ``unordered``: in a day whose rows add up in no order, so it says nothing about any one row. ``shifted``: booked on
     another day, and right in the end.
     """
 
@@ -49,10 +49,10 @@ class Source(NamedTuple):
 
 
 class Residual(NamedTuple):
-    """One place where a claim and the events part, in minor units.
+    """One place where a claim and the events differ, in minor units.
 
     ``amount`` = what the claim moved by − what the events say. ``position`` and ``event_id`` are the event's, or what
-    the row says of a missing one's; ``at`` is the last position the claim was held against. ``claimed`` is the balance
+    the row says of a missing one's; ``at`` is the last position the claim was compared with. ``claimed`` is the balance
     claimed after the step (None: the source has no row for the account), ``event_sum`` what the events make of it.
     """
 

@@ -1,7 +1,7 @@
-"""The residuals: where what somebody claims parts from what the events say. Nothing else in the bench works that out.
+"""The residuals: where claims differ from the events. Nothing else in the bench works that out.
 
 Diff, bisect, timeline, diagnosis, the seven steps and the report all read the two tables made here, ``residuals`` and
-``holds``, so none of them can contradict another. A claim is held against the events up to its source's own
+``holds``, so none of them can contradict another. A claim is compared with the events up to its source's own
 checkpoint: what the source has yet to read is lag, and lag is no residual.
 
 - A head claims one balance: its residual is claimed − event sum.
@@ -125,6 +125,7 @@ _HEADS = """
         SELECT coalesce(h.account, s.account) AS account, coalesce(h.currency, s.currency) AS currency, h.claimed,
             $opening + coalesce(s.total, 0) AS event_sum
         FROM heads h FULL JOIN summed s ON h.account = s.account AND h.currency = s.currency
+        WHERE h.account IS NULL OR h.claimed IS NOT NULL
     )
     SELECT account, currency, 1 AS place, 1 AS order_key, NULL::BIGINT AS position, NULL::BIGINT AS version,
         NULL::VARCHAR AS event_id, claimed, coalesce(claimed, 0) AS says, 0 AS posted, event_sum::BIGINT AS event_sum,
@@ -207,7 +208,7 @@ class Residuals:
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
-        """A connection to the evidence with two tables more than others: ``residuals``, in every state, and ``holds``.
+        """A connection to the evidence with two more tables: ``residuals``, in every state, and ``holds``.
 
         Of ``residuals`` the columns are account, currency, source, kind, place and order_key (which order a source's
         steps), position, version, event_id, type, schema_version, claimed, says (the claim in force), posted,
@@ -227,7 +228,7 @@ class Residuals:
         chosen = [source for source in self._sources if against in (None, source.name)]
         if against is not None and not chosen:
             names = ", ".join(sorted({source.name for source in self._sources})) or "none"
-            raise UnusableInput(f"nothing called {against!r} claims a balance in this evidence; sources are: {names}")
+            raise UnusableInput(f"no source in this evidence is called {against!r}; the sources are: {names}")
         return chosen
 
     def found(self, states: Iterable[State] = (State.DIVERGENCE,), against: str | None = None) -> list[Residual]:
@@ -339,7 +340,9 @@ class Residuals:
         try:
             self._cursor.execute(whole, used)
         except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-            raise UnusableInput(f"a sum over {source.name} leaves the range of 64-bit minor units: {error}") from None
+            raise UnusableInput(
+                f"a sum over {source.name} is beyond the range of 64-bit minor units: {error}"
+            ) from None
 
     def _cut(self, name: str) -> int:
         checkpoint = self._evidence.checkpoint(name)

@@ -1,7 +1,7 @@
-"""What a bank statement tells differently from the events, line by line.
+"""Where a bank statement differs from the events, line by line.
 
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
-first told the way a statement would tell them, and then the two lists are laid side by side: a line and a movement with
+first listed as a statement would list them, and then the two lists are matched: a line and a movement with
 the same business key and amount are one, the nearest in time first; what is left over is a line without an event, or a
 movement without a line. What a line claims is its balance; its amount only says which movement it means.
 """
@@ -18,7 +18,7 @@ from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, TOT
 FINAL, OPEN = "final", "open"
 
 
-class Movement(NamedTuple):
+class BookedMovement(NamedTuple):
     """An event as a statement would book it.
 
     ``booked_at`` of a settled hold is when it was settled, of an open one when it lapses. It is never before the event
@@ -43,7 +43,7 @@ class Movement(NamedTuple):
         return self.account, self.currency
 
 
-class Line(NamedTuple):
+class CapturedLine(NamedTuple):
     """A statement's line, amounts in minor units."""
 
     file: str
@@ -60,10 +60,10 @@ class Line(NamedTuple):
         return self.account, self.currency
 
 
-def movements(evidence: Evidence) -> list[Movement]:
+def movements(evidence: Evidence) -> list[BookedMovement]:
     """Every event that posts, as a statement would book it, in order of position.
 
-    A cancelled hold books nothing, nor does an event with the one that makes it good.
+    A cancelled hold books nothing, and neither do an event and the one that compensates it.
     """
     ledger = evidence.ledger
     connection = evidence.connection()
@@ -75,21 +75,21 @@ def movements(evidence: Evidence) -> list[Movement]:
         "settle": pending.settle if pending else None,
         "cancel": pending.cancel if pending else None,
     }
-    return [Movement(*row) for row in connection.execute(_MOVEMENTS, given).fetchall()]
+    return [BookedMovement(*row) for row in connection.execute(_MOVEMENTS, given).fetchall()]
 
 
 def statement_steps(evidence: Evidence, now: datetime | None = None) -> dict[tuple[str, Key], list[ClaimStep]]:
     """By file, account and currency: every line, and every movement that has none, in the order in which they count.
 
-    Only movements between the first line and the last are owed a line. A hold is owed one only once it was settled, or
-    has been open for longer than it may at ``now``, by default the evidence's latest ``recorded_at``.
+    Only movements between the first line and the last should have a line; a hold only if it was settled, or has been
+    open for longer than allowed at ``now``, by default the evidence's latest ``recorded_at``.
     """
-    lines: dict[tuple[str, Key], list[Line]] = {}
+    lines: dict[tuple[str, Key], list[CapturedLine]] = {}
     for row in evidence.rows("SELECT * FROM statements ORDER BY file, line"):
-        lines.setdefault((row[0], (row[2], row[3])), []).append(Line(*row))
+        lines.setdefault((row[0], (row[2], row[3])), []).append(CapturedLine(*row))
     if not lines:
         return {}
-    expected: dict[Key, list[Movement]] = {}
+    expected: dict[Key, list[BookedMovement]] = {}
     limit = hold_limit(evidence.ledger)
     for movement in movements(evidence):
         if movement.state == FINAL or (now or evidence.now) - movement.recorded_at > limit:
@@ -106,7 +106,7 @@ def statement_steps(evidence: Evidence, now: datetime | None = None) -> dict[tup
 
 
 def _paired(
-    written: Sequence[Line], expected: Sequence[Movement], day_of: Callable[[datetime], date]
+    written: Sequence[CapturedLine], expected: Sequence[BookedMovement], day_of: Callable[[datetime], date]
 ) -> dict[int, int]:
     """Line → the movement it means, both by index: the same key and amount, at the same moment, on the same day or at
     any time; then the same key with another amount.
@@ -126,16 +126,19 @@ def _paired(
     return pairs
 
 
-def _content_at(when: Callable[[datetime], object]) -> Callable[[Line | Movement], object]:
+def _content_at(when: Callable[[datetime], object]) -> Callable[[CapturedLine | BookedMovement], object]:
     return lambda told: (told.reference or "", told.amount, when(told.booked_at))
 
 
-def _reference(told: Line | Movement) -> object:
-    return told.reference or told  # what has no key shares it with nothing
+def _reference(told: CapturedLine | BookedMovement) -> object:
+    return told.reference or told  # a movement without a key matches no line by key
 
 
 def _steps(
-    written: Sequence[Line], expected: Sequence[Movement], meant: dict[int, int], day_of: Callable[[datetime], date]
+    written: Sequence[CapturedLine],
+    expected: Sequence[BookedMovement],
+    meant: dict[int, int],
+    day_of: Callable[[datetime], date],
 ) -> Iterator[ClaimStep]:
     first, last = written[0].booked_at, max(line.booked_at for line in written)
     booked = set(meant.values())
@@ -163,7 +166,7 @@ def _steps(
 
 
 def _line(
-    line: Line, movement: Movement | None, residual: int, event_sum: int, at: int | None,
+    line: CapturedLine, movement: BookedMovement | None, residual: int, event_sum: int, at: int | None,
     day_of: Callable[[datetime], date],
 ) -> ClaimStep:  # fmt: skip
     if movement is None:
@@ -179,7 +182,7 @@ def _line(
     )  # fmt: skip
 
 
-def _hole(movement: Movement, balance: int, event_sum: int) -> ClaimStep:
+def _hole(movement: BookedMovement, balance: int, event_sum: int) -> ClaimStep:
     return ClaimStep(
         movement.position, movement.version, movement.event_id, balance, movement.amount, -movement.amount, event_sum,
         NO_ROW, State.DIVERGENCE, False, movement.position, movement.type, movement.schema_version,

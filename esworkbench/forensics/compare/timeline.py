@@ -16,7 +16,7 @@ def timeline(evidence: Evidence, account: str, currency: str, *, against: str | 
     """One row per posting, in order of position: COLUMNS, ``event_sum_minor`` and ``claimed_minor``, in minor units.
 
     ``claimed_minor`` is what the source ``against`` says after the event, and missing where it says nothing. A
-    statement is dated by valid time and claims what is booked; it is drawn as far from the event sum as it parts from
+    statement is dated by valid time and claims what is booked; it is drawn as far from the event sum as it differs from
     the events of its own moment, with the holds open then, so that the difference shown is the one that ``diff`` finds.
     """
     import pandas as pd

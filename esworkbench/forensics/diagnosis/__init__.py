@@ -1,7 +1,7 @@
 """Diagnosis: name the faults behind wrong balances, say how certain that is, and what was tested.
 
 diagnose             asks every detector in turn, and reports what none of them explains
-context              what each detector is handed: evidence, moment, residuals, batches
+context              what each detector gets: evidence, moment, residuals, batches
 unexplained          how much of each residual is still to be explained
 findings             what comes out: findings, what was tested, what is left unexplained
 fault                the record of one fault, as diagnosis, repair, report and ``explain`` read it
@@ -10,7 +10,7 @@ faults/              one module a fault: its record, and its detector
 patterns             the one event type that an error follows, over every account
 code_errors          such patterns as errors of a handler or of an upcaster
 replay_with_code     the projection's own code, replayed on a copy, to see which errors it repeats
-failing_hashes       contents that don't give their hash: edited, or written another way
+failing_hashes       contents that don't match their hash: edited, or serialized differently
 witnesses            what claims still remember of an event that the log has lost
 holes                missing rows that later rows of the same claim count
 statement_balances   where a statement's balances contradict its own amounts

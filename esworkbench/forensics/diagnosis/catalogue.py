@@ -1,7 +1,7 @@
 """The catalogue: every fault, in the order in which diagnosis asks. What one explains is taken off for those after it.
 
 First what the log shows of itself, then what checkpoint log and dead letters prove, what was lost from the log, what
-follows a pattern over many events, what only a statement shows, and last what is left when all of these have spoken.
+follows a pattern over many events, what only a statement shows, and last what is left after all of these.
 """
 
 from collections.abc import Iterator

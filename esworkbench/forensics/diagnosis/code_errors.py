@@ -14,7 +14,15 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.patterns import Pattern, head_pattern, running_patterns
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, LookAlike, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.wording import finding
 
 FACTORS = {Fraction(-1): "not applied", Fraction(-2): "applied with the wrong sign", Fraction(1): "applied twice"}
@@ -33,16 +41,16 @@ class CodeError(NamedTuple):
     ambiguous: bool
 
 
-def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_one_version: bool) -> Answer:
-    """The errors that follow all versions of a type, or one of several, told as ``fault``; beside it its look-alike."""
+def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_one_version: bool) -> Explanations:
+    """Errors in all versions of a type, or in one of several, reported as ``fault``, with its look-alike beside it."""
     if facts.is_file:
-        return NotTestable("a file's running balances are nobody's projection of its rows")
+        return NotTestable("a file's running balances come from no projection of ours")
     why = (
         f"the pattern is the same as for {fault.name}: without the projection's code it can't be told whether the "
-        "handler or an upcaster makes the error; stepping both would settle it"
+        "handler or an upcaster is wrong; stepping through both would show it"
     )
     return [
-        Claim(
+        Explanation(
             finding(
                 fault, error.key, amount=error.amount, events=error.events, source=error.source.name,
                 certainty=error.certainty, proof=error.proof,
@@ -84,22 +92,22 @@ def _of_rows(facts: Facts, source: Source, pattern: Pattern, steps: list[Residua
 def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: list[Share]) -> CodeError:
     amount = sum(share.amount for share in shares)
     events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
-    # A pattern alone is no proof: somebody's UPDATE over all accounts can look the same. Only the code settles it.
+    # A pattern alone is no proof: an UPDATE of all accounts can look the same. Only the code can tell.
     certainty: Certainty = "likely"
     proof = _proof(facts, source, pattern, key, amount)
     repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
     if repeated:
         certainty = "proven"
-        proof += "; a rebuild with the code handed over repeats it"
+        proof += "; a rebuild with the projection's own code repeats it"
     elif repeated is not None:
-        proof += "; a rebuild with the code handed over doesn't repeat it, so other code ran then"
+        proof += "; a rebuild with the projection's own code doesn't repeat it, so other code ran then"
     return CodeError(source, key, amount, events, shares, certainty, proof, _may_be_either(facts, pattern, repeated))
 
 
 def _may_be_either(facts: Facts, pattern: Pattern, repeated: bool | None) -> bool:
     """With the code at hand, an event already in its newest shape meets no upcaster."""
-    rebuilt = facts.rebuilt
-    if repeated and rebuilt is not None and all(rebuilt.is_latest(pattern.type, each) for each in pattern.versions):
+    replay = facts.code_replay
+    if repeated and replay is not None and all(replay.is_latest(pattern.type, each) for each in pattern.versions):
         return False
     return pattern.schema_version is not None or len(pattern.versions) == 1
 

@@ -1,6 +1,6 @@
-"""What every detector is handed: the evidence, the moment, and the residuals that need explaining.
+"""What every detector gets: the evidence, the moment, and the residuals that need explaining.
 
-A residual is a place where a claim moves otherwise than the events do. A running claim gives one for each event it
+A residual is a place where a claim doesn't follow the events. A running claim gives one for each event it
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 
@@ -31,7 +31,7 @@ A row of shard -1 is one event that was parked and handled late: no second appli
 """
 
 
-class Run(NamedTuple):
+class Batch(NamedTuple):
     """A batch in the checkpoint log: both positions inclusive."""
 
     id: int
@@ -43,8 +43,8 @@ class Run(NamedTuple):
     saved_at: datetime
 
 
-class Rebuilt(NamedTuple):
-    """A read model after a replay with the code handed over: the residuals it then had, by identity.
+class CodeReplay(NamedTuple):
+    """What a replay with the projection's own code gets wrong: the residuals of its read model, by identity.
 
     ``is_latest`` says whether this code reads an event type in a schema version as written, with no upcaster between.
     """
@@ -66,7 +66,7 @@ class Facts(NamedTuple):
     sources: list[Source]
     residuals: list[Residual]
     breaks: list[Break]
-    rebuilt: Rebuilt | None = None
+    code_replay: CodeReplay | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the evidence's views."""
@@ -85,14 +85,14 @@ class Facts(NamedTuple):
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
 
-    def runs(self, projection: str) -> list[Run]:
+    def batches(self, projection: str) -> list[Batch]:
         """The batches that made the rows standing now, oldest first."""
         found = self.rows(
             f"WITH {BATCHES} SELECT id, shard, from_position, to_position, run_id, code_version, saved_at FROM batches "
             "ORDER BY id",
             projection=projection,
         )
-        return [Run(*row) for row in found]
+        return [Batch(*row) for row in found]
 
     def accounts_of_stream(self, stream_id: str) -> list[Key]:
         """Every account and currency that the stream's events post on."""
@@ -102,24 +102,24 @@ class Facts(NamedTuple):
         return [(account, currency) for account, currency in found]
 
     def repeated(self, source: str, key: Key, event_ids: Iterable[str] = ()) -> bool | None:
-        """Does a rebuild with the code handed over repeat what is wrong here? None where no code was.
+        """Does a replay with the projection's own code repeat what is wrong here? None without the code.
 
         For a head, the one figure; for rows, every residual at the events given.
         """
-        if self.rebuilt is None or self.rebuilt.source != source:
+        if self.code_replay is None or self.code_replay.source != source:
             return None
         mine = [
             residual
             for residual in self.residuals
             if residual.source == source and residual.key == key and residual.event_id in (None, *event_ids)
         ]
-        return bool(mine) and all(residual.identity in self.rebuilt.residuals for residual in mine)
+        return bool(mine) and all(residual.identity in self.code_replay.residuals for residual in mine)
 
     def healed(self, source: str, key: Key) -> bool:
-        """True where the code handed over, replayed, leaves nothing wrong here."""
-        if self.rebuilt is None or self.rebuilt.source != source:
+        """True where a replay with the projection's own code leaves nothing wrong here."""
+        if self.code_replay is None or self.code_replay.source != source:
             return False
-        return all(identity[0] != key for identity in self.rebuilt.residuals)
+        return all(identity[0] != key for identity in self.code_replay.residuals)
 
     def source(self, name: str) -> Source | None:
         return next((source for source in self.sources if source.name == name), None)

@@ -25,8 +25,8 @@ from esworkbench.forensics.diagnosis.findings import (
     Finding,
     Unexplained,
 )
-from esworkbench.forensics.diagnosis.replay_with_code import Code, rebuild
-from esworkbench.forensics.diagnosis.unexplained import Claim, Left, NotTestable, echoes, merged
+from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, merged
 
 
 def diagnose(
@@ -47,7 +47,7 @@ def diagnose(
         evidence.currencies(account)
     facts = gather(evidence, now or evidence.now)
     if projection is not None:
-        facts = facts._replace(rebuilt=rebuild(evidence, facts, projection))
+        facts = facts._replace(code_replay=replay_with_code(evidence, facts, projection))
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []
@@ -57,9 +57,9 @@ def diagnose(
             tested[fault.name] = NOT_TESTABLE + answer.missing
             continue
         tested[fault.name] = RULED_OUT
-        for claim in answer:
-            left.book(claim.shares)
-            findings += [claim.finding, *_look_alikes(claim)]
+        for explanation in answer:
+            left.book(explanation.shares)
+            findings += [explanation.finding, *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     for finding in findings:
         tested[finding.fault] = FOUND
@@ -73,14 +73,14 @@ def diagnose(
     return Diagnosis(findings=shown, tested=tested, unexplained=unexplained, divergences=len(apart))
 
 
-def _look_alikes(claim: Claim) -> list[Finding]:
+def _look_alikes(explanation: Explanation) -> list[Finding]:
     """The same events and amount under another name, where the evidence doesn't tell the two apart."""
     return [
         msgspec.structs.replace(
-            claim.finding, fault=other.fault, healthy=FAULTS[other.fault].healthy, certainty="possible",
-            proof=other.proof, remedy=FAULTS[other.fault].remedy, alternative_to=claim.finding.fault,
+            explanation.finding, fault=other.fault, healthy=FAULTS[other.fault].healthy, certainty="possible",
+            proof=other.proof, remedy=FAULTS[other.fault].remedy, alternative_to=explanation.finding.fault,
         )
-        for other in claim.look_alikes
+        for other in explanation.look_alikes
     ]  # fmt: skip
 
 
@@ -88,11 +88,11 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
-            apart = f"{source.name} parts from the events by {facts.money(amount, key)}"
-            words = f"{apart}, and no class of fault accounts for it"
+            apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
+            words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
     for step in left.steps():
-        words = f"{step.source} parts from the events by {facts.money(step.amount, step.key)} ({step.reason})"
+        words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
@@ -102,12 +102,12 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
 
 
 def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexplained]:
-    """Days of a file whose rows chain in no order: rows are missing, or a row is wrong, and which can't be told."""
+    """Days of a file whose rows add up in no order: a row is missing, or one is wrong, and nothing tells which."""
     return [
         Unexplained(
             account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
-            words=f"account {day.account} on {day.day}: its {day.rows} row(s) chain in no order, the nearest is off by "
-            f"{evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
+            words=f"account {day.account} on {day.day}: its {day.rows} row(s) add up in no order, the nearest is off "
+            f"by {evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
         )
         for day in order_problems(evidence)
         if account in (None, day.account)
@@ -115,7 +115,7 @@ def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexpla
 
 
 def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:
-    """Breaks of the log itself that belong to no finding, as where somebody rehashed one event."""
+    """Breaks in the log itself that belong to no finding, such as a single event that was rehashed."""
     seen = {position for finding in findings for position in finding.positions}
     lost = {finding.account for finding in findings if finding.fault == "event_deleted"}
     for gap in gaps_of(facts):

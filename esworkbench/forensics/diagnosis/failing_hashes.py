@@ -1,4 +1,4 @@
-"""Events whose content doesn't give the hash stored beside it: edited, or written another way than they were hashed.
+"""Events whose content doesn't match the hash stored beside it: edited, or written differently than they were hashed.
 
 One event, or a few, were edited. All of them, or all since some moment, were not: then the writer's serializer changed.
 """
@@ -33,7 +33,7 @@ def failing_hashes(facts: Facts) -> list[FailingHash]:
 
 
 def is_drift(facts: Facts, left: Left, failing: list[FailingHash]) -> bool:
-    """Every event since the first one fails, every link holds, and no claim tells any of them otherwise."""
+    """Every event from the first failing one on fails, every link is intact, and no claim contradicts any of them."""
     if len(failing) < DRIFT_AT_LEAST or not all(event.linked for event in failing):
         return False
     ids = {event.event_id for event in failing}

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from esworkbench.forensics.diagnosis.context import Facts
-from esworkbench.forensics.diagnosis.unexplained import Answer, Left
+from esworkbench.forensics.diagnosis.unexplained import Explanations, Left
 
 RepairKind = Literal["compensate", "rebuild", "restore", "none"]
 """Append what makes up for the events found; drop the read model and replay it; bring the log back from a backup; or
 nothing that this bench could do: somebody's work by hand, or no work at all."""
 
-Detector = Callable[[Facts, Left], Answer]
+Detector = Callable[[Facts, Left], Explanations]
 """Asked what of the residuals that are left it can explain."""
 
 

@@ -1,6 +1,6 @@
 """Looking for the one event type whose count, or whose sum, an error follows over every account.
 
-A figure that remembers nothing can still be asked: if a handler drops every fee, then each account is off by exactly
+Even a bare figure gives something away: if a handler drops every fee, then each account is off by exactly
 its fees, whatever its size. One account alone proves little, many accounts and one ratio prove a lot.
 """
 
@@ -14,7 +14,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 
 TELLING = {Fraction(-1), Fraction(-2), Fraction(1)}
-"""Dropped, applied with the wrong sign, applied twice: ratios that one account alone can speak for."""
+"""Dropped, applied with the wrong sign, applied twice: ratios for which a single account is enough."""
 
 MOST_STARTS = 40
 MOST_OUTLIERS = 0.25
@@ -105,13 +105,13 @@ def _since(events: Events, since: int) -> Events:
 
 
 def _starts(facts: Facts, source: Source) -> list[int]:
-    """Where a bug may have begun: at the first event, or where another code or another run took over."""
-    runs = facts.runs(source.name)
+    """Where a bug may have begun: at the first event, or where another code version or another run took over."""
+    batches = facts.batches(source.name)
     deploys: dict[str, int] = {}
     takeovers: dict[str, int] = {}
-    for run in runs:
-        deploys.setdefault(run.code_version, run.from_position)
-        takeovers.setdefault(run.run_id, run.from_position)
+    for batch in batches:
+        deploys.setdefault(batch.code_version, batch.from_position)
+        takeovers.setdefault(batch.run_id, batch.from_position)
     starts = {0, *deploys.values()}
     if len(takeovers) <= MOST_STARTS:
         starts |= set(takeovers.values())
@@ -142,7 +142,7 @@ def _best_fit(
 
 
 def running_patterns(facts: Facts, left: Left, source: Source) -> Iterator[tuple[Pattern, list[Residual]]]:
-    """Event types that a running claim tells wrongly every single time, from the first error on."""
+    """Event types that a running claim gets wrong every single time, from the first error on."""
     steps: dict[str, list[Residual]] = {}
     for step in left.steps(source=source.name):
         if step.reason in (DIFFERS, NO_ROW) and step.type is not None and step.posted:

@@ -1,6 +1,6 @@
-"""The projection's own code, handed over: replayed on a scratch copy, it shows which errors are the code's.
+"""A replay with the projection's own code, on a scratch copy: it shows which errors are the code's.
 
-What a rebuild with the same code repeats, the code does; what it heals, something else did.
+An error that the same code repeats is the code's own; one that goes away had another cause.
 """
 
 import tempfile
@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
+from esworkbench.events import EventTypes
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.diagnosis.context import Facts, Rebuilt, gather
+from esworkbench.forensics.diagnosis.context import CodeReplay, Facts, gather
 from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset
@@ -27,8 +28,8 @@ class Code(NamedTuple):
     decoder: EventDecoder
 
 
-def rebuild(evidence: Evidence, facts: Facts, code: Code) -> Rebuilt:
-    """What the read model claims otherwise than the events after a replay up to its checkpoint.
+def replay_with_code(evidence: Evidence, facts: Facts, code: Code) -> CodeReplay:
+    """Where the read model still differs from the events after a replay up to its checkpoint.
 
     Raises UnusableInput for a projection of which the evidence holds no claim.
     """
@@ -48,4 +49,10 @@ def rebuild(evidence: Evidence, facts: Facts, code: Code) -> Rebuilt:
         again = capture(url, Path(folder) / "evidence", ledger=ledger, progress=False)
         residuals = [each for each in gather(again, facts.now).residuals if each.source == name]
         store.engine.dispose()
-    return Rebuilt(name, frozenset(each.identity for each in residuals), code.decoder.is_latest)
+    return CodeReplay(name, frozenset(each.identity for each in residuals), _written_today(code.decoder.event_types))
+
+
+def _written_today(event_types: EventTypes) -> Callable[[str, int], bool]:
+    """Whether events of a type, in a schema version, are read as they were written, with no upcaster in between."""
+    latest = {(name, event_types.latest_version(name)) for name in event_types.names()}
+    return lambda event_type, schema_version: (event_type, schema_version) in latest

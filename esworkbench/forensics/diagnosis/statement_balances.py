@@ -24,7 +24,7 @@ _CONTRADICTIONS = """
 
 
 def contradictions(facts: Facts) -> dict[Part, list[int]]:
-    """By how much the balances move otherwise than the lines say, in minor units."""
+    """How far the balances depart from the lines' own amounts, in minor units."""
     found: dict[Part, list[int]] = {}
     for file, account, currency, amount in facts.rows(_CONTRADICTIONS):
         found.setdefault((file, (account, currency)), []).append(amount)

@@ -29,7 +29,7 @@ class LookAlike(NamedTuple):
     proof: str
 
 
-class Claim(NamedTuple):
+class Explanation(NamedTuple):
     """A finding, the residuals it accounts for, and the faults it can't be told apart from here."""
 
     finding: Finding
@@ -43,11 +43,11 @@ class NotTestable(NamedTuple):
     missing: str
 
 
-Answer = list[Claim] | NotTestable
+Explanations = list[Explanation] | NotTestable
 
 
 class Left:
-    """What is left of each residual, in minor units. Heads without a residual stand at 0, and may be taken below."""
+    """What is left of each residual, in minor units. Heads without a residual are at 0, and may go below."""
 
     def __init__(self, residuals: list[Residual]) -> None:
         self._residuals = residuals
@@ -78,7 +78,7 @@ class Left:
         ]
 
     def book(self, shares: list[Share]) -> None:
-        """Take off what a finding explains."""
+        """Subtract what a finding explains."""
         for share in shares:
             if share.number is None:
                 place = (share.source, share.key)
@@ -101,7 +101,7 @@ Name = tuple[str, str | None, str | None]
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """The same fault seen by several claims is one fault: the first to see it gives the amount, all give events."""
+    """A fault that shows in several claims is one fault: the first gives the amount, all of them give events."""
     found: dict[Name, Finding] = {}
     for finding in findings:
         name = (finding.fault, finding.account, finding.currency)

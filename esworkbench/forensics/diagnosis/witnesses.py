@@ -1,4 +1,4 @@
-"""What the claims remember of an event that was deleted, cut off or edited: they kept what the log has lost."""
+"""What claims still show of an event that was deleted, cut off or edited: they kept what the log has lost."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -9,7 +9,7 @@ from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 
 def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residual]) -> tuple[int, str | None]:
-    """By how much the claims part from what is left of the log, and which source says so; (0, None) if none does.
+    """By how much the claims differ from what is left of the log, and which source shows it; (0, None) if none does.
 
     Rows are asked first, because each speaks for one event; a head or a last statement line speaks for everything.
     """
@@ -29,14 +29,14 @@ def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residua
 
 
 def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[Residual]) -> Iterator[Share]:
-    """What this explains in every source. A head rebuilt since saw the log as it is now and has no part in it."""
+    """What this explains in every source. A head rebuilt since has seen only the log as it is now: it has no share."""
     numbers = {step.number for step in steps}
     for source in facts.sources:
         if source.kind == "head":
             stands = left.head(source.name, key)
             if amount and (stands == amount or not was_reset(facts, source.name)):
                 yield Share(source.name, key, amount)
-    # A snapshot taken between two lost events remembers the first alone.
+    # A snapshot taken between two lost events counts only the first.
     lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}
     for source in facts.sources:
         others = left.steps(source=source.name, key=key)
@@ -47,7 +47,7 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
 
 
 def was_reset(facts: Facts, projection: str) -> bool:
-    """True when the read model was ever dropped and rebuilt, as far as its checkpoint log tells."""
+    """True when the read model was ever dropped and rebuilt, as far as its checkpoint log shows."""
     found = facts.rows(
         "SELECT count(*) FROM checkpoint_log WHERE projection = $name AND to_position = 0",
         name=projection,

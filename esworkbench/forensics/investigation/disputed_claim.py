@@ -1,4 +1,4 @@
-"""Whether what is wrong with the ledger accounts for what somebody claims of a balance."""
+"""Whether the faults found explain what somebody claims about a balance."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ MOST_SHARES = 16
 
 
 def unexplained_claim(evidence: Evidence, dispute: Dispute, held: int, diagnosis: Diagnosis) -> list[Unexplained]:
-    """The claim's difference from the events, where nothing accounts for it; else nothing.
+    """The claim's difference from the events, if nothing explains it; else nothing.
 
-    Accounted for is a claim that a read model shows too, whose own difference the diagnosis speaks of (or which only
-    lags), and one that is off by amounts of findings on the account, or by ``held``, the open holds (minor units)
+    A claim is explained if a read model shows it too, because then the diagnosis covers the difference (or it is only
+    lag); or if it is off by amounts of findings on the account, or by ``held``, the open holds (minor units) that are
     still young enough to be answered.
     """
     heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
@@ -27,8 +27,8 @@ def unexplained_claim(evidence: Evidence, dispute: Dispute, held: int, diagnosis
     if dispute.delta in _sums([held, *shares[:MOST_SHARES]]):
         return []
     words = (
-        f"{dispute.claimed_by} claims {dispute.money(dispute.claimed)}, which parts from the events by "
-        f"{dispute.money(dispute.delta)}, and no fault that was found accounts for it"
+        f"{dispute.claimed_by} claims {dispute.money(dispute.claimed)}, which differs from the events by "
+        f"{dispute.money(dispute.delta)}, and no fault that was found explains it"
     )
     return [
         Unexplained(
@@ -39,7 +39,7 @@ def unexplained_claim(evidence: Evidence, dispute: Dispute, held: int, diagnosis
 
 
 def _sums(shares: Sequence[int]) -> set[int]:
-    """What some of the shares come to, for every choice of them."""
+    """The sum of every possible selection of the shares."""
     sums = {0}
     for share in shares:
         sums |= {sum_ + share for sum_ in sums}

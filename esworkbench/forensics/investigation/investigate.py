@@ -1,7 +1,7 @@
 """The whole investigation: seven steps from a disputed balance to a repair that was verified.
 
-Forensics brings the questions; what belongs to a domain is handed in: the aggregate's handlers for the replay, and
-``mend`` for the repair. Handed neither, it steps postings and plans the repair in words.
+Forensics asks the questions; the caller passes in what belongs to a domain: the aggregate's handlers for the replay,
+and a ``repairer``. With neither, it steps through postings and plans the repair in words.
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ class Handlers(NamedTuple):
     decoder: EventDecoder
 
 
-class Claim(NamedTuple):
-    """What somebody says a balance is, in minor units; ``by`` is a word for who says so."""
+class DisputedBalance(NamedTuple):
+    """What somebody says a balance is, in minor units; ``by`` says who."""
 
     account: str
     currency: str | None
@@ -60,14 +60,15 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     event_ids: list[str] = []
 
 
-Mend = Callable[[Diagnosis], Repair]
+Repairer = Callable[[Diagnosis], Repair]
+"""Repairs what was found, or tries to, and says what came of it."""
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """An investigation and all that came of it; amounts in minor units of ``currency``.
 
     ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
-    diagnosis's, and the claim where no finding accounts for it; ``verified``: repaired, and none of the latter is left.
+    diagnosis's, and the claim if no finding explains it; ``verified``: repaired, and no such claim is left.
     ``decimals`` is the scale of every currency named, None where nobody says.
     """
 
@@ -79,7 +80,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     event_sum: int | None
     delta: int
     claimed_by: str | None
-    steps: list[ask.Step]
+    steps: list[ask.InquiryStep]
     findings: list[Finding]
     diagnosis: Diagnosis
     unexplained: list[Unexplained]
@@ -111,14 +112,14 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
 def investigate(
     evidence: Evidence,
     *,
-    claim: Claim | None = None,
+    claim: DisputedBalance | None = None,
     account: str | None = None,
     currency: str | None = None,
     now: datetime | None = None,
     handlers: Handlers | None = None,
-    mend: Mend | None = None,
+    repairer: Repairer | None = None,
 ) -> Inquiry:
-    """Ask the seven questions of one account: the claim's, the one named, or the one that diverges most.
+    """Ask the seven questions about one account: the claim's, the one named, or the one that diverges most.
 
     Raises UnknownAccount, and UnusableInput where an account of several currencies is given without one.
     """
@@ -128,7 +129,7 @@ def investigate(
     mine = [each for each in diagnosis.findings if dispute and each.account in (None, dispute.account)]
     found = [each for each in mine if not each.healthy]
     steps = _steps(evidence, dispute, diagnosis, found, now, handlers)
-    repair = mend(diagnosis) if mend and diagnosis.unhealthy else _nothing_mended(diagnosis)
+    repair = repairer(diagnosis) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)
     steps.append(_repair_step(diagnosis, repair))
     loose: list[Unexplained] = []
     if dispute is not None and claim is not None:
@@ -160,9 +161,9 @@ def _decimals(evidence: Evidence, named: Sequence[ask.Dispute | Finding | Unexpl
 
 
 def _dispute(
-    evidence: Evidence, claim: Claim | None, account: str | None, currency: str | None, diagnosis: Diagnosis
+    evidence: Evidence, claim: DisputedBalance | None, account: str | None, currency: str | None, diagnosis: Diagnosis
 ) -> ask.Dispute | None:
-    """Whose balance, and whose word against the events'."""
+    """Whose balance is in dispute, and who contradicts the events."""
     if claim is not None:
         currency = evidence.choose_currency(claim.account, claim.currency)
         total = _sum_of(evidence, claim.account, currency)
@@ -194,7 +195,7 @@ def _steps(
     found: Sequence[Finding],
     now: datetime,
     handlers: Handlers | None,
-) -> list[ask.Step]:
+) -> list[ask.InquiryStep]:
     read_side = ask.checkpoint_and_double_application(evidence, diagnosis.findings)
     if dispute is None:
         return [_nothing_disputed(evidence), read_side]
@@ -211,10 +212,10 @@ def _steps(
     ]
 
 
-def _nothing_disputed(evidence: Evidence) -> ask.Step:
+def _nothing_disputed(evidence: Evidence) -> ask.InquiryStep:
     compared = diff(evidence)
     answer = f"{compared.compared:,} balance assertions were compared with the events; {compared.divergent:,} diverge"
-    return ask.Step(number=1, title="Every claim against the events", answer=answer)
+    return ask.InquiryStep(number=1, title="Every claim against the events", answer=answer)
 
 
 def _states(
@@ -236,7 +237,7 @@ def _states(
 
 
 def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
-    """Everybody whom a fault of the same class touches, whichever account was asked about."""
+    """Everyone affected by the same kind of fault, whichever account was asked about."""
     classes = {finding.fault for finding in found or diagnosis.unhealthy}
     same = [finding for finding in diagnosis.unhealthy if finding.fault in classes]
     amounts: dict[str, int] = {}
@@ -252,7 +253,7 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
     )
 
 
-def _nothing_mended(diagnosis: Diagnosis) -> Repair:
+def _left_to_a_person(diagnosis: Diagnosis) -> Repair:
     times = Counter((finding.fault, finding.remedy) for finding in diagnosis.unhealthy)
     rows = [[fault, remedy, f"for a person, {count} times"] for (fault, remedy), count in times.items()]
     return Repair(
@@ -260,16 +261,16 @@ def _nothing_mended(diagnosis: Diagnosis) -> Repair:
     )
 
 
-def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.Step:
+def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
     if not diagnosis.unhealthy:
         answer = "nothing needs a repair"
     elif repair.applied:
         answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
-            "captured and held against the events again: it agrees" if repair.verified else "it still does not agree"
+            "captured and compared with the events again, it agrees" if repair.verified else "it still does not agree"
         )
     else:
         answer = "nothing here can be repaired by appending: the remedies below are for a person"
-    return ask.Step(
+    return ask.InquiryStep(
         number=7, title="Repair by appending, and verify", answer=answer,
         columns=["step", "what", "state"], rows=repair.rows,
     )  # fmt: skip

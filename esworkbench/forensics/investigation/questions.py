@@ -1,4 +1,4 @@
-"""The questions that can be put to evidence, by name: plain arguments in, a JSON document out.
+"""The questions that can be asked of evidence, by name: plain arguments in, a JSON document out.
 
 The command line, a case's replay and a notebook all ask here, so that one question has one answer.
 """
@@ -30,7 +30,7 @@ def ask(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> Docu
 
 
 def replay(evidence: Evidence, account: str, *, currency: str | None = None, **moment: Any) -> Any:
-    """The balance as of a moment; of a stream that no ledger posts for, how far it had got."""
+    """The balance as of a moment; for a stream without postings, how far it had got."""
     if evidence.ledger.posts:
         return balance_at(evidence, account, currency=currency, **moment)
     return stream_at(evidence, account, **moment)

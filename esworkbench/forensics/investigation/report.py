@@ -11,7 +11,7 @@ from esworkbench.version import __version__
 
 
 def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, title: str | None = None) -> str:
-    """The report as HTML. ``picture`` is a data: URI of a plot, made by whoever may draw."""
+    """The report as HTML. ``picture`` is a data: URI of a plot, drawn by the caller."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -75,7 +75,7 @@ def _events(evidence: Evidence, positions: list[int]) -> list[dict[str, Any]]:
 
 
 def _indented(payload: str) -> str:
-    """Laid out for reading; a payload that is no JSON is shown as it stands."""
+    """Indented for reading; a payload that isn't JSON is shown as it is."""
     try:
         laid_out = json.dumps(json.loads(payload, parse_float=str), indent=2, ensure_ascii=False)
         laid_out.encode("utf-8")

@@ -21,7 +21,7 @@ from esworkbench.money import format_minor
 SHOWN = 12
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class InquiryStep(msgspec.Struct, frozen=True, kw_only=True):
     """One question, its answer in a sentence, and the numbers behind it."""
 
     number: int
@@ -52,8 +52,8 @@ class Dispute(NamedTuple):
         return format_minor(amount, self.currency, self.decimals)
 
 
-def projection_against_claim(evidence: Evidence, dispute: Dispute) -> Step:
-    """What does the system show, and what is it said to be?"""
+def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquiryStep:
+    """What does the system show, and what should it show?"""
     heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
     rows: list[list[Any]] = [[dispute.claimed_by, dispute.claimed, dispute.delta]]
     rows += [[head.source, head.claimed_minor, head.claimed_minor - dispute.event_sum] for head in heads]
@@ -62,17 +62,17 @@ def projection_against_claim(evidence: Evidence, dispute: Dispute) -> Step:
     answer = (
         f"the events and {dispute.claimed_by} agree on {dispute.money(dispute.claimed)}"
         if not dispute.delta
-        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; held against that, the events say "
+        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; compared with that, the events come to "
         f"{dispute.money(abs(dispute.delta))} {side}"
     )
-    return Step(
+    return InquiryStep(
         number=1, title="The projection against the claim", answer=answer,
         columns=["who says it", "balance, minor units", "− event sum"], rows=rows,
     )  # fmt: skip
 
 
-def event_sum(evidence: Evidence, dispute: Dispute) -> Step:
-    """Do the raw events, added up without any of our code's handlers, agree with what the system shows?"""
+def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
+    """Do the raw events, added up without any handler's code, agree with what the system shows?"""
     totals: dict[str, list[int]] = {}
     for posting in evidence.postings(dispute.account, dispute.currency):
         totals.setdefault(posting.kind, []).append(posting.amount_minor)
@@ -84,15 +84,17 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> Step:
         if heads and not apart
         else "the read model differs, so look at the projection, or at events that were lost after it saw them"
         if apart
-        else "there is no read model to hold against it"
+        else "there is no read model to compare it with"
     )
     if silent := events_that_post_nothing(evidence):
         answer += f"; not in that sum: {silent}"
-    return Step(number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows)
+    return InquiryStep(
+        number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows
+    )
 
 
 def events_that_post_nothing(evidence: Evidence) -> str:
-    """Events of the whole log that the ledger definition could not say anything of, in words; empty without any."""
+    """Events of the whole log that the ledger definition says nothing about, in words; empty if there are none."""
     manifest = evidence.manifest
     unknown = [f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in manifest.unposted.items()]
     if manifest.problem_count:
@@ -102,15 +104,15 @@ def events_that_post_nothing(evidence: Evidence) -> str:
     return "; ".join(unknown)
 
 
-def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
-    """Which events are worth a look before any is accused?"""
+def suspicious_events(evidence: Evidence, dispute: Dispute) -> InquiryStep:
+    """Which events deserve a look, before any is accused?"""
     suspects = suspicious(evidence, dispute.account, dispute.currency, dispute.delta)
     exact = [suspect for suspect in suspects if suspect.why.startswith("moves exactly")]
     answer = f"events that stand out: {len(suspects):,}" + (
         f"; {len(exact)} of them move exactly {dispute.money(abs(dispute.delta))}" if dispute.delta else ""
     )
     rows = [[each.position, each.kind, each.amount_minor, _moment(each.recorded_at), each.why] for each in suspects]
-    return Step(
+    return InquiryStep(
         number=3, title="Suspicious events", answer=answer,
         columns=["position", "kind", "minor units", "recorded at", "why"], rows=rows[:SHOWN],
     )  # fmt: skip
@@ -118,15 +120,17 @@ def suspicious_events(evidence: Evidence, dispute: Dispute) -> Step:
 
 def replay_to_the_point(
     evidence: Evidence, dispute: Dispute, point: int | None, states: list[dict[str, Any]] | str
-) -> Step:
+) -> InquiryStep:
     """What was the account just before and after the event in question, one event at a time?
 
-    ``states`` are the real aggregate's, before the point and at it, where its handlers were handed over; or a sentence
+    ``states`` are the real aggregate's, before the point and at it, where its handlers are known; or a sentence
     that says why they could not replay the stream.
     """
     title = "Replay to the point"
     if point is None:
-        return Step(number=4, title=title, answer="no single event stands at a point where claim and events part")
+        return InquiryStep(
+            number=4, title=title, answer="there is no single event at which claim and events begin to differ"
+        )
     postings = evidence.postings(dispute.account, dispute.currency)
     index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
     balance = sum(each.amount_minor for each in postings[: max(index - 3, 0)])
@@ -135,18 +139,20 @@ def replay_to_the_point(
         balance += each.amount_minor
         mark = "→" if each.position == point else ""
         rows.append([mark, each.position, each.kind, each.amount_minor, balance, _moment(each.recorded_at)])
-    return Step(
+    return InquiryStep(
         number=4, title=title, answer=_words_at(postings, index, point, dispute) + _changes(states),
         columns=["", "position", "kind", "minor units", "balance after", "recorded at"], rows=rows,
     )  # fmt: skip
 
 
-def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: datetime) -> Step:
+def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: datetime) -> InquiryStep:
     """Which requests were neither settled nor cancelled, and how old are they?"""
     title = "Compensations that never fired"
     pending = evidence.ledger.pending
     if pending is None:
-        return Step(number=5, title=title, answer="this ledger names no two-phase events, so none can be unresolved")
+        return InquiryStep(
+            number=5, title=title, answer="this ledger names no two-phase events, so none can be unresolved"
+        )
     limit = hold_limit(evidence.ledger)
     rows: list[list[Any]] = [
         [position, hold, -amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
@@ -156,10 +162,10 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     answer = (
         f"every {pending.request} older than {pending.limit_hours} hours was settled or cancelled"
         if not rows
-        else f"{len(rows)} {pending.request} older than {pending.limit_hours} hours has no answer, "
+        else f"{len(rows)} {pending.request} older than {pending.limit_hours} hours without an answer, "
         f"{dispute.money(-sum(row[2] for row in rows))} in all"
     )
-    return Step(
+    return InquiryStep(
         number=5, title=title, answer=answer,
         columns=["position", pending.id_field, "minor units", "recorded at", "age, days"], rows=rows,
     )  # fmt: skip
@@ -173,7 +179,7 @@ def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
     return sum(amount for _, _, amount, asked in _open_holds(evidence, dispute) if now - asked <= limit)
 
 
-def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> Step:
+def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> InquiryStep:
     """Did each projection see each event once? Is the log itself whole?"""
     connection = evidence.connection()
     head = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()[0][0]
@@ -189,7 +195,7 @@ def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Fin
         + f"; {sum(parked.values())} events are parked; "
         + (f"the log itself shows {breaks} breaks" if breaks else "the log itself is whole")
     )
-    return Step(
+    return InquiryStep(
         number=6, title="Checkpoints and double application", answer=answer,
         columns=["projection", "checkpoint", "behind the head by", "parked"], rows=rows,
     )  # fmt: skip
@@ -209,7 +215,7 @@ def _open_holds(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, in
 def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Dispute) -> str:
     posting = postings[index]
     if posting.position != point:
-        return f"no posting of this account stands at position {point}; its neighbours are shown"
+        return f"this account has no posting at position {point}; its neighbours are shown"
     return (
         f"at position {point} the account posted {dispute.money(posting.amount_minor)} ({posting.kind}, "
         f"version {posting.version}, event {posting.event_id})"
@@ -232,7 +238,7 @@ def _moment(moment: datetime) -> str:
 
 
 UNUSUAL = 10
-"""How many times the median amount of its kind an event must move to be called unusual."""
+"""An event is called unusual if it moves more than so many times the median amount of its kind."""
 
 
 class Suspect(NamedTuple):

@@ -1,5 +1,5 @@
-"""Repair: append what makes up for wrong events, rebuild what was read wrongly, leave the rest to a backup.
+"""Repair: compensate wrong events by appending, rebuild wrong read models, and leave the rest to a backup.
 
-plan    one step for each thing to do, in words and, where a domain's compensator is handed in, as its command
+plan    one step for each thing to do, in words and, given a domain's compensator, as its command
 apply   each planned step once, then diagnosis again, to see that it helped
 """

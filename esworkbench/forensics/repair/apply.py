@@ -1,7 +1,7 @@
 """Applying a plan: each step once, and then looking again.
 
-The store is captured and diagnosed anew before, so that a step which is no longer needed is left out, and after, so
-that the repair is believed for what it did and not for what it meant to do. Both times ages are measured at the same
+The store is captured and diagnosed again before, so that a step that is no longer needed is left out, and after, so
+that a repair is judged by what it did and not by what it meant to do. Both times ages are measured at the same
 moment, or holds that were young at the cut would be called overdue by the time of the repair.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["Compensator", "RepairPlan", "RepairStep", "Repaired", "apply", "look
 
 
 class Repaired(msgspec.Struct, frozen=True, kw_only=True):
-    """The steps with what became of each. ``applied``: something was written. ``verified``: nothing is wrong any more.
+    """The steps and what became of each. ``applied``: something was written. ``verified``: nothing is wrong any more.
 
     ``after`` is the diagnosis of the store as it is now; of a plan that was not applied, the one it was made from.
     """
@@ -106,7 +106,7 @@ def _settled(diagnosis: Diagnosis) -> bool:
 
 
 def _still_needed(step: RepairStep, now_found: Diagnosis) -> bool:
-    """A rebuild is needed while its read model shows any fault; another step while its own finding stands."""
+    """A rebuild is needed while its read model shows any fault; any other step while its own finding is still made."""
     if step.kind == "rebuild":
         return any(step.projection in finding.sources for finding in now_found.unhealthy)
     return any(
@@ -146,7 +146,7 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
 
 
 def already_compensated(store: EventStore, stream_id: str, event_id: str) -> bool:
-    """True when an event of the stream says that it compensates this one, whoever wrote it and under whatever key."""
+    """True when an event of the stream says that it compensates this one, whoever wrote it and with whatever key."""
     return any(event.metadata_dict().get("compensates") == event_id for event in store.read_stream(stream_id))
 
 
@@ -155,7 +155,7 @@ def _rebuild(
 ) -> RepairStep:
     factory = projections.get(step.projection or "")
     if factory is None:
-        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code was not handed over")
+        return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code is not at hand")
     ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").rebuild()
     return _now(step, "applied")
 

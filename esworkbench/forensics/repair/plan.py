@@ -1,7 +1,7 @@
-"""The plan of a repair: one step for each thing to do, in words, and with the domain's command where one is handed in.
+"""The plan of a repair: a step for each thing to do, in words, and as the domain's command if its compensator is given.
 
-Nothing is ever edited. What can be made up for is made up for by appending; what the read side got wrong is rebuilt;
-what the log itself lost only a backup brings back, and until then no read model that may still remember it is touched.
+Nothing is ever edited. Wrong events are compensated by appending; what the read side got wrong is rebuilt; what the log
+itself lost only a backup brings back, and until then no read model that may still show it is touched.
 (TigerBeetle's rule: corrections are new, linked transfers.)
 """
 
@@ -20,7 +20,7 @@ from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 
 
 class Compensator(Protocol):
-    """What a domain hands in so that its accounts can be put right. The bank's is ``domains.bank.compensate``."""
+    """What a domain provides to correct its accounts. The bank's is ``domains.bank.compensate``."""
 
     def command_for(
         self,
@@ -45,7 +45,7 @@ class Compensator(Protocol):
 
 
 class Original(msgspec.Struct, frozen=True, kw_only=True):
-    """The event that a compensating event makes up for, and the minor units that takes.
+    """The event to compensate, and the minor units that it takes.
 
     ``valid_at`` is when the compensation was true in the world: when the hold lapsed, else when the event was valid. A
     statement of any later day then agrees with the events, as it must.
@@ -61,7 +61,7 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to do. ``words`` say what and why; ``command`` is the domain's, where one was handed in.
+    """One thing to do. ``words`` say what and why; ``command`` is the domain's, where there is one.
 
     ``state``: planned; held back (with the reason in ``words``); applied; done before; refused; by hand.
     ``appended`` are the ids of the events it wrote.
@@ -118,7 +118,7 @@ def plan(
 
 
 def reason_for(fault: str, position: int) -> str:
-    """What a compensating event says of itself."""
+    """The reason that a compensating event gives."""
     return f"repair of {fault} at position {position}"
 
 
@@ -134,12 +134,12 @@ def _compensations(
     case: str,
     compensator: Compensator | None,
 ) -> list[RepairStep]:
-    """One step for each event. Held back where the account's own stream waits for a backup, or the proof for more."""
+    """One step for each event. Held back while the account's own stream waits for a backup, or proof is short."""
     assert finding.account is not None
     assert finding.currency is not None
     steps = []
     for original in _originals(evidence, finding):
-        words = f"append what makes up for the {original.event_type} at position {original.position}: {finding.remedy}"
+        words = f"compensate the {original.event_type} at position {original.position}: {finding.remedy}"
         state, command = "planned", None
         if compensator is None:
             state = "by hand"
@@ -190,7 +190,7 @@ def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
 
 
 def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairStep]:
-    """One rebuild for each read model, whatever is wrong with it, and none while the log is less than it was."""
+    """One rebuild for each read model, whatever is wrong with it, and none while the log lacks events it once had."""
     wrong: dict[str, list[Finding]] = {}
     for finding in findings:
         for source in finding.sources:
@@ -202,7 +202,9 @@ def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairSte
         state = "planned"
         if damaged:
             state = "held back"
-            words += f"; not while {damaged[0].fault} stands, for this read model may be the only one that remembers"
+            words += (
+                f"; not before {damaged[0].fault} is dealt with, since this read model may be the only witness left"
+            )
         one = faults[0] if len(faults) == 1 else None
         steps.append(
             RepairStep(

@@ -26,7 +26,7 @@ def parse_moment(text: str) -> datetime:
     found = _MOMENT.fullmatch(text.strip())
     if found is None:
         raise UnusableInput(
-            f"{text!r} is no moment: write it as 2024-10-15T15:00:00+02:00 or as '2024-10-15 15:00 Europe/Zurich'"
+            f"{text!r} is not a moment: write it as 2024-10-15T15:00:00+02:00 or as '2024-10-15 15:00 Europe/Zurich'"
         )
     written = f"{found['date']}T{found['time']}"
     try:
@@ -40,7 +40,7 @@ def parse_moment(text: str) -> datetime:
             )
         return _local(naive, found["zone"])
     except (ValueError, OverflowError) as error:
-        raise UnusableInput(f"{text!r} is no moment: {error}") from None
+        raise UnusableInput(f"{text!r} is not a moment: {error}") from None
 
 
 def format_moment(moment: datetime) -> str:
@@ -63,7 +63,7 @@ def _local(naive: datetime, zone_name: str) -> datetime:
         zone = ZoneInfo(zone_name)
     except (KeyError, ValueError, OSError):
         raise UnusableInput(
-            f"{zone_name!r} is no time zone known here: write its full name, as Europe/Zurich"
+            f"{zone_name!r} is not a time zone known here: write its full name, such as Europe/Zurich"
         ) from None
     first = naive.replace(tzinfo=zone, fold=0)
     second = naive.replace(tzinfo=zone, fold=1)

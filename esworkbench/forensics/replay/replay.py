@@ -1,6 +1,6 @@
 """An account as of a moment, on either time axis: the balance from the postings, the state from the real handlers.
 
-``at`` asks what was true then, as known at the cut; ``known_at`` asks what the store had been told by then; both
+``at`` asks what was true then, as known at the cut; ``known_at`` asks what the store had recorded by then; both
 together ask what it then believed about that moment (Snodgrass, *Developing Time-Oriented Database Applications*).
 """
 
@@ -22,7 +22,7 @@ A = TypeVar("A", bound=Aggregate)
 
 
 class Moment(NamedTuple):
-    """A balance in minor units, and the last event it rests on.
+    """A balance in minor units, and the last event that it includes.
 
     ``version`` is the stream's version at that event, None where the account has no stream to itself. ``events``
     counts the events chosen; under ``at`` they need not be a prefix of the log.
@@ -44,7 +44,7 @@ class Moment(NamedTuple):
 
 
 class StreamMoment(NamedTuple):
-    """As ``Moment`` where the ledger posts nothing, so that there is no balance: how far the stream had got."""
+    """Like ``Moment``, for a ledger that posts nothing and so has no balance: how far the stream had got."""
 
     account: str
     version: int
@@ -93,15 +93,17 @@ def balance_at(
 ) -> Moment:
     """The event sum of one account over the events within all the bounds given; without any, as of the cut.
 
-    Raises UnknownAccount, and UnusableInput where several currencies want ``currency``, where ``version`` names no
-    one stream, or where no event is within the bounds.
+    Raises UnknownAccount, and UnusableInput where several currencies need ``currency``, where ``version`` doesn't
+    name one stream, or where no event is within the bounds.
     """
     bounds = Bounds(at, known_at, version, position).checked()
     currency = evidence.choose_currency(account, currency)
     connection = evidence.connection()
     stream = evidence.own_stream(account)
     if stream is None and version is not None:
-        raise UnusableInput(f"account {account!r} has no stream to itself, so no version is its own: give a position")
+        raise UnusableInput(
+            f"account {account!r} has no stream to itself, so it has no versions of its own: give a position"
+        )
     condition, given = bounds.sql()
     mine, key = ("events WHERE stream_id = $key", stream) if stream else ("postings WHERE account = $key", account)
     count, highest, last = _last_within(connection, account, mine, key, bounds)
@@ -131,7 +133,7 @@ def stream_at(
     """
     stream = evidence.own_stream(account)
     if stream is None:
-        raise UnknownAccount(f"no stream in {evidence.path} is {account!r}'s, or several are")
+        raise UnknownAccount(f"{evidence.path} has no stream for {account!r}, or several")
     bounds = Bounds(at, known_at, version).checked()
     count, highest, last = _last_within(evidence.connection(), account, "events WHERE stream_id = $key", stream, bounds)
     return StreamMoment(account, highest, *last, count)
@@ -215,7 +217,9 @@ def _nothing_within(
         return f"version {bounds.version} is before the first event of {account!r}, version {version}"
     if bounds.position is not None and bounds.position < position:
         return f"position {bounds.position} is before the first event of {account!r}, at position {position}"
-    return f"no event of {account!r} is within all of the bounds given: each alone has some, together they have none"
+    return (
+        f"no event of {account!r} is within all of the bounds given: each alone leaves some, together they leave none"
+    )
 
 
 def _recorded(

@@ -1,8 +1,8 @@
 """Stepping over the real handlers, one event at a time: before, after, how long it took, and what went wrong.
 
-The step runs the same ``apply`` or ``handle`` that production runs; a debugger with a fold of its own would show what
-that fold does. It goes on past an event that throws, as if that event had not been. (JasperFx's projection stepping,
-for Marten, set these rules: an observer on the real fold, never a second one.)
+The step runs the same ``apply`` or ``handle`` that production runs; a debugger with its own fold would only show what
+that fold does. It goes on past an event that throws, as if the event had never happened. (JasperFx's projection
+stepping, for Marten, set these rules: an observer on the real fold, never a second one.)
 """
 
 import copy
@@ -28,7 +28,7 @@ Clock = Callable[[], int]
 NOT_STATE = frozenset({"uncommitted", "read_only"})
 
 
-class Step(NamedTuple):
+class SteppedEvent(NamedTuple):
     """One event and what it did to the state.
 
     ``error`` says what the decoder or handler raised, ``skipped`` that the event was left out on purpose; in both
@@ -50,7 +50,7 @@ def step_aggregate(
     *,
     skip: Collection[int] = (),
     clock: Clock = perf_counter_ns,
-) -> Iterator[Step]:
+) -> Iterator[SteppedEvent]:
     """Steps of an aggregate's own ``apply`` over one stream's events. State: its attributes, as plain values.
 
     ``skip`` names positions to leave out: what if these events had not happened?
@@ -59,22 +59,22 @@ def step_aggregate(
     before = _state_of(aggregate)
     for event in events:
         if event.global_position in skip:
-            yield Step(event, before, before, timedelta(), skipped=True)
+            yield SteppedEvent(event, before, before, timedelta(), skipped=True)
             continue
-        # A handler that throws may have done half its work; the copy is the state to go on from.
+        # A handler that throws may have done half its work, so go on from the copy.
         trial = copy.deepcopy(aggregate)
         started = clock()
         try:
             for each in decoder.events_in(event):
                 trial.apply(each.data)
             trial.version += 1
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is what the step is there to show
-            yield Step(event, before, before, _since(started, clock), error=_said(error))
+        except Exception as error:  # noqa: BLE001 - showing whatever a handler raises is what the step is for
+            yield SteppedEvent(event, before, before, _since(started, clock), error=_said(error))
             continue
         elapsed = _since(started, clock)
         aggregate = trial
         after = _state_of(aggregate)
-        yield Step(event, before, after, elapsed)
+        yield SteppedEvent(event, before, after, elapsed)
         before = after
 
 
@@ -85,7 +85,7 @@ def step_projection(
     *,
     skip: Collection[int] = (),
     clock: Clock = perf_counter_ns,
-) -> Iterator[Step]:
+) -> Iterator[SteppedEvent]:
     """Steps of a projection's own ``handle`` on a scratch database in memory; nothing else is read or written.
 
     State: for each table, the rows the event touched, as they were and as they became. ``skip`` as above.
@@ -97,7 +97,7 @@ def step_projection(
             _watch(connection, projection)
             for event in events:
                 if event.global_position in skip:
-                    yield Step(event, {}, {}, timedelta(), skipped=True)
+                    yield SteppedEvent(event, {}, {}, timedelta(), skipped=True)
                     continue
                 connection.commit()
                 started = clock()
@@ -107,27 +107,27 @@ def step_projection(
                 except Exception as error:  # noqa: BLE001 - as above
                     elapsed = _since(started, clock)
                     connection.rollback()
-                    yield Step(event, {}, {}, elapsed, error=_said(error))
+                    yield SteppedEvent(event, {}, {}, elapsed, error=_said(error))
                     continue
                 elapsed = _since(started, clock)
                 before, after = _touched(connection)
-                yield Step(event, before, after, elapsed)
+                yield SteppedEvent(event, before, after, elapsed)
     finally:
         engine.dispose()
 
 
 def step_postings(
     evidence: Evidence, account: str, *, currency: str | None = None, skip: Collection[int] = ()
-) -> Iterator[Step]:
+) -> Iterator[SteppedEvent]:
     """Steps of the event sum, for a ledger that came without code. State: ``balance_minor``."""
     currency = evidence.choose_currency(account, currency)
     before = {"balance_minor": evidence.opening_minor}
     for posting in evidence.postings(account, currency):
         if posting.position in skip:
-            yield Step(posting, before, before, timedelta(), skipped=True)
+            yield SteppedEvent(posting, before, before, timedelta(), skipped=True)
             continue
         after = {"balance_minor": before["balance_minor"] + posting.amount_minor}
-        yield Step(posting, before, after, timedelta())
+        yield SteppedEvent(posting, before, after, timedelta())
         before = after
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from esworkbench.event_store import EventStore, StreamAppend
 from esworkbench.event_store.drafts import draft_append, place
-from esworkbench.event_store.engine import KeyRow, Log
+from esworkbench.event_store.engine import Idempotency, Log
 from esworkbench.event_store.postgres.log import PostgresLog
 from esworkbench.event_store.sqlite.log import SqliteLog
 
@@ -16,10 +16,8 @@ def append_slowly(store: EventStore, append: StreamAppend, key: str, before_comm
     nothing was appended then.
     """
     log: Log = SqliteLog(store.engine) if store.engine.dialect.name == "sqlite" else PostgresLog(store.engine)
-    recorded_at = store.clock()
-    drafts = [draft_append(append, recorded_at, store.new_id)]
+    drafts = [draft_append(append, store.clock(), store.new_id)]
     with log.transaction(one_insert=False) as transaction:
         _, heads = transaction.look_up(key, {append.stream_id: append.expected_version})
-        key_row = KeyRow(key, "written slowly", "{}", recorded_at)
-        first, *_ = transaction.insert(place(drafts, heads), key_row)
+        first, *_ = transaction.insert(place(drafts, heads), Idempotency(key, "written slowly", b"{}"))
         before_commit(first)

@@ -93,7 +93,7 @@ def percentiles(values: Sequence[float]) -> Percentiles:
     return Percentiles(*(ascending[math.ceil(len(ascending) * share / 100) - 1] for share in (50, 95, 99)))
 
 
-class Verdict(StrEnum):
+class LagVerdict(StrEnum):
     """What a lag's 99th percentile says: healthy under half a second, an alarm over two, a warning between."""
 
     HEALTHY = "healthy"
@@ -101,8 +101,8 @@ class Verdict(StrEnum):
     ALARM = "alarm"
 
 
-def verdict(p99_seconds: float) -> Verdict:
+def verdict(p99_seconds: float) -> LagVerdict:
     """The verdict on so many seconds."""
     if p99_seconds < HEALTHY_UNDER_SECONDS:
-        return Verdict.HEALTHY
-    return Verdict.ALARM if p99_seconds > ALARM_OVER_SECONDS else Verdict.WARNING
+        return LagVerdict.HEALTHY
+    return LagVerdict.ALARM if p99_seconds > ALARM_OVER_SECONDS else LagVerdict.WARNING

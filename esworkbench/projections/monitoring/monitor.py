@@ -12,7 +12,15 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.schema import events
 from esworkbench.projections import tables
 from esworkbench.projections.checkpoints import WHOLE_LOG
-from esworkbench.projections.monitoring.measure import Lag, Percentiles, Verdict, followers, lag, percentiles, verdict
+from esworkbench.projections.monitoring.measure import (
+    Lag,
+    LagVerdict,
+    Percentiles,
+    followers,
+    lag,
+    percentiles,
+    verdict,
+)
 from esworkbench.projections.tables import checkpoint_log
 
 
@@ -23,7 +31,7 @@ class LagReport(NamedTuple):
     samples: int
     seconds: Percentiles
     positions: Percentiles
-    verdict: Verdict
+    verdict: LagVerdict
 
 
 class LagMonitor:

@@ -27,7 +27,7 @@ from esworkbench.projections.rebuilding.cold import Archives, copy_events, open_
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import NextTables
 from esworkbench.projections.rebuilding.staging import Built
-from esworkbench.projections.set_based import SetBased, Shape
+from esworkbench.projections.set_based import SetBased, StoredShape
 
 ROWS_AT_ONCE = 20_000
 
@@ -156,7 +156,7 @@ class EventQuery:
         read = [self._read_by_sql(list(_by_form(self._read)))] if self._read else []
         return f"events AS ({' UNION ALL '.join([*read, 'SELECT * FROM decoded'])})"
 
-    def _read_by_sql(self, forms: Sequence[Sequence[Shape]]) -> str:
+    def _read_by_sql(self, forms: Sequence[Sequence[StoredShape]]) -> str:
         """All shapes in one scan; ``form`` is the number of an event's among the ``forms``."""
         numbers = " ".join(f"WHEN {' OR '.join(map(_is, alike))} THEN {form}" for form, alike in enumerate(forms))
         found = "".join(
@@ -177,7 +177,7 @@ class EventQuery:
                        ELSE error('the event at position ' || position || ' is left to the decoder')::BOOLEAN END
         """
 
-    def _misread(self, shape: Shape) -> str:
+    def _misread(self, shape: StoredShape) -> str:
         """What can't be read at all doesn't come back either."""
         return f"""
             SELECT * EXCLUDE found
@@ -186,7 +186,7 @@ class EventQuery:
         """
 
 
-def _by_form(shapes: Sequence[Shape]) -> Iterator[list[Shape]]:
+def _by_form(shapes: Sequence[StoredShape]) -> Iterator[list[StoredShape]]:
     """Shapes that differ in nothing but their names, together: SQL reads them alike."""
     rest = list(shapes)
     while rest:
@@ -198,20 +198,20 @@ def _by_number(expressions: Iterable[str]) -> str:
     return f"CASE form {' '.join(f'WHEN {form} THEN {said}' for form, said in enumerate(expressions))} END"
 
 
-def _is(shape: Shape) -> str:
+def _is(shape: StoredShape) -> str:
     return f"type = {quoted(shape.event_type)} AND schema_version = {shape.schema_version}"
 
 
-def _found(shape: Shape) -> str:
+def _found(shape: StoredShape) -> str:
     fields = ",".join(f'"{name}":"{kind}"' for name, kind in shape.fields.items())
     return f"from_json(payload, '{{{fields}}}')"
 
 
-def _came_back(shape: Shape, found: str) -> str:
+def _came_back(shape: StoredShape, found: str) -> str:
     return f"CAST(to_json({found}) AS VARCHAR) = payload AND {Template(shape.check).substitute(found=found)}"
 
 
-def _column(name: str, shape: Shape, found: str) -> str:
+def _column(name: str, shape: StoredShape, found: str) -> str:
     if name in shape.columns:
         return Template(shape.columns[name]).substitute(found=found)
     return f"{found}.{name}" if name in shape.fields else "NULL"

@@ -44,7 +44,7 @@ log_seen = Table(
     Column("position", Position, nullable=False),
     Column("hash", Text, nullable=False),
 )
-"""One row: the last event handed to the handlers here. It tells a staging area of this log from one of another."""
+"""One row: the last event that the handlers saw here. It tells a staging area of this log from one of another."""
 
 
 class Built(NamedTuple):

@@ -16,6 +16,7 @@ from esworkbench.errors import StoreBusy
 from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.dead_letters import reset
 from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.shadow_tables import NextTables
@@ -75,7 +76,7 @@ def _read_on(job: Job, after: int) -> list[list[RecordedEvent]]:
 
 def _tell(connection: Connection, run: checkpoints.Run, built: Built, job: Job) -> None:
     """Begun again, in these batches, with these events parked, up to this position."""
-    checkpoints.reset(connection, run, job.clock())
+    reset(connection, run, job.clock())
     for table, rows in ((checkpoint_log, built.batches), (dead_letters, built.parked)):
         if rows:
             connection.execute(insert(table), rows)

@@ -1,6 +1,6 @@
 """Events of a log nobody documented, read straight from its ``events`` table: a sample across the whole life, or all.
 
-Only the columns are relied on, through whatever connection is handed in, so a read-only one will do.
+Only the columns are relied on, through whatever connection is given, so a read-only one will do.
 """
 
 from collections.abc import Iterator

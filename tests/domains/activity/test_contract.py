@@ -20,6 +20,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import DomainEvent, EventTypes
 from esworkbench.projections.tables import dead_letters
 from esworkbench.upcasters import EventDecoder, UpcasterChain
+from esworkbench.upcasters.one_payload import upcast
 from tests.support import StepClock
 
 FROZEN: dict[tuple[str, int], dict[str, Any]] = {
@@ -43,7 +44,7 @@ def test_every_version_ever_published_can_still_be_read(event_type: str, version
     latest = PUBLIC_EVENT_TYPES.class_of(event_type)
     payload = FROZEN[event_type, version]
     decoder = contract_decoder()
-    shaped = decoder.upcasters.upcast(event_type, version, dict(payload), to_version=latest.schema_version)
+    shaped = upcast(decoder.upcasters, event_type, version, dict(payload), to_version=latest.schema_version)
     event = decoder.event_types.decode(event_type, shaped)
     if version == latest.schema_version:
         assert msgspec.to_builtins(event) == payload

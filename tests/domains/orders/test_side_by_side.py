@@ -22,6 +22,7 @@ from esworkbench.events import NewEvent
 from esworkbench.published_contracts import PublishedContract, PublishedEvent, Publisher
 from esworkbench.upcasters import Shaped
 from esworkbench.upcasters.downcasters import Downcaster, Downcasters
+from esworkbench.upcasters.one_payload import upcast
 
 FROZEN_V1 = {
     "OrderPlaced": {"order_id": str, "customer": str, "total": Decimal},
@@ -95,7 +96,7 @@ def test_cents_served_as_dollars_come_back_as_the_same_cents(cents: int) -> None
     total = served.payload["total"]
     assert total == Decimal(cents) / 100
     assert str(total).partition(".")[2] == f"{cents % 100:02}", "exactly two decimals"
-    assert ORDER_UPCASTERS.upcast("OrderPlaced", 1, served.payload, to_version=3) == written.payload
+    assert upcast(ORDER_UPCASTERS, "OrderPlaced", 1, served.payload, to_version=3) == written.payload
     assert written.payload["total_cents"] == cents
 
 

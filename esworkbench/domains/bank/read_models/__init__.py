@@ -1,7 +1,6 @@
 """The bank's read models: one projection a file, each a fold of the same postings.
 
-- `postings`: the signed effect of one event
-- `per_account`: what they have in common
+- `postings`: what they have in common, and the signed effect of one event
 - `account_balances`: one row per account and currency
 - `transaction_history`: one row per posting
 - `pending_withdrawals`: one row per open hold
@@ -12,4 +11,4 @@
 
 from esworkbench.lazy_exports import exported_by
 
-__getattr__, __all__ = exported_by(__name__, __file__)
+__getattr__, __dir__, __all__ = exported_by(__name__, __file__)

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, text
 
 from esworkbench.domains.bank.events import AccountOpened
-from esworkbench.domains.bank.read_models.per_account import PerAccount
-from esworkbench.domains.bank.read_models.postings import Posting, account_of, posting_of
+from esworkbench.domains.bank.read_models.postings import PerAccount, PostedAmount, account_of, posting_of
 from esworkbench.events import Event
 
 account_balances = Table(
@@ -66,7 +65,7 @@ def row_of(event: Event) -> dict[str, Any] | None:
     """The row to add, or None. A newly opened account has a balance of 0 from the start."""
     posting = posting_of(event)
     if posting is None and isinstance(event.data, AccountOpened):
-        posting = Posting(account_of(event), event.data.currency, 0)
+        posting = PostedAmount(account_of(event), event.data.currency, 0)
     if posting is None:
         return None
     return posting._asdict() | {"version": event.recorded.version, "position": event.recorded.global_position}

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, Column, Connection, Date, MetaData, Table, Text, bindparam, text
 
-from esworkbench.domains.bank.read_models.per_account import PerAccount
-from esworkbench.domains.bank.read_models.postings import posting_of
+from esworkbench.domains.bank.read_models.postings import PerAccount, posting_of
 from esworkbench.events import Event
 
 daily_summaries = Table(

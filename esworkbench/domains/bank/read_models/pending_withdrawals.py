@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, bindparam, text
 
 from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled
-from esworkbench.domains.bank.read_models.per_account import PerAccount
-from esworkbench.domains.bank.read_models.postings import account_of
+from esworkbench.domains.bank.read_models.postings import PerAccount, account_of
 from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event
 

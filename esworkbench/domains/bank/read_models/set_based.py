@@ -12,7 +12,7 @@ from esworkbench.domains.bank.events import BANK_EVENT_TYPES
 from esworkbench.domains.bank.read_models.daily_summaries import DailySummaries
 from esworkbench.domains.bank.read_models.postings import STREAM_PREFIX
 from esworkbench.projections.projection import Projection
-from esworkbench.projections.set_based import SetBased, Shape, todays_shape
+from esworkbench.projections.set_based import SetBased, StoredShape, todays_shape
 
 CREDITS = (
     "MoneyDeposited", "InterestCredited", "TransferReceived", "WithdrawalCancelled", "BalanceAdjusted",
@@ -28,7 +28,7 @@ CURRENCIES_IN_CENTS = ("CHF", "CZK", "EUR", "GBP", "USD")
 """Of deposits that count dollars and not cents: in any other currency they are left to the decoder, which knows ISO."""
 
 OLD_SHAPES = [
-    Shape(
+    StoredShape(
         "MoneyDeposited",
         version,
         fields,
@@ -102,7 +102,7 @@ def daily_summaries_by_query(projection: DailySummaries) -> SetBased:
     return SetBased(shapes(), MONEY, POSTING, query)
 
 
-def shapes() -> Sequence[Shape]:
+def shapes() -> Sequence[StoredShape]:
     """Every shape a bank event was ever written in."""
     classes = map(BANK_EVENT_TYPES.class_of, BANK_EVENT_TYPES.names())
     return [*map(todays_shape, classes), *OLD_SHAPES]

@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, PrimaryKeyConstraint, Table, Text, bindparam, text
 
-from esworkbench.domains.bank.read_models.per_account import PerAccount
-from esworkbench.domains.bank.read_models.postings import posting_of
+from esworkbench.domains.bank.read_models.postings import PerAccount, posting_of
 from esworkbench.event_store.columns import UtcMoment
 from esworkbench.events import Event
 

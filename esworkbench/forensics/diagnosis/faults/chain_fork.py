@@ -1,9 +1,9 @@
-"""chain_fork: two events of one stream name one predecessor, which a writer that checks the version never causes."""
+"""chain_fork: two events of one stream name the same predecessor, which can't happen if writers check the version."""
 
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 _FORKS = """
@@ -12,24 +12,24 @@ _FORKS = """
 """
 
 
-def chain_fork(facts: Facts, left: Left) -> Answer:
-    """Two events of one stream that name one predecessor."""
+def chain_fork(facts: Facts, left: Left) -> Explanations:
+    """Two events of one stream that name the same predecessor."""
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
-    claims = []
+    explanations = []
     for stream_id, _, positions, event_ids in facts.rows(_FORKS):
         keys: list[Key | None] = [*facts.accounts_of_stream(stream_id)] or [None]
-        proof = f"in stream {stream_id} the events at {places(positions)} name one predecessor's hash"
+        proof = f"in stream {stream_id} the events at {places(positions)} name the same predecessor's hash"
         events = list(zip(positions, event_ids, strict=True))
-        claims += [Claim(finding(FAULT, key, events=events, proof=proof), []) for key in keys]
-    return claims
+        explanations += [Explanation(finding(FAULT, key, events=events, proof=proof), []) for key in keys]
+    return explanations
 
 
 FAULT = Fault(
     name="chain_fork",
     meaning="two events of one stream name the same predecessor",
     look_alikes=("lost_update",),
-    remedy="find the writer that appends without the version check",
+    remedy="find the writer that appends without checking the version, and correct it",
     repair="restore",
     detector=chain_fork,
 )

@@ -6,7 +6,7 @@ FAULT = Fault(
     name="clamped_balance",
     meaning="the read model stops at a limit that the events go beyond",
     look_alikes=("handler_bug", "manual_edit"),
-    remedy="correct the handler, then rebuild",
+    remedy="correct the handler, then rebuild the read model",
     repair="rebuild",
-    needs="the projection's code, or several balances that stand at one limit while their events go beyond it",
+    needs="the projection's code, or several balances that stop at the same limit while their events go beyond it",
 )

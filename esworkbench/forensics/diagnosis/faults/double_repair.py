@@ -1,15 +1,15 @@
-"""double_repair: one event was made good twice, as two events that name it in their metadata show."""
+"""double_repair: one event was compensated twice: two events name it in their metadata."""
 
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def double_repair(facts: Facts, left: Left) -> Answer:
-    """The second and later events that compensate one original, and that nothing makes good in turn."""
+def double_repair(facts: Facts, left: Left) -> Explanations:
+    """The second and later events that compensate the same original and were not compensated themselves."""
     if facts.is_file:
         return NotTestable("the rows of a file carry no metadata")
     groups: dict[Key, list[tuple[int, str, int, str]]] = {}
@@ -31,17 +31,17 @@ FAULT = Fault(
 )
 
 
-def _again(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Claim:
+def _again(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str]]) -> Explanation:
     amount = -sum(event[2] for event in events)
     ids = {event[1] for event in events}
     steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
     proof = (
         f"the event{'s' * (len(events) > 1)} at {places([event[0] for event in events])} compensate "
-        f"{', '.join(event[3] for event in events[:5])}, which an earlier event compensates already: "
+        f"{', '.join(event[3] for event in events[:5])}, which an earlier event had already compensated: "
         f"{facts.money(-amount, key)} too much"
     )
     found = finding(
         FAULT, key, amount=amount, events=[(event[0], event[1]) for event in events],
         source=steps[0].source if steps else None, proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

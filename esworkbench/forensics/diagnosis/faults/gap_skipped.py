@@ -1,4 +1,4 @@
-"""gap_skipped: a run passed a position before it was filled, and nothing ever went back for it.
+"""gap_skipped: a run went past a position before it was filled, and nothing ever went back for it.
 
 The proof is in two clocks: the batch that covers the position was saved before the event was recorded. Where the
 store stamps an event before it commits, the clocks don't show it; then all there is to go on is that the read model is
@@ -12,14 +12,14 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.twin_dropped import taken_for_its_twin
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
-"""A run that saved later than this after an event was recorded can't have met its transaction still open."""
+"""A run that saved later than this after an event was recorded can't have found the event's transaction still open."""
 
 MOST_LATE = 20
-"""More late events than this, and it is the clocks of two machines that differ: only figures that are short count."""
+"""With more late events than this, two machines' clocks differ, so that only figures that are short count."""
 
 Candidate = tuple[int, str, int, str]
 """Position, event id, posting in minor units, and what the log says of it."""
@@ -51,32 +51,32 @@ _LIVE = """
 """
 
 
-def gap_skipped(facts: Facts, left: Left) -> Answer:
+def gap_skipped(facts: Facts, left: Left) -> Explanations:
     """Events that the log itself shows to have come late."""
     if not facts.count("checkpoint_log"):
-        return NotTestable("no checkpoint log says which run passed which position")
-    return [claim for source in facts.sources for claim in _late(facts, left, source)]
+        return NotTestable("there is no checkpoint log to say which run passed which position")
+    return [each for source in facts.sources for each in _late(facts, left, source)]
 
 
-def short_of_one_event(facts: Facts, left: Left) -> Answer:
+def short_of_one_event(facts: Facts, left: Left) -> Explanations:
     """Read models short of exactly one event, with no clock to say why."""
     if not facts.count("checkpoint_log"):
-        return NotTestable("no checkpoint log says which run passed which position")
-    return [claim for source in facts.sources for claim in _short_of_one(facts, left, source)]
+        return NotTestable("there is no checkpoint log to say which run passed which position")
+    return [each for source in facts.sources for each in _short_of_one(facts, left, source)]
 
 
 FAULT = Fault(
     name="gap_skipped",
-    meaning="a reader passed a position that was filled only later, and never came back",
+    meaning="the projection went past a position that was filled only later, and never came back for it",
     look_alikes=("twin_dropped", "lag", "poison_skipped", "manual_edit", "row_lost", "clock_skew"),
-    remedy="rebuild the read model; read up to the first open gap only",
+    remedy="rebuild the read model, and read no further than the first open gap from now on",
     repair="rebuild",
     detector=gap_skipped,
     by_exclusion=short_of_one_event,
 )
 
 
-def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     by_key: dict[Key, list[Candidate]] = {}
     for account, currency, *event in facts.rows(_READ + _LATE, projection=source.name):
         by_key.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
@@ -91,11 +91,11 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             missed = _that_add_up(late, -left.head(source.name, key)) if source.kind == "head" else []
             shares = [Share(source.name, key, -sum(event[2] for event in missed))]
         if missed:
-            yield _claim(facts, source, key, missed, shares, proven=True)
+            yield _explanation(facts, source, key, missed, shares, proven=True)
 
 
 def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
-    """The late events that come to what is missing: the clocks of two machines may call more late than were missed.
+    """The late events that add up to what is missing: by two machines' clocks, more may look late than were missed.
 
     Where nothing is missing, a lone late event was skipped all the same and something else makes up for it.
     """
@@ -108,7 +108,7 @@ def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
     return late if len(late) == 1 and late[0][2] else []
 
 
-def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     if source.kind == "running":
         rows: dict[Key, list[Residual]] = {}
         for step in left.steps(source=source.name):
@@ -116,7 +116,7 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
                 rows.setdefault(step.key, []).append(step)
         for key, steps in rows.items():
             missed = [(step.position or 0, step.event_id or "", step.posted, "") for step in steps]
-            yield _claim(facts, source, key, missed, [whole(step) for step in steps], proven=False)
+            yield _explanation(facts, source, key, missed, [whole(step) for step in steps], proven=False)
     elif source.kind == "head":
         for key, amount in left.heads(source.name).items():
             found = facts.rows(
@@ -124,22 +124,22 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
                 longest=LONGEST_COMMIT_SECONDS,
             )  # fmt: skip
             if len(found) == 1:
-                yield _claim(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
+                yield _explanation(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
 
 
-def _claim(
+def _explanation(
     facts: Facts, source: Source, key: Key, missed: list[Candidate], shares: list[Share], *, proven: bool
-) -> Claim:
+) -> Explanation:
     amount = sum(share.amount for share in shares)
     positions = [event[0] for event in missed]
     proof = (
-        f"{source.name} stands at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
-        f"{facts.money(-amount, key)}, what that posts"
+        f"{source.name} is at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
+        f"{facts.money(-amount, key)}, which is what that posts"
     )
     if proven or missed[0][3]:
         proof += f"; {missed[0][3]}"
     if not proven:
-        proof += "; whether the event was committed late, only the writer's log or a rebuild would settle"
+        proof += "; only the writer's log or a rebuild could tell whether the event was committed late"
     twins = [twin for event in missed for twin in twins_of(facts, key, event[1])]
     if twins:
         proof += f"; the event has a twin at {places(twins)}, so twin_dropped would look much the same"
@@ -148,4 +148,4 @@ def _claim(
         FAULT, key, amount=amount, events=events, source=source.name,
         certainty="proven" if proven else "likely", proof=proof,
     )  # fmt: skip
-    return Claim(found, shares, tuple(taken_for_its_twin(source.name, positions, twins)))
+    return Explanation(found, shares, tuple(taken_for_its_twin(source.name, positions, twins)))

@@ -1,4 +1,4 @@
-"""half_transfer: one side of a transfer was recorded and the other never was."""
+"""half_transfer: one side of a transfer was recorded, and the other never was."""
 
 from esworkbench.forensics.diagnosis.fault import Fault
 
@@ -6,7 +6,7 @@ FAULT = Fault(
     name="half_transfer",
     meaning="one side of a transfer is missing",
     look_alikes=("never_appended", "event_misfiled"),
-    remedy="complete the transfer or reverse it",
+    remedy="complete the transfer, or reverse it",
     repair="compensate",
     needs="correlation ids on the events, and a ledger that says which event types are the two sides of one transfer",
 )

@@ -3,21 +3,21 @@
 from esworkbench.forensics.diagnosis.code_errors import code_errors
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Left
+from esworkbench.forensics.diagnosis.unexplained import Explanations, Left
 
 
-def handler_bug(facts: Facts, left: Left) -> Answer:
+def handler_bug(facts: Facts, left: Left) -> Explanations:
     return code_errors(facts, left, FAULT, "wrong_upcaster", in_one_version=False)
 
 
 FAULT = Fault(
     name="handler_bug",
-    meaning="the projection's handler does the wrong thing with one event type",
+    meaning="the projection's handler gets one event type wrong",
     look_alikes=(
         "wrong_upcaster", "never_appended", "rounding", "manual_edit", "double_apply", "poison_skipped",
         "clamped_balance", "mixed_currency",
     ),
-    remedy="correct the handler, then rebuild",
+    remedy="correct the handler, then rebuild the read model",
     repair="rebuild",
     detector=handler_bug,
 )  # fmt: skip

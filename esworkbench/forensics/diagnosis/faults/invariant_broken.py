@@ -1,12 +1,12 @@
-"""invariant_broken: a rule that the ledger names does not hold after an event."""
+"""invariant_broken: after an event, a rule that the ledger names no longer holds."""
 
 from esworkbench.forensics.diagnosis.fault import Fault
 
 FAULT = Fault(
     name="invariant_broken",
-    meaning="an event was let in after which a rule of the ledger no longer holds: closed with money, a limit passed",
+    meaning="an event was accepted that breaks a rule of the ledger, such as closing an account that holds money",
     look_alikes=("lost_update",),
-    remedy="compensate; put the rule back into the command",
+    remedy="compensate the event, and put the rule back into the command",
     repair="compensate",
-    needs="an invariant in the ledger, and the events that it is about, folded one by one",
+    needs="an invariant in the ledger, and the events that it is about, folded one at a time",
 )

@@ -1,12 +1,12 @@
-"""lag: what looks like an error and is only time."""
+"""lag: what looks like an error and is only a matter of time."""
 
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
 
-def lag(facts: Facts, left: Left) -> Answer:
+def lag(facts: Facts, left: Left) -> Explanations:
     """Projections whose checkpoint is below the head, and which are right about all they have read.
 
     Its events are those that the slowest of them has still to read.
@@ -15,22 +15,22 @@ def lag(facts: Facts, left: Left) -> Answer:
         "SELECT projection, position FROM checkpoints WHERE position < $head ORDER BY 1", head=facts.head
     )
     if not facts.count("checkpoints"):
-        return NotTestable("no checkpoint says how far a read model had got")
+        return NotTestable("there is no checkpoint to say how far a read model had got")
     right = [(name, position) for name, position in behind if not left.heads(name) and not left.steps(source=name)]
     if not right:
         return []
     words = " and ".join(f"{name} has read up to position {position}" for name, position in right)
-    proof = f"{words}, the log ends at {facts.head}; up to there nothing it claims parts from the events"
+    proof = f"{words}, and the log ends at {facts.head}; up to there all claims agree with the events"
     unread = facts.rows(
         "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
         after=min(position for _, position in right),
     )
-    return [Claim(finding(FAULT, None, events=unread, proof=proof), [])]
+    return [Explanation(finding(FAULT, None, events=unread, proof=proof), [])]
 
 
 FAULT = Fault(
     name="lag",
-    meaning="the read model is right up to its checkpoint and has newer events still to read",
+    meaning="the read model is right up to its checkpoint, and still has newer events to read",
     look_alikes=("gap_skipped", "tail_truncated", "restored_read_model", "checkpoint_moved"),
     remedy="none: let the projection catch up",
     repair="none",

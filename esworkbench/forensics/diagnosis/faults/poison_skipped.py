@@ -1,16 +1,16 @@
-"""poison_skipped: events that a handler could not take stand in the dead letters, and the read model lacks them."""
+"""poison_skipped: events that a handler could not process are parked as dead letters, and the read model lacks them."""
 
 from esworkbench.forensics.compare.records import NO_ROW, Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
-def poison_skipped(facts: Facts, left: Left) -> Answer:
-    """A parked event of a projection that claims no balance is found too: its rows are missing all the same."""
+def poison_skipped(facts: Facts, left: Left) -> Explanations:
+    """Parked events of projections that claim no balance are found too: their rows are missing all the same."""
     if not facts.count("checkpoints"):
-        return NotTestable("no projection of ours, so no dead letters either")
+        return NotTestable("the rows of a file come from no projection of ours, so there are no dead letters")
     letters = facts.rows(
         """
         SELECT d.projection, d.position, d.event_id, d.event_type, d.schema_version, d.error,
@@ -25,22 +25,22 @@ def poison_skipped(facts: Facts, left: Left) -> Answer:
     for projection, position, event_id, type_, schema, error, account, currency, amount in letters:
         key = (account, currency) if account is not None else None
         groups.setdefault((projection, key), []).append((position, event_id, type_, schema, error, amount))
-    return [_claim(facts, left, projection, key, parked) for (projection, key), parked in groups.items()]
+    return [_explanation(facts, left, projection, key, parked) for (projection, key), parked in groups.items()]
 
 
 FAULT = Fault(
     name="poison_skipped",
-    meaning="events that the handler could not take were parked, and the read model goes on without them",
+    meaning="events that the handler could not process were parked, and the read model goes on without them",
     look_alikes=("gap_skipped", "handler_bug"),
-    remedy="correct the handler, then rebuild so that the parked events are applied in their place",
+    remedy="correct the handler, then rebuild the read model, so that the parked events are applied in their place",
     repair="rebuild",
     detector=poison_skipped,
 )
 
 
-def _claim(
+def _explanation(
     facts: Facts, left: Left, projection: str, key: Key | None, parked: list[tuple[int, str, str, int, str, int]]
-) -> Claim:
+) -> Explanation:
     source = facts.source(projection)
     kinds = sorted({f"{type_} v{schema}" for _, _, type_, schema, _, _ in parked})
     positions = [position for position, *_ in parked]
@@ -57,4 +57,4 @@ def _claim(
             steps = left.steps(source=projection, key=key)
             shares = [whole(step) for step in steps if step.event_id in ids and step.reason == NO_ROW]
     events = [(position, event_id) for position, event_id, *_ in parked]
-    return Claim(finding(FAULT, key, amount=amount, events=events, source=projection, proof=proof), shares)
+    return Explanation(finding(FAULT, key, amount=amount, events=events, source=projection, proof=proof), shares)

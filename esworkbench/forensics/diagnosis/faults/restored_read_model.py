@@ -1,11 +1,11 @@
-"""restored_read_model: every figure is right at one position, and it is not the one that the checkpoint says."""
+"""restored_read_model: every figure is right at one position, but that isn't the position of the checkpoint."""
 
 from collections.abc import Iterator
 
 from esworkbench.forensics.compare.records import Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share
 from esworkbench.forensics.diagnosis.wording import finding
 
 _AT = """
@@ -17,25 +17,25 @@ _AT = """
 """
 
 
-def restored_read_model(facts: Facts, left: Left) -> Answer:
+def restored_read_model(facts: Facts, left: Left) -> Explanations:
     """Every figure of the read model is right at one position that is not its checkpoint."""
     heads = [source for source in facts.sources if source.kind == "head"]
     if not heads:
-        return NotTestable("no read model of current balances")
-    return [claim for source in heads for claim in _restored(facts, left, source)]
+        return NotTestable("there is no read model of current balances")
+    return [each for source in heads for each in _restored(facts, left, source)]
 
 
 FAULT = Fault(
     name="restored_read_model",
-    meaning="the read model is right, but at another position than its checkpoint says",
+    meaning="the read model is right, but at a different position than its checkpoint says",
     look_alikes=("tail_truncated", "lag", "manual_edit", "checkpoint_moved"),
-    remedy="rebuild from the position it is right at",
+    remedy="rebuild the read model from the position at which it is right",
     repair="rebuild",
     detector=restored_read_model,
 )
 
 
-def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     short = left.heads(source.name)
     at = facts.rows("SELECT max(position) FROM assertions WHERE kind = 'head' AND source = $name", name=source.name)[0][
         0
@@ -50,8 +50,8 @@ def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
         return
     for key, amount in short.items():
         proof = (
-            f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: it was "
-            f"put back to an older state; here that comes to {facts.money(amount, key)}"
+            f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: an "
+            f"older state was put back; on this account that makes {facts.money(amount, key)}"
         )
         found = finding(FAULT, key, amount=amount, positions=[at], source=source.name, proof=proof)
-        yield Claim(found, [Share(source.name, key, amount)])
+        yield Explanation(found, [Share(source.name, key, amount)])

@@ -1,10 +1,10 @@
-"""retry_duplicate: one intent was recorded twice, and a statement books it once."""
+"""retry_duplicate: one intent was recorded twice, and a statement books it only once."""
 
 from esworkbench.forensics.compare.records import NO_ROW, Key
 from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 _SHARED_KEY = f"""
@@ -20,8 +20,8 @@ _SHARED_KEY = f"""
 """
 
 
-def retry_duplicate(facts: Facts, left: Left) -> Answer:
-    """The later of two events with one business key. A statement that booked one line of the two proves it."""
+def retry_duplicate(facts: Facts, left: Left) -> Explanations:
+    """The later of two events with the same business key. A statement that booked only one of them proves it."""
     name = facts.evidence.ledger.business_key
     if name is None:
         return NotTestable("the ledger names no business key")
@@ -35,15 +35,15 @@ def retry_duplicate(facts: Facts, left: Left) -> Answer:
 
 FAULT = Fault(
     name="retry_duplicate",
-    meaning="one intent was recorded twice: two event ids share a business key",
+    meaning="one intent was recorded twice, as two events that share a business key",
     look_alikes=("twin_dropped", "double_repair", "statement_incomplete"),
-    remedy="compensate one of the two; have clients send an idempotency key",
+    remedy="compensate one of the two events, and have clients send an idempotency key",
     repair="compensate",
     detector=retry_duplicate,
 )
 
 
-def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) -> Claim:
+def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int, str, int]]) -> Explanation:
     amount = -sum(event[2] for event in events)
     ids, firsts = {event[1] for event in events}, {event[4] for event in events}
     steps = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_ROW and step.event_id in ids]
@@ -52,11 +52,11 @@ def _double(facts: Facts, left: Left, key: Key, events: list[tuple[int, str, int
         f"{', '.join(event[3] for event in events[:5])} of {places(sorted(firsts))}"
     )
     if steps:
-        proof += f"; {steps[0].source} booked one of the two and parts from the events by {facts.money(amount, key)}"
+        proof += f"; {steps[0].source} booked one of the two and differs from the events by {facts.money(amount, key)}"
     else:
-        proof += "; a statement would settle whether it was booked once or twice"
+        proof += "; a statement would show whether it was booked once or twice"
     found = finding(
         FAULT, key, amount=amount, events=[(event[0], event[1]) for event in events],
         certainty="proven" if steps else "likely", source=steps[0].source if steps else None, proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

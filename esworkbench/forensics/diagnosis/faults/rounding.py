@@ -1,15 +1,15 @@
-"""rounding: small residuals, bounded for each event, at events whose amount was worked out and then rounded."""
+"""rounding: small residuals, bounded per event, at events whose amount was calculated and then rounded."""
 
 from collections.abc import Iterator
 
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
 LIMIT_MINOR = 1
-"""Two rules of rounding one amount part by less than one minor unit before, so by at most one after."""
+"""Two rules for rounding one amount differ by less than one minor unit before rounding, so by at most one after."""
 
 # What the ledger says is rounded: events by type and, where the rule names versions, by schema version.
 _ROUNDED = """
@@ -22,19 +22,19 @@ _ROUNDED = """
 """
 
 
-def rounding(facts: Facts, left: Left) -> Answer:
+def rounding(facts: Facts, left: Left) -> Explanations:
     """By the limit that the ledger states for a file, or at the events whose posting rule says that it rounds."""
     file = facts.evidence.ledger.file
     if file is not None and not file.rounding_limit:
         return NotTestable("the ledger states no rounding_limit for the file")
     if file is None and not _rules(facts):
         return NotTestable("no posting rule of the ledger says `rounds = true`, so no event is known to be rounded")
-    return [claim for source in facts.sources for claim in _of_source(facts, left, source)]
+    return [each for source in facts.sources for each in _of_source(facts, left, source)]
 
 
 FAULT = Fault(
     name="rounding",
-    meaning="amounts that have to be worked out, such as interest, are rounded by another rule than the events",
+    meaning="amounts that have to be calculated, such as interest, are rounded by a different rule than the events'",
     look_alikes=("handler_bug", "manual_edit", "settled_otherwise"),
     remedy="append a rounding event, and write the rule down",
     repair="rebuild",
@@ -64,10 +64,10 @@ def _rounded(facts: Facts, source: Source) -> dict[Key, list[tuple[int, str]]]:
     return found
 
 
-def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     file = facts.evidence.ledger.file
     if file is not None:
-        # Every row of a file may round, within a limit that is the ledger's own: nothing is wrong.
+        # Every row of a file may be rounded, within the limit that the ledger itself sets: nothing is wrong.
         if source.kind == "running":
             yield from _steps(facts, left, source, file.rounding_limit, None)
     elif source.kind == "running":
@@ -77,7 +77,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
         yield from _totals(facts, left, source)
 
 
-def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Claim]:
+def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Explanation]:
     """Small steps at the events that are ``rounded``; None: at any."""
     by_key: dict[Key, list[Residual]] = {}
     for step in left.steps(source=source.name):
@@ -87,8 +87,8 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
     for key, steps in by_key.items():
         largest = max(abs(step.amount) for step in steps)
         proof = (
-            f"{source.name} steps otherwise than the events {len(steps)} time(s), each by at most "
-            f"{facts.money(largest, key)}, together {facts.money(sum(step.amount for step in steps), key)}"
+            f"{source.name} differs from the events at {len(steps)} step(s), each by at most "
+            f"{facts.money(largest, key)}, in all {facts.money(sum(step.amount for step in steps), key)}"
         )
         if rounded is None:
             proof += f"; the ledger allows {facts.money(limit, key)} a step"
@@ -96,10 +96,10 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
             FAULT, key, amount=sum(step.amount for step in steps), source=source.name, proof=proof,
             events=[(step.position or 0, step.event_id or "") for step in steps], healthy=rounded is None,
         )  # fmt: skip
-        yield Claim(found, [whole(step) for step in steps])
+        yield Explanation(found, [whole(step) for step in steps])
 
 
-def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
+def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     events = _rounded(facts, source)
     for key, amount in left.heads(source.name).items():
         rounded = events.get(key, [])
@@ -107,8 +107,8 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Claim]:
             proof = (
                 f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each "
                 f"of the account's {len(rounded)} events that the ledger says are rounded; a running claim would show "
-                "at which"
+                "which of them"
             )
             found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
                             certainty="likely", proof=proof)  # fmt: skip
-            yield Claim(found, [Share(source.name, key, amount)])
+            yield Explanation(found, [Share(source.name, key, amount)])

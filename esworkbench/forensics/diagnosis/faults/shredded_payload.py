@@ -4,9 +4,9 @@ from esworkbench.forensics.diagnosis.fault import Fault
 
 FAULT = Fault(
     name="shredded_payload",
-    meaning="personal fields were erased by destroying their key; amounts and links are whole",
+    meaning="personal fields were erased by destroying their key, while amounts and links are intact",
     look_alikes=("payload_edited",),
-    remedy="none: this is how it was meant",
+    remedy="none: this is as intended",
     repair="none",
     healthy=True,
     needs="a record of which keys were destroyed, and when",

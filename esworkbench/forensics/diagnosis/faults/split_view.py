@@ -4,9 +4,9 @@ from esworkbench.forensics.diagnosis.fault import Fault
 
 FAULT = Fault(
     name="split_view",
-    meaning="a validly signed anchor obtained elsewhere disagrees with the store",
+    meaning="an anchor obtained elsewhere, with a valid signature, disagrees with the store",
     look_alikes=("rehashed_history",),
-    remedy="restore from a backup that agrees with that anchor",
+    remedy="restore the log from a backup that agrees with that anchor",
     repair="restore",
-    needs="an anchor with a valid signature that was obtained elsewhere than from this store",
+    needs="an anchor with a valid signature that was not obtained from this store",
 )

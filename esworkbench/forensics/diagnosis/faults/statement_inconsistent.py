@@ -1,4 +1,4 @@
-"""statement_inconsistent: a statement's balances don't follow from its amounts, with which the events agree."""
+"""statement_inconsistent: a statement's balances don't follow from its amounts, though these agree with the events."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,32 +6,32 @@ from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 Stretch = tuple[Residual, Residual]
 """The line from which the balances are off, and the line from which they are right again."""
 
 
-def statement_inconsistent(facts: Facts, left: Left) -> Answer:
-    """Stretches of lines whose balances are off by one amount, each line's own amount being that of its event."""
+def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
+    """Stretches of lines whose balances are all off by the same amount, while each line's own amount is its event's."""
     if not facts.count("statements"):
-        return NotTestable("no statement says what happened outside")
+        return NotTestable("there is no statement to say what happened outside")
     jumps = contradictions(facts)
-    claims = []
+    explanations = []
     for (file, key), steps in statement_residuals(left).items():
         own = jumps.get((file, key), [])
         off = [each for each in _stretches(steps) if each[0].amount in own and each[1].amount in own]
         if off:
-            claims.append(_claim(facts, file, key, off))
-    return claims
+            explanations.append(_explanation(facts, file, key, off))
+    return explanations
 
 
 FAULT = Fault(
     name="statement_inconsistent",
-    meaning="the statement's balances don't follow from its own amounts, and the events agree with the amounts",
+    meaning="the statement's balances don't follow from its own amounts, though the amounts agree with the events",
     look_alikes=("statement_incomplete",),
-    remedy="send the statement back; events and read models stay as they are",
+    remedy="send the statement back, and leave events and read models as they are",
     repair="none",
     detector=statement_inconsistent,
 )
@@ -49,7 +49,7 @@ def _stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
             opened = step
 
 
-def _claim(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Claim:
+def _explanation(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Explanation:
     amount = sum(first.amount for first, _ in off)
     steps = [step for stretch in off for step in stretch]
     at = "; ".join(
@@ -57,9 +57,9 @@ def _claim(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Claim:
         f"{places([last.position or 0])}"
         for first, last in off
     )
-    proof = f"the balances of {file} are off {at}, while every line's own amount is that of its event"
+    proof = f"the balances of {file} are off {at}, while every line's own amount agrees with its event"
     found = finding(
         FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,
         proof=proof,
     )  # fmt: skip
-    return Claim(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in steps])

@@ -3,11 +3,11 @@
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Answer, Claim, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-# A head row that names a position past its account's last event, where the log holds nothing.
+# A head row whose position is past its account's last event, where the log holds nothing.
 _HEADS_AHEAD = """
     WITH last AS (SELECT account, max(position) AS position FROM postings GROUP BY account)
     SELECT a.account, a.currency, a.position, a.source FROM assertions AS a LEFT JOIN last USING (account)
@@ -18,9 +18,9 @@ _HEADS_AHEAD = """
 _LAST = "SELECT account, max(position) FROM postings GROUP BY account"
 
 
-def tail_truncated(facts: Facts, left: Left) -> Answer:
+def tail_truncated(facts: Facts, left: Left) -> Explanations:
     if not facts.evidence.manifest.cut.checkpoints and not facts.count("checkpoints"):
-        return NotTestable("no checkpoint and no anchor say how long the log once was")
+        return NotTestable("there is no checkpoint and no anchor to say how long the log once was")
     ahead = [
         (projection, position)
         for projection, position in facts.rows("SELECT projection, position FROM checkpoints ORDER BY 1")
@@ -35,28 +35,30 @@ def tail_truncated(facts: Facts, left: Left) -> Answer:
     for account, currency, position, _ in facts.rows(_HEADS_AHEAD):
         heads.setdefault((account, currency), []).append(position)
     checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
-    claims = [
-        _claim(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
+    explanations = [
+        _explanation(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
         for key in sorted({*cut_off, *heads})
     ]
-    if claims or not ahead:
-        return claims
-    proof = f"{checkpoints}, but the log ends at {facts.head}; no claim remembers whose events were cut off"
+    if explanations or not ahead:
+        return explanations
+    proof = f"{checkpoints}, but the log ends at {facts.head}; no claim is left to show whose events were cut off"
     positions = sorted({position for _, position in ahead})
-    return [Claim(finding(FAULT, None, positions=positions, proof=proof), [])]
+    return [Explanation(finding(FAULT, None, positions=positions, proof=proof), [])]
 
 
 FAULT = Fault(
     name="tail_truncated",
-    meaning="the newest events were cut off; all that remains agrees with itself",
+    meaning="the newest events were cut off, and what remains is consistent in itself",
     look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved"),
-    remedy="restore the tail from a good backup; keep the read model and its checkpoint as witnesses until then",
+    remedy="restore the tail from a good backup, and keep the read model and its checkpoint as witnesses until then",
     repair="restore",
     detector=tail_truncated,
 )
 
 
-def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str) -> Claim:
+def _explanation(
+    facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str
+) -> Explanation:
     amount, witness = witnessed(facts, left, key, steps)
     events = sorted({(step.position or 0, step.event_id or "") for step in steps})
     positions = [position for position, _ in events] or sorted(set(heads))
@@ -67,4 +69,4 @@ def _claim(facts: Facts, left: Left, key: Key, steps: list[Residual], heads: lis
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if checkpoints else "likely", proof=proof,
     )  # fmt: skip
-    return Claim(found, list(shares_of(facts, left, key, amount, steps)))
+    return Explanation(found, list(shares_of(facts, left, key, amount, steps)))

@@ -1,4 +1,4 @@
-"""twin_dropped: two genuine events that look alike were taken for one, by a reader that tells events apart by value."""
+"""twin_dropped: two genuine events that look alike were taken for one, by a reader that compares events by value."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,12 +8,12 @@ from esworkbench.forensics.diagnosis.wording import places
 
 FAULT = Fault(
     name="twin_dropped",
-    meaning="two genuine look-alike events were taken for one by the read model or the statement",
+    meaning="the read model or the statement took two genuine events that look alike for one",
     look_alikes=("retry_duplicate", "gap_skipped", "event_deleted", "manual_edit"),
-    remedy="rebuild the read model; tell events apart by id, not by value",
+    remedy="rebuild the read model, and tell events apart by id, not by value",
     repair="rebuild",
-    needs="the projection's code, which alone shows that it compares values; where a skipped event has a twin, "
-    "gap_skipped names this beside it",
+    needs="the projection's code, as nothing else shows that it compares values; where a skipped event has a twin, "
+    "gap_skipped names this fault as well",
 )
 
 
@@ -23,5 +23,5 @@ def taken_for_its_twin(source: str, missed: Sequence[int], twins: Sequence[int])
         yield LookAlike(
             FAULT.name,
             f"{source} is short of the event at {places(missed)}, which looks like the one at {places(twins)}: a read "
-            "model that tells events apart by value would drop it; the code would settle it",
+            "model that tells events apart by value would drop it; its code would tell",
         )

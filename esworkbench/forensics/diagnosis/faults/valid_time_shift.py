@@ -1,10 +1,10 @@
-"""valid_time_shift: a statement books on another value date, and agrees later."""
+"""valid_time_shift: a statement books the amount on a different date, and agrees later."""
 
 from esworkbench.forensics.diagnosis.fault import Fault
 
 FAULT = Fault(
     name="valid_time_shift",
-    meaning="the statement books on another value date; both agree in the end",
+    meaning="the statement books the amount on a different date, and both agree in the end",
     look_alikes=("day_boundary", "never_appended", "backdated_insert"),
     remedy="none: wait for the later statement",
     repair="none",

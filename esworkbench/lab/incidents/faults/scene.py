@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from esworkbench.domains.bank import bank_decoder
-from esworkbench.domains.bank.read_models import Posting, posting_of
+from esworkbench.domains.bank.read_models import PostedAmount, posting_of
 from esworkbench.events import Event, RecordedEvent
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.world.life import Life
@@ -39,7 +39,7 @@ class Scene:
         return [bank_decoder().decode(recorded) for recorded in self.all_events(after=after)]
 
 
-def effect(event: Event) -> Posting | None:
+def effect(event: Event) -> PostedAmount | None:
     """The event's posting where it moves money, else None."""
     posting = posting_of(event)
     return posting if posting is not None and posting.amount_minor else None

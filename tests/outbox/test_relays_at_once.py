@@ -15,8 +15,8 @@ from esworkbench.outbox import relay as outbox_relay
 from esworkbench.outbox.message import OutboxMessage
 from esworkbench.outbox.outbox import backlog, enable_outbox
 from esworkbench.outbox.relay import RELAY_LOCK, OutboxRelay
-from tests.event_store.outbox_support import Subscriber, assert_in_order, drain, write
 from tests.event_store.workers import raw_row
+from tests.outbox.outbox_support import Subscriber, assert_in_order, drain, write
 from tests.support import new_event
 
 

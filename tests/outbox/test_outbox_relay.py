@@ -16,7 +16,7 @@ from esworkbench.outbox.outbox import Backlog, backlog, enable_outbox, queue_aga
 from esworkbench.outbox.parked import let_stream_go_on, parked_messages, retry
 from esworkbench.outbox.relay import OutboxRelay, doubling
 from esworkbench.outbox.tables import outbox
-from tests.event_store.outbox_support import SetClock, Subscriber, assert_in_order, drain, write
+from tests.outbox.outbox_support import SetClock, Subscriber, assert_in_order, drain, write
 from tests.support import START, StepClock
 
 SECOND = timedelta(seconds=1)
