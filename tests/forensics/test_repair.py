@@ -6,9 +6,11 @@ import pytest
 from broken_copy import Copy
 from lab_incidents import answer, captured, copy_of, incident
 
+from esworkbench import composition
 from esworkbench.domains.bank import Bank, CloseAccount, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
@@ -157,3 +159,21 @@ def test_a_command_the_account_refuses_is_told_and_not_raised(tmp_path: Path) ->
     assert [step.state for step in done.steps] == ["refused"]
     assert "pending" in done.steps[0].words
     assert (done.applied, done.verified) == (False, False)
+
+
+def test_the_composition_root_plans_until_it_is_told_to_apply_and_knows_the_store(tmp_path: Path) -> None:
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+    before = contents(store)
+    planned = composition.repair(evidence, store, operator="Ida")
+    assert contents(store) == before
+    assert (planned.applied, planned.verified) == (False, False)
+    assert [(step.state, (step.command or "").partition(" ")[0]) for step in planned.steps] == [
+        ("planned", "CancelWithdrawal")
+    ]
+    with pytest.raises(UnusableInput, match="not the one that"):
+        composition.repair(incident("manual_edit"), store, operator="Ida", apply=True)
+    assert contents(store) == before
+    done = composition.repair(evidence, store, operator="Ida", apply=True)
+    assert (done.applied, done.verified, len(done.appended)) == (True, True, 1)
+    assert composition.repair(evidence, store, operator="Ida", apply=True).appended == []
