@@ -25,7 +25,8 @@ class Projection:
     are rebuilt (see ``read_models``). ``event_types`` are the stored types it subscribes to, None for all: events of
     other types are passed over unread, so code that knows nothing of them does not park them.
 
-    Write a ``handle_many`` beside ``handle`` where one statement can do a whole batch.
+    ``in_batches``, which sets itself, tells whether the runner may call ``handle_many``: write one beside ``handle``
+    where one statement can do a whole batch.
 
     A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
     leaves nothing behind.
@@ -38,6 +39,7 @@ class Projection:
     shardable: ClassVar[bool] = False
     schema_version: ClassVar[int] = 1
     settings: str = ""
+    in_batches: ClassVar[bool] = False
     event_types: ClassVar[Collection[str] | None] = None
 
     def subscribes_to(self, event_type: str) -> bool:
@@ -52,14 +54,14 @@ class Projection:
         raise NotImplementedError(f"{type(self).__name__} must say what each event does to its tables")
 
     def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
-        """The same rows as ``handle`` for each event in turn: what the runner calls with a batch."""
+        """The same rows as ``handle`` for each event in turn, in one statement for the whole batch, say."""
         for event in events:
             self.handle(event, connection)
 
     def __init_subclass__(cls) -> None:
         """A ``handle_many`` speaks for the ``handle`` it was written with, not for one changed alone in a subclass."""
-        if "handle" in vars(cls) and "handle_many" not in vars(cls):
-            cls.handle_many = Projection.handle_many  # type: ignore[method-assign]
+        if {"handle", "handle_many"} & vars(cls).keys():
+            cls.in_batches = "handle_many" in vars(cls)
 
     def create_tables(self, connection: Connection) -> None:
         for table in self.tables:

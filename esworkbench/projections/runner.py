@@ -93,7 +93,12 @@ class Runner:
     def handle(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         """Handle those of the batch that the projection subscribes to; raises what the first bad one raises."""
         wanted = [recorded for recorded in batch if self.projection.subscribes_to(recorded.event_type)]
-        self.projection.handle_many(list(self.decoder.decode_all(wanted)), connection)
+        events = list(self.decoder.decode_all(wanted))
+        if self.projection.in_batches:
+            self.projection.handle_many(events, connection)
+        else:
+            for event in events:
+                self.projection.handle(event, connection)
 
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""

@@ -40,6 +40,28 @@ def test_a_decision_is_applied_as_its_replay_will_be() -> None:
     assert decided.version == replayed.version == 1
 
 
+class Basket(Aggregate):
+    category: ClassVar[str] = "Basket"
+
+    def __init__(self, aggregate_id: str) -> None:
+        super().__init__(aggregate_id)
+        self.things: dict[str, int] = {}
+
+    def apply(self, event: DomainEvent) -> None:
+        assert isinstance(event, Counted)
+        self.things[f"thing {self.version}"] = event.by
+
+
+def test_a_state_is_what_a_subclass_added_and_does_not_change_with_it() -> None:
+    basket, restored = Basket("a"), Basket("a")
+    basket.record(Counted(by=3))
+    state = basket.state()
+    basket.record(Counted(by=4))
+    assert state == {"things": {"thing 0": 3}}
+    restored.restore(state)
+    assert restored.state() == state
+
+
 def test_unsaved_events_count_in_the_version_and_not_in_the_saved_version() -> None:
     counter = Counter("a")
     counter.replay(Counted(by=1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from projection_logs import BankLog, Expected, OvertakenStore, all_rows, raw, rows_of, whole_log
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.domains.bank import BANK_EVENT_TYPES, FeeCharged, bank_decoder
@@ -17,7 +17,9 @@ from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import Event
 from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset
+from esworkbench.projections.dead_letters import parked
 from esworkbench.projections.parked import replay_parked
+from esworkbench.projections.runner import Runner
 from esworkbench.projections.tables import checkpoint_log, checkpoints, dead_letters
 from esworkbench.upcasters import EventDecoder, UpcasterChain
 
@@ -44,6 +46,17 @@ def letters(store: EventStore) -> list[tuple[Any, ...]]:
     shown = select(dead_letters.c["position", "event_type", "schema_version", "error", "run_id"]).order_by("position")
     with store.engine.connect() as connection:
         return [tuple(row) for row in connection.execute(shown)]
+
+
+def test_a_plain_runner_makes_only_the_tables_of_checkpoints_and_nothing_is_parked(store: EventStore) -> None:
+    BankLog(store, seed=11).write(20)
+    Runner(store, AccountBalances(), bank_decoder(), run_id="plain").catch_up()
+    made = set(inspect(store.engine).get_table_names())
+    assert {"checkpoints", "checkpoint_log"} <= made
+    assert not {"dead_letters", "read_models"} & made
+    with store.engine.connect() as connection:
+        assert parked(connection, "account_balances") == []
+    assert replay_parked(runner_of(store, AccountBalances())) == 0
 
 
 class RefusesFees(AccountBalances):
