@@ -348,7 +348,7 @@ def _whose(event_types: Collection[str], source: str) -> str:
     if len(known) > 1:
         return f"the event types in {where} ({named}) belong to several domains ({', '.join(known)})"
     if known:
-        return f"the domain {known[0]} knows only few of the event types in {where} ({named}), too few to own the store"
+        return f"the domain {known[0]} knows too few of the event types in {where} ({named}) for a store of its own"
     return f"the event types in {where} ({named}) belong to no domain that is built in"
 
 
