@@ -16,17 +16,6 @@
 - `sidecar`: the folder outside for what must not live inside
 """
 
-from esworkbench.event_store.database import open_database, write_transaction
-from esworkbench.event_store.drafts import ANY_VERSION, StreamAppend
-from esworkbench.event_store.engine import Idempotency
-from esworkbench.event_store.store import AppendResult, EventStore
+from esworkbench.lazy_exports import exported_by
 
-__all__ = [
-    "ANY_VERSION",
-    "AppendResult",
-    "EventStore",
-    "Idempotency",
-    "StreamAppend",
-    "open_database",
-    "write_transaction",
-]
+__getattr__, __dir__, __all__ = exported_by(__name__, __file__)

@@ -19,7 +19,7 @@ BESIDE = ("event_store.database", "event_store.columns", "event_store.guards", "
 FOLDERS_BESIDE = ("event_store.sqlite", "event_store.postgres")
 """What makes and opens databases, and speaks to one kind of them."""
 
-COUNTED_AT_MOST = 1742
+COUNTED_AT_MOST = 1731
 
 
 def lines_of(module: str) -> int:
