@@ -42,6 +42,8 @@ def parting(evidence: Evidence) -> Parting:
     diagnosis = diagnose(evidence)
     resting = [each for each in diagnosis.unexplained if each.amount and each.source in sources]
     assert {(each.account, each.currency, each.source) for each in resting} <= told
+    named = {(each.account, each.currency, each.source) for each in diagnosis.unhealthy if each.amount and each.source}
+    assert named <= told
     spoken = {each.account for each in diagnosis.findings} | {each.account for each in diagnosis.unexplained}
     assert {account for account, _, _ in told} <= spoken or None in spoken
     if not told:
@@ -187,6 +189,10 @@ def effect(event_type: str, payload: str) -> int:
     return int(signs.get(event_type, -1) * content.get("amount_minor", 0))
 
 
+BATCH = "projection, shard, from_position, to_position, run_id, code_version, saved_at"
+LETTER = "projection, position, event_id, event_type, schema_version, error, run_id, parked_at"
+
+
 def harm(database: sqlite3.Connection, statement: Path, random: Random) -> None:
     """One thing that a real incident would do to a store, by plain SQL or a text editor."""
 
@@ -212,6 +218,13 @@ def harm(database: sqlite3.Connection, statement: Path, random: Random) -> None:
                                  f"'\"amount_minor\":1') WHERE rowid = {row('events')}"),
         lambda: database.execute("UPDATE snapshots SET state = json_set(state, '$.balance_minor', "
                                  f"json_extract(state, '$.balance_minor') + {shift}) WHERE rowid = {row('snapshots')}"),
+        lambda: database.execute(f"INSERT INTO checkpoint_log ({BATCH}) SELECT {BATCH} FROM checkpoint_log "
+                                 f"WHERE rowid = {row('checkpoint_log')}"),
+        lambda: database.execute("UPDATE checkpoint_log SET saved_at = '2000-01-01T00:00:00.000000Z' "
+                                 f"WHERE rowid = {row('checkpoint_log')}"),
+        lambda: database.execute(f"INSERT INTO dead_letters ({LETTER}) SELECT 'account_balances', global_position, "
+                                 "event_id, event_type, schema_version, 'x', 'r', recorded_at FROM events "
+                                 f"WHERE rowid = {row('events')}"),
         lambda: rewrite(statement, lambda lines: lines.pop(random.randrange(1, len(lines)))),
         lambda: rewrite(statement, lambda lines: add(lines, 5, shift, random)),
         lambda: rewrite(statement, lambda lines: add(lines, 4, shift, random)),

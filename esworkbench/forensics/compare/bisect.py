@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.records import NO_EVENT, ClaimStep, Source, State
-from esworkbench.forensics.compare.residuals import STEPWISE, Residuals
+from esworkbench.forensics.compare.residuals import EVERY_EVENT, Residuals
 
 
 class Search(NamedTuple):
@@ -133,7 +133,7 @@ def _first_divergence(
     evidence: Evidence, source: Source, account: str, currency: str, steps: Sequence[ClaimStep]
 ) -> Bisection:
     found = bisect_running([divergence(step) for step in steps])
-    sound = source.kind in STEPWISE
+    sound = source.kind in EVERY_EVENT
     if found.first_bad is None:
         agree = f"every one of {len(steps)} claims of {source.name} agrees with the events"
         return Bisection(account, currency, source.name, None, None, None, 0, 0, sound, len(steps), steps[-1].at, agree)

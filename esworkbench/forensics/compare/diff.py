@@ -103,9 +103,9 @@ def _rows(
     residuals: Residuals, source: Source, apart: list[Residual], *, every_line: bool, known: bool
 ) -> list[DiffRow]:
     """The rows for one account in one currency, by one source; not ``known``: the source claims nothing about it."""
-    first, last = apart[0], apart[-1]
+    last = apart[-1]
     if source.kind == "running" and not known:
-        return [_row(last, None, last.event_sum, first.at)]
+        return [_row(last, None, last.event_sum, last.at)]
     if source.kind == "statement" and not every_line:
         step = residuals.steps(source, *last.key)[-1]
         if step.claimed != step.event_sum:

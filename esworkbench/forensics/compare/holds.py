@@ -15,9 +15,27 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = timedelta(hours=24)
 
-_HOLDS = """
+REPAIRS = """
+    posted AS (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
+    ), linked AS (
+        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
+        FROM events WHERE json_valid(metadata)
+    ), repairs AS (
+        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
+               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
+        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
+    ), made_good AS (
+        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
+        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
+    )
+"""
+"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
+
+_HOLDS = f"""
     CREATE OR REPLACE TEMP TABLE holds AS
-    WITH told AS (
+    WITH {REPAIRS}, told AS (
         SELECT stream_id, position, version, event_id, type, recorded_at, greatest(valid_at, recorded_at) AS final_at,
             json_extract_string(payload, $path) AS hold,
             row_number() OVER (PARTITION BY stream_id, json_extract_string(payload, $path), type = $request
@@ -29,7 +47,8 @@ _HOLDS = """
     )
     SELECT m.account, m.currency, m.amount, asked.hold, asked.stream_id, asked.position, asked.event_id,
         asked.recorded_at AS opened_at, told.recorded_at AS answered_at, told.final_at AS final_at,
-        CASE told.type WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled' END AS answer
+        CASE told.type WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled'
+            ELSE CASE WHEN asked.event_id IN (SELECT original FROM made_good) THEN 'compensated' END END AS answer
     FROM told AS asked JOIN amounts AS m ON m.event_id = asked.event_id
     LEFT JOIN told ON told.type <> $request AND told.stream_id = asked.stream_id AND told.hold = asked.hold
         AND told.nth = asked.nth
@@ -52,7 +71,8 @@ def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition
     """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;
-    answered_at, answer (settled, cancelled) and final_at (when the money moved for good), null while it waits.
+    answered_at, answer (settled, cancelled, compensated) and final_at (when the money moved for good), null while it
+    waits.
     """
     pending = ledger.pending
     if pending is None:

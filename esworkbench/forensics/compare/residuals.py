@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-STEPWISE = ("running", "daily", "statement")
-"""The kinds of source that claim movements, so that bisection can find the first divergence."""
+EVERY_EVENT = ("running", "statement")
+"""The kinds of source that claim a balance at every event, so that bisection can name the first that differs."""
 
 _BY_EVENT = """
     posted AS (

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.holds import hold_limit, json_path, make_holds
+from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path, make_holds
 from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, TOTAL, ClaimStep, Key, State
 
 FINAL, OPEN = "final", "open"
@@ -188,24 +188,6 @@ def _hole(movement: BookedMovement, balance: int, event_sum: int) -> ClaimStep:
         NO_ROW, State.DIVERGENCE, False, movement.position, movement.type, movement.schema_version,
     )  # fmt: skip
 
-
-REPAIRS = """
-    posted AS (
-        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
-               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
-    ), linked AS (
-        SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
-        FROM events WHERE json_valid(metadata)
-    ), repairs AS (
-        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
-               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
-        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
-    ), made_good AS (
-        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
-        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
-    )
-"""
-"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
 
 _MOVEMENTS = f"""
     WITH {REPAIRS}, told AS (

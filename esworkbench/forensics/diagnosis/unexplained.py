@@ -47,7 +47,7 @@ Explanations = list[Explanation] | NotTestable
 
 
 class Left:
-    """What is left of each residual, in minor units. Heads without a residual are at 0, and may go below."""
+    """What is left of each residual, in minor units. A head that agrees with the events has none to explain."""
 
     def __init__(self, residuals: list[Residual]) -> None:
         self._residuals = residuals
@@ -81,8 +81,7 @@ class Left:
         """Subtract what a finding explains."""
         for share in shares:
             if share.number is None:
-                place = (share.source, share.key)
-                self._heads[place] = self._heads.get(place, 0) - share.amount
+                self._heads[share.source, share.key] -= share.amount
             else:
                 self._steps[share.number] -= share.amount
 

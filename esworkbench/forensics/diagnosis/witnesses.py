@@ -34,7 +34,7 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     for source in facts.sources:
         if source.kind == "head":
             stands = left.head(source.name, key)
-            if amount and (stands == amount or not was_reset(facts, source.name)):
+            if stands and amount and (stands == amount or not was_reset(facts, source.name)):
                 yield Share(source.name, key, amount)
     # A snapshot taken between two lost events counts only the first.
     lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}

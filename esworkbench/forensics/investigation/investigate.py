@@ -15,6 +15,7 @@ import msgspec
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.errors import EsworkbenchError
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
@@ -181,7 +182,7 @@ def _dispute(
     if apart is None:
         heads = evidence.assertions(account, currency, kind="head")
         return ask.Dispute(account, currency, total, heads[0].source if heads else "nobody", total, decimals)
-    return ask.Dispute(account, currency, total + apart.delta, apart.source, total, decimals)
+    return ask.Dispute(account, currency, apart.claimed or 0, apart.source, apart.event_sum, decimals)
 
 
 def _sum_of(evidence: Evidence, account: str, currency: str) -> int:
@@ -196,11 +197,13 @@ def _steps(
     now: datetime,
     handlers: Handlers | None,
 ) -> list[ask.InquiryStep]:
-    read_side = ask.checkpoint_and_double_application(evidence, diagnosis.findings)
+    read_side = ask.checkpoint_and_double_application(evidence, diagnosis)
     if dispute is None:
         return [_nothing_disputed(evidence), read_side]
     positions = [position for finding in found for position in finding.positions]
     point = min(positions, default=None)
+    if point is None:
+        point = bisect(evidence, dispute.account, currency=dispute.currency).position
     states = _states(evidence, dispute.account, point, handlers)
     return [
         ask.projection_against_claim(evidence, dispute),
@@ -269,7 +272,10 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
             "captured and compared with the events again, it agrees" if repair.verified else "it still does not agree"
         )
     else:
-        answer = "nothing here can be repaired by appending: the remedies below are for a person"
+        answer = (
+            "no repair was applied here; the remedies are below, and `esworkbench repair` plans what can be appended "
+            "or rebuilt"
+        )
     return ask.InquiryStep(
         number=7, title="Repair by appending, and verify", answer=answer,
         columns=["step", "what", "state"], rows=repair.rows,

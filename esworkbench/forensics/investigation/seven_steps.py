@@ -5,7 +5,7 @@ at the point where the two part, what should have happened and didn't, and wheth
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
@@ -14,7 +14,9 @@ import msgspec
 
 from esworkbench.evidence import Evidence, Posting
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
-from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.compare.records import ClaimStep
+from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, Diagnosis
 from esworkbench.forensics.verify import verify
 from esworkbench.money import format_minor
 
@@ -53,37 +55,40 @@ class Dispute(NamedTuple):
 
 
 def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquiryStep:
-    """What does the system show, and what should it show?"""
-    heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
+    """What does the system show, and what is it said to be?"""
     rows: list[list[Any]] = [[dispute.claimed_by, dispute.claimed, dispute.delta]]
-    rows += [[head.source, head.claimed_minor, head.claimed_minor - dispute.event_sum] for head in heads]
-    rows.append(["event sum", dispute.event_sum, 0])
+    rows += [
+        [source, step.claimed, step.claimed - step.event_sum]
+        for source, step in _heads(evidence, dispute) if source != dispute.claimed_by
+    ]  # fmt: skip
     side = "too little" if dispute.delta > 0 else "too much"
     answer = (
         f"the events and {dispute.claimed_by} agree on {dispute.money(dispute.claimed)}"
         if not dispute.delta
-        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; compared with that, the events come to "
+        else f"{dispute.claimed_by} says {dispute.money(dispute.claimed)}; compared with that, the events say "
         f"{dispute.money(abs(dispute.delta))} {side}"
     )
     return InquiryStep(
         number=1, title="The projection against the claim", answer=answer,
-        columns=["who says it", "balance, minor units", "− event sum"], rows=rows,
+        columns=["who says it", "balance, minor units", "− events up to its checkpoint"], rows=rows,
     )  # fmt: skip
 
 
 def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
-    """Do the raw events, added up without any handler's code, agree with what the system shows?"""
+    """Do the raw events, added up without any of our code's handlers, agree with what the system shows?"""
     totals: dict[str, list[int]] = {}
     for posting in evidence.postings(dispute.account, dispute.currency):
         totals.setdefault(posting.kind, []).append(posting.amount_minor)
     rows: list[list[Any]] = [[kind, len(amounts), sum(amounts)] for kind, amounts in sorted(totals.items())]
-    heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
-    apart = [head for head in heads if head.claimed_minor != dispute.event_sum]
-    answer = f"{sum(row[1] for row in rows):,} postings sum to {dispute.money(dispute.event_sum)}; " + (
-        "the read model shows the same, so look at what was recorded, not at the projection"
-        if heads and not apart
+    opening = evidence.opening_minor
+    if opening:
+        rows.insert(0, ["opening balance", 0, opening])
+    heads = [step for _, step in _heads(evidence, dispute)]
+    answer = f"{sum(row[1] for row in rows):,} postings sum to {dispute.money(sum(row[2] for row in rows))}; " + (
+        "the read model agrees with those it has read, so look at what was recorded, not at the projection"
+        if heads and not any(step.residual for step in heads)
         else "the read model differs, so look at the projection, or at events that were lost after it saw them"
-        if apart
+        if heads
         else "there is no read model to compare it with"
     )
     if silent := events_that_post_nothing(evidence):
@@ -91,6 +96,16 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
     return InquiryStep(
         number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows
     )
+
+
+def _heads(evidence: Evidence, dispute: Dispute) -> Iterator[tuple[str, ClaimStep]]:
+    """The account's current balance as each read model that keeps one has it, and the events it had read by then."""
+    residuals = Residuals(evidence, account=dispute.account)
+    for source in residuals.sources():
+        if source.kind == "head":
+            for step in residuals.steps(source, dispute.account, dispute.currency):
+                if step.made:
+                    yield source.name, step
 
 
 def events_that_post_nothing(evidence: Evidence) -> str:
@@ -133,7 +148,7 @@ def replay_to_the_point(
         )
     postings = evidence.postings(dispute.account, dispute.currency)
     index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
-    balance = sum(each.amount_minor for each in postings[: max(index - 3, 0)])
+    balance = evidence.opening_minor + sum(each.amount_minor for each in postings[: max(index - 3, 0)])
     rows: list[list[Any]] = []
     for each in postings[max(index - 3, 0) : index + 4]:
         balance += each.amount_minor
@@ -179,7 +194,7 @@ def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
     return sum(amount for _, _, amount, asked in _open_holds(evidence, dispute) if now - asked <= limit)
 
 
-def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Finding]) -> InquiryStep:
+def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis) -> InquiryStep:
     """Did each projection see each event once? Is the log itself whole?"""
     connection = evidence.connection()
     head = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()[0][0]
@@ -188,13 +203,16 @@ def checkpoint_and_double_application(evidence: Evidence, findings: Sequence[Fin
         [projection, position, head - position, parked.get(projection, 0)]
         for projection, position in sorted(evidence.manifest.cut.checkpoints.items())
     ]
-    wrong = sorted({finding.fault for finding in findings if finding.fault in ("double_apply", "gap_skipped")})
-    breaks = len(verify(evidence).breaks)
+    told = {fault: diagnosis.tested.get(fault, "") for fault in ("double_apply", "gap_skipped")}
+    wrong = [f"{fault} was found" for fault, outcome in told.items() if outcome == FOUND]
+    untested = [f"{fault} can't be tested" for fault, outcome in told.items() if outcome.startswith(NOT_TESTABLE)]
+    whole = verify(evidence)
+    log = f"the log itself shows {len(whole.breaks)} breaks" if whole.breaks else "the log itself is whole"
+    if not whole.breaks and not whole.hashed:
+        log = "versions and positions of the log are whole, and it carries no hashes that could tell more"
     answer = (
-        ("; ".join(f"{fault} was found" for fault in wrong) if wrong else "no range was applied twice or skipped")
-        + f"; {sum(parked.values())} events are parked; "
-        + (f"the log itself shows {breaks} breaks" if breaks else "the log itself is whole")
-    )
+        "; ".join([*wrong, *untested]) or "no range was applied twice or skipped"
+    ) + f"; {sum(parked.values())} events are parked; {log}"
     return InquiryStep(
         number=6, title="Checkpoints and double application", answer=answer,
         columns=["projection", "checkpoint", "behind the head by", "parked"], rows=rows,

@@ -7,13 +7,14 @@ itself lost only a backup brings back, and until then no read model that may sti
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
 from esworkbench.cqrs.commands import Command, CommandReply
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.fault import RepairKind
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
@@ -168,11 +169,11 @@ def _compensations(
 
 
 def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
-    pending = evidence.ledger.pending
-    lapse = timedelta(hours=pending.limit_hours if pending else 0)
+    pending, lapse = evidence.ledger.pending, hold_limit(evidence.ledger)
     rows = evidence.connection().execute(
         """
-        SELECT e.event_id, e.type, e.stream_id, e.position, e.payload, -sum(p.amount_minor)::BIGINT, e.valid_at
+        SELECT e.event_id, e.type, e.stream_id, e.position, e.payload, -sum(p.amount_minor)::BIGINT, e.valid_at,
+               e.recorded_at
         FROM events AS e JOIN postings AS p USING (event_id)
         WHERE list_contains($ids, e.event_id) AND p.account = $account AND p.currency = $currency
         GROUP BY ALL ORDER BY e.position
@@ -183,9 +184,9 @@ def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
         Original(
             event_id=event_id, event_type=event_type, stream_id=stream_id, position=position,
             payload=json.loads(payload), amount=amount if finding.amount else 0,
-            valid_at=valid_at + lapse if pending and event_type == pending.request else valid_at,
+            valid_at=recorded_at + lapse if pending and event_type == pending.request else valid_at,
         )
-        for event_id, event_type, stream_id, position, payload, amount, valid_at in rows.fetchall()
+        for event_id, event_type, stream_id, position, payload, amount, valid_at, recorded_at in rows.fetchall()
     ]  # fmt: skip
 
 

@@ -63,10 +63,16 @@ def _sums_too_high(
     """A sum can't say which events it counted, so the log has to; what else is off in the same figure is left over."""
     for key, events in _events_covered(facts, covered).items():
         amount = sum(extra for _, _, extra in events)
-        if amount == 0:
-            continue
         stands = left.head(source.name, key)
         positions = [position for position, _, _ in events]
+        if amount and stands == 0:
+            unseen = (
+                f"the events at {places(positions)} were covered twice ({words}), and {source.name} agrees with them"
+            )
+            proof = f"{unseen} all the same: the second pass changed nothing, or something else makes up for it"
+            yield Explanation(finding(FAULT, key, positions=positions, certainty="possible", proof=proof), [])
+        if amount == 0 or stands == 0:
+            continue
         proof = (
             f"{source.name} is off by {facts.money(stands, key)}; the events at {places(positions)} were covered twice "
             f"({words}) and add up to {facts.money(amount, key)}"

@@ -1,7 +1,7 @@
 """double_repair: one event was compensated twice: two events name it in their metadata."""
 
+from esworkbench.forensics.compare.holds import REPAIRS
 from esworkbench.forensics.compare.records import Key
-from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole

@@ -95,12 +95,9 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
 
 
 def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
-    """The late events that add up to what is missing: by two machines' clocks, more may look late than were missed.
-
-    Where nothing is missing, a lone late event was skipped all the same and something else makes up for it.
-    """
+    """The late events that add up to what is missing: by two machines' clocks, more may look late than were missed."""
     if not missing:
-        return late if len(late) == 1 and late[0][2] else []
+        return []
     for size in range(len(late), 0, -1) if len(late) <= 12 else (len(late), 1):
         for chosen in combinations(late, size):
             if sum(event[2] for event in chosen) == missing:

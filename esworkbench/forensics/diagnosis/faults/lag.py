@@ -16,7 +16,8 @@ def lag(facts: Facts, left: Left) -> Explanations:
     )
     if not facts.count("checkpoints"):
         return NotTestable("there is no checkpoint to say how far a read model had got")
-    right = [(name, position) for name, position in behind if not left.heads(name) and not left.steps(source=name)]
+    wrong = {residual.source for residual in facts.residuals}
+    right = [(name, position) for name, position in behind if name not in wrong]
     if not right:
         return []
     words = " and ".join(f"{name} has read up to position {position}" for name, position in right)

@@ -50,7 +50,10 @@ def _explanation(
     if key is not None and source is not None:
         amount = -sum(posted for *_, posted in parked)
         ids = {event_id for _, event_id, *_ in parked}
-        if source.kind == "head" and amount:
+        if source.kind == "head" and not left.head(projection, key):
+            amount = 0
+            proof += "; its balance counts the event all the same"
+        elif source.kind == "head" and amount:
             shares = [Share(projection, key, amount)]
             proof += f"; its balance lacks {facts.money(-amount, key)}"
         elif source.kind == "running":

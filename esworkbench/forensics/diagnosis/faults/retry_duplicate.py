@@ -1,7 +1,7 @@
 """retry_duplicate: one intent was recorded twice, and a statement books it only once."""
 
+from esworkbench.forensics.compare.holds import REPAIRS
 from esworkbench.forensics.compare.records import NO_ROW, Key
-from esworkbench.forensics.compare.statement_lines import REPAIRS
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
