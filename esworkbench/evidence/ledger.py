@@ -5,9 +5,11 @@ judge, so it names for every event type *and schema version* where the amount is
 For a delimited file it says the same of columns.
 """
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -201,7 +203,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UnusableInput(f"ledger file {name} is not TOML: {error}") from None
         except msgspec.ValidationError as error:
-            raise UnusableInput(f"ledger file {name}: {error}") from None
+            raise UnusableInput(f"ledger file {name}: {error}{_what_may_stand_there(str(error))}") from None
 
     @property
     def posts(self) -> bool:
@@ -230,3 +232,32 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
 def _require_decimals(decimals: int | None) -> None:
     if decimals is not None and not 0 <= decimals <= MOST_DECIMALS:
         raise ValueError(f"`decimals` are from 0 to {MOST_DECIMALS}")
+
+
+def _what_may_stand_there(complaint: str) -> str:
+    """The settings or the values that the ledger knows at the place that msgspec complains of; empty for the rest."""
+    found = re.search(r"at `\$\.?([^`]*)`", complaint)
+    places = re.findall(r"[a-z_]+", found[1]) if found else []
+    kind: Any = LedgerDefinition
+    for place in places:
+        struct = next((each for each in _parts(kind) if isinstance(each, type) and issubclass(each, _Section)), None)
+        if struct is None:
+            return ""
+        kind = get_type_hints(struct).get(place)
+    parts = list(_parts(kind))
+    if "unknown field" in complaint:
+        known = [field for each in parts if isinstance(each, type) and issubclass(each, _Section)
+                 for field in each.__struct_fields__]  # fmt: skip
+        return f"; known there: {', '.join(known)}" if known else ""
+    if "enum value" in complaint:
+        values = [repr(value) for each in parts if get_origin(each) is Literal for value in get_args(each)]
+        return f"; it may be {' or '.join(values)}" if values else ""
+    return ""
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """The type and all that it is made of: ``list[Rule] | None`` is made of Rule and None."""
+    yield kind
+    if get_origin(kind) is not Literal:
+        for inner in get_args(kind):
+            yield from _parts(inner)

@@ -1,5 +1,6 @@
 """The ledger file is read strictly: a mistake in it is a sentence that names file and field."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,18 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, words: str
 def test_a_missing_ledger_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput, match=r"no\.toml can't be read: No such file"):
         LedgerDefinition.load(tmp_path / "no.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('name = "x"\nfoo = 1', "unknown field `foo`; known there: name, time_zone, business_key"),
+        ('name = "x"\n[file]\nthousands = ","', "decimal_mark, currency, sign, order, rounding_limit, opening_minor"),
+        ('name = "x"\n[file]\norder = "newest_first"\ndate_format = "x"\n[file.columns]\nid = "i"\naccount = "a"\n'
+         'date = "d"\namount = "m"\nbalance = "b"', "it may be 'day' or 'file'"),
+        ('name = "x"\n[[posting]]\nevent = "E"\namount = "a"\nkind = "k"\ncurrency = "X"\nsign = 3', "or 'signed'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_refused_with_those_that_may_stand_there(text: str, words: str) -> None:
+    with pytest.raises(UnusableInput, match=re.escape(words)):
+        LedgerDefinition.parse(text.encode(), "shop.toml")

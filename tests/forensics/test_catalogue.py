@@ -13,6 +13,7 @@ from esworkbench.forensics import diagnosis, repair
 from esworkbench.forensics.diagnosis import faults
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.lab import FAULTS as BUILT_BY_THE_LAB
+from tests.ground.tracked import TOP
 
 NOTEBOOKS = sorted(Path(__file__).parents[2].joinpath("notebooks").glob("*.ipynb"))
 
@@ -116,3 +117,8 @@ def strings_of(code: str) -> set[str]:
     lines = [line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))]
     tree = ast.parse("\n".join(lines))
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_the_readme_says_how_many_faults_have_a_test() -> None:
+    tested = sum(1 for fault in FAULTS.values() if fault.detector or fault.by_exclusion)
+    assert f"of {len(FAULTS)} faults, {tested} of them with a test today" in (TOP / "README.md").read_text("utf-8")

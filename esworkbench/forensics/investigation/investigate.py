@@ -100,7 +100,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
             for currency, amount in sorted(self.reach.amounts.items())
         )
         return (
-            f"The same faults touch {self.reach.accounts} accounts, {amounts} in all, "
+            f"The same faults touch {self.reach.accounts} account{'s' * (self.reach.accounts != 1)}, {amounts} in all, "
             f"between positions {self.reach.first} and {self.reach.last}."
         )
 

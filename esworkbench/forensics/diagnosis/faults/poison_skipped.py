@@ -10,7 +10,7 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 def poison_skipped(facts: Facts, left: Left) -> Explanations:
     """Parked events of projections that claim no balance are found too: their rows are missing all the same."""
     if not facts.count("checkpoints"):
-        return NotTestable("the rows of a file come from no projection of ours, so there are no dead letters")
+        return NotTestable("no projection of ours keeps a checkpoint here, so there are no dead letters either")
     letters = facts.rows(
         """
         SELECT d.projection, d.position, d.event_id, d.event_type, d.schema_version, d.error,
