@@ -159,6 +159,23 @@ def test_row_that_names_no_position_stands_where_its_event_does(tmp_path: Path) 
     assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "history", 22, 20, 2, 2)]
 
 
+def test_a_row_whose_position_is_wrong_stands_where_its_event_does(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    for _ in range(3):
+        ledger.event("A", 10)
+    for place, (claimed, position) in enumerate([(10, 1), (20, 3), (30, 2)], 1):
+        row = {"source": "history", "kind": "running", "event_id": f"e{place}"}
+        ledger.claim("A", claimed, position=position, order_key=place, **row)
+    assert rows_of(ledger.write(tmp_path / "ev")) == []
+
+
+def test_a_snapshot_that_claims_nothing_left_is_compared_too(tmp_path: Path) -> None:
+    ledger = SmallLedger()
+    ledger.event("A", 10)
+    ledger.claim("A", 0, source="snapshots", kind="snapshot", version=1)
+    assert rows_of(ledger.write(tmp_path / "ev")) == [("A", "snapshots", 0, 10, -10, 1)]
+
+
 def test_account_that_a_running_source_never_heard_of_is_one_row(tmp_path: Path) -> None:
     ledger = SmallLedger()
     for account in "ABBB":
