@@ -7,7 +7,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import OtherReadModel, UnusableInput
-from esworkbench.event_store import write_transaction
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.projections import built_tables, checkpoints
 from esworkbench.projections.dead_letters import parked
 from esworkbench.projections.projection_runner import ProjectionRunner
@@ -33,6 +33,7 @@ def replay_parked(runner: ProjectionRunner) -> int:
     return sum(_handle_late(runner, position) for position in positions)
 
 
+@retried
 def _handle_late(runner: ProjectionRunner, position: int) -> bool:
     """Rows, dead letter and log in one transaction. False when the event is bad still, or another run has been here."""
     name = runner.projection.name

@@ -28,8 +28,7 @@ class Projection:
     ``in_batches``, which sets itself, tells whether the runner may call ``handle_many``: write one beside ``handle``
     where one statement can do a whole batch.
 
-    A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
-    leaves nothing behind.
+    A projection keeps no state between calls but in its tables, so a rolled-back batch leaves nothing behind.
     """
 
     name: ClassVar[str]

@@ -14,7 +14,7 @@ from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.database import gave_up
+from esworkbench.event_store.database import gave_up, retried
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints, tables
 from esworkbench.projections.dead_letters import park, reset
@@ -60,6 +60,7 @@ class Snapshotter(Generic[A]):
         with self._store.engine.connect() as connection:
             return checkpoints.position_of(connection, self.run.projection)
 
+    @retried
     def begin_again(self) -> None:
         """Back to position 0, to take snapshots of a new ``state_version`` before there is traffic that needs them."""
         with write_transaction(self._store.engine) as connection:
@@ -100,6 +101,7 @@ class Snapshotter(Generic[A]):
                 self._repository.take_snapshot(aggregate)
         return parked
 
+    @retried
     def _save(
         self, after: int, batch: Sequence[RecordedEvent], parked: Sequence[tuple[RecordedEvent, Exception]]
     ) -> None:

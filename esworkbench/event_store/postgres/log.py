@@ -29,6 +29,7 @@ from esworkbench.event_store.postgres.sql import (
     HOLDERS,
     KNOWN_AT,
     LOCK_PARTS,
+    PREPARED,
     RECALL,
     STREAM,
 )
@@ -108,12 +109,15 @@ class PostgresLog:
         return head
 
 
-def _holders(cursor: "psycopg.Cursor[Any]") -> dict[str, int]:
-    """Transactions that hold the writers' lock now, and the process of each."""
+Holders = dict[str, int | None]
+
+
+def _holders(cursor: "psycopg.Cursor[Any]") -> Holders:
+    """Transactions that hold the writers' lock now, and the process of each; a prepared transaction has none."""
     return dict(cursor.execute(HOLDERS, LOCK_PARTS).fetchall())
 
 
-def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: dict[str, int]) -> None:
+def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: Holders) -> None:
     """Wait for these transactions, not for later ones, to commit or roll back.
 
     By looking again and again: waiting in the lock's own queue would make every new writer queue behind the reader.
@@ -121,14 +125,23 @@ def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: dict[str, int]) -> 
     pause, waited, complained = FIRST_PAUSE, 0.0, False
     while holders:
         if waited >= COMPLAIN_AFTER and not complained:
-            pids = ", ".join(str(pid) for pid in sorted(set(holders.values())))
-            logger.warning("reading waits at a gap for PostgreSQL processes %s, which have not committed yet", pids)
+            logger.warning("reading waits at a gap for %s, not committed yet", _named(cursor, holders))
             complained = True
         time.sleep(pause)
         waited += pause
         pause = min(pause * 2, LONGEST_PAUSE)
         still = _holders(cursor)
         holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
+
+
+def _named(cursor: "psycopg.Cursor[Any]", holders: Holders) -> str:
+    """Whom to look for: a process, or a prepared transaction, which waits for COMMIT PREPARED in no process."""
+    gids = dict(cursor.execute(PREPARED).fetchall()) if None in holders.values() else {}
+    names = {
+        f"PostgreSQL process {pid}" if pid is not None else f"prepared transaction {gids.get(transaction)!r}"
+        for transaction, pid in holders.items()
+    }
+    return ", ".join(sorted(names))
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:

@@ -14,7 +14,11 @@ HEADS = """
     CROSS JOIN LATERAL
     (SELECT version, hash FROM events WHERE stream_id = s.stream_id ORDER BY version DESC LIMIT 1) h
 """
-LOCK_STREAMS = "SELECT pg_advisory_xact_lock(8451, hashtext(s)) FROM unnest(%s::text[]) AS s"
+LOCK_STREAMS = """
+    SELECT pg_advisory_xact_lock(8451, key)
+    FROM (SELECT DISTINCT hashtext(s) AS key FROM unnest(%s::text[]) AS s ORDER BY key) AS ordered
+"""
+"""In the order of what is locked: two names may share one lock."""
 WRITTEN = (
     "stream_id", "version", "event_id", "event_type", "schema_version", "payload", "metadata",
     "recorded_at", "valid_at", "prev_hash", "hash",
@@ -70,5 +74,10 @@ HOLDERS = """
     WHERE locktype = 'advisory' AND objsubid = 1 AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND classid = %s AND objid = %s
+"""
+PREPARED = """
+    SELECT held.virtualtransaction, gid FROM pg_prepared_xacts
+    JOIN pg_locks held ON held.locktype = 'transactionid' AND held.pid IS NULL AND held.transactionid = transaction
+    WHERE pg_prepared_xacts.database = current_database()
 """
 LOCK_PARTS = (WRITER_LOCK >> 32, WRITER_LOCK & 0xFFFF_FFFF)

@@ -26,6 +26,7 @@ INSERT = (
     "INSERT INTO events (stream_id, version, event_id, event_type, schema_version, payload, metadata,"
     " recorded_at, valid_at, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+PLACE_OF_ID = "SELECT stream_id, version FROM events WHERE event_id = ?"
 LAST_POSITION = "SELECT last_insert_rowid()"
 REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (?, ?, ?, ?)"
 STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ?"
@@ -59,11 +60,19 @@ class SqliteTransaction:
                 self._cursor.executemany(INSERT, [_row(event) for event in events])
                 (last,) = self._cursor.execute(LAST_POSITION).fetchone()
         except sqlite3.IntegrityError as error:
-            raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
+            raise InvalidEvent(f"{self._refused(events)}, and nothing was written ({error})") from error
         if idempotency is not None:
             key, command_digest, reply = idempotency
             self._cursor.execute(REMEMBER, (key, command_digest, reply.decode(), moment_text(events[0].recorded_at)))
         return list(range(last - len(events) + 1, last + 1))
+
+    def _refused(self, events: Sequence[RecordedEvent]) -> str:
+        """Why, as the statement's rows before the refused one still stand: the first id that is there elsewhere."""
+        for event in events:
+            there = self._cursor.execute(PLACE_OF_ID, (event.event_id,)).fetchone()
+            if there is not None and there != (event.stream_id, event.version):
+                return f"an event id was used before, {event.event_id!r}"
+        return "the database refuses the events"
 
 
 class SqliteLog:
