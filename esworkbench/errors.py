@@ -33,7 +33,7 @@ class UnknownAccount(UnusableInput):
 
 
 class StoreBusy(EsworkbenchError):
-    """Another writer kept the SQLite file locked for too long."""
+    """The database did not take the work now: others kept it locked or got in the way, or it takes no writes at all."""
 
 
 class ConcurrencyError(EsworkbenchError):

@@ -31,6 +31,9 @@ CONNECT_SECONDS = 10
 CONFLICT_CODES = ("40001", "40P01")
 """How PostgreSQL says that a transaction only met another: serialization failure, deadlock."""
 
+READ_ONLY = "25006"
+"""How PostgreSQL says that it takes no writes."""
+
 CONFLICTS_BORNE = 20
 """How often a transaction is tried before its caller hears that it meets others all the time."""
 
@@ -64,12 +67,17 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
     On SQLite it takes the write lock at once (BEGIN IMMEDIATE) and waits its turn. A transaction that only begins
     to write later may fail outright, because another writer came between its read and its write. Raises StoreBusy
-    when its turn doesn't come within BUSY_SECONDS.
+    when its turn doesn't come within BUSY_SECONDS, or when a PostgreSQL takes no writes.
     """
-    with engine.connect() as connection:
-        options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
-        with connection.execution_options(**options).begin():
-            yield connection
+    try:
+        with engine.connect() as connection:
+            options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
+            with connection.execution_options(**options).begin():
+                yield connection
+    except DBAPIError as error:
+        if is_read_only(error):
+            raise store_read_only(engine.url) from error
+        raise
 
 
 def retried(work: Callable[P, T]) -> Callable[P, T]:
@@ -183,6 +191,18 @@ def store_busy(url: URL) -> StoreBusy:
     return StoreBusy(
         f"{described(url)} stayed locked by another writer for {BUSY_SECONDS} seconds, and nothing was written: "
         "end that writer, or try again"
+    )
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether PostgreSQL refused to write at all."""
+    return getattr(_driver_error(error), "sqlstate", None) == READ_ONLY
+
+
+def store_read_only(url: URL) -> StoreBusy:
+    return StoreBusy(
+        f"{described(url)} takes no writes, being a standby or set to default_transaction_read_only: write to the "
+        "primary, with a role that may; only to read, open the store with create=False"
     )
 
 

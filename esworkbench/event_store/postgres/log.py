@@ -6,6 +6,9 @@ positions are drawn until its transaction is over (a trigger takes it, see ``gua
 each other, so writers never wait. A reader that meets a gap looks up who holds the lock at that moment: whoever drew
 the missing position is among them, or is already done. When all of them are gone, it reads again, and what is
 missing then will be missing for ever. (The proof that a gap is dead, rather than a guess by age, follows Marten's.)
+
+On a hot standby, and where logical replication brings the events, the writers' locks are those of another database. A
+reader there stops before every gap: up to it nothing can still fill, and beyond it only the primary knows.
 """
 
 import logging
@@ -17,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store.cursors import PostgresConnections
+from esworkbench.event_store.database import described
 from esworkbench.event_store.engine import LAST_VERSION, Idempotency
 from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction, remembered
 from esworkbench.event_store.postgres.sql import (
@@ -32,6 +37,7 @@ from esworkbench.event_store.postgres.sql import (
     PREPARED,
     RECALL,
     STREAM,
+    WRITTEN_ELSEWHERE,
 )
 from esworkbench.events import RecordedEvent
 
@@ -46,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 class PostgresLog:
     def __init__(self, engine: Engine) -> None:
+        self._url = engine.url
         self._connections = PostgresConnections(engine)
         self._known_heads = KnownHeads()
 
@@ -90,6 +97,8 @@ class PostgresLog:
             rows = cursor.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
             if not rows or rows[-1][0] == position + len(rows):
                 return [_recorded(row) for row in rows]
+            if _is_written_elsewhere(cursor):
+                return [_recorded(row) for row in self._before_the_gap(rows, position)]
             # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
             # isn't done. So first look who holds it, and only then read again.
             _wait_until_gone(cursor, _holders(cursor))
@@ -105,8 +114,23 @@ class PostgresLog:
     def settled_head(self) -> int:
         head = self.head_position()
         with self._connections.borrow() as cursor:
+            if _is_written_elsewhere(cursor):
+                raise self._unknown_here(f"whether a position up to {head} can still fill")
             _wait_until_gone(cursor, _holders(cursor))
         return head
+
+
+    def _before_the_gap(self, rows: list[tuple[Any, ...]], position: int) -> list[tuple[Any, ...]]:
+        unbroken = [row for place, row in enumerate(rows, start=position + 1) if row[0] == place]
+        if not unbroken:
+            raise self._unknown_here(f"whether position {position + 1}, which is missing, can still fill")
+        return unbroken
+
+    def _unknown_here(self, what: str) -> UnusableInput:
+        return UnusableInput(
+            f"{described(self._url)} is a standby or a subscriber, where it can't be known {what}: follow the log on "
+            "the primary"
+        )
 
 
 Holders = dict[str, int | None]
@@ -132,6 +156,10 @@ def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: Holders) -> None:
         pause = min(pause * 2, LONGEST_PAUSE)
         still = _holders(cursor)
         holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
+
+
+def _is_written_elsewhere(cursor: "psycopg.Cursor[Any]") -> bool:
+    return cursor.execute(WRITTEN_ELSEWHERE).fetchone() == (True,)
 
 
 def _named(cursor: "psycopg.Cursor[Any]", holders: Holders) -> str:

@@ -80,4 +80,7 @@ PREPARED = """
     JOIN pg_locks held ON held.locktype = 'transactionid' AND held.pid IS NULL AND held.transactionid = transaction
     WHERE pg_prepared_xacts.database = current_database()
 """
+WRITTEN_ELSEWHERE = """
+    SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'events'::regclass)
+"""
 LOCK_PARTS = (WRITER_LOCK >> 32, WRITER_LOCK & 0xFFFF_FFFF)
