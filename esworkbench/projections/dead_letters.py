@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from esworkbench.errors import UnreadableEvent
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints, tables
 from esworkbench.projections.checkpoints import Run
@@ -34,12 +35,14 @@ def handle_or_park(
         park(connection, run, recorded, error, clock())
 
 
-def park(connection: Connection, run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> None:
+def park(
+    connection: Connection, run: Run, recorded: RecordedEvent | UnreadableEvent, error: Exception, now: datetime
+) -> None:
     """Keep a record of an event that could not be handled: where it stands, what it is, what went wrong."""
     connection.execute(insert(dead_letters), dead_letter(run, recorded, error, now))
 
 
-def dead_letter(run: Run, recorded: RecordedEvent, error: Exception, now: datetime) -> dict[str, Any]:
+def dead_letter(run: Run, recorded: RecordedEvent | UnreadableEvent, error: Exception, now: datetime) -> dict[str, Any]:
     """The row that tells of an event that could not be handled."""
     return {
         "projection": run.projection,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.event_store import write_transaction
+from esworkbench.errors import UnreadableEvent
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.events import RecordedEvent
-from esworkbench.projections import built_tables
-from esworkbench.projections.dead_letters import handle_or_park
+from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.dead_letters import handle_or_park, park
 from esworkbench.projections.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,27 @@ class ProjectionRunner(Runner):
         with write_transaction(self.engine) as connection:
             built_tables.drop_and_reset(connection, self.projection, self.run.run_id, self.clock())
         return self.catch_up()
+
+    def run_once(self, *, up_to: int | None = None) -> int:
+        try:
+            return super().run_once(up_to=up_to)
+        except UnreadableEvent as unreadable:
+            return self._pass_unreadable(unreadable, up_to)
+
+    @retried
+    def _pass_unreadable(self, unreadable: UnreadableEvent, up_to: int | None) -> int:
+        """Park the event that the store can't read and go on behind it: nothing before it can still come."""
+        position = unreadable.global_position
+        if up_to is not None and position > up_to:
+            return 0
+        with write_transaction(self.engine) as connection:
+            after = checkpoints.lock(connection, self.projection.name)
+            if after < position:
+                self.check(connection)
+                if self.projection.subscribes_to(unreadable.event_type):
+                    park(connection, self.run, unreadable, unreadable, self.clock())
+                checkpoints.advance(connection, self.run, after=after, to=position, now=self.clock())
+        return 1
 
     def claim(self, connection: Connection, checkpoint: int) -> None:
         built = built_tables.claim(connection, self.projection, checkpoint, self.clock())

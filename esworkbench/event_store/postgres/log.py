@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import UnreadableEvent, UnusableInput
+from esworkbench.event_store.columns import unreadable
 from esworkbench.event_store.cursors import PostgresConnections
 from esworkbench.event_store.database import described
 from esworkbench.event_store.engine import LAST_VERSION, Idempotency
@@ -37,6 +38,8 @@ from esworkbench.event_store.postgres.sql import (
     PREPARED,
     RECALL,
     STREAM,
+    UNREADABLE_AFTER,
+    UNREADABLE_IN_STREAM,
     WRITTEN_ELSEWHERE,
 )
 from esworkbench.events import RecordedEvent
@@ -85,25 +88,53 @@ class PostgresLog:
         if known_at is not None:
             statement = STREAM + KNOWN_AT + BY_VERSION
             wanted.append(known_at)
+        from psycopg import DataError
+
         with self._connections.borrow() as cursor:
-            recorded = [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
+            try:
+                recorded = [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
+            except DataError as error:
+                raise _first_unreadable(cursor, UNREADABLE_IN_STREAM, stream_id) from error
         if recorded:
             # Whoever loads an aggregate is about to append to it. For an earlier version it merely goes unused.
             self._known_heads.note(recorded[-1])
         return recorded
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
+        from psycopg import DataError
+
         with self._connections.borrow() as cursor:
-            rows = cursor.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
-            if not rows or rows[-1][0] == position + len(rows):
-                return [_recorded(row) for row in rows]
-            if _is_written_elsewhere(cursor):
-                return [_recorded(row) for row in self._before_the_gap(rows, position)]
-            # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
-            # isn't done. So first look who holds it, and only then read again.
-            _wait_until_gone(cursor, _holders(cursor))
-            rows = cursor.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
+            try:
+                return self._between(cursor, position, LAST_VERSION, limit)
+            except DataError as error:
+                return self._up_to_unreadable(cursor, position, limit, error)
+
+    def _between(self, cursor: "psycopg.Cursor[Any]", position: int, last: int, limit: int) -> list[RecordedEvent]:
+        rows = cursor.execute(BETWEEN + BY_POSITION, (position, last, limit)).fetchall()
+        if not rows or rows[-1][0] == position + len(rows):
             return [_recorded(row) for row in rows]
+        if _is_written_elsewhere(cursor):
+            return [_recorded(row) for row in self._before_the_gap(rows, position)]
+        # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
+        # isn't done. So first look who holds it, and only then read again.
+        _wait_until_gone(cursor, _holders(cursor))
+        rows = cursor.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
+        return [_recorded(row) for row in rows]
+
+    def _up_to_unreadable(
+        self, cursor: "psycopg.Cursor[Any]", position: int, limit: int, error: Exception
+    ) -> list[RecordedEvent]:
+        """The events before the one that can't be read. Raises UnreadableEvent once none can come before it."""
+        elsewhere = _is_written_elsewhere(cursor)
+        if not elsewhere:
+            _wait_until_gone(cursor, _holders(cursor))
+        found = _first_unreadable(cursor, UNREADABLE_AFTER, position)
+        before = self._between(cursor, position, found.global_position - 1, limit)
+        if before:
+            return before
+        if elsewhere and found.global_position > position + 1:
+            self._before_the_gap([], position)
+        raise found from error
 
     def head_position(self) -> int:
         with self._connections.borrow() as cursor:
@@ -118,7 +149,6 @@ class PostgresLog:
                 raise self._unknown_here(f"whether a position up to {head} can still fill")
             _wait_until_gone(cursor, _holders(cursor))
         return head
-
 
     def _before_the_gap(self, rows: list[tuple[Any, ...]], position: int) -> list[tuple[Any, ...]]:
         unbroken = [row for place, row in enumerate(rows, start=position + 1) if row[0] == place]
@@ -156,6 +186,11 @@ def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: Holders) -> None:
         pause = min(pause * 2, LONGEST_PAUSE)
         still = _holders(cursor)
         holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
+
+
+def _first_unreadable(cursor: "psycopg.Cursor[Any]", statement: str, among: object) -> UnreadableEvent:
+    *row, column = cursor.execute(statement, (among,)).fetchall()[0]
+    return unreadable(row, column)
 
 
 def _is_written_elsewhere(cursor: "psycopg.Cursor[Any]") -> bool:

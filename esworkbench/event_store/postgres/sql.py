@@ -67,6 +67,18 @@ STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = %s AND version > %s AN
 KNOWN_AT = " AND recorded_at <= %s"
 BY_VERSION = " ORDER BY version"
 BETWEEN = f"SELECT {COLUMNS} FROM events WHERE global_position > %s AND global_position <= %s"
+OUTSIDE_PYTHON = """
+    SELECT global_position, stream_id, version, event_id, event_type, schema_version,
+           CASE WHEN recorded_at >= '0001-01-01 00:00:00+00' AND recorded_at < '10000-01-01 00:00:00+00'
+                THEN 'valid_at' ELSE 'recorded_at' END
+    FROM events WHERE {} AND NOT (
+        recorded_at >= '0001-01-01 00:00:00+00' AND recorded_at < '10000-01-01 00:00:00+00'
+        AND valid_at >= '0001-01-01 00:00:00+00' AND valid_at < '10000-01-01 00:00:00+00'
+    ) ORDER BY global_position LIMIT 1
+"""
+UNREADABLE_AFTER = OUTSIDE_PYTHON.format("global_position > %s")
+UNREADABLE_IN_STREAM = OUTSIDE_PYTHON.format("stream_id = %s")
+"""The first event with a moment that no datetime holds: infinity, before the year 1, after 9999."""
 BY_POSITION = " ORDER BY global_position LIMIT %s"
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 HOLDERS = """

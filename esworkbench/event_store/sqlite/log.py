@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.columns import moment_of, moment_text, unreadable, up_to_unreadable
 from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, Idempotency
@@ -33,6 +33,8 @@ STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND 
 KNOWN_AT = " AND recorded_at <= ?"
 BY_VERSION = " ORDER BY version"
 AFTER = f"SELECT {COLUMNS} FROM events WHERE global_position > ? ORDER BY global_position LIMIT ?"
+NAMES = COLUMNS.split(", ")
+KINDS = (int, str, int, str, str, int, str, str, str, str, str, str)
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 
 
@@ -113,7 +115,7 @@ class SqliteLog:
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         with self._connections.borrow() as cursor:
-            return [_recorded(row) for row in cursor.execute(AFTER, (position, limit)).fetchall()]
+            return up_to_unreadable(cursor.execute(AFTER, (position, limit)).fetchall(), _recorded)
 
     def head_position(self) -> int:
         with self._connections.borrow() as cursor:
@@ -146,7 +148,11 @@ def _row(event: RecordedEvent) -> tuple[Any, ...]:
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
-    recorded_at = datetime.fromisoformat(row[8])
+    # SQLite keeps in any column whatever somebody else wrote there.
+    if tuple(map(type, row)) != KINDS:
+        raise unreadable(
+            row, next(name for name, kind, value in zip(NAMES, KINDS, row, strict=True) if type(value) is not kind)
+        )
     return RecordedEvent(
         global_position=row[0],
         stream_id=row[1],
@@ -156,8 +162,15 @@ def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
         schema_version=row[5],
         payload=row[6].encode(),
         metadata=row[7].encode(),
-        recorded_at=recorded_at,
-        valid_at=recorded_at if row[9] == row[8] else datetime.fromisoformat(row[9]),
+        recorded_at=_moment(row, 8),
+        valid_at=_moment(row, 9),
         prev_hash=row[10],
         hash=row[11],
     )
+
+
+def _moment(row: tuple[Any, ...], place: int) -> datetime:
+    try:
+        return moment_of(row[place])
+    except ValueError as error:
+        raise unreadable(row, NAMES[place]) from error
