@@ -4,12 +4,12 @@ Each room declares its own tables, with the names that DESIGN gives them, and ma
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, Connection, Integer, MetaData, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
@@ -83,6 +83,20 @@ def up_to_unreadable(
         if not events:
             raise
     return events
+
+
+def keep_whole(tables: Iterable[Table]) -> None:
+    """Have SQLite refuse all but whole numbers of 64 bits in integer columns, as PostgreSQL does.
+
+    It would keep a larger sum as a float, which is no longer exact, without a word.
+    """
+    for table in tables:
+        named = {constraint.name for constraint in table.constraints}
+        for column in table.columns:
+            name = f"{table.name}.{column.name} is a whole number of 64 bits"
+            if isinstance(column.type, Integer) and name not in named:
+                whole = f"typeof({identifier(column.name)}) IN ('integer', 'null')"
+                table.append_constraint(CheckConstraint(whole, name=name).ddl_if(dialect="sqlite"))
 
 
 Position = BigInteger().with_variant(Integer, "sqlite")

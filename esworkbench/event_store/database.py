@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.events import utc_now
@@ -32,7 +32,8 @@ CONFLICT_CODES = ("40001", "40P01")
 """How PostgreSQL says that a transaction only met another: serialization failure, deadlock."""
 
 READ_ONLY = "25006"
-"""How PostgreSQL says that it takes no writes."""
+CHECK_VIOLATION = "23514"
+"""How PostgreSQL says that it takes no writes, or not these."""
 
 CONFLICTS_BORNE = 20
 """How often a transaction is tried before its caller hears that it meets others all the time."""
@@ -93,13 +94,13 @@ def retried(work: Callable[P, T]) -> Callable[P, T]:
             try:
                 return work(*arguments, **named)
             except Exception as error:
-                if getattr(_driver_error(error), "sqlstate", None) not in CONFLICT_CODES:
+                if getattr(driver_error(error), "sqlstate", None) not in CONFLICT_CODES:
                     raise
                 last = error
             time.sleep(met / 1000)
         raise StoreBusy(
             f"PostgreSQL rolled a transaction back {CONFLICTS_BORNE} times because it met others, and nothing was "
-            f"written ({_on_one_line(_driver_error(last))}): end what else writes to these tables, or try again"
+            f"written ({on_one_line(driver_error(last))}): end what else writes to these tables, or try again"
         ) from last
 
     return until_it_meets_nobody
@@ -157,22 +158,32 @@ def address_of(url: URL) -> str:
 
 def gave_up(error: Exception) -> str | None:
     """A sentence for a database that stopped serving (full disk, lost server, lock, damage); None for our mistakes."""
-    cause = _driver_error(error)
+    cause = driver_error(error)
     if isinstance(cause, sqlite3.Error):
         stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
     else:
         # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
         psycopg = sys.modules.get("psycopg")
         stopped = psycopg is not None and isinstance(cause, psycopg.OperationalError)
-    return f"the database stopped the work: {_on_one_line(cause)}" if stopped else None
+    return f"the database stopped the work: {on_one_line(cause)}" if stopped else None
 
 
-def _driver_error(error: BaseException) -> BaseException:
+def is_of_a_value(error: BaseException) -> bool:
+    """Whether a database refused a value rather than to work: a number past 64 bits, say, or one that breaks a CHECK.
+
+    Then what was to be written is to blame, as for an error of a handler's own.
+    """
+    cause = driver_error(error)
+    refused_by_sqlite = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_CHECK
+    return isinstance(error, DataError) or refused_by_sqlite or getattr(cause, "sqlstate", None) == CHECK_VIOLATION
+
+
+def driver_error(error: BaseException) -> BaseException:
     """What the driver raised, under what SQLAlchemy makes of it."""
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
-def _on_one_line(error: BaseException) -> str:
+def on_one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
@@ -196,7 +207,7 @@ def store_busy(url: URL) -> StoreBusy:
 
 def is_read_only(error: BaseException) -> bool:
     """Whether PostgreSQL refused to write at all."""
-    return getattr(_driver_error(error), "sqlstate", None) == READ_ONLY
+    return getattr(driver_error(error), "sqlstate", None) == READ_ONLY
 
 
 def store_read_only(url: URL) -> StoreBusy:
