@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.postgres.sequence import out_of_order
 from esworkbench.evidence.capturing.source import BEGIN, Pace, PostgresSource
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
-SCHEMAS_WITH_A_LOG = """
+PATH = "SELECT pg_catalog.current_schemas(false)"
+"""Asked in full, as long as the path is another's: a schema before pg_catalog could put its own code for any name."""
+WITH_A_LOG = """
     SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = 'events' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (current_schemas(false))
-    ORDER BY array_position(current_schemas(false), n.nspname)
+    WHERE c.relname = 'events' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (%(path)s)
+    ORDER BY array_position(%(path)s::name[], n.nspname)
 """
-ITS_PATH = "SELECT coalesce(string_agg(quote_ident(s), ', '), 'pg_catalog') FROM unnest(current_schemas(false)) s"
 THERE = "SELECT n FROM unnest(%s::text[]) n WHERE to_regclass(quote_ident(n)) IS NOT NULL"
 KNOWN_SETTINGS = "SELECT name FROM pg_settings WHERE name = ANY (%s)"
 
@@ -46,18 +48,6 @@ CODE = """
     WHERE k.relation = ANY (%s::oid[]) AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
 """
 """What calls code of the database's own: where its arguments are constants, the planner runs it, as whoever reads."""
-
-SEQUENCES = """
-    SELECT s.seqrelid::regclass::text, s.seqcache
-    FROM pg_attribute a
-    LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-    JOIN pg_depend d ON
-        (d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
-         AND d.classid = 'pg_class'::regclass)
-        OR (d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass)
-    JOIN pg_sequence s ON s.seqrelid IN (d.objid, d.refobjid)
-    WHERE a.attrelid = to_regclass('events') AND a.attname = 'global_position' AND s.seqcache <> 1
-"""
 
 SETTINGS = {
     "lock_timeout": "5s", "timezone": "UTC", "datestyle": "ISO, YMD", "row_security": "off",
@@ -94,7 +84,6 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}, autocommit=True) as connection:
-            # The server's and the role's limits are those of other work; ours hold from the first statement on.
             settings = _settings(connection, pace, described)
             connection.execute(BEGIN)
             for statement in settings:
@@ -106,7 +95,7 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
             for statement in settings:
                 connection.execute(statement)
             _hold(connection, there)
-            _require_tables(connection, described, there)
+            _mind_superuser(connection, described, _require_tables(connection, described, there))
             _require_transaction(connection, described)
             uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
             yield PostgresSource(connection, pace, uri, settings)
@@ -119,23 +108,28 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
 
 
 def _settings(connection: "Connection", pace: Pace, described: str) -> list[str]:
-    """What a transaction sets for itself, whatever server, database and role have as their defaults."""
-    schemas = [name for (name,) in connection.execute(SCHEMAS_WITH_A_LOG)]
+    """What the transaction sets for itself, whatever server, database and role have as their defaults."""
+    from psycopg import sql
+
+    milliseconds = min(int((pace.give_up_after + GRACE) * 1000), LONGEST)
+    connection.execute(f"SET statement_timeout = {milliseconds}")
+    path = [name for name in _first(connection, PATH) if name != "pg_catalog"]
+    connection.execute("SET search_path = ''")
+    schemas = [name for (name,) in connection.execute(WITH_A_LOG, {"path": path})]
     if len(schemas) > 1:
         raise UnusableInput(
             f"{described} has a table events in more than one schema of the search path ({', '.join(schemas)}): "
             f"name one, as in ?options=-csearch_path={schemas[0]}"
         )
-    milliseconds = min(int((pace.give_up_after + GRACE) * 1000), LONGEST)
-    limits = {"statement_timeout": milliseconds, "idle_in_transaction_session_timeout": milliseconds}
+    limits = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout"), milliseconds)
     where_known = {**WHERE_THE_SERVER_KNOWS_THEM, "transaction_timeout": milliseconds}
     known = {name for (name,) in connection.execute(KNOWN_SETTINGS, (list(where_known),))}
     chosen = {**SETTINGS, **limits, **{name: value for name, value in where_known.items() if name in known}}
-    path = _quoted(connection, schemas[0]) if schemas else _one(connection, ITS_PATH)
+    # Temporary tables come last, or they would come first.
+    searched = [sql.Identifier(name).as_string(connection) for name in [*(schemas or path), "pg_temp"]]
     return [
         *(f"SET LOCAL {name} = '{value}'" for name, value in chosen.items()),
-        # Temporary tables come last, or they would come first.
-        f"SET LOCAL search_path = pg_catalog, {path}, pg_temp",
+        f"SET LOCAL search_path = {', '.join(searched)}",
     ]
 
 
@@ -150,7 +144,7 @@ def _names(connection: "Connection", tables: Sequence[str]) -> list[str]:
     return [name for (name,) in connection.execute(THERE, (sorted(set(tables)),))]
 
 
-def _require_tables(connection: "Connection", described: str, names: list[str]) -> None:
+def _require_tables(connection: "Connection", described: str, names: list[str]) -> list[tuple[Any, ...]]:
     found = connection.execute(TABLES, (names,)).fetchall()
     for name, _, kind, is_child, is_partition, rows_hidden, _ in found:
         if kind not in ("r", "p"):
@@ -169,48 +163,43 @@ def _require_tables(connection: "Connection", described: str, names: list[str]) 
                 f"{described} can't be captured: row security hides rows of {name} from this role: connect as its "
                 "owner, or as a role with BYPASSRLS"
             )
-    if _one(connection, "SELECT current_setting('is_superuser')") == "on":
-        _require_no_code(connection, described, [oid for _, oid, *_ in found])
-        if not all(owned_by_superuser for *_, owned_by_superuser in found):
-            logger.warning(
-                "%s belongs to others, and is read as a superuser: a role that may only read is safer", described
-            )
+    return found
 
 
-def _require_no_code(connection: "Connection", described: str, tables: list[int]) -> None:
-    code = connection.execute(CODE, (tables,)).fetchone()
+def _mind_superuser(connection: "Connection", described: str, tables: list[tuple[Any, ...]]) -> None:
+    """Raises UnusableInput where code that is not the superuser's would run with its rights."""
+    if _first(connection, "SELECT current_setting('is_superuser')") != "on":
+        return
+    code = connection.execute(CODE, ([oid for _, oid, *_ in tables],)).fetchone()
     if code is not None:
         raise UnusableInput(
             f"{described} can't be captured by a superuser: {code[0]} on {code[1]} calls code of the database's own, "
             "which would run with a superuser's rights: connect as a role that may only read"
         )
+    if not all(owned_by_superuser for *_, owned_by_superuser in tables):
+        logger.warning(
+            "%s belongs to others, and is read as a superuser: a role that may only read is safer", described
+        )
 
 
 def _require_transaction(connection: "Connection", described: str) -> None:
-    level = _one(connection, "SELECT current_setting('transaction_isolation')")
-    writes = _one(connection, "SELECT current_setting('transaction_read_only')")
+    level = _first(connection, "SELECT current_setting('transaction_isolation')")
+    writes = _first(connection, "SELECT current_setting('transaction_read_only')")
     if (level, writes) != ("repeatable read", "on"):
         raise UnusableInput(f"{described} can't be captured: it gave a {level} transaction where one cut was asked for")
-    encoding = _one(connection, "SELECT current_setting('server_encoding')")
+    encoding = _first(connection, "SELECT current_setting('server_encoding')")
     if encoding == "SQL_ASCII":
         raise UnusableInput(
             f"{described} can't be captured: it is encoded in SQL_ASCII, which doesn't say what bytes mean: "
             "restore its dump into a database in UTF8, and capture that"
         )
-    cached = connection.execute(SEQUENCES).fetchone()
-    if cached is not None:
-        raise UnusableInput(
-            f"{described} can't be captured: the sequence {cached[0]} of its positions caches {cached[1]} for each "
-            "session, so positions don't follow commits and a reader skips events: "
-            "ALTER TABLE events ALTER COLUMN global_position SET CACHE 1"
-        )
+    fault = out_of_order(connection)
+    if fault is not None:
+        raise UnusableInput(f"{described} can't be captured: {fault}")
 
 
-def _quoted(connection: "Connection", name: str) -> str:
-    return _one(connection, "SELECT quote_ident(%s)", name)
-
-
-def _one(connection: "Connection", query: str, *parameters: str) -> str:
-    row = connection.execute(query, parameters).fetchone()
+def _first(connection: "Connection", query: str) -> Any:
+    """The one value of the query's one row."""
+    row = connection.execute(query).fetchone()
     assert row is not None
-    return str(row[0])
+    return row[0]
