@@ -77,6 +77,7 @@ class Guarded:
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._beside: dict[str, int] = {}
         self._must_stay_alone = False
+        self.require_same()
 
     def settle(self, wait: float, brief: bool) -> str:
         """Lock the file and copy it where that is needed; how it may be read. Raises Refused after ``wait`` seconds.

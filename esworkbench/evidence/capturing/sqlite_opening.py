@@ -46,10 +46,11 @@ def open_sqlite(path: Path, pace: Pace, *, tables: Sequence[str] = (), brief: bo
             if found == sqlite_guard.COPIED:
                 guard.release()
                 _recover(copy)
-            uri = sqlite_uri(copy if found == sqlite_guard.COPIED else path, fixed=found != sqlite_guard.LIVE)
+            file = copy if found == sqlite_guard.COPIED else path
+            uri = sqlite_uri(file, fixed=found != sqlite_guard.LIVE)
             with connect_sqlite(uri) as connection:
                 if found != sqlite_guard.LIVE:
-                    _require_whole(connection)
+                    _require_whole(file, connection)
                 _require_tables(connection, tables)
                 yield SqliteSource(connection, pace, uri)
             guard.release()
@@ -103,6 +104,7 @@ class _Guard:
         if not self._process.stdin.closed:
             self._process.stdin.close()
             self._answer()
+            self._process.wait()
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
@@ -134,11 +136,10 @@ def _recover(copy: Path) -> None:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
-def _require_whole(connection: sqlite3.Connection) -> None:
+def _require_whole(file: Path, connection: sqlite3.Connection) -> None:
     """Where the size isn't the one the header tells, a transaction without a journal may have been cut short."""
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    file = connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0]
-    if Path(file).stat().st_size != pages * size:
+    if file.stat().st_size != pages * size:
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(f"a change was cut short, and no journal can undo it ({found})")
