@@ -203,6 +203,20 @@ def test_the_locks_of_this_process_stay_its_own(bank: Path, tmp_path: Path) -> N
         writer.execute("ROLLBACK")
 
 
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_two_captures_are_not_in_each_others_way(bank: Path, mode: str) -> None:
+    with closing(sqlite3.connect(bank)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+    with open_sqlite(bank, IMPATIENT) as source:
+        assert streams_in(bank) == streams_in(bank, brief=True) > 0
+        assert source.columns()["events"]
+
+
+def test_a_file_that_is_gone_when_it_is_locked_is_one_sentence(bank: Path) -> None:
+    with pytest.raises(UnusableInput, match="No such file"), open_sqlite(bank, IMPATIENT):
+        bank.unlink()
+
+
 def test_a_copy_that_does_not_fit_is_refused_before_it_is_begun(tmp_path: Path) -> None:
     path = tmp_path / "vast.db"
     with closing(sqlite3.connect(path)) as connection:

@@ -17,8 +17,12 @@ import sys
 import time
 from pathlib import Path
 
-PENDING, RESERVED, SHARED, READERS = 0x40000000, 0x40000001, 0x40000002, 510
-"""Bytes of the file: no new reader may come, somebody writes a journal, and the range of which every reader holds."""
+PENDING, RESERVED, READERS, OURS = 0x40000000, 0x40000001, 0x40000002, 0x40000002 + 509
+"""Bytes of the file: no new reader may come; somebody writes a journal; the first and the last that readers hold.
+
+A writer wants all of the readers' bytes for itself before it changes the file. SQLite's readers hold all of them, too;
+a capture holds the last one only, so that two captures see that there is nobody else.
+"""
 NO_CHANGE, NO_CHANGE_SIZE, IN_USE = 120, 3, 128
 """Bytes of ``-shm``: to add to the log, to move it into the file, to recover it; and that anybody has it open."""
 WAL_HEADER = 2
@@ -32,8 +36,8 @@ LOCKED = (
     "a connection writes to it, or keeps it for itself alone (locking_mode=EXCLUSIVE): end its transaction, or close it"
 )
 ELSEWHERE = (
-    "another process has it open, but keeps no -wal file beside it under this name (it was renamed or linked while in "
-    "use, or another capture reads it): end that process first"
+    "another process has it open, but keeps no -wal file beside it under this name, as after a renaming while in use: "
+    "end that process first"
 )
 TAKEN_OVER = "its -wal file belongs to a process that has another file open under this name: end that process first"
 RESTLESS = "it was opened and closed again each time it was looked at: capture again"
@@ -94,8 +98,6 @@ class Guarded:
             except Busy as reason:
                 if time.monotonic() > until:
                     raise Refused(str(reason)) from None
-            except FileNotFoundError:
-                pass  # What lay beside the file was cleaned up between two looks at it.
             self._let_go()
             time.sleep(PAUSE)
 
@@ -115,7 +117,7 @@ class Guarded:
         self._lock_as_reader()
         self.require_same()
         log, index, journal = (self._find(suffix) for suffix in ("-wal", "-shm", "-journal"))
-        others = _is_held(self._file, SHARED, READERS)
+        others = _is_held(self._file, READERS, 1)
         if log is not None:
             if index is not None and _is_held(index, IN_USE, 1):
                 if not others:
@@ -145,12 +147,12 @@ class Guarded:
 
     def _lock_as_reader(self) -> None:
         """As SQLite does it: past a writer that waits for the readers to leave, no new one comes in."""
-        if not (_lock(self._file, PENDING, 1) and _lock(self._file, SHARED, READERS)):
+        if not (_lock(self._file, PENDING, 1) and _lock(self._file, OURS, 1)):
             raise Busy(LOCKED)
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, PENDING)
 
     def _let_go(self) -> None:
-        fcntl.lockf(self._file, fcntl.LOCK_UN, SHARED + READERS - PENDING, PENDING)
+        fcntl.lockf(self._file, fcntl.LOCK_UN, OURS + 1 - PENDING, PENDING)
         for descriptor in self._beside.values():
             os.close(descriptor)
         self._beside.clear()
@@ -159,9 +161,13 @@ class Guarded:
         path = self._path + suffix
         if not os.path.lexists(path):
             return None
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise Refused(f"{path} is not a regular file")
-        self._beside[suffix] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise Refused(f"{path} is not a regular file")
+            self._beside[suffix] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # Cleaned up since the line above; what was found beside it may be gone, too.
+            raise Busy(RESTLESS) from None
         return self._beside[suffix]
 
     def _copy(self) -> None:

@@ -31,6 +31,8 @@ def open_sqlite(path: Path, pace: Pace, *, tables: Sequence[str] = (), brief: bo
     refused at the end. A live one is copied by SQLite's backup, and every other while a reader's lock is held; what a
     crash left behind is recovered in the copy. Until the end, whoever opens the source's ``uri`` reads the same cut.
 
+    The pace is that of the rows: a copy is made as fast as the disks allow, and given up after ``give_up_after``.
+
     With ``brief`` a file in use is read where it is, which saves the copy: then the cut is that of this one connection,
     and writers of a file with a rollback journal wait for it. Each of ``tables`` that there is has to be a plain table.
     Raises UnusableInput: whom to ask to let go, where SQLite's locks weren't to be had; what is missing for a proof.
