@@ -24,7 +24,8 @@ def repair(evidence: Evidence, store: EventStore, *, operator: str = "Ida", case
     compensator = BankCompensator(Bank(store))
     planned = plan(evidence, diagnose(evidence), operator=operator, case_id=case_id, compensator=compensator)
     return apply(
-        planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder(), compensator=compensator
+        planned, store, evidence, digest=evidence.digest, projections=BANK_PROJECTIONS, decoder=bank_decoder(),
+        compensator=compensator,
     )
 
 
@@ -154,7 +155,8 @@ def test_a_command_the_account_refuses_is_told_and_not_raised(tmp_path: Path) ->
     compensator = Refusing(Bank(store))
     planned = plan(evidence, diagnose(evidence), operator="Ida", compensator=compensator)
     done = apply(
-        planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder(), compensator=compensator
+        planned, store, evidence, digest=evidence.digest, projections=BANK_PROJECTIONS, decoder=bank_decoder(),
+        compensator=compensator,
     )
     assert [step.state for step in done.steps] == ["refused"]
     assert "pending" in done.steps[0].words
@@ -172,8 +174,8 @@ def test_the_composition_root_plans_until_it_is_told_to_apply_and_knows_the_stor
         ("planned", "CancelWithdrawal")
     ]
     with pytest.raises(UnusableInput, match="not the one that"):
-        composition.repair(incident("manual_edit"), store, operator="Ida", apply=True)
+        composition.repair(other := incident("manual_edit"), store, operator="Ida", apply=True, digest=other.digest)
     assert contents(store) == before
-    done = composition.repair(evidence, store, operator="Ida", apply=True)
+    done = composition.repair(evidence, store, operator="Ida", apply=True, digest=evidence.digest)
     assert (done.applied, done.verified, len(done.appended)) == (True, True, 1)
-    assert composition.repair(evidence, store, operator="Ida", apply=True).appended == []
+    assert composition.repair(evidence, store, operator="Ida", apply=True, digest=evidence.digest).appended == []

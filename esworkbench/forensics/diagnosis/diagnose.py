@@ -26,7 +26,7 @@ from esworkbench.forensics.diagnosis.findings import (
     Unexplained,
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, merged
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 
 
 def diagnose(
@@ -59,7 +59,7 @@ def diagnose(
         tested[fault.name] = RULED_OUT
         for explanation in answer:
             left.book(explanation.shares)
-            findings += [explanation.finding, *_look_alikes(explanation)]
+            findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     for finding in findings:
         tested[finding.fault] = FOUND

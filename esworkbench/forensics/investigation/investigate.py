@@ -52,13 +52,17 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
-    """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it."""
+    """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it.
+
+    ``kept`` are the files that hold the rows it replaced.
+    """
 
     applied: bool
     verified: bool
     applied_to: str
     rows: list[list[Any]] = []
     event_ids: list[str] = []
+    kept: list[str] = []
 
 
 Repairer = Callable[[Diagnosis], Repair]
