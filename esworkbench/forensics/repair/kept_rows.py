@@ -1,4 +1,4 @@
-"""A copy of every row that a rebuild is about to replace, kept beside the evidence: a wrong balance is a witness too."""
+"""A copy of every row that a rebuild is about to replace, kept beside the evidence: wrong rows are witnesses too."""
 
 import os
 from itertools import count

@@ -68,7 +68,7 @@ class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
 
     ``state``: planned; held back (with the reason in ``words``); applied; done before; refused; by hand.
     ``on_trial``: planned, and to be applied only where the projection's own code, replayed on a scratch copy, puts the
-    read model right. ``appended`` are the ids of the events it wrote, ``kept`` the files that hold the rows it replaced.
+    read model right. ``appended`` are the ids of the events it wrote, ``kept`` the files with the rows it replaced.
     """
 
     number: int
