@@ -17,6 +17,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
+from esworkbench.evidence.capturing.opening import is_database
 from esworkbench.forensics.compare.timeline import timeline
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
@@ -125,12 +126,15 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     """The claim from the command line, else the complaint beside the source, if it is about this account."""
     if claimed is not None and account is not None:
         return DisputedBalance(account, currency, claimed, "the customer")
-    if "://" not in source:
+    if not is_database(source):
         return None
     path = outside_folder(source) / "complaint.json"
     if not path.is_file():
         return None
-    complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
+    try:
+        complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnusableInput(f"{path} is no complaint ({error}): mend it, or move it away") from None
     if account not in (None, complaint.account):
         return None
     return DisputedBalance(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
@@ -162,12 +166,16 @@ def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:
 
 def _tell(inquiry: Inquiry, told: Console) -> None:
     """The investigation, to be read from top to bottom."""
-    told.print(f"\n[bold]{escape(inquiry.question)}[/bold]")
+    told.print()
+    told.print(f"[bold]{escape(inquiry.question)}[/bold]")
     for step in inquiry.steps:
-        told.print(f"\n[bold]{step.number}. {escape(step.title)}[/bold]\n   {escape(step.answer)}")
+        told.print()
+        told.print(f"[bold]{step.number}. {escape(step.title)}[/bold]")
+        told.print(f"   {step.answer}", markup=False)
         if step.rows:
             told.print(table("", step.columns, step.rows, limit=8))
-    told.print(f"\n[bold]verdict:[/bold] {escape(inquiry.verdict)}")
+    told.print()
+    told.print(f"[bold]verdict:[/bold] {escape(inquiry.verdict)}")
     for finding in inquiry.findings:
         told.print(f"   {finding.fault}: {finding.proof}", markup=False)
     told.print(f"   {inquiry.reach_sentence}", markup=False)

@@ -11,6 +11,7 @@ from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
 from esworkbench.composition import domain_of_store, recognised
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.projections.rebuilding import STRATEGIES, Options, Recipe, archive_events, take_snapshot
@@ -84,7 +85,7 @@ def archive(
 
     whose = recognised(event_types_in(url))
     name = next(iter(whose.read_models), None) if whose else None
-    next_command = name and f"esworkbench rebuild {quote(url)} --projection {name} --cold {quote(str(into))}"
+    next_command = name and f"esworkbench rebuild {_shown(url)} --projection {name} --cold {quote(str(into))}"
     answer(document, prose, as_json=json, next_command=next_command)
 
 
@@ -102,9 +103,14 @@ def keep_read_model(
     def prose(console: Console) -> None:
         console.print(f"{projection} at position {position}, in {into}", markup=False)
 
-    next_command = f"esworkbench rebuild {quote(url)} --projection {projection} --snapshot {quote(str(into))}"
+    next_command = f"esworkbench rebuild {_shown(url)} --projection {projection} --snapshot {quote(str(into))}"
     document = {"projection": projection, "position": position, "into": into}
     answer(document, prose, as_json=json, next_command=next_command)
+
+
+def _shown(url: str) -> str:
+    """The store's address for a command to type, without its password."""
+    return quote(address_of(parse_url(url)))
 
 
 def _strategy_for(workers: int | None, cold: list[Path] | None, snapshot: Path | None) -> str:
