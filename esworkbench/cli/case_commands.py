@@ -12,6 +12,7 @@ from esworkbench.cli.judge import judge_of, say_judge
 from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store
+from esworkbench.cli.terminal import terminal
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
@@ -36,7 +37,7 @@ def investigate(
         raise UnusableInput("--claimed says what a balance should be, but not whose: add --account")
     from esworkbench.cli.investigation import run_investigation
 
-    told = Console(stderr=json, highlight=False, soft_wrap=True)
+    told = terminal(stderr=json)
     inquiry, evidence, report = run_investigation(source, account, currency, claimed, out, ledger, domain, told)
     document: dict[str, Any] = {
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
@@ -105,7 +106,8 @@ def report(
     inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
 
     def prose(console: Console) -> None:
-        console.print(f"{inquiry.verdict}\n{out}", markup=False)
+        console.print(inquiry.verdict, markup=False)
+        console.print(str(out), markup=False)
         say_judge(console, opened)
 
     wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained)

@@ -209,7 +209,8 @@ def diagnose(
         opened = Evidence.open(evidence, verify=False)
         for finding in found["findings"]:
             console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}")
-            console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
+            console.print(f"  {finding['proof']}", markup=False)
+            console.print(f"  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
         if _balances_agree(found, opened):
@@ -314,4 +315,5 @@ def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
 
 
 def _print_order(console: Console, order: Mapping[str, int]) -> None:
-    console.print("account-days by order found: " + ", ".join(f"{count:,} {name}" for name, count in order.items()))
+    found = ", ".join(f"{count:,} {name}" for name, count in order.items())
+    console.print(f"account-days by order found: {found}", markup=False)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from esworkbench.cli.extras import advice_on
+from esworkbench.cli.terminal import terminal
 from esworkbench.errors import UnusableInput
 from esworkbench.resources import notebooks_path
 
@@ -61,9 +62,9 @@ def _reset(folder: Path, originals: list[Path], number: str) -> int:
     if target.exists():
         kept = _unused(target)
         target.rename(kept)
-        print(f"your copy is kept as {kept}")
+        terminal(stderr=False).print(f"your copy is kept as {kept}", markup=False)
     shutil.copyfile(chosen[0], target)
-    print(f"fresh: {target}")
+    terminal(stderr=False).print(f"fresh: {target}", markup=False)
     return 0
 
 

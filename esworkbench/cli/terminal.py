@@ -1,0 +1,23 @@
+"""The one way to a terminal: whatever is printed is text, and a string from data can't command the terminal.
+
+Line ends are written out too, so one call prints one line.
+"""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from esworkbench.shown import printable
+
+
+class Terminal(Console):
+    """A console that shows what can't be seen. Rich renders every string here, a table's cells and title included."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text), **how)
+
+
+def terminal(*, stderr: bool) -> Console:
+    """A console on stdout or stderr. Neither numbers nor ``:names:`` are dressed up: data is shown as it is."""
+    return Terminal(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
