@@ -1,7 +1,7 @@
 """What may be shown of a string that somebody else wrote: nothing that a terminal or a browser acts on, no credentials.
 
 Names, ids and error texts come from data and are hostile everywhere: a control sequence moves the cursor or writes the
-clipboard, a bidi override lets ``gpj.exe`` read ``exe.jpg``, and a character without width lets two accounts look like one.
+clipboard, a bidi override lets ``gpj.exe`` read ``exe.jpg``, a character without width lets two accounts look like one.
 (Unicode Technical Report 36; Boucher and Anderson, *Trojan Source*.)
 """
 

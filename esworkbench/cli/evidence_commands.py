@@ -26,6 +26,7 @@ from esworkbench.cli.options import (
     ValidAt,
 )
 from esworkbench.cli.output import answer, table
+from esworkbench.cli.output_files import new_place
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
@@ -47,6 +48,7 @@ def freeze(
     json: Json = False,
 ) -> None:
     """Freeze a store or a file as evidence, at one cut, without writing to it."""
+    into = new_place(into)
     evidence = capture(source, into, ledger=ledger, domain=domain, layout=layout, rate_limit=rate_limit)
     manifest = evidence.manifest
     accounts = len(evidence.accounts())

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from esworkbench.cli.output import table
+from esworkbench.cli.output_files import REPORT, new_place, writable_output, write_output
 from esworkbench.cli.repairing import repair_scratch_copy, repair_source
 from esworkbench.composition import Domain, capture, domain_of, handlers_for
 from esworkbench.errors import UnusableInput
@@ -76,7 +77,7 @@ def _investigated_in(
     )
     _tell(inquiry, told)
     report = folder / "report.html"
-    _write_page(report, _page(inquiry, evidence))
+    write_output(report, _page(inquiry, evidence), REPORT)
     return inquiry, evidence, report
 
 
@@ -84,16 +85,10 @@ def written_report(
     evidence: Evidence, domain: Domain | None, out: Path, account: str | None, currency: str | None
 ) -> Inquiry:
     """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
+    writable_output(out, REPORT)
     inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(domain))
-    _write_page(out, _page(inquiry, evidence))
+    write_output(out, _page(inquiry, evidence), REPORT)
     return inquiry
-
-
-def _write_page(out: Path, page: str) -> None:
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(f"the report can't be written to {out}: {error.strerror}") from None
 
 
 @contextmanager
@@ -101,6 +96,7 @@ def _new_folder(out: Path | None) -> Iterator[Path]:
     """Where evidence, case and report go: a folder that is empty so far, and is removed again if the work fails."""
     if out is None:
         out = next(path for number in count(1) if not (path := Path("work") / f"case-{number}").exists())
+    out = new_place(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableInput(f"{out} already exists and isn't an empty folder: name a new one with --out")
     made = [folder for folder in (out, *out.parents) if not folder.exists()]

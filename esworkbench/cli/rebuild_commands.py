@@ -9,6 +9,7 @@ from rich.console import Console
 
 from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
+from esworkbench.cli.output_files import new_place
 from esworkbench.composition import domain_of_store, recognised
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.database import address_of, parse_url
@@ -75,6 +76,7 @@ def archive(
     json: Json = False,
 ) -> None:
     """Copy a range of events to Parquet, a faster source for rebuilds. The store keeps them too."""
+    into = new_place(into)
     store = EventStore.open(url, create=False)
     with Progress(True).of("events", up_to - after) as progress:
         manifest = archive_events(store, up_to, into, after=after, progress=progress)
@@ -97,6 +99,7 @@ def keep_read_model(
     json: Json = False,
 ) -> None:
     """Copy a read model as it is, with its position, for a later rebuild to start from."""
+    into = new_place(into)
     store = EventStore.open(url, create=False)
     position = take_snapshot(store, domain_of_store(url, domain).read_model(projection).projection(), into)
 

@@ -42,8 +42,8 @@ def _beside(path: Path) -> Path:
     others = [each.name for each in path.parent.iterdir() if _may_own(each, earlier) and each.name != path.name]
     if others:
         raise UnusableInput(
-            f"the folder {str(earlier)!r} may belong to {path.name} or to {', '.join(sorted(others)[:3])}: rename it after "
-            f"the file it is about, by its full name, such as {own.name}"
+            f"the folder {str(earlier)!r} may belong to {path.name} or to {', '.join(sorted(others)[:3])}: rename "
+            f"it after the file it is about, by its full name, such as {own.name}"
         )
     return earlier
 
