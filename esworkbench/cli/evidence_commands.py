@@ -235,11 +235,7 @@ def _asked(
 ) -> dict[str, Any]:
     """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
-    path = evidence.path
-    try:
-        Case(path).record(question, arguments, found, words(found))
-    except OSError as error:
-        raise UnusableInput(f"the case beside {path} can't be kept: {error.strerror}; copy the evidence") from None
+    Case(evidence.path).record(question, arguments, found, words(found))
     return found
 
 
@@ -259,7 +255,7 @@ def ask_again(
     """A question of a case, once more. Code that it names is built in, or the very code ``typed`` now: a case is data,
     and nothing is loaded from what it says. Raises UnusableInput."""
     named = arguments.get("projection")
-    if named is None:
+    if not isinstance(named, str):
         return ask(evidence, question, arguments)
     if ":" in named and named != typed:
         raise UnusableInput(

@@ -15,11 +15,13 @@ from esworkbench.cli.output_files import REPORT, new_place, writable_output, wri
 from esworkbench.cli.repairing import repair_scratch_copy, repair_source
 from esworkbench.composition import Domain, capture, domain_of, handlers_for
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.evidence.capturing.opening import is_database
 from esworkbench.forensics.compare.timeline import timeline
+from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
 from esworkbench.lab import Complaint, build_incident
@@ -79,6 +81,13 @@ def _investigated_in(
     report = folder / "report.html"
     write_output(report, _page(inquiry, evidence), REPORT)
     return inquiry, evidence, report
+
+
+def shown_source(source: str | None) -> str:
+    """What the investigation is of, without credentials."""
+    if source is None:
+        return "the built-in incident"
+    return address_of(parse_url(source)) if is_database(source) else source
 
 
 def written_report(
@@ -148,7 +157,7 @@ def _page(inquiry: Inquiry, evidence: Evidence) -> str:
             title=f"account {inquiry.account}",
         )
         picture = as_data_uri(figure)
-    return render(inquiry, evidence, picture=picture)
+    return render(inquiry, evidence, picture=picture, case=Case(evidence.path).entries())
 
 
 def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:
