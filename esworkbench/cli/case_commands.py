@@ -18,6 +18,7 @@ from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.unposted import unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Repair
 
@@ -50,7 +51,8 @@ def investigate(
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
         "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
-        "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
+        "unexplained": inquiry.unexplained, "unposted": inquiry.diagnosis.unposted, "reach": inquiry.reach,
+        "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
     }  # fmt: skip
     arguments = {
@@ -58,13 +60,16 @@ def investigate(
     }  # fmt: skip
     Case(evidence.path).record("investigate", arguments, document, inquiry.verdict)
     settled = not inquiry.diagnosis.unhealthy and not inquiry.unexplained
+    unposted = inquiry.diagnosis.unposted
     next_command = f"esworkbench case {quote(str(report.parent / 'evidence'))}"
 
     def prose(console: Console) -> None:
         say_judge(console, evidence)
+        for sentence in unposted_in_words(unposted):
+            console.print(sentence, markup=False)
         console.print(f"report: {report}", markup=False)
 
-    found = not (settled or inquiry.verified)
+    found = bool(unposted) or not (settled or inquiry.verified)
     answer(document, prose, as_json=json, found=found, next_command=next_command)
 
 
@@ -137,7 +142,7 @@ def report(
     written = {"sha256": sha256(out.read_bytes()).hexdigest()}
     arguments = {"out": str(out), "account": account, "currency": currency, "domain": domain}
     Case(evidence).record("report", arguments, written, inquiry.verdict)
-    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained)
+    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained or inquiry.diagnosis.unposted)
     answer({"report": str(out), "verdict": inquiry.verdict, **judge_of(opened)}, prose, as_json=json, found=wrong)
 
 

@@ -30,6 +30,7 @@ from esworkbench.cli.output_files import new_place
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask
@@ -118,15 +119,17 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
 
     def prose(console: Console) -> None:
         console.print(f"{found['compared']:,} balance assertions compared, {found['divergent']:,} diverge")
+        _say_unposted(console, found["unposted"])
         say_judge(console, opened)
         if found.get("order"):
             _print_order(console, found["order"])
         if found["rows"]:
             console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
 
-    next_command = f"esworkbench diagnose {quote(str(evidence))}" if found["divergent"] else None
+    wrong = bool(found["divergent"] or found["unposted"])
+    next_command = f"esworkbench diagnose {quote(str(evidence))}" if wrong else None
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
+    answer(document, prose, as_json=json, found=wrong, next_command=next_command)
 
 
 def bisect(
@@ -140,6 +143,7 @@ def bisect(
 
     def prose(console: Console) -> None:
         say_judge(console, opened)
+        _say_unposted(console, unposted_events(opened))
         if not diverges:
             console.print(f"no divergence, after {found['probes']} probes")
             return
@@ -215,6 +219,7 @@ def diagnose(
             console.print(f"  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
+        _say_unposted(console, found["unposted"])
         if _balances_agree(found, opened):
             console.print("no balance differs from its events" + (f" on {account}" if account else ""), markup=False)
         results = [word.partition(":")[0] for word in found["tested"].values()]
@@ -223,7 +228,7 @@ def diagnose(
         say_judge(console, opened)
 
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"]))
+    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"] or found["unposted"]))
 
 
 def _asked(
@@ -286,6 +291,11 @@ def _state(
         return fold(evidence, stream, made, handlers.decoder, bounds=bounds).state()
     except EsworkbenchError as error:
         return {"unreadable": str(error)}
+
+
+def _say_unposted(console: Console, unposted: Mapping[str, int]) -> None:
+    for sentence in unposted_in_words(unposted):
+        console.print(sentence, markup=False)
 
 
 def _balances_agree(found: Mapping[str, Any], evidence: Evidence) -> bool:

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.case import CaseEntry
 from esworkbench.forensics.investigation.investigate import Inquiry
@@ -78,7 +79,9 @@ def _cut(evidence: Evidence) -> list[list[Any]]:
     rows += [[f"decimals of {currency}", decimals] for currency, decimals in (manifest.decimals or {}).items()]
     if manifest.order is not None:
         rows += [[f"account-days whose order is {verdict}", count] for verdict, count in manifest.order.items()]
-    rows += [[f"events without a rule in the ledger: {name}", count] for name, count in manifest.unposted.items()]
+    rows += [
+        [f"events without a rule in the ledger: {name}", count] for name, count in unposted_events(evidence).items()
+    ]
     return rows
 
 
