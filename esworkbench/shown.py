@@ -17,7 +17,7 @@ _BLANK = frozenset(
 """Letters and marks by their category, and yet nothing is seen of them."""
 
 _PAIR = re.compile(r"""(?i)\b((?:ssl)?pass(?:word|wd|phrase)?|pwd)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'"]+)""")
-_USER = re.compile(r"""(^|[\s'"/])([^\s'"/:@]*:)([^\s'"]+)@""")
+_USER = re.compile(r"""((?:^|[\s'"(])(?:[\w+.-]*:?/{1,3})?)([^\s'"/:@]*:)(?!//)([^\s'"]+)@""")
 SHORTEST_SECRET = 3
 """Whatever is shorter is hidden where it stands as a password, not wherever else these letters occur."""
 

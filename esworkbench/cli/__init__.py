@@ -33,7 +33,7 @@ from typing import Annotated
 import typer
 
 from esworkbench.cli.on_demand import group
-from esworkbench.cli.output import OUR_ERROR, refuse, to_json
+from esworkbench.cli.output import OUR_ERROR, UNUSABLE, refuse, to_json
 from esworkbench.cli.terminal import terminal
 from esworkbench.errors import EsworkbenchError
 from esworkbench.shown import secrets_in, without_credentials
@@ -148,4 +148,11 @@ def main() -> None:
         # A terminal that can't show a letter gets its code instead of an error of ours.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Told already; what is left unwritten goes nowhere, or Python would try once more and exit with its own code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = max(code, UNUSABLE)
+    sys.exit(code)

@@ -29,6 +29,7 @@ def answer(
     """
     if as_json:
         sys.stdout.write(to_json(document) + "\n")
+        sys.stdout.flush()
     prose(terminal(stderr=as_json))
     if next_command is not None:
         guide = terminal(stderr=True)

@@ -3,6 +3,7 @@
 Line ends are written out too, so one call prints one line.
 """
 
+import errno
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,10 @@ class Terminal(Console):
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(printable(text), **how)
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read the output is gone: no finding, which is what Rich's own exit code 1 would say."""
+        raise BrokenPipeError(errno.EPIPE, "whoever read the output has gone away")
 
 
 def terminal(*, stderr: bool) -> Console:

@@ -58,7 +58,8 @@ def hostile_store(folder: Path, name: str) -> Path:
     store.engine.dispose()
     with sqlite3.connect(path) as connection:
         connection.execute(
-            "INSERT INTO account_balances (account_id, currency, balance_minor, version, position) VALUES (?, 'USD', 9, 1, 1)",
+            "INSERT INTO account_balances (account_id, currency, balance_minor, version, position) "
+            "VALUES (?, 'USD', 9, 1, 1)",
             (name,),
         )
         moment = "2026-01-01T00:00:00.000000Z"
@@ -74,19 +75,22 @@ def everything_asked(shell: Shell, folder: Path, store: Path, name: str) -> Iter
     for command in (
         ["capture", store, "--into", ev, *domain], ["diff", ev], ["diagnose", ev], ["verify", ev],
         ["verify", store, *domain], ["bisect", ev, "--account", name], ["replay", ev, "--account", name],
-        ["replay", ev, "--account", name + "\x1b"], ["diff", ev, "--against", name], ["report", ev, "--out", folder / "r"],
+        ["replay", ev, "--account", name + "\x1b"], ["diff", ev, "--against", name],
+        ["report", ev, "--out", folder / "r"],
         ["report", ev, "--out", folder / "r.html", "--account", name], ["case", ev], ["case", ev, "--replay"],
         ["investigate", store, "--out", folder / "inv", *domain], ["investigate", store, "--account", name, *domain],
-        ["repair", ev, "--store", store, "--operator", name], ["lag", store], ["shapes", store], ["pending", store, *domain],
+        ["repair", ev, "--store", store, "--operator", name], ["lag", store], ["shapes", store],
+        ["pending", store, *domain],
         ["explain", name], ["rebuild", store, "--projection", name, *domain], ["capture", name, "--into", ev],
-        ["diff", folder / name.replace("/", "")], ["lag", store, "--projection", name], [name], ["diff", ev, f"--{name}"],
+        ["diff", folder / name.replace("/", "")], ["lag", store, "--projection", name], [name],
+        ["diff", ev, f"--{name}"],
         ["incident", "new", store, "--fault", name], ["upcasters", "--domain", name],
     ):  # fmt: skip
         yield shell(*command)
         yield shell(*command, "--json")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_string_from_data_reaches_the_terminal_as_more_than_text(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -142,7 +146,8 @@ def test_no_command_shows_a_password_that_it_was_given(shell: Shell, tmp_path: P
     for command in (
         ["capture", given, "--into", new], ["verify", given], ["investigate", given, "--out", new], ["lag", given],
         ["diff", given], ["rebuild", given, "--projection", "account_balances"], ["incident", "new", given],
-        ["incident", "reveal", given], ["compact", given, "--into", given], ["take-snapshots", given], ["outbox", given],
+        ["incident", "reveal", given], ["compact", given, "--into", given], ["take-snapshots", given],
+        ["outbox", given],
         ["shapes", given], ["pending", given], ["repair", given, "--store", given, "--operator", "me"],
         ["case", given], ["report", given, "--out", given], ["capture", "x.db", given], ["nonsense", given],
         ["keep-read-model", given, "--projection", "x", "--into", new], ["snapshot-frequency", "--url", given],
@@ -189,4 +194,6 @@ def test_secrets_are_found_however_they_are_written() -> None:
     assert without_credentials("password authentication failed for user me") == (
         "password authentication failed for user me"
     )
-    assert without_credentials("at postgresql://me:pw@h/x") == "at postgresql:…@h/x"
+    for harmless in ("write it like postgresql://user@host:5432/name, with @ : / ?", "at 10:15 by ada@example.org"):
+        assert without_credentials(harmless, secrets_in(harmless)) == harmless
+    assert without_credentials("at postgresql://me:pw@h/x") == "at postgresql://me:…@h/x"
