@@ -1,5 +1,6 @@
 """One way to answer: a JSON document or prose, and the exit code that goes with it."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from esworkbench.cli.terminal import terminal
+from esworkbench.cli.terminal import NOBODY_READS, terminal
+from esworkbench.errors import UnusableInput
 
 NOTHING_FOUND, FOUND, UNUSABLE, OUR_ERROR = 0, 1, 2, 3
 """Exit codes: nothing (or only healthy things) found; findings; unusable input; an error of ours."""
@@ -28,8 +30,7 @@ def answer(
     With ``as_json`` exactly one JSON document goes to stdout and the prose to stderr, so that a pipe stays clean.
     """
     if as_json:
-        sys.stdout.write(to_json(document) + "\n")
-        sys.stdout.flush()
+        _print_json(document)
     prose(terminal(stderr=as_json))
     if next_command is not None:
         guide = terminal(stderr=True)
@@ -41,9 +42,19 @@ def answer(
 def refuse(sentence: str, *, as_json: bool) -> int:
     """One clear sentence on stderr (and as JSON on stdout if that was asked for); exit code 2."""
     if as_json:
-        sys.stdout.write(to_json({"error": sentence}) + "\n")
+        with contextlib.suppress(OSError, UnusableInput):  # the sentence also goes to stderr, which may still work
+            _print_json({"error": sentence})
     terminal(stderr=True).print(sentence, markup=False)
     return UNUSABLE
+
+
+def _print_json(document: Any) -> None:
+    """At once, so that an output that nobody takes is noticed here."""
+    try:
+        sys.stdout.write(to_json(document) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise UnusableInput(NOBODY_READS) from None
 
 
 def to_json(document: Any) -> str:

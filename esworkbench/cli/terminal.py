@@ -3,13 +3,15 @@
 Line ends are written out too, so one call prints one line.
 """
 
-import errno
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from esworkbench.errors import UnusableInput
 from esworkbench.shown import printable
+
+NOBODY_READS = "the system refused the output: whoever read it has gone away"
 
 
 class Terminal(Console):
@@ -20,7 +22,7 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         """Whoever read the output is gone: no finding, which is what Rich's own exit code 1 would say."""
-        raise BrokenPipeError(errno.EPIPE, "whoever read the output has gone away")
+        raise UnusableInput(NOBODY_READS)
 
 
 def terminal(*, stderr: bool) -> Console:
