@@ -5,7 +5,8 @@
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
 ``judge``: which ledger an answer rests on.
 ``extras``: what to install for a library that is missing.
-``terminal``: the one way to a terminal. ``output_files``: the one way to a file.
+``terminal``: the one way to a terminal.
+``output_files``: the one way to a file.
 ``world``: which errors are the world's, and what is said of them.
 
 ``case_commands``: investigate, repair, report, case.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cli_shell import Shell
 
+from esworkbench.archive import file_digest
 from esworkbench.lab import Incident, build_incident
 
 
@@ -21,6 +22,11 @@ def write_case(evidence: Path, question: str, arguments: dict[str, Any]) -> None
     entry = {"number": 1, "asked_at": "2026-01-01T00:00:00Z", "question": question, "arguments": arguments,
              "found": "nothing", "digest": "0"}  # fmt: skip
     evidence.with_name("ev.case.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
+
+
+def applied_by_ada(evidence: Path) -> list[str]:
+    """The options of a repair that is really done: the digest is what capture printed."""
+    return ["--operator", "ada", "--apply", "--digest", file_digest(evidence / "manifest.json")]
 
 
 HOSTILE: list[tuple[str, dict[str, Any]]] = [
@@ -82,7 +88,7 @@ def test_the_case_holds_what_was_done_and_the_report_tells_of_the_repair(shell: 
     shell("capture", built.url, "--into", ev)
     shell("report", ev, "--out", page)
     assert "ada repaired" not in page.read_text("utf-8")
-    repaired = shell.json("repair", ev, "--store", built.url, "--operator", "ada", "--apply").document
+    repaired = shell.json("repair", ev, "--store", built.url, *applied_by_ada(ev)).document
     assert repaired["verified"]
     shell("report", ev, "--out", page)
     [event_id] = repaired["event_ids"]
@@ -107,5 +113,5 @@ def test_a_repair_that_no_case_can_keep_is_not_done(shell: Shell, tmp_path: Path
     ev = tmp_path / "ev"
     shell("capture", built.url, "--into", ev)
     (tmp_path / "ev.case.jsonl").mkdir()
-    assert "ev.case.jsonl" in shell("repair", ev, "--store", built.url, "--operator", "ada", "--apply").err
+    assert "ev.case.jsonl" in shell("repair", ev, "--store", built.url, *applied_by_ada(ev)).err
     assert shell.json("verify", built.url).document["events"] == built.events
