@@ -14,7 +14,7 @@ from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence import Evidence
+from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.investigation.case import Case
 
 
@@ -68,7 +68,7 @@ def repair(
     json: Json = False,
 ) -> None:
     """Append compensating events, or rebuild. A dry run unless --apply; safe to run twice; verified afterwards."""
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     found = repair_store(opened, store, domain, operator=operator, really=apply)
 
     def prose(console: Console) -> None:
@@ -101,7 +101,7 @@ def report(
     """The case as one self-contained page."""
     from esworkbench.cli.investigation import written_report
 
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
 
     def prose(console: Console) -> None:
@@ -125,7 +125,7 @@ def case(
 ) -> None:
     """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
     kept = Case(evidence)
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     again = (
         {
             each.entry.number: each.same

@@ -57,7 +57,7 @@ def read_rows(path: Path, layout: DelimitedFile, scales: Scales) -> list[FileRow
             names = next(reader, []) if layout.header else layout.names
             _require_columns(path, names, layout)
             rows = [
-                _row(
+                read_row(
                     path,
                     reader.line_num,
                     dict(zip(names, texts, strict=False)),
@@ -115,7 +115,10 @@ def payload_of(row: FileRow) -> str:
     return msgspec.json.encode(row.fields).decode("utf-8")
 
 
-def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: DelimitedFile, scales: Scales) -> FileRow:
+def read_row(
+    path: Path, line: int, fields: dict[str, str], surplus: int, layout: DelimitedFile, scales: Scales
+) -> FileRow:
+    """One line, from its texts by column. Raises UnusableInput naming the line and what is wrong with it."""
     if surplus:
         raise UnusableInput(f"{path}, line {line} has {abs(surplus)} fields too {'many' if surplus > 0 else 'few'}")
     columns = layout.columns
