@@ -28,6 +28,15 @@ ALWAYS_THERE = {
     "events": ("position", "stream_id", "version", "event_id", "type", "payload", "metadata"),
     "assertions": ("source", "kind", "account"),
 }
+LINES = """
+    SELECT e.stream_id, e.version, e.position, e.event_id, e.payload,
+        e.stream_id, e.event_id, e.type, e.recorded_at, e.valid_at,
+        p.account, p.currency, p.amount_minor, p.kind, p.ordinal, p.stream_id,
+        p.version, p.event_id, p.recorded_at, p.valid_at,
+        a.account, a.currency, a.claimed_minor, a.day, a.version, a.event_id, a.recorded_at, a.valid_at
+    FROM events e LEFT JOIN postings p ON p.position = e.position LEFT JOIN assertions a ON a.position = e.position
+    ORDER BY e.position
+"""
 KINDS = ("head", "running", "daily", "statement", "snapshot")
 
 
@@ -209,29 +218,27 @@ def _of_postings(evidence: Evidence) -> Iterator[Disagreement]:
 
 
 def _of_lines(evidence: Evidence, layout: DelimitedFile) -> Iterator[Disagreement]:
-    """Of a delimited file every event is a line, which says posting and claim."""
+    """Of a delimited file every event is a line, which says its posting and its claim."""
+    counts = {table: evidence.manifest.rows[table] for table in ("events", "postings", "assertions")}
+    if len(set(counts.values())) > 1:
+        yield Disagreement(
+            "posting", f"every line of a file is an event, a posting and a claim, and there are {counts}"
+        )
+        return
     scales = Scales(evidence.ledger)
-    rows = evidence.connection().execute(
-        "SELECT e.stream_id, e.version, e.position, e.event_id, e.type, e.payload, p.account, p.currency, "
-        "p.amount_minor, p.kind, p.event_id, p.version, a.account, a.currency, a.claimed_minor, a.event_id "
-        "FROM events e "
-        "FULL JOIN postings p ON p.position = e.position "
-        "FULL JOIN assertions a ON a.position = e.position AND a.kind = 'running' ORDER BY ALL"
-    )
-    while found := rows.fetchmany(ROWS_AT_ONCE):
-        for stream_id, version, position, event_id, kind, payload, *kept in found:
+    found = evidence.connection().execute(LINES)
+    while rows := found.fetchmany(ROWS_AT_ONCE):
+        for stream_id, version, position, event_id, payload, *kept in rows:
             place = (stream_id, version, position, event_id)
-            if position is None:
-                yield Disagreement("posting", "a posting or a claim belongs to no line of the file", *place)
-                continue
             try:
                 line = read_row(evidence.path, position, _said(payload), 0, layout, scales)
             except (UnusableInput, KeyError, AttributeError, TypeError):
                 yield Disagreement("posting", f"event {event_id} is no line that the ledger can read", *place)
                 continue
-            owner = (line.account, line.currency)
-            expected = [*owner, line.amount, line.type, line.id, version, *owner, line.balance, line.id]
-            if (kept, (stream_id, event_id, kind)) != (expected, (line.account, line.id, line.type)):
+            owner, same = (line.account, line.currency), (version, line.id, line.moment, line.moment)
+            event = (line.account, line.id, line.type, line.moment, line.moment)
+            posting = (*owner, line.amount, line.type, 0, line.account, *same)
+            if tuple(kept) != (*event, *posting, *owner, line.balance, line.day, *same):
                 words = f"what is kept of event {event_id} at position {position} is not what its line says"
                 yield Disagreement("posting", words, *place)
 
