@@ -1,8 +1,8 @@
 """Crafted or damaged evidence is refused in a sentence, or answers as before (promise 13).
 
-Every trial spoils a copy of good evidence, by a byte, a cell, a file, a field of the manifest or of the ledger, and asks
-it everything. Where a forger writes the hashes anew, an answer may change only if ``verify`` says that something is
-wrong; and where he changes what has no second source (what read models claimed), ``verify`` says that it can't know.
+Every trial spoils a copy of good evidence, by a byte, a cell, a file, a field of the manifest or of the ledger, and
+asks it everything. Where a forger writes the hashes anew, an answer may change only if ``verify`` says that something
+is wrong; and where he changes what has no second source (what read models claimed), ``verify`` says so.
 """
 
 import contextlib
