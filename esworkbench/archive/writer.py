@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
-from esworkbench.archive.paths import bucket_of, quoted
+from esworkbench.archive.paths import MOST_BUCKETS, bucket_of, from_parquet, require_text, to_parquet
 from esworkbench.archive.tables import BUCKETED, SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
 
@@ -32,8 +32,9 @@ class ArchiveWriter:
     """
 
     def __init__(self, target: Path, buckets: int) -> None:
-        if buckets < 1:
-            raise UnusableInput(f"{buckets} buckets can't hold anything: give 1 or more")
+        if not 1 <= buckets <= MOST_BUCKETS:
+            raise UnusableInput(f"an archive has from 1 to {MOST_BUCKETS:,} buckets, not {buckets:,}")
+        require_text(target)
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise UnusableInput(f"{target} exists and evidence is never overwritten: name a new folder")
         self._target = target
@@ -129,10 +130,7 @@ class ArchiveWriter:
 
     def _sort(self, connection: duckdb.DuckDBPyConnection, table: str, source: Path, target: Path) -> None:
         order = f"ORDER BY {', '.join(BUCKETED[table].order)}" if table in BUCKETED else ""
-        connection.execute(
-            f"COPY (SELECT * FROM read_parquet({quoted(source)}) {order}) "
-            f"TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        connection.execute(to_parquet(f"SELECT * FROM {from_parquet([source])} {order}", target, "zstd"))
         source.unlink()
 
     @contextlib.contextmanager

@@ -17,7 +17,7 @@ from esworkbench.cli.terminal import terminal
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import address_of, parse_url
-from esworkbench.evidence import Evidence
+from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Repair
@@ -92,7 +92,7 @@ def repair(
     Only what is proven is applied; the rest is held back and says why. Rows that a rebuild replaces are kept beside
     the evidence.
     """
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     record = Case(evidence)
     record.require_writable()
 
@@ -147,7 +147,7 @@ def report(
     """The case as one self-contained page."""
     from esworkbench.cli.investigation import written_report
 
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
 
     def prose(console: Console) -> None:
@@ -174,7 +174,7 @@ def case(
     json: Json = False,
 ) -> None:
     """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     kept = Case(evidence)
     again = (
         {

@@ -30,6 +30,7 @@ from esworkbench.cli.output_files import new_place
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Handlers
@@ -94,7 +95,7 @@ def replay(
 ) -> None:
     """Balance and state as of a moment, on either time axis, or as of a version."""
     arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at, "version": version}
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     handlers = handlers_for(domain_of(opened, domain))
     found = _asked(opened, "replay", arguments, lambda it: _balance_in_words(it, opened))
     state = _state(opened, handlers, account, at, known_at, version)
@@ -113,7 +114,7 @@ def replay(
 
 def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
     """Every balance assertion that differs from the events, each compared at its own cut. Lag is not corruption."""
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     found = _asked(opened, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
     columns = ["account", "currency", "source", "claimed", "event_sum", "delta", "at_position"]
 
@@ -137,7 +138,7 @@ def bisect(
 ) -> None:
     """The first event at which claims and events differ."""
     arguments = {"account": account, "currency": currency, "against": against}
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     found = _asked(opened, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
     diverges = found["position"] is not None
 
@@ -206,7 +207,7 @@ def diagnose(
 ) -> None:
     """Name the faults, and say what was tested and what wasn't."""
     arguments = {"account": account, "now": now, "projection": projection}
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     code = None if projection is None else code_named(projection, domain_of(opened, domain))
     found = _asked(opened, "diagnose", arguments, _faults_named, {"projection": code})
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]

@@ -13,6 +13,8 @@ file              a bank's own delimited file with running balances
 delimited         its rows, read as the ledger describes them
 ordering          an order inside each day in which the balances chain
 poster            what each event posts, by the ledger
+set_based         the same by query, for all events that SQL provably reads as the poster would
+json_shapes       that proof
 statement_file    a bank statement as CSV
 shipped_ledgers   the ledgers of the built-in domains, and which one is meant
 progress          progress bars on stderr, or none

@@ -18,7 +18,7 @@ from esworkbench.forensics.compare.records import ClaimStep
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, Diagnosis
-from esworkbench.forensics.verify import verify
+from esworkbench.forensics.verify import verify_log
 from esworkbench.money import format_minor
 
 SHOWN = 12
@@ -216,7 +216,7 @@ def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis) 
     told = {fault: diagnosis.tested.get(fault, "") for fault in ("double_apply", "gap_skipped")}
     wrong = [f"{fault} was found" for fault, outcome in told.items() if outcome == FOUND]
     untested = [f"{fault} can't be tested" for fault, outcome in told.items() if outcome.startswith(NOT_TESTABLE)]
-    whole = verify(evidence)
+    whole = verify_log(evidence)
     log = f"the log itself shows {len(whole.breaks)} breaks" if whole.breaks else "the log itself is whole"
     if not whole.breaks and not whole.hashed:
         log = "versions and positions of the log are whole, and it carries no hashes that could tell more"
