@@ -227,9 +227,11 @@ class Evidence:
         try:
             for table in SCHEMAS:
                 files = ", ".join(quoted(self.path / name) for name in self.manifest.files_of(table))
-                database.execute(
-                    f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
-                )
+                rows = f"read_parquet([{files}], hive_partitioning = false)"
+                if not files:  # an earlier release knew no such table
+                    rows = f"empty_{table}"
+                    database.register(rows, SCHEMAS[table].empty_table())
+                database.execute(f"CREATE VIEW {table} AS SELECT * FROM {rows}")
         except duckdb.Error as error:
             raise EvidenceDamaged(f"{self.path} can't be read: {error}") from None
         return database
