@@ -103,11 +103,11 @@ class ArchiveWriter:
         if table not in BUCKETED:
             yield 0, batch
             return
-        keys = batch.column(BUCKETED[table].key).combine_chunks().dictionary_encode()
+        keys: Any = batch.column(BUCKETED[table].key).combine_chunks().dictionary_encode()
         of_key = np.array([bucket_of(key, self._buckets) for key in keys.dictionary.to_pylist()], np.int64)
         buckets = of_key[keys.indices.to_numpy()]
         order = np.argsort(buckets, kind="stable")
-        ordered = batch.take(pa.array(order))
+        ordered = batch.take(order)
         ends = np.searchsorted(buckets[order], np.arange(self._buckets + 1))
         for bucket, (first, last) in enumerate(pairwise(ends)):
             if first < last:

@@ -153,6 +153,10 @@ def _chain(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
             if stored is None or previous is None:
                 yield Break("content", *place, f"version {version} of {stream_id} carries no hash")
                 continue
+            if None in (shape, recorded, valid):
+                words = f"version {version} of {stream_id} is not stored in the form that was hashed"
+                yield Break("content", *place, words)
+                continue
             try:
                 computed = event_hash(
                     previous, stream_id, version, event_id, event_type, shape, recorded, valid,

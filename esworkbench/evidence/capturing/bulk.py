@@ -21,6 +21,7 @@ def from_sqlite(uri: str, query: str) -> Iterator[pa.RecordBatch]:
         contextlib.closing(adbc_driver_sqlite.connect(uri)) as database,
         contextlib.closing(adbc.AdbcConnection(database)) as connection,
     ):
+        _execute(connection, "PRAGMA trusted_schema = OFF")
         yield from _rows(connection, query, {"adbc.sqlite.query.batch_rows": str(ROWS_AT_ONCE)})
 
 

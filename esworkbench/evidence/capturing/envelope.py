@@ -12,8 +12,12 @@ from esworkbench.evidence.capturing.json_shapes import Shape, Shapes, at, came_b
 
 TEXTS = ("correlation_id", "causation_id", "idempotency_key", "actor")
 NUMBER = "decided_on_version"
-SCHEMA = pa.schema([*((name, pa.string()) for name in TEXTS), (NUMBER, pa.int64())])
+_KINDS: dict[str, pa.DataType] = {**dict.fromkeys(TEXTS, pa.string()), NUMBER: pa.int64()}
+SCHEMA = pa.schema(_KINDS)
 SAMPLES = 20
+compute: Any = pc
+"""Its stubs know no chunked columns."""
+
 NOTHING = "{}"
 
 
@@ -27,14 +31,14 @@ class Envelope:
     def read(self, metadata: "pa.ChunkedArray[Any]") -> tuple[pa.Table, list[tuple[int, str]]]:
         """The columns ``SCHEMA``, null where the metadata has none such; and which rows are odd, and why."""
         numbers = np.arange(len(metadata))
-        empty = pc.equal(metadata, NOTHING).to_numpy()
+        empty = compute.equal(metadata, NOTHING).to_numpy()
         left = numbers[~empty]
         parts = [_with_rows(pa.Table.from_pylist([{}] * int(empty.sum()), SCHEMA), numbers[empty])]
         tried = 0
         while left.size:
             shapes = self._shapes.of(None)
             if tried == len(shapes):
-                samples = metadata.take(pa.array(left[:SAMPLES])).to_pylist()
+                samples = _texts(metadata, left[:SAMPLES])
                 if not list(self._shapes.learn(None, samples)):
                     break
                 continue
@@ -43,7 +47,7 @@ class Envelope:
             parts.append(_with_rows(found.drop_columns(["row"]), left[rows]))
             left = np.delete(left, rows)
             tried += 1
-        read = [_in_python(text) for text in metadata.take(pa.array(left)).to_pylist()]
+        read = [_in_python(text) for text in _texts(metadata, left)]
         parts.append(_with_rows(pa.Table.from_pylist([values for values, _ in read], SCHEMA), left))
         complaints = [(int(row), what) for row, (_, said) in zip(left, read, strict=True) for what in said]
         return pa.concat_tables(parts).sort_by("row").drop_columns(["row"]), complaints
@@ -60,12 +64,18 @@ class Envelope:
                 conditions.append("false")
                 value = "NULL"
             columns.append(f"TRY_CAST({value} AS {wanted}) AS {name}")
-        part = pa.table({"row": pa.array(np.arange(len(metadata))), "metadata": metadata})
+        part = pa.Table.from_arrays([pa.array(np.arange(len(metadata))), metadata], ["row", "metadata"])
         self._connection.register("part", part)
-        return self._connection.sql(
+        found: pa.Table = self._connection.sql(
             f"SELECT row, {', '.join(columns)} FROM (SELECT *, {read_as(shape, 'metadata')} AS found FROM part) "
             f"WHERE {' AND '.join(conditions)}"
         ).to_arrow_table()
+        return found
+
+
+def _texts(metadata: "pa.ChunkedArray[Any]", rows: "np.ndarray[Any, Any]") -> list[str]:
+    texts: list[Any] = metadata.take(pa.array(rows)).to_pylist()
+    return texts
 
 
 def _with_rows(table: pa.Table, rows: "np.ndarray[Any, Any]") -> pa.Table:
@@ -82,7 +92,7 @@ def _in_python(text: str) -> tuple[dict[str, Any], list[str]]:
         return {}, ["the metadata is JSON, but not an object"]
     texts = {name: found[name] for name in TEXTS if found.get(name) is not None}
     odd = [f"{name} in the metadata is not text" for name, value in texts.items() if type(value) not in (str, int)]
-    values = {name: str(value) for name, value in texts.items()}
+    values: dict[str, Any] = {name: str(value) for name, value in texts.items()}
     number = found.get(NUMBER)
     if type(number) is int and -(2**63) <= number < 2**63:
         values[NUMBER] = number

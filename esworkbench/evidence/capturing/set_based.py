@@ -19,6 +19,9 @@ from esworkbench.evidence.capturing.json_shapes import Shape, Shapes, at, came_b
 from esworkbench.evidence.capturing.poster import Posted, Poster, Unpostable, decimals_for
 from esworkbench.evidence.ledger import LedgerDefinition, PostingRule
 
+compute: Any = pc
+"""Its stubs know no chunked columns."""
+
 ROWS_AT_ONCE = 100_000
 SAMPLES = 20
 CURRENCIES = 200
@@ -48,13 +51,13 @@ class SetBasedPoster:
                 parts += self._by_query(events, kind["type"], kind["schema_version"], left)
         parts.append(self._one_by_one(events.filter(pa.array(left))))
         postings = pa.concat_tables(parts)
-        self.currencies.update(pc.unique(postings["currency"]).to_pylist())
+        self.currencies.update(compute.unique(postings["currency"]).to_pylist())
         return postings
 
     def _by_query(self, events: pa.Table, kind: str, version: int, left: np.ndarray) -> Iterator[pa.Table]:
         """Postings of the events of one type and version that SQL reads, which are struck off ``left``."""
-        is_kind = pc.and_(pc.equal(events["type"], kind), pc.equal(events["schema_version"], version))
-        rows = np.flatnonzero(is_kind.to_numpy())
+        is_kind = compute.and_(compute.equal(events["type"], kind), compute.equal(events["schema_version"], version))
+        rows = np.flatnonzero(compute.fill_null(is_kind, False).to_numpy())
         rules = self.poster.rules_for(kind, version)
         for shape in self._shapes_for(kind, version, events, rows, left):
             rest = rows[left[rows]]
@@ -102,11 +105,12 @@ class SetBasedPoster:
             columns += [f"{said} AS {name}_{ordinal}" for said, name in named]
             conditions += [f"{name}_{ordinal} IS NOT NULL" for name in ("account", "currency", "amount")]
         said = "".join(f", {column}" for column in columns)
-        return self._connection.sql(
+        read: pa.Table = self._connection.sql(
             f"SELECT * EXCLUDE (found, payload) FROM (SELECT row, payload, found{said} "
             f"FROM (SELECT row, stream_id, payload, {read_as(shape, 'payload')} AS found FROM part)) "
             f"WHERE {' AND '.join(conditions)}"
         ).to_arrow_table()
+        return read
 
     def _posting(self, rule: PostingRule, shape: dict[str, Shape]) -> tuple[str, str, str] | None:
         """Account, currency and amount as SQL; null where the event is left to the poster. None where all are."""
@@ -156,12 +160,10 @@ class SetBasedPoster:
         rows: list[int] = []
         ordinals: list[int] = []
         posted: list[Posted] = []
-        columns = [
-            events[name].to_pylist()
-            for name in ("stream_id", "version", "event_id", "type", "schema_version", "payload")
-        ]
-        for row, (*place, payload) in enumerate(zip(*columns, strict=True)):
-            found = self.poster.post(*place, payload or "")
+        names = ("stream_id", "version", "event_id", "type", "schema_version", "payload")
+        columns: list[list[Any]] = [events[name].to_pylist() for name in names]
+        for row, (stream_id, version, event_id, kind, shape, payload) in enumerate(zip(*columns, strict=True)):
+            found = self.poster.post(stream_id, version, event_id, kind, shape, payload or "")
             rows += [row] * len(found)
             ordinals += range(len(found))
             posted += found
@@ -189,7 +191,8 @@ def derived_postings(connection: duckdb.DuckDBPyConnection, ledger: LedgerDefini
     """Post all ``events`` of opened evidence again; the name of a temporary table with the columns of ``postings``."""
     poster = SetBasedPoster(ledger)
     connection.execute("CREATE OR REPLACE TEMP TABLE derived_postings AS SELECT * FROM postings WHERE false")
-    events = connection.cursor().execute(f"SELECT {', '.join(NEEDED)} FROM events").to_arrow_reader(ROWS_AT_ONCE)
+    events = connection.cursor().sql(f"SELECT {', '.join(NEEDED)} FROM events").to_arrow_reader(ROWS_AT_ONCE)
+    assert events is not None
     for batch in events:
         posted = poster.post(pa.Table.from_batches([batch]))
         connection.register("posted", posted)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
+from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.gaps import Gaps
 from esworkbench.evidence.capturing.opening import require_event_store
 from esworkbench.evidence.capturing.poster import Poster
@@ -55,7 +56,7 @@ class StoreCapture:
         self._posting = SetBasedPoster(ledger, self._poster)
         self._envelope = Envelope()
         self._columns = source.columns()
-        self._claims = Claims(writer, self._columns, self._batches, self._poster.report)
+        self._claims = Claims(writer, self._columns, self._batches, self._poster.report, self._keep)
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in the folder beside it, if there is one."""
@@ -107,14 +108,15 @@ class StoreCapture:
             )
             self._poster.report(what, stream_id, version, event_id)
         columns = {name: (said if name in said.schema.names else events)[name] for name in SCHEMAS["events"].names}
-        return pa.table(columns, schema=SCHEMAS["events"])
+        return pa.Table.from_arrays(list(columns.values()), schema=SCHEMAS["events"])
 
     def _keep(self, oddities: list[Oddity]) -> None:
-        """Write down what is stored in another form than the store's, and report each event of it once."""
+        """Write down what is stored in another form than its writer's, and report each event or row of it once."""
         self._writer.write("oddities", as_columns(Oddity._fields, oddities))
-        for place, found in groupby(oddities, key=lambda each: (each.stream_id, each.version, each.event_id)):
-            stream_id, version, event_id = place
-            self._poster.report("; ".join(each.why for each in found), stream_id or "", version, event_id or "")
+        for (source, _, stream_id, version, event_id, account), found in groupby(oddities, key=lambda each: each[:6]):
+            whose = "" if source == "events" else f"{source}: "
+            words = whose + "; ".join(each.why for each in found)
+            self._poster.report(words, stream_id or account or "", version, event_id or "")
 
     def _copy(self, table: str) -> Iterator[dict[str, list[Any]]]:
         """A table of the store that evidence keeps under the same name and columns, as far as it has them."""
@@ -122,7 +124,8 @@ class StoreCapture:
         if not names:
             return
         for batch in self._batches(table, f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2"):
-            columns = as_columns(names, batch)
+            columns, oddities = fitted(table, table, as_columns(names, batch))
+            self._keep(oddities)
             self._writer.write(table, columns)
             yield columns
 

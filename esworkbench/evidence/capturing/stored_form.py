@@ -45,7 +45,7 @@ PLACE = ("position", "stream_id", "version")
 MAY_BE_ABSENT = ("schema_version", "recorded_at", "valid_at", "prev_hash", "hash")
 """Columns of evidence that can be null. A text that isn't there is kept as an empty one."""
 
-ARROW = {"whole": pa.int64(), "text": pa.string(), "moment": TIME}
+ARROW: dict[str, Any] = {"whole": pa.int64(), "text": pa.string(), "moment": TIME}
 SCHEMA = pa.schema([(column.name, ARROW[column.kind]) for column in LOG])
 CANONICAL = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z$"
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -143,7 +143,7 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
                 values = values.cast(TIME)
             except pa.ArrowInvalid:
                 return None
-            if len(values) and pc.min(values).as_py() < EARLIEST:
+            if pc.less(pc.min(values), pa.scalar(EARLIEST, TIME)).as_py():
                 return None
         columns.append(values.cast(ARROW[column.kind]))
     if len(batch) and pc.min(columns[0]).as_py() < 1:
@@ -154,10 +154,10 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
 def _is_text(values: "pa.Array[Any]") -> bool:
     """Whether all of it is UTF-8 without NUL. ASCII, by far the most, is told by its largest byte."""
     _, offsets, content = values.buffers()
-    if content is None or not len(values):
+    if content is None or offsets is None or not len(values):
         return True
-    places = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
-    text = np.frombuffer(content, np.uint8)[places[0] : places[-1]]
+    places = np.frombuffer(memoryview(offsets), np.int32)[values.offset : values.offset + len(values) + 1]
+    text = np.frombuffer(memoryview(content), np.uint8)[places[0] : places[-1]]
     if not len(text):
         return True
     if text.max() >= 128:
