@@ -22,7 +22,7 @@ BATCH = 5_000
 class Break(NamedTuple):
     """One thing that isn't as it was written.
 
-    ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, order, checkpoint_ahead.
+    ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, order, checkpoint_ahead, stored_form.
     """
 
     kind: str
@@ -67,7 +67,7 @@ def verify(evidence: Evidence) -> Verification:
         "SELECT count(*), count(DISTINCT stream_id), count(hash) FROM events"
     ).fetchall()
     chained = evidence.manifest.layout == OWN_LAYOUT
-    breaks = [*_structure(connection), *_checkpoints(evidence)]
+    breaks = [*_structure(connection), *_checkpoints(evidence), *_stored_form(connection)]
     if chained:
         breaks += [*_chain(connection), *_links(connection), *_forks(connection)]
     breaks.sort(key=lambda each: (each.position is None, each.position, each.kind))
@@ -195,6 +195,17 @@ def _checkpoints(evidence: Evidence) -> Iterator[Break]:
         if position > head:
             words = f"projection {projection} has seen position {position}, but the log ends at {head}"
             yield Break("checkpoint_ahead", None, None, position, None, words)
+
+
+def _stored_form(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
+    """What hashes don't see: another storage class, or another spelling of the same moment."""
+    found = connection.execute(
+        "SELECT source, stream_id, version, position, event_id, account, why FROM oddities ORDER BY ALL"
+    )
+    for source, stream_id, version, position, event_id, account, why in found.fetchall():
+        where = stream_id or account
+        words = f"{source}: {why}" + (f", of {where}" if where else "")
+        yield Break("stored_form", stream_id, version, position, event_id, words)
 
 
 def _gaps(evidence: Evidence) -> list[Gap]:

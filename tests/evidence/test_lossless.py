@@ -108,6 +108,7 @@ def test_an_odd_event_is_kept_as_it_is_and_reported(
     assert evidence.manifest.rows["events"] == before + 1
     assert oddities(evidence) == [("events", column, *stored)]
     assert any(column in problem.what for problem in evidence.manifest.problems)
+    assert [each.kind for each in verify(evidence).breaks if column in each.words and each.kind == "stored_form"]
 
 
 @pytest.mark.parametrize(
