@@ -31,7 +31,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.opening import EVENT_COLUMNS
 from esworkbench.forensics.compare.diff import diff
-from esworkbench.forensics.diagnosis import diagnose
+from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.verify import verify
 from esworkbench.projections.rebuilding import rebuild
 
@@ -57,7 +57,7 @@ def by_bare(url: str, folder: Path) -> tuple[float, Any, Any]:
     return perf_counter() - began, None, None
 
 
-def _database(url: str) -> adbc.AdbcDatabase:
+def _database(url: str) -> Any:
     if not url.startswith("sqlite"):
         import adbc_driver_postgresql
 

@@ -26,7 +26,7 @@ class Envelope:
 
     def __init__(self) -> None:
         self._shapes = Shapes()
-        self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        self._connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false"})
 
     def read(self, metadata: "pa.ChunkedArray[Any]") -> tuple[pa.Table, list[tuple[int, str]]]:
         """The columns ``SCHEMA``, null where the metadata has none such; and which rows are odd, and why."""

@@ -39,7 +39,7 @@ class SetBasedPoster:
         self.poster = poster or Poster(ledger)
         self.currencies: set[str] = set()
         self._shapes = Shapes()
-        self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "TimeZone": "UTC"})
+        self._connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false", "TimeZone": "UTC"})
 
     def post(self, events: pa.Table) -> pa.Table:
         """The postings of events that have the columns ``NEEDED``, as the table of that name."""
