@@ -116,7 +116,11 @@ class ArchiveWriter:
     def _writer(self, table: str, bucket: int) -> pq.ParquetWriter:
         key = (table, bucket)
         if key not in self._writers:
-            self._writers[key] = pq.ParquetWriter(self._spill_file(table, bucket), SCHEMAS[table], compression="lz4")
+            # Read once and removed, so nothing is spent on making it small or easy to search.
+            self._writers[key] = pq.ParquetWriter(
+                self._spill_file(table, bucket), SCHEMAS[table], compression="lz4", use_dictionary=False,
+                write_statistics=False,
+            )  # fmt: skip
         return self._writers[key]
 
     def _spill_file(self, table: str, bucket: int) -> Path:

@@ -93,6 +93,7 @@ def oddities(evidence: Evidence) -> list[tuple[Any, ...]]:
         ("event_id", b"\xfe\xed", ("blob", "feed", True)),
         ("event_id", None, ("null", None, False)),
         ("event_type", None, ("null", None, False)),
+        ("event_type", "Money\0Deposited", ("text", "Money\0Deposited", False)),
         ("hash", None, ("null", None, False)),
         ("prev_hash", b"\0", ("blob", "\0", False)),
         ("global_position", 0, ("integer", "0", False)),
