@@ -234,11 +234,13 @@ class Evidence:
         try:
             for table in SCHEMAS:
                 files = ", ".join(quoted(self.path / name) for name in self.manifest.files_of(table))
-                rows = f"read_parquet([{files}], hive_partitioning = false)"
                 if not files:  # an earlier release knew no such table
-                    rows = f"empty_{table}"
-                    database.register(rows, SCHEMAS[table].empty_table())
-                database.execute(f"CREATE VIEW {table} AS SELECT * FROM {rows}")
+                    database.register("nothing", SCHEMAS[table].empty_table())
+                    database.execute(f"CREATE TABLE {table} AS SELECT * FROM nothing")
+                    continue
+                database.execute(
+                    f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
+                )
             self._make_openings(database)
         except duckdb.Error as error:
             raise EvidenceDamaged(f"{self.path} can't be read: {error}") from None
