@@ -18,7 +18,7 @@ from esworkbench.money import MOST_DECIMALS
 from esworkbench.version import __version__
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 LEDGER = "ledger.toml"
 
 _Position = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]

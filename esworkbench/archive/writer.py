@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,7 +59,10 @@ class ArchiveWriter:
 
     def write(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows, given as columns. A column that is left out is null; one that isn't in the schema is an error."""
-        batch = table_of(table, columns)
+        self.write_table(table, table_of(table, columns))
+
+    def write_table(self, table: str, batch: pa.Table) -> None:
+        """Like ``write``, for rows that have the table's schema already."""
         if not batch.num_rows:
             return
         self.rows[table] += batch.num_rows
@@ -100,15 +104,24 @@ class ArchiveWriter:
         if table not in BUCKETED:
             yield 0, batch
             return
-        keys: list[Any] = batch.column(BUCKETED[table].key).to_pylist()
-        buckets = np.array([bucket_of(key, self._buckets) for key in keys])
-        for bucket in np.unique(buckets):
-            yield int(bucket), batch.take(np.flatnonzero(buckets == bucket))
+        keys: Any = batch.column(BUCKETED[table].key).combine_chunks().dictionary_encode()
+        of_key = np.array([bucket_of(key, self._buckets) for key in keys.dictionary.to_pylist()], np.int64)
+        buckets = of_key[keys.indices.to_numpy()]
+        order = np.argsort(buckets, kind="stable")
+        ordered = batch.take(order)
+        ends = np.searchsorted(buckets[order], np.arange(self._buckets + 1))
+        for bucket, (first, last) in enumerate(pairwise(ends)):
+            if first < last:
+                yield bucket, ordered.slice(first, last - first)
 
     def _writer(self, table: str, bucket: int) -> pq.ParquetWriter:
         key = (table, bucket)
         if key not in self._writers:
-            self._writers[key] = pq.ParquetWriter(self._spill_file(table, bucket), SCHEMAS[table], compression="lz4")
+            # Read once and removed, so nothing is spent on making it small or easy to search.
+            self._writers[key] = pq.ParquetWriter(
+                self._spill_file(table, bucket), SCHEMAS[table], compression="lz4", use_dictionary=False,
+                write_statistics=False,
+            )  # fmt: skip
         return self._writers[key]
 
     def _spill_file(self, table: str, bucket: int) -> Path:

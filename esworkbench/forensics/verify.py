@@ -24,7 +24,8 @@ class Break(NamedTuple):
     """One thing that isn't as it was written.
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
-    checkpoint_ahead; where the evidence doesn't agree with itself, value, bucket, posting, metadata, claim, manifest.
+    checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata, claim,
+    manifest.
     """
 
     kind: str
@@ -83,7 +84,7 @@ def verify_log(evidence: Evidence) -> Verification:
     ).fetchall()
     # Events that carry hashes are held against them, whatever the manifest calls the layout.
     chained = hashes > 0 or evidence.manifest.layout == OWN_LAYOUT
-    breaks = [*_structure(connection), *_checkpoints(evidence)]
+    breaks = [*_structure(connection), *_checkpoints(evidence), *_stored_form(connection)]
     if chained:
         breaks += [*_chain(connection), *_links(connection), *_forks(connection)]
     return Verification(
@@ -180,6 +181,10 @@ def _chain(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
             if stored is None or previous is None:
                 yield Break("content", *place, f"version {version} of {stream_id} carries no hash")
                 continue
+            if None in (shape, recorded, valid):
+                words = f"version {version} of {stream_id} is not stored in the form that was hashed"
+                yield Break("content", *place, words)
+                continue
             try:
                 computed = event_hash(
                     previous, stream_id, version, event_id, event_type, shape, recorded, valid,
@@ -218,6 +223,17 @@ def _checkpoints(evidence: Evidence) -> Iterator[Break]:
         if position > head:
             words = f"projection {projection} has seen position {position}, but the log ends at {head}"
             yield Break("checkpoint_ahead", None, None, position, None, words)
+
+
+def _stored_form(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
+    """What hashes don't see: another storage class, or another spelling of the same moment."""
+    found = connection.execute(
+        "SELECT source, stream_id, version, position, event_id, account, why FROM oddities ORDER BY ALL"
+    )
+    for source, stream_id, version, position, event_id, account, why in found.fetchall():
+        where = stream_id or account
+        words = f"{source}: {why}" + (f", of {where}" if where else "")
+        yield Break("stored_form", stream_id, version, position, event_id, words)
 
 
 def _gaps(evidence: Evidence) -> list[Gap]:

@@ -19,6 +19,9 @@ from esworkbench.evidence.capturing.json_shapes import Shape, Shapes, at, came_b
 from esworkbench.evidence.capturing.poster import Posted, Poster, Unpostable, decimals_for
 from esworkbench.evidence.ledger import LedgerDefinition, PostingRule
 
+compute: Any = pc
+"""Its stubs know no chunked columns."""
+
 ROWS_AT_ONCE = 100_000
 SAMPLES = 20
 CURRENCIES = 200
@@ -36,7 +39,9 @@ class SetBasedPoster:
         self.poster = poster or Poster(ledger)
         self.currencies: set[str] = set()
         self._shapes = Shapes()
-        self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "TimeZone": "UTC"})
+        self._connection = duckdb.connect(
+            config={"threads": "1", "autoinstall_known_extensions": "false", "TimeZone": "UTC"}
+        )
 
     def post(self, events: pa.Table) -> pa.Table:
         """The postings of events that have the columns ``NEEDED``, as the table of that name."""
@@ -44,32 +49,33 @@ class SetBasedPoster:
         left = np.ones(len(events), bool)
         kinds = events.select(["type", "schema_version"]).group_by(["type", "schema_version"]).aggregate([])
         for kind in kinds.to_pylist():
-            if None not in kind.values():
+            # A query ends at a NUL.
+            if None not in kind.values() and "\0" not in kind["type"]:
                 parts += self._by_query(events, kind["type"], kind["schema_version"], left)
         parts.append(self._one_by_one(events.filter(pa.array(left))))
         postings = pa.concat_tables(parts)
-        self.currencies.update(pc.unique(postings["currency"]).to_pylist())
+        self.currencies.update(compute.unique(postings["currency"]).to_pylist())
         return postings
 
     def _by_query(self, events: pa.Table, kind: str, version: int, left: np.ndarray) -> Iterator[pa.Table]:
         """Postings of the events of one type and version that SQL reads, which are struck off ``left``."""
-        is_kind = pc.and_(pc.equal(events["type"], kind), pc.equal(events["schema_version"], version))
-        rows = np.flatnonzero(is_kind.to_numpy())
+        is_kind = compute.and_(compute.equal(events["type"], kind), compute.equal(events["schema_version"], version))
+        rows = np.flatnonzero(compute.fill_null(is_kind, False).to_numpy())
         rules = self.poster.rules_for(kind, version)
         for shape in self._shapes_for(kind, version, events, rows, left):
             rest = rows[left[rows]]
-            part = events.take(pa.array(rest))
-            read = self._read(part, shape, rules or [])
+            # Most events are read by the first shape of their kind, so then nothing is copied to leave others out.
+            part = events if len(rest) == len(rows) else events.take(pa.array(rest))
+            read = self._read(part, kind, version, shape, rules or [])
             if read is None:
                 continue
             found = read["row"].to_numpy()
-            left[rest[found]] = False
+            left[found if part is events else rest[found]] = False
             if rules is None:
                 self.poster.count_unposted(kind, version, len(found))
-            place = part.take(read["row"])
             for ordinal, rule in enumerate(rules or []):
                 columns = [read[f"{name}_{ordinal}"] for name in ("account", "currency", "amount")]
-                yield _postings(place, pa.repeat(ordinal, len(found)), [*columns, pa.repeat(rule.kind, len(found))])
+                yield _postings(read, pa.repeat(ordinal, len(found)), [*columns, pa.repeat(rule.kind, len(found))])
 
     def _shapes_for(
         self, kind: str, version: int, events: pa.Table, rows: np.ndarray, left: np.ndarray
@@ -86,8 +92,10 @@ class SetBasedPoster:
                 return
             yield from learnt
 
-    def _read(self, part: pa.Table, shape: dict[str, Shape], rules: list[PostingRule]) -> pa.Table | None:
-        """The rows that SQL posts, by their number in ``part``, with account, currency and amount for each rule.
+    def _read(
+        self, part: pa.Table, kind: str, version: int, shape: dict[str, Shape], rules: list[PostingRule]
+    ) -> pa.Table | None:
+        """The rows of a kind that SQL posts: number in ``part``, place, and account, currency, amount for each rule.
 
         None where the shape has nothing that a rule asks for.
         """
@@ -101,12 +109,13 @@ class SetBasedPoster:
             named = zip(expressions, ("account", "currency", "amount"), strict=True)
             columns += [f"{said} AS {name}_{ordinal}" for said, name in named]
             conditions += [f"{name}_{ordinal} IS NOT NULL" for name in ("account", "currency", "amount")]
-        said = "".join(f", {column}" for column in columns)
-        return self._connection.sql(
-            f"SELECT * EXCLUDE (found, payload) FROM (SELECT row, payload, found{said} "
-            f"FROM (SELECT row, stream_id, payload, {read_as(shape, 'payload')} AS found FROM part)) "
-            f"WHERE {' AND '.join(conditions)}"
+        place, said = ", ".join((*PLACE, *MOMENTS)), "".join(f", {column}" for column in columns)
+        read: pa.Table = self._connection.sql(
+            f"SELECT * EXCLUDE (found, payload) FROM (SELECT row, {place}, payload, found{said} "
+            f"FROM (SELECT *, {read_as(shape, 'payload')} AS found FROM part "
+            f"WHERE type = {quoted(kind)} AND schema_version = {version})) WHERE {' AND '.join(conditions)}"
         ).to_arrow_table()
+        return read
 
     def _posting(self, rule: PostingRule, shape: dict[str, Shape]) -> tuple[str, str, str] | None:
         """Account, currency and amount as SQL; null where the event is left to the poster. None where all are."""
@@ -156,12 +165,10 @@ class SetBasedPoster:
         rows: list[int] = []
         ordinals: list[int] = []
         posted: list[Posted] = []
-        columns = [
-            events[name].to_pylist()
-            for name in ("stream_id", "version", "event_id", "type", "schema_version", "payload")
-        ]
-        for row, (*place, payload) in enumerate(zip(*columns, strict=True)):
-            found = self.poster.post(*place, payload or "")
+        names = ("stream_id", "version", "event_id", "type", "schema_version", "payload")
+        columns: list[list[Any]] = [events[name].to_pylist() for name in names]
+        for row, (stream_id, version, event_id, kind, shape, payload) in enumerate(zip(*columns, strict=True)):
+            found = self.poster.post(stream_id, version, event_id, kind, shape, payload or "")
             rows += [row] * len(found)
             ordinals += range(len(found))
             posted += found
@@ -189,7 +196,8 @@ def derived_postings(connection: duckdb.DuckDBPyConnection, ledger: LedgerDefini
     """Post all ``events`` of opened evidence again; the name of a temporary table with the columns of ``postings``."""
     poster = SetBasedPoster(ledger)
     connection.execute("CREATE OR REPLACE TEMP TABLE derived_postings AS SELECT * FROM postings WHERE false")
-    events = connection.cursor().execute(f"SELECT {', '.join(NEEDED)} FROM events").to_arrow_reader(ROWS_AT_ONCE)
+    events = connection.cursor().sql(f"SELECT {', '.join(NEEDED)} FROM events").to_arrow_reader(ROWS_AT_ONCE)
+    assert events is not None
     for batch in events:
         posted = poster.post(pa.Table.from_batches([batch]))
         connection.register("posted", posted)
