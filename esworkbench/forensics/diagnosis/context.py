@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
@@ -122,7 +123,9 @@ class Facts(NamedTuple):
         return all(identity[0] != key for identity in self.code_replay.residuals)
 
     def source(self, name: str) -> Source | None:
-        return next((source for source in self.sources if source.name == name), None)
+        """What claims balances under this name; else whatever else claims anything under it."""
+        named = [source for source in self.sources if source.name == name]
+        return min(named, key=lambda source: source.kind in COLUMN_KINDS, default=None)
 
 
 def gather(evidence: Evidence, now: datetime) -> Facts:

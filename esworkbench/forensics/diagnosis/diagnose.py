@@ -91,7 +91,7 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
             apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
             words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
-    for step in left.steps():
+    for step in (*left.steps(), *left.columns()):
         words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [

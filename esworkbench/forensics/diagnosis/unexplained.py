@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.findings import Finding
 
@@ -67,15 +68,22 @@ class Left:
         return self._steps[residual.number]
 
     def steps(self, *, source: str | None = None, key: Key | None = None, kind: str | None = None) -> list[Residual]:
-        """The steps that are not explained, with what is left of each as their amount, in the evidence's order."""
+        """The steps that are not explained, with what is left of each as their amount, in the evidence's order.
+
+        Without a ``kind``, those of balances: what stands beside a balance is in ``columns``.
+        """
         return [
             residual._replace(amount=self._steps[residual.number])
             for residual in self._residuals
             if self._steps.get(residual.number)
             and source in (None, residual.source)
             and key in (None, residual.key)
-            and kind in (None, residual.kind)
+            and (residual.kind == kind if kind else residual.kind not in COLUMN_KINDS)
         ]
+
+    def columns(self) -> list[Residual]:
+        """What is not explained of the claims that stand beside a balance."""
+        return [step for kind in COLUMN_KINDS for step in self.steps(kind=kind)]
 
     def book(self, shares: list[Share]) -> None:
         """Subtract what a finding explains."""
@@ -88,7 +96,7 @@ class Left:
     def keys(self) -> list[Key]:
         """Accounts and currencies with anything left, sorted."""
         heads = {key for (_, key), amount in self._heads.items() if amount}
-        return sorted(heads | {residual.key for residual in self.steps()})
+        return sorted(heads | {residual.key for residual in (*self.steps(), *self.columns())})
 
 
 def whole(residual: Residual) -> Share:
