@@ -202,12 +202,12 @@ class Residuals:
         self._cursor = evidence.connection()
         self._filled = False
         self._lines = statement_steps(evidence, now)
-        self._sources = [
-            Source(name, kind, self._cut(name), count)
-            for name, kind, count in self._cursor.execute(
-                "SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY 1, 2"
-            ).fetchall()
-        ]
+        claims = {(name, kind): count for name, kind, count in self._cursor.execute(
+            "SELECT source, kind, count(*) FROM assertions GROUP BY ALL").fetchall()}  # fmt: skip
+        # A projection that has read events and holds no row at all claims that there is nothing.
+        claims = {(model.projection, model.kind): 0 for model in evidence.ledger.read_model
+                  if evidence.checkpoint(model.projection)} | claims  # fmt: skip
+        self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
         if any(source.kind == "holds" for source in self._sources):
             make_told_of_holds(self._cursor, evidence.ledger)
 

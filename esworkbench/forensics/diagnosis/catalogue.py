@@ -63,8 +63,8 @@ FAULTS: dict[str, Fault] = {
         # what the log has lost, and a witness kept
         event_deleted, tail_truncated, payload_edited, rehashed_history, split_view,
         # patterns over many events
-        rounding, batch_end_stamping, clamped_balance, mixed_currency, day_boundary, handler_bug, wrong_upcaster,
-        restored_read_model, twin_dropped,
+        rounding, batch_end_stamping, clamped_balance, mixed_currency, day_boundary, restored_read_model, handler_bug,
+        wrong_upcaster, twin_dropped,
         # what a statement shows
         valid_time_shift, statement_incomplete, statement_inconsistent, unresolved_pending, settled_otherwise,
         retry_duplicate, double_repair, half_transfer, never_appended, invariant_broken,

@@ -13,6 +13,7 @@ import msgspec
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.diff import order_problems
 from esworkbench.forensics.compare.records import Key, State
+from esworkbench.forensics.diagnosis.beside import consequences
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -51,7 +52,9 @@ def diagnose(
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []
+    damaged_log = [fault.name for fault in FAULTS.values() if fault.repair == "restore"]
     for fault, detector in detectors():
+        left.book(consequences(facts, left, findings, damaged_log))
         answer = detector(facts, left)
         if isinstance(answer, NotTestable):
             tested[fault.name] = NOT_TESTABLE + answer.missing
@@ -61,6 +64,7 @@ def diagnose(
             left.book(explanation.shares)
             findings += [explanation.finding, *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
+    left.book(consequences(facts, left, findings, damaged_log))
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]

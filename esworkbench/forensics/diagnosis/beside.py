@@ -1,0 +1,35 @@
+"""What stands beside a balance and only repeats what is wrong with it: one act, one finding, and its consequences.
+
+An event edited in the log differs from the history's running balance *and* from the amount in the same row; a day that
+lacks an event lacks it in its credits and in its closing.
+"""
+
+from collections.abc import Iterable
+
+from esworkbench.forensics.compare.records import Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
+
+Place = tuple[str, Key, int]
+
+
+def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_log: Iterable[str]) -> list[Share]:
+    """The shares of what is explained by the balance beside it. ``damaged_log`` are the faults of the log itself."""
+    taken: dict[Place, int] = {
+        (each.source, each.key, each.place): each.amount
+        for each in facts.residuals if each.kind in ("running", "daily") and not left.step(each)
+    }  # fmt: skip
+    shares = [
+        whole(step) for step in left.steps(kind="amount")
+        if taken.get((step.source, step.key, step.place)) == step.amount
+    ]  # fmt: skip
+    days: dict[Place, list[Residual]] = {}
+    for step in (*left.steps(kind="credits"), *left.steps(kind="debits")):
+        days.setdefault((step.source, step.key, step.place), []).append(step)
+    for place, steps in days.items():
+        if taken.get(place) == sum(step.amount if step.kind == "credits" else -step.amount for step in steps):
+            shares += [whole(step) for step in steps]
+    names = set(damaged_log)
+    accounts = {each.account for each in findings if each.fault in names}
+    return shares + [whole(step) for step in left.steps(kind="holds") if step.account in accounts]
