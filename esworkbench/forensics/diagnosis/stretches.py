@@ -178,13 +178,14 @@ _SPANS = """
 
 _DEEPEST = f"""
     {_SPANS}, edges AS (
-        SELECT first AS at, 1 AS step FROM hits UNION ALL SELECT last + 1, -1 FROM hits
+        SELECT first AS place, 1 AS step FROM hits UNION ALL SELECT last + 1, -1 FROM hits
     ), depths AS (
-        SELECT at, sum(sum(step)) OVER (ORDER BY at) AS depth, coalesce(lead(at) OVER (ORDER BY at) - 1, $end) AS last
-        FROM edges GROUP BY at
+        SELECT place, sum(sum(step)) OVER (ORDER BY place) AS depth,
+            coalesce(lead(place) OVER (ORDER BY place) - 1, $end) AS last
+        FROM edges GROUP BY place
     )
-    SELECT at, last, (SELECT count(*) FROM due) - depth AS misses FROM depths
-    WHERE NOT $cut BETWEEN at AND last AND at <= last ORDER BY depth DESC, abs(at - $cut) LIMIT 1
+    SELECT place, last, ((SELECT count(*) FROM due) - depth)::BIGINT AS misses FROM depths
+    WHERE NOT $cut BETWEEN place AND last AND place <= last ORDER BY depth DESC, abs(place - $cut) LIMIT 1
 """
 
 
