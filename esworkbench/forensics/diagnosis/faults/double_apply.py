@@ -36,7 +36,7 @@ def counted_twice(facts: Facts, left: Left) -> Explanations:
         return NotTestable("there is no read model of current balances")
     return [
         each for source in heads
-        for each in (*_a_stretch_twice(facts, left, source), *_one_event_twice(facts, left, source))
+        for each in (list(_a_stretch_twice(facts, left, source)) or _one_event_twice(facts, left, source))
     ]  # fmt: skip
 
 
