@@ -52,9 +52,12 @@ def diagnose(
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []
+    days = [source for source in facts.sources if source.kind == "daily"]
     damaged_log = [fault.name for fault in FAULTS.values() if fault.repair == "restore"]
     for fault, detector in detectors():
         left.book(consequences(facts, left, findings, damaged_log))
+        if detector is fault.by_exclusion:
+            left.book(echoes(findings, left, days))
         answer = detector(facts, left)
         if isinstance(answer, NotTestable):
             tested[fault.name] = NOT_TESTABLE + answer.missing

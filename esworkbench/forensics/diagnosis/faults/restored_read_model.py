@@ -21,10 +21,7 @@ def restored_read_model(facts: Facts, left: Left) -> Explanations:
     sources = [source for source in facts.sources if source.kind in BALANCES]
     if facts.is_file or not sources:
         return NotTestable("there is no read model of ours")
-    return [
-        each for source in sources
-        for each in (list(_at_one_position(facts, left, source)) or _hole(facts, left, source))
-    ]  # fmt: skip
+    return [each for source in sources for each in _of_source(facts, left, source)]
 
 
 def short_of_a_stretch(facts: Facts, left: Left) -> Explanations:
@@ -44,6 +41,13 @@ FAULT = Fault(
     detector=restored_read_model,
     by_exclusion=short_of_a_stretch,
 )
+
+
+def _of_source(facts: Facts, left: Left, source: Source) -> list[Explanation]:
+    """One position at which all is right says more than a hole; but a hole explains those that were run on, too."""
+    restored = list(_at_one_position(facts, left, source))
+    hole = list(_hole(facts, left, source))
+    return hole if len(hole) > len(restored) else restored
 
 
 def _at_one_position(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
@@ -112,6 +116,8 @@ def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanati
                 f"what the account posted since, {facts.money(later, key)}, though the checkpoint is at {source.cut}"
             )
             yield _explanation(facts, left, source, key, [stands], "likely", proof)
+            continue
+        if stands is None:
             continue
         mine = {key: places.get(key, [])}
         for found in stretches({key: error}, mine, source.cut, (-1,)):

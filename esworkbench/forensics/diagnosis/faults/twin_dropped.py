@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import Key, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -40,24 +41,47 @@ def events_of_amount(facts: Facts, source: Source, key: Key, amount: int) -> lis
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     for key, amount in left.heads(source.name).items():
-        events = events_of_amount(facts, source, key, -amount)
-        if len(events) < 2:
+        alike = _alike(facts, key, events_of_amount(facts, source, key, -amount))
+        if not alike:
             continue
-        *alike, last = [position for position, _ in events]
-        if sorted(twins_of(facts, key, events[-1][1])) != alike:
-            continue
+        *others, last = alike
+        told_apart = _told_apart(facts, [event_id for _, event_id in alike])
+        positions = [position for position, _ in others]
         proof = (
-            f"{source.name} is short of {facts.money(-amount, key)}, which is what the event at {places([last])} posts; "
-            f"it looks like the one at {places(alike)}, so a read model that tells events apart by value would drop it; "
+            f"{source.name} is short of {facts.money(-amount, key)}, which is what the event at {places([last[0]])} posts; "
+            f"it looks like the one at {places(positions)}, so a read model that tells events apart by value would drop it; "
             "its code would tell"
         )
-        found = finding(FAULT, key, amount=amount, events=events[-1:], source=source.name, certainty="likely",
-                        proof=proof)  # fmt: skip
-        others = (
-            LookAlike("gap_skipped", f"a reader that passed {places([last])} too early would lack it as well"),
+        found = finding(FAULT, key, amount=amount, events=[last], source=source.name,
+                        certainty="likely" if told_apart else "possible", proof=proof)  # fmt: skip
+        look_alikes = (
+            LookAlike("gap_skipped", f"a reader that passed {places([last[0]])} too early would lack it as well"),
             LookAlike("manual_edit", f"the figure of {source.name} may as well have been changed outside the runner"),
         )
-        yield Explanation(found, [Share(source.name, key, amount)], others)
+        yield Explanation(found, [Share(source.name, key, amount)], look_alikes)
+
+
+def _alike(facts: Facts, key: Key, events: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Those of the events that look alike, if there is one such group; empty where there is none, or several."""
+    by_position = dict(events)
+    groups = {
+        tuple(sorted({position, *twins_of(facts, key, event_id)} & set(by_position))) for position, event_id in events
+    }
+    groups = {group for group in groups if len(group) > 1}
+    return [(position, by_position[position]) for position in next(iter(groups))] if len(groups) == 1 else []
+
+
+def _told_apart(facts: Facts, event_ids: list[str]) -> bool:
+    """Whether the business keys, where the ledger names one, say that these are several intents and not one retried."""
+    field = facts.evidence.ledger.business_key
+    if field is None:
+        return True
+    rows = facts.rows(
+        "SELECT DISTINCT json_extract_string(payload, $path) FROM events "
+        "WHERE list_contains($ids, event_id) AND json_valid(payload)",
+        path=json_path(field), ids=event_ids,
+    )  # fmt: skip
+    return len(rows) == len(event_ids)
 
 
 def taken_for_its_twin(source: str, missed: Sequence[int], twins: Sequence[int]) -> Iterator[LookAlike]:
