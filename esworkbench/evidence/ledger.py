@@ -101,7 +101,9 @@ class ReadModel(_Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name, kind in _BELONGS_TO.items():
             if getattr(self, name) is not None and self.kind != kind:
-                raise ValueError(f"`{name}` of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}")
+                raise ValueError(
+                    f"`{name}` of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}"
+                )
         if self.kind == "holds" and self.hold is None:
             raise ValueError(f"{self.table} is a table of holds and needs `hold`, the column with the id of each")
 

@@ -76,7 +76,9 @@ class Claims:
                 columns |= running.steps(columns)
             self._assertions(model.projection, model.kind, columns)
             for kind, claimed in beside.items():
-                self._assertions(model.projection, kind, {**columns, "claimed_minor": claimed, "step_minor": [None] * len(claimed)})
+                self._assertions(
+                    model.projection, kind, {**columns, "claimed_minor": claimed, "step_minor": [None] * len(claimed)}
+                )
 
     def statement(self, path: Path) -> None:
         lines = list(read_statement(path))

@@ -61,7 +61,9 @@ def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_o
         for error in _errors(facts, left, in_one_version=in_one_version)
     ]  # fmt: skip
     if not found and facts.code_replay is None and any(_parts_from_events(left, source) for source in facts.sources):
-        return NotTestable("no pattern over two events or more was found, and one alone only the projection's code shows")
+        return NotTestable(
+            "no pattern over two events or more was found, and one alone only the projection's code shows"
+        )
     return found
 
 

@@ -86,9 +86,7 @@ def stretches(
                 break
 
 
-def _rectangles(
-    places: Places, error: int, times: int, end: int, *, to_the_end: bool = False
-) -> list[_Rectangle]:
+def _rectangles(places: Places, error: int, times: int, end: int, *, to_the_end: bool = False) -> list[_Rectangle]:
     """Every stretch of one account's events that comes to ``error``; none where there are too many to mean anything."""
     if error % times:
         return []
@@ -113,9 +111,7 @@ def _rectangles(
     return found
 
 
-def _held_against(
-    errors: Mapping[Key, int], places: Mapping[Key, Places], within: _Rectangle, times: int
-) -> Stretch:
+def _held_against(errors: Mapping[Key, int], places: Mapping[Key, Places], within: _Rectangle, times: int) -> Stretch:
     """The tightest stretch of the rectangle, held against all accounts."""
     fits: list[Key] = []
     misses: list[Key] = []

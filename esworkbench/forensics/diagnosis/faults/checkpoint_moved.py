@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.records import Source
+from esworkbench.forensics.compare.columns import COLUMN_SQL
+from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.restored_read_model import FAULT as RESTORED
 from esworkbench.forensics.diagnosis.stretches import Standing, standing
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, shares_of_all
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
 
@@ -17,7 +18,11 @@ def checkpoint_moved(facts: Facts, left: Left) -> Explanations:
     sources = [source for source in facts.sources if source.kind in BALANCES]
     if facts.is_file or not sources or not facts.count("checkpoints"):
         return NotTestable("there is no read model of ours with a checkpoint")
-    return [each for source in sources for each in _moved(facts, left, source)]
+    holds = [source for source in facts.columns if source.kind == "holds"]
+    return [
+        *(each for source in sources for each in _moved(facts, left, source)),
+        *(each for source in holds for each in _holds_ahead(facts, left, source)),
+    ]
 
 
 FAULT = Fault(
@@ -49,6 +54,20 @@ def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
         )  # fmt: skip
         why = "an older state of the rows, put back by hand together with its part of the log, would look the same"
         yield Explanation(named, shares, (LookAlike(RESTORED.name, why),) if found.last < source.cut else ())
+
+
+def _holds_ahead(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """Holds that are those of the log's end, while the checkpoint is before it."""
+    steps: dict[Key, list[Residual]] = {}
+    for step in left.steps(source=source.name, kind="holds"):
+        steps.setdefault(step.key, []).append(step)
+    apart = f"SELECT count(*) FROM ({COLUMN_SQL['holds']}) WHERE state IS NOT NULL"
+    if not steps or source.cut >= facts.head or facts.rows(apart, source=source.name, cut=facts.head)[0][0]:
+        return
+    for key, mine in steps.items():
+        proof = f"the holds of {source.name} are those at position {facts.head}, and its checkpoint is at {source.cut}"
+        named = finding(FAULT, key, positions=[facts.head], source=source.name, certainty="likely", proof=proof)
+        yield Explanation(named, [whole(step) for step in mine])
 
 
 def _proof(source: Source, found: Standing, ended: int | None) -> str:

@@ -22,7 +22,10 @@ def manual_edit(facts: Facts, left: Left) -> Explanations:
             "without a checkpoint log, a change without an event can't be told from a batch that was applied wrongly"
         )
     return [
-        each for source in (*facts.sources, *facts.columns) if facts.batches(source.name) for each in _edits(facts, left, source)
+        each
+        for source in (*facts.sources, *facts.columns)
+        if facts.batches(source.name)
+        for each in _edits(facts, left, source)
     ]
 
 

@@ -35,7 +35,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         if added is None:
             continue
         for mine in (key, added):
-            if mine not in errors or mine in (added,) and errors[mine] != -amount:
+            if mine not in errors or (mine in (added,) and errors[mine] != -amount):
                 continue
             proof = (
                 f"{source.name} is off by {facts.money(errors[mine], mine)}: its figure in {key[1]} is the plain sum of "

@@ -38,6 +38,7 @@ FAULT = Fault(
     detector=row_lost,
 )
 
+
 def _has_no_row(facts: Facts, source: Source, key: Key) -> bool:
     found = facts.rows(
         "SELECT count(*) FROM assertions WHERE source = $source AND kind = $kind AND account = $account "
