@@ -36,8 +36,8 @@ class Posting(NamedTuple):
 class Assertion(NamedTuple):
     """A claimed balance, in minor units.
 
-    ``source`` is the projection or file that claims it, ``kind`` one of head, running, daily, statement, snapshot; or of
-    what stands beside a balance: amount (of one event), credits, debits (of a day), holds (``event_id`` is the hold's).
+    ``source`` is the projection or file that claims it, ``kind`` one of head, running, daily, statement, snapshot; or
+    of what stands beside a balance: amount (of an event), credits, debits (of a day), holds (``event_id`` names it).
     ``step_minor`` is by how much the claim differs from the source's previous one for this account (its first: from 0).
     """
 

@@ -133,7 +133,7 @@ def _replay(store: EventStore, projection: Projection, decoder: EventDecoder, ch
 
 def _put_back(evidence: Evidence, connection: Connection, table: Table, model: ReadModel) -> None:
     """The rows as claimed. What no claim holds is taken from the event beside it, or is 0 or empty."""
-    claimed = {
+    claimed: dict[str | None, str] = {
         model.account: "a.account", model.currency: "a.currency", model.claimed: "a.claimed_minor",
         model.position: "a.position", model.version: "a.version", model.event_id or model.hold: "a.event_id",
         model.day: "a.day", model.recorded_at: "a.recorded_at",

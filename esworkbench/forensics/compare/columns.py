@@ -1,4 +1,4 @@
-"""What stands beside a balance and claims something too: an event's amount, a day's credits and debits, a hold's amount.
+"""What stands beside a balance and claims something too: an event's or a hold's amount, a day's credits and debits.
 
 Each such column is a claim of its own, of one event, one day or one hold; nothing is carried on from one to the next. A
 residual is claimed − expected, in the column's own sense. The columns of each SELECT are those of ``residuals``.

@@ -28,8 +28,8 @@ class Pattern(NamedTuple):
     """On every account: error = ``factor`` × the sum (or the count) of these events from position ``since`` on.
 
     ``schema_version`` None: all versions of the type. ``versions`` are those the log holds of the type, ``fits`` the
-    accounts that are off by exactly that, ``misses`` those that are off otherwise. ``where`` says in words to which part
-    of those events the bug keeps: code may know a date or an amount.
+    accounts that are off by exactly that, ``misses`` those that are off otherwise. ``where`` says in words to which
+    part of those events the bug keeps: code may know a date or an amount.
     """
 
     type: str

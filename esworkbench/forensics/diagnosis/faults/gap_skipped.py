@@ -1,7 +1,7 @@
 """gap_skipped: a run went past a position before it was filled, and nothing ever went back for it.
 
-Two clocks speak for it: the batch that covers the position was saved before the event was recorded. They may be those of
-two machines, so that is likely and no proof. Where the store stamps an event before it commits, the clocks don't show it;
+Two clocks speak for it: the batch that covers the position was saved before the event was recorded. They may be those
+of two machines, so that is likely and no proof. Where the store stamps an event before it commits, they don't show it;
 then all there is to go on is that the read model is short of exactly one event.
 """
 

@@ -1,8 +1,8 @@
 """manual_edit: a figure that was changed outside the runner, as far as everything else could be tested.
 
-Nothing notes such an act down, so it is never proven. Two signs speak for it by themselves: a claim that is wrong in one
-place while the next one doesn't follow it, and a row that no handler makes or leaves out. What only exclusion suggests is
-possible, and the proof names what was not tested.
+Nothing notes such an act down, so it is never proven. Two signs speak for it by themselves: a claim that is wrong in
+one place while the next one doesn't follow it, and a row that no handler makes or leaves out. What only exclusion
+suggests is possible, and the proof names what was not tested.
 """
 
 from collections.abc import Iterator, Sequence

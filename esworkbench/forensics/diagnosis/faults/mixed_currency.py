@@ -38,8 +38,8 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
             if mine not in errors or (mine in (added,) and errors[mine] != -amount):
                 continue
             proof = (
-                f"{source.name} is off by {facts.money(errors[mine], mine)}: its figure in {key[1]} is the plain sum of "
-                f"what the account holds in {key[1]} and {added[1]}"
+                f"{source.name} is off by {facts.money(errors[mine], mine)}: its figure in {key[1]} is the plain sum "
+                f"of what the account holds in {key[1]} and {added[1]}"
             )
             found = finding(FAULT, mine, amount=errors[mine], source=source.name, certainty="likely", proof=proof)
             yield Explanation(found, [Share(source.name, mine, errors[mine])])

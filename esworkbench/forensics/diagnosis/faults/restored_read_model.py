@@ -108,7 +108,9 @@ def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanati
     for key, error in errors.items():
         age = facts.rows(_AGE, source=source.name, account=key[0], currency=key[1])
         stands = age[0][0] if age else None
-        since = [amount for place, amount in places.get(key, ()) if stands is not None and place > stands]
+        if stands is None:
+            continue
+        since = [amount for place, amount in places.get(key, ()) if place > stands]
         later = sum(since)
         if len(since) > 1 and later == -error:
             proof = (
@@ -116,8 +118,6 @@ def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanati
                 f"what the account posted since, {facts.money(later, key)}, though the checkpoint is at {source.cut}"
             )
             yield _explanation(facts, left, source, key, [stands], "likely", proof)
-            continue
-        if stands is None:
             continue
         mine = {key: places.get(key, [])}
         for found in stretches({key: error}, mine, source.cut, (-1,)):

@@ -108,7 +108,7 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
 
 
 def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
-    """A bare figure shows no event, so a small change by hand looks the same: unless many accounts are off like this."""
+    """A bare figure shows no event, so a small change by hand looks the same; unless several accounts are off so."""
     events = _rounded(facts, source)
     small = {
         key: amount for key, amount in left.heads(source.name).items()
@@ -119,8 +119,8 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     for key, amount in small.items():
         rounded = events[key]
         proof = (
-            f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each of the "
-            f"account's {len(rounded)} events that the ledger says are rounded; a running claim would show which of them"
+            f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each of "
+            f"the account's {len(rounded)} events that the ledger says are rounded; a running claim would show which"
         )
         found = finding(
             FAULT, key, amount=amount, events=rounded, source=source.name,

@@ -86,7 +86,8 @@ def _explanation(facts: Facts, source: Source, key: Key, lost: list[Hole]) -> Ex
     healing = [hole.heals.position or 0 for hole in lost]
     events = [(step.position or 0, step.event_id or "") for step in steps] if source.kind == "running" else []
     proof = (
-        f"{source.name} has no row for the event{'s' * (len(steps) > 1)} at {places([step.position or 0 for step in steps])}"
+        f"{source.name} has no row for the event{'s' * (len(steps) > 1)} at "
+        f"{places([step.position or 0 for step in steps])}"
         f", {facts.money(-amount, key)} in all, but the row{'s' * (len(healing) > 1)} at {places(healing)} count"
         f"{'s' * (len(healing) == 1)} it all the same, so it was read and its row is gone"
     )

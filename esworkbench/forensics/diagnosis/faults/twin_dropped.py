@@ -48,8 +48,9 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         told_apart = _told_apart(facts, [event_id for _, event_id in alike])
         positions = [position for position, _ in others]
         proof = (
-            f"{source.name} is short of {facts.money(-amount, key)}, which is what the event at {places([last[0]])} posts; "
-            f"it looks like the one at {places(positions)}, so a read model that tells events apart by value would drop it; "
+            f"{source.name} is short of {facts.money(-amount, key)}, which is what the event at {places([last[0]])} "
+            f"posts; it looks like the one at {places(positions)}, so a read model that tells events apart by value "
+            f"would drop it; "
             "its code would tell"
         )
         found = finding(FAULT, key, amount=amount, events=[last], source=source.name,
