@@ -104,16 +104,22 @@ def whole(residual: Residual) -> Share:
     return Share(residual.source, residual.key, residual.amount, residual.number)
 
 
-Name = tuple[str, str | None, str | None]
-
-
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """A fault that shows in several claims is one fault: the first gives the amount, all of them give events."""
-    found: dict[Name, Finding] = {}
+    """A fault that shows in several claims with one amount, or beside one without any, is one fault: all give events."""
+    found: list[Finding] = []
     for finding in findings:
-        name = (finding.fault, finding.account, finding.currency)
-        found[name] = _joined(found[name], finding) if name in found else finding
-    return list(found.values())
+        place = next((place for place, other in enumerate(found) if _is_one(other, finding)), None)
+        if place is None:
+            found.append(finding)
+        else:
+            found[place] = _joined(found[place], finding)
+    return found
+
+
+def _is_one(first: Finding, second: Finding) -> bool:
+    same = (first.fault, first.account, first.currency) == (second.fault, second.account, second.currency)
+    alike = (first.alternative_to is None) == (second.alternative_to is None)
+    return same and alike and (0 in (first.amount, second.amount) or first.amount == second.amount)
 
 
 def _joined(first: Finding, second: Finding) -> Finding:

@@ -79,10 +79,11 @@ def _a_stretch_twice(facts: Facts, left: Left, source: Source) -> Iterator[Expla
 def _one_event_twice(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     for key, amount in left.heads(source.name).items():
         events = events_of_amount(facts, source, key, amount)
-        if len(events) == 1:
+        if events:
+            each = "the event" if len(events) == 1 else "each of the events"
             proof = (
-                f"{source.name} is {facts.money(amount, key)} over, which is what the event at "
-                f"{places([events[0][0]])} posts; no batches of the checkpoint log overlap there"
+                f"{source.name} is {facts.money(amount, key)} over, which is what {each} at "
+                f"{places([position for position, _ in events])} posts; no batches of the checkpoint log overlap there"
             )
             named = finding(FAULT, key, amount=amount, events=events, source=source.name, certainty="possible",
                             proof=proof)  # fmt: skip

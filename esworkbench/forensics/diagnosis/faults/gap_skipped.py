@@ -11,7 +11,7 @@ from itertools import combinations
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.faults.twin_dropped import events_of_amount, taken_for_its_twin
+from esworkbench.forensics.diagnosis.faults.twin_dropped import events_of_amount, look_alike, taken_for_its_twin
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
     Explanations,
@@ -24,7 +24,10 @@ from esworkbench.forensics.diagnosis.unexplained import (
 from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
-"""A run that saved later than this after an event was recorded can't have found the event's transaction still open."""
+"""A run that saved later than this after an event was recorded will hardly have found its transaction still open, so
+such events are named only where there are no others."""
+
+ANY_TIME = 2**62
 
 MOST_LATE = 20
 """With more late events than this, two machines' clocks differ, so that only figures that are short count."""
@@ -127,12 +130,19 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Explanat
             yield _explanation(facts, source, key, missed, [whole(step) for step in steps], goes_on=goes_on)
     elif source.kind == "head":
         for key, amount in left.heads(source.name).items():
-            found = facts.rows(
-                _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=-amount,
-                longest=LONGEST_COMMIT_SECONDS,
-            )  # fmt: skip
-            if len(found) == 1 and len(events_of_amount(facts, source, key, -amount)) == 1:
+            live = _covered(facts, source, key, -amount, LONGEST_COMMIT_SECONDS)
+            found = live or _covered(facts, source, key, -amount, ANY_TIME)
+            alike = look_alike(facts, key, events_of_amount(facts, source, key, -amount))
+            if found and not alike:
                 yield _explanation(facts, source, key, found, [Share(source.name, key, amount)])
+
+
+def _covered(facts: Facts, source: Source, key: Key, amount: int, longest: int) -> list[Candidate]:
+    """Events of that amount that a batch covers, and that it saved at most so many seconds after they were recorded."""
+    rows = facts.rows(
+        _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=amount, longest=longest
+    )
+    return [(position, event_id, posted, words) for position, event_id, posted, words in rows]
 
 
 def _has_rows_after(facts: Facts, source: Source, key: Key, position: int) -> bool:
@@ -154,8 +164,10 @@ def _explanation(
     positions = [event[0] for event in missed]
     proof = (
         f"{source.name} is at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
-        f"{facts.money(-amount, key)}, which is what that posts"
+        f"{facts.money(-amount, key)}, which is what "
     )
+    one_of_several = len(missed) > 1 and sum(event[2] for event in missed) != -amount
+    proof += "each of these posts: one of them may have been passed" if one_of_several else "that posts"
     if missed[0][3]:
         proof += f"; {missed[0][3]}"
     if not late:

@@ -41,7 +41,7 @@ def events_of_amount(facts: Facts, source: Source, key: Key, amount: int) -> lis
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     for key, amount in left.heads(source.name).items():
-        alike = _alike(facts, key, events_of_amount(facts, source, key, -amount))
+        alike = look_alike(facts, key, events_of_amount(facts, source, key, -amount))
         if not alike:
             continue
         *others, last = alike
@@ -62,7 +62,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         yield Explanation(found, [Share(source.name, key, amount)], look_alikes)
 
 
-def _alike(facts: Facts, key: Key, events: list[tuple[int, str]]) -> list[tuple[int, str]]:
+def look_alike(facts: Facts, key: Key, events: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """Those of the events that look alike, if there is one such group; empty where there is none, or several."""
     by_position = dict(events)
     groups = {
