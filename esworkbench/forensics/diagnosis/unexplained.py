@@ -104,22 +104,28 @@ def whole(residual: Residual) -> Share:
     return Share(residual.source, residual.key, residual.amount, residual.number)
 
 
+Name = tuple[str, str | None, str | None, bool]
+
+
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """A fault that shows in several claims with one amount, or beside one without any, is one fault: all give events."""
+    """A fault that shows in several claims is one fault, where they give one amount or none: all give events."""
     found: list[Finding] = []
+    by_name: dict[Name, list[int]] = {}
     for finding in findings:
-        place = next((place for place, other in enumerate(found) if _is_one(other, finding)), None)
+        places = by_name.setdefault(
+            (finding.fault, finding.account, finding.currency, finding.alternative_to is None), []
+        )
+        place = next((each for each in places if _of_one_amount(found[each], finding)), None)
         if place is None:
+            places.append(len(found))
             found.append(finding)
         else:
             found[place] = _joined(found[place], finding)
     return found
 
 
-def _is_one(first: Finding, second: Finding) -> bool:
-    same = (first.fault, first.account, first.currency) == (second.fault, second.account, second.currency)
-    alike = (first.alternative_to is None) == (second.alternative_to is None)
-    return same and alike and (0 in (first.amount, second.amount) or first.amount == second.amount)
+def _of_one_amount(first: Finding, second: Finding) -> bool:
+    return first.amount == second.amount or not first.amount or not second.amount
 
 
 def _joined(first: Finding, second: Finding) -> Finding:
