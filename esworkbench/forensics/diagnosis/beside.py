@@ -16,6 +16,8 @@ Place = tuple[str, Key, int]
 
 def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_log: Iterable[str]) -> list[Share]:
     """The shares of what is explained by the balance beside it. ``damaged_log`` are the faults of the log itself."""
+    if not left.columns():
+        return []
     taken: dict[Place, int] = {
         (each.source, each.key, each.place): each.amount
         for each in facts.residuals if each.kind in ("running", "daily") and not left.step(each)

@@ -6,8 +6,9 @@ account allows is a rectangle (it begins in the gap before one event and ends in
 several accounts allow together is where their rectangles meet.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import Key, Source
@@ -16,8 +17,9 @@ from esworkbench.forensics.diagnosis.context import Facts
 MOST_EVENTS = 20_000
 """Accounts with more events in the stretch's order are not searched, only held against what others say."""
 
-MOST_RECTANGLES = 4_000
+MOST_RECTANGLES = 500
 MOST_ACCOUNTS = 12
+MOST_TRIED = 20
 
 Places = list[tuple[int, int]]
 """A place and what was posted there, in order: a position, or the size of an amount."""
@@ -58,27 +60,28 @@ class _Rectangle(NamedTuple):
 
 
 def stretches(
-    errors: Mapping[Key, int], places: Mapping[Key, Places], end: int, times: Sequence[int], *, to_the_end: bool = False
+    errors: Mapping[Key, int], places: Mapping[Key, Places], end: int, times: Sequence[int]
 ) -> Iterator[Stretch]:
     """The stretches that explain most of ``errors``, in minor units by account, the tightest of each kind.
 
-    ``places`` are the events of all accounts up to the place ``end``; ``to_the_end``: only stretches that reach it.
+    ``places`` are the events of all accounts up to the place ``end``.
     """
     searched = sorted((key for key in errors if 0 < len(places.get(key, ())) <= MOST_EVENTS),
                       key=lambda key: (len(places[key]), key))[:MOST_ACCOUNTS]  # fmt: skip
+    sums = {key: _Sums.of(mine) for key, mine in places.items()}
     for factor in times:
         allowed = [
             found for key in searched
-            if (found := _rectangles(places[key], errors[key], factor, end, to_the_end=to_the_end))
+            if (found := _rectangles(places[key], errors[key], factor, end))
         ]  # fmt: skip
         allowed.sort(key=len)
         # Where one account has another fault besides, the others still agree.
         for first in range(min(3, len(allowed))):
             met = allowed[first]
             for other in (*allowed[:first], *allowed[first + 1 :]):
-                met = [both for one in met for two in other if (both := one.meets(two))][:MOST_RECTANGLES] or met
+                met = [both for one in met for two in other if (both := one.meets(two))] or met
             best = max(
-                (_held_against(errors, places, each, factor) for each in met[:50]),
+                (_held_against(errors, sums, each, factor) for each in met[:MOST_TRIED]),
                 key=lambda each: (len(each.fits), -len(each.misses), each.after - each.up_to),
             )
             yield best
@@ -86,7 +89,7 @@ def stretches(
                 break
 
 
-def _rectangles(places: Places, error: int, times: int, end: int, *, to_the_end: bool = False) -> list[_Rectangle]:
+def _rectangles(places: Places, error: int, times: int, end: int) -> list[_Rectangle]:
     """Every stretch of one account's events that comes to ``error``; none where there are too many to mean anything."""
     if error % times:
         return []
@@ -100,8 +103,6 @@ def _rectangles(places: Places, error: int, times: int, end: int, *, to_the_end:
         total += amount
         last = place
         next_place = places[number + 1][0] - 1 if number + 1 < len(places) else end
-        if to_the_end and next_place != end:
-            continue
         found += (
             _Rectangle(low, after, place, next_place)
             for low, after in islice(before.get(total - wanted, ()), MOST_RECTANGLES)
@@ -111,17 +112,26 @@ def _rectangles(places: Places, error: int, times: int, end: int, *, to_the_end:
     return found
 
 
-def _held_against(errors: Mapping[Key, int], places: Mapping[Key, Places], within: _Rectangle, times: int) -> Stretch:
+class _Sums(NamedTuple):
+    """One account's places, and what was posted up to each."""
+
+    places: list[int]
+    totals: list[int]
+
+    @classmethod
+    def of(cls, places: Places) -> "_Sums":
+        return cls([place for place, _ in places], [0, *accumulate(amount for _, amount in places)])
+
+    def within(self, after: int, up_to: int) -> int:
+        return self.totals[bisect_right(self.places, up_to)] - self.totals[bisect_right(self.places, after)]
+
+
+def _held_against(errors: Mapping[Key, int], sums: Mapping[Key, _Sums], within: _Rectangle, times: int) -> Stretch:
     """The tightest stretch of the rectangle, held against all accounts."""
-    fits: list[Key] = []
-    misses: list[Key] = []
-    for key, mine in places.items():
-        predicted = times * sum(amount for place, amount in mine if within.after < place <= within.up_to)
-        if predicted and predicted == errors.get(key):
-            fits.append(key)
-        elif predicted:
-            misses.append(key)
-    return Stretch(within.after, within.up_to, times, tuple(sorted(fits)), tuple(sorted(misses)))
+    predicted = {key: times * mine.within(within.after, within.up_to) for key, mine in sums.items()}
+    fits = sorted(key for key, amount in predicted.items() if amount and amount == errors.get(key))
+    misses = sorted(key for key, amount in predicted.items() if amount and amount != errors.get(key))
+    return Stretch(within.after, within.up_to, times, tuple(fits), tuple(misses))
 
 
 def places_of(facts: Facts, source: Source) -> dict[Key, Places]:

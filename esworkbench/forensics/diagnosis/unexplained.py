@@ -52,7 +52,8 @@ class Left:
     """What is left of each residual, in minor units. A head that agrees with the events has none to explain."""
 
     def __init__(self, residuals: list[Residual]) -> None:
-        self._residuals = residuals
+        self._balances = [residual for residual in residuals if residual.kind not in COLUMN_KINDS]
+        self._columns = [residual for residual in residuals if residual.kind in COLUMN_KINDS]
         self._steps = {residual.number: residual.amount for residual in residuals if residual.kind != "head"}
         self._heads: dict[tuple[str, Key], int] = {
             (residual.source, residual.key): residual.amount for residual in residuals if residual.kind == "head"
@@ -75,11 +76,11 @@ class Left:
         """
         return [
             residual._replace(amount=self._steps[residual.number])
-            for residual in self._residuals
+            for residual in (self._columns if kind in COLUMN_KINDS else self._balances)
             if self._steps.get(residual.number)
             and source in (None, residual.source)
             and key in (None, residual.key)
-            and (residual.kind == kind if kind else residual.kind not in COLUMN_KINDS)
+            and kind in (None, residual.kind)
         ]
 
     def columns(self) -> list[Residual]:
