@@ -23,7 +23,8 @@ class DiffRow(NamedTuple):
 
     ``claimed`` is None where the source has no row for the account, which counts as 0. ``event_sum`` of a statement
     includes ``holds``, the open holds still young enough then. ``at_position``: for a running claim the event at which
-    delta changes; else the last event the claim was compared with, None where there was none.
+    delta changes; else the last event the claim was compared with, None where there was none. Of what stands beside a
+    balance (``kind`` amount, credits, debits, holds) ``event_sum`` is what the events make of that column.
     """
 
     account: str

@@ -56,7 +56,7 @@ def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_o
                 certainty=error.certainty, proof=error.proof,
             ),
             error.shares,
-            (LookAlike(look_alike, why),) if error.ambiguous else (),
+            tuple(_look_alikes(error, look_alike, why)),
         )
         for error in _errors(facts, left, in_one_version=in_one_version)
     ]  # fmt: skip
@@ -65,6 +65,13 @@ def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_o
             "no pattern over two events or more was found, and one alone only the projection's code shows"
         )
     return found
+
+
+def _look_alikes(error: CodeError, look_alike: str, why: str) -> Iterator[LookAlike]:
+    if error.ambiguous:
+        yield LookAlike(look_alike, why)
+    if error.certainty == "possible":
+        yield LookAlike("manual_edit", f"{error.source.name} may as well have been changed outside the runner")
 
 
 def _parts_from_events(left: Left, source: Source) -> bool:
@@ -104,7 +111,7 @@ def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: lis
     amount = sum(share.amount for share in shares)
     events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
     # A pattern alone is no proof: an UPDATE of all accounts can look the same. Only the code can tell.
-    certainty: Certainty = "likely"
+    certainty: Certainty = "likely" if pattern.sure else "possible"
     proof = _proof(facts, source, pattern, key, amount)
     repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
     if repeated:

@@ -29,7 +29,8 @@ class Pattern(NamedTuple):
 
     ``schema_version`` None: all versions of the type. ``versions`` are those the log holds of the type, ``fits`` the
     accounts that are off by exactly that, ``misses`` those that are off otherwise. ``where`` says in words to which
-    part of those events the bug keeps: code may know a date or an amount.
+    part of those events the bug keeps: code may know a date or an amount. Not ``sure``: to accounts
+    of which nothing says what they have in common.
     """
 
     type: str
@@ -42,6 +43,7 @@ class Pattern(NamedTuple):
     misses: tuple[Key, ...]
     events: dict[Key, list[tuple[int, str, int]]]
     where: str = ""
+    sure: bool = True
 
     def predicted(self, key: Key) -> int:
         """What the pattern says this account is off by; 0 where that is no whole number."""
@@ -76,28 +78,54 @@ def head_pattern(facts: Facts, left: Left, source: Source) -> Pattern | None:
 
 
 def _part_of_a_type(facts: Facts, source: Source, errors: dict[Key, int]) -> Pattern | None:
-    """A bug that keeps to a stretch of time or to amounts of some size: one stretch for all accounts."""
-    found: list[Pattern] = []
-    for type_, versions in types_of(facts, source):
-        events = events_of(facts, source, type_, None)
-        if not any(key in errors for key in events):
-            continue
-        for by_amount in (False, True):
-            places = {key: _places(each, by_amount=by_amount) for key, each in events.items()}
-            end = max((place for each in places.values() for place, _ in each), default=0)
-            for stretch in stretches(errors, places, end, PART_TIMES):
-                mine = {
-                    key: kept for key, each in events.items()
-                    if (kept := [event for event in each
-                                 if stretch.after < (abs(event[2]) if by_amount else event[0]) <= stretch.up_to])
-                }  # fmt: skip
-                pattern = Pattern(
-                    type_, None, "sum", Fraction(stretch.times), 0, versions, stretch.fits, stretch.misses, mine,
-                    _in_words(stretch, end, by_amount=by_amount),
-                )  # fmt: skip
-                if stretch.common and pattern.size >= 2:
-                    found.append(pattern)
-    return max(found, key=_weight, default=None)
+    """A bug that keeps to a stretch of time or to amounts of some size: one stretch for all accounts.
+
+    It may keep to one class of accounts besides. A currency is such a class; whatever else makes one isn't known here,
+    so that a pattern on the accounts that are off, and on no other, is no more than possible.
+    """
+    currencies = {currency for _, currency in errors}
+    classes: list[tuple[str, Callable[[Key], bool]]] = [
+        ("", lambda key: True),
+        (f" in {' and '.join(sorted(currencies))} alone", lambda key: key[1] in currencies),
+        (" on these accounts alone", lambda key: key in errors),
+    ]
+    for whose, belongs in classes:
+        found = [
+            pattern._replace(where=pattern.where + whose, sure=not whose.endswith("accounts alone"))
+            for type_, versions in types_of(facts, source)
+            for pattern in _parts(facts, source, errors, type_, versions, belongs)
+        ]
+        if found:
+            return max(found, key=_weight)
+    return None
+
+
+def _parts(
+    facts: Facts,
+    source: Source,
+    errors: dict[Key, int],
+    type_: str,
+    versions: tuple[int, ...],
+    belongs: Callable[[Key], bool],
+) -> Iterator[Pattern]:
+    events = {key: each for key, each in events_of(facts, source, type_, None).items() if belongs(key)}
+    if not any(key in errors for key in events):
+        return
+    for by_amount in (False, True):
+        places = {key: _places(each, by_amount=by_amount) for key, each in events.items()}
+        end = max((place for each in places.values() for place, _ in each), default=0)
+        for stretch in stretches(errors, places, end, PART_TIMES):
+            mine = {
+                key: kept for key, each in events.items()
+                if (kept := [event for event in each
+                             if stretch.after < (abs(event[2]) if by_amount else event[0]) <= stretch.up_to])
+            }  # fmt: skip
+            pattern = Pattern(
+                type_, None, "sum", Fraction(stretch.times), 0, versions, stretch.fits, stretch.misses, mine,
+                _in_words(stretch, end, by_amount=by_amount),
+            )  # fmt: skip
+            if stretch.common and pattern.size >= 2:
+                yield pattern
 
 
 def _places(events: list[tuple[int, str, int]], *, by_amount: bool) -> list[tuple[int, int]]:
