@@ -14,7 +14,7 @@ import pytest
 from broken_copy import ACCOUNT, Copy
 from sqlalchemy import Connection
 
-from esworkbench.domains.bank import FeeCharged, bank_decoder
+from esworkbench.domains.bank import FeeCharged, MoneyDeposited, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS, AccountBalances, DailySummaries
 from esworkbench.events import Event
 from esworkbench.projections import ProjectionRunner
@@ -170,6 +170,30 @@ def fees_lost_since(copy: Copy, random: Random) -> Truth:
     return Truth(("handler_bug",), amounts)
 
 
+def large_deposits_lost(copy: Copy, random: Random) -> Truth:
+    """A bug that knows an amount, over all accounts; smaller deposits are right."""
+    rows = copy.evidence.rows(
+        "SELECT account, amount_minor FROM postings WHERE kind = 'deposit' AND amount_minor > 0 ORDER BY 2 DESC"
+    )
+    accounts = [account for account, _ in rows]
+    second = next(number for number, account in enumerate(accounts) if account != accounts[0])
+    limit = rows[second + random.randint(0, 6)][1]
+
+    class Small(AccountBalances):
+        def handle_many(self, events: Sequence[Event], connection: Connection) -> None:
+            kept = [
+                each for each in events if not isinstance(each.data, MoneyDeposited) or each.data.amount_minor < limit
+            ]
+            super().handle_many(kept, connection)
+
+    ProjectionRunner(copy.store, Small(), bank_decoder(), run_id="small").rebuild()
+    amounts: dict[str, int] = {}
+    for account, amount in rows:
+        if amount >= limit:
+            amounts[account] = amounts.get(account, 0) - amount
+    return Truth(("handler_bug",), amounts)
+
+
 def other_midnight(copy: Copy, random: Random) -> Truth:
     zone = random.choice(["America/New_York", "Asia/Tokyo", "Etc/GMT+7"])
     ProjectionRunner(copy.store, DailySummaries(zone), bank_decoder(), run_id="zone").rebuild()
@@ -226,6 +250,7 @@ ACTS: dict[str, Callable[[Copy, Random], Truth]] = {
     "a twin dropped by value": twin_dropped,
     "a balance clamped at zero": clamped,
     "fees lost from a date on": fees_lost_since,
+    "large deposits lost": large_deposits_lost,
     "days cut at another midnight": other_midnight,
     "a running balance edited": column_edited("transaction_history", "balance_after_minor"),
     "an amount edited beside its balance": column_edited("transaction_history", "amount_minor"),

@@ -4,7 +4,7 @@ An event edited in the log differs from the history's running balance *and* from
 lacks an event lacks it in its credits and in its closing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
@@ -34,4 +34,21 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
             shares += [whole(step) for step in steps]
     names = set(damaged_log)
     accounts = {each.account for each in findings if each.fault in names}
-    return shares + [whole(step) for step in left.steps(kind="holds") if step.account in accounts]
+    once = {share.number: share for share in (*shares, *_moved_in_time(left, accounts), *_holds_of(left, accounts))}
+    return list(once.values())
+
+
+def _moved_in_time(left: Left, accounts: set[str | None]) -> Iterator[Share]:
+    """Where the time of an event was changed in the log, its amount stands on another day, and the total is right."""
+    sides: dict[tuple[str, str, Key], list[Residual]] = {}
+    for kind in ("daily", "credits", "debits"):
+        for step in left.steps(kind=kind):
+            if step.account in accounts:
+                sides.setdefault((step.source, kind, step.key), []).append(step)
+    for steps in sides.values():
+        if sum(step.amount for step in steps) == 0:
+            yield from (whole(step) for step in steps)
+
+
+def _holds_of(left: Left, accounts: set[str | None]) -> Iterator[Share]:
+    return (whole(step) for step in left.steps(kind="holds") if step.account in accounts)

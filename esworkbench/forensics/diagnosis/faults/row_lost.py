@@ -19,7 +19,10 @@ def row_lost(facts: Facts, left: Left) -> Explanations:
         groups: dict[Key, list[Residual]] = {}
         for step in left.steps(source=source.name, kind=source.kind):
             groups.setdefault(step.key, []).append(step)
+        disputed = _accounts_of_broken_streams(facts) if source.kind == "daily" else set()
         for key, steps in groups.items():
+            if key in disputed:
+                continue
             if _has_no_row(facts, source, key):
                 explanations.append(_all_rows(facts, source, key, steps))
                 continue
@@ -37,6 +40,12 @@ FAULT = Fault(
     repair="rebuild",
     detector=row_lost,
 )
+
+
+def _accounts_of_broken_streams(facts: Facts) -> set[Key]:
+    """An event whose time was changed in the log moves to another day, and its row seems lost."""
+    streams = {each.stream_id for each in facts.breaks if each.stream_id}
+    return {key for stream_id in streams for key in facts.accounts_of_stream(stream_id)}
 
 
 def _has_no_row(facts: Facts, source: Source, key: Key) -> bool:
