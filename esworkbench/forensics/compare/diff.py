@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 
@@ -82,7 +83,8 @@ def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
     compared = rounded = 0
     rows: list[DiffRow] = []
     for source in residuals.sources(against):
-        compared += residuals.compared(source)
+        # What stands beside a balance is compared with it, and isn't counted again.
+        compared += residuals.compared(source) if source.kind not in COLUMN_KINDS else 0
         rounded += residuals.count(source, State.ROUNDING)
         apart = [each for each in residuals.found(against=source.name) if each.kind == source.kind]
         known = residuals.accounts_claimed(source) if apart else set()

@@ -254,7 +254,7 @@ class Residuals:
         """How many balances of the source there are to compare: accounts in a currency, claimed or posted on."""
         claimed = "SELECT account, currency FROM assertions WHERE source = $source AND kind = $kind"
         given: dict[str, Any] = {"source": source.name, "kind": source.kind}
-        if source.kind in ("head", "running", "daily", "credits", "debits"):
+        if source.kind in ("head", "running", "daily"):
             claimed += " UNION SELECT account, currency FROM postings WHERE position <= $cut"
             given["cut"] = source.cut
         ((count,),) = self.connection.execute(
