@@ -153,11 +153,15 @@ def check_sqlite() -> Check:
 
 
 def check_postgres() -> Check:
-    """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package."""
+    """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package.
+
+    Where it holds an event store, its positions are drawn in order.
+    """
     import sqlalchemy
 
     from esworkbench.event_store.database import open_database
     from esworkbench.event_store.postgres.local_server import local_postgres_url
+    from esworkbench.event_store.postgres.sequence import require_order
 
     named = "ESWORKBENCH_PG_DSN" in os.environ
     advice = (
@@ -170,6 +174,9 @@ def check_postgres() -> Check:
         engine = open_database(local_postgres_url())
         with engine.connect() as connection:
             version = connection.execute(sqlalchemy.text("SHOW server_version")).scalar_one()
+            holds_events = sqlalchemy.inspect(connection).has_table("events")
+        if holds_events:
+            require_order(engine)
         engine.dispose()
     except (EsworkbenchError, ModuleNotFoundError) as error:
         return Check("postgres", False, str(error), advice, required=False)

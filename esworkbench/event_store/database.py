@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.events import utc_now
@@ -26,6 +27,19 @@ BUSY_SECONDS = 60
 
 CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server to answer."""
+
+CONFLICT_CODES = ("40001", "40P01")
+"""How PostgreSQL says that a transaction only met another: serialization failure, deadlock."""
+
+READ_ONLY = "25006"
+CHECK_VIOLATION = "23514"
+"""How PostgreSQL says that it takes no writes, or not these."""
+
+CONFLICTS_BORNE = 20
+"""How often a transaction is tried before its caller hears that it meets others all the time."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def open_database(url: str, *, create: bool = True) -> Engine:
@@ -54,12 +68,42 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
     On SQLite it takes the write lock at once (BEGIN IMMEDIATE) and waits its turn. A transaction that only begins
     to write later may fail outright, because another writer came between its read and its write. Raises StoreBusy
-    when its turn doesn't come within BUSY_SECONDS.
+    when its turn doesn't come within BUSY_SECONDS, or when a PostgreSQL takes no writes.
     """
-    with engine.connect() as connection:
-        options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
-        with connection.execution_options(**options).begin():
-            yield connection
+    try:
+        with engine.connect() as connection:
+            options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
+            with connection.execution_options(**options).begin():
+                yield connection
+    except DBAPIError as error:
+        if is_read_only(error):
+            raise store_read_only(engine.url) from error
+        raise
+
+
+def retried(work: Callable[P, T]) -> Callable[P, T]:
+    """Do again what PostgreSQL rolled back only because two transactions met.
+
+    ``work`` is one whole transaction, or several of which each may be done again. Raises StoreBusy when it met another
+    each of CONFLICTS_BORNE times.
+    """
+
+    @wraps(work)
+    def until_it_meets_nobody(*arguments: P.args, **named: P.kwargs) -> T:
+        for met in range(1, CONFLICTS_BORNE + 1):
+            try:
+                return work(*arguments, **named)
+            except Exception as error:
+                if getattr(driver_error(error), "sqlstate", None) not in CONFLICT_CODES:
+                    raise
+                last = error
+            time.sleep(met / 1000)
+        raise StoreBusy(
+            f"PostgreSQL rolled a transaction back {CONFLICTS_BORNE} times because it met others, and nothing was "
+            f"written ({on_one_line(driver_error(last))}): end what else writes to these tables, or try again"
+        ) from last
+
+    return until_it_meets_nobody
 
 
 def server_clock(engine: Engine) -> Callable[[], datetime]:
@@ -114,14 +158,33 @@ def address_of(url: URL) -> str:
 
 def gave_up(error: Exception) -> str | None:
     """A sentence for a database that stopped serving (full disk, lost server, lock, damage); None for our mistakes."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = driver_error(error)
     if isinstance(cause, sqlite3.Error):
         stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
     else:
         # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
         psycopg = sys.modules.get("psycopg")
         stopped = psycopg is not None and isinstance(cause, psycopg.OperationalError)
-    return f"the database stopped the work: {' '.join(str(cause).split())}" if stopped else None
+    return f"the database stopped the work: {on_one_line(cause)}" if stopped else None
+
+
+def is_of_a_value(error: BaseException) -> bool:
+    """Whether a database refused a value rather than to work: a number past 64 bits, say, or one that breaks a CHECK.
+
+    Then what was to be written is to blame, as for an error of a handler's own.
+    """
+    cause = driver_error(error)
+    refused_by_sqlite = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_CHECK
+    return isinstance(error, DataError) or refused_by_sqlite or getattr(cause, "sqlstate", None) == CHECK_VIOLATION
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """What the driver raised, under what SQLAlchemy makes of it."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def on_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _on_disk(url: URL) -> URL:
@@ -139,6 +202,18 @@ def store_busy(url: URL) -> StoreBusy:
     return StoreBusy(
         f"{described(url)} stayed locked by another writer for {BUSY_SECONDS} seconds, and nothing was written: "
         "end that writer, or try again"
+    )
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether PostgreSQL refused to write at all."""
+    return getattr(driver_error(error), "sqlstate", None) == READ_ONLY
+
+
+def store_read_only(url: URL) -> StoreBusy:
+    return StoreBusy(
+        f"{described(url)} takes no writes, being a standby or set to default_transaction_read_only: write to the "
+        "primary, with a role that may; only to read, open the store with create=False"
     )
 
 
@@ -189,7 +264,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    options = " ".join([*_as_list(url.query.get("options")), "-c timezone=UTC"])
+    # What a DBA set as the default for all would make readers of heads rely on a snapshot that has grown old.
+    own = ("-c timezone=UTC", r"-c default_transaction_isolation=read\ committed")
+    options = " ".join([*_as_list(url.query.get("options")), *own])
     arguments: dict[str, Any] = {"options": options, "client_encoding": "utf8"}
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
