@@ -204,8 +204,7 @@ class Residuals:
         claims = {(model.projection, model.kind): 0 for model in evidence.ledger.read_model
                   if evidence.checkpoint(model.projection)} | claims  # fmt: skip
         self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
-        if any(source.kind == "holds" for source in self._sources):
-            make_told_of_holds(self._cursor, evidence.ledger)
+        self._knows_holds = False
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
@@ -319,6 +318,9 @@ class Residuals:
     def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
+        if source.kind == "holds" and not self._knows_holds:
+            make_told_of_holds(self._cursor, ledger)
+            self._knows_holds = True
         given = {
             "source": source.name,
             "cut": source.cut,
