@@ -4,7 +4,6 @@ The acts are done to copies of a small healthy bank: by plain SQL, or by running
 did is written down before anybody is asked. Nothing notes such acts down, so nothing here may be `proven`.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -20,7 +19,7 @@ from esworkbench.events import Event
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset
 
-SEEDS = range(int(os.environ.get("ESWORKBENCH_SWEEP", "3")))
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(1, 40))]
 
 
 class Truth(NamedTuple):
