@@ -101,9 +101,9 @@ def _explanation(facts: Facts, source: Source, key: Key, lost: list[Hole]) -> Ex
         f"{'s' * (len(healing) == 1)} it all the same, so it was read and its row is gone"
     )
     broken = {each.position for each in facts.breaks}
-    whole_log = facts.hashed and broken.isdisjoint(step.position for step in steps)
+    whole_log = source.kind == "running" and facts.hashed and broken.isdisjoint(step.position for step in steps)
     if not whole_log:
-        proof += "; only an intact hash chain would prove that the events were there from the start"
+        proof += "; only an intact hash chain, and rows that each name their event, would prove it"
     found = finding(
         FAULT, key, amount=amount, events=events, source=source.name,
         certainty="proven" if whole_log else "likely", proof=proof,
