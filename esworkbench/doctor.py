@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from esworkbench.errors import EsworkbenchError
+from esworkbench.shown import secrets_in, without_credentials
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OLDEST_SQLITE = (3, 35, 0)
@@ -179,7 +180,8 @@ def check_postgres() -> Check:
             require_order(engine)
         engine.dispose()
     except (EsworkbenchError, ModuleNotFoundError) as error:
-        return Check("postgres", False, str(error), advice, required=False)
+        dsn = os.environ.get("ESWORKBENCH_PG_DSN", "")
+        return Check("postgres", False, without_credentials(str(error), secrets_in(dsn)), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
         # Only the kind of error: its text may contain the address, password included.
         return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)

@@ -9,7 +9,7 @@ import msgspec
 
 from benchmarks.bare import Bare
 from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, START, reference
-from esworkbench.archive import quoted
+from esworkbench.archive import to_parquet
 from esworkbench.domains.bank.events import MoneyDeposited
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.columns import moment_text
@@ -26,21 +26,19 @@ LENGTH = "SELECT coalesce(max(global_position), 0) FROM events"
 HEAD = "SELECT version, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
 
 PARQUET = """
-    COPY (
-        SELECT position, 'BankAccount-' || account AS stream_id, (position - 1) // {accounts} + 1 AS version,
-               'e' || position AS event_id,
-               CASE WHEN kind = 9 THEN 'MoneyWithdrawn' ELSE 'MoneyDeposited' END AS type,
-               CASE WHEN kind = 9 THEN 1 WHEN kind = 8 THEN 2 ELSE 3 END::INTEGER AS schema_version,
-               to_timestamp(1767225600 + position / 1000)::TIMESTAMPTZ AS recorded_at,
-               CASE WHEN kind = 8
-                    THEN '{{"amount":' || amount // 100 || '.' || lpad((amount % 100)::VARCHAR, 2, '0')
-                         || ',"currency":"USD","reference":"r' || position || '"}}'
-                    ELSE '{{"amount_minor":' || amount || ',"currency":"USD","reference":"r' || position || '"}}'
-               END AS payload
-        FROM (SELECT position, (position * 7919) % {accounts} AS account, position % 10 AS kind,
-                     (position * 104729) % 100000 + 1 AS amount
-              FROM range({first}, {last} + 1) AS numbers(position))
-    ) TO {file} (FORMAT parquet, COMPRESSION zstd)
+    SELECT position, 'BankAccount-' || account AS stream_id, (position - 1) // {accounts} + 1 AS version,
+           'e' || position AS event_id,
+           CASE WHEN kind = 9 THEN 'MoneyWithdrawn' ELSE 'MoneyDeposited' END AS type,
+           CASE WHEN kind = 9 THEN 1 WHEN kind = 8 THEN 2 ELSE 3 END::INTEGER AS schema_version,
+           to_timestamp(1767225600 + position / 1000)::TIMESTAMPTZ AS recorded_at,
+           CASE WHEN kind = 8
+                THEN '{{"amount":' || amount // 100 || '.' || lpad((amount % 100)::VARCHAR, 2, '0')
+                     || ',"currency":"USD","reference":"r' || position || '"}}'
+                ELSE '{{"amount_minor":' || amount || ',"currency":"USD","reference":"r' || position || '"}}'
+           END AS payload
+    FROM (SELECT position, (position * 7919) % {accounts} AS account, position % 10 AS kind,
+                 (position * 104729) % 100000 + 1 AS amount
+          FROM range({first}, {last} + 1) AS numbers(position))
 """
 ROWS_PER_FILE = 10_000_000
 
@@ -101,7 +99,6 @@ def write_parquet(folder: Path, events: int) -> list[Path]:
         for first in range(1, events + 1, ROWS_PER_FILE):
             last = min(first + ROWS_PER_FILE - 1, events)
             files.append(folder / f"events-{first}.parquet")
-            connection.execute(
-                PARQUET.format(first=first, last=last, accounts=PARQUET_ACCOUNTS, file=quoted(files[-1]))
-            )
+            rows = PARQUET.format(first=first, last=last, accounts=PARQUET_ACCOUNTS)
+            connection.execute(to_parquet(rows, files[-1], "zstd"))
     return files

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from benchmarks.peer import PeerFollow, open_peer
-from esworkbench.archive import quoted
+from esworkbench.archive import from_parquet
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
@@ -32,7 +32,7 @@ BARE_QUERY = """
                     WHEN schema_version = 2 THEN round((payload ->> '$.amount')::DECIMAL(18, 4) * 100)::BIGINT
                     ELSE (payload ->> '$.amount_minor')::BIGINT END)::BIGINT AS balance_minor,
            arg_max(version, position) AS version, max(position) AS position
-    FROM read_parquet([{files}]) GROUP BY ALL ORDER BY ALL
+    FROM {files} GROUP BY ALL ORDER BY ALL
 """
 """What somebody would type who trusts every payload: no check of its fields, no table to load."""
 
@@ -127,7 +127,7 @@ def by_bare_duckdb(files: list[Path], folder: Path) -> tuple[float, Any, Any]:
     with duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(folder)}) as connection:
         connection.execute("SET enable_progress_bar = false")
         began = perf_counter()
-        rows = connection.execute(BARE_QUERY.format(files=", ".join(map(quoted, files)))).fetchall()
+        rows = connection.execute(BARE_QUERY.format(files=from_parquet(files))).fetchall()
         return perf_counter() - began, None, rows
 
 

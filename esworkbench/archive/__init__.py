@@ -2,6 +2,7 @@
 
 ``manifest``: what was taken, from where, up to which cut, and the SHA-256 of every file.
 ``paths``: the bucket a key belongs in, and a path as SQL is told it.
+``form``: whether the files have the format's columns and as many rows as the manifest says.
 ``tables``: the columns of each table.
 ``writer``: writes an archive in bounded memory, all of it or none.
 """

@@ -1,17 +1,29 @@
 """The manifest: what the evidence holds, where it came from, and the SHA-256 of every file."""
 
 import hashlib
+import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
 import msgspec
 
+from esworkbench.archive.paths import MOST_BUCKETS, files_of_table
+from esworkbench.archive.tables import SCHEMAS
 from esworkbench.errors import EvidenceDamaged
+from esworkbench.money import MOST_DECIMALS
 from esworkbench.version import __version__
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
+LEDGER = "ledger.toml"
+
+_Position = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,12 +34,12 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     included, that no event holds; ``gaps_left_out`` counts those past the first thousand.
     """
 
-    high_water: int | None
-    checkpoints: dict[str, int]
+    high_water: _Position | None
+    checkpoints: dict[str, _Position]
     server_time: datetime | None
-    gaps: list[tuple[int, int]] = []
-    gaps_left_out: int = 0
-    after: int = 0
+    gaps: list[tuple[_Position, _Position]] = []
+    gaps_left_out: _Count = 0
+    after: _Position = 0
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -43,7 +55,7 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which ledger definition judged the evidence: its name, the SHA-256 of its file, and where that came from."""
 
     name: str
-    sha256: str
+    sha256: _Digest
     origin: str
 
 
@@ -65,15 +77,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     layout: str
     cut: Cut
-    buckets: int
-    rows: dict[str, int]
-    files: dict[str, str]
-    unposted: dict[str, int] = {}
+    buckets: Annotated[int, msgspec.Meta(ge=1, le=MOST_BUCKETS)]
+    rows: dict[str, _Count]
+    files: dict[str, _Digest]
+    unposted: dict[str, _Count] = {}
     problems: list[Problem] = []
-    problem_count: int = 0
-    order: dict[str, int] | None = None
-    decimals: dict[str, int | None] | None = None
-    previous: str | None = None
+    problem_count: _Count = 0
+    order: dict[str, _Count] | None = None
+    decimals: dict[str, Annotated[int, msgspec.Meta(ge=0, le=MOST_DECIMALS)] | None] | None = None
+    previous: _Digest | None = None
     assumptions: list[str] = []
     judged_by: LedgerRecord | None = None
     domain: str | None = None
@@ -82,38 +94,90 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The manifest of a folder. Raises EvidenceDamaged where there is none or it can't be read."""
+        """The manifest of a folder. Raises EvidenceDamaged where there is none, or one that no capture writes."""
         path = folder / MANIFEST
         try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=cls)
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise EvidenceDamaged(f"{path} is a link or no file, and evidence holds its own files: capture again")
+            text = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise EvidenceDamaged(f"{folder} is not evidence: it has no {MANIFEST}") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise EvidenceDamaged(f"{path} can't be read: {error.strerror}") from None
+        try:
+            json.loads(text, object_pairs_hook=_unique)
+            manifest = msgspec.json.decode(text, type=cls)
+        except (ValueError, RecursionError) as error:
             raise EvidenceDamaged(f"{path} can't be read as a manifest ({error}): capture again") from None
         if manifest.format != FORMAT:
             raise EvidenceDamaged(
                 f"{path} is of format {manifest.format}, and this release reads {FORMAT}: use the release that wrote it"
             )
+        manifest._require_canonical(path)
         return manifest
 
     def verify(self, folder: Path) -> None:
-        """Raises EvidenceDamaged, naming the file, where one is missing or its bytes have changed."""
-        for name, expected in self.files.items():
-            path = folder / name
-            if not path.is_file():
-                raise EvidenceDamaged(f"{path} is named in the manifest but missing: the evidence is not whole")
-            actual = file_digest(path)
-            if actual != expected:
-                raise EvidenceDamaged(
-                    f"{path} has changed since capture: SHA-256 {actual[:16]}… where the manifest says {expected[:16]}…"
-                )
+        """Raises EvidenceDamaged, naming the file, where one is missing, is a link, or its bytes have changed."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            # Hashing lets go of the interpreter, so the files are hashed side by side.
+            for _ in pool.map(lambda name: self._verify_file(folder, name), sorted(self.files)):
+                pass
 
     def files_of(self, table: str) -> list[str]:
-        """The paths of a table's Parquet files, in order of bucket."""
-        return sorted(name for name in self.files if name.startswith(f"{table}/"))
+        """The names of a table's Parquet files, in order of bucket."""
+        return files_of_table(table, self.buckets)
+
+    def _verify_file(self, folder: Path, name: str) -> None:
+        path = folder / name
+        expected = self.files[name]
+        _require_regular(folder, name)
+        try:
+            actual = file_digest(path)
+        except OSError as error:
+            raise EvidenceDamaged(f"{path} can't be read: {error.strerror}") from None
+        if actual != expected:
+            raise EvidenceDamaged(
+                f"{path} has changed since capture: SHA-256 {actual[:16]}… where the manifest says {expected[:16]}…"
+            )
+
+    def _require_canonical(self, path: Path) -> None:
+        """The tables, and the files of each, are what the format says: nothing is missing, and nothing else is read."""
+        tables = set(SCHEMAS)
+        if set(self.rows) != tables:
+            odd = sorted(set(self.rows) ^ tables)[0]
+            raise EvidenceDamaged(f"{path} counts the rows of other tables than evidence has ({odd!r}): capture again")
+        expected = {LEDGER, *(name for table in SCHEMAS for name in self.files_of(table))}
+        if missing := sorted(expected - set(self.files)):
+            raise EvidenceDamaged(f"{path} doesn't list {missing[0]}, which is part of evidence: capture again")
+        if strange := sorted(set(self.files) - expected):
+            raise EvidenceDamaged(f"{path} lists {strange[0]!r}, which is no part of evidence: capture again")
+        if self.judged_by is not None and self.judged_by.sha256 != self.files[LEDGER]:
+            raise EvidenceDamaged(f"{path} names another ledger than the {LEDGER} it lists: capture again")
 
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_regular(folder: Path, name: str) -> None:
+    """The file is one, and no part of its name inside the folder is a link: what is hashed is what lies here."""
+    path = folder
+    for part in Path(name).parts:
+        path = path / part
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            raise EvidenceDamaged(f"{path} is named in the manifest but missing: the evidence is not whole") from None
+        if stat.S_ISLNK(mode):
+            raise EvidenceDamaged(f"{path} is a link, and evidence holds its own files: capture again")
+    if not stat.S_ISREG(mode):
+        raise EvidenceDamaged(f"{path} is not a file: the evidence is not whole")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there more than once")
+    return found

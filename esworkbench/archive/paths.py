@@ -1,6 +1,20 @@
-"""Where a row lies: the bucket of its key, and a path as SQL is told it."""
+"""Where a row lies: the bucket of its key, the files of a table, and the one seam by which DuckDB is given a path.
 
+DuckDB takes the path of a file to read for a pattern: ``case[1]`` is a class of characters to it, ``~`` somebody's
+home, ``http:`` another machine. So nobody else writes SQL with a path in it.
+"""
+
+import os
+import re
 import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from esworkbench.archive.tables import BUCKETED
+from esworkbench.errors import UnusableInput
+
+MOST_BUCKETS = 4096
+"""A bucket is a file of every large table, and one file a thousand streams is plenty."""
 
 
 def bucket_of(key: str, buckets: int) -> int:
@@ -8,6 +22,52 @@ def bucket_of(key: str, buckets: int) -> int:
     return zlib.crc32(key.encode("utf-8")) % buckets
 
 
+def files_of_table(table: str, buckets: int) -> list[str]:
+    """The names of a table's files inside the archive, in order of bucket: these and no others."""
+    if table not in BUCKETED:
+        return [f"{table}/part-0.parquet"]
+    return [f"{table}/bucket={number}/part-0.parquet" for number in range(buckets)]
+
+
 def quoted(value: object) -> str:
-    """A SQL string literal."""
+    """A SQL string literal; for a path take ``from_parquet``, ``about_parquet`` or ``to_parquet``."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def from_parquet(files: Iterable[Path]) -> str:
+    """SQL to select the rows of exactly these Parquet files from. Raises UnusableInput for a name DuckDB can't take."""
+    return f"read_parquet({_listed(files)}, hive_partitioning = false)"
+
+
+def about_parquet(what: str, files: Iterable[Path]) -> str:
+    """SQL to select what the files say of themselves from: ``what`` is schema, metadata or file_metadata."""
+    return f"parquet_{what}({_listed(files)})"
+
+
+def to_parquet(query: str, target: Path, compression: str) -> str:
+    """SQL that writes the rows of the query to one Parquet file."""
+    return f"COPY ({query}) TO {quoted(_absolute(target))} (FORMAT parquet, COMPRESSION {compression})"
+
+
+def require_text(path: Path) -> None:
+    """Raises UnusableInput for a path whose bytes are not UTF-8: DuckDB can't be told it."""
+    try:
+        _absolute(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UnusableInput(
+            f"the path {os.fsencode(path)!r} is not UTF-8 text, which DuckDB can't open: rename the folder"
+        ) from None
+
+
+def _listed(files: Iterable[Path]) -> str:
+    return f"[{', '.join(quoted(_literally(path)) for path in files)}]"
+
+
+def _literally(path: Path) -> str:
+    """The pattern that matches this path alone: a class of one character stands for that character."""
+    require_text(path)
+    return re.sub(r"[*?\[]", lambda special: f"[{special[0]}]", _absolute(path))
+
+
+def _absolute(path: Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps "..", and resolve would follow links

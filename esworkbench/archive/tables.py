@@ -23,7 +23,7 @@ _TEXT, _WHOLE, _SMALL = pa.string(), pa.int64(), pa.int32()
 
 SCHEMAS: dict[str, pa.Schema] = {
     "events": _schema(
-        position=_WHOLE, stream_id=_TEXT, version=_WHOLE, event_id=_TEXT, type=_TEXT, schema_version=_SMALL,
+        position=_WHOLE, stream_id=_TEXT, version=_WHOLE, event_id=_TEXT, type=_TEXT, schema_version=_WHOLE,
         recorded_at=TIME, valid_at=TIME, correlation_id=_TEXT, causation_id=_TEXT, idempotency_key=_TEXT, actor=_TEXT,
         decided_on_version=_WHOLE, payload=_TEXT, metadata=_TEXT, prev_hash=_TEXT, hash=_TEXT,
     ),
@@ -45,7 +45,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         stream_id=_TEXT, version=_WHOLE, state_version=_WHOLE, state=_TEXT, based_on_version=_WHOLE, taken_at=TIME,
     ),
     "dead_letters": _schema(
-        projection=_TEXT, position=_WHOLE, event_id=_TEXT, event_type=_TEXT, schema_version=_SMALL, error=_TEXT,
+        projection=_TEXT, position=_WHOLE, event_id=_TEXT, event_type=_TEXT, schema_version=_WHOLE, error=_TEXT,
         run_id=_TEXT, parked_at=TIME,
     ),
     "statements": _schema(
@@ -56,8 +56,15 @@ SCHEMAS: dict[str, pa.Schema] = {
         account=_TEXT, currency=_TEXT, day=pa.date32(), rows=_WHOLE, verdict=_TEXT, rounded_steps=_WHOLE,
         largest_residual_minor=_WHOLE,
     ),
+    "oddities": _schema(
+        source=_TEXT, position=_WHOLE, stream_id=_TEXT, version=_WHOLE, event_id=_TEXT, account=_TEXT,
+        column_name=_TEXT, stored_as=_TEXT, value=_TEXT, in_hex=pa.bool_(), why=_TEXT,
+    ),
 }  # fmt: skip
-"""The columns of every table. Amounts are integers in minor units; times are UTC, to the microsecond."""
+"""The columns of every table. Amounts are integers in minor units; times are UTC, to the microsecond.
+
+``oddities`` holds every value of the source that isn't stored as its writer writes it, as it is stored.
+"""
 
 
 class Bucketing(NamedTuple):

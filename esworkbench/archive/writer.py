@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
-from esworkbench.archive.paths import bucket_of, quoted
+from esworkbench.archive.paths import MOST_BUCKETS, bucket_of, from_parquet, require_text, to_parquet
 from esworkbench.archive.tables import BUCKETED, SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
 
@@ -32,8 +33,9 @@ class ArchiveWriter:
     """
 
     def __init__(self, target: Path, buckets: int) -> None:
-        if buckets < 1:
-            raise UnusableInput(f"{buckets} buckets can't hold anything: give 1 or more")
+        if not 1 <= buckets <= MOST_BUCKETS:
+            raise UnusableInput(f"an archive has from 1 to {MOST_BUCKETS:,} buckets, not {buckets:,}")
+        require_text(target)
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise UnusableInput(f"{target} exists and evidence is never overwritten: name a new folder")
         self._target = target
@@ -57,7 +59,10 @@ class ArchiveWriter:
 
     def write(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows, given as columns. A column that is left out is null; one that isn't in the schema is an error."""
-        batch = table_of(table, columns)
+        self.write_table(table, table_of(table, columns))
+
+    def write_table(self, table: str, batch: pa.Table) -> None:
+        """Like ``write``, for rows that have the table's schema already."""
         if not batch.num_rows:
             return
         self.rows[table] += batch.num_rows
@@ -99,15 +104,24 @@ class ArchiveWriter:
         if table not in BUCKETED:
             yield 0, batch
             return
-        keys: list[Any] = batch.column(BUCKETED[table].key).to_pylist()
-        buckets = np.array([bucket_of(key, self._buckets) for key in keys])
-        for bucket in np.unique(buckets):
-            yield int(bucket), batch.take(np.flatnonzero(buckets == bucket))
+        keys: Any = batch.column(BUCKETED[table].key).combine_chunks().dictionary_encode()
+        of_key = np.array([bucket_of(key, self._buckets) for key in keys.dictionary.to_pylist()], np.int64)
+        buckets = of_key[keys.indices.to_numpy()]
+        order = np.argsort(buckets, kind="stable")
+        ordered = batch.take(order)
+        ends = np.searchsorted(buckets[order], np.arange(self._buckets + 1))
+        for bucket, (first, last) in enumerate(pairwise(ends)):
+            if first < last:
+                yield bucket, ordered.slice(first, last - first)
 
     def _writer(self, table: str, bucket: int) -> pq.ParquetWriter:
         key = (table, bucket)
         if key not in self._writers:
-            self._writers[key] = pq.ParquetWriter(self._spill_file(table, bucket), SCHEMAS[table], compression="lz4")
+            # Read once and removed, so nothing is spent on making it small or easy to search.
+            self._writers[key] = pq.ParquetWriter(
+                self._spill_file(table, bucket), SCHEMAS[table], compression="lz4", use_dictionary=False,
+                write_statistics=False,
+            )  # fmt: skip
         return self._writers[key]
 
     def _spill_file(self, table: str, bucket: int) -> Path:
@@ -129,10 +143,7 @@ class ArchiveWriter:
 
     def _sort(self, connection: duckdb.DuckDBPyConnection, table: str, source: Path, target: Path) -> None:
         order = f"ORDER BY {', '.join(BUCKETED[table].order)}" if table in BUCKETED else ""
-        connection.execute(
-            f"COPY (SELECT * FROM read_parquet({quoted(source)}) {order}) "
-            f"TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        connection.execute(to_parquet(f"SELECT * FROM {from_parquet([source])} {order}", target, "zstd"))
         source.unlink()
 
     @contextlib.contextmanager

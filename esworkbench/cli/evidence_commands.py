@@ -26,9 +26,12 @@ from esworkbench.cli.options import (
     ValidAt,
 )
 from esworkbench.cli.output import answer, table
+from esworkbench.cli.output_files import new_place
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.agreement import open_agreeing
+from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask
@@ -47,6 +50,7 @@ def freeze(
     json: Json = False,
 ) -> None:
     """Freeze a store or a file as evidence, at one cut, without writing to it."""
+    into = new_place(into)
     evidence = capture(source, into, ledger=ledger, domain=domain, layout=layout, rate_limit=rate_limit)
     manifest = evidence.manifest
     accounts = len(evidence.accounts())
@@ -91,7 +95,7 @@ def replay(
 ) -> None:
     """Balance and state as of a moment, on either time axis, or as of a version."""
     arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at, "version": version}
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     handlers = handlers_for(domain_of(opened, domain))
     found = _asked(opened, "replay", arguments, lambda it: _balance_in_words(it, opened))
     state = _state(opened, handlers, account, at, known_at, version)
@@ -110,21 +114,23 @@ def replay(
 
 def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
     """Every balance assertion that differs from the events, each compared at its own cut. Lag is not corruption."""
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     found = _asked(opened, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
     columns = ["account", "currency", "source", "kind", "claimed", "event_sum", "delta", "at_position"]
 
     def prose(console: Console) -> None:
         console.print(f"{found['compared']:,} balance assertions compared, {found['divergent']:,} diverge")
+        _say_unposted(console, found["unposted"])
         say_judge(console, opened)
         if found.get("order"):
             _print_order(console, found["order"])
         if found["rows"]:
             console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
 
-    next_command = f"esworkbench diagnose {quote(str(evidence))}" if found["divergent"] else None
+    wrong = bool(found["divergent"] or found["unposted"])
+    next_command = f"esworkbench diagnose {quote(str(evidence))}" if wrong else None
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
+    answer(document, prose, as_json=json, found=wrong, next_command=next_command)
 
 
 def bisect(
@@ -132,12 +138,13 @@ def bisect(
 ) -> None:
     """The first event at which claims and events differ."""
     arguments = {"account": account, "currency": currency, "against": against}
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     found = _asked(opened, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
     diverges = found["position"] is not None
 
     def prose(console: Console) -> None:
         say_judge(console, opened)
+        _say_unposted(console, unposted_events(opened))
         if not diverges:
             console.print(f"no divergence, after {found['probes']} probes")
             return
@@ -200,7 +207,7 @@ def diagnose(
 ) -> None:
     """Name the faults, and say what was tested and what wasn't."""
     arguments = {"account": account, "now": now, "projection": projection}
-    opened = Evidence.open(evidence)
+    opened = open_agreeing(evidence)
     code = None if projection is None else code_named(projection, domain_of(opened, domain))
     found = _asked(opened, "diagnose", arguments, _faults_named, {"projection": code})
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]
@@ -209,9 +216,11 @@ def diagnose(
         opened = Evidence.open(evidence, verify=False)
         for finding in found["findings"]:
             console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}")
-            console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
+            console.print(f"  {finding['proof']}", markup=False)
+            console.print(f"  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
+        _say_unposted(console, found["unposted"])
         if _balances_agree(found, opened):
             console.print("no balance differs from its events" + (f" on {account}" if account else ""), markup=False)
         results = [word.partition(":")[0] for word in found["tested"].values()]
@@ -220,7 +229,7 @@ def diagnose(
         say_judge(console, opened)
 
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"]))
+    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"] or found["unposted"]))
 
 
 def _asked(
@@ -232,11 +241,7 @@ def _asked(
 ) -> dict[str, Any]:
     """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
-    path = evidence.path
-    try:
-        Case(path).record(question, arguments, found, words(found))
-    except OSError as error:
-        raise UnusableInput(f"the case beside {path} can't be kept: {error.strerror}; copy the evidence") from None
+    Case(evidence.path).record(question, arguments, found, words(found))
     return found
 
 
@@ -256,7 +261,7 @@ def ask_again(
     """A question of a case, once more. Code that it names is built in, or the very code ``typed`` now: a case is data,
     and nothing is loaded from what it says. Raises UnusableInput."""
     named = arguments.get("projection")
-    if named is None:
+    if not isinstance(named, str):
         return ask(evidence, question, arguments)
     if ":" in named and named != typed:
         raise UnusableInput(
@@ -289,6 +294,11 @@ def _state(
         return {"unreadable": str(error)}
 
 
+def _say_unposted(console: Console, unposted: Mapping[str, int]) -> None:
+    for sentence in unposted_in_words(unposted):
+        console.print(sentence, markup=False)
+
+
 def _balances_agree(found: Mapping[str, Any], evidence: Evidence) -> bool:
     """True where balances were compared and none differs; a day of a file without an order leaves that open."""
     open_days = any(each["account"] is not None for each in found["unexplained"])
@@ -314,4 +324,5 @@ def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
 
 
 def _print_order(console: Console, order: Mapping[str, int]) -> None:
-    console.print("account-days by order found: " + ", ".join(f"{count:,} {name}" for name, count in order.items()))
+    found = ", ".join(f"{count:,} {name}" for name, count in order.items())
+    console.print(f"account-days by order found: {found}", markup=False)

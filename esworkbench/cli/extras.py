@@ -2,7 +2,7 @@
 
 EXTRAS = {
     "IPython": "course",
-    "adbc_driver_postgresql": "rebuild",
+    "adbc_driver_postgresql": "postgres",
     "ipywidgets": "course",
     "jupyter_client": "course",
     "jupyter_core": "course",

@@ -1,5 +1,7 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
+import os
+import re
 import sqlite3
 import sys
 import time
@@ -16,11 +18,22 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.events import utc_now
+from esworkbench.shown import secrets_in
 
 SQLITE_GAVE_UP = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
 }  # fmt: skip
+
+POSTGRES_GAVE_UP = ("08", "25", "53", "55", "57", "58", "XX", "40", "42501")
+"""Beginnings of the codes by which PostgreSQL says that it, its disk, its settings or a right is at fault."""
+
+ADDRESS = re.compile(
+    r"\s*((postgres(ql)?|psql|sqlite)(\+\w+)?(:|//)"
+    r"|(host|hostaddr|port|dbname|user|password|passfile|service|options|ssl\w+)\s*=)",
+    re.IGNORECASE,
+)
+"""How a URL without ``://`` begins, and libpq's other way to write an address."""
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the one that holds the file before it gives up."""
@@ -124,35 +137,74 @@ def server_clock(engine: Engine) -> Callable[[], datetime]:
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver settled. Raises UnusableInput for a kind that isn't served, or for no file."""
+    """The URL with its driver settled and its password, if any, where no rendering shows it.
+
+    Raises UnusableInput for a kind that isn't served, for no file, and for what looks like an address but isn't one:
+    it is not repeated, because a password may stand anywhere in it.
+    """
     if "://" not in url:
+        if _looks_like_an_address(url):
+            raise _unreadable()
         return _on_disk(URL.create("sqlite", database=url))
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise UnusableInput(
-            "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name"
-        ) from None
+        raise _unreadable() from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
+        if parsed.host or parsed.username or parsed.password:
+            raise _unreadable()
         return _on_disk(parsed.set(drivername="sqlite"))
-    if kind in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
+    if kind not in ("postgresql", "postgres"):
+        raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
+    if "@" in f"{parsed.host}{parsed.database}" or url.count("://") > 1:
+        # An @ or / in a password that isn't percent-encoded: the rest of it was read as host or database.
+        raise _unreadable()
+    return _with_hidden_password(parsed.set(drivername="postgresql+psycopg"))
+
+
+def _unreadable() -> UnusableInput:
+    return UnusableInput(
+        "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name, with "
+        "@ : / ? in a password percent-encoded (it isn't repeated here, because a password may stand in it)"
+    )
+
+
+def _looks_like_an_address(text: str) -> bool:
+    """Whether text without ``://`` is a mistyped URL or libpq's ``host=… password=…``, and no file of that name."""
+    path = Path(text)
+    if path.exists():
+        return False
+    named = "@" not in path.name and path.parent.is_dir()
+    return ADDRESS.match(text) is not None or ("@" in text and not named) or bool(secrets_in(text))
+
+
+def _with_hidden_password(url: URL) -> URL:
+    """A password in the query belongs where it is hidden: ``URL`` shows its query to anybody."""
+    passwords = _as_list(url.query.get("password"))
+    if not passwords:
+        return url
+    return url.difference_update_query(["password"]).set(password=url.password or passwords[0])
+
+
+def servers_of(url: URL) -> str:
+    """Where the PostgreSQL server listens: ``host:port``, several by commas, as the URL or its query says."""
+    hosts = ",".join(_as_list(url.query.get("host"))) or url.host or os.environ.get("PGHOST") or "local"
+    ports = ",".join(_as_list(url.query.get("port"))) or url.port or os.environ.get("PGPORT") or 5432
+    return f"{hosts}:{ports}"
 
 
 def described(url: URL) -> str:
     """The database's kind, place and name; never its user, password or options."""
     if url.drivername == "sqlite":
         return f"SQLite file {url.database!r}"
-    host = url.host or url.query.get("host") or "the local socket"
-    return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
+    return f"PostgreSQL database {url.database!r} at {servers_of(url)}"
 
 
 def address_of(url: URL) -> str:
     """Where a database is, without who may enter."""
     kind = url.drivername.partition("+")[0]
-    where = {"host": url.query["host"]} if "host" in url.query else {}
+    where = {name: url.query[name] for name in ("host", "port") if name in url.query}
     return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
 
 
@@ -164,7 +216,10 @@ def gave_up(error: Exception) -> str | None:
     else:
         # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
         psycopg = sys.modules.get("psycopg")
-        stopped = psycopg is not None and isinstance(cause, psycopg.OperationalError)
+        stopped = psycopg is not None and (
+            isinstance(cause, psycopg.OperationalError)
+            or (isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(POSTGRES_GAVE_UP))
+        )
     return f"the database stopped the work: {on_one_line(cause)}" if stopped else None
 
 
@@ -286,9 +341,9 @@ def _as_list(value: str | tuple[str, ...] | None) -> list[str]:
 
 
 def _reason(error: DBAPIError, url: URL) -> str:
-    """The driver's own words on one line, or nothing if they hold the password."""
+    """The driver's own words on one line, or nothing if they hold a password."""
     words = " ".join(str(error.orig).split())
-    secrets = [url.password, *_as_list(url.query.get("password"))]
+    secrets = [url.password, *_as_list(url.query.get("sslpassword"))]
     if any(secret and str(secret) in words for secret in secrets):
         return ""
     return f": {words}"

@@ -4,10 +4,19 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
-from esworkbench.archive import MANIFEST, LedgerRecord, Manifest, bucket_of, file_digest, quoted
-from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
+from esworkbench.archive import (
+    LEDGER,
+    MANIFEST,
+    LedgerRecord,
+    Manifest,
+    bucket_of,
+    file_digest,
+    from_parquet,
+    require_text,
+)
+from esworkbench.errors import UnknownAccount, UnusableInput
 from esworkbench.evidence.ledger import COLUMN_KINDS, LedgerDefinition
 from esworkbench.money import format_minor, iso_decimals
 
@@ -74,14 +83,21 @@ class Evidence:
 
     @classmethod
     def open(cls, path: Path | str, verify: bool = True) -> Self:
-        """Open a folder of evidence. Raises EvidenceDamaged when it isn't whole; ``verify`` hashes every file."""
+        """Open a folder of evidence. Raises EvidenceDamaged when it isn't whole; ``verify`` hashes every file.
+
+        That its postings are what its events post takes a look at every event: see ``open_agreeing``.
+        """
         path = Path(path)
+        require_text(path)
         if not path.exists():
             raise UnusableInput(f"{path} does not exist: capture evidence first")
         manifest = Manifest.load(path)
         if verify:
             manifest.verify(path)
-        return cls(path, manifest, LedgerDefinition.load(path / "ledger.toml"))
+        opened = cls(path, manifest, LedgerDefinition.load(path / LEDGER))
+        if verify:
+            opened.connection()
+        return opened
 
     @property
     def digest(self) -> str:
@@ -91,18 +107,23 @@ class Evidence:
     @property
     def judged_by(self) -> LedgerRecord:
         """The ledger definition behind every number. Older evidence doesn't say where its own came from."""
-        kept = self.manifest.files.get("ledger.toml", "")
+        kept = self.manifest.files[LEDGER]
         return self.manifest.judged_by or LedgerRecord(
             name=self.ledger.name, sha256=kept, origin="kept with the evidence, origin not recorded"
         )
 
     def connection(self) -> "duckdb.DuckDBPyConnection":
-        """A DuckDB cursor with a view for each table of the evidence. Sums need a cast: ``sum(…)::BIGINT``."""
+        """A DuckDB cursor with a view for each table of the evidence. Sums need a cast: ``sum(…)::BIGINT``.
+
+        What it can't read of the evidence is EvidenceDamaged.
+        """
+        from esworkbench.evidence.reading import Reading
+
         if self._database is None:
             self._database = self._open_database()
         cursor = self._database.cursor()
         cursor.execute("SET TimeZone = 'UTC'")
-        return cursor
+        return cast("duckdb.DuckDBPyConnection", Reading(cursor, self.path))
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the evidence's views; ``given`` are its ``$parameters``."""
@@ -227,24 +248,23 @@ class Evidence:
 
     def _bucket(self, table: str, account: str) -> str:
         """The one file that holds the account's rows, as something to select from."""
-        name = f"{table}/bucket={bucket_of(account, self.manifest.buckets)}/part-0.parquet"
-        return f"read_parquet({quoted(self.path / name)}, hive_partitioning = false)"
+        name = self.manifest.files_of(table)[bucket_of(account, self.manifest.buckets)]
+        return from_parquet([self.path / name])
 
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
         from esworkbench.archive import SCHEMAS
+        from esworkbench.archive.form import require_form
+        from esworkbench.evidence.reading import Reading
 
         database = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-        try:
-            for table in SCHEMAS:
-                files = ", ".join(quoted(self.path / name) for name in self.manifest.files_of(table))
-                database.execute(
-                    f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
-                )
-            self._make_openings(database)
-        except duckdb.Error as error:
-            raise EvidenceDamaged(f"{self.path} can't be read: {error}") from None
+        reading = cast("duckdb.DuckDBPyConnection", Reading(database, self.path))
+        require_form(reading, self.path, self.manifest)
+        for table in SCHEMAS:
+            files = [self.path / name for name in self.manifest.files_of(table)]
+            reading.execute(f"CREATE VIEW {table} AS SELECT * FROM {from_parquet(files)}")
+        self._make_openings(reading)
         return database
 
     def _make_openings(self, database: "duckdb.DuckDBPyConnection") -> None:

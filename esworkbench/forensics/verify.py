@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.agreement import disagreements
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,9 @@ BATCH = 5_000
 class Break(NamedTuple):
     """One thing that isn't as it was written.
 
-    ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, order, checkpoint_ahead.
+    ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
+    checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata, claim,
+    manifest.
     """
 
     kind: str
@@ -61,24 +64,41 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(evidence: Evidence) -> Verification:
-    """Everything about the log that its own content can prove or refute, in memory that doesn't grow with it."""
+    """Everything about the log that its own content can prove or refute, and whether the evidence agrees with itself.
+
+    In memory that doesn't grow with the log.
+    """
+    astray = [
+        Break(each.kind, each.stream_id, each.version, each.position, each.event_id, each.words)
+        for each in disagreements(evidence)
+    ]
+    log = verify_log(evidence)
+    return msgspec.structs.replace(log, breaks=sorted([*astray, *log.breaks], key=_place))
+
+
+def verify_log(evidence: Evidence) -> Verification:
+    """The log alone, as whoever wrote it left it: ``verify`` without what a capture made of it."""
     connection = evidence.connection()
     ((events, streams, hashes),) = connection.execute(
         "SELECT count(*), count(DISTINCT stream_id), count(hash) FROM events"
     ).fetchall()
-    chained = evidence.manifest.layout == OWN_LAYOUT
-    breaks = [*_structure(connection), *_checkpoints(evidence)]
+    # Events that carry hashes are held against them, whatever the manifest calls the layout.
+    chained = hashes > 0 or evidence.manifest.layout == OWN_LAYOUT
+    breaks = [*_structure(connection), *_checkpoints(evidence), *_stored_form(connection)]
     if chained:
         breaks += [*_chain(connection), *_links(connection), *_forks(connection)]
-    breaks.sort(key=lambda each: (each.position is None, each.position, each.kind))
     return Verification(
         events=events,
         streams=streams,
         hashed=hashes if chained else 0,
-        breaks=breaks,
+        breaks=sorted(breaks, key=_place),
         gaps=_gaps(evidence),
         unprovable=_unprovable(evidence, chained),
     )
+
+
+def _place(found: Break) -> tuple[bool, int, str]:
+    return found.position is None, found.position or 0, found.kind
 
 
 STRUCTURE = """
@@ -108,6 +128,11 @@ FORKS = """
         FROM events WHERE prev_hash IS NOT NULL
         WINDOW twins AS (PARTITION BY stream_id, prev_hash ORDER BY version, position)
     ) WHERE place > 1
+"""
+
+DUPLICATE_POSITIONS = """
+    SELECT stream_id, version, position, event_id FROM events
+    QUALIFY row_number() OVER (PARTITION BY position ORDER BY stream_id, version, event_id) > 1
 """
 
 DUPLICATE_IDS = """
@@ -140,6 +165,9 @@ def _structure(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     for stream_id, version, position, event_id in connection.execute(DUPLICATE_IDS).fetchall():
         words = f"event id {event_id} occurs more than once, here at position {position}"
         yield Break("duplicate_id", stream_id, version, position, event_id, words)
+    for stream_id, version, position, event_id in connection.execute(DUPLICATE_POSITIONS).fetchall():
+        words = f"position {position} is held more than once, here by event {event_id}"
+        yield Break("duplicate_position", stream_id, version, position, event_id, words)
 
 
 def _chain(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
@@ -153,12 +181,16 @@ def _chain(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
             if stored is None or previous is None:
                 yield Break("content", *place, f"version {version} of {stream_id} carries no hash")
                 continue
+            if None in (shape, recorded, valid):
+                words = f"version {version} of {stream_id} is not stored in the form that was hashed"
+                yield Break("content", *place, words)
+                continue
             try:
                 computed = event_hash(
                     previous, stream_id, version, event_id, event_type, shape, recorded, valid,
                     payload.encode(), metadata.encode(),
                 )  # fmt: skip
-            except ValueError:
+            except (ValueError, TypeError, AttributeError):
                 yield Break("content", *place, f"version {version} of {stream_id} names no hash as its predecessor")
                 continue
             if computed != stored:
@@ -193,6 +225,17 @@ def _checkpoints(evidence: Evidence) -> Iterator[Break]:
             yield Break("checkpoint_ahead", None, None, position, None, words)
 
 
+def _stored_form(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
+    """What hashes don't see: another storage class, or another spelling of the same moment."""
+    found = connection.execute(
+        "SELECT source, stream_id, version, position, event_id, account, why FROM oddities ORDER BY ALL"
+    )
+    for source, stream_id, version, position, event_id, account, why in found.fetchall():
+        where = stream_id or account
+        words = f"{source}: {why}" + (f", of {where}" if where else "")
+        yield Break("stored_form", stream_id, version, position, event_id, words)
+
+
 def _gaps(evidence: Evidence) -> list[Gap]:
     cut = evidence.manifest.cut
     # SQLite has one writer, so nobody can still fill a gap; elsewhere a checkpoint past it says that a reader, who
@@ -210,6 +253,11 @@ def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
             "no anchor kept elsewhere was given: a cut-off tail, or a history rewritten and rehashed as a whole, "
             "can't be excluded"
         ]
+    said.append(
+        "what read models claimed has no second source in the evidence, nor has a history that was rewritten with all "
+        "that follows from it: only the manifest's SHA-256, noted at the capture, shows such an edit; it is now "
+        f"{evidence.digest}"
+    )
     cut = evidence.manifest.cut
     if cut.gaps:
         count = sum(last - first + 1 for first, last in cut.gaps)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from esworkbench.archive import ArchiveWriter, Cut
 from esworkbench.event_store.chain import GENESIS, event_hash
-from esworkbench.evidence import Evidence
+from esworkbench.evidence import Evidence, LedgerDefinition
+from esworkbench.evidence.capturing.poster import Poster
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LEDGER = b"""
@@ -65,7 +67,7 @@ class SmallLedger:
             "schema_version": 1,
             "recorded_at": hours(position),
             "valid_at": given.get("recorded_at", hours(position)),
-            "payload": "{}",
+            "payload": "{}" if amount is None else f'{{"amount":{amount}}}',
             "metadata": "{}",
             "prev_hash": mine[-1]["hash"] if mine else GENESIS,
         }
@@ -101,6 +103,19 @@ class SmallLedger:
             self.lines.append(mine | {"booked_at": hours(hour), "amount_minor": amount, "balance_minor": balance})
             self.claim(account, balance, source=file, kind="statement", valid_at=hours(hour), order_key=place)
 
+    def captured(self, path: Path) -> Evidence:
+        """Like ``write``, with all that a capture makes of the events as they now are: postings and gaps."""
+        poster = Poster(LedgerDefinition.parse(self.ledger, "small"))
+        self.postings = []
+        for event in self.events:
+            mine = [event[name] for name in ("stream_id", "version", "event_id", "type", "schema_version", "payload")]
+            for ordinal, posted in enumerate(poster.post(*mine)):
+                shared = {name: event[name] for name in _SHARED}
+                self.postings.append(shared | {"ordinal": ordinal} | posted._asdict())
+        held = sorted({event["position"] for event in self.events})
+        self.gaps = [(one + 1, two - 1) for one, two in pairwise([0, *held]) if two > one + 1]
+        return self.write(path)
+
     def write(self, path: Path) -> Evidence:
         last = max((event["position"] for event in self.events), default=None)
         with ArchiveWriter(path, 2) as writer:
@@ -110,6 +125,7 @@ class SmallLedger:
                 ("assertions", self.claims),
                 ("order_days", self.order_days),
                 ("statements", self.lines),
+                ("checkpoints", [{"projection": name, "position": at} for name, at in self.checkpoints.items()]),
             ):
                 writer.write(table, as_columns(rows))
             writer.finish(

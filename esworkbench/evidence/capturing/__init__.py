@@ -8,11 +8,19 @@ sqlite_opening    one cut of a SQLite file in any journal mode
 sqlite_guard      a process that holds SQLite's locks on it meanwhile
 postgres_opening  one snapshot of a PostgreSQL database, its assumptions proved
 store             a store of this package: read models first, then the log
+stored_form       its log, however oddly an event is stored: lossless first
+bulk              many rows of it at once, as Arrow
+ahead             reading on meanwhile
+envelope          what the events' metadata says
+gaps              positions that no event holds
+fitting           rows of its other tables, however odd
 claims            what its read models, snapshots and statements say the balances are
 file              a bank's own delimited file with running balances
 delimited         its rows, read as the ledger describes them
 ordering          an order inside each day in which the balances chain
 poster            what each event posts, by the ledger
+set_based         the same by query, for all events that SQL provably reads as the poster would
+json_shapes       that proof
 statement_file    a bank statement as CSV
 shipped_ledgers   the ledgers of the built-in domains, and which one is meant
 progress          progress bars on stderr, or none

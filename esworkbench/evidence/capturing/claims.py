@@ -1,13 +1,15 @@
 """What somebody says the balances are: rows of read models, snapshots and statement lines, as assertions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter
 from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.poster import Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.statement_file import read_statement
+from esworkbench.evidence.capturing.stored_form import Oddity
 from esworkbench.evidence.ledger import ReadModel, SnapshotClaims
 
 
@@ -20,7 +22,8 @@ class Rows(Protocol):
 class Claims:
     """Writes balance assertions, and keeps the currencies that they name.
 
-    ``columns`` are those of every table of the source, ``report`` records a problem of a stream, as the poster does.
+    ``columns`` are those of every table of the source, ``report`` records a problem of a stream, as the poster does,
+    ``keep`` what is stored oddly.
     """
 
     def __init__(
@@ -29,11 +32,13 @@ class Claims:
         columns: dict[str, set[str]],
         rows: Rows,
         report: Callable[[str, str, int | None, str], None],
+        keep: Callable[[list[Oddity]], None],
     ) -> None:
         self._writer = writer
         self._columns = columns
         self._rows = rows
         self._report = report
+        self._keep = keep
         self.currencies: set[str] = set()
 
     def snapshots(self, claims: SnapshotClaims, batch: dict[str, list[Any]]) -> None:
@@ -44,7 +49,7 @@ class Claims:
             if not stream_id.startswith(f"{claims.category}-"):
                 continue
             try:
-                content = read_payload(text_of(state), [])
+                content = read_payload(text_of(state or ""), [])
                 claimed = to_minor(field(content, claims.claimed))
                 currency = field(content, claims.currency_field)
             except Unpostable as reason:
@@ -70,7 +75,8 @@ class Claims:
         query = f"SELECT {', '.join(names.values())} FROM {model.table} ORDER BY {', '.join(order)}"
         running = _Running()
         for batch in self._rows(model.table, query):
-            columns = as_columns(list(names), batch)
+            columns, oddities = fitted("assertions", model.table, as_columns(list(names), batch), names)
+            self._keep(oddities)
             beside = {kind: columns.pop(kind) for kind in model.beside}
             if model.kind == "running":
                 columns |= running.steps(columns)
@@ -130,7 +136,7 @@ def text_of(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
 
 
-def as_columns(names: list[str] | tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
+def as_columns(names: list[str] | tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     """Rows as columns of these names."""
     if not rows:
         return {name: [] for name in names}

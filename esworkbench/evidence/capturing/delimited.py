@@ -71,7 +71,7 @@ def read_rows(path: Path, ledger: LedgerDefinition, layout: DelimitedFile, scale
             names = next(reader, []) if layout.header else layout.names
             _require_columns(path, names, layout)
             rows = [
-                _row(
+                read_row(
                     path,
                     reader.line_num,
                     dict(zip(names, texts, strict=False)),
@@ -155,7 +155,7 @@ def payload_of(row: FileRow) -> str:
     return msgspec.json.encode(row.fields).decode("utf-8")
 
 
-def _row(
+def read_row(
     path: Path,
     line: int,
     fields: dict[str, str],
@@ -164,6 +164,7 @@ def _row(
     scales: Scales,
     zone: ZoneInfo,
 ) -> FileRow:
+    """One line, from its texts by column. Raises UnusableInput naming the line and what is wrong with it."""
     if surplus:
         raise UnusableInput(f"{path}, line {line} has {abs(surplus)} fields too {'many' if surplus > 0 else 'few'}")
     columns = layout.columns

@@ -59,15 +59,17 @@ class Poster:
         self.problem_count = 0
 
     def post(
-        self, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int, payload: str
+        self, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int | None, payload: str
     ) -> list[Posted]:
         """The event's postings, in the order of the ledger's rules; a rule whose sign is 0 gives one of amount 0."""
         complaints: list[str] = []
         postings: list[Posted] = []
         try:
             content = read_payload(payload, complaints)
-            rules = [] if event_type in self._silent else self._rules_for(event_type, schema_version)
-            postings = [_posted(rule, self.scales, stream_id, content, complaints) for rule in rules]
+            rules = self.rules_for(event_type, schema_version)
+            if rules is None:
+                self.count_unposted(event_type, schema_version, 1)
+            postings = [_posted(rule, self.scales, stream_id, content, complaints) for rule in rules or []]
         except Unpostable as reason:
             complaints.append(str(reason))
         for what in complaints:
@@ -80,13 +82,17 @@ class Poster:
         if len(self.problems) < PROBLEMS_KEPT:
             self.problems.append(Problem(what, stream_id, version, event_id))
 
-    def _rules_for(self, event_type: str, schema_version: int) -> list[PostingRule]:
-        rules = [
-            rule for rule in self._rules.get(event_type, ()) if rule.versions is None or schema_version in rule.versions
-        ]
-        if not rules:
-            self.unposted[f"{event_type} v{schema_version}"] += 1
-        return rules
+    def rules_for(self, event_type: str, schema_version: int | None) -> list[PostingRule] | None:
+        """The rules for an event; none for one that the ledger says posts nothing, None for one it doesn't know."""
+        if event_type in self._silent:
+            return []
+        known = self._rules.get(event_type, ())
+        return [rule for rule in known if rule.versions is None or schema_version in rule.versions] or None
+
+    def count_unposted(self, event_type: str, schema_version: int | None, events: int) -> None:
+        """Record events that no rule knows."""
+        if events:
+            self.unposted[f"{event_type} v{'?' if schema_version is None else schema_version}"] += events
 
 
 def read_payload(text: str, complaints: list[str]) -> dict[str, Any]:
@@ -154,7 +160,7 @@ def _posted(
     currency = rule.currency or field(content, rule.currency_field or "")
     if not isinstance(account, str) or not isinstance(currency, str):
         raise Unpostable(f"account {account!r} and currency {currency!r} must both be text")
-    amount = to_minor(written, decimals=_decimals(rule, scales, currency))
+    amount = to_minor(written, decimals=decimals_for(rule, scales, currency))
     if abs(amount) > MAX_AMOUNT_MINOR:
         complaints.append(f"the amount {amount} is beyond 2**53 - 1 minor units, where other readers lose digits")
     if amount < 0 and rule.sign != "signed":
@@ -163,8 +169,8 @@ def _posted(
     return Posted(account, currency, signed, rule.kind)
 
 
-def _decimals(rule: PostingRule, scales: Scales, currency: str) -> int | None:
-    """What the rule's amounts are scaled by; None where they are in minor units already."""
+def decimals_for(rule: PostingRule, scales: Scales, currency: str) -> int | None:
+    """What the rule's amounts are scaled by; None where they are in minor units already. Raises Unpostable."""
     if rule.scale == "minor":
         return None
     try:

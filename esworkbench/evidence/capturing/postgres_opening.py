@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import adbc_driver_manager
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
@@ -13,6 +14,7 @@ from esworkbench.evidence.capturing.source import BEGIN, Pace, PostgresSource
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.abc import Buffer, Loader
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -76,6 +78,7 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     swapped for a rebuilt one in between would look empty in an older snapshot.
     """
     import psycopg
+    from psycopg import conninfo
 
     # One by one, as the store connects: written as one address, a blank in a password would be refused, and shown.
     settled = url.set(drivername="postgresql+psycopg")
@@ -84,6 +87,7 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}, autocommit=True) as connection:
+            connection.adapters.register_loader("timestamptz", moments_as_stored())
             settings = _settings(connection, pace, described)
             connection.execute(BEGIN)
             for statement in settings:
@@ -97,10 +101,10 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
             _hold(connection, there)
             _mind_superuser(connection, described, _require_tables(connection, described, there))
             _require_transaction(connection, described)
-            uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
+            uri = conninfo.make_conninfo(**arguments, client_encoding="utf8")
             yield PostgresSource(connection, pace, uri, settings)
             connection.execute("ROLLBACK")
-    except psycopg.Error as error:
+    except (psycopg.Error, adbc_driver_manager.Error) as error:
         words = " ".join(str(error).split())
         for secret in secrets:
             words = words.replace(secret, "…")
@@ -203,3 +207,18 @@ def _first(connection: "Connection", query: str) -> Any:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
+
+
+def moments_as_stored() -> "type[Loader]":
+    """Loads a moment that Python can't hold, such as ``infinity``, as the text that it is."""
+    from psycopg import DataError
+    from psycopg.types.datetime import TimestamptzLoader
+
+    class AsStored(TimestamptzLoader):
+        def load(self, data: "Buffer") -> Any:
+            try:
+                return super().load(data)
+            except DataError:
+                return bytes(data).decode()
+
+    return AsStored

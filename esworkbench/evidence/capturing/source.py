@@ -4,14 +4,18 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import pyarrow as pa
 
 from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.bulk import from_postgres, from_sqlite
 
 if TYPE_CHECKING:
     import psycopg
 
 BATCH = 10_000
+Batch = TypeVar("Batch", list[tuple[Any, ...]], pa.RecordBatch)
 
 
 class Pace(NamedTuple):
@@ -34,8 +38,14 @@ class SourceDatabase(Protocol):
     def rows(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
         """The query's rows in batches."""
 
+    def arrow(self, query: str) -> Iterator[pa.RecordBatch]:
+        """The query's rows as Arrow, for many of them. On SQLite a column's have to be of one type, and never null."""
+
     def server_time(self) -> datetime | None:
         """The server's clock at the cut; None where there is no server."""
+
+    engine: str
+    """``sqlite`` or ``postgresql``."""
 
 
 class SqliteSource:
@@ -44,6 +54,8 @@ class SqliteSource:
     ``uri`` is the same cut for another reader (``sqlite3.connect(uri, uri=True)``, or ADBC's ``uri``), as long as this
     source is open: a private copy, or the file itself where nobody may change it. Not so after a ``brief`` opening.
     """
+
+    engine = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection, pace: Pace, uri: str) -> None:
         self._connection = connection
@@ -61,6 +73,10 @@ class SqliteSource:
         cursor = self._connection.execute(query)
         return _paced(lambda: cursor.fetchmany(BATCH), self._pace, self._started)
 
+    def arrow(self, query: str) -> Iterator[pa.RecordBatch]:
+        batches = from_sqlite(self.uri, query)
+        return _paced(lambda: next(batches, None), self._pace, self._started)
+
     def server_time(self) -> datetime | None:
         return None
 
@@ -72,6 +88,8 @@ class PostgresSource:
     limits, after it has executed ``joining()``, one statement after the other, outside a transaction of its driver's;
     as long as this source is open. It ends that transaction by ROLLBACK.
     """
+
+    engine = "postgresql"
 
     def __init__(
         self, connection: "psycopg.Connection[tuple[Any, ...]]", pace: Pace, uri: str, settings: list[str]
@@ -101,6 +119,10 @@ class PostgresSource:
             cursor.execute(query)
             yield from _paced(lambda: cursor.fetchmany(BATCH), self._pace, self._started)
 
+    def arrow(self, query: str) -> Iterator[pa.RecordBatch]:
+        batches = from_postgres(self.uri, self.joining(), query)
+        return _paced(lambda: next(batches, None), self._pace, self._started)
+
     def server_time(self) -> datetime | None:
         row = self._connection.execute("SELECT now()").fetchone()
         return None if row is None else row[0]
@@ -116,7 +138,7 @@ def _grouped(pairs: Iterator[tuple[Any, ...]]) -> dict[str, set[str]]:
     return columns
 
 
-def _paced(fetch: Callable[[], list[tuple[Any, ...]]], pace: Pace, opened_at: float) -> Iterator[list[tuple[Any, ...]]]:
+def _paced(fetch: Callable[[], Batch | None], pace: Pace, opened_at: float) -> Iterator[Batch]:
     started = monotonic()
     count = 0
     while batch := fetch():

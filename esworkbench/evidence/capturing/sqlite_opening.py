@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+import adbc_driver_manager
+
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing import sqlite_guard
 from esworkbench.evidence.capturing.regular_file import regular_file
@@ -56,7 +58,7 @@ def open_sqlite(path: Path, pace: Pace, *, tables: Sequence[str] = (), brief: bo
                 _require_tables(connection, tables)
                 yield SqliteSource(connection, pace, uri)
             guard.release()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, adbc_driver_manager.Error) as error:
         raise UnusableInput(f"SQLite file {path} can't be captured: {error}") from None
 
 

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
+import pyarrow as pa
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
-from esworkbench.evidence.capturing.claims import Claims, as_columns, text_of
-from esworkbench.evidence.capturing.opening import EVENT_COLUMNS, require_event_store
+from esworkbench.evidence.capturing.claims import Claims, as_columns
+from esworkbench.evidence.capturing.envelope import Envelope
+from esworkbench.evidence.capturing.fitting import fitted
+from esworkbench.evidence.capturing.gaps import Gaps
+from esworkbench.evidence.capturing.opening import require_event_store
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
+from esworkbench.evidence.capturing.set_based import SetBasedPoster
 from esworkbench.evidence.capturing.source import SourceDatabase
+from esworkbench.evidence.capturing.stored_form import Oddity, stored_log
 from esworkbench.evidence.ledger import LedgerDefinition
 
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
@@ -47,14 +53,15 @@ class StoreCapture:
         self._progress = progress
         self._clock = clock
         self._poster = Poster(ledger)
+        self._posting = SetBasedPoster(ledger, self._poster)
+        self._envelope = Envelope()
         self._columns = source.columns()
-        self._claims = Claims(writer, self._columns, self._batches, self._poster.report)
-        self._currencies: set[str] = set()
+        self._claims = Claims(writer, self._columns, self._batches, self._poster.report, self._keep)
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in the folder beside it, if there is one."""
         require_event_store(self._columns)
-        high_water, gaps = self._events()
+        found = self._events()
         checkpoints: dict[str, int] = {}
         for table in COPIED_AS_THEY_ARE:
             for batch in self._copy(table):
@@ -67,37 +74,49 @@ class StoreCapture:
                 self._claims.read_model(read_model)
         for path in sorted(statements.glob("*.csv")):
             self._claims.statement(path)
+        gaps = found.unfilled()
         cut = Cut(
-            high_water=high_water,
+            high_water=found.high_water,
             checkpoints=checkpoints,
             server_time=self._source.server_time() or self._clock(),
             gaps=gaps[:GAPS_KEPT],
             gaps_left_out=max(0, len(gaps) - GAPS_KEPT),
         )
-        return Captured(cut, self._poster, self._poster.scales.of_all(self._currencies | self._claims.currencies))
+        return Captured(
+            cut, self._poster, self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
+        )
 
-    def _events(self) -> tuple[int | None, list[tuple[int, int]]]:
-        last = 0
-        gaps: list[tuple[int, int]] = []
-        query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY global_position"
-        for batch in self._batches("events", query):
-            for row in batch:
-                if row[0] > last + 1:
-                    gaps.append((last + 1, row[0] - 1))
-                last = row[0]
-            self._writer.write("events", _event_columns(batch))
-            self._writer.write("postings", self._posting_columns(batch))
-        return last or None, gaps
+    def _events(self) -> Gaps:
+        gaps = Gaps()
+        with self._progress.of("events") as advance:
+            for batch in stored_log(self._source):
+                self._keep(batch.oddities)
+                if len(batch.events):
+                    gaps.seen(batch.events["position"].to_numpy(), in_order=batch.by_position)
+                    events = self._with_metadata(batch.events)
+                    self._writer.write_table("events", events)
+                    self._writer.write_table("postings", self._posting.post(events))
+                advance(len(batch.events))
+        return gaps
 
-    def _posting_columns(self, batch: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
-        rows = []
-        for position, stream_id, version, event_id, kind, shape, recorded_at, valid_at, payload, metadata, *_ in batch:
-            postings = self._poster.post(stream_id, version, event_id, kind, shape, text_of(payload))
-            self._currencies.update(posted.currency for posted in postings)
-            for ordinal, posted in enumerate(postings):
-                place = (position, ordinal, stream_id, version, event_id)
-                rows.append((*place, *posted, recorded_at, valid_at, _metadata(metadata).get("correlation_id")))
-        return as_columns(SCHEMAS["postings"].names, rows)
+    def _with_metadata(self, events: pa.Table) -> pa.Table:
+        """The events with all columns of evidence; what is odd about their metadata is reported."""
+        said, complaints = self._envelope.read(events["metadata"])
+        for row, what in complaints:
+            ((stream_id, version, event_id),) = zip(
+                *(events[name].slice(row, 1).to_pylist() for name in ("stream_id", "version", "event_id")), strict=True
+            )
+            self._poster.report(what, stream_id, version, event_id)
+        columns = {name: (said if name in said.schema.names else events)[name] for name in SCHEMAS["events"].names}
+        return pa.Table.from_arrays(list(columns.values()), schema=SCHEMAS["events"])
+
+    def _keep(self, oddities: list[Oddity]) -> None:
+        """Write down what is stored in another form than its writer's, and report each event or row of it once."""
+        self._writer.write("oddities", as_columns(Oddity._fields, oddities))
+        for (source, _, stream_id, version, event_id, account), found in groupby(oddities, key=lambda each: each[:6]):
+            whose = "" if source == "events" else f"{source}: "
+            words = whose + "; ".join(each.why for each in found)
+            self._poster.report(words, stream_id or account or "", version, event_id or "")
 
     def _copy(self, table: str) -> Iterator[dict[str, list[Any]]]:
         """A table of the store that evidence keeps under the same name and columns, as far as it has them."""
@@ -105,7 +124,8 @@ class StoreCapture:
         if not names:
             return
         for batch in self._batches(table, f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2"):
-            columns = as_columns(names, batch)
+            columns, oddities = fitted(table, table, as_columns(names, batch))
+            self._keep(oddities)
             self._writer.write(table, columns)
             yield columns
 
@@ -114,26 +134,3 @@ class StoreCapture:
             for batch in self._source.rows(query):
                 yield batch
                 advance(len(batch))
-
-
-def _event_columns(batch: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    columns = as_columns(EVENT_COLUMNS, batch)
-    columns["position"] = columns.pop("global_position")
-    columns["type"] = columns.pop("event_type")
-    columns["payload"] = [text_of(payload) for payload in columns["payload"]]
-    columns["metadata"] = [text_of(metadata) for metadata in columns["metadata"]]
-    found = [_metadata(metadata) for metadata in columns["metadata"]]
-    for name in ("correlation_id", "causation_id", "idempotency_key", "actor"):
-        columns[name] = [None if (value := each.get(name)) is None else str(value) for each in found]
-    versions = [each.get("decided_on_version") for each in found]
-    columns["decided_on_version"] = [version if isinstance(version, int) else None for version in versions]
-    return columns
-
-
-def _metadata(text: str) -> dict[str, Any]:
-    """The metadata as a mapping; empty if it isn't a JSON object, which is then for the hash chain to judge."""
-    try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}

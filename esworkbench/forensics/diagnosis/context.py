@@ -13,7 +13,7 @@ from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
-from esworkbench.forensics.verify import Break, verify
+from esworkbench.forensics.verify import Break, verify_log
 
 if TYPE_CHECKING:
     import duckdb
@@ -135,7 +135,7 @@ def gather(evidence: Evidence, now: datetime) -> Facts:
     """Read what all detectors need."""
     residuals = Residuals(evidence, now=now)
     [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
-    whole = verify(evidence)
+    whole = verify_log(evidence)
     sources = residuals.sources()
     return Facts(
         evidence, residuals.connection, now, head, whole.hashed > 0,

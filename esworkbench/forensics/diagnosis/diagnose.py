@@ -13,6 +13,7 @@ import msgspec
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import rows_without_order
 from esworkbench.forensics.compare.records import Key, State
+from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.beside import consequences
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
@@ -76,7 +77,13 @@ def diagnose(
         *_breaks_left(facts, findings, account),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
-    return Diagnosis(findings=shown, tested=tested, unexplained=unexplained, divergences=len(apart))
+    return Diagnosis(
+        findings=shown,
+        tested=tested,
+        unexplained=unexplained,
+        divergences=len(apart),
+        unposted=unposted_events(evidence),
+    )
 
 
 def _look_alikes(explanation: Explanation) -> list[Finding]:

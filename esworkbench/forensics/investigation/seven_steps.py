@@ -16,8 +16,9 @@ from esworkbench.evidence import Evidence, Posting
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.compare.records import ClaimStep
 from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, Diagnosis
-from esworkbench.forensics.verify import verify
+from esworkbench.forensics.verify import verify_log
 from esworkbench.money import format_minor
 
 SHOWN = 12
@@ -116,7 +117,9 @@ def _heads(evidence: Evidence, dispute: Dispute) -> Iterator[tuple[str, ClaimSte
 def events_that_post_nothing(evidence: Evidence) -> str:
     """Events of the whole log that the ledger definition says nothing about, in words; empty if there are none."""
     manifest = evidence.manifest
-    unknown = [f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in manifest.unposted.items()]
+    unknown = [
+        f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in unposted_events(evidence).items()
+    ]
     if manifest.problem_count:
         unknown.append(
             f"what {manifest.problem_count:,} events or rows hold that no rule fits (the manifest lists them)"
@@ -213,7 +216,7 @@ def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis) 
     told = {fault: diagnosis.tested.get(fault, "") for fault in ("double_apply", "gap_skipped")}
     wrong = [f"{fault} was found" for fault, outcome in told.items() if outcome == FOUND]
     untested = [f"{fault} can't be tested" for fault, outcome in told.items() if outcome.startswith(NOT_TESTABLE)]
-    whole = verify(evidence)
+    whole = verify_log(evidence)
     log = f"the log itself shows {len(whole.breaks)} breaks" if whole.breaks else "the log itself is whole"
     if not whole.breaks and not whole.hashed:
         log = "versions and positions of the log are whole, and it carries no hashes that could tell more"

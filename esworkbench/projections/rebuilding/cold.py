@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from esworkbench.archive import ArchiveWriter, Cut, Manifest, quoted
+from esworkbench.archive import ArchiveWriter, Cut, Manifest, from_parquet, to_parquet
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.chain import EPOCH
@@ -24,10 +24,9 @@ READ_AT_ONCE = 10_000
 SORT_MEMORY = "1GB"
 FROM_METADATA = ("correlation_id", "causation_id", "idempotency_key", "actor")
 SORTED = """
-    COPY (SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata,
-           epoch_us(recorded_at), epoch_us(valid_at), prev_hash, hash
-    FROM read_parquet([{files}], hive_partitioning = false) WHERE position > {after} ORDER BY position)
-    TO {target} (FORMAT parquet, COMPRESSION lz4)
+    SELECT position, stream_id, version, event_id, type, schema_version, payload, metadata,
+        epoch_us(recorded_at), epoch_us(valid_at), prev_hash, hash
+    FROM {files} WHERE position > {after} ORDER BY position
 """
 
 ROWS_AT_ONCE = 50_000
@@ -93,9 +92,9 @@ class Archives:
         target = self._spill / f"up-to-{archive.high_water}.parquet"
         with open_duckdb(self._spill, SORT_MEMORY) as connection:
             connection.execute("SET preserve_insertion_order = true")
-            files = ", ".join(quoted(path) for path in archive.files)
+            sorted_events = SORTED.format(files=from_parquet(archive.files), after=after)
             try:
-                connection.execute(SORTED.format(files=files, after=after, target=quoted(target)))
+                connection.execute(to_parquet(sorted_events, target, "lz4"))
             except duckdb.Error as error:
                 raise UnusableInput(
                     f"the archive up to position {archive.high_water} can't be put in order: archive shorter ranges, "

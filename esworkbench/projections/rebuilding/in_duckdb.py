@@ -16,7 +16,7 @@ import duckdb
 import msgspec
 from sqlalchemy import BigInteger, Date, Table
 
-from esworkbench.archive import quoted
+from esworkbench.archive import from_parquet, quoted
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import EPOCH
 from esworkbench.event_store.columns import UtcMoment
@@ -73,7 +73,7 @@ class EventQuery:
     def __init__(self, definition: SetBased, files: Sequence[Path], spill: Path) -> None:
         self._definition = definition
         self._any_left_out = False
-        self._files = f"read_parquet([{', '.join(quoted(path) for path in files)}], hive_partitioning = false)"
+        self._files = from_parquet(files)
         self._connection = open_duckdb(spill)
         columns = ", ".join(f"{name} {kind}" for name, kind in definition.columns.items())
         self._connection.execute("CREATE TABLE left_out (position BIGINT)")

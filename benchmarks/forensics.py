@@ -1,0 +1,174 @@
+"""What capture and the questions asked of evidence cost, beside the bare transfer of the same rows.
+
+``python -m benchmarks.forensics --sizes 100000,1000000`` grows a bank's log with its balances on each engine, measures
+everything in processes of their own, in turn, and writes ``benchmarks/FORENSICS.md``. The yardstick, ``bare``, is the
+stream that ADBC gives of the same columns of the same rows, written as one unsorted Parquet file with the same codec.
+"""
+
+import argparse
+import contextlib
+import io
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import adbc_driver_manager as adbc
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy.engine import make_url
+
+from benchmarks import machine
+from benchmarks.databases import Databases
+from benchmarks.rebuilding.logs import GrowingLog
+from benchmarks.rebuilding.measures import BALANCES, Took, measured
+from esworkbench.cli import run
+from esworkbench.composition import capture
+from esworkbench.event_store import EventStore
+from esworkbench.evidence import Evidence
+from esworkbench.evidence.capturing.opening import EVENT_COLUMNS
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.verify import verify
+from esworkbench.projections.rebuilding import rebuild
+
+OUT = Path(__file__).with_name("FORENSICS.md")
+SMALL = 1_000_000
+ROUNDS = 5
+LOG = f"SELECT {', '.join(EVENT_COLUMNS)} FROM events"
+CODEC = "zstd"
+
+
+def by_bare(url: str, folder: Path) -> tuple[float, Any, Any]:
+    began = perf_counter()
+    with contextlib.ExitStack() as opened:
+        database = opened.enter_context(contextlib.closing(_database(url)))
+        connection = opened.enter_context(contextlib.closing(adbc.AdbcConnection(database)))
+        statement = opened.enter_context(contextlib.closing(adbc.AdbcStatement(connection)))
+        statement.set_sql_query(LOG)
+        stream, _ = statement.execute_query()
+        reader = opened.enter_context(pa.RecordBatchReader.from_stream(stream))
+        with pq.ParquetWriter(folder / "bare.parquet", reader.schema, compression=CODEC) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+    return perf_counter() - began, None, None
+
+
+def _database(url: str) -> Any:
+    if not url.startswith("sqlite"):
+        import adbc_driver_postgresql
+
+        return adbc_driver_postgresql.connect(url)
+    import adbc_driver_sqlite
+
+    return adbc_driver_sqlite.connect(f"file:{make_url(url).database}?mode=ro")
+
+
+def by_capture(url: str, folder: Path) -> tuple[float, Any, Any]:
+    shutil.rmtree(folder / "evidence", ignore_errors=True)
+    began = perf_counter()
+    capture(url, folder / "evidence", progress=False)
+    return perf_counter() - began, None, None
+
+
+def by_diff(_url: str, folder: Path) -> tuple[float, Any, Any]:
+    return _asked(folder, diff)
+
+
+def by_diagnose(_url: str, folder: Path) -> tuple[float, Any, Any]:
+    return _asked(folder, diagnose)
+
+
+def by_verify(_url: str, folder: Path) -> tuple[float, Any, Any]:
+    return _asked(folder, verify)
+
+
+def by_investigate(url: str, folder: Path) -> tuple[float, Any, Any]:
+    """The whole command, with the captures that it makes itself."""
+    shutil.rmtree(folder / "case", ignore_errors=True)
+    began = perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        code = run(["investigate", url, "--out", str(folder / "case"), "--json"])
+    if code not in (0, 1):
+        raise RuntimeError(f"investigate ended with {code}: its time means nothing")
+    return perf_counter() - began, None, None
+
+
+def _asked(folder: Path, question: Callable[[Evidence], object]) -> tuple[float, Any, Any]:
+    began = perf_counter()
+    question(Evidence.open(folder / "evidence"))
+    return perf_counter() - began, None, None
+
+
+WAYS = {"bare": by_bare, "capture": by_capture, "diff": by_diff, "diagnose": by_diagnose, "verify": by_verify,
+        "investigate": by_investigate}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="100000,1000000", help="numbers of events, smallest first")
+    parser.add_argument("--engines", default="sqlite,postgresql")
+    parser.add_argument("--only", default=",".join(WAYS), help="what to measure; every question needs a capture")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"up to {SMALL:,} events; one beyond")
+    parser.add_argument("--out", type=Path, default=OUT)
+    given = parser.parse_args(arguments)
+    ways = given.only.split(",")
+    lines: list[str] = []
+    with Databases() as databases, tempfile.TemporaryDirectory(prefix="esworkbench-forensics-") as folder:
+        about = machine.describe(Path(folder), databases.server)
+        for engine in given.engines.split(","):
+            url = databases.fresh(engine)
+            EventStore.open(url).engine.dispose()
+            for events in map(int, given.sizes.split(",")):
+                _grow(url, events)
+                rounds = given.rounds if events <= SMALL else 1
+                lines += _measure(url, engine, events, ways, rounds, Path(folder))
+    given.out.write_text(_report(lines, about, given.sizes), encoding="utf-8")
+
+
+def _grow(url: str, events: int) -> None:
+    log = GrowingLog(url)
+    log.grow_to(events)
+    log.close()
+    store = EventStore.open(url)
+    rebuild(store, BALANCES, strategy="set-based")
+    store.engine.dispose()
+
+
+def _measure(url: str, engine: str, events: int, ways: Sequence[str], rounds: int, folder: Path) -> list[str]:
+    took: dict[str, list[Took]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way in ways:
+            took[way].append(measured(WAYS[way], url, folder))
+    seconds = {way: median(each.seconds for each in found) for way, found in took.items()}
+    lines = []
+    for way, found in took.items():
+        to_bare = f"{seconds['bare'] / seconds[way]:.2f}" if "bare" in seconds else "–"
+        to_capture = f"{seconds[way] / seconds['capture']:.2f}" if "capture" in seconds else "–"
+        peak = max(each.peak_megabytes for each in found)
+        lines.append(
+            f"| {engine} | {events:,} | {way} | {seconds[way]:.2f} | {events / seconds[way]:,.0f} | {to_bare} "
+            f"| {to_capture} | {peak:,.0f} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _report(lines: Sequence[str], about: dict[str, Any], sizes: str) -> str:
+    head = (
+        "# Forensics: what capture and its questions cost\n\n"
+        f"Made by `python -m benchmarks.forensics --sizes {sizes}`. Medians of wall time, one process each, in turn. "
+        "`bare` is ADBC's stream of the same columns to one unsorted Parquet file with the same codec; "
+        "the first ratio is the speed beside it, the second the time beside the capture's.\n\n"
+        "| engine | events | what | seconds | events/s | of bare | × capture | peak MB |\n"
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |\n"
+    )
+    machine_lines = "\n".join(f"- {name}: {value}" for name, value in about.items())
+    return head + "\n".join(lines) + f"\n\nMeasured on:\n\n{machine_lines}\n"
+
+
+if __name__ == "__main__":
+    main()
