@@ -18,7 +18,10 @@ from esworkbench.errors import UnusableInput
 from esworkbench.money import MOST_DECIMALS
 
 Scale = Literal["minor", "major"]
-ReadModelKind = Literal["head", "running", "daily"]
+ReadModelKind = Literal["head", "running", "daily", "holds"]
+
+COLUMN_KINDS = ("amount", "credits", "debits", "holds")
+"""The kinds of assertion that claim no balance: what stands beside one, and holds."""
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +75,12 @@ class Invariants(_Section, frozen=True, kw_only=True):
 
 
 class ReadModel(_Section, frozen=True, kw_only=True):
-    """A table that claims balances: which columns claim what, and whose checkpoint says how far it got."""
+    """A table that claims balances: which columns claim what, and whose checkpoint says how far it got.
+
+    ``step`` is the column beside a running balance that claims what the event posted; ``credits`` and ``debits`` (both
+    as positive numbers) stand beside a day's closing. A table of ``holds`` claims the amount of each hold that still
+    waits, and names it in ``hold``.
+    """
 
     table: str
     kind: ReadModelKind
@@ -81,11 +89,32 @@ class ReadModel(_Section, frozen=True, kw_only=True):
     account: str = "account_id"
     currency: str = "currency"
     step: str | None = None
+    credits: str | None = None
+    debits: str | None = None
+    hold: str | None = None
     position: str | None = None
     version: str | None = None
     event_id: str | None = None
     day: str | None = None
     recorded_at: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in _BELONGS_TO.items():
+            if getattr(self, name) is not None and self.kind != kind:
+                raise ValueError(
+                    f"`{name}` of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}"
+                )
+        if self.kind == "holds" and self.hold is None:
+            raise ValueError(f"{self.table} is a table of holds and needs `hold`, the column with the id of each")
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """The columns that claim something beside ``claimed``: the kind of claim, and the column's name."""
+        named = {"amount": self.step, "credits": self.credits, "debits": self.debits}
+        return {kind: column for kind, column in named.items() if column is not None}
+
+
+_BELONGS_TO = {"step": "running", "credits": "daily", "debits": "daily", "hold": "holds"}
 
 
 class SnapshotClaims(_Section, frozen=True, kw_only=True):

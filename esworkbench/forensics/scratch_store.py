@@ -133,17 +133,24 @@ def _replay(store: EventStore, projection: Projection, decoder: EventDecoder, ch
 
 def _put_back(evidence: Evidence, connection: Connection, table: Table, model: ReadModel) -> None:
     """The rows as claimed. What no claim holds is taken from the event beside it, or is 0 or empty."""
-    claimed = {
+    claimed: dict[str | None, str] = {
         model.account: "a.account", model.currency: "a.currency", model.claimed: "a.claimed_minor",
-        model.position: "a.position", model.version: "a.version", model.event_id: "a.event_id", model.day: "a.day",
-        model.recorded_at: "a.recorded_at",
+        model.position: "a.position", model.version: "a.version", model.event_id or model.hold: "a.event_id",
+        model.day: "a.day", model.recorded_at: "a.recorded_at",
+        **{column: f"{kind}.claimed_minor" for kind, column in model.beside.items()},
     }  # fmt: skip
+    joined = "".join(
+        f"LEFT JOIN assertions AS {kind} ON {kind}.source = a.source AND {kind}.kind = '{kind}' "
+        f"AND {kind}.account = a.account AND {kind}.currency = a.currency "
+        f"AND {kind}.order_key IS NOT DISTINCT FROM a.order_key AND {kind}.day IS NOT DISTINCT FROM a.day "
+        for kind in model.beside
+    )
     beside = {"amount_minor": "coalesce(a.step_minor, 0)", "event_type": "coalesce(e.type, '')"}
     columns = ", ".join(
         f"{claimed.get(each.name) or beside.get(each.name) or _empty(each)} AS {each.name}" for each in table.columns
     )
     query = (
-        f"SELECT {columns} FROM assertions AS a LEFT JOIN events AS e ON e.event_id = a.event_id "
+        f"SELECT {columns} FROM assertions AS a LEFT JOIN events AS e ON e.event_id = a.event_id {joined}"
         f"WHERE a.source = '{model.projection}' AND a.kind = '{model.kind}' ORDER BY a.account, a.currency, a.order_key"
     )
     for rows in _batches(evidence, query):

@@ -10,6 +10,7 @@ checkpoint: what the source has yet to read is lag, and lag is no residual.
   residual is minus what it posted; where later rows count the event all the same, the next row's residual undoes that.
   A row that is there and claims nothing (null) is no residual: what was posted there is left to the next claim.
 - A snapshot claims the balance at its version.
+- A column beside a balance claims an amount of its own: see ``columns``.
 
 Sums are worked out one bucket at a time, which holds whole accounts, so memory is bounded by the largest bucket. They
 are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from esworkbench.archive import bucket_of, files_of_table, from_parquet
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
 from esworkbench.forensics.compare.statement_lines import statement_steps
@@ -156,6 +158,7 @@ _SQL = {
     "daily": _STEPS.replace("{claims}", _BY_DAY).replace("{position}", "at_position").replace("{at}", "at_position"),
     "head": _HEADS,
     "snapshot": _SNAPSHOTS,
+    **COLUMN_SQL,
 }
 """What each kind of source claims, step by step. The columns are those of the last SELECT of ``_STEPS``."""
 
@@ -195,12 +198,13 @@ class Residuals:
         self._cursor = evidence.connection()
         self._filled = False
         self._lines = statement_steps(evidence, now)
-        self._sources = [
-            Source(name, kind, self._cut(name), count)
-            for name, kind, count in self._cursor.execute(
-                "SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY 1, 2"
-            ).fetchall()
-        ]
+        claims = {(name, kind): count for name, kind, count in self._cursor.execute(
+            "SELECT source, kind, count(*) FROM assertions GROUP BY ALL").fetchall()}  # fmt: skip
+        # A projection that has read events and holds no row at all claims that there is nothing.
+        claims = {(model.projection, model.kind): 0 for model in evidence.ledger.read_model
+                  if evidence.checkpoint(model.projection)} | claims  # fmt: skip
+        self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
+        self._knows_holds = False
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
@@ -232,7 +236,7 @@ class Residuals:
         rows = self.connection.execute(
             "SELECT row_number() OVER (ORDER BY source, kind, account, currency, place, order_key) - 1, source, kind, "
             "account, currency, residual, reason, position, event_id, type, schema_version, posted, state, "
-            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position FROM residuals "
+            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position, place FROM residuals "
             "WHERE list_contains($states, state) AND ($against IS NULL OR source = $against) ORDER BY 1",
             {"states": list(states), "against": against},
         )
@@ -287,10 +291,10 @@ class Residuals:
             self._fill_statement(source)
         elif self._account is None:
             for bucket in range(self._evidence.manifest.buckets):
-                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None, kind=source.kind)
+                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None)
         else:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
-            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account, kind=source.kind)
+            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account)
 
     def _fill_statement(self, source: Source) -> None:
         rows = [
@@ -314,6 +318,9 @@ class Residuals:
     def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
+        if source.kind == "holds" and not self._knows_holds:
+            make_told_of_holds(self._cursor, ledger)
+            self._knows_holds = True
         given = {
             "source": source.name,
             "cut": source.cut,
@@ -321,6 +328,7 @@ class Residuals:
             "zone": ledger.time_zone,
             "category": ledger.snapshot.category if ledger.snapshot else "",
             "account": account,
+            "kind": source.kind,
             **values,
         }
         mine = "" if account is None else "WHERE account = $account"

@@ -58,13 +58,15 @@ FAULTS: dict[str, Fault] = {
         # the log itself
         serialization_drift, shredded_payload, chain_fork, lost_update, reordered, backdated_insert, event_misfiled,
         clock_skew,
+        # days that another midnight cuts, or rows would seem lost
+        day_boundary,
         # what a runner notes down
         poison_skipped, double_apply, row_lost, gap_skipped, checkpoint_moved,
         # what the log has lost, and a witness kept
         event_deleted, tail_truncated, payload_edited, rehashed_history, split_view,
         # patterns over many events
-        rounding, batch_end_stamping, clamped_balance, mixed_currency, day_boundary, handler_bug, wrong_upcaster,
-        restored_read_model, twin_dropped,
+        rounding, batch_end_stamping, clamped_balance, mixed_currency, restored_read_model, handler_bug,
+        wrong_upcaster, twin_dropped,
         # what a statement shows
         valid_time_shift, statement_incomplete, statement_inconsistent, unresolved_pending, settled_otherwise,
         retry_duplicate, double_repair, half_transfer, never_appended, invariant_broken,
