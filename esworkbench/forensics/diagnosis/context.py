@@ -12,6 +12,7 @@ from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes
 from esworkbench.forensics.verify import Break, verify
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Facts(NamedTuple):
     sources: list[Source]
     residuals: list[Residual]
     breaks: list[Break]
+    failing: list[FailingHash]
     code_replay: CodeReplay | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
@@ -134,4 +136,5 @@ def gather(evidence: Evidence, now: datetime) -> Facts:
         evidence, residuals.connection, now, head, whole.hashed > 0,
         int(hold_limit(evidence.ledger).total_seconds()), residuals.sources(),
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
+        failing_hashes(evidence, whole.breaks),
     )  # fmt: skip

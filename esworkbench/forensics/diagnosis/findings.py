@@ -55,13 +55,15 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """``tested`` says for each name of the catalogue: found, ruled_out, or not_testable: what is missing.
 
     ``divergences`` counts the residuals in which a claim parts from the events, those that a finding takes included: 0
-    says that no balance differs, whatever is wrong with the log.
+    says that no balance differs, whatever is wrong with the log. ``unposted`` counts the events that no rule of the
+    ledger knows, by type and schema version: what they did to a balance was not tested.
     """
 
     findings: list[Finding]
     tested: dict[str, str]
     unexplained: list[Unexplained]
     divergences: int = 0
+    unposted: dict[str, int] = {}
 
     @property
     def unhealthy(self) -> list[Finding]:
