@@ -16,6 +16,9 @@ from esworkbench.forensics.verify import Break
 MISSES_AT_MOST = 100
 """After so many events that no style fits, the serializer is one we don't know, and trying on would only take time."""
 
+PLACES_AT_MOST = 50
+"""With more failing events than this in a stream, they weren't moved about by hand."""
+
 _CONTENT = """
     SELECT position, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload, metadata,
         prev_hash, hash
@@ -97,15 +100,20 @@ def failing_hashes(evidence: Evidence, breaks: Sequence[Break]) -> list[FailingH
 
 
 def _homes(evidence: Evidence, contents: Iterable[_Content]) -> dict[int, Place]:
-    """By position, where else an event's content fits: after the event whose hash it names as its predecessor's."""
+    """By position, where else an event's content fits: after the event whose hash it names as its predecessor's, or at
+    the place of another event of its stream that fails."""
     contents = list(contents)
+    beside: dict[str, list[Place]] = {}
+    for each in contents:
+        beside.setdefault(each.stream_id, []).append((each.stream_id, each.version))
     after: dict[str, list[Place]] = {}
     hashes = list({each.prev_hash for each in contents})
     for previous, stream_id, version in evidence.rows(_SUCCESSORS, hashes=hashes, genesis=GENESIS):
         after.setdefault(previous, []).append((stream_id, version))
     found: dict[int, Place] = {}
     for each in contents:
-        for place in after.get(each.prev_hash, ()):
+        near = beside[each.stream_id]
+        for place in (*after.get(each.prev_hash, ()), *(near if len(near) <= PLACES_AT_MOST else ())):
             if place != (each.stream_id, each.version) and each.fits(place):
                 found[each.position] = place
     return found
