@@ -1,10 +1,11 @@
-"""A small bank whose log is damaged by somebody with SQL, each time with the truth written down before anyone is asked."""
+"""A small bank whose log is damaged by somebody with SQL, each time with the truth written down before we ask."""
 
 import json
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,16 +83,25 @@ class DamagedBank:
 
     def sql(self, query: str, *given: Any) -> list[Any]:
         """One statement, past all guards."""
+        with self._unguarded() as connection:
+            return connection.execute(query, given).fetchall()
+
+    def change(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """One statement for many rows, past all guards."""
+        with self._unguarded() as connection:
+            connection.executemany(query, rows)
+
+    @contextmanager
+    def _unguarded(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self.file)
         guards = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
         for name, _ in guards:
             connection.execute(f"DROP TRIGGER {name}")
-        rows = connection.execute(query, given).fetchall()
+        yield connection
         for _, guard in guards:
             connection.execute(guard)
         connection.commit()
         connection.close()
-        return rows
 
     def events(self, where: str = "true", *given: Any) -> list[Event]:
         return [
@@ -104,22 +114,25 @@ class DamagedBank:
 
     def any_event(self, *types: str) -> Event:
         """One in the middle of its stream, with an amount in minor units."""
+        events = self.events()
+        last = {each.stream_id: each.version for each in events}
         chosen = [
-            each for each in self.events()
+            each for each in events
             if each.event_type in (types or SIGNS) and "amount_minor" in each.payload
-            and self.events("stream_id = ? AND version > ?", each.stream_id, each.version) and each.version > 2
+            and 2 < each.version < last[each.stream_id]
         ]  # fmt: skip
         return self.draw.choice(chosen)
 
     def rehash(self, stream_id: str, *, renumber: bool = False) -> None:
         """Every hash of a stream worked out again, and its versions too if asked."""
         previous = GENESIS
+        rows = []
         for number, event in enumerate(self.events("stream_id = ?", stream_id), 1):
             version = number if renumber else event.version
             own = event._replace(version=version).hashed_after(previous)
-            self.sql("UPDATE events SET version = ?, prev_hash = ?, hash = ? WHERE event_id = ?",
-                     version, previous, own, event.event_id)  # fmt: skip
+            rows.append((version, previous, own, event.event_id))
             previous = own
+        self.change("UPDATE events SET version = ?, prev_hash = ?, hash = ? WHERE event_id = ?", rows)
 
     def change_amount(self, event: Event, by: int) -> None:
         payload = json.loads(event.payload)
@@ -240,9 +253,8 @@ def drifted(bank: DamagedBank) -> list[Truth]:
     first = bank.draw.choice([0, len(events) // 3])
     last = bank.draw.choice([len(events), 2 * len(events) // 3])
     style: dict[str, Any] = bank.draw.choice([{"sort_keys": True}, {}, {"separators": (",", ":"), "sort_keys": True}])
-    for event in events[first:last]:
-        written = json.dumps(json.loads(event.payload), **style)
-        bank.sql("UPDATE events SET payload = ? WHERE event_id = ?", written, event.event_id)
+    rows = [(json.dumps(json.loads(event.payload), **style), event.event_id) for event in events[first:last]]
+    bank.change("UPDATE events SET payload = ? WHERE event_id = ?", rows)
     return [Truth("serialization_drift", None, 0)]
 
 

@@ -1,4 +1,4 @@
-"""Verdicts about the log, whatever was done to it: named by what was done, once, to the minor unit, and never silent."""
+"""Verdicts about a damaged log: named by what was done, once, to the minor unit, and never silent."""
 
 from pathlib import Path
 

@@ -63,9 +63,17 @@ def _by_pattern(
     places = {position: place for position, place, _, _ in rows}
     shapes = {position: (type_, shape) for position, _, type_, shape in rows}
     if respelled:
-        first, last = respelled[0].position, respelled[-1].position
+        first, last = places[respelled[0].position], places[respelled[-1].position]
+        failed = set(places.values())
+        while first - 1 in failed:
+            first -= 1
+        while last + 1 in failed:
+            last += 1
         known = {shapes[event.position] for event in respelled}
-        yield from (event for event in rest if first <= event.position <= last and shapes[event.position] not in known)
+        yield from (
+            event for event in rest
+            if first <= places[event.position] <= last and shapes[event.position] not in known
+        )  # fmt: skip
         return
     enough = min(STRETCH_AT_LEAST, max(WHOLE_LOG_AT_LEAST, facts.count("events")))
     stretch: list[FailingHash] = []
