@@ -4,6 +4,7 @@ capture           from a store or a file to evidence
 opening           what a source is, and whose events it holds
 source            read-only connections that all see one moment
 store             a store of this package: read models first, then the log
+claims            what its read models, snapshots and statements say the balances are
 file              a bank's own delimited file with running balances
 delimited         its rows, read as the ledger describes them
 ordering          an order inside each day in which the balances chain
