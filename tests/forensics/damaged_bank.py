@@ -18,6 +18,7 @@ from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.sidecar import outside_folder
+from esworkbench.events import DomainEvent
 from esworkbench.evidence import Evidence
 from esworkbench.projections import ProjectionRunner
 
@@ -143,17 +144,19 @@ class DamagedBank:
     def delete(self, event: Event) -> None:
         self.sql("DELETE FROM events WHERE event_id = ?", event.event_id)
 
-    def append(self, account: str, amount: int, reference: str, at: datetime) -> str:
-        """A deposit past all commands, by a clock that shows ``at``; returns its id."""
+    def append(self, account: str, data: DomainEvent, at: datetime, **metadata: object) -> str:
+        """An event past all commands, by a clock that shows ``at``; returns its id."""
         store = EventStore.open(self.url, clock=lambda: at)
-        deposit = MoneyDeposited(amount_minor=amount, currency="USD", reference=reference)
-        event = BANK_EVENT_TYPES.encode(deposit, metadata={})
+        event = BANK_EVENT_TYPES.encode(data, metadata=metadata)
         stream_id = STREAM + account
         [written] = store.append(stream_id, [event], expected_version=store.stream_version(stream_id)).events
         for factory in BANK_PROJECTIONS.values():
             ProjectionRunner(store, factory(), bank_decoder(), run_id="test").catch_up()
         store.engine.dispose()
         return written.event_id
+
+    def deposit(self, account: str, amount: int, reference: str, at: datetime) -> str:
+        return self.append(account, MoneyDeposited(amount_minor=amount, currency="USD", reference=reference), at)
 
     def book(self, account: str, amount: int, reference: str, at: datetime) -> None:
         """A line more at the end of the account's statement."""
@@ -230,9 +233,9 @@ def swapped(bank: DamagedBank) -> list[Truth]:
 def backdated(bank: DamagedBank) -> list[Truth]:
     now = bank.healthy.now
     at = now - timedelta(days=bank.draw.randint(3, 60))
-    event_id = bank.append("ACC-1001", 99_900, "EXTRA", at)
+    event_id = bank.deposit("ACC-1001", 99_900, "EXTRA", at)
     later = now + timedelta(hours=1)
-    bank.append("ACC-1001", 100, "LATER", later)
+    bank.deposit("ACC-1001", 100, "LATER", later)
     bank.book("ACC-1001", 100, "LATER", later)
     return [Truth("backdated_insert", "ACC-1001", -99_900, (event_id,))]
 
@@ -240,8 +243,8 @@ def backdated(bank: DamagedBank) -> list[Truth]:
 def clock_set_back(bank: DamagedBank) -> list[Truth]:
     later = bank.healthy.now + timedelta(hours=2)
     earlier = later - timedelta(minutes=bank.draw.randint(1, 90))
-    bank.append("ACC-1001", 100, "FIRST", later)
-    event_id = bank.append("ACC-1001", 200, "SECOND", earlier)
+    bank.deposit("ACC-1001", 100, "FIRST", later)
+    event_id = bank.deposit("ACC-1001", 200, "SECOND", earlier)
     bank.book("ACC-1001", 100, "FIRST", later)
     bank.book("ACC-1001", 200, "SECOND", later)
     return [Truth("clock_skew", None, 0, (event_id,))]

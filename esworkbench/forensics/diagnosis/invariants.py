@@ -4,7 +4,7 @@ Where they don't agree, an event may be missing or changed, and what looks like 
 so such an account is left out.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.holds import json_path
@@ -17,7 +17,7 @@ _BALANCES = """
             any_value(event_id) AS event_id, sum(amount_minor) AS amount
         FROM postings GROUP BY account, currency, position
     ), balances AS (
-        SELECT *, $opening + sum(amount) OVER (PARTITION BY account, currency ORDER BY position
+        SELECT *, sum(amount) OVER (PARTITION BY account, currency ORDER BY position
             ROWS UNBOUNDED PRECEDING) AS balance FROM posted
     )
 """
@@ -75,6 +75,7 @@ class Violation(NamedTuple):
 
 
 def names_invariants(facts: Facts) -> bool:
+    """Whether the ledger says what must not happen."""
     rules = facts.evidence.ledger.invariants
     return rules.minimum_balance_minor is not None or rules.closing_event is not None
 
@@ -82,15 +83,14 @@ def names_invariants(facts: Facts) -> bool:
 def violations(facts: Facts) -> list[Violation]:
     """Every event of an undisputed account that breaks a rule of the ledger, in order of position."""
     rules = facts.evidence.ledger.invariants
-    opening = facts.evidence.opening_minor
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     if rules.minimum_balance_minor is not None:
         rows += facts.rows(
-            _BELOW, minimum=rules.minimum_balance_minor, grants=rules.overdraft_event or "", opening=opening,
+            _BELOW, minimum=rules.minimum_balance_minor, grants=rules.overdraft_event or "",
             field=json_path(rules.overdraft_field), binds=rules.minimum_after,
         )  # fmt: skip
     if rules.closing_event is not None:
-        rows += facts.rows(_CLOSED, closing=rules.closing_event, opening=opening)
+        rows += facts.rows(_CLOSED, closing=rules.closing_event)
     disputed = _disputed(facts)
     rows = [row for row in rows if row[0] not in disputed]
     rivals: dict[int, list[tuple[int, str]]] = {}
