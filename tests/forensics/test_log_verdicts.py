@@ -113,3 +113,11 @@ def test_events_that_no_rule_of_the_ledger_knows_are_counted_in_the_diagnosis(tm
     bank.sql("UPDATE events SET schema_version = 9 WHERE event_type = 'FeeCharged' AND global_position < 60")
     evidence = bank.captured()
     assert diagnose(evidence).unposted == evidence.manifest.unposted != {}
+
+
+def test_a_checkpoint_past_the_log_that_no_run_reached_proves_no_cut(tmp_path: Path) -> None:
+    """The number itself may be what is false, and both are named."""
+    bank = DamagedBank(tmp_path)
+    bank.sql("UPDATE checkpoints SET position = position + 9 WHERE projection = 'account_balances'")
+    told = {(each.fault, each.certainty) for each in diagnose(bank.captured()).findings}
+    assert told == {("tail_truncated", "possible"), ("checkpoint_moved", "possible")}
