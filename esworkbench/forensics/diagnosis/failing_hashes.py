@@ -4,13 +4,15 @@ The stored hash is a witness of the bytes that were written. Another place in th
 another spelling of the same JSON (a serializer wrote it again) may fit it; where nothing does, the content was edited.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import permutations
 from typing import NamedTuple
 
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.diagnosis.spellings import STYLES, Keys, Style, spellings
+from esworkbench.forensics.diagnosis.spellings import PLAIN, STYLES, Keys, Style, keys_of, spellings
 from esworkbench.forensics.verify import Break
 
 MISSES_AT_MOST = 100
@@ -18,6 +20,10 @@ MISSES_AT_MOST = 100
 
 PLACES_AT_MOST = 50
 """With more failing events than this in a stream, they weren't moved about by hand."""
+
+KEYS_AT_MOST = 6
+TRIES_AT_MOST = 5
+"""Six keys have 720 orders: tried on a few events of each set, since one may have been edited as well."""
 
 _CONTENT = """
     SELECT position, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload, metadata,
@@ -125,8 +131,9 @@ def _respelled(evidence: Evidence, contents: Iterable[_Content], failing: Sequen
         for (keys,) in evidence.rows(_ORDERS.format(column=column), positions=failing):
             orders.setdefault(frozenset(keys), []).append(tuple(keys))
     styles, misses, hits = list(STYLES), 0, 0
+    tried: Counter[frozenset[str]] = Counter()
     for each in contents:
-        style = _style_of(each, styles, orders)
+        style = _style_of(each, styles, orders) or _style_of_any_order(each, orders, tried)
         if style is not None:
             styles.remove(style)
             styles.insert(0, style)  # one serializer wrote them all: try what fitted first
@@ -147,4 +154,21 @@ def _style_of(content: _Content, styles: Iterable[Style], orders: dict[frozenset
         ]
         if any(content.fits(payload=payload, metadata=metadata) for payload, metadata in pairs):
             return style
+    return None
+
+
+def _style_of_any_order(
+    content: _Content, orders: dict[frozenset[str], list[Keys]], tried: Counter[frozenset[str]]
+) -> Style | None:
+    """The style of the payload in any order of its keys; the order is remembered for all that have the same keys."""
+    keys = keys_of(content.payload)
+    names = frozenset(keys)
+    tried[names] += 1
+    if len(names) > KEYS_AT_MOST or tried[names] > TRIES_AT_MOST:
+        return None
+    for order in permutations(keys):
+        for style in PLAIN:
+            if any(content.fits(payload=text) for text in spellings(content.payload, style, {names: [order]})):
+                orders.setdefault(names, []).append(order)
+                return style
     return None

@@ -44,6 +44,18 @@ STYLES = [
     )
 ]
 
+PLAIN = [Style("as others", separators, False, "as they stand") for separators in ((",", ":"), (", ", ": "))]
+"""What most serializers write, once the order of the keys is known."""
+
+
+def keys_of(text: str) -> Keys:
+    """The keys of a JSON object, as they stand; none for anything else."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(content) if isinstance(content, dict) else ()
+
 
 def spellings(text: str, style: Style, orders: Orders) -> Iterator[str]:
     """The text in that style; more than once where others are written in several orders. Nothing for what isn't JSON.
