@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from esworkbench.errors import EsworkbenchError
+from esworkbench.shown import secrets_in, without_credentials
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OLDEST_SQLITE = (3, 35, 0)
@@ -153,11 +154,15 @@ def check_sqlite() -> Check:
 
 
 def check_postgres() -> Check:
-    """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package."""
+    """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package.
+
+    Where it holds an event store, its positions are drawn in order.
+    """
     import sqlalchemy
 
     from esworkbench.event_store.database import open_database
     from esworkbench.event_store.postgres.local_server import local_postgres_url
+    from esworkbench.event_store.postgres.sequence import require_order
 
     named = "ESWORKBENCH_PG_DSN" in os.environ
     advice = (
@@ -170,9 +175,13 @@ def check_postgres() -> Check:
         engine = open_database(local_postgres_url())
         with engine.connect() as connection:
             version = connection.execute(sqlalchemy.text("SHOW server_version")).scalar_one()
+            holds_events = sqlalchemy.inspect(connection).has_table("events")
+        if holds_events:
+            require_order(engine)
         engine.dispose()
     except (EsworkbenchError, ModuleNotFoundError) as error:
-        return Check("postgres", False, str(error), advice, required=False)
+        dsn = os.environ.get("ESWORKBENCH_PG_DSN", "")
+        return Check("postgres", False, without_credentials(str(error), secrets_in(dsn)), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
         # Only the kind of error: its text may contain the address, password included.
         return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)

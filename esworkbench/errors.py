@@ -33,7 +33,7 @@ class UnknownAccount(UnusableInput):
 
 
 class StoreBusy(EsworkbenchError):
-    """Another writer kept the SQLite file locked for too long."""
+    """The database did not take the work now: others kept it locked or got in the way, or it takes no writes at all."""
 
 
 class ConcurrencyError(EsworkbenchError):
@@ -64,6 +64,21 @@ class IdempotencyConflict(EsworkbenchError):
 
 class InvalidEvent(EsworkbenchError):
     """An event the store refuses: no JSON object, duplicate keys, NaN, an integer past 2**53 - 1, a repeated id."""
+
+
+class UnreadableEvent(UnusableInput):
+    """A row of ``events`` that no event can be made of; the error says which column of it is to blame."""
+
+    def __init__(self, global_position: int, event_id: str, event_type: str, schema_version: int, column: str) -> None:
+        super().__init__(
+            f"the event at position {global_position} can't be read, as its {column} is not of the kind and spelling "
+            "that the store writes: somebody else wrote it, so find out who, and what it was to say"
+        )
+        self.global_position = global_position
+        self.event_id = event_id
+        self.event_type = event_type
+        self.schema_version = schema_version
+        self.column = column
 
 
 class ContractBroken(EsworkbenchError):

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from esworkbench.money import iso_decimals
 from esworkbench.projections.monitoring.measure import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
 from esworkbench.projections.monitoring.monitor import Delay
+from esworkbench.shown import printable
 from esworkbench.snapshotting.frequency import FrequencyRow
 
 SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
@@ -42,11 +43,11 @@ def balance_figure(
     delta = (claims["claimed_minor"] - claims["event_sum_minor"]).astype(float) / major
     difference.step(claims["recorded_at"], delta, where="post", color="#b3471b")
     difference.axhline(0, color="grey", linewidth=0.8)
-    balance.set_ylabel(f"balance, {unit}")
+    balance.set_ylabel(printable(f"balance, {unit}"), parse_math=False)
     difference.set_ylabel("claimed − sum")
     for position in culprits:
         _mark(timeline, position, balance, difference)
-    balance.set_title(title, loc="left")
+    balance.set_title(printable(title), loc="left", parse_math=False)
     balance.legend(loc="best", frameon=False)
     return figure
 
@@ -107,7 +108,7 @@ def window_figure(
     if probe is not None:
         axes.axvline(probe, color="black", linestyle=":", label=f"event {probe}")
     axes.set_xlabel("event number")
-    axes.set_ylabel(f"balance, {unit}")
+    axes.set_ylabel(printable(f"balance, {unit}"), parse_math=False)
     axes.legend(loc="best", frameon=False, fontsize=8)
     return figure
 
@@ -134,7 +135,7 @@ def lag_figure(measured: pd.DataFrame, *, title: str = "") -> Figure:
         )  # fmt: skip
     axes.set_ylim(bottom=0, top=max(ALARM_OVER_SECONDS * 1.2, measured["seconds"].max() * 1.1))
     axes.set_ylabel("lag, seconds")
-    axes.set_title(title, loc="left")
+    axes.set_title(printable(title), loc="left", parse_math=False)
     return figure
 
 
@@ -155,7 +156,7 @@ def frequency_figure(rows: Sequence[FrequencyRow], *, limit_ms: float, title: st
     axes.set_yscale("log")
     axes.set_xlabel("a snapshot every so many events")
     axes.set_ylabel("load, ms")
-    axes.set_title(title, loc="left")
+    axes.set_title(printable(title), loc="left", parse_math=False)
     axes.legend(loc="best", frameon=False)
     return figure
 
@@ -172,7 +173,8 @@ def shapes_figure(shapes: pd.DataFrame, *, title: str = "") -> Figure:
     for place, row in rows.iterrows():
         label = f" {row['events']:,} events"
         axes.annotate(label, (row["last_at"], place), va="center", fontsize=8)
-    axes.set_yticks(rows.index, [f"{row.event_type} v{row.version}" for row in rows.itertuples()], fontsize=8)
+    names = [printable(f"{row.event_type} v{row.version}") for row in rows.itertuples()]
+    axes.set_yticks(rows.index, names, fontsize=8, parse_math=False)
     axes.margins(x=0.12)
-    axes.set_title(title, loc="left")
+    axes.set_title(printable(title), loc="left", parse_math=False)
     return figure

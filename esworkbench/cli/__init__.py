@@ -5,6 +5,9 @@
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
 ``judge``: which ledger an answer rests on.
 ``extras``: what to install for a library that is missing.
+``terminal``: the one way to a terminal.
+``output_files``: the one way to a file.
+``world``: which errors are the world's, and what is said of them.
 
 ``case_commands``: investigate, repair, report, case.
 ``investigation``, ``repairing``: what these run.
@@ -21,20 +24,24 @@
 ``jupyter_lab``: what lab runs.
 """
 
+import io
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
-from esworkbench.cli.extras import advice_on
 from esworkbench.cli.on_demand import group
-from esworkbench.cli.output import OUR_ERROR, refuse, to_json
+from esworkbench.cli.output import OUR_ERROR, UNUSABLE, refuse, to_json
+from esworkbench.cli.terminal import terminal
 from esworkbench.errors import EsworkbenchError
+from esworkbench.shown import secrets_in, without_credentials
 from esworkbench.version import __version__
 
 DEFECT = "this is a defect in esworkbench, not in your input: please report the lines above"
+LONGEST_WORDS = 200
 
 COMMANDS = {
     "investigate": "case_commands:investigate",
@@ -93,35 +100,60 @@ def workbench(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code: 0, 1, 2 or 3 (see ``output``)."""
     as_json = "--json" in arguments
+
+    def refused(sentence: str) -> int:
+        return refuse(without_credentials(sentence, _secrets(arguments)), as_json=as_json)
+
     try:
         return app(list(arguments), standalone_mode=False) or 0
     except typer.TyperException as error:
-        return refuse(error.format_message(), as_json=as_json)
+        return refused(error.format_message())
     except EsworkbenchError as error:
-        return refuse(str(error), as_json=as_json)
+        return refused(str(error))
     except KeyboardInterrupt:
-        return refuse("interrupted: nothing half-written will be taken for evidence", as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - told in full, with the exit code that says whose fault it is
-        sentence = _not_ours(error)
-        return _ours(as_json) if sentence is None else refuse(sentence, as_json=as_json)
+        return refused("interrupted: nothing half-written will be taken for evidence")
+    except Exception as error:  # noqa: BLE001 - told with the exit code that says whose fault it is
+        from esworkbench.cli.world import fault_of_the_world  # with the databases' libraries
+
+        sentence = fault_of_the_world(error)
+        return _ours(error, _secrets(arguments), as_json) if sentence is None else refused(sentence)
 
 
-def _not_ours(error: Exception) -> str | None:
-    """A sentence for an extra that isn't installed or a database that stopped serving; None for our mistakes."""
-    if isinstance(error, ModuleNotFoundError):
-        return advice_on(error.name)
-    from esworkbench.event_store.database import gave_up
-
-    return gave_up(error)
+def _secrets(arguments: Sequence[str]) -> list[str]:
+    """The passwords that this process was given: no error may repeat one, whoever words it."""
+    given = [os.environ.get("PGPASSWORD", ""), *secrets_in(os.environ.get("ESWORKBENCH_PG_DSN", ""))]
+    return [each for each in (*given, *(secret for argument in arguments for secret in secrets_in(argument))) if each]
 
 
-def _ours(as_json: bool) -> int:
-    traceback.print_exc()
-    print(DEFECT, file=sys.stderr)
+def _ours(error: Exception, secrets: Sequence[str], as_json: bool) -> int:
+    """Where it happened, and one line of what: whole error texts of drivers hold rows and passwords."""
+    told = terminal(stderr=True)
+    for line in _story(error):
+        told.print(without_credentials(line, secrets), markup=False)
+    told.print(DEFECT)
     if as_json:
         sys.stdout.write(to_json({"error": DEFECT}) + "\n")
     return OUR_ERROR
 
 
+def _story(error: Exception) -> Iterator[str]:
+    for frame in traceback.format_tb(error.__traceback__):
+        yield from frame.splitlines()
+    words = next(iter(str(error).splitlines()), "")
+    shortened = words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}…"
+    yield f"{type(error).__qualname__}: {shortened}"
+
+
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a letter gets its code instead of an error of ours.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Told already; what is left unwritten goes nowhere, or Python would try once more and exit with its own code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = max(code, UNUSABLE)
+    sys.exit(code)

@@ -9,16 +9,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
+from esworkbench.cli.output_files import CONTRACT_TESTS, new_store, writable_output, write_output
 from esworkbench.compaction import compact as compact_log
 from esworkbench.compaction import first_event, verify_compaction
 from esworkbench.composition import Domain, domain_of_store, loaded
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import address_of, parse_url
+from esworkbench.event_store.database import address_of, described, open_database, parse_url
 from esworkbench.upcasters.archaeology import (
     LatestShape,
     ProposedVersion,
@@ -45,8 +46,10 @@ def shapes(
     json: Json = False,
 ) -> None:
     """The shapes a log really holds, which versions they make, and where the recorded versions disagree."""
-    if draft is not None and (through is None or draft.exists()):
-        raise UnusableInput(f"--draft needs --through module:function, and a file that isn't there yet, not {draft}")
+    if draft is not None:
+        if through is None:
+            raise UnusableInput("--draft needs --through module:function")
+        writable_output(draft, CONTRACT_TESTS)
     store = EventStore.open(url, create=False)
     with closing(store.engine.connect()) as connection:
         types = [event_type] if event_type else [life.event_type for life in event_type_lives(connection)]
@@ -56,7 +59,7 @@ def shapes(
     found = {each: map_shapes_to_versions(of_type) for each, of_type in recovered.items()}
     versions = list(chain.from_iterable(found.values()))
     if draft is not None and through is not None:
-        draft.write_text(draft_contract_tests(versions, function_named(through), through), encoding="utf-8")
+        write_output(draft, draft_contract_tests(versions, function_named(through), through), CONTRACT_TESTS)
     document: dict[str, Any] = {
         "types": [
             {"event_type": each, "versions": [_as_row(one) for one in of_type]} for each, of_type in found.items()
@@ -90,6 +93,7 @@ def compact(
     else:
         latest_shape = _latest_shape(domain_of_store(old, domain, instead=", or read them --through module:function"))
     first_event(source)
+    _require_new_or_ours(into)
     target = EventStore.open(into)
     sealed = compact_log(source, target, latest_shape, batch_size=batch)
     check = verify_compaction(source, target, latest_shape)
@@ -119,6 +123,18 @@ def function_named(reference: str) -> LatestShape:
         raise UnusableInput(f"--through {reference!r} is not a function of a stored event")
     latest_shape: LatestShape = function
     return latest_shape
+
+
+def _require_new_or_ours(url: str) -> None:
+    """Tables of a log are made only in an empty database; one that already has a log is examined by ``compact``."""
+    parsed = parse_url(new_store(url))
+    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).exists():
+        return
+    engine = open_database(url, create=False)
+    tables = inspect(engine).get_table_names()
+    engine.dispose()
+    if tables and "events" not in tables:
+        raise UnusableInput(f"{described(parsed)} holds {len(tables)} tables and no log: name a new, empty database")
 
 
 def _latest_shape(domain: Domain) -> LatestShape:

@@ -1,5 +1,6 @@
 """Commands on a whole case: investigate, repair, report, case."""
 
+from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -12,11 +13,18 @@ from esworkbench.cli.judge import judge_of, say_judge
 from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store, rows_of
+from esworkbench.cli.terminal import terminal
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.unposted import unposted_in_words
 from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.investigation.investigate import Repair
 from esworkbench.forensics.repair.plan import RepairPlan
+
+INCLUDED = {"investigate": ("diff", "diagnose"), "report": ("diff", "diagnose")}
+"""What an investigation and a report ask by themselves."""
 
 
 def investigate(
@@ -35,26 +43,34 @@ def investigate(
     """
     if claimed is not None and account is None:
         raise UnusableInput("--claimed says what a balance should be, but not whose: add --account")
-    from esworkbench.cli.investigation import run_investigation
+    from esworkbench.cli.investigation import run_investigation, shown_source
 
-    told = Console(stderr=json, highlight=False, soft_wrap=True)
+    told = terminal(stderr=json)
     inquiry, evidence, report = run_investigation(source, account, currency, claimed, out, ledger, domain, told)
     document: dict[str, Any] = {
         "account": inquiry.account, "currency": inquiry.currency, "claimed": inquiry.claimed,
         "event_sum": inquiry.event_sum, "delta": inquiry.delta, "claimed_by": inquiry.claimed_by,
         "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
-        "unexplained": inquiry.unexplained, "reach": inquiry.reach, "repair": inquiry.repair,
+        "unexplained": inquiry.unexplained, "unposted": inquiry.diagnosis.unposted, "reach": inquiry.reach,
+        "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
     }  # fmt: skip
+    arguments = {
+        "source": shown_source(source), "account": account, "currency": currency, "claimed": claimed, "domain": domain,
+    }  # fmt: skip
+    Case(evidence.path).record("investigate", arguments, document, inquiry.verdict)
     settled = not inquiry.diagnosis.unhealthy and not inquiry.unexplained
+    unposted = inquiry.diagnosis.unposted
     next_command = f"esworkbench case {quote(str(report.parent / 'evidence'))}"
 
     def prose(console: Console) -> None:
         say_judge(console, evidence)
+        for sentence in unposted_in_words(unposted):
+            console.print(sentence, markup=False)
         console.print(f"report: {report}", markup=False)
 
-    found = not (settled or inquiry.verified)
+    found = bool(unposted) or not (settled or inquiry.verified)
     answer(document, prose, as_json=json, found=found, next_command=next_command)
 
 
@@ -77,11 +93,12 @@ def repair(
     the evidence.
     """
     opened = Evidence.open(evidence)
+    record = Case(evidence)
+    record.require_writable()
 
     def show(planned: RepairPlan) -> None:
         if apply:
-            told = Console(stderr=True, highlight=False, soft_wrap=True)
-            told.print(table("plan", ["step", "what", "state"], rows_of(planned.steps)))
+            terminal(stderr=True).print(table("plan", ["step", "what", "state"], rows_of(planned.steps)))
 
     found = repair_store(opened, store, domain, operator=operator, really=apply, digest=digest, show=show)
 
@@ -104,7 +121,19 @@ def repair(
         "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids, "kept": found.kept,
         **judge_of(opened),
     }  # fmt: skip
+    arguments = {"store": address_of(parse_url(store)), "operator": operator, "apply": apply, "domain": domain}
+    record.record("repair", arguments, document, _repair_in_words(found))
     answer(document, prose, as_json=json, found=not found.verified)
+
+
+def _repair_in_words(found: Repair) -> str:
+    state = "verified" if found.verified else "not verified"
+    if not found.applied:
+        return f"{len(found.rows)} steps planned, nothing written; {state}"
+    done = sum(row[2] == "applied" for row in found.rows)
+    return (
+        f"{done} of {len(found.rows)} steps applied, events appended: {', '.join(found.event_ids) or 'none'}; {state}"
+    )
 
 
 def report(
@@ -122,10 +151,14 @@ def report(
     inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
 
     def prose(console: Console) -> None:
-        console.print(f"{inquiry.verdict}\n{out}", markup=False)
+        console.print(inquiry.verdict, markup=False)
+        console.print(str(out), markup=False)
         say_judge(console, opened)
 
-    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained)
+    written = {"sha256": sha256(out.read_bytes()).hexdigest()}
+    arguments = {"out": str(out), "account": account, "currency": currency, "domain": domain}
+    Case(evidence).record("report", arguments, written, inquiry.verdict)
+    wrong = bool(inquiry.diagnosis.unhealthy or inquiry.unexplained or inquiry.diagnosis.unposted)
     answer({"report": str(out), "verdict": inquiry.verdict, **judge_of(opened)}, prose, as_json=json, found=wrong)
 
 
@@ -141,8 +174,8 @@ def case(
     json: Json = False,
 ) -> None:
     """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
-    kept = Case(evidence)
     opened = Evidence.open(evidence)
+    kept = Case(evidence)
     again = (
         {
             each.entry.number: each.same
@@ -156,16 +189,21 @@ def case(
         [entry.number, entry.question, _arguments(entry.arguments), entry.found, _same(again.get(entry.number))]
         for entry in entries
     ]
-    asked = {entry.question for entry in entries}
+    asked = {question for entry in entries for question in (entry.question, *INCLUDED.get(entry.question, ()))}
+    torn = kept.torn()
     still_open = [question for question in ("diff", "verify", "diagnose") if question not in asked]
 
     def prose(console: Console) -> None:
         console.print(table(f"case on {evidence}", ["", "asked", "of", "found", "again"], rows, limit=1000))
+        if torn is not None:
+            console.print(torn, markup=False)
         if still_open:
             console.print(f"not asked yet: {', '.join(still_open)}")
         say_judge(console, opened)
 
-    document = {"entries": entries, "replayed": again or None, "open": still_open, **judge_of(opened)}
+    document = {
+        "entries": entries, "replayed": again or None, "open": still_open, "torn": torn, **judge_of(opened),
+    }  # fmt: skip
     answer(document, prose, as_json=json, found=not all(again.values()))
 
 

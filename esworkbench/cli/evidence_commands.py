@@ -26,9 +26,11 @@ from esworkbench.cli.options import (
     ValidAt,
 )
 from esworkbench.cli.output import answer, table
+from esworkbench.cli.output_files import new_place
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask
@@ -47,6 +49,7 @@ def freeze(
     json: Json = False,
 ) -> None:
     """Freeze a store or a file as evidence, at one cut, without writing to it."""
+    into = new_place(into)
     evidence = capture(source, into, ledger=ledger, domain=domain, layout=layout, rate_limit=rate_limit)
     manifest = evidence.manifest
     accounts = len(evidence.accounts())
@@ -116,15 +119,17 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
 
     def prose(console: Console) -> None:
         console.print(f"{found['compared']:,} balance assertions compared, {found['divergent']:,} diverge")
+        _say_unposted(console, found["unposted"])
         say_judge(console, opened)
         if found.get("order"):
             _print_order(console, found["order"])
         if found["rows"]:
             console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
 
-    next_command = f"esworkbench diagnose {quote(str(evidence))}" if found["divergent"] else None
+    wrong = bool(found["divergent"] or found["unposted"])
+    next_command = f"esworkbench diagnose {quote(str(evidence))}" if wrong else None
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(found["divergent"]), next_command=next_command)
+    answer(document, prose, as_json=json, found=wrong, next_command=next_command)
 
 
 def bisect(
@@ -138,6 +143,7 @@ def bisect(
 
     def prose(console: Console) -> None:
         say_judge(console, opened)
+        _say_unposted(console, unposted_events(opened))
         if not diverges:
             console.print(f"no divergence, after {found['probes']} probes")
             return
@@ -209,9 +215,11 @@ def diagnose(
         opened = Evidence.open(evidence, verify=False)
         for finding in found["findings"]:
             console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}")
-            console.print(f"  {finding['proof']}\n  remedy: {finding['remedy']}", markup=False)
+            console.print(f"  {finding['proof']}", markup=False)
+            console.print(f"  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:
             console.print(f"unexplained: {each['words']}", markup=False)
+        _say_unposted(console, found["unposted"])
         if _balances_agree(found, opened):
             console.print("no balance differs from its events" + (f" on {account}" if account else ""), markup=False)
         results = [word.partition(":")[0] for word in found["tested"].values()]
@@ -220,7 +228,7 @@ def diagnose(
         say_judge(console, opened)
 
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"]))
+    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"] or found["unposted"]))
 
 
 def _asked(
@@ -232,11 +240,7 @@ def _asked(
 ) -> dict[str, Any]:
     """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
-    path = evidence.path
-    try:
-        Case(path).record(question, arguments, found, words(found))
-    except OSError as error:
-        raise UnusableInput(f"the case beside {path} can't be kept: {error.strerror}; copy the evidence") from None
+    Case(evidence.path).record(question, arguments, found, words(found))
     return found
 
 
@@ -256,7 +260,7 @@ def ask_again(
     """A question of a case, once more. Code that it names is built in, or the very code ``typed`` now: a case is data,
     and nothing is loaded from what it says. Raises UnusableInput."""
     named = arguments.get("projection")
-    if named is None:
+    if not isinstance(named, str):
         return ask(evidence, question, arguments)
     if ":" in named and named != typed:
         raise UnusableInput(
@@ -289,6 +293,11 @@ def _state(
         return {"unreadable": str(error)}
 
 
+def _say_unposted(console: Console, unposted: Mapping[str, int]) -> None:
+    for sentence in unposted_in_words(unposted):
+        console.print(sentence, markup=False)
+
+
 def _balances_agree(found: Mapping[str, Any], evidence: Evidence) -> bool:
     """True where balances were compared and none differs; a day of a file without an order leaves that open."""
     open_days = any(each["account"] is not None for each in found["unexplained"])
@@ -314,4 +323,5 @@ def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:
 
 
 def _print_order(console: Console, order: Mapping[str, int]) -> None:
-    console.print("account-days by order found: " + ", ".join(f"{count:,} {name}" for name, count in order.items()))
+    found = ", ".join(f"{count:,} {name}" for name, count in order.items())
+    console.print(f"account-days by order found: {found}", markup=False)

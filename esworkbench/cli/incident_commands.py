@@ -9,6 +9,7 @@ from rich.console import Console
 
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
+from esworkbench.cli.output_files import new_store
 from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.lab import build_incident
 from esworkbench.lab import reveal as open_sealed
@@ -27,7 +28,7 @@ def new(
     json: Json = False,
 ) -> None:
     """Build a bank that really has that fault; the answer is sealed."""
-    built = build_incident(url, fault=fault, seed=seed, scale=scale, progress=True)
+    built = build_incident(new_store(url), fault=fault, seed=seed, scale=scale, progress=True)
     shown = address_of(parse_url(built.url))
     document = {
         "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,

@@ -11,13 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from esworkbench.cli.output import table
+from esworkbench.cli.output_files import REPORT, new_place, writable_output, write_output
 from esworkbench.cli.repairing import repair_scratch_copy, repair_source
 from esworkbench.composition import Domain, capture, domain_of, handlers_for
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
+from esworkbench.evidence.capturing.opening import is_database
 from esworkbench.forensics.compare.timeline import timeline
+from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
 from esworkbench.lab import Complaint, build_incident
@@ -75,24 +79,25 @@ def _investigated_in(
     )
     _tell(inquiry, told)
     report = folder / "report.html"
-    _write_page(report, _page(inquiry, evidence))
+    write_output(report, _page(inquiry, evidence), REPORT)
     return inquiry, evidence, report
+
+
+def shown_source(source: str | None) -> str:
+    """What the investigation is of, without credentials."""
+    if source is None:
+        return "the built-in incident"
+    return address_of(parse_url(source)) if is_database(source) else source
 
 
 def written_report(
     evidence: Evidence, domain: Domain | None, out: Path, account: str | None, currency: str | None
 ) -> Inquiry:
     """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
+    writable_output(out, REPORT)
     inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(domain))
-    _write_page(out, _page(inquiry, evidence))
+    write_output(out, _page(inquiry, evidence), REPORT)
     return inquiry
-
-
-def _write_page(out: Path, page: str) -> None:
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UnusableInput(f"the report can't be written to {out}: {error.strerror}") from None
 
 
 @contextmanager
@@ -100,6 +105,7 @@ def _new_folder(out: Path | None) -> Iterator[Path]:
     """Where evidence, case and report go: a folder that is empty so far, and is removed again if the work fails."""
     if out is None:
         out = next(path for number in count(1) if not (path := Path("work") / f"case-{number}").exists())
+    out = new_place(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableInput(f"{out} already exists and isn't an empty folder: name a new one with --out")
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
@@ -125,12 +131,15 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     """The claim from the command line, else the complaint beside the source, if it is about this account."""
     if claimed is not None and account is not None:
         return DisputedBalance(account, currency, claimed, "the customer")
-    if "://" not in source:
+    if not is_database(source):
         return None
     path = outside_folder(source) / "complaint.json"
     if not path.is_file():
         return None
-    complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
+    try:
+        complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnusableInput(f"{path} is no complaint ({error}): mend it, or move it away") from None
     if account not in (None, complaint.account):
         return None
     return DisputedBalance(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
@@ -148,7 +157,7 @@ def _page(inquiry: Inquiry, evidence: Evidence) -> str:
             title=f"account {inquiry.account}",
         )
         picture = as_data_uri(figure)
-    return render(inquiry, evidence, picture=picture)
+    return render(inquiry, evidence, picture=picture, case=Case(evidence.path).entries())
 
 
 def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:
@@ -162,12 +171,16 @@ def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:
 
 def _tell(inquiry: Inquiry, told: Console) -> None:
     """The investigation, to be read from top to bottom."""
-    told.print(f"\n[bold]{escape(inquiry.question)}[/bold]")
+    told.print()
+    told.print(f"[bold]{escape(inquiry.question)}[/bold]")
     for step in inquiry.steps:
-        told.print(f"\n[bold]{step.number}. {escape(step.title)}[/bold]\n   {escape(step.answer)}")
+        told.print()
+        told.print(f"[bold]{step.number}. {escape(step.title)}[/bold]")
+        told.print(f"   {step.answer}", markup=False)
         if step.rows:
             told.print(table("", step.columns, step.rows, limit=8))
-    told.print(f"\n[bold]verdict:[/bold] {escape(inquiry.verdict)}")
+    told.print()
+    told.print(f"[bold]verdict:[/bold] {escape(inquiry.verdict)}")
     for finding in inquiry.findings:
         told.print(f"   {finding.fault}: {finding.proof}", markup=False)
     told.print(f"   {inquiry.reach_sentence}", markup=False)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from esworkbench.cli.extras import advice_on
+from esworkbench.cli.terminal import terminal
 from esworkbench.errors import UnusableInput
 from esworkbench.resources import notebooks_path
 
@@ -33,7 +34,7 @@ def open_course(into: Path | None, *, reset: str | None, browser: bool, port: in
         raise UnusableInput(str(advice_on("jupyterlab")))
     folder.mkdir(parents=True, exist_ok=True)
     for original in originals:
-        if not (folder / original.name).exists():
+        if not os.path.lexists(folder / original.name):
             shutil.copyfile(original, folder / original.name)
     command = [sys.executable, "-m", "jupyter", "lab", f"--port={port}", *NOTHING_CALLS_OUT]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -58,17 +59,17 @@ def _reset(folder: Path, originals: list[Path], number: str) -> int:
         raise UnusableInput(f"there is no notebook {number!r}: give one of {numbers}")
     target = folder / chosen[0].name
     folder.mkdir(parents=True, exist_ok=True)
-    if target.exists():
+    if os.path.lexists(target):
         kept = _unused(target)
         target.rename(kept)
-        print(f"your copy is kept as {kept}")
+        terminal(stderr=False).print(f"your copy is kept as {kept}", markup=False)
     shutil.copyfile(chosen[0], target)
-    print(f"fresh: {target}")
+    terminal(stderr=False).print(f"fresh: {target}", markup=False)
     return 0
 
 
 def _unused(path: Path) -> Path:
     number = 1
-    while (candidate := path.with_stem(f"{path.stem}.kept{number}")).exists():
+    while os.path.lexists(candidate := path.with_stem(f"{path.stem}.kept{number}")):
         number += 1
     return candidate

@@ -1,5 +1,7 @@
 """One way to answer: a JSON document or prose, and the exit code that goes with it."""
 
+import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +12,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from esworkbench.cli.terminal import NOBODY_READS, terminal
+from esworkbench.errors import UnusableInput
 
 NOTHING_FOUND, FOUND, UNUSABLE, OUR_ERROR = 0, 1, 2, 3
 """Exit codes: nothing (or only healthy things) found; findings; unusable input; an error of ours."""
@@ -25,24 +30,39 @@ def answer(
     With ``as_json`` exactly one JSON document goes to stdout and the prose to stderr, so that a pipe stays clean.
     """
     if as_json:
-        sys.stdout.write(to_json(document) + "\n")
-    prose(Console(stderr=as_json, highlight=False, soft_wrap=True))
+        _print_json(document)
+    prose(terminal(stderr=as_json))
     if next_command is not None:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"\nnext: [bold]{escape(next_command)}[/bold]")
+        guide = terminal(stderr=True)
+        guide.print()
+        guide.print(f"next: [bold]{escape(next_command)}[/bold]")
     raise typer.Exit(FOUND if found else NOTHING_FOUND)
 
 
 def refuse(sentence: str, *, as_json: bool) -> int:
     """One clear sentence on stderr (and as JSON on stdout if that was asked for); exit code 2."""
     if as_json:
-        sys.stdout.write(to_json({"error": sentence}) + "\n")
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(sentence))
+        with contextlib.suppress(OSError, UnusableInput):  # the sentence also goes to stderr, which may still work
+            _print_json({"error": sentence})
+    terminal(stderr=True).print(sentence, markup=False)
     return UNUSABLE
 
 
+def _print_json(document: Any) -> None:
+    """At once, so that an output that nobody takes is noticed here."""
+    try:
+        sys.stdout.write(to_json(document) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise UnusableInput(NOBODY_READS) from None
+
+
 def to_json(document: Any) -> str:
-    """The document as indented JSON: times in RFC 3339, paths as text, structs as objects, nothing else guessed."""
-    return msgspec.json.format(msgspec.json.encode(document, enc_hook=_path_as_text), indent=2).decode("utf-8")
+    """The document as indented JSON: times in RFC 3339, paths as text, structs as objects, nothing else guessed.
+
+    It is ASCII: what isn't is written as JSON's own escapes, so that no string in it can command a terminal.
+    """
+    return json.dumps(msgspec.to_builtins(document, enc_hook=_path_as_text, str_keys=True), indent=2)
 
 
 def _path_as_text(value: object) -> str:

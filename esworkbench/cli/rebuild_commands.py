@@ -9,8 +9,10 @@ from rich.console import Console
 
 from esworkbench.cli.options import DomainName, Json
 from esworkbench.cli.output import answer
+from esworkbench.cli.output_files import new_place
 from esworkbench.composition import domain_of_store, recognised
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.evidence.capturing.opening import event_types_in
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.projections.rebuilding import STRATEGIES, Options, Recipe, archive_events, take_snapshot
@@ -74,6 +76,7 @@ def archive(
     json: Json = False,
 ) -> None:
     """Copy a range of events to Parquet, a faster source for rebuilds. The store keeps them too."""
+    into = new_place(into)
     store = EventStore.open(url, create=False)
     with Progress(True).of("events", up_to - after) as progress:
         manifest = archive_events(store, up_to, into, after=after, progress=progress)
@@ -84,7 +87,7 @@ def archive(
 
     whose = recognised(event_types_in(url))
     name = next(iter(whose.read_models), None) if whose else None
-    next_command = name and f"esworkbench rebuild {quote(url)} --projection {name} --cold {quote(str(into))}"
+    next_command = name and f"esworkbench rebuild {_shown(url)} --projection {name} --cold {quote(str(into))}"
     answer(document, prose, as_json=json, next_command=next_command)
 
 
@@ -96,15 +99,21 @@ def keep_read_model(
     json: Json = False,
 ) -> None:
     """Copy a read model as it is, with its position, for a later rebuild to start from."""
+    into = new_place(into)
     store = EventStore.open(url, create=False)
     position = take_snapshot(store, domain_of_store(url, domain).read_model(projection).projection(), into)
 
     def prose(console: Console) -> None:
         console.print(f"{projection} at position {position}, in {into}", markup=False)
 
-    next_command = f"esworkbench rebuild {quote(url)} --projection {projection} --snapshot {quote(str(into))}"
+    next_command = f"esworkbench rebuild {_shown(url)} --projection {projection} --snapshot {quote(str(into))}"
     document = {"projection": projection, "position": position, "into": into}
     answer(document, prose, as_json=json, next_command=next_command)
+
+
+def _shown(url: str) -> str:
+    """The store's address for a command to type, without its password."""
+    return quote(address_of(parse_url(url)))
 
 
 def _strategy_for(workers: int | None, cold: list[Path] | None, snapshot: Path | None) -> str:

@@ -23,11 +23,12 @@ def upcasters(
 
     def prose(console: Console) -> None:
         for name, rows in tables.items():
-            console.print(f"{'## ' if markdown else ''}Upcasters of {name}\n", markup=False)
-            if not rows:
-                console.print("none: every event has the shape it was first written in\n")
-                continue
-            console.print(as_markdown(rows) if markdown else as_text(rows), markup=False)
+            console.print(f"{'## ' if markdown else ''}Upcasters of {name}", markup=False)
+            console.print()
+            text = as_markdown(rows) if markdown else as_text(rows)
+            for line in text.splitlines() if rows else ["none: every event has the shape it was first written in"]:
+                console.print(line, markup=False)
+            console.print()
 
     steps = [{"domain": name} | row._asdict() for name, rows in tables.items() for row in rows]
     answer({"steps": steps}, prose, as_json=json)

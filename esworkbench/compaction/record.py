@@ -19,6 +19,9 @@ from esworkbench.events import DomainEvent, EventTypes, RecordedEvent
 
 HEADS_IN_ONE_EVENT = 500
 
+RECORD_CATEGORY = "LogCompaction"
+"""What the ids of the record's own streams begin with."""
+
 HEADS = """
 SELECT events.stream_id, events.version, events.hash
 FROM events
@@ -85,7 +88,7 @@ class CompactionRecord:
     """The record of one old log's compaction in the new store, at the version it was last read or written at."""
 
     def __init__(self, new: EventStore, first: RecordedEvent) -> None:
-        self.stream_id = f"LogCompaction-{first.hash[:16]}"
+        self.stream_id = f"{RECORD_CATEGORY}-{first.hash[:16]}"
         self.new = new
         self.version = new.stream_version(self.stream_id)
 

@@ -3,13 +3,18 @@
 Each room declares its own tables, with the names that DESIGN gives them, and makes them itself.
 """
 
+import re
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, Connection, Integer, MetaData, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
+
+from esworkbench.errors import UnreadableEvent
+from esworkbench.events import RecordedEvent
 
 metadata = MetaData()
 
@@ -42,6 +47,56 @@ class UtcMoment(TypeDecorator[datetime]):
 def moment_text(moment: datetime) -> str:
     """``2026-11-23T13:48:03.123456Z``, always 27 characters."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z")
+
+
+@lru_cache(maxsize=16)
+def moment_of(text: str) -> datetime:
+    """The moment that ``moment_text`` wrote. Raises ValueError for any other spelling, which would sort elsewhere."""
+    if MOMENT.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not spelled like 2026-11-23T13:48:03.123456Z")
+    return datetime.fromisoformat(text)
+
+
+def unreadable(row: Sequence[Any], column: str) -> UnreadableEvent:
+    """The error for a row of ``events`` that begins with ``engine.COLUMNS``, whatever it holds."""
+    position, _stream_id, _version, event_id, event_type, schema_version = row[:6]
+    known = schema_version if type(schema_version) is int else 0
+    return UnreadableEvent(position, _as_text(event_id), _as_text(event_type), known, column)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def up_to_unreadable(
+    rows: Sequence[tuple[Any, ...]], recorded: Callable[[tuple[Any, ...]], RecordedEvent]
+) -> list[RecordedEvent]:
+    """The events of these rows, up to the first that can't be read. Raises UnreadableEvent when that is the first."""
+    events: list[RecordedEvent] = []
+    try:
+        for row in rows:
+            events.append(recorded(row))
+    except UnreadableEvent:
+        if not events:
+            raise
+    return events
+
+
+def keep_whole(tables: Iterable[Table]) -> None:
+    """Have SQLite refuse all but whole numbers of 64 bits in integer columns, as PostgreSQL does.
+
+    It would keep a larger sum as a float, which is no longer exact, without a word.
+    """
+    for table in tables:
+        named = {constraint.name for constraint in table.constraints}
+        for column in table.columns:
+            name = f"{table.name}.{column.name} is a whole number of 64 bits"
+            if isinstance(column.type, Integer) and name not in named:
+                whole = f"typeof({identifier(column.name)}) IN ('integer', 'null')"
+                table.append_constraint(CheckConstraint(whole, name=name).ddl_if(dialect="sqlite"))
 
 
 Position = BigInteger().with_variant(Integer, "sqlite")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Engine, event
 
-from esworkbench.event_store.database import is_busy, store_busy
+from esworkbench.event_store.database import is_busy, is_read_only, store_busy, store_read_only
 
 if TYPE_CHECKING:
     import psycopg
@@ -38,9 +38,11 @@ class DriverConnections(Generic[C]):
         cursor = self._idle.pop() if self._idle else self._new_cursor()
         try:
             yield cursor
-        except sqlite3.OperationalError as error:
+        except Exception as error:
             if is_busy(error):
                 raise store_busy(self._engine.url) from error
+            if is_read_only(error):
+                raise store_read_only(self._engine.url) from error
             raise
         finally:
             if self._is_usable(cursor):

@@ -1,31 +1,58 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
+import os
+import re
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.events import utc_now
+from esworkbench.shown import secrets_in
 
 SQLITE_GAVE_UP = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
 }  # fmt: skip
 
+POSTGRES_GAVE_UP = ("08", "25", "53", "55", "57", "58", "XX", "40", "42501")
+"""Beginnings of the codes by which PostgreSQL says that it, its disk, its settings or a right is at fault."""
+
+ADDRESS = re.compile(
+    r"\s*((postgres(ql)?|psql|sqlite)(\+\w+)?(:|//)"
+    r"|(host|hostaddr|port|dbname|user|password|passfile|service|options|ssl\w+)\s*=)",
+    re.IGNORECASE,
+)
+"""How a URL without ``://`` begins, and libpq's other way to write an address."""
+
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the one that holds the file before it gives up."""
 
 CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server to answer."""
+
+CONFLICT_CODES = ("40001", "40P01")
+"""How PostgreSQL says that a transaction only met another: serialization failure, deadlock."""
+
+READ_ONLY = "25006"
+CHECK_VIOLATION = "23514"
+"""How PostgreSQL says that it takes no writes, or not these."""
+
+CONFLICTS_BORNE = 20
+"""How often a transaction is tried before its caller hears that it meets others all the time."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def open_database(url: str, *, create: bool = True) -> Engine:
@@ -54,12 +81,42 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
     On SQLite it takes the write lock at once (BEGIN IMMEDIATE) and waits its turn. A transaction that only begins
     to write later may fail outright, because another writer came between its read and its write. Raises StoreBusy
-    when its turn doesn't come within BUSY_SECONDS.
+    when its turn doesn't come within BUSY_SECONDS, or when a PostgreSQL takes no writes.
     """
-    with engine.connect() as connection:
-        options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
-        with connection.execution_options(**options).begin():
-            yield connection
+    try:
+        with engine.connect() as connection:
+            options = {"esworkbench_writes": True} if engine.dialect.name == "sqlite" else {}
+            with connection.execution_options(**options).begin():
+                yield connection
+    except DBAPIError as error:
+        if is_read_only(error):
+            raise store_read_only(engine.url) from error
+        raise
+
+
+def retried(work: Callable[P, T]) -> Callable[P, T]:
+    """Do again what PostgreSQL rolled back only because two transactions met.
+
+    ``work`` is one whole transaction, or several of which each may be done again. Raises StoreBusy when it met another
+    each of CONFLICTS_BORNE times.
+    """
+
+    @wraps(work)
+    def until_it_meets_nobody(*arguments: P.args, **named: P.kwargs) -> T:
+        for met in range(1, CONFLICTS_BORNE + 1):
+            try:
+                return work(*arguments, **named)
+            except Exception as error:
+                if getattr(driver_error(error), "sqlstate", None) not in CONFLICT_CODES:
+                    raise
+                last = error
+            time.sleep(met / 1000)
+        raise StoreBusy(
+            f"PostgreSQL rolled a transaction back {CONFLICTS_BORNE} times because it met others, and nothing was "
+            f"written ({on_one_line(driver_error(last))}): end what else writes to these tables, or try again"
+        ) from last
+
+    return until_it_meets_nobody
 
 
 def server_clock(engine: Engine) -> Callable[[], datetime]:
@@ -80,48 +137,109 @@ def server_clock(engine: Engine) -> Callable[[], datetime]:
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver settled. Raises UnusableInput for a kind that isn't served, or for no file."""
+    """The URL with its driver settled and its password, if any, where no rendering shows it.
+
+    Raises UnusableInput for a kind that isn't served, for no file, and for what looks like an address but isn't one:
+    it is not repeated, because a password may stand anywhere in it.
+    """
     if "://" not in url:
+        if _looks_like_an_address(url):
+            raise _unreadable()
         return _on_disk(URL.create("sqlite", database=url))
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise UnusableInput(
-            "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name"
-        ) from None
+        raise _unreadable() from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
+        if parsed.host or parsed.username or parsed.password:
+            raise _unreadable()
         return _on_disk(parsed.set(drivername="sqlite"))
-    if kind in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
+    if kind not in ("postgresql", "postgres"):
+        raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
+    if "@" in f"{parsed.host}{parsed.database}" or url.count("://") > 1:
+        # An @ or / in a password that isn't percent-encoded: the rest of it was read as host or database.
+        raise _unreadable()
+    return _with_hidden_password(parsed.set(drivername="postgresql+psycopg"))
+
+
+def _unreadable() -> UnusableInput:
+    return UnusableInput(
+        "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name, with "
+        "@ : / ? in a password percent-encoded (it isn't repeated here, because a password may stand in it)"
+    )
+
+
+def _looks_like_an_address(text: str) -> bool:
+    """Whether text without ``://`` is a mistyped URL or libpq's ``host=… password=…``, and no file of that name."""
+    path = Path(text)
+    if path.exists():
+        return False
+    named = "@" not in path.name and path.parent.is_dir()
+    return ADDRESS.match(text) is not None or ("@" in text and not named) or bool(secrets_in(text))
+
+
+def _with_hidden_password(url: URL) -> URL:
+    """A password in the query belongs where it is hidden: ``URL`` shows its query to anybody."""
+    passwords = _as_list(url.query.get("password"))
+    if not passwords:
+        return url
+    return url.difference_update_query(["password"]).set(password=url.password or passwords[0])
+
+
+def servers_of(url: URL) -> str:
+    """Where the PostgreSQL server listens: ``host:port``, several by commas, as the URL or its query says."""
+    hosts = ",".join(_as_list(url.query.get("host"))) or url.host or os.environ.get("PGHOST") or "local"
+    ports = ",".join(_as_list(url.query.get("port"))) or url.port or os.environ.get("PGPORT") or 5432
+    return f"{hosts}:{ports}"
 
 
 def described(url: URL) -> str:
     """The database's kind, place and name; never its user, password or options."""
     if url.drivername == "sqlite":
         return f"SQLite file {url.database!r}"
-    host = url.host or url.query.get("host") or "the local socket"
-    return f"PostgreSQL database {url.database!r} at {host}" + (f":{url.port}" if url.port else "")
+    return f"PostgreSQL database {url.database!r} at {servers_of(url)}"
 
 
 def address_of(url: URL) -> str:
     """Where a database is, without who may enter."""
     kind = url.drivername.partition("+")[0]
-    where = {"host": url.query["host"]} if "host" in url.query else {}
+    where = {name: url.query[name] for name in ("host", "port") if name in url.query}
     return URL.create(kind, host=url.host, port=url.port, database=url.database, query=where).render_as_string()
 
 
 def gave_up(error: Exception) -> str | None:
     """A sentence for a database that stopped serving (full disk, lost server, lock, damage); None for our mistakes."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = driver_error(error)
     if isinstance(cause, sqlite3.Error):
         stopped = getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_GAVE_UP
     else:
         # A SQLite store never imports psycopg, and a library that nobody imported raises nothing.
         psycopg = sys.modules.get("psycopg")
-        stopped = psycopg is not None and isinstance(cause, psycopg.OperationalError)
-    return f"the database stopped the work: {' '.join(str(cause).split())}" if stopped else None
+        stopped = psycopg is not None and (
+            isinstance(cause, psycopg.OperationalError)
+            or (isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(POSTGRES_GAVE_UP))
+        )
+    return f"the database stopped the work: {on_one_line(cause)}" if stopped else None
+
+
+def is_of_a_value(error: BaseException) -> bool:
+    """Whether a database refused a value rather than to work: a number past 64 bits, say, or one that breaks a CHECK.
+
+    Then what was to be written is to blame, as for an error of a handler's own.
+    """
+    cause = driver_error(error)
+    refused_by_sqlite = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_CHECK
+    return isinstance(error, DataError) or refused_by_sqlite or getattr(cause, "sqlstate", None) == CHECK_VIOLATION
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """What the driver raised, under what SQLAlchemy makes of it."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def on_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _on_disk(url: URL) -> URL:
@@ -139,6 +257,18 @@ def store_busy(url: URL) -> StoreBusy:
     return StoreBusy(
         f"{described(url)} stayed locked by another writer for {BUSY_SECONDS} seconds, and nothing was written: "
         "end that writer, or try again"
+    )
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether PostgreSQL refused to write at all."""
+    return getattr(driver_error(error), "sqlstate", None) == READ_ONLY
+
+
+def store_read_only(url: URL) -> StoreBusy:
+    return StoreBusy(
+        f"{described(url)} takes no writes, being a standby or set to default_transaction_read_only: write to the "
+        "primary, with a role that may; only to read, open the store with create=False"
     )
 
 
@@ -189,7 +319,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    options = " ".join([*_as_list(url.query.get("options")), "-c timezone=UTC"])
+    # What a DBA set as the default for all would make readers of heads rely on a snapshot that has grown old.
+    own = ("-c timezone=UTC", r"-c default_transaction_isolation=read\ committed")
+    options = " ".join([*_as_list(url.query.get("options")), *own])
     arguments: dict[str, Any] = {"options": options, "client_encoding": "utf8"}
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
@@ -209,9 +341,9 @@ def _as_list(value: str | tuple[str, ...] | None) -> list[str]:
 
 
 def _reason(error: DBAPIError, url: URL) -> str:
-    """The driver's own words on one line, or nothing if they hold the password."""
+    """The driver's own words on one line, or nothing if they hold a password."""
     words = " ".join(str(error.orig).split())
-    secrets = [url.password, *_as_list(url.query.get("password"))]
+    secrets = [url.password, *_as_list(url.query.get("sslpassword"))]
     if any(secret and str(secret) in words for secret in secrets):
         return ""
     return f": {words}"

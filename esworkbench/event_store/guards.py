@@ -1,7 +1,9 @@
 """Guards in the database itself, so that history stays append-only for whoever connects, in whatever language.
 
 SQLite needs three triggers: INSERT OR REPLACE deletes the old row without firing its delete trigger, so a third one
-refuses inserts that meet an existing row. PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or
+refuses inserts that meet an existing row. A fourth keeps positions from falling below 1, where no reader looks, in
+tables that an earlier release made without a CHECK; it fires after the insert, because before it SQLite shows -1 for
+every position that is yet to be drawn. PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or
 ``session_replication_role = replica`` walks past them. A statement trigger there takes the shared lock that gap-safe
 reading relies on (see ``postgres.log``), so that no writer can forget it.
 
@@ -11,11 +13,16 @@ that owns nothing (``grant_application``).
 Each room makes its own tables with ``make_tables``, and names those of them that are append-only.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy import Connection, Engine, Table, inspect, text
+from sqlalchemy.exc import DBAPIError
 
+from esworkbench.event_store import schema
 from esworkbench.event_store.columns import identifier
+from esworkbench.event_store.database import retried, write_transaction
+from esworkbench.event_store.postgres.json_copy import add_payload_json
 
 EVENTS = ("events",)
 """The append-only tables of the store itself; other rooms name their own."""
@@ -23,12 +30,35 @@ EVENTS = ("events",)
 WRITER_LOCK = 0x6573_7762_6C6F_6721
 """Key of the advisory lock that every writer to ``events`` shares from before its positions are drawn to its commit."""
 
+TRIGGERS = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table")
+MADE_BY = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
+"""Of SQLite: the triggers of a table, and the statement that made it."""
+
+POSITION_CHECKED = text("SELECT 1 FROM pg_constraint WHERE conrelid = 'events'::regclass AND conname = :name")
+POSITION_CHECK = ("events_position", "global_position > 0")
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+logger = logging.getLogger(__name__)
+
 STANDING = text("""
     SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
     WHERE relnamespace = current_schema()::regnamespace AND tgenabled = 'A'
 """)
 """PostgreSQL's triggers that always fire. Making one again would wait for whoever reads the table, a capture say, and
 every writer would wait behind it."""
+
+
+@retried
+def make_store_tables(engine: Engine) -> None:
+    """The store's own tables and their guards, where they don't stand yet; what an earlier release left out as well."""
+    with write_transaction(engine) as connection:
+        take_turns_making_tables(connection)
+        make_tables(connection, schema.STORE_TABLES)
+        add_payload_json(connection)
+        create_guards(connection)
+        if connection.dialect.name == "postgresql":
+            _check_positions(connection)
 
 
 def make_tables(connection: Connection, tables: Iterable[Table], *, append_only: Sequence[str] = ()) -> None:
@@ -47,7 +77,7 @@ def make_tables(connection: Connection, tables: Iterable[Table], *, append_only:
 def create_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> None:
     """Put every guard of these tables in place; does nothing where it stands already."""
     if connection.dialect.name == "sqlite":
-        statements = _sqlite_guards(connection, tables)
+        statements = [each for table in tables for each in _sqlite_guards(connection, table)]
     else:
         statements = _postgres_guards(tables, standing=set(connection.scalars(STANDING)))
     for statement in statements:
@@ -63,48 +93,101 @@ def take_turns_making_tables(connection: Connection) -> None:
 def drop_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> None:
     """Take the append-only guards away, as an intruder who owns the tables would. For the lab and for tests only."""
     for table in tables:
-        for guard in ("no_update", "no_delete", "no_replace", "no_rewrite", "no_truncate"):
+        for guard in ("no_update", "no_delete", "no_replace", "drawn", "no_rewrite", "no_truncate"):
             on_table = "" if connection.dialect.name == "sqlite" else f" ON {identifier(table)}"
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {identifier(f'{table}_{guard}')}{on_table}")
 
 
 def grant_application(
-    connection: Connection, role: str, *, append: Sequence[Table], change: Sequence[Table] = ()
+    connection: Connection,
+    role: str,
+    *,
+    append: Sequence[Table] = schema.STORE_TABLES,
+    change: Sequence[Table] = (),
 ) -> None:
     """Let a PostgreSQL role read these tables, append to the ones and change the others, and rewrite nothing else.
 
-    Each room says which of its tables are which: ``schema.STORE_TABLES`` are appended to. Role and tables exist.
+    Each room says which of its tables are which; by default the store's own are appended to. Role and tables exist.
+    Of what the database draws, a position above all, the role may name no value: one in an old gap would stand below
+    every checkpoint. What an earlier release granted beyond that is taken back.
     """
-    schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
-    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {identifier(role)}")
-    for allowed, tables in (("SELECT, INSERT", append), ("SELECT, INSERT, UPDATE, DELETE", change)):
-        for table in tables:
-            connection.exec_driver_sql(f"GRANT {allowed} ON {identifier(table.name)} TO {identifier(role)}")
+    to = identifier(role)
+    in_schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {in_schema} TO {to}")
+    for table in append:
+        written = ", ".join(identifier(column.name) for column in table.columns if column.identity is None)
+        on_table = f"ON {identifier(table.name)}"
+        connection.exec_driver_sql(f"REVOKE INSERT {on_table} FROM {to}")
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT ({written}) {on_table} TO {to}")
+    for table in change:
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {identifier(table.name)} TO {to}")
 
 
-def _sqlite_guards(connection: Connection, tables: Sequence[str]) -> list[str]:
+def _sqlite_guards(connection: Connection, table: str) -> list[str]:
+    """The statements that put the table's guards in place, and those of an earlier release in order."""
+    drawn = _drawn_column(connection, table)
+    refused = [
+        ("no_update", "BEFORE UPDATE", "", "is append-only: no_update"),
+        ("no_delete", "BEFORE DELETE", "", "is append-only: no_delete"),
+        ("no_replace", "BEFORE INSERT", _meets_a_row(connection, table, drawn), "is append-only: no_replace"),
+    ]
+    if drawn is not None:
+        refused.append(("drawn", "AFTER INSERT", f"NEW.{identifier(drawn)} < 1", f"has no {drawn} below 1"))
+    standing = {name: sql for name, sql in connection.execute(TRIGGERS, {"table": table})}
     statements = []
-    for table in tables:
-        for guard, moment, condition in (
-            ("no_update", "UPDATE", ""),
-            ("no_delete", "DELETE", ""),
-            ("no_replace", "INSERT", f" WHEN {_meets_a_row(connection, table)}"),
-        ):
-            statements.append(
-                f"CREATE TRIGGER IF NOT EXISTS {identifier(f'{table}_{guard}')} BEFORE {moment}"
-                f" ON {identifier(table)}{condition}"
-                f" BEGIN SELECT RAISE(ABORT, '{table} is append-only: {guard}'); END"
-            )
+    for guard, moment, condition, words in refused:
+        name = f"{table}_{guard}"
+        when = f" WHEN {condition}" if condition else ""
+        made = (
+            f"CREATE TRIGGER {identifier(name)} {moment} ON {identifier(table)}{when}"
+            f" BEGIN SELECT RAISE(ABORT, '{table} {words}'); END"
+        )
+        if standing.get(name) != made:
+            statements += [f"DROP TRIGGER IF EXISTS {identifier(name)}", made]
     return statements
 
 
-def _meets_a_row(connection: Connection, table: str) -> str:
-    """The condition that a row to be inserted has a key in common with one that is there."""
+def _drawn_column(connection: Connection, table: str) -> str | None:
+    """The column whose values SQLite draws, if the table has one."""
+    if "AUTOINCREMENT" not in connection.execute(MADE_BY, {"table": table}).scalar_one():
+        return None
+    [column] = inspect(connection).get_pk_constraint(table)["constrained_columns"]
+    return str(column)
+
+
+def _meets_a_row(connection: Connection, table: str, drawn: str | None) -> str:
+    """The condition that a row to be inserted has a key in common with one that is there.
+
+    Of what is drawn only from 1 up: -1 stands for what is yet to be drawn, and a row there would meet every other.
+    """
     inspector = inspect(connection)
     keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
     keys += [unique["column_names"] for unique in inspector.get_unique_constraints(table)]
-    same = (" AND ".join(f"{identifier(name)} = NEW.{identifier(name)}" for name in key) for key in keys)
-    return " OR ".join(f"EXISTS (SELECT 1 FROM {identifier(table)} WHERE {each})" for each in same)
+    met = []
+    for key in keys:
+        same = " AND ".join(f"{identifier(name)} = NEW.{identifier(name)}" for name in key)
+        known = f"NEW.{identifier(drawn)} > 0 AND " if drawn in key and drawn is not None else ""
+        met.append(f"{known}EXISTS (SELECT 1 FROM {identifier(table)} WHERE {same})")
+    return " OR ".join(met)
+
+
+def _check_positions(connection: Connection) -> None:
+    """Give ``events`` of an earlier release the CHECK that new ones have, for rows to come.
+
+    Without waiting: who queues for this lock keeps every writer waiting. While somebody reads, a capture say, it is
+    left to the next opening.
+    """
+    name, condition = POSITION_CHECK
+    if connection.scalar(POSITION_CHECKED, {"name": name}) is not None:
+        return
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql("LOCK TABLE events IN ACCESS EXCLUSIVE MODE NOWAIT")
+            connection.exec_driver_sql(f"ALTER TABLE events ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        logger.info("events is being read, so its CHECK (%s) is left to the next time the store is opened", condition)
 
 
 def _postgres_guards(tables: Sequence[str], standing: set[str]) -> list[str]:

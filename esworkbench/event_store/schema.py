@@ -4,7 +4,7 @@ Payload and metadata are text, not JSONB, because the text is what was hashed: J
 duplicates, and the chain would never verify again. PostgreSQL gets a derived copy (see ``postgres.json_copy``).
 """
 
-from sqlalchemy import Column, Identity, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Identity, Integer, Table, Text, UniqueConstraint
 
 from esworkbench.event_store.columns import Position, UtcMoment, metadata
 
@@ -25,6 +25,7 @@ events = Table(
     Column("hash", Text, nullable=False),
     UniqueConstraint("stream_id", "version", name="events_stream_version"),
     UniqueConstraint("event_id", name="events_event_id"),
+    CheckConstraint("global_position > 0", name="events_position"),
     sqlite_autoincrement=True,
 )
 

@@ -2,8 +2,13 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
-from esworkbench.event_store.database import parse_url
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import parse_url, servers_of
+
+BESIDE_A_STORE = ("-wal", "-shm", "-journal", ".outside")
+"""What the names of a SQLite file's companions end in, after the file's own full name."""
 
 
 def user_folder() -> Path:
@@ -13,18 +18,44 @@ def user_folder() -> Path:
 
 
 def outside_folder(url: str) -> Path:
-    """The database's outside folder; it need not exist yet.
+    """The database's outside folder, which belongs to it alone; it need not exist yet.
 
-    Beside a SQLite file (``bank.db`` → ``bank.outside``); for PostgreSQL a folder of the user's, named by host, port
-    and database.
+    Beside a SQLite file, links followed, by its full name (``bank.db`` → ``bank.db.outside``). The ``bank.outside`` of
+    an earlier release is taken where it is there and no other file shares that name. For PostgreSQL a folder of the
+    user's, named by host, port and database. Raises UnusableInput where two stores might own the earlier folder.
     """
     parsed = parse_url(url)
     if parsed.drivername == "sqlite":
-        return Path(str(parsed.database)).with_suffix(".outside")
-    host = parsed.host or parsed.query.get("host") or "local"
-    name = f"{host if isinstance(host, str) else host[0]}_{parsed.port or 5432}_{parsed.database or 'postgres'}"
-    return user_folder() / "outside" / _file_name(name)
+        return _beside(_followed(Path(str(parsed.database))))
+    host, _, port = servers_of(parsed).rpartition(":")
+    database = parsed.database or parsed.username or "postgres"
+    # A host with its underscores written out can't run into the port: different databases have different names.
+    where = quote(host.lower(), safe="").replace("_", "%5F")
+    return user_folder() / "outside" / f"{where}_{quote(port, safe='')}_{quote(database, safe='')}"
 
 
-def _file_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in text).strip("-")
+def _beside(path: Path) -> Path:
+    own = path.with_name(f"{path.name}.outside")
+    earlier = path.with_suffix(".outside")
+    if own.exists() or earlier in (own, path) or not earlier.is_dir():
+        return own
+    others = [each.name for each in path.parent.iterdir() if _may_own(each, earlier) and each.name != path.name]
+    if others:
+        raise UnusableInput(
+            f"the folder {str(earlier)!r} may belong to {path.name} or to {', '.join(sorted(others)[:3])}: rename "
+            f"it after the file it is about, by its full name, such as {own.name}"
+        )
+    return earlier
+
+
+def _may_own(file: Path, folder: Path) -> bool:
+    """Whether an earlier release would have taken ``folder`` as this file's."""
+    companion = file.name.endswith(BESIDE_A_STORE)
+    return file.stem == folder.stem and not companion and file.is_file()
+
+
+def _followed(path: Path) -> Path:
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError):
+        raise UnusableInput(f"the link {str(path)!r} leads in a circle: name the file itself") from None

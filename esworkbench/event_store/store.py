@@ -14,12 +14,12 @@ import uuid_utils
 from sqlalchemy import Engine, inspect
 
 from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStore, UnusableInput
-from esworkbench.event_store import guards, schema
-from esworkbench.event_store.database import described, open_database, write_transaction
+from esworkbench.event_store import guards
+from esworkbench.event_store.database import described, open_database, retried
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
 from esworkbench.event_store.engine import LAST_VERSION, Idempotency, Log, Overtaken
-from esworkbench.event_store.postgres.json_copy import add_payload_json
 from esworkbench.event_store.postgres.log import PostgresLog
+from esworkbench.event_store.postgres.sequence import require_order
 from esworkbench.event_store.sqlite.log import SqliteLog
 from esworkbench.events import NewEvent, RecordedEvent, utc_now
 
@@ -64,7 +64,7 @@ class EventStore:
         """Open the store at a URL or SQLite path, with its tables made if need be.
 
         With ``create=False`` nothing is made: raises UnusableInput when there is no database, NotAnEventStore when
-        it holds no events table.
+        it holds no events table. On PostgreSQL raises UnusableInput where positions are not drawn in order.
         """
         engine = open_database(url, create=create)
         store = cls(engine, clock=clock, new_id=new_id)
@@ -73,15 +73,12 @@ class EventStore:
         elif not inspect(engine).has_table("events"):
             engine.dispose()
             raise NotAnEventStore(f"{described(engine.url)} holds no table 'events': it is not an event store")
+        require_order(engine)
         return store
 
     def create_tables(self) -> None:
         """Make the store's own tables and their guards where they don't exist yet. Other rooms make theirs."""
-        with write_transaction(self.engine) as connection:
-            guards.take_turns_making_tables(connection)
-            guards.make_tables(connection, schema.STORE_TABLES)
-            add_payload_json(connection)
-            guards.create_guards(connection)
+        guards.make_store_tables(self.engine)
 
     def append(
         self,
@@ -114,6 +111,7 @@ class EventStore:
                 self._publish(result.events)
             return result
 
+    @retried
     def _append_once(self, appends: list[DraftAppend], idempotency: Idempotency | None) -> AppendResult:
         # Of several appends to one stream only the first expects a version that is there already.
         expected_versions = {append.stream_id: append.expected_version for append in reversed(appends)}

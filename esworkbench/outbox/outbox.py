@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, select, text
 
-from esworkbench.event_store.database import write_transaction
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.event_store.guards import take_turns_making_tables
 from esworkbench.event_store.schema import events
 from esworkbench.outbox import tables
@@ -32,6 +32,7 @@ class Backlog(NamedTuple):
     oldest: datetime | None
 
 
+@retried
 def enable_outbox(
     engine: Engine, event_types: Sequence[str] | None = None, *, from_position: int | None = None
 ) -> None:
@@ -54,6 +55,7 @@ def enable_outbox(
             _queue(connection, from_position, event_types)
 
 
+@retried
 def disable_outbox(engine: Engine) -> None:
     """Queue no more events. What is queued already stays, and is published."""
     with write_transaction(engine) as connection:
@@ -69,6 +71,7 @@ def is_enabled(connection: Connection) -> bool:
     return bool(connection.scalar(found, {"name": TRIGGER}))
 
 
+@retried
 def queue_again(engine: Engine, from_position: int = 1, event_types: Sequence[str] | None = None) -> int:
     """Queue events that are not waiting already, published ones included. Returns how many.
 
@@ -90,6 +93,7 @@ def backlog(engine: Engine) -> Backlog:
         return Backlog(*connection.execute(unpublished).one())
 
 
+@retried
 def prune(engine: Engine, *, published_before: datetime) -> int:
     """Delete the rows of messages published before a moment. Returns how many. The events stay, of course."""
     with write_transaction(engine) as connection:

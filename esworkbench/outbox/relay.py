@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, Select, and_, bindparam, delete, func, insert, or_, select, text, update
 
 from esworkbench.errors import SubscriberUnavailable
-from esworkbench.event_store.database import write_transaction
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.event_store.guards import WRITER_LOCK
 from esworkbench.event_store.schema import events
 from esworkbench.events import utc_now
@@ -137,6 +137,7 @@ class OutboxRelay:
             rows = connection.execute(_unpublished(self.clock(), self.batch_size)).all()
         return [Queued(OutboxMessage(**dict(zip(MESSAGE, fields, strict=True))), tried) for tried, *fields in rows]
 
+    @retried
     def _record(self, published: list[Queued], failed: list[Failed]) -> None:
         now = self.clock()
         tried_before = [each for each in published if each.attempts] + [each.queued for each in failed]

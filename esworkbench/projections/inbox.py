@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 
 from esworkbench.errors import MessageRefused
-from esworkbench.event_store import write_transaction
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.events import utc_now
 from esworkbench.outbox.message import OutboxMessage
 from esworkbench.projections import built_tables
@@ -56,6 +56,7 @@ class Inbox:
         self._ours = inbox.c.projection == projection.name
         self._prepared = False
 
+    @retried
     def receive(self, message: OutboxMessage) -> bool:
         """Write the message's rows, once: True if it was now, False if that was done before. Committed on return.
 
@@ -85,6 +86,7 @@ class Inbox:
                 handle_or_park(self.projection, self.decoder, message.recorded(), connection, self.run, self.clock)
         return True
 
+    @retried
     def reset(self) -> None:
         """Back to zero: tables empty, nothing received, nothing parked. Then have the store ``queue_again``."""
         with write_transaction(self.engine) as connection:

@@ -4,12 +4,11 @@ Wherever order matters (a running balance) there is only one way to heal: rebuil
 """
 
 from sqlalchemy import delete
-from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import OtherReadModel, UnusableInput
-from esworkbench.event_store import write_transaction
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.projections import built_tables, checkpoints
-from esworkbench.projections.dead_letters import parked
+from esworkbench.projections.dead_letters import parked, stops_the_run
 from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.tables import dead_letters
 
@@ -33,6 +32,7 @@ def replay_parked(runner: ProjectionRunner) -> int:
     return sum(_handle_late(runner, position) for position in positions)
 
 
+@retried
 def _handle_late(runner: ProjectionRunner, position: int) -> bool:
     """Rows, dead letter and log in one transaction. False when the event is bad still, or another run has been here."""
     name = runner.projection.name
@@ -47,8 +47,11 @@ def _handle_late(runner: ProjectionRunner, position: int) -> bool:
             for event in runner.decoder.events_in(recorded):
                 runner.projection.handle(event, connection)
             checkpoints.log(connection, runner.run, position, position, runner.clock(), shard=HANDLED_LATE)
-    except (DBAPIError, OtherReadModel):
+    except OtherReadModel:
         raise
-    except Exception:  # noqa: BLE001 - rolled back, so the dead letter that tells of it still stands
+    except Exception as error:
+        if stops_the_run(error):
+            raise
+        # Rolled back, so the dead letter that tells of it still stands.
         return False
     return True

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from sqlalchemy import Connection, Table
 
+from esworkbench.event_store.columns import keep_whole
 from esworkbench.events import Event
 
 
@@ -22,14 +23,12 @@ class Projection:
 
     ``schema_version`` is the shape of the tables: raise it when a column, or the meaning of one, changes. ``settings``
     says what the rows depend on besides the events, such as a time zone. Tables built otherwise are refused until they
-    are rebuilt (see ``read_models``). ``event_types`` are the stored types it subscribes to, None for all: events of
-    other types are passed over unread, so code that knows nothing of them does not park them.
+    are rebuilt (see ``read_models``). ``event_types`` are the stored types it reads, None for all; it parks no others.
 
     ``in_batches``, which sets itself, tells whether the runner may call ``handle_many``: write one beside ``handle``
     where one statement can do a whole batch.
 
-    A projection keeps no state between calls: what it remembers stands in its tables, so that a rolled-back batch
-    leaves nothing behind.
+    A projection keeps no state between calls but in its tables, so a rolled-back batch leaves nothing behind.
     """
 
     name: ClassVar[str]
@@ -62,6 +61,7 @@ class Projection:
         """A ``handle_many`` speaks for the ``handle`` it was written with, not for one changed alone in a subclass."""
         if {"handle", "handle_many"} & vars(cls).keys():
             cls.in_batches = "handle_many" in vars(cls)
+        keep_whole(cls.tables)
 
     def create_tables(self, connection: Connection) -> None:
         for table in self.tables:

@@ -1,8 +1,7 @@
 """The runner: reads on from the checkpoint, hands events to the projection, saves how far it got.
 
 Rows, checkpoint and log are written in **one** transaction. Whenever the process dies, they all happened
-or none did, so no event is applied twice and none is lost. (Kleppmann, *Designing Data-Intensive Applications*,
-chapter 11, on exactly-once by committing the effect and the place reached at once.)
+or none did, so no event is applied twice and none is lost. (Kleppmann, *Designing Data-Intensive Applications*, ch. 11)
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
-from esworkbench.event_store.database import write_transaction
+from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints
 from esworkbench.projections.projection import Projection
@@ -80,6 +79,7 @@ class Runner:
             if not batch or self._apply(after, batch):
                 return len(batch)
 
+    @retried
     def _apply(self, after: int, batch: Sequence[RecordedEvent]) -> bool:
         """The one transaction. False when another runner has moved the checkpoint since the batch was read."""
         with write_transaction(self.engine) as connection:
@@ -100,6 +100,7 @@ class Runner:
             for event in events:
                 self.projection.handle(event, connection)
 
+    @retried
     def _prepare(self) -> None:
         """Tables are created for a projection that has not run; if they are gone later, that is an error to see."""
         if self._prepared:

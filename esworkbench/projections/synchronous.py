@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import SynchronousProjectionFailed
 from esworkbench.event_store.participants import JoinedStore, events_between
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import built_tables, checkpoints
+from esworkbench.projections.dead_letters import stops_the_run
 from esworkbench.projections.projection import Projection
 from esworkbench.projections.projection_runner import ProjectionRunner
 from esworkbench.projections.runner import Runner
@@ -79,9 +79,9 @@ class SynchronousRunner(ProjectionRunner):
     def _handle_or_fail(self, batch: Sequence[RecordedEvent], connection: Connection) -> None:
         try:
             Runner.handle(self, batch, connection)
-        except DBAPIError:
-            raise
         except Exception as error:
+            if stops_the_run(error):
+                raise
             types = ", ".join(sorted({recorded.event_type for recorded in batch}))
             raise SynchronousProjectionFailed(
                 f"nothing was appended, because the synchronous projection {self.projection.name!r} could not handle "

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 
 from esworkbench.aggregates.aggregate import Aggregate
 from esworkbench.aggregates.snapshots.repository import SnapshottingRepository
-from esworkbench.errors import StoreBusy
+from esworkbench.errors import StoreBusy, UnreadableEvent
 from esworkbench.event_store import EventStore, write_transaction
-from esworkbench.event_store.database import gave_up
+from esworkbench.event_store.database import gave_up, retried
 from esworkbench.events import RecordedEvent
 from esworkbench.projections import checkpoints, tables
 from esworkbench.projections.dead_letters import park, reset
@@ -60,6 +60,7 @@ class Snapshotter(Generic[A]):
         with self._store.engine.connect() as connection:
             return checkpoints.position_of(connection, self.run.projection)
 
+    @retried
     def begin_again(self) -> None:
         """Back to position 0, to take snapshots of a new ``state_version`` before there is traffic that needs them."""
         with write_transaction(self._store.engine) as connection:
@@ -76,9 +77,13 @@ class Snapshotter(Generic[A]):
     def run_once(self) -> int:
         """One batch. Returns the events seen; 0 when there was nothing left to see."""
         after = self.checkpoint()
-        batch = self._store.read_all(after=after, limit=self._batch_size)
+        try:
+            batch = self._store.read_all(after=after, limit=self._batch_size)
+        except UnreadableEvent as unreadable:
+            self._save(after, unreadable.global_position, parked=[(unreadable, unreadable)])
+            return 1
         if batch:
-            self._save(after, batch, parked=self._take_due(batch))
+            self._save(after, batch[-1].global_position, parked=self._take_due(batch))
         return len(batch)
 
     def _take_due(self, batch: Sequence[RecordedEvent]) -> list[tuple[RecordedEvent, Exception]]:
@@ -100,9 +105,8 @@ class Snapshotter(Generic[A]):
                 self._repository.take_snapshot(aggregate)
         return parked
 
-    def _save(
-        self, after: int, batch: Sequence[RecordedEvent], parked: Sequence[tuple[RecordedEvent, Exception]]
-    ) -> None:
+    @retried
+    def _save(self, after: int, to: int, parked: Sequence[tuple[RecordedEvent | UnreadableEvent, Exception]]) -> None:
         """Unless another snapshotter has moved the checkpoint meanwhile, having taken the same snapshots."""
         with write_transaction(self._store.engine) as connection:
             now = self._clock()
@@ -112,4 +116,4 @@ class Snapshotter(Generic[A]):
                 tables.make_missing(connection)
             for recorded, error in parked:
                 park(connection, self.run, recorded, error, now)
-            checkpoints.advance(connection, self.run, after=after, to=batch[-1].global_position, now=now)
+            checkpoints.advance(connection, self.run, after=after, to=to, now=now)

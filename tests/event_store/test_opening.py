@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from esworkbench.errors import NotAnEventStore, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore, database, open_database, write_transaction
+from esworkbench.event_store.database import address_of, described, parse_url
 from esworkbench.event_store.postgres.local_server import local_postgres_url
 from esworkbench.event_store.sidecar import outside_folder
 from tests.support import make_every_table, new_event
@@ -177,13 +178,84 @@ def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
 def test_outside_lies_beside_a_file_and_with_the_user_for_a_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert outside_folder(f"sqlite:///{tmp_path}/bank.db") == tmp_path / "bank.outside"
-    assert outside_folder(str(tmp_path / "bank.db")) == tmp_path / "bank.outside"
+    assert outside_folder(f"sqlite:///{tmp_path}/bank.db") == tmp_path / "bank.db.outside"
+    assert outside_folder(str(tmp_path / "bank.db")) == tmp_path / "bank.db.outside"
     monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path))
     expected = tmp_path / "outside" / "db.example_5433_bank"
     assert outside_folder("postgresql://ann:hunter2@db.example:5433/bank") == expected
-    socket = outside_folder("postgresql://postgres:@/bank?host=/tmp/a/b")
-    assert socket == tmp_path / "outside" / "tmp-a-b_5432_bank"
+
+
+def test_no_two_databases_share_an_outside_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    urls = [
+        "ledger.db", "ledger.sqlite", "ledger", "ledger.outside.db", "postgresql:///x?host=/a&port=5433",
+        "postgresql:///x?host=/a&port=5444", "postgresql:///x?host=/a", "postgresql://a/x", "postgresql:///x?host=/a/b",
+        "postgresql:///x?host=/a-b", "postgresql://a/5432_x", "postgresql:///x?host=a_5432", "postgresql://a/X",
+        "postgresql:///x?host=a&host=b", "postgresql:///x?host=b&host=a", "postgresql://ann@a", "postgresql://bob@a",
+    ]  # fmt: skip
+    folders = [outside_folder(url) for url in urls]
+    assert len(set(folders)) == len(urls)
+    assert outside_folder("postgresql:///x?host=db&port=5444") == outside_folder("postgresql://DB:5444/x")
+    monkeypatch.setenv("PGPORT", "6000")
+    assert outside_folder("postgresql://a/x") == outside_folder("postgresql://a:6000/x")
+
+
+def test_a_link_and_its_file_share_the_outside_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "bank.db").touch()
+    (tmp_path / "link.db").symlink_to(tmp_path / "real" / "bank.db")
+    assert outside_folder(str(tmp_path / "link.db")) == tmp_path / "real" / "bank.db.outside"
+    (tmp_path / "round.db").symlink_to(tmp_path / "round.db")
+    with pytest.raises(UnusableInput, match="circle"):
+        outside_folder(str(tmp_path / "round.db"))
+
+
+def test_the_outside_folder_of_an_earlier_release_is_read_where_one_file_alone_has_its_name(tmp_path: Path) -> None:
+    store, earlier = tmp_path / "bank.db", tmp_path / "bank.outside"
+    store.touch()
+    (tmp_path / "bank.db-wal").touch()
+    earlier.mkdir()
+    assert outside_folder(str(store)) == earlier
+    (tmp_path / "bank.sqlite").touch()
+    for name in ("bank.db", "bank.sqlite"):
+        with pytest.raises(UnusableInput, match=f"may belong to {name}.* rename"):
+            outside_folder(str(tmp_path / name))
+    earlier.rename(tmp_path / "bank.db.outside")
+    assert outside_folder(str(store)) == tmp_path / "bank.db.outside"
+    assert outside_folder(str(tmp_path / "bank.sqlite")) == tmp_path / "bank.sqlite.outside"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "host=db user=me password=hunter2", "HOST = db PASSWORD = 'hunter2'", "user=me password=hunter2 host=db",
+        "postgresql//me:hunter2@h/x", "postgres:/me:hunter2@h/x", "me:hunter2@h/x", "postgresql:me:hunter2@h",
+        "psotgresql://me:hunter2@h/x", "postgresql://me:hunter2@h:port/x", " postgresql://me:hunter2@h/x",
+        "postgresql://me:half@hunter2@h/x", "sqlite://me:hunter2@/x", "h/x?password=hunter2", "x?sslpassword=hunter2",
+    ],
+)  # fmt: skip
+def test_what_looks_like_an_address_and_is_none_is_refused_without_repeating_it(written: str) -> None:
+    with pytest.raises(UnusableInput) as caught:
+        EventStore.open(written)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_password_in_the_query_is_hidden_like_any_other() -> None:
+    url = parse_url("postgresql:///x?host=/a&port=5433&password=hunter2")
+    assert url.password == "hunter2"
+    assert all("hunter2" not in shown for shown in (str(url), repr(url), described(url), address_of(url)))
+    assert make_url(address_of(url)).query == {"host": "/a", "port": "5433"}
+
+
+def test_a_file_may_be_named_like_anything_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "me@home").mkdir()
+    (tmp_path / "postgres").mkdir()
+    for name in ("me@home/bank.db", "postgres/bank.db", "a=b.db", "postgresql.db"):
+        EventStore.open(name).append("s", [new_event()], expected_version=0)
+    (tmp_path / "user=me@x").touch()
+    assert parse_url("user=me@x").database == "user=me@x"
 
 
 def test_a_named_server_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ STATEMENT_HEADER = "account_id,currency,booked_at,reference,amount_minor,balance
 )
 def test_a_bad_statement_is_one_sentence(sqlite_url: str, tmp_path: Path, text: str, words: str) -> None:
     small_bank(sqlite_url).engine.dispose()
-    (tmp_path / "bank.outside" / "statements" / "bad.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "bank.db.outside" / "statements" / "bad.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UnusableInput, match=rf"bad\.csv.*{words}"):
         capture(sqlite_url, tmp_path / "evidence", progress=False)
     assert not (tmp_path / "evidence").exists()

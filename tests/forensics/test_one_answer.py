@@ -297,8 +297,8 @@ def test_a_damaged_store_has_one_answer(tmp_path: Path, seeds: range) -> None:
         random = Random(seed)
         bank = tmp_path / f"{seed}.db"
         shutil.copy(base, bank)
-        shutil.copytree(base.with_suffix(".outside"), bank.with_suffix(".outside"))
-        [statement] = bank.with_suffix(".outside").joinpath("statements").glob("*.csv")
+        shutil.copytree(base.with_name(f"{base.name}.outside"), bank.with_name(f"{bank.name}.outside"))
+        [statement] = bank.with_name(f"{bank.name}.outside").joinpath("statements").glob("*.csv")
         with sqlite3.connect(bank) as database:
             triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
             for name, _ in triggers:

@@ -4,10 +4,12 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from packaging.requirements import Requirement
 
 from esworkbench import doctor
+from esworkbench.event_store import EventStore
 
 
 def test_every_look_names_what_it_found_and_advises_on_each_miss() -> None:
@@ -81,3 +83,15 @@ def test_no_browser_is_a_miss_that_only_the_tests_mind(monkeypatch: pytest.Monke
     look = doctor.check_browser()
     assert not look.ok
     assert not look.required
+
+
+def test_a_store_whose_sequence_has_a_cache_is_a_miss(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promise 2: its readers would skip events, and nothing else would say so."""
+    EventStore.open(postgres_url)
+    monkeypatch.setenv("ESWORKBENCH_PG_DSN", postgres_url)
+    assert doctor.check_postgres().ok
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("ALTER SEQUENCE events_global_position_seq CACHE 20")
+    look = doctor.check_postgres()
+    assert not look.ok
+    assert "ALTER SEQUENCE events_global_position_seq CACHE 1" in look.found

@@ -101,7 +101,7 @@ def test_nothing_is_built_on_top_of_something(sqlite_url: str, tmp_path: Path) -
         build_incident(sqlite_url, fault="none", scale="small")
     assert target.read_bytes() == b"somebody's file"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bank.db"]
-    outside = tmp_path / "other.outside"
+    outside = tmp_path / "other.db.outside"
     outside.mkdir()
     (outside / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UnusableInput, match="isn't empty"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from esworkbench.errors import InvalidEvent
+from esworkbench.errors import InvalidEvent, UnusableInput
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import Idempotency, Overtaken
 from esworkbench.event_store.postgres import sql
@@ -34,7 +34,7 @@ def refusals() -> tuple[type["psycopg.Error"], ...]:
     """The errors that say something about the append itself. The driver is imported by whoever connects, not before."""
     from psycopg import errors
 
-    return errors.UniqueViolation, errors.DeadlockDetected, errors.DataError
+    return errors.UniqueViolation, errors.CheckViolation, errors.DataError
 
 
 class KnownHeads:
@@ -70,7 +70,7 @@ class PostgresTransaction:
         self, key: str | None, expected_versions: Mapping[str, int]
     ) -> tuple[Idempotency | None, Mapping[str, Head]]:
         if len(expected_versions) > 1:
-            return self._look_up_many(key, sorted(expected_versions))
+            return self._look_up_many(key, list(expected_versions))
         ((stream_id, expected_version),) = expected_versions.items()
         if self._known_heads is not None:
             self._assumed = self._known_heads.at(stream_id, expected_version)
@@ -153,11 +153,16 @@ def _refusal(error: "psycopg.Error") -> Exception:
     """What one of the refusals means to the caller."""
     from psycopg import errors
 
-    if isinstance(error, errors.DataError):
+    if isinstance(error, errors.DataError | errors.CheckViolation):
         return InvalidEvent(f"PostgreSQL can't hold the event, and nothing was written ({error})")
     if error.diag.constraint_name == "events_event_id":
         detail = error.diag.message_detail
         return InvalidEvent(f"an event id was used before, and nothing was written ({detail})")
+    if error.diag.constraint_name == "events_pkey":
+        return UnusableInput(
+            "the next position is taken, and nothing was written: the sequence of events.global_position was set back, "
+            "so open the store again, which says how to mend it"
+        )
     return Overtaken()
 
 

@@ -6,6 +6,9 @@ positions are drawn until its transaction is over (a trigger takes it, see ``gua
 each other, so writers never wait. A reader that meets a gap looks up who holds the lock at that moment: whoever drew
 the missing position is among them, or is already done. When all of them are gone, it reads again, and what is
 missing then will be missing for ever. (The proof that a gap is dead, rather than a guess by age, follows Marten's.)
+
+On a hot standby, and where logical replication brings the events, the writers' locks are those of another database. A
+reader there stops before every gap: up to it nothing can still fill, and beyond it only the primary knows.
 """
 
 import logging
@@ -17,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
+from esworkbench.errors import UnreadableEvent, UnusableInput
+from esworkbench.event_store.columns import unreadable
 from esworkbench.event_store.cursors import PostgresConnections
+from esworkbench.event_store.database import described
 from esworkbench.event_store.engine import LAST_VERSION, Idempotency
 from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction, remembered
 from esworkbench.event_store.postgres.sql import (
@@ -29,8 +35,12 @@ from esworkbench.event_store.postgres.sql import (
     HOLDERS,
     KNOWN_AT,
     LOCK_PARTS,
+    PREPARED,
     RECALL,
     STREAM,
+    UNREADABLE_AFTER,
+    UNREADABLE_IN_STREAM,
+    WRITTEN_ELSEWHERE,
 )
 from esworkbench.events import RecordedEvent
 
@@ -45,6 +55,7 @@ logger = logging.getLogger(__name__)
 
 class PostgresLog:
     def __init__(self, engine: Engine) -> None:
+        self._url = engine.url
         self._connections = PostgresConnections(engine)
         self._known_heads = KnownHeads()
 
@@ -77,23 +88,53 @@ class PostgresLog:
         if known_at is not None:
             statement = STREAM + KNOWN_AT + BY_VERSION
             wanted.append(known_at)
+        from psycopg import DataError
+
         with self._connections.borrow() as cursor:
-            recorded = [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
+            try:
+                recorded = [_recorded(row) for row in cursor.execute(statement, wanted).fetchall()]
+            except DataError as error:
+                raise _first_unreadable(cursor, UNREADABLE_IN_STREAM, stream_id) from error
         if recorded:
             # Whoever loads an aggregate is about to append to it. For an earlier version it merely goes unused.
             self._known_heads.note(recorded[-1])
         return recorded
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
+        from psycopg import DataError
+
         with self._connections.borrow() as cursor:
-            rows = cursor.execute(BETWEEN + BY_POSITION, (position, LAST_VERSION, limit)).fetchall()
-            if not rows or rows[-1][0] == position + len(rows):
-                return [_recorded(row) for row in rows]
-            # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
-            # isn't done. So first look who holds it, and only then read again.
-            _wait_until_gone(cursor, _holders(cursor))
-            rows = cursor.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
+            try:
+                return self._between(cursor, position, LAST_VERSION, limit)
+            except DataError as error:
+                return self._up_to_unreadable(cursor, position, limit, error)
+
+    def _between(self, cursor: "psycopg.Cursor[Any]", position: int, last: int, limit: int) -> list[RecordedEvent]:
+        rows = cursor.execute(BETWEEN + BY_POSITION, (position, last, limit)).fetchall()
+        if not rows or rows[-1][0] == position + len(rows):
             return [_recorded(row) for row in rows]
+        if _is_written_elsewhere(cursor):
+            return [_recorded(row) for row in self._before_the_gap(rows, position)]
+        # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
+        # isn't done. So first look who holds it, and only then read again.
+        _wait_until_gone(cursor, _holders(cursor))
+        rows = cursor.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
+        return [_recorded(row) for row in rows]
+
+    def _up_to_unreadable(
+        self, cursor: "psycopg.Cursor[Any]", position: int, limit: int, error: Exception
+    ) -> list[RecordedEvent]:
+        """The events before the one that can't be read. Raises UnreadableEvent once none can come before it."""
+        elsewhere = _is_written_elsewhere(cursor)
+        if not elsewhere:
+            _wait_until_gone(cursor, _holders(cursor))
+        found = _first_unreadable(cursor, UNREADABLE_AFTER, position)
+        before = self._between(cursor, position, found.global_position - 1, limit)
+        if before:
+            return before
+        if elsewhere and found.global_position > position + 1:
+            self._before_the_gap([], position)
+        raise found from error
 
     def head_position(self) -> int:
         with self._connections.borrow() as cursor:
@@ -104,16 +145,33 @@ class PostgresLog:
     def settled_head(self) -> int:
         head = self.head_position()
         with self._connections.borrow() as cursor:
+            if _is_written_elsewhere(cursor):
+                raise self._unknown_here(f"whether a position up to {head} can still fill")
             _wait_until_gone(cursor, _holders(cursor))
         return head
 
+    def _before_the_gap(self, rows: list[tuple[Any, ...]], position: int) -> list[tuple[Any, ...]]:
+        unbroken = [row for place, row in enumerate(rows, start=position + 1) if row[0] == place]
+        if not unbroken:
+            raise self._unknown_here(f"whether position {position + 1}, which is missing, can still fill")
+        return unbroken
 
-def _holders(cursor: "psycopg.Cursor[Any]") -> dict[str, int]:
-    """Transactions that hold the writers' lock now, and the process of each."""
+    def _unknown_here(self, what: str) -> UnusableInput:
+        return UnusableInput(
+            f"{described(self._url)} is a standby or a subscriber, where it can't be known {what}: follow the log on "
+            "the primary"
+        )
+
+
+Holders = dict[str, int | None]
+
+
+def _holders(cursor: "psycopg.Cursor[Any]") -> Holders:
+    """Transactions that hold the writers' lock now, and the process of each; a prepared transaction has none."""
     return dict(cursor.execute(HOLDERS, LOCK_PARTS).fetchall())
 
 
-def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: dict[str, int]) -> None:
+def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: Holders) -> None:
     """Wait for these transactions, not for later ones, to commit or roll back.
 
     By looking again and again: waiting in the lock's own queue would make every new writer queue behind the reader.
@@ -121,14 +179,32 @@ def _wait_until_gone(cursor: "psycopg.Cursor[Any]", holders: dict[str, int]) -> 
     pause, waited, complained = FIRST_PAUSE, 0.0, False
     while holders:
         if waited >= COMPLAIN_AFTER and not complained:
-            pids = ", ".join(str(pid) for pid in sorted(set(holders.values())))
-            logger.warning("reading waits at a gap for PostgreSQL processes %s, which have not committed yet", pids)
+            logger.warning("reading waits at a gap for %s, not committed yet", _named(cursor, holders))
             complained = True
         time.sleep(pause)
         waited += pause
         pause = min(pause * 2, LONGEST_PAUSE)
         still = _holders(cursor)
         holders = {transaction: pid for transaction, pid in holders.items() if transaction in still}
+
+
+def _first_unreadable(cursor: "psycopg.Cursor[Any]", statement: str, among: object) -> UnreadableEvent:
+    *row, column = cursor.execute(statement, (among,)).fetchall()[0]
+    return unreadable(row, column)
+
+
+def _is_written_elsewhere(cursor: "psycopg.Cursor[Any]") -> bool:
+    return cursor.execute(WRITTEN_ELSEWHERE).fetchone() == (True,)
+
+
+def _named(cursor: "psycopg.Cursor[Any]", holders: Holders) -> str:
+    """Whom to look for: a process, or a prepared transaction, which waits for COMMIT PREPARED in no process."""
+    gids = dict(cursor.execute(PREPARED).fetchall()) if None in holders.values() else {}
+    names = {
+        f"PostgreSQL process {pid}" if pid is not None else f"prepared transaction {gids.get(transaction)!r}"
+        for transaction, pid in holders.items()
+    }
+    return ", ".join(sorted(names))
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:

@@ -14,7 +14,11 @@ HEADS = """
     CROSS JOIN LATERAL
     (SELECT version, hash FROM events WHERE stream_id = s.stream_id ORDER BY version DESC LIMIT 1) h
 """
-LOCK_STREAMS = "SELECT pg_advisory_xact_lock(8451, hashtext(s)) FROM unnest(%s::text[]) AS s"
+LOCK_STREAMS = """
+    SELECT pg_advisory_xact_lock(8451, key)
+    FROM (SELECT DISTINCT hashtext(s) AS key FROM unnest(%s::text[]) AS s ORDER BY key) AS ordered
+"""
+"""In the order of what is locked: two names may share one lock."""
 WRITTEN = (
     "stream_id", "version", "event_id", "event_type", "schema_version", "payload", "metadata",
     "recorded_at", "valid_at", "prev_hash", "hash",
@@ -63,6 +67,18 @@ STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = %s AND version > %s AN
 KNOWN_AT = " AND recorded_at <= %s"
 BY_VERSION = " ORDER BY version"
 BETWEEN = f"SELECT {COLUMNS} FROM events WHERE global_position > %s AND global_position <= %s"
+OUTSIDE_PYTHON = """
+    SELECT global_position, stream_id, version, event_id, event_type, schema_version,
+           CASE WHEN recorded_at >= '0001-01-01 00:00:00+00' AND recorded_at < '10000-01-01 00:00:00+00'
+                THEN 'valid_at' ELSE 'recorded_at' END
+    FROM events WHERE {} AND NOT (
+        recorded_at >= '0001-01-01 00:00:00+00' AND recorded_at < '10000-01-01 00:00:00+00'
+        AND valid_at >= '0001-01-01 00:00:00+00' AND valid_at < '10000-01-01 00:00:00+00'
+    ) ORDER BY global_position LIMIT 1
+"""
+UNREADABLE_AFTER = OUTSIDE_PYTHON.format("global_position > %s")
+UNREADABLE_IN_STREAM = OUTSIDE_PYTHON.format("stream_id = %s")
+"""The first event with a moment that no datetime holds: infinity, before the year 1, after 9999."""
 BY_POSITION = " ORDER BY global_position LIMIT %s"
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 HOLDERS = """
@@ -70,5 +86,13 @@ HOLDERS = """
     WHERE locktype = 'advisory' AND objsubid = 1 AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND classid = %s AND objid = %s
+"""
+PREPARED = """
+    SELECT held.virtualtransaction, gid FROM pg_prepared_xacts
+    JOIN pg_locks held ON held.locktype = 'transactionid' AND held.pid IS NULL AND held.transactionid = transaction
+    WHERE pg_prepared_xacts.database = current_database()
+"""
+WRITTEN_ELSEWHERE = """
+    SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'events'::regclass)
 """
 LOCK_PARTS = (WRITER_LOCK >> 32, WRITER_LOCK & 0xFFFF_FFFF)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.columns import moment_of, moment_text, unreadable, up_to_unreadable
 from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, Idempotency
@@ -26,12 +26,15 @@ INSERT = (
     "INSERT INTO events (stream_id, version, event_id, event_type, schema_version, payload, metadata,"
     " recorded_at, valid_at, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+PLACE_OF_ID = "SELECT stream_id, version FROM events WHERE event_id = ?"
 LAST_POSITION = "SELECT last_insert_rowid()"
 REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (?, ?, ?, ?)"
 STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ?"
 KNOWN_AT = " AND recorded_at <= ?"
 BY_VERSION = " ORDER BY version"
 AFTER = f"SELECT {COLUMNS} FROM events WHERE global_position > ? ORDER BY global_position LIMIT ?"
+NAMES = COLUMNS.split(", ")
+KINDS = (int, str, int, str, str, int, str, str, str, str, str, str)
 HEAD_POSITION = "SELECT coalesce(max(global_position), 0) FROM events"
 
 
@@ -59,11 +62,19 @@ class SqliteTransaction:
                 self._cursor.executemany(INSERT, [_row(event) for event in events])
                 (last,) = self._cursor.execute(LAST_POSITION).fetchone()
         except sqlite3.IntegrityError as error:
-            raise InvalidEvent(f"an event id was used before, and nothing was written ({error})") from error
+            raise InvalidEvent(f"{self._refused(events)}, and nothing was written ({error})") from error
         if idempotency is not None:
             key, command_digest, reply = idempotency
             self._cursor.execute(REMEMBER, (key, command_digest, reply.decode(), moment_text(events[0].recorded_at)))
         return list(range(last - len(events) + 1, last + 1))
+
+    def _refused(self, events: Sequence[RecordedEvent]) -> str:
+        """Why, as the statement's rows before the refused one still stand: the first id that is there elsewhere."""
+        for event in events:
+            there = self._cursor.execute(PLACE_OF_ID, (event.event_id,)).fetchone()
+            if there is not None and there != (event.stream_id, event.version):
+                return f"an event id was used before, {event.event_id!r}"
+        return "the database refuses the events"
 
 
 class SqliteLog:
@@ -104,7 +115,7 @@ class SqliteLog:
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         with self._connections.borrow() as cursor:
-            return [_recorded(row) for row in cursor.execute(AFTER, (position, limit)).fetchall()]
+            return up_to_unreadable(cursor.execute(AFTER, (position, limit)).fetchall(), _recorded)
 
     def head_position(self) -> int:
         with self._connections.borrow() as cursor:
@@ -137,7 +148,11 @@ def _row(event: RecordedEvent) -> tuple[Any, ...]:
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
-    recorded_at = datetime.fromisoformat(row[8])
+    # SQLite keeps in any column whatever somebody else wrote there.
+    if tuple(map(type, row)) != KINDS:
+        raise unreadable(
+            row, next(name for name, kind, value in zip(NAMES, KINDS, row, strict=True) if type(value) is not kind)
+        )
     return RecordedEvent(
         global_position=row[0],
         stream_id=row[1],
@@ -147,8 +162,15 @@ def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
         schema_version=row[5],
         payload=row[6].encode(),
         metadata=row[7].encode(),
-        recorded_at=recorded_at,
-        valid_at=recorded_at if row[9] == row[8] else datetime.fromisoformat(row[9]),
+        recorded_at=_moment(row, 8),
+        valid_at=_moment(row, 9),
         prev_hash=row[10],
         hash=row[11],
     )
+
+
+def _moment(row: tuple[Any, ...], place: int) -> datetime:
+    try:
+        return moment_of(row[place])
+    except ValueError as error:
+        raise unreadable(row, NAMES[place]) from error

@@ -4,6 +4,7 @@ residuals         where claim and events part: the tables ``residuals`` and ``ho
 records           a source, a step of a claim, a residual and its state
 statement_lines   a bank statement line by line, beside the events as a statement would book them
 holds             money that was requested and waits for an answer
+unposted          events that no rule of the ledger knows
 diff              every claim that parts from the events
 bisect            the first event at which they part
 bisect_session    bisection by hand, with skip, undo and replay

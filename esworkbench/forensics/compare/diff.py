@@ -14,6 +14,7 @@ import msgspec
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.records import Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.compare.unposted import unposted_events
 
 ROWS_KEPT = 100_000
 
@@ -52,6 +53,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
     ``order`` counts account-days of a file by how their order was found, None for a store. ``rounded_steps`` counts
     steps within the ledger's rounding limit, which are no divergences. ``rows_left_out`` counts rows past ROWS_KEPT.
+    ``unposted`` counts events that no rule of the ledger knows, by type and schema version: they are in no sum.
     """
 
     compared: int
@@ -61,6 +63,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     rounded_steps: int = 0
     order_problems: list[OrderProblem] = []
     rows_left_out: int = 0
+    unposted: dict[str, int] = {}
 
     def as_json(self) -> dict[str, Any]:
         """What ``diff --json`` prints."""
@@ -96,6 +99,7 @@ def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
         rounded_steps=rounded,
         order_problems=order_problems(evidence),
         rows_left_out=max(0, len(rows) - ROWS_KEPT),
+        unposted=unposted_events(evidence),
     )
 
 

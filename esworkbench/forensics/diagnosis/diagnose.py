@@ -13,6 +13,7 @@ import msgspec
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import rows_without_order
 from esworkbench.forensics.compare.records import Key, State
+from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -69,8 +70,13 @@ def diagnose(
         *_breaks_left(facts, findings, account),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
-    return Diagnosis(findings=shown, tested=tested, unexplained=unexplained, divergences=len(apart),
-                     unposted=dict(evidence.manifest.unposted))  # fmt: skip
+    return Diagnosis(
+        findings=shown,
+        tested=tested,
+        unexplained=unexplained,
+        divergences=len(apart),
+        unposted=unposted_events(evidence),
+    )
 
 
 def _look_alikes(explanation: Explanation) -> list[Finding]:

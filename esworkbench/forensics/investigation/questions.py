@@ -4,14 +4,16 @@ The command line, a case's replay and a notebook all ask here, so that one quest
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.forensics.replay.moments import parse_moment
 from esworkbench.forensics.replay.replay import balance_at, stream_at
 from esworkbench.forensics.verify import verify
@@ -20,13 +22,36 @@ Document = dict[str, Any]
 
 
 def ask(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> Document:
-    """The answer to replay, diff, bisect, verify or diagnose. Raises KeyError for any other question."""
+    """The answer to replay, diff, bisect, verify or diagnose. Raises UnusableInput for any other question, and for an
+    argument that the question doesn't take or that is of another type.
+    """
     given = {name: value for name, value in arguments.items() if value is not None}
-    for name in ("at", "known_at", "now"):
+    _require_asked_as_it_can_be(question, given)
+    for name in MOMENTS:
         if name in given:
             given[name] = parse_moment(given[name])
-    document: Document = msgspec.to_builtins(QUESTIONS[question](evidence, **given).as_json())
+    document: Document = msgspec.to_builtins(QUESTIONS[question].answer(evidence, **given).as_json())
     return document
+
+
+def _require_asked_as_it_can_be(question: str, given: Mapping[str, Any]) -> None:
+    if question not in QUESTIONS:
+        raise UnusableInput(f"there is no question {question!r}: evidence is asked {', '.join(QUESTIONS)}")
+    takes = QUESTIONS[question].takes
+    for name, value in given.items():
+        if name not in takes:
+            raise UnusableInput(f"{question} takes no {name!r}: it takes {', '.join(takes) or 'nothing'}")
+        # Exactly: True is an int to Python, and no version.
+        if type(value) is not takes[name]:
+            raise UnusableInput(f"{question} takes {name!r} as {_spoken(takes[name])}, not {value!r}")
+        if isinstance(value, int) and not 0 <= value <= LARGEST:
+            raise UnusableInput(f"{question} takes {name!r} from 0 to {LARGEST}, not {value}")
+    if "account" not in given and question in NEED_ACCOUNT:
+        raise UnusableInput(f"{question} needs an account")
+
+
+def _spoken(kind: type) -> str:
+    return {str: "text", int: "a whole number"}.get(kind, f"loaded code ({kind.__name__})")
 
 
 def replay(evidence: Evidence, account: str, *, currency: str | None = None, **moment: Any) -> Any:
@@ -36,10 +61,22 @@ def replay(evidence: Evidence, account: str, *, currency: str | None = None, **m
     return stream_at(evidence, account, **moment)
 
 
-QUESTIONS: dict[str, Callable[..., Any]] = {
-    "replay": replay,
-    "diff": diff,
-    "bisect": bisect,
-    "verify": verify,
-    "diagnose": diagnose,
+class Question(NamedTuple):
+    """What answers it, and the arguments that it takes, by type."""
+
+    answer: Callable[..., Any]
+    takes: dict[str, type]
+
+
+QUESTIONS = {
+    "replay": Question(replay, {"account": str, "currency": str, "at": str, "known_at": str, "version": int}),
+    "diff": Question(diff, {"against": str}),
+    "bisect": Question(bisect, {"account": str, "currency": str, "against": str}),
+    "verify": Question(verify, {}),
+    "diagnose": Question(diagnose, {"account": str, "now": str, "projection": Code}),
 }
+"""Everything that can be asked. Code is never named here by text: whoever asks has loaded it."""
+
+NEED_ACCOUNT = ("replay", "bisect")
+MOMENTS = ("at", "known_at", "now")
+LARGEST = 2**63 - 1

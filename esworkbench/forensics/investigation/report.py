@@ -1,20 +1,33 @@
 """The case as one page that needs no script, font or second file. Every value from data is escaped."""
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.investigation.case import CaseEntry
 from esworkbench.forensics.investigation.investigate import Inquiry
+from esworkbench.shown import printable
 from esworkbench.version import __version__
 
 
-def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, title: str | None = None) -> str:
-    """The report as HTML. ``picture`` is a data: URI of a plot, drawn by the caller."""
+def render(
+    inquiry: Inquiry,
+    evidence: Evidence,
+    *,
+    picture: str | None = None,
+    title: str | None = None,
+    case: Sequence[CaseEntry] = (),
+) -> str:
+    """The report as HTML. ``picture`` is a data: URI of a plot, drawn by the caller; ``case`` is what was recorded."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_seen
+    )
     template = environment.from_string(
         files("esworkbench.forensics.investigation").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
@@ -35,9 +48,20 @@ def render(inquiry: Inquiry, evidence: Evidence, *, picture: str | None = None, 
             [each.account, each.currency, each.source, each.amount, each.at_position, each.words]
             for each in inquiry.unexplained
         ],
+        case=[[each.number, each.asked_at, each.question, _spoken(each.arguments), each.found] for each in case],
+        repairs=[each for each in case if each.question == "repair" and each.arguments.get("apply")],
         hashes=[["manifest.json", evidence.digest], *sorted(evidence.manifest.files.items())],
         version=__version__,
     )
+
+
+def _seen(value: Any) -> Any:
+    """Text from data without what a browser would act on unseen; lines stay lines. Markup of ours is no plain str."""
+    return printable(value, keep="\n") if type(value) is str else value
+
+
+def _spoken(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in arguments.items() if value is not None)
 
 
 def _cut(evidence: Evidence) -> list[list[Any]]:
@@ -56,7 +80,8 @@ def _cut(evidence: Evidence) -> list[list[Any]]:
     if manifest.order is not None:
         rows += [[f"account-days whose order is {verdict}", count] for verdict, count in manifest.order.items()]
     rows += [["assumed", assumption] for assumption in manifest.assumptions]
-    rows += [[f"events without a rule in the ledger: {name}", count] for name, count in manifest.unposted.items()]
+    unposted = unposted_events(evidence)
+    rows += [[f"events without a rule in the ledger: {name}", count] for name, count in unposted.items()]
     return rows
 
 

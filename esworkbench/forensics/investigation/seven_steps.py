@@ -16,6 +16,7 @@ from esworkbench.evidence import Evidence, Posting
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.compare.records import ClaimStep
 from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, Diagnosis
 from esworkbench.forensics.verify import verify
 from esworkbench.money import format_minor
@@ -116,7 +117,9 @@ def _heads(evidence: Evidence, dispute: Dispute) -> Iterator[tuple[str, ClaimSte
 def events_that_post_nothing(evidence: Evidence) -> str:
     """Events of the whole log that the ledger definition says nothing about, in words; empty if there are none."""
     manifest = evidence.manifest
-    unknown = [f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in manifest.unposted.items()]
+    unknown = [
+        f"{count:,} {kind}, which no rule of the ledger knows" for kind, count in unposted_events(evidence).items()
+    ]
     if manifest.problem_count:
         unknown.append(
             f"what {manifest.problem_count:,} events or rows hold that no rule fits (the manifest lists them)"

@@ -36,7 +36,7 @@ class CheckpointFirst(Snapshotter[BankAccount]):
         after = self.checkpoint()
         batch = self._store.read_all(after=after, limit=self._batch_size)
         if batch:
-            self._save(after, batch, parked=[])
+            self._save(after, batch[-1].global_position, parked=[])
             self._take_due(batch)
         return len(batch)
 

@@ -6,6 +6,7 @@ So take one of a read model that was verified, and keep the way from the first e
 """
 
 import shutil
+import uuid
 from pathlib import Path
 
 from sqlalchemy import insert, select, text
@@ -26,7 +27,7 @@ def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:
     """
     if into.exists():
         raise UnusableInput(f"{into} exists and a snapshot is never overwritten: name a new file")
-    partial = StagingFile(into.with_name(f"{into.name}.partial"))
+    partial = StagingFile(into.with_name(f"{into.name}.partial-{uuid.uuid4().hex[:8]}"))
     try:
         partial.clear()
         begin(partial, projection, store.clock())

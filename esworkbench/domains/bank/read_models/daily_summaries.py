@@ -21,6 +21,7 @@ daily_summaries = Table(
     Column("closing_minor", BigInteger, nullable=False),
 )
 
+# The day's own difference comes first: it always fits 64 bits where its parts do, and what it is added to may be large.
 # PostgreSQL must know the types of what it is to subtract before it sees a value.
 TYPED = (
     bindparam("day", type_=Date),
@@ -29,7 +30,7 @@ TYPED = (
 )
 
 SHIFT_LATER_DAYS = text("""
-    UPDATE daily_summaries SET closing_minor = closing_minor + :credits_minor - :debits_minor
+    UPDATE daily_summaries SET closing_minor = closing_minor + (:credits_minor - :debits_minor)
     WHERE account_id = :account_id AND currency = :currency AND day > :day
 """).bindparams(*TYPED)
 
@@ -42,7 +43,7 @@ ADD_TO_DAY = text("""
     ON CONFLICT (account_id, currency, day) DO UPDATE SET
         credits_minor = daily_summaries.credits_minor + excluded.credits_minor,
         debits_minor = daily_summaries.debits_minor + excluded.debits_minor,
-        closing_minor = daily_summaries.closing_minor + excluded.credits_minor - excluded.debits_minor
+        closing_minor = daily_summaries.closing_minor + (excluded.credits_minor - excluded.debits_minor)
 """).bindparams(*TYPED)
 
 

@@ -1,0 +1,42 @@
+"""Promise 2 where another program uses two-phase commit: a prepared transaction holds a lock in no process."""
+
+import logging
+
+import psycopg
+import pytest
+
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.postgres import log as postgres_log
+from esworkbench.event_store.postgres.sql import ONE_ROW
+from tests.event_store.workers import raw_row
+from tests.replicated import Server
+from tests.support import new_event
+
+
+def test_a_long_wait_names_the_prepared_transaction_and_the_process(
+    primary_server: Server, primary_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = primary_server.url(primary_database)
+    store = EventStore.open(url)
+    with psycopg.connect(url) as prepared, psycopg.connect(url) as live:
+        prepared.execute(ONE_ROW, raw_row("prepared"))
+        prepared.execute("PREPARE TRANSACTION 'transfer-4711'")
+        live.execute(ONE_ROW, raw_row("live"))
+        store.append("quick", [new_event()], expected_version=0)
+        pauses = []
+
+        def settle(seconds: float) -> None:
+            pauses.append(seconds)
+            if sum(pauses) > 6:
+                live.commit()
+                with psycopg.connect(url, autocommit=True) as deciding:
+                    deciding.execute("COMMIT PREPARED 'transfer-4711'")
+                pauses.clear()
+
+        monkeypatch.setattr(postgres_log.time, "sleep", settle)
+        pid = live.info.backend_pid
+        with caplog.at_level(logging.WARNING):
+            assert [event.stream_id for event in store.read_all()] == ["prepared", "live", "quick"]
+    (message,) = caplog.messages
+    assert f"process {pid}" in message
+    assert "prepared transaction 'transfer-4711'" in message
