@@ -67,9 +67,15 @@ class Pending(_Section, frozen=True, kw_only=True):
 
 
 class Invariants(_Section, frozen=True, kw_only=True):
-    """What must not happen. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens."""
+    """What must not happen. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens.
+
+    ``minimum_after`` names the events that the minimum binds, where others may go beyond it (a bank's own fees); empty:
+    it binds whatever lowers a balance. After a ``closing_event`` the balance is 0, and stays so.
+    """
 
     minimum_balance_minor: int | None = None
+    minimum_after: list[str] = []
+    closing_event: str | None = None
     overdraft_event: str | None = None
     overdraft_field: str | None = None
 
@@ -118,11 +124,23 @@ _BELONGS_TO = {"step": "running", "credits": "daily", "debits": "daily", "hold":
 
 
 class SnapshotClaims(_Section, frozen=True, kw_only=True):
-    """Where in a snapshot's state the balance is."""
+    """Where in a snapshot's state the balance is, and what else in it the events can tell without the code that folds.
+
+    ``holds`` is an object of the open holds' ids and amounts. ``copied`` says of which event a field repeats a field:
+    ``{owner = "AccountOpened.owner"}``; the latest such event counts. ``happened`` says which event makes a field true.
+    """
 
     category: str
     claimed: str
     currency_field: str
+    holds: str | None = None
+    copied: dict[str, str] = {}
+    happened: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        for source in self.copied.values():
+            if "." not in source:
+                raise ValueError(f"`copied` names a field of an event, as in `Opened.owner`, not {source!r}")
 
 
 class FileColumns(_Section, frozen=True, kw_only=True):

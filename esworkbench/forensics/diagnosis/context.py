@@ -13,6 +13,7 @@ from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes
 from esworkbench.forensics.verify import Break, verify_log
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Facts(NamedTuple):
     residuals: list[Residual]
     breaks: list[Break]
     columns: list[Source]
+    failing: list[FailingHash]
     code_replay: CodeReplay | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
@@ -142,4 +144,5 @@ def gather(evidence: Evidence, now: datetime) -> Facts:
         int(hold_limit(evidence.ledger).total_seconds()), [each for each in sources if each.kind not in COLUMN_KINDS],
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
         [each for each in sources if each.kind in COLUMN_KINDS],
+        failing_hashes(evidence, whole.breaks),
     )  # fmt: skip

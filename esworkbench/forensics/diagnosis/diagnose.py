@@ -124,10 +124,14 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
         if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
             seen.add(gap.before)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
+    moved_from = {(event.home[0], event.home[1] + 1) for event in facts.failing if event.home is not None}
+    rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}
     return [
         Unexplained(account=None, currency=None, source="events", amount=0, at_position=each.position, words=each.words)
         for each in facts.breaks
         if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
+        and (each.stream_id, each.version) not in moved_from
+        and not (each.kind == "link" and not rewritten.isdisjoint(_accounts(facts, each.stream_id or "")))
         and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
     ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import OPEN, BookedMovement, movements
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -15,8 +16,11 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     if pending is None:
         return NotTestable("the ledger names no pending events")
     overdue: dict[Key, list[BookedMovement]] = {}
+    unbooked = {step.event_id for step in left.steps(kind="statement") if step.reason == NO_ROW}
     for movement in movements(facts.evidence):
         if movement.state == OPEN and (facts.now - movement.recorded_at).total_seconds() > facts.limit_seconds:
+            if movement.event_id not in unbooked and may_have_answered(facts, movement.event_id, -movement.amount):
+                continue  # what is missing is the answer, and the finding that says so is the log's
             overdue.setdefault(movement.key, []).append(movement)
     return [_explanation(facts, left, pending, key, requests) for key, requests in overdue.items()]
 
