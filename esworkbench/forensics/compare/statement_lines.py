@@ -314,8 +314,8 @@ _STEPS = f"""
         FROM expected AS e JOIN covers AS c USING ({PART}) ANTI JOIN pairs USING ({PART}, event_id)
         WHERE owed
     ), openings AS (
-        SELECT {PART}, any_value(opening) AS opening, coalesce(sum(amount) FILTER (booked_at < first), 0) AS certain,
-            coalesce(sum(amount) FILTER (booked_at >= first AND valid_at < first), 0) AS early
+        SELECT {PART}, any_value(opening) AS opening, coalesce(sum(amount) FILTER (due_at < first), 0) AS certain,
+            coalesce(sum(amount) FILTER (due_at >= first AND valid_at < first), 0) AS early
         FROM covers LEFT JOIN untold USING ({PART}, opening, first) GROUP BY {PART}
     ), jumps AS (
         SELECT {PART}, place, step - amount AS amount,
@@ -324,7 +324,7 @@ _STEPS = f"""
     ), missing AS (
         SELECT u.*, row_number() OVER (PARTITION BY {PART}, u.amount ORDER BY u.due_at, u.position) AS nth
         FROM untold AS u JOIN openings AS o USING ({PART})
-        WHERE u.booked_at >= u.first AND NOT (u.valid_at < u.first AND o.early <> 0 AND o.opening = o.certain + o.early)
+        WHERE u.due_at >= u.first AND NOT (u.valid_at < u.first AND o.early <> 0 AND o.opening = o.certain + o.early)
     ), rising AS (
         SELECT {PART}, place, booked_at FROM statement_lines QUALIFY booked_at > coalesce(max(booked_at) OVER
             (PARTITION BY {PART} ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),

@@ -41,11 +41,11 @@ _ALIKE = """
     ORDER BY position
 """
 
-# Money that came back under the reference was no double, and a third use is a habit.
+# A third use of the reference makes it a habit, or money that came back.
 _UNCOVERED = """
     WITH used AS (
         SELECT *, lag(position) OVER same AS first, recorded_at - lag(recorded_at) OVER same AS apart,
-            count(*) OVER (PARTITION BY account, currency, type, amount, reference) AS uses
+            count(*) OVER (PARTITION BY account, currency, reference) AS uses
         FROM movements WHERE undoes IS NULL AND reference <> ''
         WINDOW same AS (PARTITION BY account, currency, type, amount, reference ORDER BY position)
     )
@@ -53,9 +53,6 @@ _UNCOVERED = """
     WHERE uses = 2 AND apart <= to_seconds($near)
       AND NOT EXISTS (SELECT 1 FROM pairs WHERE pairs.event_id = used.event_id)
       AND NOT EXISTS (SELECT 1 FROM statement_steps AS s WHERE s.event_id = used.event_id)
-      AND NOT EXISTS (SELECT 1 FROM movements AS back WHERE back.account = used.account
-                      AND back.currency = used.currency AND back.reference = used.reference
-                      AND sign(back.amount) = -sign(used.amount))
     ORDER BY position
 """
 
