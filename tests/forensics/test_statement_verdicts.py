@@ -339,7 +339,7 @@ def test_a_half_that_was_made_good_or_shares_a_correlation_id_with_the_other_is_
     half = world.pay("A", -700, "X-1", kind="Sent", id="one", to="B", told=False)
     world.pay("A", 700, "X-2", told=False, metadata=json.dumps({"compensates": half}))
     world.pay("A", -800, "X-3", kind="Sent", id="two", to="B", correlation_id="c")
-    world.pay("B", 800, "X-3", kind="Received", id="2", **{"from": "A"}, correlation_id="c")
+    world.pay("B", 800, "X-3", kind="Received", id="2", correlation_id="c", **{"from": "A"})  # type: ignore[arg-type]
     later(world)
     assert judged(world, tmp_path).findings == []
 
