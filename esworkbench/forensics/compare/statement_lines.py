@@ -364,9 +364,11 @@ _STEPS = f"""
         FROM items WINDOW running AS
             (PARTITION BY {PART} ORDER BY place, turn, moment, position ROWS UNBOUNDED PRECEDING)
     ), judged AS (
-        SELECT o.*, EXISTS (SELECT 1 FROM netted AS n WHERE n.file = o.file AND n.account = o.account
-            AND n.currency = o.currency AND (o.line IS NOT NULL AND n.place = o.place
-                OR o.reason = 'no row' AND n.place IS NULL AND n.event_id = o.event_id)) AS is_netted
+        SELECT o.*, CASE WHEN line IS NOT NULL
+                THEN (file, account, currency, o.place) IN
+                    (SELECT (file, account, currency, place) FROM netted WHERE place IS NOT NULL)
+                ELSE (file, account, currency, event_id) IN
+                    (SELECT (file, account, currency, event_id) FROM netted WHERE place IS NULL) END AS is_netted
         FROM ordered AS o
     )
     SELECT {PART}, number AS place, position, version, event_id, type, schema_version, says::BIGINT AS claimed,
