@@ -57,13 +57,14 @@ when it can't know:
 >>> inquiry.account, inquiry.delta
 ('ada', 7200)
 
-``repair`` says what would be done, and writes nothing; with ``apply`` it does it, and looks again:
+``repair`` says what would be done, and writes nothing; with ``apply`` and the digest that capture gave it does it,
+keeps the rows that it replaces, and looks again:
 
 >>> from esworkbench import repair
 >>> planned = repair(evidence, store, operator="Grace")
 >>> [(step.kind, step.projection, step.state) for step in planned.steps]
 [('rebuild', 'account_balances', 'planned')]
->>> done = repair(evidence, store, operator="Grace", apply=True)
+>>> done = repair(evidence, store, operator="Grace", apply=True, digest=evidence.digest)
 >>> done.applied, done.verified
 (True, True)
 

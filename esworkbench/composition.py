@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # only whoever has evidence loads what reads it: a monitor th
     from esworkbench.forensics.diagnosis.replay_with_code import Code
     from esworkbench.forensics.investigation.investigate import Handlers
     from esworkbench.forensics.repair.apply import Repaired
-    from esworkbench.forensics.repair.plan import Compensator
+    from esworkbench.forensics.repair.plan import Compensator, RepairPlan
 
 
 class CaptureOptions(TypedDict, total=False):
@@ -264,30 +264,43 @@ def repair(
     *,
     operator: str,
     apply: bool = False,
+    digest: str | None = None,
     domain: str | None = None,
     diagnosis: "Diagnosis | None" = None,
+    show: "Callable[[RepairPlan], None] | None" = None,
 ) -> "Repaired":
     """Plan how what ``diagnose`` found is put right; with ``apply`` do it, then capture and diagnose the store anew.
 
     ``store`` is the one that the evidence was captured from, and ``operator`` answers for what is appended to it.
-    ``domain`` is as for ``capture``; without one, steps that need its code are planned in words, for somebody's hands.
-    ``diagnosis`` is the evidence's, where it is at hand. Safe to run twice. Raises UnusableInput for another store.
+    ``digest`` is the evidence's, as its capture printed it: nothing is applied without. ``domain`` is as for
+    ``capture``; without one, steps that need its code are planned in words, for somebody's hands. ``diagnosis`` is the
+    evidence's, where it is at hand; ``show`` sees the plan before anything is done. Safe to run twice. Raises
+    UnusableInput for another store, or where ``apply`` comes without the digest.
     """
     from esworkbench.forensics.diagnosis.diagnose import diagnose
-    from esworkbench.forensics.repair.apply import Repaired, require_same_store
+    from esworkbench.forensics.repair.apply import Repaired, require_digest, require_same_store
     from esworkbench.forensics.repair.apply import apply as carry_out
     from esworkbench.forensics.repair.plan import plan
 
+    if apply:
+        if digest is None:
+            raise UnusableInput(
+                f"nothing is applied without the digest that the capture of {evidence.path} printed: --digest"
+            )
+        require_digest(evidence, digest)
     require_same_store(evidence, store)
     code = domain_of(evidence, domain)
     compensator = code.compensator(store) if code and code.compensator else None
     found = diagnosis or diagnose(evidence)
     planned = plan(evidence, found, operator=operator, compensator=compensator)
-    if not apply:
+    if show is not None:
+        show(planned)
+    if not apply or digest is None:
         return Repaired.not_applied(planned, found)
     return carry_out(
-        planned, store, evidence, projections=projections_of(code), decoder=decoder_of(code), compensator=compensator
-    )
+        planned, store, evidence, digest=digest, projections=projections_of(code), decoder=decoder_of(code),
+        compensator=compensator,
+    )  # fmt: skip
 
 
 def handlers_for(domain: Domain | None) -> "Handlers | None":

@@ -54,7 +54,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     first hundred events that couldn't be posted as the ledger says, of ``problem_count``. ``order`` counts account-days
     by how their order was found, for files only. ``decimals`` is the scale of every currency found: how many decimals
     its minor unit stands for, null where nobody says; the whole is None where an earlier release captured. ``previous``
-    is the SHA-256 of the manifest this one replaces.
+    is the SHA-256 of the manifest this one replaces. ``assumptions`` are sentences: what the source didn't say and had
+    to be taken for granted.
 
     ``judged_by`` is the ledger definition that the postings come from; older evidence has none. ``domain`` names the
     code that the source belongs to, as it was recognised or typed. It is text: whoever reads it may choose built-in
@@ -73,6 +74,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     order: dict[str, int] | None = None
     decimals: dict[str, int | None] | None = None
     previous: str | None = None
+    assumptions: list[str] = []
     judged_by: LedgerRecord | None = None
     domain: str | None = None
     tool_version: str = __version__

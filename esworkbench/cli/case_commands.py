@@ -11,11 +11,12 @@ from esworkbench.cli.evidence_commands import ask_again
 from esworkbench.cli.judge import judge_of, say_judge
 from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
 from esworkbench.cli.output import answer, table
-from esworkbench.cli.repairing import repair_store
+from esworkbench.cli.repairing import repair_store, rows_of
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.repair.plan import RepairPlan
 
 
 def investigate(
@@ -64,18 +65,33 @@ def repair(
     apply: Annotated[
         bool, typer.Option("--apply", help="Really append and rebuild; without it, only say what would be done.")
     ] = False,
+    digest: Annotated[
+        str | None, typer.Option(help="The evidence's SHA-256 as its capture printed it; --apply needs it.")
+    ] = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Append compensating events, or rebuild. A dry run unless --apply; safe to run twice; verified afterwards."""
+    """Append compensating events, or rebuild. A dry run unless --apply; safe to run twice; verified afterwards.
+
+    Only what is proven is applied; the rest is held back and says why. Rows that a rebuild replaces are kept beside
+    the evidence.
+    """
     opened = Evidence.open(evidence)
-    found = repair_store(opened, store, domain, operator=operator, really=apply)
+
+    def show(planned: RepairPlan) -> None:
+        if apply:
+            told = Console(stderr=True, highlight=False, soft_wrap=True)
+            told.print(table("plan", ["step", "what", "state"], rows_of(planned.steps)))
+
+    found = repair_store(opened, store, domain, operator=operator, really=apply, digest=digest, show=show)
 
     def prose(console: Console) -> None:
-        console.print(table("plan", ["step", "what", "state"], found.rows))
+        console.print(table("done" if apply else "plan", ["step", "what", "state"], found.rows))
+        for path in found.kept:
+            console.print(f"the rows as they were are kept in {path}", markup=False)
         say_judge(console, opened)
         if not apply:
-            console.print("nothing was written: add --apply to do it")
+            console.print("nothing was written: add --apply and --digest, with what capture printed, to do it")
         else:
             console.print(
                 "verified: claims and events agree"
@@ -85,7 +101,8 @@ def repair(
 
     document = {
         "plan": [dict(zip(("step", "what", "state"), row, strict=True)) for row in found.rows],
-        "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids, **judge_of(opened),
+        "applied": found.applied, "verified": found.verified, "event_ids": found.event_ids, "kept": found.kept,
+        **judge_of(opened),
     }  # fmt: skip
     answer(document, prose, as_json=json, found=not found.verified)
 

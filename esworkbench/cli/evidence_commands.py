@@ -52,7 +52,7 @@ def freeze(
     accounts = len(evidence.accounts())
     events = manifest.rows["events"]
     document: dict[str, Any] = {
-        "evidence": str(into), "events": events, "accounts": accounts, "cut": manifest.cut,
+        "evidence": str(into), "digest": evidence.digest, "events": events, "accounts": accounts, "cut": manifest.cut,
         **judge_of(evidence),
         "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
         "decimals": manifest.decimals,
@@ -62,7 +62,7 @@ def freeze(
 
     def prose(console: Console) -> None:
         console.print(f"{events:,} events on {accounts:,} accounts, frozen in {into}", markup=False)
-        console.print(f"SHA-256 of the manifest: {evidence.digest}")
+        console.print(f"digest (SHA-256 of the manifest), to be noted elsewhere: {evidence.digest}")
         say_judge(console, evidence)
         if manifest.order is not None:
             _print_order(console, manifest.order)

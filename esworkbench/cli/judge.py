@@ -17,6 +17,8 @@ def say_judge(console: Console, evidence: Evidence) -> None:
     """The same as prose."""
     judge = evidence.judged_by
     console.print(f"judged by the ledger {judge.name}, {judge.origin} (SHA-256 {judge.sha256[:12]}…)", markup=False)
+    for assumption in evidence.manifest.assumptions:
+        console.print(f"assumed: {assumption}", markup=False)
     domain = evidence.manifest.domain
     if domain is not None and ":" in domain:
         console.print(f"its code was named as {domain}: that is loaded where --domain {domain} is typed", markup=False)

@@ -1,5 +1,6 @@
 """The seventh step, wired: on which store a repair is done, and what the command line tells of it."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from esworkbench.composition import decoder_of, domain_of, projections_of, repair
@@ -9,6 +10,7 @@ from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.findings import Diagnosis
 from esworkbench.forensics.investigation.investigate import Repair, Repairer
 from esworkbench.forensics.repair.apply import Repaired
+from esworkbench.forensics.repair.plan import RepairPlan, RepairStep
 from esworkbench.forensics.scratch_store import scratch_store
 
 INVESTIGATOR = "esworkbench investigate"
@@ -19,7 +21,10 @@ def repair_source(evidence: Evidence, url: str, domain: str | None) -> Repairer:
 
     def repair_it(diagnosis: Diagnosis) -> Repair:
         store = EventStore.open(url, create=False)
-        done = repair(evidence, store, operator=INVESTIGATOR, apply=True, domain=domain, diagnosis=diagnosis)
+        done = repair(
+            evidence, store, operator=INVESTIGATOR, apply=True, digest=evidence.digest, domain=domain,
+            diagnosis=diagnosis,
+        )  # fmt: skip
         return _told(done, "the store itself")
 
     return repair_it
@@ -34,7 +39,10 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) ->
             copy = scratch_store(
                 evidence, folder / "scratch", projections=projections_of(code), decoder=decoder_of(code)
             )
-            done = repair(evidence, copy, operator=INVESTIGATOR, apply=True, domain=domain, diagnosis=diagnosis)
+            done = repair(
+                evidence, copy, operator=INVESTIGATOR, apply=True, digest=evidence.digest, domain=domain,
+                diagnosis=diagnosis,
+            )  # fmt: skip
         except UnusableInput as reason:
             # What was found stands even if the repair can't be tried.
             return Repair(applied=False, verified=False, applied_to="", rows=[["1. restore", str(reason), "by hand"]])
@@ -43,15 +51,37 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) ->
     return repair_copy
 
 
-def repair_store(evidence: Evidence, url: str, domain: str | None, *, operator: str, really: bool) -> Repair:
-    """Plan, and with ``really`` apply. Raises UnusableInput for a store that this evidence was not captured from."""
+def repair_store(
+    evidence: Evidence,
+    url: str,
+    domain: str | None,
+    *,
+    operator: str,
+    really: bool,
+    digest: str | None,
+    show: Callable[[RepairPlan], None],
+) -> Repair:
+    """Plan, show the plan, and with ``really`` apply it.
+
+    Raises UnusableInput for a store that this evidence was not captured from, or without the evidence's digest.
+    """
     store = EventStore.open(url, create=False)
-    done = repair(evidence, store, operator=operator, apply=really, domain=domain)
+    done = repair(evidence, store, operator=operator, apply=really, digest=digest, domain=domain, show=show)
     return _told(done, "the store itself" if really else "")
 
 
+def rows_of(steps: Sequence[RepairStep]) -> list[list[str]]:
+    """A plan as a table: the step, what it does or why it doesn't, and its state."""
+    return [[f"{step.number}. {step.kind}", _what(step), step.state] for step in steps]
+
+
+def _what(step: RepairStep) -> str:
+    return step.words if step.command is None or step.state in ("held back", "refused") else step.command
+
+
 def _told(done: Repaired, applied_to: str) -> Repair:
-    rows = [[f"{step.number}. {step.kind}", step.command or step.words, step.state] for step in done.steps]
+    kept = [path for step in done.steps for path in step.kept]
     return Repair(
-        applied=done.applied, verified=done.verified, applied_to=applied_to, rows=rows, event_ids=done.appended
-    )
+        applied=done.applied, verified=done.verified, applied_to=applied_to, rows=list(rows_of(done.steps)),
+        event_ids=done.appended, kept=kept,
+    )  # fmt: skip

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_OPENINGS = """
+    INSERT INTO openings
+    SELECT a.account, a.currency, arg_min(a.claimed_minor - p.amount_minor, a.order_key)
+    FROM assertions a JOIN postings p USING (account, currency, position) WHERE a.kind = 'running' GROUP BY ALL
+"""
+
+
 class Posting(NamedTuple):
     """The signed effect of one event on one account, in minor units. ``ordinal`` counts an event's postings from 0."""
 
@@ -150,10 +157,10 @@ class Evidence:
             raise UnusableInput(f"account {account!r} has no balance in {currency!r}, only in {', '.join(known)}")
         return currency or known[0]
 
-    @property
-    def opening_minor(self) -> int:
-        """The balance, in minor units, that every account starts from: a file may begin mid-life."""
-        return self.ledger.file.opening_minor if self.ledger.file else 0
+    def opening(self, account: str, currency: str) -> int:
+        """The balance, in minor units, that the account starts from: 0, but a file may begin mid-life."""
+        ((opening,),) = self.rows("SELECT opening_of($account, $currency)", account=account, currency=currency)
+        return int(opening)
 
     def own_stream(self, account: str) -> str | None:
         """The stream that holds this account and no other, or None."""
@@ -230,9 +237,29 @@ class Evidence:
                 database.execute(
                     f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
                 )
+            self._make_openings(database)
         except duckdb.Error as error:
             raise EvidenceDamaged(f"{self.path} can't be read: {error}") from None
         return database
+
+    def _make_openings(self, database: "duckdb.DuckDBPyConnection") -> None:
+        """The table ``openings``, empty for a store, and ``opening_of(account, currency)`` in minor units.
+
+        A file's accounts begin with their first balance less that row's amount, unless the ledger says the opening of
+        the only one.
+        """
+        database.execute("CREATE TABLE openings (account VARCHAR, currency VARCHAR, opening_minor BIGINT)")
+        database.execute(
+            "CREATE MACRO opening_of(one, coin) AS coalesce((SELECT o.opening_minor FROM openings o "
+            "WHERE o.account = one AND o.currency = coin), 0)"
+        )
+        if self.ledger.file is not None:
+            database.execute(_OPENINGS)
+            if self.ledger.file.opening_minor is not None:
+                said = {"said": self.ledger.file.opening_minor}
+                database.execute(
+                    "UPDATE openings SET opening_minor = $said WHERE (SELECT count(*) FROM openings) = 1", said
+                )
 
 
 def one_row(result: "duckdb.DuckDBPyConnection") -> tuple[Any, ...]:

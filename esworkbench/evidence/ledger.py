@@ -127,8 +127,10 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
     """A file with one booked row a line, and the running balance beside it.
 
     ``order``: ``"file"`` where the lines of an account are in the order in which they were booked, ``"day"`` where
-    that is true between days but not inside one. ``rounding_limit`` (minor units) bounds what a step may be off by.
-    ``major`` amounts have at most the currency's decimals (see ``Scales``), which ``decimals`` may repeat.
+    that is true between days but not inside one; either way the newest may stand first. ``rounding_limit`` (minor
+    units) bounds what a step may be off by. ``major`` amounts have at most the currency's decimals (see ``Scales``),
+    which ``decimals`` may repeat. Where ``opening_minor`` isn't given, an account begins with its first balance less
+    that row's amount.
     """
 
     columns: FileColumns
@@ -141,11 +143,12 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
     scale: Scale = "major"
     decimals: int | None = None
     decimal_mark: Literal[".", ","] = "."
+    thousands_mark: str | None = None
     currency: str | None = None
     sign: dict[str, Literal[-1, 1]] = {}
     order: Literal["day", "file"] = "day"
     rounding_limit: int = 0
-    opening_minor: int = 0
+    opening_minor: int | None = None
 
     def __post_init__(self) -> None:
         if (self.currency is None) == (self.columns.currency is None):
@@ -159,6 +162,9 @@ class DelimitedFile(_Section, frozen=True, kw_only=True):
         _require_decimals(self.decimals)
         if len(self.delimiter) != 1 or len(self.quote) != 1:
             raise ValueError("`delimiter` and `quote` are one character each")
+        mark = self.thousands_mark
+        if mark is not None and (len(mark) != 1 or mark == self.decimal_mark or mark.isalnum() or mark in "+-"):
+            raise ValueError("`thousands_mark` is one character, no letter, digit or sign, and not the `decimal_mark`")
 
 
 class AmountSection(NamedTuple):

@@ -27,6 +27,7 @@ from esworkbench.domains.orders.read_models import (
     order_totals_v1,
 )
 from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.lab.old_orders import open_old_shop
 from esworkbench.projections import ProjectionRunner
@@ -136,7 +137,17 @@ def test_a_damaged_read_model_of_the_shop_is_found_and_repaired(shell: Shell, sq
     evidence = tmp_path / "case" / "evidence"
     [row] = shell.json("diff", evidence).document["rows"]
     assert (row["account"], row["source"], row["delta"]) == ("o007", "order_totals", 300)
-    ran = shell.json("repair", evidence, "--store", sqlite_url, "--operator", "ada", "--apply")
+    ran = shell.json(
+        "repair",
+        evidence,
+        "--store",
+        sqlite_url,
+        "--operator",
+        "ada",
+        "--apply",
+        "--digest",
+        Evidence.open(evidence).digest,
+    )
     assert (ran.code, judged(ran, "orders")["verified"]) == (0, True)
     assert shell.json("capture", sqlite_url, "--into", tmp_path / "after").code == 0
     assert shell.json("diff", tmp_path / "after").document["divergent"] == 0

@@ -7,6 +7,7 @@ from cli_shell import Shell, fingerprint
 
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount, RequestWithdrawal
 from esworkbench.event_store import EventStore
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.lab import Incident, build_incident, reveal
 
@@ -104,7 +105,7 @@ def test_a_store_without_events_is_healthy_and_answers_everything(shell: Shell, 
 def test_repair_is_a_dry_run_until_applied_and_safe_to_run_twice(shell: Shell, tmp_path: Path) -> None:
     built = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="unresolved_pending", seed=9, scale="small")
     evidence = tmp_path / "evidence"
-    shell("capture", built.url, "--into", evidence)
+    taken = shell.json("capture", built.url, "--into", evidence).document
     before = fingerprint(tmp_path)
     dry = shell.json("repair", evidence, "--store", built.url, "--operator", "ada")
     assert (dry.code, dry.document["applied"]) == (1, False)
@@ -112,10 +113,14 @@ def test_repair_is_a_dry_run_until_applied_and_safe_to_run_twice(shell: Shell, t
     assert {
         name: digest for name, digest in fingerprint(tmp_path).items() if not name.endswith(("-wal", "-shm"))
     } == before
-    real = shell.json("repair", evidence, "--store", built.url, "--operator", "ada", "--apply")
+    for missing in ([], ["--digest", "0" * 64]):
+        refused = shell("repair", evidence, "--store", built.url, "--operator", "ada", "--apply", *missing)
+        assert (refused.code, "digest" in refused.err) == (2, True)
+    applied = ("repair", evidence, "--store", built.url, "--operator", "ada", "--apply", "--digest", taken["digest"])
+    real = shell.json(*applied)
     assert (real.code, real.document["applied"], real.document["verified"]) == (0, True, True)
     [appended] = real.document["event_ids"]
-    twice = shell.json("repair", evidence, "--store", built.url, "--operator", "ada", "--apply")
+    twice = shell.json(*applied)
     assert (twice.code, twice.document["applied"], twice.document["event_ids"]) == (0, False, [])
     shell("capture", built.url, "--into", tmp_path / "after")
     assert shell.json("capture", built.url, "--into", tmp_path / "after2").document["events"] == built.events + 1
@@ -126,7 +131,8 @@ def test_repair_is_a_dry_run_until_applied_and_safe_to_run_twice(shell: Shell, t
 
 def test_repair_refuses_a_store_the_evidence_is_not_from(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
     other = build_incident(f"sqlite:///{tmp_path / 'bank.db'}", fault="none", seed=77, scale="small")
-    ran = shell("repair", shared_evidence, "--store", other.url, "--operator", "ada", "--apply")
+    digest = Evidence.open(shared_evidence).digest
+    ran = shell("repair", shared_evidence, "--store", other.url, "--operator", "ada", "--apply", "--digest", digest)
     assert ran.code == 2
     assert "not the one" in ran.err
 

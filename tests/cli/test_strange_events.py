@@ -9,6 +9,7 @@ from cli_shell import Shell
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.event_store import EventStore
 from esworkbench.events import NewEvent
+from esworkbench.evidence import Evidence
 
 HOSTILE = [
     "not json", "[1]", "[" * 5000 + "]" * 5000, '{"amount_minor": 1e999999999, "currency": "USD"}',
@@ -74,7 +75,8 @@ def test_a_residual_that_nothing_explains_is_whose_balance_is_asked_about(
     )  # fmt: skip
     ran = shell.json("investigate", sqlite_url, "--ledger", ledger, "--out", tmp_path / "case")
     assert (ran.code, ran.document["account"], ran.document["delta"]) == (1, "w1", 75)
-    for more in ([], ["--apply"]):
+    digest = Evidence.open(tmp_path / "case" / "evidence").digest
+    for more in ([], ["--apply", "--digest", digest]):
         repair = ("repair", tmp_path / "case" / "evidence", "--store", sqlite_url, "--operator", "ada", *more)
         assert shell.json(*repair).code == 1
     ran = shell("bisect", tmp_path / "case" / "evidence", "--account", "w1")

@@ -13,7 +13,7 @@ from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.drafts import ANY_VERSION
 from esworkbench.events import LOG_RECORDS, NewEvent
-from esworkbench.evidence import LedgerDefinition
+from esworkbench.evidence import Evidence, LedgerDefinition
 from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER
 from esworkbench.resources import data_path
 
@@ -161,7 +161,8 @@ def test_module_and_object_come_from_the_command_line_alone(
     assert json.loads((evidence / "manifest.json").read_text(encoding="utf-8"))["domain"] == "my_code:DOMAIN"
     for command in (["replay", "--account", "A1"], ["diff"], ["diagnose"], ["verify"],
                     ["report", "--out", tmp_path / "r.html"],
-                    ["repair", "--store", sqlite_url, "--operator", "ada", "--apply"]):  # fmt: skip
+                    ["repair", "--store", sqlite_url, "--operator", "ada", "--apply", "--digest",
+                     Evidence.open(evidence).digest]):  # fmt: skip
         assert shell(command[0], evidence, *command[1:]).code == 0
         assert my_code.times_loaded() == 0, command
     untyped = shell.json("replay", evidence, "--account", "A1")

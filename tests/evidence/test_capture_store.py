@@ -22,8 +22,10 @@ from esworkbench.evidence import Evidence, LedgerDefinition
 from esworkbench.evidence import capture as capture_with
 from esworkbench.evidence.capturing import opening
 from esworkbench.evidence.capturing.opening import event_types_in
+from esworkbench.evidence.capturing.postgres_opening import open_postgres
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.source import Pace, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.source import Pace
+from esworkbench.evidence.capturing.sqlite_opening import open_sqlite
 from esworkbench.evidence.capturing.store import StoreCapture
 from esworkbench.resources import data_path
 

@@ -49,7 +49,7 @@ def test_a_missing_ledger_file_is_named(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('name = "x"\nfoo = 1', "unknown field `foo`; known there: name, time_zone, business_key"),
-        ('name = "x"\n[file]\nthousands = ","', "decimal_mark, currency, sign, order, rounding_limit, opening_minor"),
+        ('name = "x"\n[file]\nthousands = ","', "decimal_mark, thousands_mark, currency, sign, order"),
         ('name = "x"\n[file]\norder = "newest_first"\ndate_format = "x"\n[file.columns]\nid = "i"\naccount = "a"\n'
          'date = "d"\namount = "m"\nbalance = "b"', "it may be 'day' or 'file'"),
         ('name = "x"\n[[posting]]\nevent = "E"\namount = "a"\nkind = "k"\ncurrency = "X"\nsign = 3', "or 'signed'"),

@@ -66,10 +66,10 @@ def test_steps_within_the_limit_chain_by_rounding_in_as_few_places_as_can_be() -
     assert order_day(rows, opening=0, limit=1).verdict == "unresolved"
 
 
-def test_a_day_without_an_order_keeps_the_files_and_says_so() -> None:
+def test_a_day_without_an_order_is_left_with_the_fewest_steps_that_do_not_follow() -> None:
     found = order_day(booked((5, 900), (100, 100)), opening=0, limit=10)
-    assert (found.verdict, found.order, found.rounded_steps) == ("unresolved", [0, 1], 0)
-    assert found.largest_residual == -900
+    assert (found.verdict, found.order, found.rounded_steps) == ("unresolved", [1, 0], 0)
+    assert found.largest_residual == 795
 
 
 def test_days_chain_on_each_other() -> None:

@@ -9,7 +9,8 @@ from evidence_sources import BALANCES, listing, small_bank
 
 from esworkbench.composition import capture
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence.capturing.source import Pace, open_sqlite
+from esworkbench.evidence.capturing.source import Pace
+from esworkbench.evidence.capturing.sqlite_opening import open_sqlite
 
 
 def balances_in(path: Path, into: Path) -> dict[tuple[str, str], int]:

@@ -1,12 +1,17 @@
 """Repair: dry first, applied once, verified by looking again; and never over the only witness."""
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from broken_copy import Copy
 from lab_incidents import answer, captured, copy_of, incident
 
 from esworkbench import composition
+from esworkbench.archive import MANIFEST, Manifest, file_digest
 from esworkbench.domains.bank import Bank, CloseAccount, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
@@ -14,7 +19,11 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Unexplained
 from esworkbench.forensics.repair.apply import Repaired, apply, plan
+from esworkbench.forensics.repair.kept_rows import keep_rows
+from esworkbench.forensics.repair.plan import held_back, rebuild_held_back
+from esworkbench.lab.incidents.faults.buggy_handlers import FeesAdded
 
 REBUILT = ("double_apply", "gap_skipped", "manual_edit", "handler_bug", "rounding")
 RESTORED = ("event_deleted", "payload_edited", "tail_truncated")
@@ -24,7 +33,13 @@ def repair(evidence: Evidence, store: EventStore, *, operator: str = "Ida", case
     compensator = BankCompensator(Bank(store))
     planned = plan(evidence, diagnose(evidence), operator=operator, case_id=case_id, compensator=compensator)
     return apply(
-        planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder(), compensator=compensator
+        planned,
+        store,
+        evidence,
+        digest=evidence.digest,
+        projections=BANK_PROJECTIONS,
+        decoder=bank_decoder(),
+        compensator=compensator,
     )
 
 
@@ -154,7 +169,13 @@ def test_a_command_the_account_refuses_is_told_and_not_raised(tmp_path: Path) ->
     compensator = Refusing(Bank(store))
     planned = plan(evidence, diagnose(evidence), operator="Ida", compensator=compensator)
     done = apply(
-        planned, store, evidence, projections=BANK_PROJECTIONS, decoder=bank_decoder(), compensator=compensator
+        planned,
+        store,
+        evidence,
+        digest=evidence.digest,
+        projections=BANK_PROJECTIONS,
+        decoder=bank_decoder(),
+        compensator=compensator,
     )
     assert [step.state for step in done.steps] == ["refused"]
     assert "pending" in done.steps[0].words
@@ -172,8 +193,169 @@ def test_the_composition_root_plans_until_it_is_told_to_apply_and_knows_the_stor
         ("planned", "CancelWithdrawal")
     ]
     with pytest.raises(UnusableInput, match="not the one that"):
-        composition.repair(incident("manual_edit"), store, operator="Ida", apply=True)
+        composition.repair(other := incident("manual_edit"), store, operator="Ida", apply=True, digest=other.digest)
     assert contents(store) == before
-    done = composition.repair(evidence, store, operator="Ida", apply=True)
+    done = composition.repair(evidence, store, operator="Ida", apply=True, digest=evidence.digest)
     assert (done.applied, done.verified, len(done.appended)) == (True, True, 1)
-    assert composition.repair(evidence, store, operator="Ida", apply=True).appended == []
+    assert composition.repair(evidence, store, operator="Ida", apply=True, digest=evidence.digest).appended == []
+
+
+def repaired(copy: Copy, diagnosis: Diagnosis | None = None) -> Repaired:
+    """As the composition root repairs what the copy has become."""
+    evidence = captured(copy.store, copy.folder / "evidence")
+    return composition.repair(
+        evidence, copy.store, operator="Ida", apply=True, digest=evidence.digest, diagnosis=diagnosis
+    )
+
+
+def test_evidence_that_was_edited_since_its_capture_moves_no_money(tmp_path: Path) -> None:
+    """A forger who lowers the limit in the ledger and hashes anew can't know the digest that the operator noted."""
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path / "copy")
+    forged = tmp_path / "forged"
+    shutil.copytree(evidence.path, forged)
+    ledger = forged / "ledger.toml"
+    ledger.write_bytes(ledger.read_bytes().replace(b"limit_hours = 24", b"limit_hours = 0"))
+    manifest = forged / MANIFEST
+    manifest.write_bytes(
+        manifest.read_bytes().replace(Manifest.load(forged).files["ledger.toml"].encode(), file_digest(ledger).encode())
+    )
+    edited = Evidence.open(forged)
+    before = contents(store)
+    for digest in (evidence.digest, None, "", evidence.digest[:12]):
+        with pytest.raises(UnusableInput, match="digest"):
+            composition.repair(edited, store, operator="Ida", apply=True, digest=digest)
+    assert contents(store) == before
+
+
+def test_what_is_only_likely_is_not_compensated(tmp_path: Path) -> None:
+    """Without a statement nobody can tell whether the money left."""
+    copy = Copy("unresolved_pending", tmp_path)
+    copy.statement().unlink()
+    before = contents(copy.store)
+    [step] = repaired(copy).steps
+    assert (step.kind, step.state) == ("compensate", "held back")
+    assert "money moves on proof alone" in step.words
+    assert contents(copy.store) == before
+
+
+def test_nothing_is_appended_while_something_of_the_account_is_unexplained(tmp_path: Path) -> None:
+    copy = Copy("unresolved_pending", tmp_path)
+    [planted] = answer("unresolved_pending")
+    assert planted.account is not None
+    evidence = captured(copy.store, tmp_path / "first")
+    diagnosis = diagnose(evidence)
+    loose = Unexplained(
+        account=planted.account, currency="USD", source="statement.csv", amount=1, at_position=None, words="0.01 more"
+    )
+    held = plan(
+        evidence, msgspec.structs.replace(diagnosis, unexplained=[loose]), operator="Ida",
+        compensator=BankCompensator(Bank(copy.store)),
+    )  # fmt: skip
+    [step] = held.steps
+    assert (step.state, "0.01 more" in step.words) == ("held back", True)
+    elsewhere = msgspec.structs.replace(loose, account="somebody else")
+    allowed = plan(
+        evidence, msgspec.structs.replace(diagnosis, unexplained=[elsewhere]), operator="Ida",
+        compensator=BankCompensator(Bank(copy.store)),
+    )  # fmt: skip
+    assert [step.state for step in allowed.steps] == ["planned"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"certainty": "likely"}, "proof alone"),
+        ({"explains": {}}, "no claim differs by exactly that amount"),
+        ({"amount": 4_724}, "no claim differs by exactly that amount"),
+    ],
+)
+def test_money_moves_only_on_a_proven_finding_whose_amount_is_the_residual(change: dict[str, Any], reason: str) -> None:
+    evidence = incident("unresolved_pending")
+    diagnosis = diagnose(evidence)
+    [finding] = diagnosis.unhealthy
+    assert held_back(diagnosis, finding) == ""
+    changed = msgspec.structs.replace(finding, **change)
+    assert reason in held_back(msgspec.structs.replace(diagnosis, findings=[changed]), changed)
+
+
+def test_a_finding_that_has_a_look_alike_moves_no_money() -> None:
+    diagnosis = diagnose(incident("unresolved_pending"))
+    [finding] = diagnosis.unhealthy
+    other = msgspec.structs.replace(
+        finding, fault="never_appended", certainty="possible", alternative_to="unresolved_pending"
+    )
+    both = msgspec.structs.replace(diagnosis, findings=[finding, other])
+    assert "doesn't tell it apart from never_appended" in held_back(both, finding)
+
+
+@pytest.mark.parametrize("fault", RESTORED)
+def test_nothing_is_appended_or_rebuilt_while_the_log_is_in_dispute(fault: str) -> None:
+    """Whichever account it is about, and however faint the doubt."""
+    diagnosis = diagnose(incident("unresolved_pending"))
+    [finding] = diagnosis.unhealthy
+    doubt = msgspec.structs.replace(finding, fault=fault, account="another", certainty="possible", explains={})
+    disputed = msgspec.structs.replace(diagnosis, findings=[finding, doubt])
+    assert fault in held_back(disputed, finding)
+    assert fault in rebuild_held_back(disputed, "account_balances", [finding])
+
+
+def test_a_store_that_was_damaged_since_the_capture_is_left_alone(tmp_path: Path) -> None:
+    """The evidence allowed it; the store, as it is when the repair begins, doesn't."""
+    copy = Copy("unresolved_pending", tmp_path)
+    evidence = captured(copy.store, tmp_path / "evidence")
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql('UPDATE events SET metadata = \'{"actor":"x"}\' WHERE global_position = 5')
+    before = contents(copy.store)
+    done = composition.repair(evidence, copy.store, operator="Ida", apply=True, digest=evidence.digest)
+    assert [step.state for step in done.steps] == ["held back"]
+    assert "as the store is now" in done.steps[0].words
+    assert contents(copy.store) == before
+
+
+def test_the_rows_that_a_rebuild_replaces_are_kept(tmp_path: Path) -> None:
+    copy = Copy("manual_edit", tmp_path)
+    before = contents(copy.store)["account_balances"]
+    done = repaired(copy)
+    [path] = [Path(path) for step in done.steps for path in step.kept]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [tuple(row.values()) for row in rows] == before
+    assert contents(copy.store)["account_balances"] != before
+    copy.edit_balance(5)
+    assert keep_rows(copy.store, BANK_PROJECTIONS["account_balances"](), copy.folder / "evidence") != [path]
+    assert path.read_text(encoding="utf-8").count("\n") == len(before), "an earlier copy is never overwritten"
+
+
+def test_rows_that_cannot_be_kept_are_not_replaced(tmp_path: Path) -> None:
+    copy = Copy("manual_edit", tmp_path)
+    (tmp_path / "evidence.replaced").write_text("a file is in the way", encoding="utf-8")
+    before = contents(copy.store)
+    with pytest.raises(UnusableInput, match="so they are not replaced"):
+        repaired(copy)
+    assert contents(copy.store) == before
+
+
+def test_code_that_would_repeat_the_error_rebuilds_nothing(tmp_path: Path) -> None:
+    evidence = incident("handler_bug")
+    store = copy_of(evidence, tmp_path)
+    [projection] = {name for finding in diagnose(evidence).unhealthy for name in finding.sources}
+    before = contents(store)
+    planned = plan(evidence, diagnose(evidence), operator="Ida")
+    done = apply(
+        planned, store, evidence, digest=evidence.digest, projections={projection: FeesAdded}, decoder=bank_decoder()
+    )
+    assert [step.state for step in done.steps] == ["held back"]
+    assert "wouldn't heal it" in done.steps[0].words
+    assert contents(store) == before
+
+
+def test_the_plan_is_shown_before_anything_is_done(tmp_path: Path) -> None:
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+    before = contents(store)
+    shown: list[bool] = []
+    composition.repair(
+        evidence, store, operator="Ida", apply=True, digest=evidence.digest,
+        show=lambda planned: shown.append(bool(planned.steps) and contents(store) == before),
+    )  # fmt: skip
+    assert shown == [True]

@@ -21,7 +21,8 @@ from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
-from esworkbench.evidence.capturing.source import Pace, open_postgres
+from esworkbench.evidence.capturing.postgres_opening import open_postgres
+from esworkbench.evidence.capturing.source import Pace
 from esworkbench.projections import Projection, ProjectionRunner, checkpoints
 from esworkbench.projections.rebuilding import Recipe, rebuild, strategies, swap
 
@@ -181,7 +182,7 @@ def test_a_capture_under_way_holds_off_the_swap_that_would_empty_its_tables(
     ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="live").catch_up()
     monkeypatch.setattr(swap, "TRIES", 1)
     held = [account_balances.name, "no_such_table"]
-    with open_postgres(store.engine.url, Pace(), "the bank", hold=held) as source:
+    with open_postgres(store.engine.url, Pace(), "the bank", tables=held) as source:
         assert "events" in source.columns()
         with pytest.raises(StoreBusy):
             rebuild(store, BALANCES, strategy="plain")

@@ -16,7 +16,7 @@ from esworkbench.evidence.capturing.opening import event_types_in, is_database, 
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.shipped_ledgers import shipped_ledger
 from esworkbench.evidence.capturing.source import Pace
-from esworkbench.evidence.capturing.store import StoreCapture
+from esworkbench.evidence.capturing.store import COPIED_AS_THEY_ARE, StoreCapture
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
 
@@ -74,7 +74,7 @@ def capture(
     definition = LedgerDefinition.parse(text, str(ledger))
     if definition.file is not None:
         raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
-    reading = opened(url, pace, hold=[model.table for model in definition.read_model])
+    reading = opened(url, pace, [*COPIED_AS_THEY_ARE, *(model.table for model in definition.read_model)])
     with ArchiveWriter(into, buckets) as writer:
         with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock)

@@ -1,19 +1,21 @@
 """Delimited files with running balances: one booked row a line, and the account's balance after it."""
 
 import csv
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.ordering import BookedRow, DayOrder, order_days
-from esworkbench.evidence.ledger import DelimitedFile
+from esworkbench.evidence.ledger import DelimitedFile, LedgerDefinition
 from esworkbench.evidence.scales import Scales
 
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
@@ -21,22 +23,33 @@ _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class FileRow(NamedTuple):
-    """A line of the file, read. Amount (signed) and balance are in minor units; ``fields`` are its texts by column."""
+    """A line of the file, read. Amount (signed) and balance are in minor units; ``fields`` are its texts by column.
+
+    ``day`` is the date in the ledger's zone, ``moment`` the time of day as far as the file has one, else that day's
+    midnight in that zone.
+    """
 
     line: int
     id: str
     account: str
     currency: str
     day: date
+    moment: datetime
     type: str
     amount: int
     balance: int
     fields: dict[str, str]
 
     @property
-    def moment(self) -> datetime:
-        """The day as a moment: its midnight in UTC, since the file says no more."""
-        return datetime.combine(self.day, time(), UTC)
+    def key(self) -> tuple[str, str]:
+        return self.account, self.currency
+
+
+class ReadFile(NamedTuple):
+    """The rows, oldest first as far as the file tells, and in sentences what had to be assumed to read them so."""
+
+    rows: list[FileRow]
+    assumptions: list[str]
 
 
 class OrderedDay(NamedTuple):
@@ -49,8 +62,9 @@ class OrderedDay(NamedTuple):
     found: DayOrder
 
 
-def read_rows(path: Path, layout: DelimitedFile, scales: Scales) -> list[FileRow]:
-    """Every line of the file, in the file's order. Raises UnusableInput naming the line and what is wrong with it."""
+def read_rows(path: Path, ledger: LedgerDefinition, layout: DelimitedFile, scales: Scales) -> ReadFile:
+    """Every line of the file. Raises UnusableInput naming the line and what is wrong with it."""
+    zone = ledger.zone()
     try:
         with path.open(encoding=layout.encoding, newline="") as file:
             reader = csv.reader(file, delimiter=layout.delimiter, quotechar=layout.quote, strict=True)
@@ -64,6 +78,7 @@ def read_rows(path: Path, layout: DelimitedFile, scales: Scales) -> list[FileRow
                     len(texts) - len(names),
                     layout,
                     scales,
+                    zone,
                 )
                 for texts in reader
                 if texts
@@ -82,21 +97,46 @@ def read_rows(path: Path, layout: DelimitedFile, scales: Scales) -> list[FileRow
     if not rows:
         raise UnusableInput(f"{path} has no rows: there is nothing to capture")
     _require_unique(path, rows)
-    return rows
+    if not _runs_backwards(rows):
+        return ReadFile(rows, [])
+    return ReadFile(rows[::-1], ["the file has its newest line first, so it was read from its end"])
 
 
 def ordered_days(rows: list[FileRow], layout: DelimitedFile) -> Iterator[OrderedDay]:
     """Every account-day with the order that was found for it, account by account."""
-    accounts: dict[tuple[str, str], list[FileRow]] = defaultdict(list)
-    for row in rows:
-        accounts[row.account, row.currency].append(row)
+    accounts = _by_account(rows)
+    opening = said_opening(layout, len(accounts))
     for (account, currency), booked in accounts.items():
-        booked.sort(key=lambda row: row.day)
+        booked.sort(key=lambda row: (row.day, row.moment))
         days = [(day, list(group)) for day, group in groupby(booked, key=lambda row: row.day)]
         chain = [[BookedRow(row.amount, row.balance) for row in day_rows] for _, day_rows in days]
-        found = order_days(chain, opening=layout.opening_minor, limit=layout.rounding_limit)
+        found = order_days(chain, opening=opening, limit=layout.rounding_limit)
         for (day, day_rows), order in zip(days, found, strict=True):
             yield OrderedDay(account, currency, day, [day_rows[index] for index in order.order], order)
+
+
+def said_opening(layout: DelimitedFile, accounts: int) -> int | None:
+    """The opening balance that the ledger file gives, in minor units: one figure can only be meant for one account."""
+    return layout.opening_minor if accounts == 1 else None
+
+
+def _by_account(rows: Sequence[FileRow]) -> dict[tuple[str, str], list[FileRow]]:
+    accounts: dict[tuple[str, str], list[FileRow]] = defaultdict(list)
+    for row in rows:
+        accounts[row.key].append(row)
+    return accounts
+
+
+def _runs_backwards(rows: Sequence[FileRow]) -> bool:
+    """Whether the newest line stands first: dates only fall, or, where they don't tell, more balances follow so."""
+    accounts = _by_account(rows).values()
+    steps = [(before, after) for booked in accounts for before, after in pairwise(booked)]
+    falls = sum(after.moment < before.moment for before, after in steps)
+    rises = sum(after.moment > before.moment for before, after in steps)
+    if (falls == 0) != (rises == 0):
+        return falls > 0
+    forwards = sum(after.balance == before.balance + after.amount for before, after in steps)
+    return sum(before.balance == after.balance + before.amount for before, after in steps) > forwards
 
 
 def summary(days: list[OrderedDay]) -> dict[str, int]:
@@ -115,7 +155,15 @@ def payload_of(row: FileRow) -> str:
     return msgspec.json.encode(row.fields).decode("utf-8")
 
 
-def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: DelimitedFile, scales: Scales) -> FileRow:
+def _row(
+    path: Path,
+    line: int,
+    fields: dict[str, str],
+    surplus: int,
+    layout: DelimitedFile,
+    scales: Scales,
+    zone: ZoneInfo,
+) -> FileRow:
     if surplus:
         raise UnusableInput(f"{path}, line {line} has {abs(surplus)} fields too {'many' if surplus > 0 else 'few'}")
     columns = layout.columns
@@ -136,8 +184,10 @@ def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: De
             f"{path}, line {line}: amount {fields[columns.amount]!r} is negative, though its type already has a sign"
         )
     try:
-        day = datetime.strptime(fields[columns.date], layout.date_format).date()  # noqa: DTZ007
-    except ValueError:
+        written = datetime.strptime(fields[columns.date], layout.date_format)  # noqa: DTZ007
+        local = written.replace(tzinfo=zone) if written.tzinfo is None else written.astimezone(zone)
+        moment = local.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UnusableInput(
             f"{path}, line {line}: {columns.date} {fields[columns.date]!r} isn't a date of the form "
             f"{layout.date_format}"
@@ -147,7 +197,8 @@ def _row(path: Path, line: int, fields: dict[str, str], surplus: int, layout: De
         id=fields[columns.id],
         account=fields[columns.account],
         currency=currency,
-        day=day,
+        day=local.date(),
+        moment=moment,
         type=kind,
         amount=sign * amount,
         balance=_amount(path, line, columns.balance, fields[columns.balance], layout, decimals),
@@ -166,18 +217,47 @@ def _decimals(path: Path, line: int, currency: str, layout: DelimitedFile, scale
 
 
 def _amount(path: Path, line: int, column: str, text: str, layout: DelimitedFile, decimals: int) -> int:
-    plain = text.strip().replace(layout.decimal_mark, ".") if layout.decimal_mark != "." else text.strip()
     try:
-        if not plain.isascii() or "_" in plain:
-            raise InvalidOperation
-        value = Decimal(plain).scaleb(decimals, context=_EXACT)
+        value = Decimal(_plain(text.strip(), layout)).scaleb(decimals, context=_EXACT)
     except (InvalidOperation, Overflow, Inexact):
         value = Decimal("NaN")
     # Check the exponent first: if it is a billion, even comparing overflows.
     if not value.is_finite() or value.adjusted() > 18 or value != value.to_integral_value() or abs(value) > 2**53 - 1:
         places = f" with at most {decimals} decimals" if layout.scale == "major" else " in whole minor units"
-        raise UnusableInput(f"{path}, line {line}: {column} {text!r} is not an amount{places}")
+        raise UnusableInput(
+            f"{path}, line {line}: {column} {text!r} is not an amount{places}{_setting_for(text.strip(), layout)}"
+        )
     return int(value)
+
+
+def _plain(text: str, layout: DelimitedFile) -> str:
+    """The amount as Python writes it: no thousands marks, and a dot for the decimal mark. Raises InvalidOperation."""
+    mark = layout.thousands_mark
+    if mark is not None and mark in text:
+        whole = text.partition(layout.decimal_mark)[0]
+        if not re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(mark)}\d{{3}})+", whole, re.ASCII):
+            raise InvalidOperation
+        text = whole.replace(mark, "") + text[len(whole) :]
+    # A dot is a decimal point only where the ledger file says so: 2.500 may be two thousand five hundred.
+    foreign = {".", ","} - {layout.decimal_mark}
+    if not text.isascii() or "_" in text or any(other in text for other in foreign):
+        raise InvalidOperation
+    return text.replace(layout.decimal_mark, ".")
+
+
+def _setting_for(text: str, layout: DelimitedFile) -> str:
+    """Which setting to look at for an amount that can't be read, in words; empty where none would help."""
+    strange = re.search(r"[^\d+-]", text.replace(layout.decimal_mark, "").replace(layout.thousands_mark or "", ""))
+    if layout.thousands_mark is not None and layout.thousands_mark in text:
+        return f"; `thousands_mark` is {layout.thousands_mark!r} and `decimal_mark` {layout.decimal_mark!r}"
+    if strange is None:
+        return ": see `scale` and `decimals` in the ledger file" if layout.decimal_mark in text else ""
+    if re.search(rf"\d{re.escape(strange[0])}\d", text) and not strange[0].isalpha():
+        return (
+            f': if {strange[0]!r} groups thousands, say `thousands_mark = "{strange[0]}"` in the ledger file; '
+            f"decimals stand behind {layout.decimal_mark!r} (`decimal_mark`)"
+        )
+    return ""
 
 
 def _require_columns(path: Path, names: list[str], layout: DelimitedFile) -> None:

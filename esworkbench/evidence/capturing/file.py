@@ -7,18 +7,28 @@ from typing import Any
 
 from esworkbench.archive import ArchiveWriter, Cut, LedgerRecord
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence.capturing.delimited import FileRow, OrderedDay, ordered_days, payload_of, read_rows, summary
+from esworkbench.evidence.capturing.delimited import (
+    FileRow,
+    OrderedDay,
+    ordered_days,
+    payload_of,
+    read_rows,
+    said_opening,
+    summary,
+)
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.evidence.scales import Scales
+from esworkbench.money import format_minor
 
 LAYOUT = "delimited"
+OPENINGS_NAMED = 3
 
 
 class _Placed:
     """Rows with their places: position in the log, version in the account, and the balance claimed before."""
 
-    def __init__(self, rows: list[FileRow], opening: int) -> None:
+    def __init__(self, rows: list[FileRow], opening: int | None) -> None:
         self.rows = rows
         self.positions = list(range(1, len(rows) + 1))
         self.versions: list[int] = []
@@ -28,9 +38,9 @@ class _Placed:
         for row in rows:
             count[row.account] += 1
             self.versions.append(count[row.account])
-            key = (row.account, row.currency)
-            self.steps.append(row.balance - claimed.get(key, opening))
-            claimed[key] = row.balance
+            before = claimed.get(row.key, row.balance - row.amount if opening is None else opening)
+            self.steps.append(row.balance - before)
+            claimed[row.key] = row.balance
 
 
 def capture_file(
@@ -47,7 +57,8 @@ def capture_file(
     if layout is None:
         raise UnusableInput(f"ledger {ledger.name!r} describes events, and {path} is read as a delimited file")
     scales = Scales(ledger)
-    rows = read_rows(path, layout, scales)
+    rows, assumptions = read_rows(path, ledger, layout, scales)
+    lines = {row.line: place for place, row in enumerate(rows)}
     days: list[OrderedDay] = []
     if layout.order == "day":
         with progress.of("days", None) as advance:
@@ -55,10 +66,13 @@ def capture_file(
                 days.append(day)
                 advance(len(day.rows))
         # Days first, then accounts as the file has them: the log grows in time, as a store's would.
-        days.sort(key=lambda day: (day.day, day.rows[0].line))
+        days.sort(key=lambda day: (day.day, lines[day.rows[0].line]))
         rows = [row for day in days for row in day.rows]
+    opening = said_opening(layout, len({row.key for row in rows}))
+    if opening is None:
+        assumptions.append(_openings_taken(rows, ledger, scales))
     with ArchiveWriter(into, buckets) as writer:
-        _write(writer, _Placed(rows, layout.opening_minor), days)
+        _write(writer, _Placed(rows, opening), days)
         writer.finish(
             ledger=ledger_text,
             judged_by=used,
@@ -67,7 +81,30 @@ def capture_file(
             cut=Cut(high_water=len(rows), checkpoints={}, server_time=None),
             order=summary(days) if layout.order == "day" else None,
             decimals=scales.of_all({row.currency for row in rows}),
+            assumptions=assumptions,
         )
+
+
+def _openings_taken(rows: Sequence[FileRow], ledger: LedgerDefinition, scales: Scales) -> str:
+    """The openings that the file's own first rows imply, in a sentence."""
+    first: dict[tuple[str, str], FileRow] = {}
+    for row in rows:
+        first.setdefault(row.key, row)
+    decimals = scales.of_all({row.currency for row in rows})
+    named = [
+        f"{row.account} with {format_minor(row.balance - row.amount, row.currency, decimals[row.currency])}"
+        for row in list(first.values())[:OPENINGS_NAMED]
+    ]
+    more = f" and {len(first) - len(named):,} more" if len(first) > len(named) else ""
+    ignored = (
+        ""
+        if ledger.file is None or ledger.file.opening_minor is None
+        else ("; `opening_minor` is one figure for several accounts, so it was not used")
+    )
+    return (
+        "what came before the file isn't in it, so each account is taken to begin with its first balance less that "
+        f"row's amount: {', '.join(named)}{more}{ignored}"
+    )
 
 
 def _write(writer: ArchiveWriter, placed: _Placed, days: list[OrderedDay]) -> None:

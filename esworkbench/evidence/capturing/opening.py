@@ -1,5 +1,7 @@
 """What a source is, how it is opened read-only, and whose events it holds."""
 
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,7 +10,10 @@ from sqlalchemy.engine import URL
 
 from esworkbench.errors import NotAnEventStore, UnusableInput
 from esworkbench.event_store.database import described, parse_url
-from esworkbench.evidence.capturing.source import Pace, SourceDatabase, open_postgres, open_sqlite
+from esworkbench.evidence.capturing.postgres_opening import open_postgres
+from esworkbench.evidence.capturing.regular_file import regular_file
+from esworkbench.evidence.capturing.source import Pace, SourceDatabase
+from esworkbench.evidence.capturing.sqlite_opening import open_sqlite, sqlite_uri
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -26,14 +31,23 @@ def is_database(source: str) -> bool:
     return "://" in source or _is_sqlite(Path(source))
 
 
-def opened(url: URL, pace: Pace, hold: Sequence[str] = ()) -> AbstractContextManager[SourceDatabase]:
-    """One cut of the database, as ``open_sqlite`` and ``open_postgres`` give it. Raises UnusableInput."""
+def opened(
+    url: URL, pace: Pace, tables: Sequence[str] = (), *, brief: bool = False
+) -> AbstractContextManager[SourceDatabase]:
+    """One cut of the database, as ``open_sqlite`` and ``open_postgres`` give it; ``tables`` are read besides the log.
+
+    Raises UnusableInput.
+    """
+    read = ["events", *tables]
     if url.drivername != "sqlite":
-        return open_postgres(url, pace, described(url), hold=hold)
-    path = Path(str(url.database))
+        return open_postgres(url, pace, described(url), tables=read)
+    name = str(url.database)
+    if url.query or name.startswith("file:"):
+        raise UnusableInput(f"{name!r} has options of SQLite's, and capture sets its own: name the file alone")
+    path = Path(name)
     if not _is_sqlite(path):
         raise UnusableInput(f"{described(url)} is not a SQLite database")
-    return open_sqlite(path, pace)
+    return open_sqlite(path, pace, tables=read, brief=brief)
 
 
 def require_event_store(columns: dict[str, set[str]]) -> None:
@@ -53,17 +67,30 @@ def event_types_in(source: str) -> frozenset[str]:
         f"SELECT event_type FROM (SELECT event_type FROM events ORDER BY global_position {order} LIMIT {ENDS}) AS {end}"
         for end, order in (("first_events", "ASC"), ("last_events", "DESC"))
     )
-    with opened(parse_url(source), Pace()) as database:
+    with opened(parse_url(source), Pace(), brief=True) as database:
         require_event_store(database.columns())
         return frozenset(event_type for batch in database.rows(ends) for (event_type,) in batch)
 
 
 def _is_sqlite(path: Path) -> bool:
+    file = regular_file(path)
+    if _sqlite_can_read(file):
+        return True
     try:
-        with path.open("rb") as file:
-            head = file.read(len(SQLITE_MAGIC))
+        with file.open("rb") as opened_file:
+            head = opened_file.read(len(SQLITE_MAGIC))
     except OSError as error:
         raise UnusableInput(f"{path} can't be read: {error.strerror}") from None
     if not head:
         raise UnusableInput(f"{path} is empty: there is nothing to capture")
     return head == SQLITE_MAGIC
+
+
+def _sqlite_can_read(file: Path) -> bool:
+    """Asked first, and of SQLite: closing a file that this process has open as a database would unlock it."""
+    try:
+        with contextlib.closing(sqlite3.connect(sqlite_uri(file, fixed=True), uri=True)) as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(pages)

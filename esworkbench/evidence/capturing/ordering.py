@@ -20,10 +20,14 @@ from typing import Literal, NamedTuple
 
 Verdict = Literal["exact", "ambiguous", "rounded", "unresolved"]
 """``exact``: the balances chain, in one order only. ``ambiguous``: they chain, in several. ``rounded``: they chain when
-steps may be off by the limit. ``unresolved``: they don't chain in any order found; the file's order is kept."""
+steps may be off by the limit. ``unresolved``: they chain in no order, so a row is missing, repeated or wrong; the
+order kept is one with the fewest steps that don't follow, the file's own if it has no more."""
 
 SMALL_DAY = 8
 """Up to this many rows, the order with the fewest rounded steps is found by trying them all (Held and Karp, 1962)."""
+
+NO_LIMIT = 2**64
+"""For a day that chains in no order at all: every step may be off by any amount."""
 
 NEIGHBOURS = 8
 """How many of the next higher balances are tried when two rounds don't meet exactly."""
@@ -50,14 +54,20 @@ def order_days(days: Iterable[Sequence[BookedRow]], *, opening: int | None, limi
 
     The day after an unresolved one may open at any balance, so that one wrong day doesn't spoil all later ones.
     """
-    for rows in days:
-        found = order_day(rows, opening=opening, limit=limit)
+    days = list(days)
+    for rows, following in zip(days, [*days[1:], None], strict=True):
+        found = order_day(rows, opening=opening, limit=limit, following=following)
         yield found
         opening = None if found.verdict == "unresolved" else rows[found.order[-1]].balance
 
 
-def order_day(rows: Sequence[BookedRow], *, opening: int | None, limit: int) -> DayOrder:
-    """The order in which one day's balances chain; ``opening`` None where the balance before it isn't known."""
+def order_day(
+    rows: Sequence[BookedRow], *, opening: int | None, limit: int, following: Sequence[BookedRow] | None = None
+) -> DayOrder:
+    """The order in which one day's balances chain; ``opening`` None where the balance before it isn't known.
+
+    ``following``, the next day's rows, helps to order a day that doesn't chain: the next day knows how it ended.
+    """
     if opening is None:
         opening = _likely_opening(rows)
     exact = _chain(rows, opening, 0)
@@ -65,12 +75,27 @@ def order_day(rows: Sequence[BookedRow], *, opening: int | None, limit: int) -> 
         walk = [opening, *(rows[index].balance for index in exact)]
         return DayOrder(exact, "ambiguous" if _has_another_order(walk) else "exact", 0, 0)
     rounded = _rounded_order(rows, opening, limit) if limit else None
-    order = list(range(len(rows))) if rounded is None else rounded
+    order = _fewest_broken(rows, opening, following) if rounded is None else rounded
     residuals = _residuals(rows, order, opening)
     largest = max(residuals, key=abs)
     if rounded is None:
         return DayOrder(order, "unresolved", 0, largest)
     return DayOrder(order, "rounded", _rounded_steps(residuals), largest)
+
+
+def _fewest_broken(rows: Sequence[BookedRow], opening: int, following: Sequence[BookedRow] | None) -> list[int]:
+    """An order with as few steps that don't follow as can be found, the file's own if it has no more of them."""
+    as_written = list(range(len(rows)))
+    ending = None if following is None else _likely_opening(following)
+    found = [as_written, _chain(rows, opening, NO_LIMIT)]
+    if len(rows) <= SMALL_DAY:
+        found += [_fewest_rounded(rows, opening, NO_LIMIT, last=last) for last in [None, *as_written]]
+
+    def broken(order: list[int]) -> int:
+        ends_wrong = ending is not None and rows[order[-1]].balance != ending
+        return _rounded_steps(_residuals(rows, order, opening)) + ends_wrong
+
+    return min((order for order in found if order is not None), key=broken)
 
 
 def _rounded_order(rows: Sequence[BookedRow], opening: int, limit: int) -> list[int] | None:
@@ -89,16 +114,18 @@ class _Partial(NamedTuple):
     order: list[int]
 
 
-def _fewest_rounded(rows: Sequence[BookedRow], opening: int, limit: int) -> list[int] | None:
-    """The order with the fewest rounded steps, of these the one with the least rounding.
+def _fewest_rounded(
+    rows: Sequence[BookedRow], opening: int, limit: int, *, last: int | None = None
+) -> list[int] | None:
+    """The order with the fewest rounded steps, of these the one with the least rounding; ``last`` names its last row.
 
     The best way to have booked a set of rows and to have ended with a certain one leads to the best ways for one more.
     """
     best = {(0, -1): _Partial(0, 0, [])}
     for _ in rows:
         longer: dict[tuple[int, int], _Partial] = {}
-        for (booked, last), (steps, off_by, order) in best.items():
-            balance = opening if last < 0 else rows[last].balance
+        for (booked, before), (steps, off_by, order) in best.items():
+            balance = opening if before < 0 else rows[before].balance
             for index, row in enumerate(rows):
                 residual = row.balance - balance - row.amount
                 if booked >> index & 1 or abs(residual) > limit:
@@ -107,7 +134,8 @@ def _fewest_rounded(rows: Sequence[BookedRow], opening: int, limit: int) -> list
                 candidate = _Partial(steps + (residual != 0), off_by + abs(residual), [*order, index])
                 longer[key] = min(longer.get(key, candidate), candidate)
         best = longer
-    return min(best.values()).order if best else None
+    ended = [partial for (_, end), partial in best.items() if last in (None, end)]
+    return min(ended).order if ended else None
 
 
 def _residuals(rows: Sequence[BookedRow], order: Iterable[int], opening: int) -> list[int]:

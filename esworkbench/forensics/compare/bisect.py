@@ -125,7 +125,7 @@ def steps_of(
 
 
 def divergence(step: ClaimStep) -> int:
-    """The step's residual in minor units, 0 where it is no divergence: rounding, or a day without an order."""
+    """The step's residual in minor units, 0 where it is no divergence but rounding."""
     return step.residual if step.state is State.DIVERGENCE else 0
 
 
@@ -149,6 +149,8 @@ def _first_divergence(
         )
     if source.kind == "statement" and step.reason == NO_EVENT:
         note = f"a line of {source.name} that no event answers to; it stands after the events up to position {step.at}"
+    if rows := rows_without_order(evidence, step.position):
+        note += f"; the {rows} rows of its day add up in no order, so it may be another of them"
     if source.kind == "snapshot":
         event = evidence.rows("SELECT version, event_id FROM events WHERE position = $position", position=step.at)
         version, event_id = event[0] if event else (None, None)
@@ -166,6 +168,16 @@ def _first_divergence(
         last_good=last_good,
         note=note,
     )
+
+
+def rows_without_order(evidence: Evidence, position: int | None) -> int:
+    """How many rows the day of a file's row has, if it has several and they add up in no order; else 0."""
+    found = evidence.rows(
+        "SELECT d.rows FROM order_days d JOIN assertions a USING (account, currency, day) "
+        "WHERE d.verdict = 'unresolved' AND d.rows > 1 AND a.position = $position",
+        position=position,
+    )
+    return int(found[0][0]) if found else 0
 
 
 def _place(step: ClaimStep, up_to_it: Sequence[ClaimStep]) -> int:

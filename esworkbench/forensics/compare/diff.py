@@ -1,8 +1,8 @@
 """Diff: every balance assertion compared with the events, each up to the cut of its own source.
 
 A read model is compared with the events up to its own checkpoint, never with the head, so that lag is not taken for
-corruption. A file with no order inside its days is compared in the order that was found for it: no account is called
-wrong because an order was missing.
+corruption. A file with no order inside its days is compared in the order that was found for it. A day that adds up in
+no order at all is a divergence: a row is missing, repeated or wrong.
 """
 
 from datetime import date
@@ -38,7 +38,7 @@ class DiffRow(NamedTuple):
 
 
 class OrderProblem(NamedTuple):
-    """A day of an account, in a file, for which no order was found in which its balances add up."""
+    """A day of an account, in a file, whose rows add up in no order: which of them is wrong can't be told for sure."""
 
     account: str
     currency: str

@@ -29,13 +29,11 @@ class State(StrEnum):
     """What a residual is.
 
     ``divergence``: claim and events differ. ``rounding``: within the limit that the ledger states for a file.
-    ``unordered``: in a day whose rows add up in no order, so it says nothing about any one row. ``shifted``: booked on
-    another day, and right in the end.
+    ``shifted``: booked on another day, and right in the end.
     """
 
     DIVERGENCE = "divergence"
     ROUNDING = "rounding"
-    UNORDERED = "unordered"
     SHIFTED = "shifted"
 
 

@@ -86,11 +86,11 @@ _STEPS = """
         FROM counted c FULL JOIN posted p
             ON c.takes AND p.account = c.account AND p.currency = c.currency AND p.place = c.place
     ), carried AS (
-        SELECT *, $opening + sum(posted) OVER running AS event_sum,
+        SELECT *, opening_of(account, currency) + sum(posted) OVER running AS event_sum,
             max(position) OVER running AS at_position,
-            coalesce(last_value(claimed IGNORE NULLS) OVER running, $opening) AS says,
+            coalesce(last_value(claimed IGNORE NULLS) OVER running, opening_of(account, currency)) AS says,
             coalesce(last_value(claimed IGNORE NULLS) OVER (PARTITION BY account, currency ORDER BY place, order_key
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), $opening) AS said,
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), opening_of(account, currency)) AS said,
             count(claimed) OVER (PARTITION BY account, currency ORDER BY place, order_key
                 ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS claims_to_come
         FROM joined WINDOW running AS (PARTITION BY account, currency ORDER BY place, order_key
@@ -100,19 +100,14 @@ _STEPS = """
             ELSE says - said - sum(CASE WHEN is_row THEN posted ELSE 0 END)
                 OVER (PARTITION BY account, currency, claims_to_come) END AS residual
         FROM carried
-    ), judged AS (
-        SELECT s.*, d.verdict,
-            lag(d.verdict) OVER (PARTITION BY s.account, s.currency ORDER BY s.place, s.order_key) AS verdict_before
-        FROM steps s LEFT JOIN order_days d ON s.account = d.account AND s.currency = d.currency AND s.day = d.day
     )
     SELECT account, currency, place, order_key, {position} AS position, version, event_id,
         CASE WHEN is_row THEN claimed END AS claimed, says::BIGINT AS says, posted::BIGINT AS posted,
         event_sum::BIGINT AS event_sum, residual::BIGINT AS residual, {at} AS at_position,
         CASE WHEN NOT is_row THEN 'no row' WHEN again THEN 'repeated' WHEN matched THEN 'differs' ELSE 'no event' END
             AS reason,
-        CASE WHEN residual = 0 THEN NULL WHEN 'unresolved' IN (verdict, verdict_before) THEN 'unordered'
-            WHEN abs(residual) <= $rounding THEN 'rounding' ELSE 'divergence' END AS state
-    FROM judged
+        CASE WHEN residual = 0 THEN NULL WHEN abs(residual) <= $rounding THEN 'rounding' ELSE 'divergence' END AS state
+    FROM steps
 """
 
 _HEADS = """
@@ -123,7 +118,8 @@ _HEADS = """
         FROM postings WHERE position <= $cut GROUP BY account, currency
     ), both_sides AS (
         SELECT coalesce(h.account, s.account) AS account, coalesce(h.currency, s.currency) AS currency, h.claimed,
-            $opening + coalesce(s.total, 0) AS event_sum
+            opening_of(coalesce(h.account, s.account), coalesce(h.currency, s.currency)) + coalesce(s.total, 0)
+                AS event_sum
         FROM heads h FULL JOIN summed s ON h.account = s.account AND h.currency = s.currency
         WHERE h.account IS NULL OR h.claimed IS NOT NULL
     )
@@ -338,7 +334,6 @@ class Residuals:
         given = {
             "source": source.name,
             "cut": source.cut,
-            "opening": evidence.opening_minor,
             "rounding": ledger.file.rounding_limit if ledger.file else 0,
             "zone": ledger.time_zone,
             "category": ledger.snapshot.category if ledger.snapshot else "",

@@ -23,7 +23,7 @@ def timeline(evidence: Evidence, account: str, currency: str, *, against: str | 
 
     rows = [tuple(getattr(posting, name) for name in COLUMNS) for posting in evidence.postings(account, currency)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame["event_sum_minor"] = evidence.opening_minor + frame["amount_minor"].cumsum()
+    frame["event_sum_minor"] = evidence.opening(account, currency) + frame["amount_minor"].cumsum()
     sums = dict(zip(frame["position"], frame["event_sum_minor"], strict=True))
     claims = {} if against is None else _claims(evidence, account, currency, against, sums)
     frame["claimed_minor"] = pd.array([claims.get(position) for position in frame["position"]], dtype="Int64")

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.diff import order_problems
+from esworkbench.forensics.compare.bisect import rows_without_order
 from esworkbench.forensics.compare.records import Key, State
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
@@ -26,7 +26,7 @@ from esworkbench.forensics.diagnosis.findings import (
     Unexplained,
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, merged
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 
 
 def diagnose(
@@ -59,14 +59,13 @@ def diagnose(
         tested[fault.name] = RULED_OUT
         for explanation in answer:
             left.book(explanation.shares)
-            findings += [explanation.finding, *_look_alikes(explanation)]
+            findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
     unexplained = [
         *_residuals_left(facts, left, account),
-        *_days_without_order(evidence, account),
         *_breaks_left(facts, findings, account),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
@@ -93,25 +92,14 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
             found.append((key, source.name, amount, None, words))
     for step in left.steps():
         words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
+        if rows := rows_without_order(facts.evidence, step.position):
+            words += f"; the {rows} rows of that day add up in no order, so a row is missing, repeated or wrong"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
         for key, source, amount, position, words in found
         if account in (None, key[0])
     ]
-
-
-def _days_without_order(evidence: Evidence, account: str | None) -> list[Unexplained]:
-    """Days of a file whose rows add up in no order: a row is missing, or one is wrong, and nothing tells which."""
-    return [
-        Unexplained(
-            account=day.account, currency=day.currency, source="file", amount=0, at_position=None,
-            words=f"account {day.account} on {day.day}: its {day.rows} row(s) add up in no order, the nearest is off "
-            f"by {evidence.money(day.largest_residual, day.currency)}; rows may be missing from the file",
-        )
-        for day in order_problems(evidence)
-        if account in (None, day.account)
-    ]  # fmt: skip
 
 
 def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:

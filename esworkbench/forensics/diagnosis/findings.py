@@ -22,7 +22,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     ``amount`` is this fault's share, in minor units, of delta = claimed − event sum. ``healthy`` marks what looks like
     a fault and needs no repair. ``alternative_to`` names the finding this one can't be told apart from on the evidence
     at hand: both carry the same amount, and it is counted once. ``source`` is the claim that gives the amount,
-    ``sources`` are all in which the fault shows.
+    ``sources`` are all in which the fault shows. ``explains`` says how much of each source's residuals this finding
+    takes, in minor units: of a claim that was wrong and is right again, nothing in sum.
     """
 
     fault: str
@@ -37,6 +38,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
     source: str | None = None
     sources: list[str] = []
+    explains: dict[str, int] = {}
     alternative_to: str | None = None
 
 

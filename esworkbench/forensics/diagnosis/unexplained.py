@@ -4,6 +4,7 @@ Detectors read it and never write it: they return what they would explain, and `
 detector looks.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -100,6 +101,14 @@ def whole(residual: Residual) -> Share:
     return Share(residual.source, residual.key, residual.amount, residual.number)
 
 
+def explained(finding: Finding, shares: Iterable[Share]) -> Finding:
+    """The finding, and what it takes of each source's residuals."""
+    takes = Counter(finding.explains)
+    for share in shares:
+        takes[share.source] += share.amount
+    return msgspec.structs.replace(finding, explains=dict(takes))
+
+
 Name = tuple[str, str | None, str | None]
 
 
@@ -122,6 +131,10 @@ def _joined(first: Finding, second: Finding) -> Finding:
         proof=proof,
         sources=list(dict.fromkeys([*first.sources, *second.sources])),
         amount=first.amount or second.amount,
+        explains={
+            name: first.explains.get(name, 0) + second.explains.get(name, 0)
+            for name in dict.fromkeys([*first.explains, *second.explains])
+        },
         alternative_to=None if None in (first.alternative_to, second.alternative_to) else first.alternative_to,
     )
 

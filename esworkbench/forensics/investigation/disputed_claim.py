@@ -32,7 +32,7 @@ def unexplained_claim(evidence: Evidence, dispute: Dispute, held: int, diagnosis
     )
     return [
         Unexplained(
-            account=dispute.account, currency=dispute.currency, source=dispute.claimed_by, amount=dispute.delta,
+            account=dispute.account, currency=dispute.currency, source=dispute.claimed_by or "", amount=dispute.delta,
             at_position=None, words=words,
         )
     ]  # fmt: skip

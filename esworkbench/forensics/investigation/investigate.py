@@ -52,13 +52,17 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
-    """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it."""
+    """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it.
+
+    ``kept`` are the files that hold the rows it replaced.
+    """
 
     applied: bool
     verified: bool
     applied_to: str
     rows: list[list[Any]] = []
     event_ids: list[str] = []
+    kept: list[str] = []
 
 
 Repairer = Callable[[Diagnosis], Repair]
@@ -94,7 +98,8 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     def reach_sentence(self) -> str:
         """Whom else it touches, in words."""
         if not self.reach.accounts:
-            return "No account is touched."
+            loose = len({each.account for each in self.unexplained if each.account is not None})
+            return f"{loose} account{'s' * (loose != 1)} differ unexplained." if loose else "No account is touched."
         amounts = ", ".join(
             format_minor(amount, currency, self.decimals.get(currency))
             for currency, amount in sorted(self.reach.amounts.items())
@@ -179,14 +184,21 @@ def _dispute(
     total, decimals = _sum_of(evidence, account, currency), evidence.decimals(currency)
     rows = [row for row in diff(evidence).rows if (row.account, row.currency) == (account, currency)]
     apart = max(rows, key=lambda row: abs(row.delta), default=None)
+    heads = evidence.assertions(account, currency, kind="head")
+    if not heads and (apart is None or apart.kind == "running"):
+        # No current balance is kept: the last running one is what is shown to people.
+        running = evidence.assertions(account, currency, source=apart.source if apart else None, kind="running")
+        for last in running[-1:]:
+            return ask.Dispute(account, currency, last.claimed_minor, last.source, total, decimals)
     if apart is None:
-        heads = evidence.assertions(account, currency, kind="head")
-        return ask.Dispute(account, currency, total, heads[0].source if heads else "nobody", total, decimals)
+        return ask.Dispute(account, currency, total, heads[0].source if heads else None, total, decimals)
     return ask.Dispute(account, currency, apart.claimed or 0, apart.source, apart.event_sum, decimals)
 
 
 def _sum_of(evidence: Evidence, account: str, currency: str) -> int:
-    return evidence.opening_minor + sum(posting.amount_minor for posting in evidence.postings(account, currency))
+    return evidence.opening(account, currency) + sum(
+        posting.amount_minor for posting in evidence.postings(account, currency)
+    )
 
 
 def _steps(
@@ -265,7 +277,11 @@ def _left_to_a_person(diagnosis: Diagnosis) -> Repair:
 
 
 def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
-    if not diagnosis.unhealthy:
+    if diagnosis.unexplained and not diagnosis.unhealthy:
+        answer = (
+            "nothing can be repaired yet: what differs has no fault's name, so nobody knows what would put it right"
+        )
+    elif not diagnosis.unhealthy:
         answer = "nothing needs a repair"
     elif repair.applied:
         answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
@@ -285,10 +301,11 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
 def _question(dispute: ask.Dispute | None) -> str:
     if dispute is None:
         return "Is any balance in this evidence wrong?"
-    return (
-        f"Is the balance of account {dispute.account} wrong? {dispute.claimed_by} claims "
-        f"{dispute.money(dispute.claimed)}, the events sum to {dispute.money(dispute.event_sum)}."
-    )
+    summed = f"the events sum to {dispute.money(dispute.event_sum)}"
+    if dispute.claimed_by is None:
+        return f"Is the balance of account {dispute.account} wrong? Nothing here claims one; {summed}."
+    claim = f"{dispute.claimed_by} claims {dispute.money(dispute.claimed)}"
+    return f"Is the balance of account {dispute.account} wrong? {claim}, {summed}."
 
 
 def _verdict(

@@ -55,6 +55,7 @@ def _cut(evidence: Evidence) -> list[list[Any]]:
     rows += [[f"decimals of {currency}", decimals] for currency, decimals in (manifest.decimals or {}).items()]
     if manifest.order is not None:
         rows += [[f"account-days whose order is {verdict}", count] for verdict, count in manifest.order.items()]
+    rows += [["assumed", assumption] for assumption in manifest.assumptions]
     rows += [[f"events without a rule in the ledger: {name}", count] for name, count in manifest.unposted.items()]
     return rows
 

@@ -36,13 +36,14 @@ class InquiryStep(msgspec.Struct, frozen=True, kw_only=True):
 class Dispute(NamedTuple):
     """What is claimed of one account, and what its events sum to; minor units. ``delta`` = claimed − event sum.
 
-    ``decimals`` is the scale of these amounts, None where nobody says.
+    ``decimals`` is the scale of these amounts, None where nobody says. ``claimed_by`` is None where nothing claims
+    a balance.
     """
 
     account: str
     currency: str
     claimed: int
-    claimed_by: str
+    claimed_by: str | None
     event_sum: int
     decimals: int | None
 
@@ -56,6 +57,10 @@ class Dispute(NamedTuple):
 
 def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquiryStep:
     """What does the system show, and what is it said to be?"""
+    if dispute.claimed_by is None:
+        return InquiryStep(
+            number=1, title="The projection against the claim", answer="nothing in the evidence claims a balance"
+        )
     rows: list[list[Any]] = [[dispute.claimed_by, dispute.claimed, dispute.delta]]
     rows += [
         [source, step.claimed, step.claimed - step.event_sum]
@@ -80,7 +85,7 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
     for posting in evidence.postings(dispute.account, dispute.currency):
         totals.setdefault(posting.kind, []).append(posting.amount_minor)
     rows: list[list[Any]] = [[kind, len(amounts), sum(amounts)] for kind, amounts in sorted(totals.items())]
-    opening = evidence.opening_minor
+    opening = evidence.opening(dispute.account, dispute.currency)
     if opening:
         rows.insert(0, ["opening balance", 0, opening])
     heads = [step for _, step in _heads(evidence, dispute)]
@@ -148,7 +153,9 @@ def replay_to_the_point(
         )
     postings = evidence.postings(dispute.account, dispute.currency)
     index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
-    balance = evidence.opening_minor + sum(each.amount_minor for each in postings[: max(index - 3, 0)])
+    balance = evidence.opening(dispute.account, dispute.currency) + sum(
+        each.amount_minor for each in postings[: max(index - 3, 0)]
+    )
     rows: list[list[Any]] = []
     for each in postings[max(index - 3, 0) : index + 4]:
         balance += each.amount_minor

@@ -3,6 +3,10 @@
 The store is captured and diagnosed again before, so that a step that is no longer needed is left out, and after, so
 that a repair is judged by what it did and not by what it meant to do. Both times ages are measured at the same
 moment, or holds that were young at the cut would be called overdue by the time of the repair.
+
+Three things stand before the first write: the operator types the digest that capture printed, so that evidence edited
+since, its ledger included, moves no money; the store as it is now must allow each step as the evidence did; and a read
+model whose finding is no proof is rebuilt on a scratch copy first. Rows that are replaced are kept.
 """
 
 import tempfile
@@ -14,14 +18,35 @@ import msgspec
 from esworkbench.errors import CommandRejected, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence, capture
+from esworkbench.forensics.diagnosis.context import gather
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis
-from esworkbench.forensics.repair.plan import Compensator, RepairPlan, RepairStep, plan, reason_for
+from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.repair.kept_rows import keep_rows
+from esworkbench.forensics.repair.plan import (
+    Compensator,
+    RepairPlan,
+    RepairStep,
+    held_back,
+    plan,
+    reason_for,
+    rebuild_held_back,
+)
 from esworkbench.forensics.scratch_store import Factories
 from esworkbench.projections import ProjectionRunner
 from esworkbench.upcasters import EventDecoder
 
-__all__ = ["Compensator", "RepairPlan", "RepairStep", "Repaired", "apply", "look_again", "plan", "require_same_store"]
+__all__ = [
+    "Compensator",
+    "RepairPlan",
+    "RepairStep",
+    "Repaired",
+    "apply",
+    "look_again",
+    "plan",
+    "require_digest",
+    "require_same_store",
+]
 
 
 class Repaired(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +76,7 @@ def apply(
     store: EventStore,
     evidence: Evidence,
     *,
+    digest: str,
     projections: Factories,
     decoder: EventDecoder,
     compensator: Compensator | None = None,
@@ -58,25 +84,36 @@ def apply(
 ) -> Repaired:
     """Apply every planned step to ``store``, from which ``evidence`` was captured, and verify. Safe to run twice.
 
-    ``projections`` are the read models' code by name; ``now`` is the moment ages are measured at, by default the
-    evidence's latest ``recorded_at``.
+    ``digest`` is the evidence's as its capture printed it, ``projections`` are the read models' code by name, and
+    ``now`` is the moment ages are measured at, by default the evidence's latest ``recorded_at``. Raises UnusableInput
+    for another digest, with nothing written.
     """
+    require_digest(evidence, digest)
     now = now or evidence.now
     before = look_again(store, evidence, now)
     steps = []
     for step in planned.steps:
-        if step.state == "planned" and not _still_needed(step, before):
-            step = _now(step, "done before")
-        elif step.state == "planned" and step.kind == "compensate" and compensator is not None:
+        if step.state == "planned":
+            step = _now_allowed(step, before)
+        if step.state == "planned" and step.kind == "compensate" and compensator is not None:
             step = _compensate(step, store, planned, compensator)
         elif step.state == "planned" and step.kind == "rebuild":
-            step = _rebuild(step, store, projections, decoder, planned.case_id)
+            step = _rebuild(step, store, evidence, projections, decoder, planned.case_id, now)
         steps.append(step)
     if any(step.appended for step in steps):
         _catch_up(store, evidence, projections, decoder, planned.case_id)
     applied = any(step.state == "applied" for step in steps)
     after = look_again(store, evidence, now) if applied else before
     return Repaired(steps=steps, applied=applied, verified=_settled(after), after=after)
+
+
+def require_digest(evidence: Evidence, digest: str) -> None:
+    """Raises UnusableInput unless ``digest`` is the evidence's, which only whoever saw the capture knows."""
+    if digest.strip().lower() != evidence.digest:
+        raise UnusableInput(
+            f"{digest!r} is not the digest of {evidence.path}: type the one that its capture printed, and if this is "
+            "it, the evidence was changed since and nothing may be repaired from it"
+        )
 
 
 def require_same_store(evidence: Evidence, store: EventStore) -> None:
@@ -105,15 +142,26 @@ def _settled(diagnosis: Diagnosis) -> bool:
     return not diagnosis.unhealthy and not diagnosis.unexplained
 
 
-def _still_needed(step: RepairStep, now_found: Diagnosis) -> bool:
-    """A rebuild is needed while its read model shows any fault; any other step while its own finding is still made."""
+def _now_allowed(step: RepairStep, now_found: Diagnosis) -> RepairStep:
+    """The step as the store now allows it: done before, held back, or planned still.
+
+    A rebuild is needed while its read model shows any fault; any other step while its own finding is still made.
+    """
     if step.kind == "rebuild":
-        return any(step.projection in finding.sources for finding in now_found.unhealthy)
-    return any(
-        (finding.fault, finding.account, finding.currency) == (step.fault, step.account, step.currency)
-        and (step.original is None or step.original.event_id in finding.event_ids)
-        for finding in now_found.unhealthy
-    )
+        assert step.projection is not None
+        still = [finding for finding in now_found.unhealthy if step.projection in finding.sources]
+        reason = rebuild_held_back(now_found, step.projection, still)
+    else:
+        still = [
+            finding
+            for finding in now_found.unhealthy
+            if (finding.fault, finding.account, finding.currency) == (step.fault, step.account, step.currency)
+            and (step.original is None or step.original.event_id in finding.event_ids)
+        ]
+        reason = held_back(now_found, still[0]) if still else ""
+    if not still:
+        return _now(step, "done before")
+    return _held(step, f"as the store is now, {reason}") if reason else step
 
 
 def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compensator: Compensator) -> RepairStep:
@@ -151,13 +199,25 @@ def already_compensated(store: EventStore, stream_id: str, event_id: str) -> boo
 
 
 def _rebuild(
-    step: RepairStep, store: EventStore, projections: Factories, decoder: EventDecoder, case_id: str
+    step: RepairStep,
+    store: EventStore,
+    evidence: Evidence,
+    projections: Factories,
+    decoder: EventDecoder,
+    case_id: str,
+    now: datetime,
 ) -> RepairStep:
     factory = projections.get(step.projection or "")
     if factory is None:
         return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code is not at hand")
+    if step.on_trial and replay_with_code(evidence, gather(evidence, now), Code(factory, decoder)).residuals:
+        return _held(
+            step,
+            "replayed with this code on a scratch copy it still differs from the events, so a rebuild wouldn't heal it",
+        )
+    kept = keep_rows(store, factory(), evidence.path)
     ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").rebuild()
-    return _now(step, "applied")
+    return msgspec.structs.replace(step, state="applied", kept=[str(path) for path in kept])
 
 
 def _catch_up(
@@ -167,6 +227,10 @@ def _catch_up(
     for name, factory in projections.items():
         if evidence.checkpoint(name) is not None:
             ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").catch_up()
+
+
+def _held(step: RepairStep, reason: str) -> RepairStep:
+    return msgspec.structs.replace(step, state="held back", words=f"{step.words}; {reason}")
 
 
 def _now(step: RepairStep, state: str) -> RepairStep:

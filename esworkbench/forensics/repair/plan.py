@@ -1,12 +1,14 @@
 """The plan of a repair: a step for each thing to do, in words, and as the domain's command if its compensator is given.
 
 Nothing is ever edited. Wrong events are compensated by appending; what the read side got wrong is rebuilt; what the log
-itself lost only a backup brings back, and until then no read model that may still show it is touched.
+itself lost only a backup brings back, and until then nothing is appended to it and no read model that may still show it
+is touched. Money moves on proof alone: a step that isn't backed by a finding that is proven, told apart from its
+look-alikes, and takes exactly that much of a claim's difference, is held back with the reason.
 (TigerBeetle's rule: corrections are new, linked transfers.)
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -65,7 +67,8 @@ class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do. ``words`` say what and why; ``command`` is the domain's, where there is one.
 
     ``state``: planned; held back (with the reason in ``words``); applied; done before; refused; by hand.
-    ``appended`` are the ids of the events it wrote.
+    ``on_trial``: planned, and to be applied only where the projection's own code, replayed on a scratch copy, puts the
+    read model right. ``appended`` are the ids of the events it wrote, ``kept`` the files with the rows it replaced.
     """
 
     number: int
@@ -79,7 +82,9 @@ class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
     original: Original | None = None
     command: str | None = None
     state: str = "planned"
+    on_trial: bool = False
     appended: list[str] = []
+    kept: list[str] = []
 
 
 class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,21 +106,60 @@ def plan(
     """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest."""
     case = case_id or f"case-{evidence.digest[:12]}"
     findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
-    damaged = [finding for finding in findings if _kind(finding) == "restore"]
     steps: list[RepairStep] = []
     wrong: list[Finding] = []
     by_hand: list[Finding] = []
     for finding in findings:
         if _kind(finding) == "compensate" and finding.account is not None and finding.event_ids:
-            steps += _compensations(evidence, finding, damaged, operator, case, compensator)
+            steps += _compensations(evidence, diagnosis, finding, operator, case, compensator)
         elif _kind(finding) == "rebuild" and finding.sources:
             wrong.append(finding)
         else:
             by_hand.append(finding)
-    steps += _rebuilds(wrong, damaged)
+    steps += _rebuilds(diagnosis, wrong)
     steps += [_by_hand(finding) for finding in by_hand]
     numbered = [msgspec.structs.replace(step, number=number) for number, step in enumerate(steps, start=1)]
     return RepairPlan(steps=numbered, operator=operator, case_id=case)
+
+
+def held_back(diagnosis: Diagnosis, finding: Finding) -> str:
+    """Why nothing may be appended on the ground of this finding; empty where it may."""
+    like = sorted({each.fault for each in _alternatives(diagnosis, finding)})
+    amount = finding.amount
+    if disputed := _log_disputed(diagnosis):
+        return disputed
+    if finding.certainty != "proven":
+        return f"it is {finding.certainty}, and money moves on proof alone: see what its proof says is missing"
+    if like:
+        return f"the evidence doesn't tell it apart from {', '.join(like)}"
+    if amount and amount not in finding.explains.values():
+        return "no claim differs by exactly that amount, so nothing shows that it is owed"
+    if loose := [each for each in diagnosis.unexplained if each.account == finding.account]:
+        return f"something about this account is unexplained: {loose[0].words}"
+    return ""
+
+
+def rebuild_held_back(diagnosis: Diagnosis, projection: str, findings: Sequence[Finding]) -> str:
+    """Why this read model may not be replaced; empty where it may."""
+    if disputed := _log_disputed(diagnosis):
+        return f"{disputed}, since this read model may be the only witness left"
+    accounts = {finding.account for finding in findings}
+    loose = [each for each in diagnosis.unexplained if each.source == projection or each.account in accounts]
+    return f"something that it shows is unexplained: {loose[0].words}" if loose else ""
+
+
+def _log_disputed(diagnosis: Diagnosis) -> str:
+    """Whether anything speaks against the log itself, however faintly, and what."""
+    against = [each for each in diagnosis.unhealthy if _kind(each) == "restore"]
+    if against:
+        return f"not before {against[0].fault} is dealt with"
+    broken = [each for each in diagnosis.unexplained if each.source == "events"]
+    return f"not before the log is whole: {broken[0].words}" if broken else ""
+
+
+def _alternatives(diagnosis: Diagnosis, finding: Finding) -> list[Finding]:
+    key = (finding.fault, finding.account, finding.currency)
+    return [each for each in diagnosis.unhealthy if (each.alternative_to, each.account, each.currency) == key]
 
 
 def reason_for(fault: str, position: int) -> str:
@@ -129,13 +173,13 @@ def _kind(finding: Finding) -> RepairKind:
 
 def _compensations(
     evidence: Evidence,
+    diagnosis: Diagnosis,
     finding: Finding,
-    damaged: list[Finding],
     operator: str,
     case: str,
     compensator: Compensator | None,
 ) -> list[RepairStep]:
-    """One step for each event. Held back while the account's own stream waits for a backup, or proof is short."""
+    """One step for each event, held back where proof is short."""
     assert finding.account is not None
     assert finding.currency is not None
     steps = []
@@ -152,13 +196,8 @@ def _compensations(
                 valid_at=original.valid_at,
             )  # fmt: skip
             command = f"{type(made).__name__} {json.dumps(msgspec.to_builtins(made), sort_keys=True)}"
-        blocked = [
-            other for other in damaged if other.account in (None, finding.account) or other.fault == "tail_truncated"
-        ]
-        if blocked:
-            state, words = "held back", f"{words}; only after the {blocked[0].fault} is restored from a backup"
-        elif finding.fault == "retry_duplicate" and finding.certainty != "proven":
-            state, words = "held back", f"{words}; only once a statement shows that it was booked once"
+        if reason := held_back(diagnosis, finding):
+            state, words = "held back", f"{words}; {reason}"
         steps.append(
             RepairStep(
                 number=0, kind="compensate", fault=finding.fault, account=finding.account, currency=finding.currency,
@@ -190,8 +229,8 @@ def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
     ]  # fmt: skip
 
 
-def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairStep]:
-    """One rebuild for each read model, whatever is wrong with it, and none while the log lacks events it once had."""
+def _rebuilds(diagnosis: Diagnosis, findings: list[Finding]) -> list[RepairStep]:
+    """One rebuild for each read model, whatever is wrong with it."""
     wrong: dict[str, list[Finding]] = {}
     for finding in findings:
         for source in finding.sources:
@@ -201,17 +240,14 @@ def _rebuilds(findings: list[Finding], damaged: list[Finding]) -> list[RepairSte
         names = sorted({finding.fault for finding in faults})
         words = f"drop {projection} and replay it from the first event, for {', '.join(names)}"
         state = "planned"
-        if damaged:
-            state = "held back"
-            words += (
-                f"; not before {damaged[0].fault} is dealt with, since this read model may be the only witness left"
-            )
+        if reason := rebuild_held_back(diagnosis, projection, faults):
+            state, words = "held back", f"{words}; {reason}"
         one = faults[0] if len(faults) == 1 else None
         steps.append(
             RepairStep(
                 number=0, kind="rebuild", fault=names[0], account=one.account if one else None,
                 currency=one.currency if one else None, amount=one.amount if one else 0, words=words,
-                projection=projection, state=state,
+                projection=projection, state=state, on_trial=any(each.certainty != "proven" for each in faults),
             )
         )  # fmt: skip
     return steps

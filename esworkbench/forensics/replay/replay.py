@@ -112,7 +112,7 @@ def balance_at(
         f"WHERE account = $account AND currency = $currency AND {condition}",
         {"account": account, "currency": currency, **given},
     ).fetchall()
-    balance = evidence.opening_minor + total
+    balance = evidence.opening(account, currency) + total
     place, event_id, recorded_at, valid_at = last
     return Moment(
         account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count

@@ -121,7 +121,7 @@ def step_postings(
 ) -> Iterator[SteppedEvent]:
     """Steps of the event sum, for a ledger that came without code. State: ``balance_minor``."""
     currency = evidence.choose_currency(account, currency)
-    before = {"balance_minor": evidence.opening_minor}
+    before = {"balance_minor": evidence.opening(account, currency)}
     for posting in evidence.postings(account, currency):
         if posting.position in skip:
             yield SteppedEvent(posting, before, before, timedelta(), skipped=True)
