@@ -11,6 +11,7 @@ import pytest
 from statement_world import World, live, print_files
 
 from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 
@@ -246,6 +247,24 @@ def test_a_line_under_the_reference_of_another_payment_books_no_hold(tmp_path: P
     later(world)
     finding = only(judged(world, tmp_path))
     assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 4_723, "proven")
+
+
+def test_of_two_holds_that_ask_for_different_repairs_neither_is_repaired_unasked(tmp_path: Path) -> None:
+    """One was booked and lacks its settlement, the other never was: cancelling both would give money away."""
+    world = a_bank()
+    left = world.hold("A", 700, "X-1")
+    world.book("A", -700, "X-1")
+    kept = world.hold("A", 4_723, "X-2")
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 4_723, "likely")
+    assert finding.event_ids == [left.event_id, kept.event_id]
+
+
+@pytest.mark.parametrize("fault", ["half_transfer", "settled_otherwise"])
+def test_what_can_be_mended_in_two_ways_is_mended_by_hand(fault: str) -> None:
+    """To take back what was sent, where the other bank has received it, would move the money a second time."""
+    assert FAULTS[fault].repair == "none"
 
 
 def test_a_hold_whose_answer_may_have_been_deleted_is_merely_possible(tmp_path: Path) -> None:

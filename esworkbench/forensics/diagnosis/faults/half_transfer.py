@@ -88,7 +88,7 @@ FAULT = Fault(
     meaning="one side of a transfer is missing",
     look_alikes=("never_appended", "event_misfiled"),
     remedy="complete the transfer, or reverse it",
-    repair="compensate",
+    repair="none",
     detector=half_transfer,
 )
 

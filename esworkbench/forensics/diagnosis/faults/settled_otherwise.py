@@ -45,7 +45,7 @@ FAULT = Fault(
     meaning="a hold was settled for a different amount than was held, and the statement shows what was settled",
     look_alikes=("unresolved_pending", "rounding"),
     remedy="append an adjusting event, and have a rule for tips and fees",
-    repair="compensate",
+    repair="none",
     detector=settled_otherwise,
 )
 

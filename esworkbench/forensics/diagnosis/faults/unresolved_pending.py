@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from esworkbench.evidence.ledger import Pending
-from esworkbench.forensics.compare.records import Key, Residual
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
@@ -62,7 +62,7 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
     amount = _of_one(steps) + sum(request.amount for request in unseen)
     found = finding(
         FAULT, key, amount=amount, source=steps[0].source if steps else None,
-        certainty=_certainty(facts, key, unseen),
+        certainty=_certainty(facts, key, requests, steps, unseen),
         events=[(request.position, request.event_id) for request in requests],
         proof="; ".join([_held(facts, key, requests), *_told(facts, key, requests, steps, unseen)]),
         remedy=f"{_answer(pending, requests)}; watch for requests older than the limit",
@@ -74,11 +74,18 @@ def _of_one(steps: list[Residual]) -> int:
     return sum(step.amount for step in steps if step.source == steps[0].source)
 
 
-def _certainty(facts: Facts, key: Key, unseen: list[Request]) -> Certainty:
-    """Proven where the log is whole and a statement tells of every request; an answer that was lost is an answer."""
+def _certainty(
+    facts: Facts, key: Key, requests: list[Request], steps: list[Residual], unseen: list[Request]
+) -> Certainty:  # fmt: skip
+    """Proven where the log is whole and a statement tells one thing of every request: booked, or never booked.
+
+    An answer that was lost is an answer.
+    """
     if unseen or broken(facts, key):
         return "possible"
-    return "proven" if is_whole(facts, key) else "likely"
+    booked = [request for request in requests if request.booked_by]
+    alike = len(booked) in (0, len(requests)) and all(step.reason == NO_ROW for step in steps)
+    return "proven" if alike and is_whole(facts, key) else "likely"
 
 
 def _held(facts: Facts, key: Key, requests: list[Request]) -> str:
