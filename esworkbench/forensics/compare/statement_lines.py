@@ -300,7 +300,7 @@ _NO_STEPS = f"CREATE OR REPLACE TEMP TABLE statement_steps ({_COLUMNS})"
 
 # A movement without a line stands where its file would have booked it; or, where the balances jump by its amount, at
 # the line that counts it. ``early`` ones were true before the first line: the opening balance tells whether it counts
-# them.
+# them. What is netted is posted where its line stands.
 _STEPS = f"""
     {_NO_STEPS};
     INSERT INTO statement_steps BY NAME
@@ -357,24 +357,27 @@ _STEPS = f"""
             timezone($zone, l.booked_at)::DATE <> timezone($zone, e.booked_at)::DATE AS shifted
         FROM statement_lines AS l LEFT JOIN pairs AS p USING ({PART}, place)
             LEFT JOIN expected AS e USING ({PART}, event_id)
+    ), judged AS (
+        SELECT i.*, CASE WHEN line IS NOT NULL
+                THEN (file, account, currency, i.place) IN
+                    (SELECT (file, account, currency, place) FROM netted WHERE place IS NOT NULL)
+                ELSE (file, account, currency, event_id) IN
+                    (SELECT (file, account, currency, event_id) FROM netted WHERE place IS NULL) END AS is_netted
+        FROM items AS i
+    ), netting AS (
+        SELECT * EXCLUDE (posted), CASE WHEN NOT coalesce(is_netted, false) THEN posted
+            WHEN line IS NOT NULL THEN step - contradiction ELSE 0 END AS posted FROM judged
     ), ordered AS (
         SELECT *, row_number() OVER running AS number, sum(posted) OVER running AS event_sum,
             last_value(claimed IGNORE NULLS) OVER running AS says,
             last_value(position IGNORE NULLS) OVER running AS at_position, step - posted AS residual
-        FROM items WINDOW running AS
+        FROM netting WINDOW running AS
             (PARTITION BY {PART} ORDER BY place, turn, moment, position ROWS UNBOUNDED PRECEDING)
-    ), judged AS (
-        SELECT o.*, CASE WHEN line IS NOT NULL
-                THEN (file, account, currency, o.place) IN
-                    (SELECT (file, account, currency, place) FROM netted WHERE place IS NOT NULL)
-                ELSE (file, account, currency, event_id) IN
-                    (SELECT (file, account, currency, event_id) FROM netted WHERE place IS NULL) END AS is_netted
-        FROM ordered AS o
     )
     SELECT {PART}, number AS place, position, version, event_id, type, schema_version, says::BIGINT AS claimed,
         line IS NOT NULL AS made, posted::BIGINT AS posted, event_sum::BIGINT AS event_sum,
         residual::BIGINT AS residual, at_position, reason,
-        CASE WHEN residual <> 0 AND is_netted AND coalesce(contradiction, 0) = 0 THEN 'shifted'
-             WHEN residual <> 0 THEN 'divergence' WHEN shifted THEN 'shifted' END AS state, line, contradiction
-    FROM judged WHERE reason <> 'total' OR residual <> 0
+        CASE WHEN residual <> 0 THEN 'divergence' WHEN shifted OR is_netted THEN 'shifted' END AS state, line,
+        contradiction
+    FROM ordered WHERE reason <> 'total' OR residual <> 0
 """
