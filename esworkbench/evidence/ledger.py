@@ -66,6 +66,21 @@ class Pending(_Section, frozen=True, kw_only=True):
     limit_hours: int = 24
 
 
+class Transfer(_Section, frozen=True, kw_only=True):
+    """Two events that move one amount between two accounts of this ledger, as one side sends what the other receives.
+
+    ``id_field`` is the payload field that both sides share. ``to_field`` (of what is sent) and ``from_field`` (of what
+    is received) name the account on the other side: one that isn't in this ledger has no side here. Without them every
+    transfer has both.
+    """
+
+    sent: str
+    received: str
+    id_field: str
+    to_field: str | None = None
+    from_field: str | None = None
+
+
 class Invariants(_Section, frozen=True, kw_only=True):
     """What must not happen. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens.
 
@@ -222,6 +237,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     posting: list[PostingRule] = []
     without_posting: list[str] = []
     pending: Pending | None = None
+    transfer: Transfer | None = None
     invariants: Invariants = Invariants()
     read_model: list[ReadModel] = []
     snapshot: SnapshotClaims | None = None

@@ -16,6 +16,7 @@ from esworkbench.lab import build_incident, reveal
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
 
 SEEDS = [1, 2, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(3, 13))]
+HEALTHY = [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(4, 304))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -29,7 +30,7 @@ def test_the_planted_fault_is_named_exactly(fault: str, seed: int) -> None:
     assert diagnosis.tested[fault] == "found"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", HEALTHY)
 def test_a_healthy_bank_has_no_findings(seed: int) -> None:
     """Young holds, declined purchases, night-safe money, old schema versions: none of it is a fault."""
     diagnosis = diagnose(incident("none", seed))

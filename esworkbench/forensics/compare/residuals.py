@@ -27,7 +27,7 @@ from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
-from esworkbench.forensics.compare.statement_lines import statement_steps
+from esworkbench.forensics.compare.statement_lines import make_statement_steps
 
 if TYPE_CHECKING:
     import duckdb
@@ -177,6 +177,14 @@ _TABLE = """
 
 _FILL = "INSERT INTO residuals BY NAME SELECT $source AS source, $kind AS kind, * FROM ({sql}) WHERE state IS NOT NULL"
 
+_FILL_STATEMENT = """
+    INSERT INTO residuals BY NAME
+    SELECT file AS source, 'statement' AS kind, account, currency, place, place AS order_key, position, version,
+        event_id, CASE WHEN made THEN claimed END AS claimed, claimed AS says, posted, event_sum, residual,
+        at_position, reason, state, type, schema_version
+    FROM statement_steps WHERE file = $source AND state IS NOT NULL AND ($account IS NULL OR account = $account)
+"""
+
 # A row may name an event that posts nothing on this account, which is there all the same.
 _NAME_EVENTS = """
     UPDATE residuals SET type = e.type, schema_version = e.schema_version,
@@ -197,7 +205,8 @@ class Residuals:
         self._account = account
         self._cursor = evidence.connection()
         self._filled = False
-        self._lines = statement_steps(evidence, now)
+        self._now = now
+        self._compared_lines = False
         claims = {(name, kind): count for name, kind, count in self._cursor.execute(
             "SELECT source, kind, count(*) FROM assertions GROUP BY ALL").fetchall()}  # fmt: skip
         # A projection that has read events and holds no row at all claims that there is nothing.
@@ -216,6 +225,7 @@ class Residuals:
         """
         if not self._filled:
             make_holds(self._cursor, self._evidence.ledger)
+            self._compare_lines()
             self._cursor.execute(_TABLE)
             for source in self._sources:
                 self._fill(source)
@@ -281,7 +291,7 @@ class Residuals:
     def steps(self, source: Source, account: str, currency: str) -> list[ClaimStep]:
         """Every step of one account as the source claims it, those that agree too, in order."""
         if source.kind == "statement":
-            return self._lines.get((source.name, (account, currency)), [])
+            return self._statement_steps(source, account, currency)
         select = f"SELECT {_COLUMNS} FROM result WHERE currency = $currency ORDER BY place, order_key"
         rows = self._run(f"WITH result AS ({_SQL[source.kind]}) {select}", source, account, currency=currency)
         return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in rows]
@@ -297,17 +307,24 @@ class Residuals:
             self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account)
 
     def _fill_statement(self, source: Source) -> None:
-        rows = [
-            (source.name, source.kind, *key, place, place, step.position, step.version, step.event_id,
-             step.claimed if step.made else None, step.claimed, step.posted, step.event_sum, step.residual, step.at,
-             step.reason, step.state, step.type, step.schema_version)
-            for (file, key), steps in self._lines.items()
-            if file == source.name and self._account in (None, key[0])
-            for place, step in enumerate(steps, start=1) if step.state is not None
-        ]  # fmt: skip
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self._cursor.executemany(f"INSERT INTO residuals VALUES ({marks})", rows)
+        self._compare_lines()
+        self._cursor.execute(_FILL_STATEMENT, {"source": source.name, "account": self._account})
+
+    def _statement_steps(self, source: Source, account: str, currency: str) -> list[ClaimStep]:
+        self._compare_lines()
+        rows = self._cursor.execute(
+            "SELECT position, version, event_id, claimed, posted, residual, event_sum, reason, state, made, "
+            "at_position, type, schema_version FROM statement_steps "
+            "WHERE file = $file AND account = $account AND currency = $currency ORDER BY place",
+            {"file": source.name, "account": account, "currency": currency},
+        ).fetchall()
+        return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in rows]
+
+    def _compare_lines(self) -> None:
+        """Lay statements and events side by side, once."""
+        if not self._compared_lines:
+            make_statement_steps(self._cursor, self._evidence, self._now)
+            self._compared_lines = True
 
     def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
         bucket = bucket_of(account, self._evidence.manifest.buckets)

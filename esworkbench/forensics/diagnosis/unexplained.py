@@ -66,6 +66,10 @@ class Left:
         """The source's figures that are not explained, by account and currency."""
         return {key: amount for (name, key), amount in self._heads.items() if name == source and amount}
 
+    def heads_of(self, key: Key) -> list[int]:
+        """What is left of every source's figure for one account and currency."""
+        return [amount for (_, its_key), amount in self._heads.items() if its_key == key and amount]
+
     def step(self, residual: Residual) -> int:
         return self._steps[residual.number]
 
