@@ -14,7 +14,8 @@ from support import new_event
 from esworkbench.composition import capture
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.diff import diff
+from esworkbench.evidence.agreement import require_agreement
+from esworkbench.forensics.investigation.investigate import investigate
 from esworkbench.forensics.verify import verify
 
 COLUMNS = (
@@ -63,7 +64,9 @@ def taken(tmp_path: Path) -> Evidence:
     for (account, currency), balance in BALANCES.items():
         assert sum(each.amount_minor for each in evidence.postings(account, currency)) == balance
     assert verify(evidence).events == evidence.manifest.rows["events"]
-    diff(evidence)
+    require_agreement(evidence)
+    inquiry = investigate(evidence, account="a1", currency="USD")
+    assert [step.number for step in inquiry.steps] == [1, 2, 3, 4, 5, 6, 7]
     return evidence
 
 
