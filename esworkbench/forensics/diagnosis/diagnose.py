@@ -53,7 +53,7 @@ def diagnose(
         evidence.currencies(account)
     facts = gather(evidence, now or evidence.now, residuals=residuals, whole=whole)
     if projection is not None:
-        facts = facts._replace(code_replay=replay_with_code(evidence, facts, projection))
+        facts = facts._replace(code_replay=replay_with_code(evidence, facts.now, projection))
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []

@@ -56,7 +56,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
     """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it.
 
-    ``kept`` are the files that hold the rows it replaced.
+    ``kept`` are the files that hold the rows it replaced; ``looked_at`` says in words what was read again to verify it.
     """
 
     applied: bool
@@ -65,10 +65,11 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[list[Any]] = []
     event_ids: list[str] = []
     kept: list[str] = []
+    looked_at: str = ""
 
 
-Repairer = Callable[[Diagnosis], Repair]
-"""Repairs what was found, or tries to, and says what came of it."""
+Repairer = Callable[[Diagnosis, Verification], Repair]
+"""Repairs what was found, or tries to, and says what came of it. It is given what ``verify_log`` said, too."""
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +139,7 @@ def investigate(
     mine = [each for each in diagnosis.findings if dispute and each.account in (None, dispute.account)]
     found = [each for each in mine if not each.healthy]
     steps = _steps(evidence, residuals, whole, dispute, diagnosis, found, now, handlers)
-    repair = repairer(diagnosis) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)
+    repair = repairer(diagnosis, whole) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)
     steps.append(_repair_step(diagnosis, repair))
     loose: list[Unexplained] = []
     if dispute is not None and claim is not None:
@@ -299,6 +300,8 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
         answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
             "captured and compared with the events again, it agrees" if repair.verified else "it still does not agree"
         )
+        if repair.looked_at:
+            answer += f" (read again: {repair.looked_at})"
     else:
         answer = (
             "no repair was applied here; the remedies are below, and `esworkbench repair` plans what can be appended "
