@@ -116,7 +116,7 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
     """Every balance assertion that differs from the events, each compared at its own cut. Lag is not corruption."""
     opened = open_agreeing(evidence)
     found = _asked(opened, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
-    columns = ["account", "currency", "source", "claimed", "event_sum", "delta", "at_position"]
+    columns = ["account", "currency", "source", "kind", "claimed", "event_sum", "delta", "at_position"]
 
     def prose(console: Console) -> None:
         console.print(f"{found['compared']:,} balance assertions compared, {found['divergent']:,} diverge")

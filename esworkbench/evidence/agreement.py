@@ -28,6 +28,11 @@ ALWAYS_THERE = {
     "events": ("position", "stream_id", "version", "event_id", "type", "payload", "metadata"),
     "assertions": ("source", "kind", "account"),
 }
+ODD = {
+    "events": "position IN (SELECT position FROM oddities WHERE source = 'events')",
+    "assertions": "EXISTS (SELECT 1 FROM oddities WHERE source <> 'events')",
+}
+"""Which rows may lack a value all the same: those of which the table of oddities keeps one."""
 LINES = """
     SELECT e.stream_id, e.version, e.position, e.event_id, e.payload,
         e.stream_id, e.event_id, e.type, e.recorded_at, e.valid_at,
@@ -37,7 +42,7 @@ LINES = """
     FROM events e LEFT JOIN postings p ON p.position = e.position LEFT JOIN assertions a ON a.position = e.position
     ORDER BY e.position
 """
-KINDS = ("head", "running", "daily", "statement", "snapshot")
+KINDS = ("head", "running", "daily", "statement", "snapshot", "amount", "credits", "debits", "holds")
 
 
 class Disagreement(NamedTuple):
@@ -89,10 +94,12 @@ def _values(evidence: Evidence) -> Iterator[Disagreement]:
     for table, schema in SCHEMAS.items():
         evidence.rows(f"SELECT count(*) FROM {table} AS whole WHERE hash(whole) = 0")
         empty = " OR ".join(f"{name} IS NULL" for name in ALWAYS_THERE.get(table, ())) or "false"
+        odd = ODD.get(table, "false")
         moments = [each.name for each in schema if str(each.type).startswith(("timestamp", "date"))]
         beyond = " OR ".join(f"NOT {name} {MOMENTS}" for name in moments) or "false"
         [(without, outside)] = evidence.rows(
-            f"SELECT count(*) FILTER ({empty}), count(*) FILTER ({beyond}) FROM {table}"
+            f"SELECT count(*) FILTER (({empty}) AND NOT coalesce({odd}, false)), count(*) FILTER ({beyond}) "
+            f"FROM {table}"
         )
         if without:
             yield Disagreement("value", f"{without:,} rows of {table} lack a value that a capture always writes")

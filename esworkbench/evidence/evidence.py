@@ -17,7 +17,7 @@ from esworkbench.archive import (
     require_text,
 )
 from esworkbench.errors import UnknownAccount, UnusableInput
-from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.evidence.ledger import COLUMN_KINDS, LedgerDefinition
 from esworkbench.money import format_minor, iso_decimals
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Posting(NamedTuple):
 class Assertion(NamedTuple):
     """A claimed balance, in minor units.
 
-    ``source`` is the projection or file that claims it, ``kind`` one of head, running, daily, statement, snapshot.
+    ``source`` is the projection or file that claims it, ``kind`` one of head, running, daily, statement, snapshot; or
+    of what stands beside a balance: amount (of an event), credits, debits (of a day), holds (``event_id`` names it).
     ``step_minor`` is by how much the claim differs from the source's previous one for this account (its first: from 0).
     """
 
@@ -208,10 +209,14 @@ class Evidence:
     def assertions(
         self, account: str, currency: str | None = None, *, source: str | None = None, kind: str | None = None
     ) -> list[Assertion]:
-        """One account's balance assertions by source, and within a source in the order they were made."""
+        """One account's balance assertions by source, and within a source in the order they were made.
+
+        What stands beside a balance (``COLUMN_KINDS``) is among them only where its ``kind`` is named.
+        """
         filters = {"currency": currency, "source": source, "kind": kind}
         order = "source, kind, order_key, position, day"
-        return [Assertion(*row) for row in self._rows_of("assertions", account, filters, order)]
+        found = (Assertion(*row) for row in self._rows_of("assertions", account, filters, order))
+        return [each for each in found if kind or each.kind not in COLUMN_KINDS]
 
     @property
     def now(self) -> datetime:

@@ -18,7 +18,10 @@ from esworkbench.errors import UnusableInput
 from esworkbench.money import MOST_DECIMALS
 
 Scale = Literal["minor", "major"]
-ReadModelKind = Literal["head", "running", "daily"]
+ReadModelKind = Literal["head", "running", "daily", "holds"]
+
+COLUMN_KINDS = ("amount", "credits", "debits", "holds")
+"""The kinds of assertion that claim no balance: what stands beside one, and holds."""
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,16 +66,42 @@ class Pending(_Section, frozen=True, kw_only=True):
     limit_hours: int = 24
 
 
+class Transfer(_Section, frozen=True, kw_only=True):
+    """Two events that move one amount between two accounts of this ledger, as one side sends what the other receives.
+
+    ``id_field`` is the payload field that both sides share. ``to_field`` (of what is sent) and ``from_field`` (of what
+    is received) name the account on the other side: one that isn't in this ledger has no side here. Without them every
+    transfer has both.
+    """
+
+    sent: str
+    received: str
+    id_field: str
+    to_field: str | None = None
+    from_field: str | None = None
+
+
 class Invariants(_Section, frozen=True, kw_only=True):
-    """What must not happen. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens."""
+    """What must not happen. ``overdraft_field`` of ``overdraft_event`` lowers the minimum for the account it opens.
+
+    ``minimum_after`` names the events that the minimum binds, where others may go beyond it (a bank's own fees); empty:
+    it binds whatever lowers a balance. After a ``closing_event`` the balance is 0, and stays so.
+    """
 
     minimum_balance_minor: int | None = None
+    minimum_after: list[str] = []
+    closing_event: str | None = None
     overdraft_event: str | None = None
     overdraft_field: str | None = None
 
 
 class ReadModel(_Section, frozen=True, kw_only=True):
-    """A table that claims balances: which columns claim what, and whose checkpoint says how far it got."""
+    """A table that claims balances: which columns claim what, and whose checkpoint says how far it got.
+
+    ``step`` is the column beside a running balance that claims what the event posted; ``credits`` and ``debits`` (both
+    as positive numbers) stand beside a day's closing. A table of ``holds`` claims the amount of each hold that still
+    waits, and names it in ``hold``.
+    """
 
     table: str
     kind: ReadModelKind
@@ -81,19 +110,52 @@ class ReadModel(_Section, frozen=True, kw_only=True):
     account: str = "account_id"
     currency: str = "currency"
     step: str | None = None
+    credits: str | None = None
+    debits: str | None = None
+    hold: str | None = None
     position: str | None = None
     version: str | None = None
     event_id: str | None = None
     day: str | None = None
     recorded_at: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, kind in _BELONGS_TO.items():
+            if getattr(self, name) is not None and self.kind != kind:
+                raise ValueError(
+                    f"`{name}` of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}"
+                )
+        if self.kind == "holds" and self.hold is None:
+            raise ValueError(f"{self.table} is a table of holds and needs `hold`, the column with the id of each")
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """The columns that claim something beside ``claimed``: the kind of claim, and the column's name."""
+        named = {"amount": self.step, "credits": self.credits, "debits": self.debits}
+        return {kind: column for kind, column in named.items() if column is not None}
+
+
+_BELONGS_TO = {"step": "running", "credits": "daily", "debits": "daily", "hold": "holds"}
+
 
 class SnapshotClaims(_Section, frozen=True, kw_only=True):
-    """Where in a snapshot's state the balance is."""
+    """Where in a snapshot's state the balance is, and what else in it the events can tell without the code that folds.
+
+    ``holds`` is an object of the open holds' ids and amounts. ``copied`` says of which event a field repeats a field:
+    ``{owner = "AccountOpened.owner"}``; the latest such event counts. ``happened`` says which event makes a field true.
+    """
 
     category: str
     claimed: str
     currency_field: str
+    holds: str | None = None
+    copied: dict[str, str] = {}
+    happened: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        for source in self.copied.values():
+            if "." not in source:
+                raise ValueError(f"`copied` names a field of an event, as in `Opened.owner`, not {source!r}")
 
 
 class FileColumns(_Section, frozen=True, kw_only=True):
@@ -175,6 +237,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     posting: list[PostingRule] = []
     without_posting: list[str] = []
     pending: Pending | None = None
+    transfer: Transfer | None = None
     invariants: Invariants = Invariants()
     read_model: list[ReadModel] = []
     snapshot: SnapshotClaims | None = None

@@ -33,6 +33,9 @@ BATCH = 20_000
 SCRATCH_RUN = "scratch"
 Factories = Mapping[str, Callable[[], Projection]]
 
+OF_THE_EVENT = {"event_type": "coalesce(e.type, '')"}
+"""A column of a read model that is called like one of the log's holds what its event holds there."""
+
 _COPIED = (tables.checkpoints, tables.checkpoint_log, tables.dead_letters, snapshots)
 
 
@@ -150,15 +153,21 @@ def _replay(store: EventStore, projection: Projection, decoder: EventDecoder, ch
 
 def _put_back(evidence: Evidence, connection: Connection, table: Table, model: ReadModel) -> None:
     """The rows as claimed. What no claim holds is taken from the event beside it, or is 0 or empty."""
-    claimed = {
+    claimed: dict[str | None, str] = {
         model.account: "a.account", model.currency: "a.currency", model.claimed: "a.claimed_minor",
-        model.position: "a.position", model.version: "a.version", model.event_id: "a.event_id", model.day: "a.day",
-        model.recorded_at: "a.recorded_at",
+        model.position: "a.position", model.version: "a.version", model.event_id or model.hold: "a.event_id",
+        model.day: "a.day", model.recorded_at: "a.recorded_at",
+        **{column: f"{kind}.claimed_minor" for kind, column in model.beside.items()},
     }  # fmt: skip
-    beside = {"amount_minor": "coalesce(a.step_minor, 0)", "event_type": "coalesce(e.type, '')"}
-    said = {each.name: claimed.get(each.name) or beside.get(each.name) or _empty(each) for each in table.columns}
+    joined = "".join(
+        f"LEFT JOIN assertions AS {kind} ON {kind}.source = a.source AND {kind}.kind = '{kind}' "
+        f"AND {kind}.account = a.account AND {kind}.currency = a.currency "
+        f"AND {kind}.order_key IS NOT DISTINCT FROM a.order_key AND {kind}.day IS NOT DISTINCT FROM a.day "
+        for kind in model.beside
+    )
+    said = {each.name: claimed.get(each.name) or OF_THE_EVENT.get(each.name) or _empty(each) for each in table.columns}
     rows = (
-        "assertions AS a LEFT JOIN events AS e ON e.event_id = a.event_id "
+        f"assertions AS a LEFT JOIN events AS e ON e.event_id = a.event_id {joined}"
         f"WHERE a.source = {quoted(model.projection)} AND a.kind = {quoted(model.kind)}"
     )
     _insert(evidence, connection, table, said, rows)

@@ -24,8 +24,8 @@ class Break(NamedTuple):
     """One thing that isn't as it was written.
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
-    checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata, claim,
-    manifest.
+    checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata,
+    claim, manifest.
     """
 
     kind: str

@@ -16,6 +16,7 @@ from esworkbench.lab import build_incident, reveal
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
 
 SEEDS = [1, 2, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(3, 13))]
+HEALTHY = [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(4, 304))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -29,7 +30,7 @@ def test_the_planted_fault_is_named_exactly(fault: str, seed: int) -> None:
     assert diagnosis.tested[fault] == "found"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", HEALTHY)
 def test_a_healthy_bank_has_no_findings(seed: int) -> None:
     """Young holds, declined purchases, night-safe money, old schema versions: none of it is a fault."""
     diagnosis = diagnose(incident("none", seed))
@@ -74,10 +75,11 @@ def test_narrowing_to_an_account_changes_what_is_said_and_not_what_is_found() ->
 
 @pytest.mark.parametrize("fault", ["gap_skipped", "double_apply", "unresolved_pending"])
 def test_the_same_faults_on_postgresql(fault: str, postgres_url: str, tmp_path: Path) -> None:
-    """There a slow commit leaves no trace in the clocks: the skipped event is named all the same, as likely."""
+    """There a slow commit leaves no trace in the clocks: the skipped event is named all the same."""
     build_incident(postgres_url, fault=fault, seed=1, scale="small")
     diagnosis = diagnose(capture(postgres_url, tmp_path / "evidence", progress=False))
-    assert sorted(map(told, diagnosis.findings)) == sorted(map(told, reveal(postgres_url)))
+    found = [finding for finding in diagnosis.findings if finding.alternative_to is None]
+    assert sorted(map(told, found)) == sorted(map(told, reveal(postgres_url)))
     assert diagnosis.unexplained == []
 
 
@@ -105,8 +107,15 @@ def test_the_code_handed_over_proves_a_handler_bug(seed: int) -> None:
     assert all("repeats it" in finding.proof for finding in diagnosis.findings)
 
 
-def test_the_code_handed_over_proves_a_manual_edit() -> None:
-    """A rebuild heals it, so no code of ours did it."""
+def test_without_the_code_a_changed_figure_is_possible_and_the_proof_says_what_was_not_tested() -> None:
+    """Promise 14: what only exclusion suggests names every candidate that was left out."""
+    [finding] = diagnose(incident("manual_edit")).findings
+    assert (finding.fault, finding.certainty) == ("manual_edit", "possible")
+    assert "not tested: handler_bug, wrong_upcaster" in finding.proof
+
+
+def test_the_code_handed_over_makes_a_manual_edit_likely_and_never_proven() -> None:
+    """A rebuild heals it, so today's code didn't do it; nothing notes the act itself down."""
     [finding] = diagnose(incident("manual_edit"), projection=Code(AccountBalances, bank_decoder())).findings
-    assert (finding.fault, finding.certainty) == ("manual_edit", "proven")
+    assert (finding.fault, finding.certainty) == ("manual_edit", "likely")
     assert "heals it" in finding.proof

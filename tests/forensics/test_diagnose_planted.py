@@ -76,11 +76,12 @@ def test_a_hold_is_healthy_until_the_limit_and_overdue_after(tmp_path: Path) -> 
     assert overdue == ["ruled_out", "found"]
 
 
-def test_without_a_statement_an_unresolved_hold_is_likely_and_says_what_would_settle_it(tmp_path: Path) -> None:
+def test_without_a_statement_an_unresolved_hold_is_possible_and_says_what_would_settle_it(tmp_path: Path) -> None:
+    """If the money left, and only the message of it was lost, nothing differs: the amount can't be known."""
     copy = Copy("unresolved_pending", tmp_path)
     copy.statement().unlink()
     finding = only(copy.diagnose(), "unresolved_pending")
-    assert (finding.certainty, finding.amount) == ("likely", planted_amount("unresolved_pending"))
+    assert (finding.certainty, finding.amount) == ("possible", planted_amount("unresolved_pending"))
     assert "a statement would show" in finding.proof
 
 
@@ -97,7 +98,7 @@ def test_a_hold_that_the_statement_books_only_lacks_its_settlement(tmp_path: Pat
 
 @pytest.mark.parametrize("with_statement", [True, False])
 def test_a_retry_without_a_key_is_told_by_its_business_key(with_statement: bool, tmp_path: Path) -> None:
-    """Two event ids, one reference; the statement has it once. Without one it is likely, and said to be."""
+    """Two event ids, one reference, close in time; the statement has it once. Without one it is merely possible."""
     copy = Copy("none", tmp_path)
     copy.deposit("R-1", 5_000)
     again = copy.deposit("R-1", 5_000)
@@ -107,7 +108,7 @@ def test_a_retry_without_a_key_is_told_by_its_business_key(with_statement: bool,
         copy.statement().unlink()
     finding = only(copy.diagnose(), "retry_duplicate")
     assert (finding.event_ids, finding.amount) == ([again], -5_000)
-    assert finding.certainty == ("proven" if with_statement else "likely")
+    assert finding.certainty == ("proven" if with_statement else "possible")
 
 
 def test_two_deposits_that_look_alike_are_two(tmp_path: Path) -> None:

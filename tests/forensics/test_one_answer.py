@@ -212,6 +212,15 @@ def harm(database: sqlite3.Connection, statement: Path, random: Random) -> None:
         lambda: database.execute(f"UPDATE daily_summaries SET closing_minor = closing_minor + {shift} "
                                  f"WHERE rowid = {row('daily_summaries')}"),
         lambda: database.execute(f"DELETE FROM daily_summaries WHERE rowid = {row('daily_summaries')}"),
+        lambda: database.execute(f"UPDATE transaction_history SET amount_minor = amount_minor + {shift} "
+                                 f"WHERE rowid = {row('transaction_history')}"),
+        lambda: database.execute(f"UPDATE daily_summaries SET credits_minor = credits_minor + {shift}, "
+                                 f"debits_minor = debits_minor + {random.choice([0, shift])} "
+                                 f"WHERE rowid = {row('daily_summaries')}"),
+        lambda: database.execute("INSERT INTO pending_withdrawals VALUES ('ACC-1001', 'W-GHOST', 'USD', 5000, "
+                                 "'2023-05-05T00:00:00.000000Z', 50)"),
+        lambda: database.execute("UPDATE pending_withdrawals SET amount_minor = amount_minor + 1"),
+        lambda: database.execute("DELETE FROM pending_withdrawals"),
         lambda: database.execute(f"UPDATE checkpoints SET position = position - {random.randint(1, 9)}"),
         lambda: database.execute(f"DELETE FROM events WHERE rowid = {row('events')}"),
         lambda: database.execute("UPDATE events SET payload = replace(payload, '\"amount_minor\":', "
@@ -247,7 +256,7 @@ def add(lines: list[list[str]], column: int, amount: int, random: Random) -> Non
 
 
 def by_loops(database: sqlite3.Connection) -> Parting:
-    """Where the balances and the history claim otherwise than the events: a loop over positions, and one over rows."""
+    """Where balances and history claim otherwise than the events: loops over positions and over rows."""
     cut = dict(database.execute("SELECT projection, position FROM checkpoints").fetchall())
     heads = {
         account: (currency, balance)
@@ -282,6 +291,11 @@ def by_loops(database: sqlite3.Connection) -> Parting:
         if claimed - said.get(account, 0) != amount:
             found.add((account, currencies.get(account, "USD"), "transaction_history"))
         said[account] = claimed
+    for position, account, currency, amount in database.execute(
+        "SELECT position, account_id, currency, amount_minor FROM transaction_history"
+    ):
+        if events.get(position, (account, 0))[1] != amount:
+            found.add((account, currency, "transaction_history"))
     for account in {*heads, *sums}:
         currency, balance = heads.get(account, (currencies.get(account, "USD"), 0))
         if balance != sums.get(account, 0):

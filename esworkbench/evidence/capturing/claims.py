@@ -62,8 +62,8 @@ class Claims:
     def read_model(self, model: ReadModel) -> None:
         wanted = {
             "account": model.account, "currency": model.currency, "claimed_minor": model.claimed,
-            "position": model.position, "version": model.version, "event_id": model.event_id, "day": model.day,
-            "recorded_at": model.recorded_at,
+            "position": model.position, "version": model.version, "event_id": model.hold or model.event_id,
+            "day": model.day, "recorded_at": model.recorded_at, **model.beside,
         }  # fmt: skip
         names = {name: column for name, column in wanted.items() if column is not None}
         missing = set(names.values()) - self._columns[model.table]
@@ -77,9 +77,14 @@ class Claims:
         for batch in self._rows(model.table, query):
             columns, oddities = fitted("assertions", model.table, as_columns(list(names), batch), names)
             self._keep(oddities)
+            beside = {kind: columns.pop(kind) for kind in model.beside}
             if model.kind == "running":
                 columns |= running.steps(columns)
             self._assertions(model.projection, model.kind, columns)
+            for kind, claimed in beside.items():
+                self._assertions(
+                    model.projection, kind, {**columns, "claimed_minor": claimed, "step_minor": [None] * len(claimed)}
+                )
 
     def statement(self, path: Path) -> None:
         lines = list(read_statement(path))

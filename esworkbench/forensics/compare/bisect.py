@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import NO_EVENT, ClaimStep, Source, State
 from esworkbench.forensics.compare.residuals import EVERY_EVENT, Residuals
 
@@ -116,7 +117,7 @@ def bisect(
     )
 
 
-_PREFERENCE = ("running", "statement", "daily", "snapshot", "head")
+_PREFERENCE = ("running", "statement", "daily", "snapshot", "head", *COLUMN_KINDS)
 
 
 def steps_of(
@@ -154,6 +155,8 @@ def _first_divergence(
             f"{source.name} doesn't claim a balance at every event: it departs from them somewhere {between} "
             f"and up to position {step.at}"
         )
+    if source.kind in COLUMN_KINDS:
+        note = f"the first of {len(steps)} claims in the {source.kind} of {source.name} that differs from the events"
     if source.kind == "statement" and step.reason == NO_EVENT:
         note = f"a line of {source.name} that no event answers to; it stands after the events up to position {step.at}"
     if rows := rows_without_order(evidence, step.position):

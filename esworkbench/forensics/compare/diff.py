@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
@@ -24,7 +25,8 @@ class DiffRow(NamedTuple):
 
     ``claimed`` is None where the source has no row for the account, which counts as 0. ``event_sum`` of a statement
     includes ``holds``, the open holds still young enough then. ``at_position``: for a running claim the event at which
-    delta changes; else the last event the claim was compared with, None where there was none.
+    delta changes; else the last event the claim was compared with, None where there was none. Of what stands beside a
+    balance (``kind`` amount, credits, debits, holds) ``event_sum`` is what the events make of that column.
     """
 
     account: str
@@ -84,7 +86,8 @@ def diff(evidence: Evidence, *, against: str | None = None, residuals: Residuals
     compared = rounded = 0
     rows: list[DiffRow] = []
     for source in residuals.sources(against):
-        compared += residuals.compared(source)
+        # What stands beside a balance is compared with it, and isn't counted again.
+        compared += residuals.compared(source) if source.kind not in COLUMN_KINDS else 0
         rounded += residuals.count(source, State.ROUNDING)
         apart = [each for each in residuals.found(against=source.name) if each.kind == source.kind]
         known = residuals.accounts_claimed(source) if apart else set()

@@ -33,32 +33,41 @@ REPAIRS = """
 """
 """Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
 
+# An answer that finds nothing waiting answers nothing: a second settlement can't answer a request yet to come.
 _HOLDS = f"""
     CREATE OR REPLACE TEMP TABLE holds AS
-    WITH {REPAIRS}, told AS (
+    WITH {REPAIRS}, said AS (
         SELECT stream_id, position, version, event_id, type, recorded_at, greatest(valid_at, recorded_at) AS final_at,
-            json_extract_string(payload, $path) AS hold,
-            row_number() OVER (PARTITION BY stream_id, json_extract_string(payload, $path), type = $request
-                ORDER BY version, position) AS nth
+            json_extract_string(payload, $path) AS hold, type = $request AS asks
         FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+    ), waiting AS (
+        SELECT *, sum(CASE WHEN asks THEN 1 ELSE -1 END) OVER (PARTITION BY stream_id, hold ORDER BY version, position)
+            AS open FROM said
+    ), lowest AS (
+        SELECT *, least(0, min(open) OVER (PARTITION BY stream_id, hold ORDER BY version, position
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS before FROM waiting
+    ), told AS (
+        SELECT *, row_number() OVER (PARTITION BY stream_id, hold, asks ORDER BY version, position) AS nth
+        FROM lowest WHERE asks OR open >= before
     ), amounts AS (
         SELECT event_id, account, currency, -sum(amount_minor)::BIGINT AS amount FROM postings
-        WHERE event_id IN (SELECT event_id FROM told WHERE type = $request) GROUP BY ALL
+        WHERE event_id IN (SELECT event_id FROM told WHERE asks) GROUP BY ALL
     )
     SELECT m.account, m.currency, m.amount, asked.hold, asked.stream_id, asked.position, asked.event_id,
-        asked.recorded_at AS opened_at, told.recorded_at AS answered_at, told.final_at AS final_at,
-        CASE told.type WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled'
-            ELSE CASE WHEN asked.event_id IN (SELECT original FROM made_good) THEN 'compensated' END END AS answer
+        asked.recorded_at AS opened_at, answer.recorded_at AS answered_at, answer.final_at AS final_at,
+        CASE answer.type WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled'
+            ELSE CASE WHEN asked.event_id IN (SELECT original FROM made_good) THEN 'compensated' END END AS answer,
+        answer.event_id AS answered_by
     FROM told AS asked JOIN amounts AS m ON m.event_id = asked.event_id
-    LEFT JOIN told ON told.type <> $request AND told.stream_id = asked.stream_id AND told.hold = asked.hold
-        AND told.nth = asked.nth
-    WHERE asked.type = $request
+    LEFT JOIN told AS answer ON NOT answer.asks AND answer.stream_id = asked.stream_id AND answer.hold = asked.hold
+        AND answer.nth = asked.nth
+    WHERE asked.asks
 """
 
 _NO_HOLDS = """
     CREATE OR REPLACE TEMP TABLE holds (account VARCHAR, currency VARCHAR, amount BIGINT, hold VARCHAR,
         stream_id VARCHAR, position BIGINT, event_id VARCHAR, opened_at TIMESTAMPTZ, answered_at TIMESTAMPTZ,
-        final_at TIMESTAMPTZ, answer VARCHAR)
+        final_at TIMESTAMPTZ, answer VARCHAR, answered_by VARCHAR)
 """
 
 
@@ -71,8 +80,8 @@ def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition
     """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;
-    answered_at, answer (settled, cancelled, compensated) and final_at (when the money moved for good), null while it
-    waits.
+    answered_at, answer (settled, cancelled, compensated), answered_by (the event) and final_at (when the money moved
+    for good), null while it waits.
     """
     pending = ledger.pending
     if pending is None:

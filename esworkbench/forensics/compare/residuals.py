@@ -10,6 +10,7 @@ checkpoint: what the source has yet to read is lag, and lag is no residual.
   residual is minus what it posted; where later rows count the event all the same, the next row's residual undoes that.
   A row that is there and claims nothing (null) is no residual: what was posted there is left to the next claim.
 - A snapshot claims the balance at its version.
+- A column beside a balance claims an amount of its own: see ``columns``.
 
 Sums are worked out one bucket at a time, which holds whole accounts, so memory is bounded by the largest bucket. They
 are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 from esworkbench.archive import bucket_of, files_of_table, from_parquet
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
-from esworkbench.forensics.compare.statement_lines import statement_steps
+from esworkbench.forensics.compare.statement_lines import make_statement_steps
 
 if TYPE_CHECKING:
     import duckdb
@@ -156,6 +158,7 @@ _SQL = {
     "daily": _STEPS.replace("{claims}", _BY_DAY).replace("{position}", "at_position").replace("{at}", "at_position"),
     "head": _HEADS,
     "snapshot": _SNAPSHOTS,
+    **COLUMN_SQL,
 }
 """What each kind of source claims, step by step. The columns are those of the last SELECT of ``_STEPS``."""
 
@@ -173,6 +176,14 @@ _TABLE = """
 """
 
 _FILL = "INSERT INTO residuals BY NAME SELECT $source AS source, $kind AS kind, * FROM ({sql}) WHERE state IS NOT NULL"
+
+_FILL_STATEMENT = """
+    INSERT INTO residuals BY NAME
+    SELECT file AS source, 'statement' AS kind, account, currency, place, place AS order_key, position, version,
+        event_id, CASE WHEN made THEN claimed END AS claimed, claimed AS says, posted, event_sum, residual,
+        at_position, reason, state, type, schema_version
+    FROM statement_steps WHERE file = $source AND state IS NOT NULL AND ($account IS NULL OR account = $account)
+"""
 
 # A row may name an event that posts nothing on this account, which is there all the same.
 _NAME_EVENTS = """
@@ -194,13 +205,15 @@ class Residuals:
         self._account = account
         self._cursor = evidence.connection()
         self._filled = False
-        self._lines = statement_steps(evidence, now)
-        self._sources = [
-            Source(name, kind, self._cut(name), count)
-            for name, kind, count in self._cursor.execute(
-                "SELECT source, kind, count(*) FROM assertions GROUP BY ALL ORDER BY 1, 2"
-            ).fetchall()
-        ]
+        self._now = now
+        self._compared_lines = False
+        claims = {(name, kind): count for name, kind, count in self._cursor.execute(
+            "SELECT source, kind, count(*) FROM assertions GROUP BY ALL").fetchall()}  # fmt: skip
+        # A projection that has read events and holds no row at all claims that there is nothing.
+        claims = {(model.projection, model.kind): 0 for model in evidence.ledger.read_model
+                  if evidence.checkpoint(model.projection)} | claims  # fmt: skip
+        self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
+        self._knows_holds = False
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
@@ -212,6 +225,7 @@ class Residuals:
         """
         if not self._filled:
             make_holds(self._cursor, self._evidence.ledger)
+            self._compare_lines()
             self._cursor.execute(_TABLE)
             for source in self._sources:
                 self._fill(source)
@@ -232,7 +246,7 @@ class Residuals:
         rows = self.connection.execute(
             "SELECT row_number() OVER (ORDER BY source, kind, account, currency, place, order_key) - 1, source, kind, "
             "account, currency, residual, reason, position, event_id, type, schema_version, posted, state, "
-            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position FROM residuals "
+            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position, place FROM residuals "
             "WHERE list_contains($states, state) AND ($against IS NULL OR source = $against) ORDER BY 1",
             {"states": list(states), "against": against},
         )
@@ -277,7 +291,7 @@ class Residuals:
     def steps(self, source: Source, account: str, currency: str) -> list[ClaimStep]:
         """Every step of one account as the source claims it, those that agree too, in order."""
         if source.kind == "statement":
-            return self._lines.get((source.name, (account, currency)), [])
+            return self._statement_steps(source, account, currency)
         select = f"SELECT {_COLUMNS} FROM result WHERE currency = $currency ORDER BY place, order_key"
         rows = self._run(f"WITH result AS ({_SQL[source.kind]}) {select}", source, account, currency=currency)
         return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in rows]
@@ -287,23 +301,30 @@ class Residuals:
             self._fill_statement(source)
         elif self._account is None:
             for bucket in range(self._evidence.manifest.buckets):
-                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None, kind=source.kind)
+                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None)
         else:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
-            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account, kind=source.kind)
+            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account)
 
     def _fill_statement(self, source: Source) -> None:
-        rows = [
-            (source.name, source.kind, *key, place, place, step.position, step.version, step.event_id,
-             step.claimed if step.made else None, step.claimed, step.posted, step.event_sum, step.residual, step.at,
-             step.reason, step.state, step.type, step.schema_version)
-            for (file, key), steps in self._lines.items()
-            if file == source.name and self._account in (None, key[0])
-            for place, step in enumerate(steps, start=1) if step.state is not None
-        ]  # fmt: skip
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self._cursor.executemany(f"INSERT INTO residuals VALUES ({marks})", rows)
+        self._compare_lines()
+        self._cursor.execute(_FILL_STATEMENT, {"source": source.name, "account": self._account})
+
+    def _statement_steps(self, source: Source, account: str, currency: str) -> list[ClaimStep]:
+        self._compare_lines()
+        rows = self._cursor.execute(
+            "SELECT position, version, event_id, claimed, posted, residual, event_sum, reason, state, made, "
+            "at_position, type, schema_version FROM statement_steps "
+            "WHERE file = $file AND account = $account AND currency = $currency ORDER BY place",
+            {"file": source.name, "account": account, "currency": currency},
+        ).fetchall()
+        return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in rows]
+
+    def _compare_lines(self) -> None:
+        """Lay statements and events side by side, once."""
+        if not self._compared_lines:
+            make_statement_steps(self._cursor, self._evidence, self._now)
+            self._compared_lines = True
 
     def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
         bucket = bucket_of(account, self._evidence.manifest.buckets)
@@ -314,6 +335,9 @@ class Residuals:
     def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
+        if source.kind == "holds" and not self._knows_holds:
+            make_told_of_holds(self._cursor, ledger)
+            self._knows_holds = True
         given = {
             "source": source.name,
             "cut": source.cut,
@@ -321,6 +345,7 @@ class Residuals:
             "zone": ledger.time_zone,
             "category": ledger.snapshot.category if ledger.snapshot else "",
             "account": account,
+            "kind": source.kind,
             **values,
         }
         mine = "" if account is None else "WHERE account = $account"

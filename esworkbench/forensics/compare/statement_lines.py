@@ -1,212 +1,383 @@
 """Where a bank statement differs from the events, line by line.
 
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
-first listed as a statement would list them, and then the two lists are matched: a line and a movement with
-the same business key and amount are one, the nearest in time first; what is left over is a line without an event, or a
-movement without a line. What a line claims is its balance; its amount only says which movement it means.
+first listed as a statement would list them, and the two lists are matched by what they say: the nearest in time of the
+same reference and amount first, then equal amounts under another reference on one day, then one reference with another
+amount. References are hints: what is left over, a line without an event or a movement without a line, counts by its
+amount. What a line claims is its balance; its amount only says which movement it means.
+
+What is not a difference: another day; a movement outside what the file covers, where a file that books late covers less
+than its last line; a booking and what undoes it, whether the statement tells both or neither; one movement told in
+parts, or several told as one, that come to the same.
+
+All of it is asked in SQL, set by set: a statement may have as many lines as the log has events.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path, make_holds
-from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, TOTAL, ClaimStep, Key, State
 
-FINAL, OPEN = "final", "open"
+if TYPE_CHECKING:
+    import duckdb
+
+LATEST_BOOKING = timedelta(days=10)
+"""A statement books no later than that; a line that is later still doesn't make all others late."""
+
+PART = "file, account, currency"
+"""What one list of lines is about: a statement's file, and in it an account in a currency."""
+
+ROUNDS = 8
+"""How often lines that have lost their nearest movement to another line look for the next; then order decides."""
 
 
-class BookedMovement(NamedTuple):
-    """An event as a statement would book it.
+def make_movements(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) -> None:
+    """Make the table ``movements`` on this connection: every event that posts, as a statement would book it.
+
+    Columns: account, currency, reference, amount (minor units; of a hold with what its settlement posts), booked_at,
+    position, version, event_id, type, schema_version, recorded_at, valid_at; ``waits``: a hold without an answer;
+    ``undoes``: the event of which this one and its counterpart leave nothing, as a hold and its cancellation do;
+    ``repairs``: the event that this one compensates (the request, where it names the settlement).
 
     ``booked_at`` of a settled hold is when it was settled, of an open one when it lapses. It is never before the event
     was recorded: money in a night safe is true at once and booked when counted.
     """
-
-    account: str
-    currency: str
-    reference: str | None
-    amount: int
-    booked_at: datetime
-    position: int
-    version: int
-    event_id: str
-    type: str
-    schema_version: int
-    state: str
-    recorded_at: datetime
-
-    @property
-    def key(self) -> Key:
-        return self.account, self.currency
+    make_holds(connection, evidence.ledger)
+    given = {"key": json_path(evidence.ledger.business_key), "limit": hold_limit(evidence.ledger)}
+    connection.execute(_MOVEMENTS, given)
 
 
-class CapturedLine(NamedTuple):
-    """A statement's line, amounts in minor units."""
+def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evidence, now: datetime | None) -> None:
+    """Make the tables ``statement_lines``, ``pairs`` and ``statement_steps``, and ``movements`` where there are lines.
 
-    file: str
-    line: int
-    account: str
-    currency: str
-    booked_at: datetime
-    reference: str
-    amount: int
-    balance: int
-
-    @property
-    def key(self) -> Key:
-        return self.account, self.currency
-
-
-def movements(evidence: Evidence) -> list[BookedMovement]:
-    """Every event that posts, as a statement would book it, in order of position.
-
-    A cancelled hold books nothing, and neither do an event and the one that compensates it.
+    ``statement_steps`` has every line, and every movement that should have one and has none, in the order in which they
+    count, by file, account, currency and place. Only movements that the lines cover should have one; a hold only if it
+    was settled, or has been open for longer than allowed at ``now``, by default the evidence's latest ``recorded_at``.
+    ``pairs`` says which line (its place) means which event. Raises UnusableInput for a sum beyond 64 bits.
     """
-    ledger = evidence.ledger
-    connection = evidence.connection()
-    make_holds(connection, ledger)
-    pending = ledger.pending
-    given: dict[str, Any] = {
-        "key": json_path(ledger.business_key),
-        "limit": hold_limit(ledger),
-        "settle": pending.settle if pending else None,
-        "cancel": pending.cancel if pending else None,
-    }
-    return [BookedMovement(*row) for row in connection.execute(_MOVEMENTS, given).fetchall()]
+    import duckdb
+
+    connection.execute(_LINES)
+    connection.execute(_NO_PAIRS)
+    if not connection.execute("SELECT count(*) FROM statement_lines").fetchall()[0][0]:
+        connection.execute(_NO_STEPS)
+        return
+    make_movements(connection, evidence)
+    try:
+        connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
+        _pair(connection, evidence.ledger.time_zone)
+        connection.execute(_NETTED)
+        connection.execute(_STEPS, {"zone": evidence.ledger.time_zone, "latest": LATEST_BOOKING})
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        raise UnusableInput(f"a sum over the statements is beyond the range of 64-bit minor units: {error}") from None
 
 
-def statement_steps(evidence: Evidence, now: datetime | None = None) -> dict[tuple[str, Key], list[ClaimStep]]:
-    """By file, account and currency: every line, and every movement that has none, in the order in which they count.
-
-    Only movements between the first line and the last should have a line; a hold only if it was settled, or has been
-    open for longer than allowed at ``now``, by default the evidence's latest ``recorded_at``.
-    """
-    lines: dict[tuple[str, Key], list[CapturedLine]] = {}
-    for row in evidence.rows("SELECT * FROM statements ORDER BY file, line"):
-        lines.setdefault((row[0], (row[2], row[3])), []).append(CapturedLine(*row))
-    if not lines:
-        return {}
-    expected: dict[Key, list[BookedMovement]] = {}
-    limit = hold_limit(evidence.ledger)
-    for movement in movements(evidence):
-        if movement.state == FINAL or (now or evidence.now) - movement.recorded_at > limit:
-            expected.setdefault(movement.key, []).append(movement)
-    zone = evidence.ledger.zone()
-    found = {}
-    for (file, key), written in lines.items():
-        if written[0].booked_at > written[-1].booked_at:
-            written = written[::-1]  # newest first
-        mine = expected.get(key, [])
-        meant = _paired(written, mine, lambda moment: moment.astimezone(zone).date())
-        found[file, key] = list(_steps(written, mine, meant, lambda moment: moment.astimezone(zone).date()))
-    return found
+def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
+    """Which line means which movement. What was undone comes second: a statement need not tell of it."""
+    day = "timezone($zone, due_at)::DATE"
+    for undone in ("undoes IS NULL", "true"):
+        _equals(connection, "reference", "amount", "due_at", undone)
+        _equals(connection, "reference", "amount", day, undone, zone=zone)
+        for _ in range(ROUNDS):
+            before = _paired(connection)
+            connection.execute(_NEAREST.replace("{undone}", undone))
+            if _paired(connection) == before:
+                break
+        _equals(connection, "reference", "amount", "0", undone)
+    _equals(connection, "''", "amount", day, "undoes IS NULL", zone=zone)
+    connection.execute(_NOTHING_LEFT)
+    _equals(connection, "nullif(reference, '')", "step", "0", "undoes IS NULL")
+    _equals(connection, "nullif(reference, '')", "sign(amount)", "0", "undoes IS NULL")
 
 
-def _paired(
-    written: Sequence[CapturedLine], expected: Sequence[BookedMovement], day_of: Callable[[datetime], date]
-) -> dict[int, int]:
-    """Line → the movement it means, both by index: the same key and amount, at the same moment, on the same day or at
-    any time; then the same key with another amount.
-    """
-    pairs: dict[int, int] = {}
-    taken: set[int] = set()
-    for told_by in (_content_at(lambda moment: moment), _content_at(day_of), _content_at(lambda _: None), _reference):
-        waiting: dict[Any, list[int]] = defaultdict(list)
-        for index, line in enumerate(written):
-            if index not in pairs:
-                waiting[told_by(line)].append(index)
-        for index, movement in enumerate(expected):
-            same = waiting.get(told_by(movement)) if index not in taken and movement.amount else None
-            if same:
-                pairs[same.pop(0)] = index
-                taken.add(index)
-    return pairs
+def _equals(
+    connection: "duckdb.DuckDBPyConnection", reference: str, amount: str, when: str, undone: str, **given: Any
+) -> None:
+    """Pair the first line with the first movement that says the same, the second with the second, and so on."""
+    query = _SAME
+    for name, words in {"reference": reference, "amount": amount, "when": when, "undone": undone}.items():
+        query = query.replace(f"{{{name}}}", words)
+    connection.execute(query, given or None)
 
 
-def _content_at(when: Callable[[datetime], object]) -> Callable[[CapturedLine | BookedMovement], object]:
-    return lambda told: (told.reference or "", told.amount, when(told.booked_at))
-
-
-def _reference(told: CapturedLine | BookedMovement) -> object:
-    return told.reference or told  # a movement without a key matches no line by key
-
-
-def _steps(
-    written: Sequence[CapturedLine],
-    expected: Sequence[BookedMovement],
-    meant: dict[int, int],
-    day_of: Callable[[datetime], date],
-) -> Iterator[ClaimStep]:
-    first, last = written[0].booked_at, max(line.booked_at for line in written)
-    booked = set(meant.values())
-    missing = [each for index, each in enumerate(expected) if index not in booked and each.amount]
-    balance = written[0].balance - written[0].amount
-    event_sum = sum(each.amount for each in missing if each.booked_at < first)
-    at = None
-    if balance != event_sum:
-        yield ClaimStep(
-            None, None, None, balance, event_sum, balance - event_sum, event_sum, TOTAL, State.DIVERGENCE, False, at
-        )
-    holes = sorted((each for each in missing if first <= each.booked_at <= last), key=lambda each: each.booked_at)
-    for index, line in enumerate(written):
-        while holes and holes[0].booked_at < line.booked_at:
-            hole = holes.pop(0)
-            event_sum, at = event_sum + hole.amount, hole.position
-            yield _hole(hole, balance, event_sum)
-        movement = expected[meant[index]] if index in meant else None
-        step, posted = line.balance - balance, movement.amount if movement else 0
-        balance, event_sum = line.balance, event_sum + posted
-        at = movement.position if movement else at
-        yield _line(line, movement, step - posted, event_sum, at, day_of)
-    for hole in holes:
-        yield _hole(hole, balance, event_sum := event_sum + hole.amount)
-
-
-def _line(
-    line: CapturedLine, movement: BookedMovement | None, residual: int, event_sum: int, at: int | None,
-    day_of: Callable[[datetime], date],
-) -> ClaimStep:  # fmt: skip
-    if movement is None:
-        state = State.DIVERGENCE if residual else None
-        return ClaimStep(
-            None, None, None, line.balance, 0, residual, event_sum, NO_EVENT, state, True, at, line.reference
-        )
-    shifted = day_of(line.booked_at) != day_of(movement.booked_at)
-    state = State.DIVERGENCE if residual else State.SHIFTED if shifted else None
-    return ClaimStep(
-        movement.position, movement.version, movement.event_id, line.balance, movement.amount, residual, event_sum,
-        DIFFERS, state, True, movement.position, movement.type, movement.schema_version,
-    )  # fmt: skip
-
-
-def _hole(movement: BookedMovement, balance: int, event_sum: int) -> ClaimStep:
-    return ClaimStep(
-        movement.position, movement.version, movement.event_id, balance, movement.amount, -movement.amount, event_sum,
-        NO_ROW, State.DIVERGENCE, False, movement.position, movement.type, movement.schema_version,
-    )  # fmt: skip
+def _paired(connection: "duckdb.DuckDBPyConnection") -> int:
+    return int(connection.execute("SELECT count(*) FROM pairs").fetchall()[0][0])
 
 
 _MOVEMENTS = f"""
+    CREATE OR REPLACE TEMP TABLE movements AS
     WITH {REPAIRS}, told AS (
         SELECT event_id, position, version, type, schema_version, recorded_at, valid_at,
-               json_extract_string(payload, $key) AS reference
-        FROM events WHERE json_valid(payload)
+               coalesce(CASE WHEN json_valid(payload) THEN json_extract_string(payload, $key) END, '') AS reference
+        FROM events
     ), sums AS (
         SELECT account, currency, event_id, sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY ALL
+    ), answers AS (
+        SELECT account, currency, answered_by, any_value(event_id) AS request FROM holds WHERE answer = 'cancelled'
+        GROUP BY ALL
+    ), repaired AS (
+        SELECT original AS event_id, original FROM made_good UNION SELECT repair, original FROM made_good
+    ), links AS (
+        SELECT repair AS event_id, min(original) AS original FROM repairs GROUP BY repair
+    ), undone AS (
+        SELECT event_id, min(original) AS original FROM repaired GROUP BY event_id
     )
-    SELECT sums.account, sums.currency, told.reference, sums.amount,
+    SELECT sums.account, sums.currency, coalesce(asked.reference, told.reference) AS reference,
+           (sums.amount + coalesce(settlement.amount, 0))::BIGINT AS amount,
            CASE WHEN holds.event_id IS NULL THEN greatest(told.valid_at, told.recorded_at)
-                ELSE coalesce(holds.final_at, holds.opened_at + $limit) END,
-           told.position, told.version, told.event_id, told.type, told.schema_version,
-           CASE WHEN holds.event_id IS NOT NULL AND holds.answer IS NULL THEN 'open' ELSE 'final' END, told.recorded_at
+                ELSE coalesce(holds.final_at, holds.opened_at + $limit) END AS booked_at,
+           told.position, told.version, told.event_id, told.type, told.schema_version, told.recorded_at, told.valid_at,
+           holds.event_id IS NOT NULL AND holds.answer IS NULL AS waits,
+           CASE WHEN holds.answer = 'cancelled' THEN holds.event_id ELSE coalesce(answers.request, undone.original) END
+               AS undoes,
+           coalesce(mended.event_id, links.original) AS repairs
     FROM sums JOIN told USING (event_id)
-    LEFT JOIN holds ON holds.event_id = told.event_id AND holds.account = sums.account
-        AND holds.currency = sums.currency
-    WHERE holds.answer IS DISTINCT FROM 'cancelled'
-      AND sums.event_id NOT IN (SELECT original FROM made_good UNION ALL SELECT repair FROM made_good)
-      AND (told.type NOT IN ($settle, $cancel) OR $settle IS NULL)
-    ORDER BY told.position
+    LEFT JOIN holds USING (event_id, account, currency)
+    LEFT JOIN sums AS settlement ON holds.answer = 'settled' AND settlement.event_id = holds.answered_by
+        AND settlement.account = sums.account AND settlement.currency = sums.currency
+    LEFT JOIN answers ON answers.answered_by = sums.event_id AND answers.account = sums.account
+        AND answers.currency = sums.currency
+    LEFT JOIN told AS asked ON asked.event_id = answers.request
+    LEFT JOIN undone ON undone.event_id = sums.event_id
+    LEFT JOIN links ON links.event_id = sums.event_id
+    LEFT JOIN holds AS mended ON mended.answered_by = links.original AND mended.account = sums.account
+        AND mended.currency = sums.currency
+    WHERE sums.event_id NOT IN (SELECT answered_by FROM holds WHERE answer = 'settled')
+      AND sums.amount + coalesce(settlement.amount, 0) <> 0
+"""
+
+# A statement may list its newest line first: its balances tell, and where they don't, its times do.
+_LINES = f"""
+    CREATE OR REPLACE TEMP TABLE statement_lines AS
+    WITH chained AS (
+        SELECT *, lag(balance_minor) OVER part::HUGEINT + amount_minor = balance_minor AS follows_above,
+            lead(balance_minor) OVER part::HUGEINT + amount_minor = balance_minor AS follows_below
+        FROM statements WINDOW part AS (PARTITION BY {PART} ORDER BY line)
+    ), direction AS (
+        SELECT {PART}, count(*) FILTER (follows_below) - count(*) FILTER (follows_above) AS upwards,
+            arg_min(booked_at, line) > arg_max(booked_at, line) AS ends_earlier
+        FROM chained GROUP BY ALL
+    ), placed AS (
+        SELECT {PART}, line, booked_at, coalesce(reference, '') AS reference, amount_minor AS amount,
+            balance_minor AS balance, row_number() OVER (PARTITION BY {PART} ORDER BY
+                CASE WHEN upwards > 0 OR (upwards = 0 AND ends_earlier) THEN -line ELSE line END) AS place
+        FROM statements JOIN direction USING ({PART})
+    )
+    SELECT *, booked_at AS due_at,
+        coalesce(balance::HUGEINT - lag(balance) OVER (PARTITION BY {PART} ORDER BY place), amount)::BIGINT AS step
+    FROM placed
+"""
+
+_NO_PAIRS = """
+    CREATE OR REPLACE TEMP TABLE pairs (file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, event_id VARCHAR)
+"""
+
+# ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all.
+_EXPECTED = f"""
+    CREATE OR REPLACE TEMP TABLE parts AS
+    WITH listed AS (SELECT DISTINCT {PART} FROM statement_lines),
+    mine AS (SELECT listed.file, movements.* FROM movements JOIN listed USING (account, currency)),
+    once AS (
+        SELECT {PART}, l.booked_at - m.booked_at AS late
+        FROM (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM statement_lines
+              GROUP BY ALL HAVING count(*) = 1) AS l
+        JOIN (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM mine
+              GROUP BY ALL HAVING count(*) = 1) AS m USING ({PART}, reference, amount)
+    ), lateness AS (
+        SELECT {PART}, to_microseconds(quantile_disc(epoch_us(TIMESTAMP '2000-01-01' + late), 0.5) - 946684800000000)
+            AS usual, to_microseconds(max(epoch_us(TIMESTAMP '2000-01-01' + late)) - 946684800000000) AS latest
+        FROM once GROUP BY ALL
+    )
+    SELECT {PART}, coalesce(usual, INTERVAL 0 SECOND) AS usual, coalesce(latest, INTERVAL 0 SECOND) AS latest
+    FROM listed LEFT JOIN lateness USING ({PART});
+    CREATE OR REPLACE TEMP TABLE expected AS
+    SELECT parts.file, movements.*, movements.booked_at + parts.usual AS due_at,
+        movements.amount AS step, NOT waits OR $now - recorded_at > $limit AS owed
+    FROM movements JOIN parts USING (account, currency)
+"""
+
+_SAME = f"""
+    INSERT INTO pairs
+    WITH l AS (
+        SELECT {PART}, place, {{reference}} AS a, {{amount}} AS b, {{when}} AS c
+        FROM statement_lines ANTI JOIN pairs USING ({PART}, place) WHERE amount <> 0 AND {{reference}} IS NOT NULL
+    ), m AS (
+        SELECT {PART}, event_id, position, {{reference}} AS a, {{amount}} AS b, {{when}} AS c
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id) WHERE {{undone}} AND {{reference}} IS NOT NULL
+    ), first_lines AS (SELECT *, row_number() OVER (PARTITION BY {PART}, a, b, c ORDER BY place) AS nth FROM l),
+    first_movements AS (SELECT *, row_number() OVER (PARTITION BY {PART}, a, b, c ORDER BY position) AS nth FROM m)
+    SELECT {PART}, place, event_id FROM first_lines JOIN first_movements USING ({PART}, a, b, c, nth)
+"""
+
+_NEAREST = f"""
+    INSERT INTO pairs
+    WITH l AS (
+        SELECT {PART}, place, reference, amount, due_at FROM statement_lines ANTI JOIN pairs USING ({PART}, place)
+        WHERE amount <> 0
+    ), m AS (
+        SELECT {PART}, reference, amount, due_at, min(position) AS position, arg_min(event_id, position) AS event_id
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id) WHERE {{undone}} GROUP BY ALL
+    ), near AS (
+        SELECT l.*, m.event_id, m.position, l.due_at - m.due_at AS apart
+        FROM l ASOF JOIN m ON l.file = m.file AND l.account = m.account AND l.currency = m.currency
+            AND l.reference = m.reference AND l.amount = m.amount AND l.due_at >= m.due_at
+        UNION ALL
+        SELECT l.*, m.event_id, m.position, m.due_at - l.due_at AS apart
+        FROM l ASOF JOIN m ON l.file = m.file AND l.account = m.account AND l.currency = m.currency
+            AND l.reference = m.reference AND l.amount = m.amount AND l.due_at < m.due_at
+    ), wishes AS (
+        SELECT * FROM near
+        QUALIFY row_number() OVER (PARTITION BY {PART}, place ORDER BY apart, position) = 1
+    )
+    SELECT {PART}, place, event_id FROM wishes
+    QUALIFY row_number() OVER (PARTITION BY {PART}, event_id ORDER BY apart, place) = 1
+"""
+
+# A booking and what undoes it, neither of them told.
+_NOTHING_LEFT = f"""
+    DELETE FROM expected USING (
+        SELECT {PART}, undoes FROM expected ANTI JOIN pairs USING ({PART}, event_id)
+        WHERE undoes IS NOT NULL GROUP BY ALL HAVING sum(amount) = 0
+    ) AS nothing
+    WHERE expected.file = nothing.file AND expected.account = nothing.account
+      AND expected.currency = nothing.currency AND expected.undoes = nothing.undoes
+      AND NOT EXISTS (SELECT 1 FROM pairs WHERE pairs.file = expected.file AND pairs.event_id = expected.event_id
+                      AND pairs.account = expected.account AND pairs.currency = expected.currency)
+"""
+
+# ``netted``: told in other parts than it was recorded in, and the same together: under one reference, or, of two, on
+# one day; or a line for what was recorded and repaired since. Nothing is missing once all of them are counted.
+_NETTED = f"""
+    CREATE OR REPLACE TEMP TABLE netted AS
+    WITH told AS (
+        SELECT l.file, l.account, l.currency, l.place, l.reference, l.booked_at, p.event_id,
+            l.amount - coalesce(e.amount, 0) AS excess
+        FROM statement_lines AS l LEFT JOIN pairs AS p USING ({PART}, place) LEFT JOIN expected AS e
+            USING ({PART}, event_id)
+        WHERE l.amount <> coalesce(e.amount, 0)
+    ), untold AS (
+        SELECT {PART}, event_id, reference, due_at, amount FROM expected ANTI JOIN pairs USING ({PART}, event_id)
+        WHERE owed
+    ), covers AS (
+        SELECT {PART}, arg_min(booked_at, place) AS first, max(booked_at) AS last FROM statement_lines GROUP BY ALL
+    ), apart AS (
+        SELECT {PART}, place, event_id, reference, booked_at AS moment, excess FROM told
+        UNION ALL
+        SELECT {PART}, NULL, event_id, reference, due_at, -amount FROM untold JOIN covers USING ({PART})
+        WHERE due_at BETWEEN first AND last
+    ), by_reference AS (
+        SELECT {PART}, reference FROM apart WHERE reference <> '' GROUP BY ALL HAVING count(*) > 1 AND sum(excess) = 0
+    ), others AS (
+        SELECT *, row_number() OVER (PARTITION BY {PART}, excess ORDER BY moment, place, event_id) AS nth
+        FROM apart ANTI JOIN by_reference USING ({PART}, reference)
+    ), two AS (
+        SELECT a.file, a.account, a.currency, a.place, a.event_id, b.place AS other_place, b.event_id AS other_event
+        FROM others AS a JOIN others AS b ON a.file = b.file AND a.account = b.account AND a.currency = b.currency
+            AND a.excess = -b.excess AND a.nth = b.nth AND abs(epoch(a.moment) - epoch(b.moment)) <= 86400
+        WHERE a.place IS NOT NULL AND a.event_id IS NOT NULL AND (b.place IS NULL OR b.event_id IS NULL)
+    ), mended AS (
+        SELECT told.file, told.account, told.currency, place, told.event_id, e.event_id AS repair
+        FROM told JOIN (SELECT * FROM expected ANTI JOIN pairs USING ({PART}, event_id)) AS e
+            ON e.file = told.file AND e.account = told.account AND e.currency = told.currency
+            AND e.repairs = told.event_id AND e.amount = told.excess
+    )
+    SELECT {PART}, place, event_id FROM apart SEMI JOIN by_reference USING ({PART}, reference)
+    UNION SELECT {PART}, place, event_id FROM mended
+    UNION SELECT {PART}, NULL, repair FROM mended
+    UNION SELECT {PART}, place, event_id FROM two
+    UNION SELECT {PART}, other_place, other_event FROM two
+"""
+
+_COLUMNS = """
+    file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, position BIGINT, version BIGINT, event_id VARCHAR,
+    type VARCHAR, schema_version BIGINT, claimed BIGINT, made BOOLEAN, posted BIGINT, event_sum BIGINT, residual BIGINT,
+    at_position BIGINT, reason VARCHAR, state VARCHAR, line BIGINT, contradiction BIGINT
+"""
+
+_NO_STEPS = f"CREATE OR REPLACE TEMP TABLE statement_steps ({_COLUMNS})"
+
+# A movement without a line stands where its file would have booked it; or, where the balances jump by its amount, at
+# the line that counts it. ``early`` ones were true before the first line: the opening balance tells whether it counts
+# them. What is netted is posted where its line stands.
+_STEPS = f"""
+    {_NO_STEPS};
+    INSERT INTO statement_steps BY NAME
+    WITH covers AS (
+        SELECT {PART}, arg_min(booked_at, place) AS first, max(booked_at) AS last, max(place) AS lines,
+            arg_min(balance::HUGEINT - amount, place) AS opening,
+            greatest(usual, least(latest, $latest)) - usual AS slack
+        FROM statement_lines JOIN parts USING ({PART}) GROUP BY {PART}, usual, latest
+    ), untold AS (
+        SELECT e.*, c.first, c.opening, e.due_at + c.slack <= c.last AS covered
+        FROM expected AS e JOIN covers AS c USING ({PART}) ANTI JOIN pairs USING ({PART}, event_id)
+        WHERE owed
+    ), openings AS (
+        SELECT {PART}, any_value(opening) AS opening, coalesce(sum(amount) FILTER (due_at < first), 0) AS certain,
+            coalesce(sum(amount) FILTER (due_at >= first AND valid_at < first), 0) AS early
+        FROM covers LEFT JOIN untold USING ({PART}, opening, first) GROUP BY {PART}
+    ), jumps AS (
+        SELECT {PART}, place, step - amount AS amount,
+            row_number() OVER (PARTITION BY {PART}, step - amount ORDER BY place) AS nth
+        FROM statement_lines WHERE step <> amount
+    ), missing AS (
+        SELECT u.*, row_number() OVER (PARTITION BY {PART}, u.amount ORDER BY u.due_at, u.position) AS nth
+        FROM untold AS u JOIN openings AS o USING ({PART})
+        WHERE u.due_at >= u.first AND NOT (u.valid_at < u.first AND o.early <> 0 AND o.opening = o.certain + o.early)
+    ), rising AS (
+        SELECT {PART}, place, booked_at FROM statement_lines QUALIFY booked_at > coalesce(max(booked_at) OVER
+            (PARTITION BY {PART} ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            TIMESTAMPTZ '0001-01-01 00:00:00+00')
+    ), timed AS (
+        SELECT m.*, r.place AS next_place FROM missing AS m ASOF LEFT JOIN rising AS r
+            ON m.file = r.file AND m.account = r.account AND m.currency = r.currency AND m.due_at < r.booked_at
+    ), holes AS (
+        SELECT t.*, coalesce(j.place, t.next_place, c.lines + 1) AS before
+        FROM timed AS t JOIN covers AS c USING ({PART}) LEFT JOIN jumps AS j USING ({PART}, amount, nth)
+        WHERE t.covered OR j.place IS NOT NULL
+    ), items AS (
+        SELECT {PART}, 0 AS place, 0 AS turn, NULL::TIMESTAMPTZ AS moment, NULL::BIGINT AS position,
+            NULL::BIGINT AS version, NULL AS event_id, NULL AS type, NULL::BIGINT AS schema_version,
+            opening AS claimed, CASE WHEN o.early <> 0 AND opening = certain + o.early THEN opening ELSE certain END
+                AS posted, opening AS step, 'total' AS reason, NULL::BIGINT AS line, NULL::BIGINT AS contradiction,
+            false AS shifted
+        FROM openings AS o
+        UNION ALL BY NAME
+        SELECT {PART}, h.before AS place, 0 AS turn, h.due_at AS moment, h.position, h.version, h.event_id, h.type,
+            h.schema_version, NULL AS claimed, h.amount AS posted, 0 AS step, 'no row' AS reason, NULL AS line,
+            NULL AS contradiction, false AS shifted
+        FROM holes AS h
+        UNION ALL BY NAME
+        SELECT {PART}, l.place, 1 AS turn, l.booked_at AS moment, e.position, e.version, e.event_id,
+            CASE WHEN e.event_id IS NULL THEN l.reference ELSE e.type END AS type, e.schema_version,
+            l.balance AS claimed, coalesce(e.amount, 0) AS posted, l.step,
+            CASE WHEN e.event_id IS NULL THEN 'no event' ELSE 'differs' END AS reason, l.line,
+            l.step - l.amount AS contradiction,
+            timezone($zone, l.booked_at)::DATE <> timezone($zone, e.booked_at)::DATE AS shifted
+        FROM statement_lines AS l LEFT JOIN pairs AS p USING ({PART}, place)
+            LEFT JOIN expected AS e USING ({PART}, event_id)
+    ), judged AS (
+        SELECT i.*, CASE WHEN line IS NOT NULL
+                THEN (file, account, currency, i.place) IN
+                    (SELECT (file, account, currency, place) FROM netted WHERE place IS NOT NULL)
+                ELSE (file, account, currency, event_id) IN
+                    (SELECT (file, account, currency, event_id) FROM netted WHERE place IS NULL) END AS is_netted
+        FROM items AS i
+    ), netting AS (
+        SELECT * EXCLUDE (posted), CASE WHEN NOT coalesce(is_netted, false) THEN posted
+            WHEN line IS NOT NULL THEN step - contradiction ELSE 0 END AS posted FROM judged
+    ), ordered AS (
+        SELECT *, row_number() OVER running AS number, sum(posted) OVER running AS event_sum,
+            last_value(claimed IGNORE NULLS) OVER running AS says,
+            last_value(position IGNORE NULLS) OVER running AS at_position, step - posted AS residual
+        FROM netting WINDOW running AS
+            (PARTITION BY {PART} ORDER BY place, turn, moment, position ROWS UNBOUNDED PRECEDING)
+    )
+    SELECT {PART}, number AS place, position, version, event_id, type, schema_version, says::BIGINT AS claimed,
+        line IS NOT NULL AS made, posted::BIGINT AS posted, event_sum::BIGINT AS event_sum,
+        residual::BIGINT AS residual, at_position, reason,
+        CASE WHEN residual <> 0 THEN 'divergence' WHEN shifted OR is_netted THEN 'shifted' END AS state, line,
+        contradiction
+    FROM ordered WHERE reason <> 'total' OR residual <> 0
 """

@@ -1,7 +1,8 @@
 """The catalogue: every fault, in the order in which diagnosis asks. What one explains is taken off for those after it.
 
 First what the log shows of itself, then what checkpoint log and dead letters prove, what was lost from the log, what
-follows a pattern over many events, what only a statement shows, and last what is left after all of these.
+follows a pattern over many events, where several claims contradict the log alike, what only a statement shows, and
+last what is left after all of these.
 """
 
 from collections.abc import Iterator
@@ -56,20 +57,24 @@ FAULTS: dict[str, Fault] = {
     module.FAULT.name: module.FAULT
     for module in (
         # the log itself
-        serialization_drift, shredded_payload, chain_fork, lost_update, reordered, backdated_insert, event_misfiled,
-        clock_skew,
+        serialization_drift, shredded_payload, chain_fork, event_misfiled, reordered, backdated_insert, clock_skew,
+        # days that another midnight cuts, or rows would seem lost
+        day_boundary,
         # what a runner notes down
         poison_skipped, double_apply, row_lost, gap_skipped, checkpoint_moved,
         # what the log has lost, and a witness kept
-        event_deleted, tail_truncated, payload_edited, rehashed_history, split_view,
+        event_deleted, tail_truncated, payload_edited, split_view,
         # patterns over many events
-        rounding, batch_end_stamping, clamped_balance, mixed_currency, day_boundary, handler_bug, wrong_upcaster,
-        restored_read_model, twin_dropped,
+        rounding, batch_end_stamping, clamped_balance, mixed_currency, restored_read_model, handler_bug,
+        wrong_upcaster, twin_dropped,
+        # where several claims contradict a log whose hashes hold
+        rehashed_history,
         # what a statement shows
         valid_time_shift, statement_incomplete, statement_inconsistent, unresolved_pending, settled_otherwise,
-        retry_duplicate, double_repair, half_transfer, never_appended, invariant_broken,
+        retry_duplicate, double_repair, half_transfer, never_appended, lost_update,
+        invariant_broken,
         # what stands alone, or is named by exclusion
-        bad_snapshot, stale_snapshot_shape, index_differs, manual_edit, lag,
+        stale_snapshot_shape, bad_snapshot, index_differs, manual_edit, lag,
     )
 }  # fmt: skip
 """Every fault by name."""

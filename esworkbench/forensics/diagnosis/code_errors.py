@@ -49,17 +49,35 @@ def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_o
         f"the pattern is the same as for {fault.name}: without the projection's code it can't be told whether the "
         "handler or an upcaster is wrong; stepping through both would show it"
     )
-    return [
+    found = [
         Explanation(
             finding(
                 fault, error.key, amount=error.amount, events=error.events, source=error.source.name,
                 certainty=error.certainty, proof=error.proof,
             ),
             error.shares,
-            (LookAlike(look_alike, why),) if error.ambiguous else (),
+            tuple(_look_alikes(error, look_alike, why)),
         )
         for error in _errors(facts, left, in_one_version=in_one_version)
     ]  # fmt: skip
+    if not found and facts.code_replay is None and any(_parts_from_events(left, source) for source in facts.sources):
+        return NotTestable(
+            "no pattern over two events or more was found, and one alone only the projection's code shows"
+        )
+    return found
+
+
+def _look_alikes(error: CodeError, look_alike: str, why: str) -> Iterator[LookAlike]:
+    if error.ambiguous:
+        yield LookAlike(look_alike, why)
+    if error.certainty == "possible":
+        yield LookAlike("manual_edit", f"{error.source.name} may as well have been changed outside the runner")
+
+
+def _parts_from_events(left: Left, source: Source) -> bool:
+    if source.kind == "head":
+        return bool(left.heads(source.name))
+    return source.kind == "running" and bool(left.steps(source=source.name, kind="running"))
 
 
 def _errors(facts: Facts, left: Left, *, in_one_version: bool) -> Iterator[CodeError]:
@@ -93,7 +111,7 @@ def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: lis
     amount = sum(share.amount for share in shares)
     events = [(position, event_id) for position, event_id, _ in pattern.events[key]]
     # A pattern alone is no proof: an UPDATE of all accounts can look the same. Only the code can tell.
-    certainty: Certainty = "likely"
+    certainty: Certainty = "likely" if pattern.sure else "possible"
     proof = _proof(facts, source, pattern, key, amount)
     repeated = facts.repeated(source.name, key, [event_id for _, event_id in events])
     if repeated:
@@ -116,7 +134,7 @@ def _proof(facts: Facts, source: Source, pattern: Pattern, key: Key, amount: int
     events = pattern.events[key]
     name = pattern.type + ("" if pattern.schema_version is None else f" v{pattern.schema_version}")
     posted = sum(each for _, _, each in events)
-    since = f" from position {pattern.since} on" if pattern.since else ""
+    since = pattern.where or (f" from position {pattern.since} on" if pattern.since else "")
     if pattern.of == "sum":
         how = FACTORS.get(pattern.factor, f"off by {pattern.factor} of its amount")
         mine = (

@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes
 from esworkbench.forensics.verify import Break, Verification, verify_log
 
 if TYPE_CHECKING:
@@ -55,7 +57,10 @@ class CodeReplay(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Evidence, and what was read from it once for all detectors."""
+    """Evidence, and what was read from it once for all detectors.
+
+    ``sources`` claim balances, ``columns`` what stands beside one.
+    """
 
     evidence: Evidence
     connection: "duckdb.DuckDBPyConnection"
@@ -66,6 +71,8 @@ class Facts(NamedTuple):
     sources: list[Source]
     residuals: list[Residual]
     breaks: list[Break]
+    columns: list[Source]
+    failing: list[FailingHash]
     code_replay: CodeReplay | None = None
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
@@ -122,7 +129,8 @@ class Facts(NamedTuple):
         return all(identity[0] != key for identity in self.code_replay.residuals)
 
     def source(self, name: str) -> Source | None:
-        return next((source for source in self.sources if source.name == name), None)
+        """What claims balances under this name; else whatever else claims anything under it."""
+        return next((source for source in (*self.sources, *self.columns) if source.name == name), None)
 
 
 def gather(
@@ -132,8 +140,11 @@ def gather(
     residuals = residuals or Residuals(evidence, now=now)
     [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
     whole = whole or verify_log(evidence)
+    sources = residuals.sources()
     return Facts(
         evidence, residuals.connection, now, head, whole.hashed > 0,
-        int(hold_limit(evidence.ledger).total_seconds()), residuals.sources(),
+        int(hold_limit(evidence.ledger).total_seconds()), [each for each in sources if each.kind not in COLUMN_KINDS],
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
+        [each for each in sources if each.kind in COLUMN_KINDS],
+        failing_hashes(evidence, whole.breaks),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from esworkbench.forensics.compare.bisect import rows_without_order
 from esworkbench.forensics.compare.records import Key, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
+from esworkbench.forensics.diagnosis.beside import consequences
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -57,7 +58,12 @@ def diagnose(
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []
+    days = [source for source in facts.sources if source.kind == "daily"]
+    damaged_log = [fault.name for fault in FAULTS.values() if fault.repair == "restore"]
     for fault, detector in detectors():
+        left.book(consequences(facts, left, findings, damaged_log))
+        if detector is fault.by_exclusion:
+            left.book(echoes(findings, left, days))
         answer = detector(facts, left)
         if isinstance(answer, NotTestable):
             tested[fault.name] = NOT_TESTABLE + answer.missing
@@ -67,6 +73,7 @@ def diagnose(
             left.book(explanation.shares)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
+    left.book(consequences(facts, left, findings, damaged_log))
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
@@ -102,7 +109,7 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
             apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
             words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
-    for step in left.steps():
+    for step in (*left.steps(), *left.columns()):
         words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         if rows := rows_without_order(facts.evidence, step.position):
             words += f"; the {rows} rows of that day add up in no order, so a row is missing, repeated or wrong"
@@ -122,10 +129,14 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
         if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
             seen.add(gap.before)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
+    moved_from = {(event.home[0], event.home[1] + 1) for event in facts.failing if event.home is not None}
+    rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}
     return [
         Unexplained(account=None, currency=None, source="events", amount=0, at_position=each.position, words=each.words)
         for each in facts.breaks
         if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
+        and (each.stream_id, each.version) not in moved_from
+        and not (each.kind == "link" and not rewritten.isdisjoint(_accounts(facts, each.stream_id or "")))
         and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
     ]  # fmt: skip
 

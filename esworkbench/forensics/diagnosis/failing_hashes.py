@@ -1,43 +1,174 @@
-"""Events whose content doesn't match the hash stored beside it: edited, or written differently than they were hashed.
+"""Events whose content doesn't match the hash stored beside it, and what else their content would match.
 
-One event, or a few, were edited. All of them, or all since some moment, were not: then the writer's serializer changed.
+The stored hash is a witness of the bytes that were written. Another place in the log (the event was moved there), or
+another spelling of the same JSON (a serializer wrote it again) may fit it; where nothing does, the content was edited.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import permutations
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.records import DIFFERS
-from esworkbench.forensics.diagnosis.context import Facts
-from esworkbench.forensics.diagnosis.unexplained import Left
+from esworkbench.event_store.chain import GENESIS, event_hash
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.spellings import PLAIN, STYLES, Keys, Style, keys_of, spellings
+from esworkbench.forensics.verify import Break
 
-DRIFT_AT_LEAST = 3
+MISSES_AT_MOST = 100
+"""After so many events that no style fits, the serializer is one we don't know, and trying on would only take time."""
+
+PLACES_AT_MOST = 50
+"""With more failing events than this in a stream, they weren't moved about by hand."""
+
+KEYS_AT_MOST = 6
+TRIES_AT_MOST = 5
+"""Six keys have 720 orders: tried on a few events of each set, since one may have been edited as well."""
+
+_CONTENT = """
+    SELECT position, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload, metadata,
+        prev_hash, hash
+    FROM events WHERE position IN (SELECT unnest($positions)) AND hash IS NOT NULL
+        AND regexp_full_match(prev_hash, '[0-9a-f]{64}')
+    ORDER BY position
+"""
+
+_ORDERS = """
+    SELECT DISTINCT json_keys({column}) FROM events
+    WHERE json_valid({column}) AND position NOT IN (SELECT unnest($positions))
+"""
+
+_SUCCESSORS = """
+    SELECT DISTINCT hash, stream_id, version + 1 FROM events WHERE hash IN (SELECT unnest($hashes))
+    UNION SELECT $genesis, stream_id, 1 FROM events GROUP BY stream_id HAVING min(version) > 1
+"""
+
+Place = tuple[str, int]
+"""A stream and a version."""
 
 
 class FailingHash(NamedTuple):
-    """An event whose content doesn't hash to what is stored; ``linked``: its successor still names the stored hash."""
+    """An event whose content doesn't hash to what is stored; ``linked``: its successor still names the stored hash.
+
+    ``home`` is another place in the log at which the content does; ``respelled``: the same JSON, written with other
+    spaces, escapes or order of keys, does.
+    """
 
     position: int
     stream_id: str
     version: int
     event_id: str
     linked: bool
+    home: Place | None = None
+    respelled: bool = False
 
 
-def failing_hashes(facts: Facts) -> list[FailingHash]:
+class _Content(NamedTuple):
+    position: int
+    stream_id: str
+    version: int
+    event_id: str
+    type: str
+    schema_version: int
+    recorded_at: datetime
+    valid_at: datetime
+    payload: str
+    metadata: str
+    prev_hash: str
+    hash: str
+
+    def fits(self, place: Place | None = None, payload: str | None = None, metadata: str | None = None) -> bool:
+        """Whether this content, at that place or spelled so, hashes to what is stored."""
+        stream_id, version = place or (self.stream_id, self.version)
+        computed = event_hash(
+            self.prev_hash, stream_id, version, self.event_id, self.type, self.schema_version, self.recorded_at,
+            self.valid_at, (self.payload if payload is None else payload).encode(),
+            (self.metadata if metadata is None else metadata).encode(),
+        )  # fmt: skip
+        return computed == self.hash
+
+
+def failing_hashes(evidence: Evidence, breaks: Sequence[Break]) -> list[FailingHash]:
     """Every event whose hash can't be recomputed from its content, in order of position."""
-    cut = {(each.stream_id, each.version) for each in facts.breaks if each.kind == "link"}
-    return [
+    cut = {(each.stream_id, each.version) for each in breaks if each.kind == "link"}
+    failing = [
         FailingHash(each.position or 0, each.stream_id or "", each.version or 0, each.event_id or "",
                     (each.stream_id, (each.version or 0) + 1) not in cut)
-        for each in facts.breaks if each.kind == "content"
+        for each in breaks if each.kind == "content"
     ]  # fmt: skip
+    if not failing:
+        return []
+    positions = [event.position for event in failing]
+    contents = [_Content(*row) for row in evidence.rows(_CONTENT, positions=positions)]
+    homes = _homes(evidence, contents)
+    respelled = set(_respelled(evidence, [each for each in contents if each.position not in homes], positions))
+    return [event._replace(home=homes.get(event.position), respelled=event.position in respelled) for event in failing]
 
 
-def is_drift(facts: Facts, left: Left, failing: list[FailingHash]) -> bool:
-    """Every event from the first failing one on fails, every link is intact, and no claim contradicts any of them."""
-    if len(failing) < DRIFT_AT_LEAST or not all(event.linked for event in failing):
-        return False
-    ids = {event.event_id for event in failing}
-    if any(step.event_id in ids and step.reason == DIFFERS for step in left.steps()):
-        return False
-    since = facts.rows("SELECT count(*) FROM events WHERE position >= $first", first=failing[0].position)
-    return bool(since[0][0] == len(failing))
+def _homes(evidence: Evidence, contents: Iterable[_Content]) -> dict[int, Place]:
+    """By position, where else an event's content fits: after the event whose hash it names as its predecessor's, or at
+    the place of another event of its stream that fails."""
+    contents = list(contents)
+    beside: dict[str, list[Place]] = {}
+    for each in contents:
+        beside.setdefault(each.stream_id, []).append((each.stream_id, each.version))
+    after: dict[str, list[Place]] = {}
+    hashes = list({each.prev_hash for each in contents})
+    for previous, stream_id, version in evidence.rows(_SUCCESSORS, hashes=hashes, genesis=GENESIS):
+        after.setdefault(previous, []).append((stream_id, version))
+    found: dict[int, Place] = {}
+    for each in contents:
+        near = beside[each.stream_id]
+        for place in (*after.get(each.prev_hash, ()), *(near if len(near) <= PLACES_AT_MOST else ())):
+            if place != (each.stream_id, each.version) and each.fits(place):
+                found[each.position] = place
+    return found
+
+
+def _respelled(evidence: Evidence, contents: Iterable[_Content], failing: Sequence[int]) -> Iterator[int]:
+    orders: dict[frozenset[str], list[Keys]] = {}
+    for column in ("payload", "metadata"):
+        for (keys,) in evidence.rows(_ORDERS.format(column=column), positions=failing):
+            orders.setdefault(frozenset(keys), []).append(tuple(keys))
+    styles, misses, hits = list(STYLES), 0, 0
+    tried: Counter[frozenset[str]] = Counter()
+    for each in contents:
+        style = _style_of(each, styles, orders) or _style_of_any_order(each, orders, tried)
+        if style is not None:
+            styles.remove(style)
+            styles.insert(0, style)  # one serializer wrote them all: try what fitted first
+            hits += 1
+            yield each.position
+        elif not hits and (misses := misses + 1) > MISSES_AT_MOST:
+            return
+
+
+def _style_of(content: _Content, styles: Iterable[Style], orders: dict[frozenset[str], list[Keys]]) -> Style | None:
+    for style in styles:
+        payloads = list(spellings(content.payload, style, orders))
+        metadatas = list(spellings(content.metadata, style, orders))
+        pairs = [
+            *((payload, None) for payload in payloads),
+            *((None, metadata) for metadata in metadatas),
+            *((payload, metadata) for payload in payloads for metadata in metadatas),
+        ]
+        if any(content.fits(payload=payload, metadata=metadata) for payload, metadata in pairs):
+            return style
+    return None
+
+
+def _style_of_any_order(
+    content: _Content, orders: dict[frozenset[str], list[Keys]], tried: Counter[frozenset[str]]
+) -> Style | None:
+    """The style of the payload in any order of its keys; the order is remembered for all that have the same keys."""
+    keys = keys_of(content.payload)
+    names = frozenset(keys)
+    tried[names] += 1
+    if len(names) > KEYS_AT_MOST or tried[names] > TRIES_AT_MOST:
+        return None
+    for order in permutations(keys):
+        for style in PLAIN:
+            if any(content.fits(payload=text) for text in spellings(content.payload, style, {names: [order]})):
+                orders.setdefault(names, []).append(order)
+                return style
+    return None

@@ -5,16 +5,20 @@ its fees, whatever its size. One account alone proves little, many accounts and 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import DIFFERS, NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.stretches import Stretch, stretches
 from esworkbench.forensics.diagnosis.unexplained import Left
 
 TELLING = {Fraction(-1), Fraction(-2), Fraction(1)}
 """Dropped, applied with the wrong sign, applied twice: ratios for which a single account is enough."""
+
+PART_TIMES = (-1, -2, 1)
+"""The same, in the order in which they are likely."""
 
 MOST_STARTS = 40
 MOST_OUTLIERS = 0.25
@@ -24,7 +28,9 @@ class Pattern(NamedTuple):
     """On every account: error = ``factor`` × the sum (or the count) of these events from position ``since`` on.
 
     ``schema_version`` None: all versions of the type. ``versions`` are those the log holds of the type, ``fits`` the
-    accounts that are off by exactly that, ``misses`` those that are off otherwise.
+    accounts that are off by exactly that, ``misses`` those that are off otherwise. ``where`` says in words to which
+    part of those events the bug keeps: code may know a date or an amount. Not ``sure``: to accounts
+    of which nothing says what they have in common.
     """
 
     type: str
@@ -36,6 +42,8 @@ class Pattern(NamedTuple):
     fits: tuple[Key, ...]
     misses: tuple[Key, ...]
     events: dict[Key, list[tuple[int, str, int]]]
+    where: str = ""
+    sure: bool = True
 
     def predicted(self, key: Key) -> int:
         """What the pattern says this account is off by; 0 where that is no whole number."""
@@ -66,7 +74,72 @@ def head_pattern(facts: Facts, left: Left, source: Source) -> Pattern | None:
                     pattern for since in _starts(facts, source)
                     if (pattern := _best_fit(errors, _since(events, since), type_, version, since, versions))
                 ]  # fmt: skip
-    return max(found, key=_weight, default=None)
+    return max(found, key=_weight, default=None) or _part_of_a_type(facts, source, errors)
+
+
+def _part_of_a_type(facts: Facts, source: Source, errors: dict[Key, int]) -> Pattern | None:
+    """A bug that keeps to a stretch of time or to amounts of some size: one stretch for all accounts.
+
+    It may keep to one class of accounts besides. A currency is such a class; whatever else makes one isn't known here,
+    so that a pattern on the accounts that are off, and on no other, is no more than possible.
+    """
+    currencies = {currency for _, currency in errors}
+    classes: list[tuple[str, Callable[[Key], bool]]] = [
+        ("", lambda key: True),
+        (f" in {' and '.join(sorted(currencies))} alone", lambda key: key[1] in currencies),
+        (" on these accounts alone", lambda key: key in errors),
+    ]
+    for whose, belongs in classes:
+        found = [
+            pattern._replace(where=pattern.where + whose, sure=not whose.endswith("accounts alone"))
+            for type_, versions in types_of(facts, source)
+            for pattern in _parts(facts, source, errors, type_, versions, belongs)
+        ]
+        if found:
+            return max(found, key=_weight)
+    return None
+
+
+def _parts(
+    facts: Facts,
+    source: Source,
+    errors: dict[Key, int],
+    type_: str,
+    versions: tuple[int, ...],
+    belongs: Callable[[Key], bool],
+) -> Iterator[Pattern]:
+    events = {key: each for key, each in events_of(facts, source, type_, None).items() if belongs(key)}
+    if not any(key in errors for key in events):
+        return
+    for by_amount in (False, True):
+        places = {key: _places(each, by_amount=by_amount) for key, each in events.items()}
+        end = max((place for each in places.values() for place, _ in each), default=0)
+        for stretch in stretches(errors, places, end, PART_TIMES):
+            mine = {
+                key: kept for key, each in events.items()
+                if (kept := [event for event in each
+                             if stretch.after < (abs(event[2]) if by_amount else event[0]) <= stretch.up_to])
+            }  # fmt: skip
+            pattern = Pattern(
+                type_, None, "sum", Fraction(stretch.times), 0, versions, stretch.fits, stretch.misses, mine,
+                _in_words(stretch, end, by_amount=by_amount),
+            )  # fmt: skip
+            if stretch.common and pattern.size >= 2:
+                yield pattern
+
+
+def _places(events: list[tuple[int, str, int]], *, by_amount: bool) -> list[tuple[int, int]]:
+    sums: dict[int, int] = {}
+    for position, _, amount in events:
+        place = abs(amount) if by_amount else position
+        sums[place] = sums.get(place, 0) + amount
+    return sorted(sums.items())
+
+
+def _in_words(stretch: Stretch, end: int, *, by_amount: bool) -> str:
+    if by_amount:
+        return f" of {stretch.after + 1} to {stretch.up_to} minor units"
+    return f" from position {stretch.after + 1}" + (" on" if stretch.up_to == end else f" to {stretch.up_to}")
 
 
 def _weight(pattern: Pattern) -> tuple[int, int, bool, bool, int]:
@@ -154,14 +227,30 @@ def running_patterns(facts: Facts, left: Left, source: Source) -> Iterator[tuple
         touched = {step.schema_version for step in wrong}
         version = next(iter(touched)) if len(touched) == 1 and len(versions) > 1 else None
         since = min(step.position or 0 for step in wrong)
-        events = {
-            key: kept for key, each in _since(events_of(facts, source, type_, version), since).items()
-            if (kept := [event for event in each if event[2]])
-        }  # fmt: skip
-        if sum(len(each) for each in events.values()) != len(wrong):
+        part = _part_gone_wrong(events_of(facts, source, type_, version), wrong)
+        if part is None:
             continue
+        where, events = part
         ratios = {Fraction(step.amount, step.posted) for step in wrong}
         offsets = {step.amount for step in wrong}
         if len(ratios) == 1 or len(offsets) == 1:
             of, factor = ("sum", ratios.pop()) if len(ratios) == 1 else ("count", Fraction(offsets.pop()))
-            yield Pattern(type_, version, of, factor, since, versions, tuple(events), (), events), wrong
+            yield Pattern(type_, version, of, factor, since, versions, tuple(events), (), events, where), wrong
+
+
+def _part_gone_wrong(events: Events, wrong: list[Residual]) -> tuple[str, Events] | None:
+    """The part of the events, in words, that is wrong throughout and wrong nowhere else; None where there is none."""
+    ids = {step.event_id for step in wrong}
+    positions = [step.position or 0 for step in wrong]
+    sizes = [abs(step.posted) for step in wrong]
+    parts: list[tuple[str, Callable[[tuple[int, str, int]], bool]]] = [
+        ("", lambda event: event[0] >= min(positions)),
+        (f" to position {max(positions)}", lambda event: min(positions) <= event[0] <= max(positions)),
+        (f" of {min(sizes)} minor units and more", lambda event: abs(event[2]) >= min(sizes)),
+        (f" of up to {max(sizes)} minor units", lambda event: abs(event[2]) <= max(sizes)),
+    ]
+    for where, belongs in parts:
+        kept = {key: mine for key, each in events.items() if (mine := [one for one in each if one[2] and belongs(one)])}
+        if {event_id for each in kept.values() for _, event_id, _ in each} == ids:
+            return where, kept
+    return None

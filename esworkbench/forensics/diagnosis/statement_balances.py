@@ -1,33 +1,43 @@
 """Where a statement contradicts itself: a line's balance is not the one before it plus the line's own amount."""
 
-from esworkbench.forensics.compare.records import Key, Residual
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 
 Part = tuple[str, Key]
 """A statement's file, and the account and currency that the lines are about."""
 
-# A statement may list its newest line first.
+Stretch = tuple[Residual, Residual]
+"""The line from which the balances are off, and the line from which they are right again."""
+
 _CONTRADICTIONS = """
-    WITH written AS (
-        SELECT *, first_value(booked_at) OVER part > last_value(booked_at) OVER part AS newest_first FROM statements
-        WINDOW part AS (PARTITION BY file, account, currency ORDER BY line
-                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-    ), stepped AS (
-        SELECT *, lag(balance_minor) OVER (
-            PARTITION BY file, account, currency ORDER BY CASE WHEN newest_first THEN -line ELSE line END
-        ) AS before FROM written
-    )
-    SELECT file, account, currency, balance_minor::HUGEINT - before - amount_minor AS amount FROM stepped
-    WHERE amount <> 0 ORDER BY file, line
+    SELECT file, account, currency, line, position, event_id, residual, contradiction FROM statement_steps
+    WHERE contradiction <> 0 ORDER BY file, account, currency, place
 """
 
 
-def contradictions(facts: Facts) -> dict[Part, list[int]]:
-    """How far the balances depart from the lines' own amounts, in minor units."""
-    found: dict[Part, list[int]] = {}
-    for file, account, currency, amount in facts.rows(_CONTRADICTIONS):
-        found.setdefault((file, (account, currency)), []).append(amount)
+class Contradiction(NamedTuple):
+    """A line whose balance moves by ``amount`` minor units more than the line says.
+
+    ``residual`` is what the balance moves by beyond what was posted: 0 where balance and event agree, and the line's
+    own amount with neither. The event is the one that the line means; without one, position and id are None.
+    """
+
+    line: int
+    position: int | None
+    event_id: str | None
+    residual: int
+    amount: int
+
+
+def contradictions(facts: Facts) -> dict[Part, list[Contradiction]]:
+    """The lines that don't follow from the lines before them, in their order."""
+    found: dict[Part, list[Contradiction]] = {}
+    for file, account, currency, *line in facts.rows(_CONTRADICTIONS):
+        found.setdefault((file, (account, currency)), []).append(Contradiction(*line))
     return found
 
 
@@ -37,3 +47,16 @@ def statement_residuals(left: Left) -> dict[Part, list[Residual]]:
     for step in left.steps(kind="statement"):
         found.setdefault((step.source, step.key), []).append(step)
     return found
+
+
+def stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
+    """Where the balances part from the events at one line and come back at a later one, by the same amount."""
+    opened: Residual | None = None
+    for step in steps:
+        if step.reason != DIFFERS:
+            continue
+        if opened is not None and step.amount == -opened.amount:
+            yield opened, step
+            opened = None
+        else:
+            opened = step

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.findings import Finding
 
@@ -51,7 +52,8 @@ class Left:
     """What is left of each residual, in minor units. A head that agrees with the events has none to explain."""
 
     def __init__(self, residuals: list[Residual]) -> None:
-        self._residuals = residuals
+        self._balances = [residual for residual in residuals if residual.kind not in COLUMN_KINDS]
+        self._columns = [residual for residual in residuals if residual.kind in COLUMN_KINDS]
         self._steps = {residual.number: residual.amount for residual in residuals if residual.kind != "head"}
         self._heads: dict[tuple[str, Key], int] = {
             (residual.source, residual.key): residual.amount for residual in residuals if residual.kind == "head"
@@ -64,19 +66,30 @@ class Left:
         """The source's figures that are not explained, by account and currency."""
         return {key: amount for (name, key), amount in self._heads.items() if name == source and amount}
 
+    def heads_of(self, key: Key) -> list[int]:
+        """What is left of every source's figure for one account and currency."""
+        return [amount for (_, its_key), amount in self._heads.items() if its_key == key and amount]
+
     def step(self, residual: Residual) -> int:
         return self._steps[residual.number]
 
     def steps(self, *, source: str | None = None, key: Key | None = None, kind: str | None = None) -> list[Residual]:
-        """The steps that are not explained, with what is left of each as their amount, in the evidence's order."""
+        """The steps that are not explained, with what is left of each as their amount, in the evidence's order.
+
+        Without a ``kind``, those of balances: what stands beside a balance is in ``columns``.
+        """
         return [
             residual._replace(amount=self._steps[residual.number])
-            for residual in self._residuals
+            for residual in (self._columns if kind in COLUMN_KINDS else self._balances)
             if self._steps.get(residual.number)
             and source in (None, residual.source)
             and key in (None, residual.key)
             and kind in (None, residual.kind)
         ]
+
+    def columns(self) -> list[Residual]:
+        """What is not explained of the claims that stand beside a balance."""
+        return [step for kind in COLUMN_KINDS for step in self.steps(kind=kind)]
 
     def book(self, shares: list[Share]) -> None:
         """Subtract what a finding explains."""
@@ -89,7 +102,7 @@ class Left:
     def keys(self) -> list[Key]:
         """Accounts and currencies with anything left, sorted."""
         heads = {key for (_, key), amount in self._heads.items() if amount}
-        return sorted(heads | {residual.key for residual in self.steps()})
+        return sorted(heads | {residual.key for residual in (*self.steps(), *self.columns())})
 
 
 def whole(residual: Residual) -> Share:
@@ -105,16 +118,28 @@ def explained(finding: Finding, shares: Iterable[Share]) -> Finding:
     return msgspec.structs.replace(finding, explains=dict(takes))
 
 
-Name = tuple[str, str | None, str | None]
+Name = tuple[str, str | None, str | None, bool]
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """A fault that shows in several claims is one fault: the first gives the amount, all of them give events."""
-    found: dict[Name, Finding] = {}
+    """A fault that shows in several claims is one fault, where they give one amount or none: all give events."""
+    found: list[Finding] = []
+    by_name: dict[Name, list[int]] = {}
     for finding in findings:
-        name = (finding.fault, finding.account, finding.currency)
-        found[name] = _joined(found[name], finding) if name in found else finding
-    return list(found.values())
+        places = by_name.setdefault(
+            (finding.fault, finding.account, finding.currency, finding.alternative_to is None), []
+        )
+        place = next((each for each in places if _of_one_amount(found[each], finding)), None)
+        if place is None:
+            places.append(len(found))
+            found.append(finding)
+        else:
+            found[place] = _joined(found[place], finding)
+    return found
+
+
+def _of_one_amount(first: Finding, second: Finding) -> bool:
+    return first.amount == second.amount or not first.amount or not second.amount
 
 
 def _joined(first: Finding, second: Finding) -> Finding:

@@ -1,11 +1,17 @@
-"""What claims still show of an event that was deleted, cut off or edited: they kept what the log has lost."""
+"""What claims still show of an event that was deleted, cut off, moved or edited: they kept what the log has lost."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from esworkbench.forensics.compare.records import Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
+
+_ROWS_WITHOUT_EVENT = """
+    SELECT account, currency, position, event_id FROM assertions
+    WHERE kind = 'running' AND event_id IS NOT NULL AND position IS NOT NULL
+      AND event_id NOT IN (SELECT event_id FROM events) ORDER BY position
+"""
 
 
 def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residual]) -> tuple[int, str | None]:
@@ -23,8 +29,9 @@ def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residua
             return left.head(source.name, key), source.name
     for kind in ("daily", "snapshot", "statement"):
         others = left.steps(key=key, kind=kind)
-        if others:
-            return others[0].amount, others[0].source
+        amount = others[-1].amount if kind == "snapshot" and others else sum(step.amount for step in others)
+        if amount:
+            return amount, others[0].source
     return 0, None
 
 
@@ -40,10 +47,52 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}
     for source in facts.sources:
         others = left.steps(source=source.name, key=key)
+        if source.kind == "snapshot":
+            yield from (whole(step) for step in others if step.amount not in lost and _renumbered(facts, step, steps))
         together = source.kind != "running" and sum(step.amount for step in others) == amount
         for step in others:
             if step.number in numbers or together or (source.kind != "running" and step.amount in lost):
                 yield whole(step)
+
+
+def _renumbered(facts: Facts, snapshot: Residual, lost: Sequence[Residual]) -> bool:
+    """Whether the snapshot is right about a stream of which events are lost and the rest is numbered anew: its version
+    now names an event that came later."""
+    gone = [step.amount for step in lost if step.kind == "running" and step.reason == NO_EVENT]
+    rows = facts.rows(
+        "SELECT sum(amount_minor)::BIGINT FROM postings WHERE account = $account AND currency = $currency "
+        "AND position <= $at GROUP BY position ORDER BY position DESC LIMIT $count",
+        account=snapshot.account, currency=snapshot.currency, at=snapshot.at or 0, count=len(gone),
+    )  # fmt: skip
+    later = accumulate(posted for (posted,) in rows)
+    return any(snapshot.amount == sum(gone) - posted for posted in later)
+
+
+def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
+    """True where a claim that was never rebuilt has a row for each of these events, and none differs from the log."""
+    for source in facts.sources:
+        if source.kind != "running" or was_reset(facts, source.name):
+            continue
+        rows = facts.rows(
+            "SELECT count(DISTINCT event_id) FROM assertions WHERE kind = 'running' AND source = $source "
+            "AND account = $account AND currency = $currency AND event_id IN (SELECT unnest($ids))",
+            source=source.name, account=key[0], currency=key[1], ids=list(event_ids),
+        )  # fmt: skip
+        differ = any(step.source == source.name and step.event_id in event_ids for step in facts.residuals)
+        if rows[0][0] == len(set(event_ids)) and not differ:
+            return True
+    return False
+
+
+def rows_without_event(facts: Facts) -> list[tuple[Key, int, str]]:
+    """Rows that name an event which the log doesn't hold: account and currency, position and event id.
+
+    Those of events that posted nothing are among them, though no balance shows that these are gone.
+    """
+    return [
+        ((account, currency), position, event_id)
+        for account, currency, position, event_id in facts.rows(_ROWS_WITHOUT_EVENT)
+    ]
 
 
 def was_reset(facts: Facts, projection: str) -> bool:

@@ -1,6 +1,26 @@
 """backdated_insert: an event was slipped in with an earlier time than its neighbours."""
 
+from collections.abc import Iterator, Sequence
+
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.recorded_times import OddTime, odd_times
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.wording import finding, places
+
+
+def backdated_insert(facts: Facts, left: Left) -> Explanations:
+    """Events with a time out of order that a statement covering that time doesn't have."""
+    if facts.is_file:
+        return NotTestable("the rows of a file have no recorded time of their own")
+    if not facts.count("statements"):
+        return NotTestable("there is no statement of that time that could lack the event; nor an anchor")
+    groups: dict[Key, list[tuple[OddTime, Residual]]] = {}
+    for event, key, step in slipped_in(facts, odd_times(facts) or []):
+        groups.setdefault(key, []).append((event, step))
+    return [_explanation(facts, left, key, found) for key, found in groups.items()]
+
 
 FAULT = Fault(
     name="backdated_insert",
@@ -8,5 +28,34 @@ FAULT = Fault(
     look_alikes=("clock_skew", "valid_time_shift", "reordered"),
     remedy="find out who wrote the event, and compensate it",
     repair="compensate",
-    needs="an anchor signed before the event was written, and a statement of that time that doesn't have it",
+    detector=backdated_insert,
 )
+
+
+def slipped_in(facts: Facts, odd: Sequence[OddTime]) -> Iterator[tuple[OddTime, Key, Residual]]:
+    """Of events with an odd time, those that a statement lacks though it has lines from before and after that time."""
+    missing = {step.event_id: step for step in facts.residuals if step.kind == "statement" and step.reason == NO_ROW}
+    for event in odd:
+        step = missing.get(event.event_id)
+        if step is not None:
+            yield event, step.key, step
+
+
+def _explanation(facts: Facts, left: Left, key: Key, found: list[tuple[OddTime, Residual]]) -> Explanation:
+    ids = {event.event_id for event, _ in found}
+    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids and step.reason == NO_ROW]
+    source = found[0][1].source
+    amount = sum(step.amount for step in steps if step.source == source)
+    at = "; ".join(
+        f"the event at {places([event.position])} says that it was recorded at {event.recorded_at:%Y-%m-%d %H:%M:%S} "
+        f"UTC, after one of {event.before:%Y-%m-%d %H:%M:%S} UTC" for event, _ in found[:5]
+    )  # fmt: skip
+    proof = (
+        f"{at}; {source} covers that time and doesn't have it, {facts.money(amount, key)}; an anchor signed before it "
+        "was written would prove it"
+    )
+    events = [(event.position, event.event_id) for event, _ in found]
+    return Explanation(
+        finding(FAULT, key, amount=amount, events=events, source=source, certainty="likely", proof=proof),
+        [whole(step) for step in steps],
+    )

@@ -1,6 +1,29 @@
 """day_boundary: daily sums are cut at another midnight than the ledger's."""
 
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from itertools import accumulate
+from zoneinfo import ZoneInfo, available_timezones
+
+from esworkbench.forensics.compare.records import Key, Source
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.wording import finding
+
+Closings = dict[date, int]
+
+_QUARTERS = [minutes for minutes in range(-12 * 60, 14 * 60 + 1, 15) if minutes % 30 == 0 or minutes % 45 == 0]
+SHOWN = 3
+
+
+def day_boundary(facts: Facts, left: Left) -> Explanations:
+    """Daily claims that all agree if days begin at the midnight of another zone."""
+    days = [source for source in facts.sources if source.kind == "daily"]
+    if not days:
+        return NotTestable("there is no read model of daily sums")
+    return [each for source in days for each in _of_source(facts, left, source)]
+
 
 FAULT = Fault(
     name="day_boundary",
@@ -8,5 +31,69 @@ FAULT = Fault(
     look_alikes=("valid_time_shift",),
     remedy="correct the time zone, then rebuild the read model",
     repair="rebuild",
-    needs="a read model of daily sums, and events near midnight that fall on another day in another time zone",
+    detector=day_boundary,
 )
+
+
+def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    steps = [
+        step for kind in ("daily", "credits", "debits") for step in left.steps(source=source.name, kind=kind)
+    ]  # fmt: skip
+    wrong = sorted({step.key for step in steps if step.kind == "daily"})
+    if not wrong:
+        return
+    # The accounts that part now allow the fewest zones, so they are asked first; then everybody must agree.
+    claimed = _claimed(facts, source)
+    moments = _moments(facts, source)
+    others = sorted(set(claimed) - set(wrong))
+    fitting = [
+        name for name, zone in _zones()
+        if all(_closings(moments.get(key, []), zone) == claimed.get(key, {}) for key in (*wrong, *others))
+    ]  # fmt: skip
+    if not fitting:
+        return
+    moved = sum(abs(step.amount) for step in steps if step.kind == "daily") // 2
+    proof = (
+        f"every day of {source.name} agrees if days begin at midnight in {' or '.join(fitting[:SHOWN])} instead of "
+        f"{facts.evidence.ledger.time_zone}, and the totals agree as they are: {facts.money(moved, wrong[0])} in all "
+        f"stand on a day beside, on {len(wrong)} account(s)"
+    )
+    found = finding(FAULT, None, source=source.name, certainty="likely", proof=proof)
+    yield Explanation(found, [whole(step) for step in steps])
+
+
+def _zones() -> Iterator[tuple[str, tzinfo]]:
+    """Every fixed difference from UTC that is in use anywhere, then the zones whose clocks change."""
+    for minutes in sorted(_QUARTERS, key=abs):
+        sign = "-" if minutes < 0 else "+"
+        name = f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if minutes else "UTC"
+        yield name, timezone(timedelta(minutes=minutes))
+    for name in sorted(available_timezones()):
+        if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/", "posix/", "right/")):
+            yield name, ZoneInfo(name)
+
+
+def _claimed(facts: Facts, source: Source) -> dict[Key, Closings]:
+    found: dict[Key, Closings] = {}
+    for account, currency, day, claimed in facts.rows(
+        "SELECT account, currency, day, claimed_minor FROM assertions WHERE kind = 'daily' AND source = $source",
+        source=source.name,
+    ):
+        found.setdefault((account, currency), {})[day] = claimed
+    return found
+
+
+def _moments(facts: Facts, source: Source) -> dict[Key, list[tuple[datetime, int]]]:
+    found: dict[Key, list[tuple[datetime, int]]] = {}
+    for account, currency, moment, amount in facts.rows(
+        "SELECT account, currency, recorded_at, amount_minor FROM postings WHERE position <= $cut "
+        "ORDER BY recorded_at, position",
+        cut=source.cut,
+    ):
+        found.setdefault((account, currency), []).append((moment, amount))
+    return found
+
+
+def _closings(moments: list[tuple[datetime, int]], zone: tzinfo) -> Closings:
+    totals = accumulate(amount for _, amount in moments)
+    return {moment.astimezone(zone).date(): total for (moment, _), total in zip(moments, totals, strict=True)}

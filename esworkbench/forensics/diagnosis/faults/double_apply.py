@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from esworkbench.forensics.compare.records import REPEATED, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.faults.twin_dropped import events_of_amount
+from esworkbench.forensics.diagnosis.stretches import places_of, stretches
+from esworkbench.forensics.diagnosis.totals import events_between
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 Covered = tuple[int, int, int]
@@ -18,6 +29,17 @@ def double_apply(facts: Facts, left: Left) -> Explanations:
     return [each for source in facts.sources for each in _of_source(facts, left, source)]
 
 
+def counted_twice(facts: Facts, left: Left) -> Explanations:
+    """Figures that count one stretch of the log twice on several accounts, or one event, with no batches to show it."""
+    heads = [source for source in facts.sources if source.kind == "head"]
+    if facts.is_file or not heads:
+        return NotTestable("there is no read model of current balances")
+    return [
+        each for source in heads
+        for each in (list(_a_stretch_twice(facts, left, source)) or _one_event_twice(facts, left, source))
+    ]  # fmt: skip
+
+
 FAULT = Fault(
     name="double_apply",
     meaning="events were applied twice, because rows were saved without the checkpoint that covers them",
@@ -26,7 +48,47 @@ FAULT = Fault(
     repair="rebuild",
     notebook="12_diff_projection_against_events",
     detector=double_apply,
+    by_exclusion=counted_twice,
 )
+
+
+def _a_stretch_twice(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    errors = left.heads(source.name)
+    if len(errors) < 2:
+        return
+    for found in stretches(errors, places_of(facts, source), source.cut, (1,)):
+        if not found.common:
+            continue
+        for key in found.fits:
+            events = [(position, event_id) for position, event_id, _ in events_between(facts, key, found.after,
+                                                                                      found.up_to)]  # fmt: skip
+            proof = (
+                f"{source.name} counts exactly the events after position {found.after} and up to {found.up_to} twice, "
+                f"on {len(found.fits)} accounts alike; no batches of the checkpoint log overlap there, so its rows of "
+                f"the second pass are gone or were never written; on this account that makes "
+                f"{facts.money(errors[key], key)}"
+            )
+            named = finding(
+                FAULT, key, amount=errors[key], events=events, source=source.name,
+                certainty="possible" if found.misses else "likely", proof=proof,
+            )  # fmt: skip
+            yield Explanation(named, [Share(source.name, key, errors[key])])
+        return
+
+
+def _one_event_twice(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    for key, amount in left.heads(source.name).items():
+        events = events_of_amount(facts, source, key, amount)
+        if events:
+            each = "the event" if len(events) == 1 else "each of the events"
+            proof = (
+                f"{source.name} is {facts.money(amount, key)} over, which is what {each} at "
+                f"{places([position for position, _ in events])} posts; no batches of the checkpoint log overlap there"
+            )
+            named = finding(FAULT, key, amount=amount, events=events, source=source.name, certainty="possible",
+                            proof=proof)  # fmt: skip
+            edited = f"the figure of {source.name} may as well have been changed outside the runner by that amount"
+            yield Explanation(named, [Share(source.name, key, amount)], (LookAlike("manual_edit", edited),))
 
 
 def overlaps(batches: list[Batch]) -> list[Covered]:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.evidence.capturing.poster import account_of
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
-from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 _GAPS = """
@@ -28,6 +29,10 @@ _UNUSED = """
 """
 
 
+Row = tuple[Key, int, str]
+"""A read model's row for an event that is gone: account and currency, position, event id."""
+
+
 class StreamGap(NamedTuple):
     """Versions ``first`` to ``last`` of a stream are gone, between two positions. ``broken``: the chain shows it."""
 
@@ -44,20 +49,41 @@ class StreamGap(NamedTuple):
 
 
 def gaps_of(facts: Facts) -> list[StreamGap]:
-    """Missing versions with an event after them."""
-    return [StreamGap(*row) for row in facts.rows(_GAPS)]
+    """Missing versions with an event after them, but for those of events that stand in another stream now."""
+    moved = {event.home for event in facts.failing if event.home is not None}
+    gaps = [StreamGap(*row) for row in facts.rows(_GAPS)]
+    return [gap for gap in gaps if not moved >= {(gap.stream_id, each) for each in range(gap.first, gap.last + 1)}]
 
 
 def event_deleted(facts: Facts, left: Left) -> Explanations:
-    """With hashes, a gap that the chain runs across unbroken was never filled: the writer skipped the version."""
+    """With hashes, a gap that the chain runs across unbroken was hashed over, or the writer skipped the version: then
+    only claims that still count an event tell that there was one."""
     if facts.is_file:
         return NotTestable("the rows of a file carry no versions")
+    kept = rows_without_event(facts)
     groups: dict[tuple[Key | None, str], list[StreamGap]] = {}
     for gap in gaps_of(facts):
-        if gap.broken or not facts.hashed:
-            for key in _keys(facts, left, gap):
-                groups.setdefault((key, gap.stream_id), []).append(gap)
-    return [_explanation(facts, left, key, gaps) for (key, _), gaps in groups.items()]
+        seen = [key for key in _keys(facts, gap, kept) if gap.broken or not facts.hashed or _missed(facts, left, key)]
+        for key in seen:
+            groups.setdefault((key, gap.stream_id), []).append(gap)
+    return [_explanation(facts, left, key, gaps, kept) for (key, _), gaps in groups.items()]
+
+
+def may_have_answered(facts: Facts, event_id: str, amount: int) -> bool:
+    """Whether the answer to this hold may be an event that the log has lost: one of the hold's own stream, after it,
+    of which no row says that it posted something else than a release of ``amount`` or than nothing."""
+    [(stream_id, version, position)] = facts.rows(
+        "SELECT stream_id, version, position FROM events WHERE event_id = $event_id", event_id=event_id
+    )
+    accounts = {account for account, _ in facts.accounts_of_stream(stream_id)}
+    told = {step.event_id: step.amount for step in facts.residuals if step.kind == "running"}
+    lost = [
+        told.get(row_id, 0) for (account, _), at, row_id in rows_without_event(facts)
+        if account in accounts and at > position
+    ]  # fmt: skip
+    if lost:
+        return any(posted in (0, amount) for posted in lost)
+    return any(gap.stream_id == stream_id and gap.first > version for gap in gaps_of(facts))
 
 
 FAULT = Fault(
@@ -70,36 +96,44 @@ FAULT = Fault(
 )
 
 
-def _keys(facts: Facts, left: Left, gap: StreamGap) -> list[Key | None]:
+def _keys(facts: Facts, gap: StreamGap, kept: list[Row]) -> list[Key | None]:
     """The accounts that a witness says the missing event posted on; without one, those that the stream posts on."""
-    seen: list[Key | None] = list(dict.fromkeys(step.key for step in _rows_kept(facts, left, gap)))
+    seen: list[Key | None] = list(dict.fromkeys(key for key, _, _ in _rows_kept(facts, gap, kept)))
     return seen or [*facts.accounts_of_stream(gap.stream_id)] or [None]
 
 
-def _rows_kept(facts: Facts, left: Left, gap: StreamGap) -> list[Residual]:
+def _rows_kept(facts: Facts, gap: StreamGap, kept: list[Row]) -> list[Row]:
     """Rows of read models for events that are gone, at a position inside the gap."""
-    streams = {account for account, _ in facts.accounts_of_stream(gap.stream_id)}
-    return [
-        step
-        for step in left.steps(kind="running")
-        if step.reason == NO_EVENT and step.account in streams
-        and step.position is not None and gap.after < step.position < gap.before
-    ]  # fmt: skip
+    accounts = {account for account, _ in facts.accounts_of_stream(gap.stream_id)}
+    accounts.add(account_of(gap.stream_id))
+    return [row for row in kept if row[0][0] in accounts and gap.after < row[1] < gap.before]
 
 
-def _explanation(facts: Facts, left: Left, key: Key | None, gaps: list[StreamGap]) -> Explanation:
+def _missed(facts: Facts, left: Left, key: Key | None) -> bool:
+    """Whether two kinds of claim differ from the log here, or a row names an event that is gone."""
+    kinds = {step.kind for step in left.steps(key=key)} if key else set()
+    heads = [source for source in facts.sources if source.kind == "head" and key and left.head(source.name, key)]
+    return len(kinds) + bool(heads) > 1 or any(row[0] == key for row in rows_without_event(facts))
+
+
+def _explanation(
+    facts: Facts, left: Left, key: Key | None, gaps: list[StreamGap], without_event: list[Row]
+) -> Explanation:
     stream, broken = gaps[0].stream_id, all(gap.broken for gap in gaps)
     versions = ", ".join(f"{gap.first}" if gap.size == 1 else f"{gap.first}–{gap.last}" for gap in gaps)
-    successors = [gap.before for gap in gaps]
     proof = f"stream {stream} has no version {versions}"
     if broken:
-        proof += f", and the hash chain breaks at the event after it ({places(successors)})"
-    kept = [step for gap in gaps for step in _rows_kept(facts, left, gap) if step.key == key]
-    amount, witness = witnessed(facts, left, key, kept)
-    events = sorted({(step.position or 0, step.event_id or "") for step in kept})
+        proof += f", and the hash chain breaks at the event after it ({places([gap.before for gap in gaps])})"
+    rows = [row for gap in gaps for row in _rows_kept(facts, gap, without_event) if row[0] == key]
+    ids = {event_id for _, _, event_id in rows}
+    kept = [step for step in left.steps(key=key, kind="running") if step.event_id in ids] if key else []
+    amount, witness = (0, None) if rows and not kept else witnessed(facts, left, key, kept)
+    events = sorted({(position, event_id) for _, position, event_id in rows})
     positions = [position for position, _ in events] or [place for gap in gaps for place in _unused(facts, gap)]
     if witness and key:
         proof += f"; {witness} still counts it: claimed − event sum = {facts.money(amount, key)}"
+    elif rows:
+        proof += f"; a row for it is left, at {places(positions)}, and it posted nothing"
     else:
         proof += "; no claim is left that still shows its amount"
     found = finding(

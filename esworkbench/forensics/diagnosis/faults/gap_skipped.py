@@ -1,8 +1,8 @@
 """gap_skipped: a run went past a position before it was filled, and nothing ever went back for it.
 
-The proof is in two clocks: the batch that covers the position was saved before the event was recorded. Where the
-store stamps an event before it commits, the clocks don't show it; then all there is to go on is that the read model is
-short of exactly one event.
+Two clocks speak for it: the batch that covers the position was saved before the event was recorded. They may be those
+of two machines, so that is likely and no proof. Where the store stamps an event before it commits, they don't show it;
+then all there is to go on is that the read model is short of exactly one event.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,23 @@ from itertools import combinations
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.faults.twin_dropped import taken_for_its_twin
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.faults.twin_dropped import events_of_amount, look_alike, taken_for_its_twin
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.wording import finding, places, twins_of
 
 LONGEST_COMMIT_SECONDS = 3600
-"""A run that saved later than this after an event was recorded can't have found the event's transaction still open."""
+"""A run that saved later than this after an event was recorded will hardly have found its transaction still open, so
+such events are named only where there are no others."""
+
+ANY_TIME = 2**62
 
 MOST_LATE = 20
 """With more late events than this, two machines' clocks differ, so that only figures that are short count."""
@@ -68,12 +79,14 @@ def short_of_one_event(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="gap_skipped",
     meaning="the projection went past a position that was filled only later, and never came back for it",
-    look_alikes=("twin_dropped", "lag", "poison_skipped", "manual_edit", "row_lost", "clock_skew"),
+    look_alikes=(
+        "twin_dropped", "lag", "poison_skipped", "manual_edit", "row_lost", "clock_skew", "restored_read_model",
+    ),
     remedy="rebuild the read model, and read no further than the first open gap from now on",
     repair="rebuild",
     detector=gap_skipped,
     by_exclusion=short_of_one_event,
-)
+)  # fmt: skip
 
 
 def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
@@ -91,7 +104,7 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             missed = _that_add_up(late, -left.head(source.name, key)) if source.kind == "head" else []
             shares = [Share(source.name, key, -sum(event[2] for event in missed))]
         if missed:
-            yield _explanation(facts, source, key, missed, shares, proven=True)
+            yield _explanation(facts, source, key, missed, shares, late=True)
 
 
 def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
@@ -113,29 +126,51 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Explanat
                 rows.setdefault(step.key, []).append(step)
         for key, steps in rows.items():
             missed = [(step.position or 0, step.event_id or "", step.posted, "") for step in steps]
-            yield _explanation(facts, source, key, missed, [whole(step) for step in steps], proven=False)
+            goes_on = _has_rows_after(facts, source, key, missed[-1][0])
+            yield _explanation(facts, source, key, missed, [whole(step) for step in steps], goes_on=goes_on)
     elif source.kind == "head":
         for key, amount in left.heads(source.name).items():
-            found = facts.rows(
-                _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=-amount,
-                longest=LONGEST_COMMIT_SECONDS,
-            )  # fmt: skip
-            if len(found) == 1:
-                yield _explanation(facts, source, key, found, [Share(source.name, key, amount)], proven=False)
+            live = _covered(facts, source, key, -amount, LONGEST_COMMIT_SECONDS)
+            found = live or _covered(facts, source, key, -amount, ANY_TIME)
+            alike = look_alike(facts, key, events_of_amount(facts, source, key, -amount))
+            if found and not alike:
+                yield _explanation(facts, source, key, found, [Share(source.name, key, amount)])
+
+
+def _covered(facts: Facts, source: Source, key: Key, amount: int, longest: int) -> list[Candidate]:
+    """Events of that amount that a batch covers, and that it saved at most so many seconds after they were recorded."""
+    rows = facts.rows(
+        _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=amount, longest=longest
+    )
+    return [(position, event_id, posted, words) for position, event_id, posted, words in rows]
+
+
+def _has_rows_after(facts: Facts, source: Source, key: Key, position: int) -> bool:
+    """Whether later rows of the account go on without what is missing."""
+    found = facts.rows(
+        "SELECT count(*) FROM assertions WHERE kind = 'running' AND source = $source AND account = $account "
+        "AND currency = $currency AND position > $position",
+        source=source.name, account=key[0], currency=key[1], position=position,
+    )  # fmt: skip
+    return bool(found[0][0])
 
 
 def _explanation(
-    facts: Facts, source: Source, key: Key, missed: list[Candidate], shares: list[Share], *, proven: bool
-) -> Explanation:
+    facts: Facts, source: Source, key: Key, missed: list[Candidate], shares: list[Share], *, late: bool = False,
+    goes_on: bool = False,
+) -> Explanation:  # fmt: skip
+    """``late``: the clocks say so; ``goes_on``: later rows of the same account don't count what is missing."""
     amount = sum(share.amount for share in shares)
     positions = [event[0] for event in missed]
     proof = (
         f"{source.name} is at checkpoint {source.cut}, past {places(positions)}, and is short of exactly "
-        f"{facts.money(-amount, key)}, which is what that posts"
+        f"{facts.money(-amount, key)}, which is what "
     )
-    if proven or missed[0][3]:
+    one_of_several = len(missed) > 1 and sum(event[2] for event in missed) != -amount
+    proof += "each of these posts: one of them may have been passed" if one_of_several else "that posts"
+    if missed[0][3]:
         proof += f"; {missed[0][3]}"
-    if not proven:
+    if not late:
         proof += "; only the writer's log or a rebuild could tell whether the event was committed late"
     twins = [twin for event in missed for twin in twins_of(facts, key, event[1])]
     if twins:
@@ -143,6 +178,15 @@ def _explanation(
     events = [(event[0], event[1]) for event in missed]
     found = finding(
         FAULT, key, amount=amount, events=events, source=source.name,
-        certainty="proven" if proven else "likely", proof=proof,
+        certainty="likely" if late or goes_on else "possible", proof=proof,
     )  # fmt: skip
-    return Explanation(found, shares, tuple(taken_for_its_twin(source.name, positions, twins)))
+    others = [*taken_for_its_twin(source.name, positions, twins)]
+    if not late:
+        others.append(_changed_by_hand(source, goes_on=goes_on))
+    return Explanation(found, shares, tuple(others))
+
+
+def _changed_by_hand(source: Source, *, goes_on: bool) -> LookAlike:
+    if source.kind == "running" and not goes_on:
+        return LookAlike("row_lost", f"no later row of {source.name} would show whether the rows were there once")
+    return LookAlike("manual_edit", f"{source.name} may as well have been changed outside the runner by that amount")

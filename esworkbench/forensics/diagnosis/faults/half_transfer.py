@@ -1,12 +1,148 @@
 """half_transfer: one side of a transfer was recorded, and the other never was."""
 
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from esworkbench.evidence.ledger import Transfer
+from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path
+from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
+from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
+from esworkbench.forensics.diagnosis.wording import finding, places
+
+# The two sides share the transfer's id; of those that don't, the correlation id, where as many were sent as received.
+_SIDES = f"""
+    WITH {REPAIRS}, sides AS (
+        SELECT event_id, position, type = $sent AS out, correlation_id, recorded_at,
+            json_extract_string(payload, $id) AS id,
+            json_extract_string(payload, CASE WHEN type = $sent THEN $to ELSE $from END) AS other,
+            json_extract_string(payload, $key) AS reference,
+            row_number() OVER (PARTITION BY json_extract_string(payload, $id), type ORDER BY position) AS nth
+        FROM events WHERE type IN ($sent, $received) AND json_valid(payload)
+    ), pairs_of_sides AS (
+        SELECT a.*, b.event_id IS NOT NULL AS complete, abs(epoch(a.recorded_at) - epoch(b.recorded_at)) AS took
+        FROM sides AS a LEFT JOIN sides AS b ON a.id = b.id AND a.nth = b.nth AND a.out <> b.out
+    ), correlated AS (
+        SELECT correlation_id FROM sides WHERE correlation_id IS NOT NULL
+        GROUP BY ALL HAVING count(*) FILTER (out) = count(*) FILTER (NOT out)
+    ), accounts AS (
+        SELECT account FROM postings UNION SELECT account FROM assertions
+        UNION SELECT substr(stream_id, strpos(stream_id, '-') + 1) FROM events
+    )
+"""
+
+_HALVES = (
+    _SIDES
+    + """
+    SELECT p.account, p.currency, h.position, h.event_id, p.amount, h.out, h.other, coalesce(h.reference, ''),
+        h.recorded_at
+    FROM pairs_of_sides AS h JOIN posted AS p USING (event_id)
+    WHERE NOT h.complete AND h.event_id NOT IN (SELECT original FROM made_good)
+      AND coalesce(h.correlation_id NOT IN (SELECT correlation_id FROM correlated), true)
+      AND (h.other IS NULL OR h.other IN (SELECT account FROM accounts))
+    ORDER BY h.position
+"""
+)
+
+_COMPLETE = _SIDES + "SELECT count(*) // 2, max(took) FROM pairs_of_sides WHERE complete"
+
+
+class Half(NamedTuple):
+    """A side without its other side; the amount, in minor units, as it was posted."""
+
+    account: str
+    currency: str
+    position: int
+    event_id: str
+    amount: int
+    out: bool
+    other: str | None
+    reference: str
+    recorded_at: datetime
+
+    @property
+    def key(self) -> Key:
+        return self.account, self.currency
+
+
+def half_transfer(facts: Facts, left: Left) -> Explanations:
+    transfer = facts.evidence.ledger.transfer
+    if transfer is None:
+        return NotTestable("the ledger doesn't say which event types are the two sides of a transfer")
+    given = _given(facts, transfer)
+    halves: dict[Key, list[Half]] = {}
+    for row in facts.rows(_HALVES, **given):
+        halves.setdefault(Half(*row).key, []).append(Half(*row))
+    if not halves:
+        return []
+    [(complete, longest)] = facts.rows(_COMPLETE, **given)
+    patience = timedelta(seconds=longest) if complete else hold_limit(facts.evidence.ledger)
+    return [_explanation(facts, left, key, mine, patience) for key, mine in halves.items()]
+
 
 FAULT = Fault(
     name="half_transfer",
     meaning="one side of a transfer is missing",
     look_alikes=("never_appended", "event_misfiled"),
     remedy="complete the transfer, or reverse it",
-    repair="compensate",
-    needs="correlation ids on the events, and a ledger that says which event types are the two sides of one transfer",
+    repair="none",
+    detector=half_transfer,
 )
+
+
+def _given(facts: Facts, transfer: Transfer) -> dict[str, str]:
+    return {
+        "sent": transfer.sent,
+        "received": transfer.received,
+        "id": json_path(transfer.id_field),
+        "to": json_path(transfer.to_field),
+        "from": json_path(transfer.from_field),
+        "key": json_path(facts.evidence.ledger.business_key),
+    }
+
+
+def _explanation(facts: Facts, left: Left, key: Key, halves: list[Half], patience: timedelta) -> Explanation:
+    """A statement that books the missing side, or lacks the one that is there, shows what became of the money."""
+    shown = {half.event_id: _shown(left, half) for half in halves}
+    steps = [step for each in shown.values() for step in each]
+    under_way = [half for half in halves if patience and facts.now - half.recorded_at <= patience]
+    amount = -sum(half.amount for half in halves)
+    words = "; ".join(
+        f"{facts.money(abs(half.amount), key)} {'sent' if half.out else 'received'} at {places([half.position])}, and "
+        f"no event of {half.other or 'the other account'} has the other side"
+        for half in halves
+    )
+    if steps:
+        words += f"; {steps[0].source} shows it"
+    elif under_way:
+        words += "; it may still be under way"
+    found = finding(
+        FAULT, key, amount=amount, events=[(half.position, half.event_id) for half in halves],
+        source=steps[0].source if steps else None, proof=words,
+        certainty=_certainty(facts, halves, all(shown.values()), bool(under_way)),
+    )  # fmt: skip
+    other = LookAlike("event_misfiled", "the other side may stand in a stream where no account looks for it")
+    return Explanation(found, [whole(step) for step in steps], () if found.certainty == "proven" else (other,))
+
+
+def _shown(left: Left, half: Half) -> list[Residual]:
+    missing = [
+        step for step in left.steps(kind="statement")
+        if step.reason == NO_EVENT and step.amount == -half.amount and step.currency == half.currency
+        and step.account == half.other and step.type == half.reference
+    ]  # fmt: skip
+    own = [
+        step for step in left.steps(key=half.key, kind="statement")
+        if step.reason == NO_ROW and step.event_id == half.event_id
+    ]  # fmt: skip
+    return [*own, *missing[:1]]
+
+
+def _certainty(facts: Facts, halves: list[Half], shown: bool, under_way: bool) -> Certainty:
+    sides = {half.key for half in halves} | {(half.other, half.currency) for half in halves if half.other}
+    if any(broken(facts, side) for side in sides) or (under_way and not shown):
+        return "possible"
+    return "proven" if shown and is_whole(facts, halves[0].key) else "likely"

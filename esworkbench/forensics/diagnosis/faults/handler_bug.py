@@ -15,7 +15,7 @@ FAULT = Fault(
     meaning="the projection's handler gets one event type wrong",
     look_alikes=(
         "wrong_upcaster", "never_appended", "rounding", "manual_edit", "double_apply", "poison_skipped",
-        "clamped_balance", "mixed_currency",
+        "clamped_balance", "mixed_currency", "restored_read_model",
     ),
     remedy="correct the handler, then rebuild the read model",
     repair="rebuild",

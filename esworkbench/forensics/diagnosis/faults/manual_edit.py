@@ -1,10 +1,16 @@
-"""manual_edit: a figure that nothing explains: no event, no batch in the checkpoint log, no other fault."""
+"""manual_edit: a figure that was changed outside the runner, as far as everything else could be tested.
 
-from collections.abc import Iterator
+Nothing notes such an act down, so it is never proven. Two signs speak for it by themselves: a claim that is wrong in
+one place while the next one doesn't follow it, and a row that no handler makes or leaves out. What only exclusion
+suggests is possible, and the proof names what was not tested.
+"""
 
-from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual, Source
-from esworkbench.forensics.diagnosis.context import Facts
+from collections.abc import Iterator, Sequence
+
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
+from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -15,15 +21,20 @@ def manual_edit(facts: Facts, left: Left) -> Explanations:
         return NotTestable(
             "without a checkpoint log, a change without an event can't be told from a batch that was applied wrongly"
         )
-    return [each for source in facts.sources for each in _edits(facts, left, source)]
+    return [
+        each
+        for source in (*facts.sources, *facts.columns)
+        if facts.batches(source.name)
+        for each in _edits(facts, left, source)
+    ]
 
 
 FAULT = Fault(
     name="manual_edit",
     meaning="a row of the read model was changed outside the runner, with no event behind the change",
     look_alikes=(
-        "double_apply", "gap_skipped", "row_lost", "twin_dropped", "restored_read_model", "handler_bug",
-        "clamped_balance", "rounding", "rehashed_history",
+        "double_apply", "gap_skipped", "row_lost", "twin_dropped", "restored_read_model", "checkpoint_moved",
+        "handler_bug", "clamped_balance", "rounding", "rehashed_history",
     ),
     remedy="rebuild the read model, and revoke the grant that allowed the edit",
     repair="rebuild",
@@ -32,47 +43,162 @@ FAULT = Fault(
 
 
 def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
-    if not facts.batches(source.name):
-        return
     if source.kind == "head":
         for key, amount in left.heads(source.name).items():
-            yield _head_edited(facts, left, source, key, amount)
-    if source.kind == "running":
-        rows: dict[Key, list[Residual]] = {}
-        for step in left.steps(source=source.name):
-            if step.reason in (DIFFERS, NO_EVENT):
-                rows.setdefault(step.key, []).append(step)
-        for key, steps in rows.items():
-            yield _rows_edited(facts, source, key, steps)
+            yield _head_edited(facts, source, key, amount)
+        return
+    steps: dict[Key, list[Residual]] = {}
+    for step in left.steps(source=source.name, kind=source.kind):
+        if step.reason != NO_ROW or source.kind not in ("running", "daily"):
+            steps.setdefault(step.key, []).append(step)
+    for key, wrong in steps.items():
+        if source.kind in ("running", "daily"):
+            yield _rows_edited(facts, source, key, wrong)
+        elif source.kind == "holds":
+            yield _holds_edited(facts, source, key, wrong)
+        else:
+            yield _column_edited(facts, source, key, wrong)
 
 
-def _head_edited(facts: Facts, left: Left, source: Source, key: Key, amount: int) -> Explanation:
-    others = [
-        other.name for other in facts.sources
-        if other.name != source.name and other.kind in ("head", "running") and other.cut >= source.cut
-        and not left.head(other.name, key) and not left.steps(source=other.name, key=key)
-    ]  # fmt: skip
-    proof = (
-        f"{source.name} is {facts.money(amount, key)} off the event sum at its checkpoint {source.cut}; no batch "
-        "in the checkpoint log overlaps another, and no single event and no event type adds up to that amount"
-    )
-    if others:
-        proof += f"; {' and '.join(others)}, fed by the same events, agrees with them"
+def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explanation:
+    certainty, why = _of_the_row(facts, source, key)
     healed = facts.healed(source.name, key)
-    proof += "; a rebuild with the projection's own code heals it" if healed else ""
-    found = finding(FAULT, key, amount=amount, source=source.name,
-                    certainty="proven" if others or healed else "likely", proof=proof)  # fmt: skip
+    if healed:
+        why += "; a rebuild with the projection's own code heals it"
+    untested = _untested(facts, source)
+    if healed and not untested:
+        certainty = "likely"
+    proof = (
+        f"{source.name} is {facts.money(amount, key)} off the event sum at its checkpoint {source.cut}{why}"
+        f"{_same_amount(facts, source, key, amount)}{_not_tested(untested)}"
+    )
+    found = finding(FAULT, key, amount=amount, source=source.name, certainty=certainty, proof=proof)
     return Explanation(found, [Share(source.name, key, amount)])
 
 
+def _of_the_row(facts: Facts, source: Source, key: Key) -> tuple[Certainty, str]:
+    """A row that is not there, or that no event names, is no handler's arithmetic."""
+    given = {"account": key[0], "currency": key[1]}
+    [(rows,)] = facts.rows(
+        "SELECT count(*) FROM assertions WHERE kind = 'head' AND source = $source AND account = $account "
+        "AND currency = $currency",
+        source=source.name, **given,
+    )  # fmt: skip
+    [(events,)] = facts.rows(
+        "SELECT count(DISTINCT event_id) FROM postings WHERE account = $account AND currency = $currency "
+        "AND position <= $cut",
+        cut=source.cut, **given,
+    )  # fmt: skip
+    if not rows and events > 1:
+        return "likely", f": it has no row for the account, on which {events} events post"
+    if rows and not events:
+        return "likely", ": it has a row, and no event posts on that account in that currency"
+    return "possible", ""
+
+
+def _same_amount(facts: Facts, source: Source, key: Key, amount: int) -> str:
+    """Events that come to the amount by themselves: there may be several, so none of them is named as the cause."""
+    found = facts.rows(
+        "SELECT position FROM postings WHERE account = $account AND currency = $currency AND position <= $cut "
+        "GROUP BY position HAVING abs(sum(amount_minor)) = $amount ORDER BY 1",
+        account=key[0], currency=key[1], cut=source.cut, amount=abs(amount),
+    )  # fmt: skip
+    return f"; the amount is that of the event at {places([place for (place,) in found])}" if found else ""
+
+
+def _untested(facts: Facts, source: Source) -> list[str]:
+    """What else it could be, and what the evidence lacks for a test of it."""
+    found = []
+    if facts.code_replay is None or facts.code_replay.source != source.name:
+        found.append("handler_bug, wrong_upcaster, clamped_balance and twin_dropped (without the projection's code)")
+    if not _covers(facts.batches(source.name), source.cut):
+        found.append("double_apply, gap_skipped and checkpoint_moved (the checkpoint log has holes)")
+    if not facts.hashed or facts.breaks:
+        found.append("rehashed_history and event_deleted (the log isn't whole by hash and gap check)")
+    return found
+
+
+def _covers(batches: Sequence[Batch], cut: int) -> bool:
+    """Whether the batches leave out no position up to the checkpoint."""
+    reached = 0
+    for batch in sorted(batches, key=lambda batch: batch.from_position):
+        if batch.from_position > reached + 1:
+            return False
+        reached = max(reached, batch.to_position)
+    return reached >= cut
+
+
+def _not_tested(untested: list[str]) -> str:
+    return f"; not tested: {'; '.join(untested)}" if untested else ""
+
+
 def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
-    """An edited row shifts one running balance, and the next shifts back: where the two cancel, the first counts."""
-    amount = sum(step.amount for step in steps) or steps[0].amount
-    at = [(step.position or 0, step.event_id or "") for step in steps]
+    """An edited row shifts one running balance, and a later one shifts back: then the first is the amount."""
+    wrong, healing = _healed(steps)
+    amount = sum(step.amount for step in wrong)
+    proof = f"{source.name} doesn't follow the events{_where(source, wrong)}, by {facts.money(amount, key)}"
+    if healing:
+        proof += f"; what comes after{_where(source, healing)} follows them again, so the runner never knew of it"
+    alone = len(healing) == len(wrong)
+    if not alone:
+        proof += _not_tested(_untested(facts, source))
+    events = [(step.position or 0, step.event_id or "") for step in wrong] if source.kind == "running" else []
+    found = finding(
+        FAULT, key, amount=amount, events=events, source=source.name, certainty="likely" if alone else "possible",
+        proof=proof,
+    )  # fmt: skip
+    return Explanation(found, [whole(step) for step in steps])
+
+
+def _healed(steps: Sequence[Residual]) -> tuple[list[Residual], list[Residual]]:
+    """The steps that go wrong, and those that undo one of them whole."""
+    wrong: list[Residual] = []
+    healing: list[Residual] = []
+    open_: list[Residual] = []
+    for step in steps:
+        undone = next((each for each in reversed(open_) if each.amount == -step.amount), None)
+        if undone is None:
+            open_.append(step)
+            wrong.append(step)
+        else:
+            open_.remove(undone)
+            healing.append(step)
+    return wrong, healing
+
+
+def _where(source: Source, steps: Sequence[Residual]) -> str:
+    if source.kind == "running":
+        return f" at {places([step.position or 0 for step in steps])}"
+    return f" on {len(steps)} day(s), the first of which ends at position {steps[0].at}"
+
+
+def _column_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
+    """What stands beside a right balance contradicts it in its own row."""
+    amount = sum(step.amount for step in steps)
     proof = (
-        f"{source.name} doesn't follow the events at {places([position for position, _ in at])}, by "
-        f"{facts.money(amount, key)}; no batch in the checkpoint log overlaps another, and no event "
-        "type is wrong throughout"
+        f"the {source.kind} of {source.name} differ from the events in {len(steps)} row(s), by "
+        f"{facts.money(amount, key)} in all, and the balances beside don't"
     )
-    found = finding(FAULT, key, amount=amount, events=at, source=source.name, certainty="likely", proof=proof)
+    if len(steps) > 1:
+        proof += _not_tested(_untested(facts, source))
+    events = [(step.position or 0, step.event_id) for step in steps if step.event_id]
+    found = finding(
+        FAULT, key, amount=amount or steps[0].amount, events=events, source=source.name,
+        certainty="likely" if len(steps) == 1 else "possible", proof=proof,
+    )  # fmt: skip
+    return Explanation(found, [whole(step) for step in steps])
+
+
+def _holds_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
+    """A row of a hold claims no balance, so the finding's amount is 0."""
+    amounts = " and ".join(facts.money(step.amount, key) for step in steps[:5])
+    proof = (
+        f"the holds of {source.name} differ from what the events leave open at {source.cut}, by {amounts}; no balance "
+        "is wrong for it"
+    )
+    if len(steps) > 1:
+        proof += _not_tested(_untested(facts, source))
+    events = [(step.position or 0, step.event_id) for step in steps if step.event_id]
+    found = finding(FAULT, key, events=events, source=source.name,
+                    certainty="likely" if len(steps) == 1 else "possible", proof=proof)  # fmt: skip
     return Explanation(found, [whole(step) for step in steps])

@@ -1,6 +1,21 @@
 """mixed_currency: one figure adds amounts of two currencies."""
 
+from collections.abc import Iterator
+
+from esworkbench.forensics.compare.records import Key, Source
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share
+from esworkbench.forensics.diagnosis.wording import finding
+
+
+def mixed_currency(facts: Facts, left: Left) -> Explanations:
+    """A figure that is off by exactly what the account holds in another currency."""
+    if not facts.rows("SELECT 1 FROM postings GROUP BY account HAVING count(DISTINCT currency) > 1 LIMIT 1"):
+        return NotTestable("no account has postings in two currencies")
+    heads = [source for source in facts.sources if source.kind == "head"]
+    return [each for source in heads for each in _of_source(facts, left, source)]
+
 
 FAULT = Fault(
     name="mixed_currency",
@@ -8,5 +23,34 @@ FAULT = Fault(
     look_alikes=("handler_bug",),
     remedy="rebuild the read model with one figure per currency",
     repair="rebuild",
-    needs="an account with postings in two currencies, and a figure that equals their plain sum",
+    detector=mixed_currency,
 )
+
+
+def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    errors = left.heads(source.name)
+    for key, amount in errors.items():
+        others = _sums_in_others(facts, source, key)
+        added = next((other for other, total in others.items() if total == amount), None)
+        if added is None:
+            continue
+        for mine in (key, added):
+            if mine not in errors or (mine in (added,) and errors[mine] != -amount):
+                continue
+            proof = (
+                f"{source.name} is off by {facts.money(errors[mine], mine)}: its figure in {key[1]} is the plain sum "
+                f"of what the account holds in {key[1]} and {added[1]}"
+            )
+            found = finding(FAULT, mine, amount=errors[mine], source=source.name, certainty="likely", proof=proof)
+            yield Explanation(found, [Share(source.name, mine, errors[mine])])
+
+
+def _sums_in_others(facts: Facts, source: Source, key: Key) -> dict[Key, int]:
+    """What the account holds in each other currency, where it also holds something in this one."""
+    rows = facts.rows(
+        "SELECT currency, sum(amount_minor)::BIGINT FROM postings WHERE account = $account AND position <= $cut "
+        "GROUP BY currency",
+        account=key[0], cut=source.cut,
+    )  # fmt: skip
+    sums = {(key[0], currency): total for currency, total in rows}
+    return {other: total for other, total in sums.items() if other != key and total} if key in sums else {}

@@ -1,25 +1,24 @@
 """payload_edited: an event's content doesn't match the hash stored beside it, in a chain that is otherwise intact."""
 
-from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
+from collections.abc import Iterator, Sequence
+
+from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
-from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes, is_drift
+from esworkbench.forensics.diagnosis.edited_or_drifted import edited_or_drifted
+from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
-from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.witnesses import shares_of, vouched, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def payload_edited(facts: Facts, left: Left) -> Explanations:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
-    failing = failing_hashes(facts)
-    if is_drift(facts, left, failing):
-        return []
     groups: dict[Key | None, list[FailingHash]] = {}
-    for event in failing:
-        if event.linked:
-            for key in _keys(facts, event):
-                groups.setdefault(key, []).append(event)
+    for event in edited_or_drifted(facts).edited:
+        for key in _keys(facts, event):
+            groups.setdefault(key, []).append(event)
     return [_explanation(facts, left, key, events) for key, events in groups.items()]
 
 
@@ -33,20 +32,22 @@ FAULT = Fault(
 )
 
 
-def _keys(facts: Facts, event: FailingHash) -> list[Key | None]:
-    found = facts.rows(
+def _keys(facts: Facts, event: FailingHash) -> Sequence[Key | None]:
+    """What the event posts on now, and what claims say it posted on before: currency and account may be what was
+    edited."""
+    now = facts.rows(
         "SELECT DISTINCT account, currency FROM postings WHERE event_id = $event_id ORDER BY 1, 2",
         event_id=event.event_id,
     )
-    return [*found] or [*facts.accounts_of_stream(event.stream_id)] or [None]
+    before = [step.key for step in facts.residuals if step.event_id == event.event_id]
+    return list(dict.fromkeys([*now, *before])) or [*facts.accounts_of_stream(event.stream_id)] or [None]
 
 
 def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
-    ids = {event.event_id for event in edited}
-    steps: list[Residual] = [
-        step for step in left.steps(key=key) if step.event_id in ids and step.reason == DIFFERS
-    ] if key else []  # fmt: skip
-    amount, witness = witnessed(facts, left, key, steps)
+    ids = [event.event_id for event in edited]
+    steps = [step for step in left.steps(key=key) if step.event_id in ids] if key else []
+    spared = key is not None and not steps and vouched(facts, key, ids)
+    amount, witness = (0, None) if spared else witnessed(facts, left, key, steps)
     many = len(edited) > 1
     versions = ", ".join(f"{event.stream_id} version {event.version}" for event in edited[:5])
     proof = (
@@ -59,4 +60,23 @@ def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[Failing
         proof += "; all claims agree with the events, so the amount was not touched, or all claims were rebuilt since"
     events = [(event.position, event.event_id) for event in edited]
     found = finding(FAULT, key, amount=amount, events=events, source=witness, proof=proof)
-    return Explanation(found, list(shares_of(facts, left, key, amount, steps)) if witness and key else [])
+    shares: list[Share] = []
+    if key is not None and witness:
+        shares = list(shares_of(facts, left, key, amount, steps))
+    elif key is not None:
+        shares = [whole(step) for step in _moved_days(facts, left, key, ids)]
+    return Explanation(found, shares)
+
+
+def _moved_days(facts: Facts, left: Left, key: Key, event_ids: Sequence[str]) -> Iterator[Residual]:
+    """Days that lack the amount of an event whose time was edited, and days that have it instead."""
+    for event_id in event_ids:
+        [(posted,)] = facts.rows(
+            "SELECT coalesce(sum(amount_minor), 0)::BIGINT FROM postings WHERE event_id = $event_id "
+            "AND account = $account AND currency = $currency", event_id=event_id, account=key[0], currency=key[1],
+        )  # fmt: skip
+        days = left.steps(key=key, kind="daily")
+        gained = next((day for day in days if day.amount == posted), None)
+        lost = next((day for day in days if day.amount == -posted), None)
+        if posted and gained and lost:
+            yield from (gained, lost)

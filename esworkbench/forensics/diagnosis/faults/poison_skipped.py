@@ -56,6 +56,10 @@ def _explanation(
         elif source.kind == "head" and amount:
             shares = [Share(projection, key, amount)]
             proof += f"; its balance lacks {facts.money(-amount, key)}"
+        elif source.kind == "holds":
+            amount = 0
+            steps = left.steps(source=projection, key=key, kind="holds")
+            shares = [whole(step) for step in steps if step.event_id in ids]
         elif source.kind == "running":
             steps = left.steps(source=projection, key=key)
             shares = [whole(step) for step in steps if step.event_id in ids and step.reason == NO_ROW]

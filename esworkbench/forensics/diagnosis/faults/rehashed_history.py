@@ -1,6 +1,51 @@
-"""rehashed_history: the log was changed and hashed again, so that only something outside it can tell."""
+"""rehashed_history: the log was changed and hashed again, so that only something outside it can tell.
 
+A log whose hashes hold is one witness. Read models, snapshots and statements are others, each written by other code, at
+another time or in another house. Where two of them tell the same story, and the log alone tells another, the log is
+what is in doubt. Only an anchor proves it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from esworkbench.forensics.compare.records import REPEATED, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, was_reset
+from esworkbench.forensics.diagnosis.wording import finding, places
+
+BY_EVENT = ("running", "statement")
+"""The kinds of claim that speak of one event at a time."""
+
+
+class Story(NamedTuple):
+    """What one source says against the log on one account: by how much in all, and at which events, where it knows.
+
+    ``amounts`` are what it may be compared by: of a snapshot every claim counts all that went before.
+    """
+
+    source: str
+    kind: str
+    amounts: frozenset[int]
+    at: dict[str, int]
+
+
+def rehashed_history(facts: Facts, left: Left) -> Explanations:
+    """Accounts of which two kinds of claim, or more, contradict the log alike, and no fewer than agree with it."""
+    if facts.is_file:
+        return NotTestable("the rows of a file are all there is of its events")
+    if len({source.kind for source in facts.sources}) < 2:
+        return NotTestable("it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold")
+    gone = rows_without_event(facts)
+    found = []
+    for key in left.keys():  # noqa: SIM118
+        told = list(_told_against(facts, left, key))
+        explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
+        found += [explanation] if explanation else []
+    return found
+
 
 FAULT = Fault(
     name="rehashed_history",
@@ -8,5 +53,80 @@ FAULT = Fault(
     look_alikes=("payload_edited", "split_view", "manual_edit", "bad_snapshot"),
     remedy="restore the log from a backup that agrees with the anchor, and rebuild nothing from this log until then",
     repair="restore",
-    needs="an anchor signed before the change, or two independent witnesses among read model, snapshot and statement",
+    detector=rehashed_history,
 )
+
+
+def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
+    for source in facts.sources:
+        if source.kind == "head":
+            stands = left.head(source.name, key)
+            if stands:
+                yield Story(source.name, source.kind, frozenset({stands}), {})
+            continue
+        steps = [step for step in left.steps(source=source.name, key=key) if step.reason != REPEATED]
+        if source.kind in BY_EVENT:
+            steps = _that_stay(steps)
+        if steps:
+            amounts = {sum(step.amount for step in steps)} - {0}
+            if source.kind == "snapshot":
+                amounts = {step.amount for step in steps}
+            at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in BY_EVENT}
+            yield Story(source.name, source.kind, frozenset(amounts), at)
+
+
+def _that_stay(steps: list[Residual]) -> list[Residual]:
+    """Without each step that the very next one undoes: there a row is wrong, or gone, and no event."""
+    kept: list[Residual] = []
+    for step in steps:
+        if kept and kept[-1].amount == -step.amount:
+            kept.pop()
+        else:
+            kept.append(step)
+    return kept
+
+
+def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: dict[str, int]) -> Explanation | None:
+    alike, amount = _agreeing(told)
+    if len({story.kind for story in alike}) < 2 or len(alike) < len(_agreeing_with_the_log(facts, left, key, told)):
+        return None
+    ids = {event_id for story in alike for event_id, off in story.at.items() if _shared(story, event_id, off, alike)}
+    steps = [step for step in left.steps(key=key, kind="running") if step.event_id in ids]
+    rows = facts.rows("SELECT position, event_id FROM events WHERE event_id IN (SELECT unnest($ids))", ids=list(ids))
+    events = [*rows, *((gone[event_id], event_id) for event_id in ids if event_id in gone)]
+    words = " and ".join(dict.fromkeys(story.source for story in alike))
+    where = f"at {places([position for position, _ in events])}" if events else "somewhere up to their checkpoints"
+    proof = (
+        f"every hash of this account's stream holds, but {words}, each by itself, say that the log is wrong {where}: "
+        f"claimed − event sum = {facts.money(amount, key)}; no other cause was found, and an anchor from before would "
+        "settle it"
+    )
+    found = finding(FAULT, key, amount=amount, events=events, source=alike[0].source, certainty="likely", proof=proof)
+    return Explanation(found, list(shares_of(facts, left, key, amount, steps)))
+
+
+def _agreeing(told: list[Story]) -> tuple[list[Story], int]:
+    """The largest group of sources that are off by one amount, and that amount; (nothing, 0) without any."""
+    votes = Counter(amount for story in told for amount in story.amounts)
+    if not votes:
+        return [], 0
+    most = max(votes.values())
+    amount = next(each for story in told for each in sorted(story.amounts) if votes[each] == most)
+    return [story for story in told if amount in story.amounts], amount
+
+
+def _shared(story: Story, event_id: str, off: int, alike: Iterable[Story]) -> bool:
+    """Whether no other source that speaks of single events says otherwise of this one."""
+    others = [other for other in alike if other is not story and other.at]
+    return all(other.at.get(event_id, off) == off for other in others)
+
+
+def _agreeing_with_the_log(facts: Facts, left: Left, key: Key, told: list[Story]) -> list[str]:
+    """Sources that speak of this account and find nothing wrong: rebuilt ones repeat what the log says, and don't
+    count."""
+    against = {story.source for story in told}
+    claimed = facts.rows(
+        "SELECT DISTINCT source FROM assertions WHERE account = $account AND currency = $currency",
+        account=key[0], currency=key[1],
+    )  # fmt: skip
+    return [source for (source,) in claimed if source not in against and not was_reset(facts, source)]

@@ -1,6 +1,32 @@
 """reordered: the events of a stream are all there, but in a different order than they were written."""
 
+from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.wording import finding, places
+
+
+def reordered(facts: Facts, left: Left) -> Explanations:
+    """Events whose content was hashed as another version of their own stream, or whose versions and positions differ
+    in order."""
+    if facts.is_file:
+        return NotTestable("the rows of a file carry no versions")
+    streams: dict[str, list[tuple[int, str]]] = {}
+    for event in facts.failing:
+        if event.home is not None and event.home[0] == event.stream_id:
+            streams.setdefault(event.stream_id, []).append((event.position, event.event_id))
+    renumbered = set(streams)
+    moved = {event.event_id for event in facts.failing if event.home is not None}
+    for each in facts.breaks:
+        if each.kind == "order" and each.stream_id is not None and each.event_id not in moved:
+            streams.setdefault(each.stream_id, []).extend(_out_of_place(facts, each.stream_id, each.version or 0))
+    return [
+        _explanation(facts, left, stream_id, key, list(dict.fromkeys(events)), renumbered)
+        for stream_id, events in streams.items()
+        for key in (*facts.accounts_of_stream(stream_id),) or (None,)
+    ]
+
 
 FAULT = Fault(
     name="reordered",
@@ -8,5 +34,37 @@ FAULT = Fault(
     look_alikes=("clock_skew", "batch_end_stamping", "bad_snapshot", "backdated_insert"),
     remedy="restore the order from a good backup",
     repair="restore",
-    needs="a hash chain that breaks where the events were swapped, and running balances whose residuals cancel there",
+    detector=reordered,
 )
+
+
+def _out_of_place(facts: Facts, stream_id: str, version: int) -> list[tuple[int, str]]:
+    """The event before whose version another one stands, and that other: as position and event id."""
+    return [
+        (position, event_id)
+        for position, event_id in facts.rows(
+            "SELECT position, event_id FROM events WHERE stream_id = $stream AND version BETWEEN $version - 1 "
+            "AND $version ORDER BY version", stream=stream_id, version=version,
+        )
+    ]  # fmt: skip
+
+
+def _explanation(
+    facts: Facts, left: Left, stream_id: str, key: Key | None, events: list[tuple[int, str]], renumbered: set[str]
+) -> Explanation:
+    """Residuals between the first and the last of them that cancel come of the order, and are taken with it."""
+    first, last = min(events)[0], max(events)[0]
+    inside = [
+        step for step in left.steps(key=key)
+        if step.kind in ("running", "daily", "statement") and first <= (step.position or step.at or 0) <= last
+    ] if key else []  # fmt: skip
+    sources = {step.source for step in inside}
+    off = {source: sum(step.amount for step in inside if step.source == source) for source in sources}
+    at = places([position for position, _ in events])
+    if stream_id in renumbered:
+        proof = f"the contents at {at} are what was hashed as other versions of {stream_id}"
+    else:
+        proof = f"in {stream_id} the events at {at} have versions in one order and positions in the other"
+    found = finding(FAULT, key, events=events, certainty="proven" if stream_id in renumbered else "likely", proof=proof)
+    between = [step for step in left.steps(key=key, kind="snapshot") if first <= (step.position or 0) < last]
+    return Explanation(found, [whole(step) for step in (*inside, *between) if not off.get(step.source)])

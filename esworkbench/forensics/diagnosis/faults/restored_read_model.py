@@ -1,57 +1,144 @@
-"""restored_read_model: every figure is right at one position, but that isn't the position of the checkpoint."""
+"""restored_read_model: an older state was put back under a newer checkpoint.
+
+Then every figure is right at one position that isn't the checkpoint's. If the runner went on from there, the figures
+lack one stretch of the log, the same on all accounts. Nothing notes the act itself down, so it is never proven.
+"""
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.records import Source
+from esworkbench.forensics.compare.records import Key, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share
+from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.stretches import Stretch, places_of, standing, stretches
+from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, shares_of_all
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
-
-_AT = """
-    WITH sums AS (
-        SELECT account, currency, sum(amount_minor)::BIGINT AS total FROM postings WHERE position <= $at GROUP BY ALL
-    ), claims AS (SELECT * FROM assertions WHERE kind = 'head' AND source = $source)
-    SELECT count(*) FROM claims FULL JOIN sums USING (account, currency)
-    WHERE coalesce(claimed_minor, 0) <> coalesce(total, 0)
-"""
 
 
 def restored_read_model(facts: Facts, left: Left) -> Explanations:
-    """Every figure of the read model is right at one position that is not its checkpoint."""
+    """Figures right at an earlier position than the checkpoint, or short of one stretch of the log."""
+    sources = [source for source in facts.sources if source.kind in BALANCES]
+    if facts.is_file or not sources:
+        return NotTestable("there is no read model of ours")
+    return [each for source in sources for each in _of_source(facts, left, source)]
+
+
+def short_of_a_stretch(facts: Facts, left: Left) -> Explanations:
+    """One account alone whose figure lacks what some stretch of its events posts, or a row that says how old it is."""
+    if facts.is_file:
+        return NotTestable("there is no read model of ours")
     heads = [source for source in facts.sources if source.kind == "head"]
-    if not heads:
-        return NotTestable("there is no read model of current balances")
-    return [each for source in heads for each in _restored(facts, left, source)]
+    return [each for source in heads for each in _one_account(facts, left, source)]
 
 
 FAULT = Fault(
     name="restored_read_model",
-    meaning="the read model is right, but at a different position than its checkpoint says",
-    look_alikes=("tail_truncated", "lag", "manual_edit", "checkpoint_moved"),
+    meaning="an older state of the read model was put back, and its checkpoint says more than it has read",
+    look_alikes=("tail_truncated", "lag", "manual_edit", "checkpoint_moved", "handler_bug", "gap_skipped"),
     remedy="rebuild the read model from the position at which it is right",
     repair="rebuild",
     detector=restored_read_model,
+    by_exclusion=short_of_a_stretch,
 )
 
 
-def _restored(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
-    short = left.heads(source.name)
-    at = facts.rows("SELECT max(position) FROM assertions WHERE kind = 'head' AND source = $name", name=source.name)[0][
-        0
-    ]
-    if not short or at is None or at >= source.cut:
+def _of_source(facts: Facts, left: Left, source: Source) -> list[Explanation]:
+    """One position at which all is right says more than a hole; but a hole explains those that were run on, too."""
+    restored = list(_at_one_position(facts, left, source))
+    hole = list(_hole(facts, left, source))
+    return hole if len(hole) > len(restored) else restored
+
+
+def _at_one_position(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    errors = errors_of(left, source)
+    found = standing(facts, source, errors) if errors else None
+    if found is None or found.first >= source.cut or not found.common:
         return
-    unread = facts.rows(
-        "SELECT count(DISTINCT event_id) FROM postings WHERE position > $at AND position <= $cut AND amount_minor <> 0",
-        at=at, cut=source.cut,
-    )[0][0]  # fmt: skip
-    if unread < 2 or facts.rows(_AT, source=source.name, at=at)[0][0]:
+    if _of_one_type(facts, found.fits, found.last, source.cut):
         return
-    for key, amount in short.items():
+    places = [found.first] if found.first == found.last else [found.first, found.last]
+    for key in found.fits:
         proof = (
-            f"every balance of {source.name} is right at position {at}, while its checkpoint says {source.cut}: an "
-            f"older state was put back; on this account that makes {facts.money(amount, key)}"
+            f"{source.name} is right at position {found.first} on {len(found.fits)} accounts at once, while its "
+            f"checkpoint says {source.cut}: an older state was put back; on this account that makes "
+            f"{facts.money(errors[key], key)}"
         )
-        found = finding(FAULT, key, amount=amount, positions=[at], source=source.name, proof=proof)
-        yield Explanation(found, [Share(source.name, key, amount)])
+        yield _explanation(facts, left, source, key, places[:1], "likely", proof)
+
+
+def _hole(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    errors = errors_of(left, source)
+    if len(errors) < 2:
+        return
+    for found in stretches(errors, places_of(facts, source), source.cut, (-1,)):
+        if not found.common or _of_one_type(facts, found.fits, found.after, found.up_to):
+            continue
+        for key in found.fits:
+            proof = (
+                f"{source.name} lacks exactly the events after position {found.after} and up to {found.up_to}, on "
+                f"{len(found.fits)} accounts alike, and counts those before and after: an older state was put back and "
+                f"the runner went on from its checkpoint; on this account that makes {facts.money(errors[key], key)}"
+            )
+            yield _explanation(
+                facts, left, source, key, _bounds(found), "possible" if found.misses else "likely", proof
+            )
+        return
+
+
+def _bounds(found: Stretch) -> list[int]:
+    return [found.after + 1, found.up_to]
+
+
+def _of_one_type(facts: Facts, keys: tuple[Key, ...], after: int, up_to: int) -> bool:
+    """Whether all that is missing is of one event type: then the handler is asked first."""
+    events = [event for key in keys for event in events_between(facts, key, after, up_to)]
+    return len({type_ for _, _, type_ in events}) == 1
+
+
+_AGE = """
+    SELECT any_value(a.position) FROM assertions AS a WHERE a.kind = 'head' AND a.source = $source
+        AND a.account = $account AND a.currency = $currency HAVING count(*) = 1
+"""
+
+
+def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    errors = left.heads(source.name)
+    places = places_of(facts, source)
+    for key, error in errors.items():
+        age = facts.rows(_AGE, source=source.name, account=key[0], currency=key[1])
+        stands = age[0][0] if age else None
+        if stands is None:
+            continue
+        since = [amount for place, amount in places.get(key, ()) if place > stands]
+        later = sum(since)
+        if len(since) > 1 and later == -error:
+            proof = (
+                f"the row of {source.name} says that it stands at position {stands}, and it is right there: it lacks "
+                f"what the account posted since, {facts.money(later, key)}, though the checkpoint is at {source.cut}"
+            )
+            yield _explanation(facts, left, source, key, [stands], "likely", proof)
+            continue
+        mine = {key: places.get(key, [])}
+        for found in stretches({key: error}, mine, source.cut, (-1,)):
+            if found.fits and len(events_between(facts, key, found.after, found.up_to)) > 1:
+                proof = (
+                    f"{source.name} is short of {facts.money(-error, key)}, which is what the account's events after "
+                    f"position {found.after} and up to {found.up_to} come to; among so many events some stretch may "
+                    "come to any amount by chance, and a backup or a rebuild would tell"
+                )
+                yield _explanation(facts, left, source, key, _bounds(found), "possible", proof, beside=True)
+                break
+
+
+def _explanation(
+    facts: Facts, left: Left, source: Source, key: Key, positions: list[int], certainty: Certainty, proof: str,
+    *, beside: bool = False,
+) -> Explanation:  # fmt: skip
+    shares = shares_of_all(left, source, key)
+    found = finding(
+        FAULT, key, amount=sum(share.amount for share in shares), positions=positions, source=source.name,
+        certainty=certainty, proof=proof,
+    )  # fmt: skip
+    other = (LookAlike("manual_edit", f"the figure of {source.name} may as well have been changed outside the runner"),)
+    return Explanation(found, shares, other if beside else ())

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.wording import finding
 
 LIMIT_MINOR = 1
@@ -100,15 +108,22 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
 
 
 def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """A bare figure shows no event, so a small change by hand looks the same; unless several accounts are off so."""
     events = _rounded(facts, source)
-    for key, amount in left.heads(source.name).items():
-        rounded = events.get(key, [])
-        if len(rounded) > 1 and abs(amount) <= LIMIT_MINOR * len(rounded):
-            proof = (
-                f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each "
-                f"of the account's {len(rounded)} events that the ledger says are rounded; a running claim would show "
-                "which of them"
-            )
-            found = finding(FAULT, key, amount=amount, events=rounded, source=source.name,
-                            certainty="likely", proof=proof)  # fmt: skip
-            yield Explanation(found, [Share(source.name, key, amount)])
+    small = {
+        key: amount for key, amount in left.heads(source.name).items()
+        if len(events.get(key, ())) > 1 and abs(amount) <= LIMIT_MINOR * len(events[key])
+    }  # fmt: skip
+    several = len(small) > 1
+    others = (LookAlike("manual_edit", f"so small a change of {source.name} by hand would look the same"),)
+    for key, amount in small.items():
+        rounded = events[key]
+        proof = (
+            f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each of "
+            f"the account's {len(rounded)} events that the ledger says are rounded; a running claim would show which"
+        )
+        found = finding(
+            FAULT, key, amount=amount, events=rounded, source=source.name,
+            certainty="likely" if several else "possible", proof=proof,
+        )  # fmt: skip
+        yield Explanation(found, [Share(source.name, key, amount)], () if several else others)

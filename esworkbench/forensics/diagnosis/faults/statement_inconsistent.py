@@ -1,35 +1,41 @@
-"""statement_inconsistent: a statement's balances don't follow from its amounts, though these agree with the events."""
+"""statement_inconsistent: a statement's balances and amounts don't follow from each other, and events take one side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.statement_balances import contradictions, statement_residuals
+from esworkbench.forensics.diagnosis.statement_balances import (
+    Contradiction,
+    Part,
+    Stretch,
+    contradictions,
+    statement_residuals,
+    stretches,
+)
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-Stretch = tuple[Residual, Residual]
-"""The line from which the balances are off, and the line from which they are right again."""
-
 
 def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
-    """Stretches of lines whose balances are all off by the same amount, while each line's own amount is its event's."""
+    """Stretches of lines whose balances are all off by the same amount, while each line's own amount is its event's;
+    and lines whose balance agrees with the events, while their own amount doesn't.
+    """
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
-    jumps = contradictions(facts)
+    steps = statement_residuals(left)
     explanations = []
-    for (file, key), steps in statement_residuals(left).items():
-        own = jumps.get((file, key), [])
-        off = [each for each in _stretches(steps) if each[0].amount in own and each[1].amount in own]
-        if off:
-            explanations.append(_explanation(facts, file, key, off))
+    for part, own in contradictions(facts).items():
+        jumps = [jump.amount for jump in own]
+        off = [each for each in stretches(steps.get(part, [])) if each[0].amount in jumps and each[1].amount in jumps]
+        amounts = [jump for jump in own if jump.residual == 0]
+        if off or amounts:
+            explanations.append(_explanation(facts, part, off, amounts))
     return explanations
 
 
 FAULT = Fault(
     name="statement_inconsistent",
-    meaning="the statement's balances don't follow from its own amounts, though the amounts agree with the events",
+    meaning="the statement's balances don't follow from its own amounts, and the events agree with one of the two",
     look_alikes=("statement_incomplete",),
     remedy="send the statement back, and leave events and read models as they are",
     repair="none",
@@ -37,29 +43,25 @@ FAULT = Fault(
 )
 
 
-def _stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
-    opened: Residual | None = None
-    for step in steps:
-        if step.reason != DIFFERS:
-            continue
-        if opened is not None and step.amount == -opened.amount:
-            yield opened, step
-            opened = None
-        else:
-            opened = step
-
-
-def _explanation(facts: Facts, file: str, key: Key, off: list[Stretch]) -> Explanation:
-    amount = sum(first.amount for first, _ in off)
-    steps = [step for stretch in off for step in stretch]
-    at = "; ".join(
-        f"by {facts.money(first.amount, key)} from the line of {places([first.position or 0])} until that of "
-        f"{places([last.position or 0])}"
-        for first, last in off
-    )
-    proof = f"the balances of {file} are off {at}, while every line's own amount agrees with its event"
-    found = finding(
-        FAULT, key, amount=amount, events=[(step.position or 0, step.event_id or "") for step in steps], source=file,
-        proof=proof,
-    )  # fmt: skip
-    return Explanation(found, [whole(step) for step in steps])
+def _explanation(
+    facts: Facts, part: Part, off: Sequence[Stretch], amounts: Sequence[Contradiction]
+) -> Explanation:  # fmt: skip
+    """Where both are there, the amount is that of the balances: what a line says of itself moves no money."""
+    file, key = part
+    words, events = [], []
+    for first, last in off:
+        events += [(step.position or 0, step.event_id or "") for step in (first, last)]
+        words.append(
+            f"the balances of {file} are off by {facts.money(first.amount, key)} from the line of "
+            f"{places([first.position or 0])} until that of {places([last.position or 0])}, while every line's own "
+            "amount agrees with its event"
+        )
+    for jump in amounts:
+        events += [(jump.position, jump.event_id)] if jump.position is not None and jump.event_id is not None else []
+        words.append(
+            f"line {jump.line} of {file} says {facts.money(-jump.amount, key)} more than its own balance moves by, and "
+            "the events agree with the balance"
+        )
+    amount = sum(first.amount for first, _ in off) if off else -sum(jump.amount for jump in amounts)
+    found = finding(FAULT, key, amount=amount, events=events, source=file, proof="; ".join(words))
+    return Explanation(found, [whole(step) for stretch in off for step in stretch])

@@ -3,7 +3,7 @@
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -43,7 +43,12 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
         return explanations
     proof = f"{checkpoints}, but the log ends at {facts.head}; no claim is left to show whose events were cut off"
     positions = sorted({position for _, position in ahead})
-    return [Explanation(finding(FAULT, None, positions=positions, proof=proof), [])]
+    if facts.rows("SELECT count(*) FROM checkpoint_log WHERE to_position > $head", head=facts.head)[0][0]:
+        return [Explanation(finding(FAULT, None, positions=positions, proof=proof), [])]
+    moved = LookAlike(
+        "checkpoint_moved", "no run in the checkpoint log reached that position, so the figure may be false"
+    )
+    return [Explanation(finding(FAULT, None, positions=positions, certainty="possible", proof=proof), [], (moved,))]
 
 
 FAULT = Fault(

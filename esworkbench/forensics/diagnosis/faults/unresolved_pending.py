@@ -1,23 +1,48 @@
 """unresolved_pending: a request that, past the limit, was neither settled nor cancelled. Younger ones are healthy."""
 
+from datetime import datetime
+from typing import NamedTuple
+
 from esworkbench.evidence.ledger import Pending
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
-from esworkbench.forensics.compare.statement_lines import OPEN, BookedMovement, movements
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
 from esworkbench.forensics.diagnosis.wording import finding, places
+
+_OVERDUE = """
+    SELECT account, currency, position, event_id, amount, opened_at,
+        (SELECT min(file) FROM pairs JOIN statement_lines USING (file, account, currency, place)
+         WHERE pairs.event_id = holds.event_id AND pairs.account = holds.account AND pairs.currency = holds.currency
+           AND statement_lines.amount = -holds.amount)
+    FROM holds WHERE answer IS NULL AND $now - opened_at > to_seconds($limit) ORDER BY position
+"""
+
+
+class Request(NamedTuple):
+    """A hold without an answer, in minor units; ``booked_by`` is a statement with a line for all of it."""
+
+    position: int
+    event_id: str
+    amount: int
+    opened_at: datetime
+    booked_by: str | None
 
 
 def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     pending = facts.evidence.ledger.pending
     if pending is None:
         return NotTestable("the ledger names no pending events")
-    overdue: dict[Key, list[BookedMovement]] = {}
-    for movement in movements(facts.evidence):
-        if movement.state == OPEN and (facts.now - movement.recorded_at).total_seconds() > facts.limit_seconds:
-            overdue.setdefault(movement.key, []).append(movement)
+    unbooked = {step.event_id for step in left.steps(kind="statement") if step.reason == NO_ROW}
+    overdue: dict[Key, list[Request]] = {}
+    for account, currency, *row in facts.rows(_OVERDUE, now=facts.now, limit=facts.limit_seconds):
+        request = Request(*row)
+        if request.event_id not in unbooked and may_have_answered(facts, request.event_id, request.amount):
+            continue  # what is missing is the answer, and the finding that says so is the log's
+        overdue.setdefault((account, currency), []).append(request)
     return [_explanation(facts, left, pending, key, requests) for key, requests in overdue.items()]
 
 
@@ -32,35 +57,20 @@ FAULT = Fault(
 )
 
 
-def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[BookedMovement]) -> Explanation:
+def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[Request]) -> Explanation:
     """The statement decides: money that it never booked is still the customer's."""
-    held = -sum(request.amount for request in requests)
-    ids = {request.event_id for request in requests}
-    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids and step.reason == NO_ROW]
-    covered = _covered(facts, key, requests)
-    positions = [request.position for request in requests]
-    oldest = min(requests, key=lambda request: request.recorded_at)
-    hours = int((facts.now - oldest.recorded_at).total_seconds() // 3600)
-    proof = (
-        f"{facts.money(held, key)} requested at {places(positions)}, {hours} hours before "
-        f"{facts.now:%Y-%m-%d %H:%M} UTC, where "
-        f"{facts.limit_seconds // 3600} are allowed, and no event settles or cancels it"
-    )
-    amount, certainty = held, _certainty(steps, covered, requests)
-    answer = f"append the missing {pending.cancel}, or settle it"
-    if steps:
-        proof += (
-            f"; {steps[0].source} never booked it and claims {facts.money(_of_one(steps), key)} more than the events"
-        )
-    elif covered:
-        amount, answer = 0, f"append the missing settlement, {pending.settle}"
-        proof += f"; {covered} has booked it, so the money has left, and only the settlement is missing"
-    else:
-        proof += "; a statement would show whether the money left"
+    ids = {request.event_id for request in requests if request.booked_by is None}
+    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
+    open_requests = [request for request in requests if request.booked_by is None]
+    seen = {step.event_id for step in steps}
+    unseen = [request for request in open_requests if request.event_id not in seen]
+    amount = _of_one(steps) + sum(request.amount for request in unseen)
     found = finding(
-        FAULT, key, amount=amount, source=steps[0].source if steps else None, certainty=certainty,
-        events=[(request.position, request.event_id) for request in requests], proof=proof,
-        remedy=f"{answer}; watch for requests older than the limit",
+        FAULT, key, amount=amount, source=steps[0].source if steps else None,
+        certainty=_certainty(facts, key, requests, steps, unseen),
+        events=[(request.position, request.event_id) for request in requests],
+        proof="; ".join([_held(facts, key, requests), *_told(facts, key, requests, steps, unseen)]),
+        remedy=f"{_answer(pending, requests)}; watch for requests older than the limit",
     )  # fmt: skip
     return Explanation(found, [whole(step) for step in steps])
 
@@ -69,16 +79,57 @@ def _of_one(steps: list[Residual]) -> int:
     return sum(step.amount for step in steps if step.source == steps[0].source)
 
 
-def _certainty(steps: list[Residual], covered: str | None, requests: list[BookedMovement]) -> Certainty:
-    return "proven" if covered or len({step.event_id for step in steps}) == len(requests) else "likely"
+def _certainty(
+    facts: Facts, key: Key, requests: list[Request], steps: list[Residual], unseen: list[Request]
+) -> Certainty:  # fmt: skip
+    """Proven where the log is whole and a statement tells one thing of every request: booked, or never booked.
+
+    An answer that was lost is an answer.
+    """
+    if unseen or broken(facts, key):
+        return "possible"
+    booked = [request for request in requests if request.booked_by]
+    alike = len(booked) in (0, len(requests)) and all(step.reason == NO_ROW for step in steps)
+    return "proven" if alike and is_whole(facts, key) else "likely"
 
 
-def _covered(facts: Facts, key: Key, requests: list[BookedMovement]) -> str | None:
-    """The statement that books every one of these requests, if one does."""
-    references = [request.reference for request in requests]
-    found = facts.rows(
-        "SELECT file, count(DISTINCT reference) FROM statements WHERE account = $account AND currency = $currency "
-        "AND list_contains($references, reference) GROUP BY file ORDER BY file",
-        account=key[0], currency=key[1], references=references,
-    )  # fmt: skip
-    return next((file for file, count in found if count == len(set(references))), None)
+def _held(facts: Facts, key: Key, requests: list[Request]) -> str:
+    hours = int((facts.now - min(request.opened_at for request in requests)).total_seconds() // 3600)
+    return (
+        f"{facts.money(sum(request.amount for request in requests), key)} requested at "
+        f"{places([request.position for request in requests])}, {hours} hours before "
+        f"{facts.now:%Y-%m-%d %H:%M} UTC, where {facts.limit_seconds // 3600} are allowed, "
+        "and no event settles or cancels it"
+    )
+
+
+def _told(
+    facts: Facts, key: Key, requests: list[Request], steps: list[Residual], unseen: list[Request]
+) -> list[str]:  # fmt: skip
+    """What the statements say of it."""
+    words = []
+    if steps:
+        amount = facts.money(_of_one(steps), key)
+        words.append(f"{steps[0].source} never booked it and claims {amount} more than the events")
+    booked = [request for request in requests if request.booked_by]
+    if booked:
+        words.append(
+            f"{booked[0].booked_by} has booked that of {places([request.position for request in booked])}, so the "
+            "money has left, and only the settlement is missing"
+        )
+    if unseen:
+        words.append(
+            f"of {places([request.position for request in unseen])} a statement would show whether the money left, and "
+            "then nothing differs, or not"
+        )
+    if broken(facts, key):
+        words.append("the answer may be among the events that are missing from this log")
+    return words
+
+
+def _answer(pending: Pending, requests: list[Request]) -> str:
+    booked = [request for request in requests if request.booked_by]
+    if len(booked) == len(requests):
+        return f"append the missing settlement, {pending.settle}"
+    rest = f" ({pending.settle} for what the statement has booked)" if booked else ""
+    return f"append the missing {pending.cancel}, or settle it{rest}"

@@ -1,0 +1,54 @@
+"""What stands beside a balance and only repeats what is wrong with it: one act, one finding, and its consequences.
+
+An event edited in the log differs from the history's running balance *and* from the amount in the same row; a day that
+lacks an event lacks it in its credits and in its closing.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from esworkbench.forensics.compare.records import Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
+
+Place = tuple[str, Key, int]
+
+
+def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_log: Iterable[str]) -> list[Share]:
+    """The shares of what is explained by the balance beside it. ``damaged_log`` are the faults of the log itself."""
+    if not left.columns():
+        return []
+    taken: dict[Place, int] = {
+        (each.source, each.key, each.place): each.amount
+        for each in facts.residuals if each.kind in ("running", "daily") and not left.step(each)
+    }  # fmt: skip
+    shares = [
+        whole(step) for step in left.steps(kind="amount")
+        if taken.get((step.source, step.key, step.place)) == step.amount
+    ]  # fmt: skip
+    days: dict[Place, list[Residual]] = {}
+    for step in (*left.steps(kind="credits"), *left.steps(kind="debits")):
+        days.setdefault((step.source, step.key, step.place), []).append(step)
+    for place, steps in days.items():
+        if taken.get(place) == sum(step.amount if step.kind == "credits" else -step.amount for step in steps):
+            shares += [whole(step) for step in steps]
+    names = set(damaged_log)
+    accounts = {each.account for each in findings if each.fault in names}
+    once = {share.number: share for share in (*shares, *_moved_in_time(left, accounts), *_holds_of(left, accounts))}
+    return list(once.values())
+
+
+def _moved_in_time(left: Left, accounts: set[str | None]) -> Iterator[Share]:
+    """Where the time of an event was changed in the log, its amount stands on another day, and the total is right."""
+    sides: dict[tuple[str, str, Key], list[Residual]] = {}
+    for kind in ("daily", "credits", "debits"):
+        for step in left.steps(kind=kind):
+            if step.account in accounts:
+                sides.setdefault((step.source, kind, step.key), []).append(step)
+    for steps in sides.values():
+        if sum(step.amount for step in steps) == 0:
+            yield from (whole(step) for step in steps)
+
+
+def _holds_of(left: Left, accounts: set[str | None]) -> Iterator[Share]:
+    return (whole(step) for step in left.steps(kind="holds") if step.account in accounts)

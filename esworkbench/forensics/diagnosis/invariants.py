@@ -1,0 +1,113 @@
+"""Where an invariant that the ledger names doesn't hold after an event, though claims and events agree.
+
+Where they don't agree, an event may be missing or changed, and what looks like a broken rule is a consequence of that:
+so such an account is left out.
+"""
+
+from typing import Any, NamedTuple
+
+from esworkbench.evidence.capturing.poster import account_of
+from esworkbench.forensics.compare.holds import json_path
+from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.context import Facts
+
+_BALANCES = """
+    WITH posted AS (
+        SELECT account, currency, position, any_value(stream_id) AS stream_id, any_value(version) AS version,
+            any_value(event_id) AS event_id, sum(amount_minor) AS amount
+        FROM postings GROUP BY account, currency, position
+    ), balances AS (
+        SELECT *, sum(amount) OVER (PARTITION BY account, currency ORDER BY position
+            ROWS UNBOUNDED PRECEDING) AS balance FROM posted
+    )
+"""
+
+_BELOW = f"""
+    {_BALANCES}, granted AS (
+        SELECT stream_id, position, coalesce(TRY_CAST(json_extract_string(payload, $field) AS BIGINT), 0) AS overdraft
+        FROM events WHERE type = $grants AND json_valid(payload)
+    )
+    SELECT b.account, b.currency, b.stream_id, b.version, b.position, b.event_id, b.balance::BIGINT,
+        $minimum - coalesce(g.overdraft, 0)
+    FROM balances AS b JOIN events AS e ON e.position = b.position
+    ASOF LEFT JOIN granted AS g ON g.stream_id = b.stream_id AND b.position >= g.position
+    WHERE b.amount < 0 AND b.balance < $minimum - coalesce(g.overdraft, 0)
+      AND (len($binds) = 0 OR list_contains($binds, e.type))
+    ORDER BY b.position
+"""
+
+_CLOSED = f"""
+    {_BALANCES}, closed AS (
+        SELECT stream_id, version, position, event_id,
+            CASE WHEN contains(stream_id, '-') THEN substr(stream_id, strpos(stream_id, '-') + 1) ELSE stream_id END
+                AS account
+        FROM events WHERE type = $closing
+    )
+    SELECT c.account, b.currency, c.stream_id, c.version, c.position, c.event_id, b.balance::BIGINT, NULL
+    FROM closed AS c ASOF JOIN balances AS b ON b.account = c.account AND c.position >= b.position
+    WHERE b.balance <> 0
+    UNION ALL
+    SELECT c.account, b.currency, b.stream_id, b.version, b.position, b.event_id, b.balance::BIGINT, NULL
+    FROM closed AS c JOIN balances AS b ON b.account = c.account AND b.position > c.position
+    WHERE b.amount <> 0
+    ORDER BY 5
+"""
+
+_DECIDED = """
+    SELECT mine.position, other.position, other.event_id FROM events AS mine JOIN events AS other
+        ON other.stream_id = mine.stream_id AND other.decided_on_version = mine.decided_on_version
+        AND other.version < mine.version
+        AND (mine.correlation_id IS NULL OR other.correlation_id IS DISTINCT FROM mine.correlation_id)
+    WHERE mine.position IN (SELECT unnest($positions)) AND mine.decided_on_version < mine.version - 1
+    ORDER BY 1, 2
+"""
+
+
+class Violation(NamedTuple):
+    """An event after which an invariant doesn't hold. ``rivals`` are earlier events, as position and id, that were
+    decided on the same version of the stream."""
+
+    key: Key
+    position: int
+    event_id: str
+    words: str
+    rivals: tuple[tuple[int, str], ...]
+
+
+def names_invariants(facts: Facts) -> bool:
+    """Whether the ledger says what must not happen."""
+    rules = facts.evidence.ledger.invariants
+    return rules.minimum_balance_minor is not None or rules.closing_event is not None
+
+
+def violations(facts: Facts) -> list[Violation]:
+    """Every event of an undisputed account that breaks a rule of the ledger, in order of position."""
+    rules = facts.evidence.ledger.invariants
+    rows: list[tuple[Any, ...]] = []
+    if rules.minimum_balance_minor is not None:
+        rows += facts.rows(
+            _BELOW, minimum=rules.minimum_balance_minor, grants=rules.overdraft_event or "",
+            field=json_path(rules.overdraft_field), binds=rules.minimum_after,
+        )  # fmt: skip
+    if rules.closing_event is not None:
+        rows += facts.rows(_CLOSED, closing=rules.closing_event)
+    disputed = _disputed(facts)
+    rows = [row for row in rows if row[0] not in disputed]
+    rivals: dict[int, list[tuple[int, str]]] = {}
+    if rows:
+        for position, *rival in facts.rows(_DECIDED, positions=[row[4] for row in rows]):
+            rivals.setdefault(position, []).append((rival[0], rival[1]))
+    found = []
+    for account, currency, _, _, position, event_id, balance, least in rows:
+        key = (account, currency)
+        words = f"the event at position {position} leaves {facts.money(balance, key)}"
+        words += " on a closed account" if least is None else f", where {facts.money(least, key)} is the least allowed"
+        found.append(Violation(key, position, event_id, words, tuple(rivals.get(position, ()))))
+    return sorted(found, key=lambda each: each.position)
+
+
+def _disputed(facts: Facts) -> set[str]:
+    """Accounts whose read models part from the events, or in whose streams something is broken."""
+    apart = {each.account for each in facts.residuals if each.kind in ("head", "running", "daily", "snapshot")}
+    broken = {each.stream_id for each in facts.breaks if each.stream_id is not None}
+    return apart | {account_of(stream_id) for stream_id in broken}

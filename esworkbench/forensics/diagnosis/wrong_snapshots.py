@@ -1,0 +1,210 @@
+"""Snapshots whose state isn't what the events up to their version say, in any field that the ledger can tell.
+
+The ledger knows the balance, and what it names beside it: the open holds, fields that repeat a field of an event, and
+fields that an event makes true. What only the code that folds can tell is not compared.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from esworkbench.evidence.capturing.poster import account_of
+from esworkbench.forensics.compare.holds import json_path
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.unexplained import Left
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event
+from esworkbench.forensics.diagnosis.wording import places
+
+_TAKEN = """
+    WITH taken AS (
+        SELECT stream_id, version, state FROM snapshots WHERE json_valid(state) AND starts_with(stream_id, $category)
+    )
+"""
+
+_COPIED = f"""
+    {_TAKEN}, told AS (
+        SELECT stream_id, version, event_id, json_extract(payload, $source)::VARCHAR AS value FROM events
+        WHERE type = $type AND json_valid(payload)
+    )
+    SELECT taken.stream_id, taken.version, json_extract(state, $field)::VARCHAR, told.value, told.event_id
+    FROM taken ASOF JOIN told ON told.stream_id = taken.stream_id AND taken.version >= told.version
+    WHERE told.value IS NOT NULL AND json_extract(state, $field) IS NOT NULL
+      AND json_extract(state, $field)::VARCHAR <> told.value
+    ORDER BY 1, 2
+"""
+
+_HAPPENED = f"""
+    {_TAKEN}, told AS (SELECT stream_id, min(version) AS version FROM events WHERE type = $type GROUP BY stream_id)
+    SELECT taken.stream_id, taken.version, json_extract(state, $field)::VARCHAR,
+        CASE WHEN told.version IS NULL THEN 'false' ELSE 'true' END, NULL
+    FROM taken LEFT JOIN told ON told.stream_id = taken.stream_id AND told.version <= taken.version
+    WHERE json_type(json_extract(state, $field)) = 'BOOLEAN'
+      AND json_extract(state, $field)::VARCHAR <> CASE WHEN told.version IS NULL THEN 'false' ELSE 'true' END
+    ORDER BY 1, 2
+"""
+
+# An entry may be wrong, or missing: the entries are looked up one by one, and counted. No list of all holds is ever
+# made beside each snapshot.
+_HOLDS = f"""
+    {_TAKEN}, told AS (
+        SELECT stream_id, version, json_extract_string(payload, $id) AS hold, type = $request AS asks,
+            row_number() OVER (PARTITION BY stream_id, json_extract_string(payload, $id), type = $request
+                ORDER BY version) AS nth, event_id
+        FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+    ), asked AS (
+        SELECT a.stream_id, a.hold, a.version, b.version AS answered,
+            (SELECT -sum(amount_minor)::BIGINT FROM postings AS p WHERE p.event_id = a.event_id) AS amount
+        FROM told AS a LEFT JOIN told AS b ON NOT b.asks AND b.stream_id = a.stream_id AND b.hold = a.hold
+            AND b.nth = a.nth
+        WHERE a.asks
+    ), moves AS (
+        SELECT stream_id, version, 1 AS opened FROM asked
+        UNION ALL SELECT stream_id, answered, -1 FROM asked WHERE answered IS NOT NULL
+    ), counted AS (
+        SELECT stream_id, version, sum(opened) OVER (PARTITION BY stream_id ORDER BY version) AS open FROM moves
+    ), entries AS (
+        SELECT stream_id, version, unnest(map_entries(json_extract(state, $field)::MAP(VARCHAR, VARCHAR))) AS entry
+        FROM taken WHERE json_type(json_extract(state, $field)) = 'OBJECT'
+    ), known AS (
+        SELECT e.stream_id, e.version, a.hold IS NOT NULL AS stands
+        FROM entries AS e LEFT JOIN asked AS a ON a.stream_id = e.stream_id AND a.hold = e.entry.key
+            AND a.version <= e.version AND coalesce(a.answered > e.version, true)
+            AND TRY_CAST(e.entry.value AS BIGINT) = a.amount
+    ), stated AS (
+        SELECT stream_id, version, count(*) AS listed, count(*) FILTER (stands) AS right_ones FROM known GROUP BY ALL
+    )
+    SELECT taken.stream_id, taken.version, coalesce(listed, 0) || ' open', coalesce(open, 0) || ' open', NULL
+    FROM taken LEFT JOIN stated USING (stream_id, version)
+    ASOF LEFT JOIN counted ON counted.stream_id = taken.stream_id AND taken.version >= counted.version
+    WHERE json_type(json_extract(state, $field)) = 'OBJECT'
+      AND NOT (coalesce(listed, 0) = coalesce(open, 0) AND coalesce(right_ones, 0) = coalesce(listed, 0))
+    ORDER BY 1, 2
+"""
+
+_PLACES = f"""
+    {_TAKEN} SELECT taken.stream_id, taken.version, json_extract_string(taken.state, $currency), e.position,
+        s.state_version, s.based_on_version
+    FROM taken JOIN snapshots AS s USING (stream_id, version)
+    LEFT JOIN events AS e ON e.stream_id = taken.stream_id AND e.version = taken.version ORDER BY 1, 2
+"""
+
+
+class Snapshot(NamedTuple):
+    """A snapshot: whose, at which version and position, in which shape, and made from the one of which version."""
+
+    key: Key
+    version: int
+    position: int
+    state_version: str | None
+    based_on_version: int | None
+
+
+class WrongField(NamedTuple):
+    """A field of a snapshot's state beside what the events up to its version make of it."""
+
+    stream_id: str
+    version: int
+    field: str
+    says: str
+    expected: str
+
+
+class WrongSnapshots(NamedTuple):
+    """The snapshots of one account of which something is wrong: of the balance what is left to explain, and fields."""
+
+    key: Key
+    taken: list[Snapshot]
+    balances: list[Residual]
+    fields: list[WrongField]
+
+    @property
+    def wrong(self) -> list[Snapshot]:
+        """The wrong ones among those taken, the oldest first."""
+        positions = {step.position for step in self.balances}
+        versions = {wrong.version for wrong in self.fields}
+        return [each for each in self.taken if each.position in positions or each.version in versions]
+
+    @property
+    def migrated_from(self) -> int | None:
+        """The version of the right snapshot, in another shape, that the first wrong one was made from."""
+        wrong = self.wrong
+        right = [each for each in self.taken if each not in wrong]
+        return next(
+            (each.version for each in right if wrong and each.version == wrong[0].based_on_version
+             and each.state_version != wrong[0].state_version),
+            None,
+        )  # fmt: skip
+
+    def proof(self, facts: Facts) -> str:
+        """What is wrong with them, in words."""
+        at = places([each.position for each in self.wrong])
+        words = f"{len(self.wrong)} snapshot(s), at {at}, differ from what the events up to there add up to"
+        if self.balances:
+            words += f": the newest wrong balance by {facts.money(self.balances[-1].amount, self.key)}"
+        for wrong in self.fields[:5]:
+            words += f"; at version {wrong.version} {wrong.field} is {wrong.says} instead of {wrong.expected}"
+        return words
+
+
+def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
+    """By account and currency, what of snapshots is not explained."""
+    taken: dict[Key, list[Snapshot]] = {}
+    for each in _snapshots(facts):
+        taken.setdefault(each.key, []).append(each)
+    balances: dict[Key, list[Residual]] = {}
+    for step in left.steps(kind="snapshot"):
+        balances.setdefault(step.key, []).append(step)
+    fields: dict[str, list[WrongField]] = {}
+    for wrong in _wrong_fields(facts):
+        fields.setdefault(account_of(wrong.stream_id), []).append(wrong)
+    found = [
+        WrongSnapshots(key, taken.get(key, []), balances.get(key, []), fields.get(key[0], []))
+        for key in dict.fromkeys((*taken, *balances))
+    ]
+    return [each for each in found if each.balances or each.fields]
+
+
+def _snapshots(facts: Facts) -> list[Snapshot]:
+    """Every snapshot that the ledger can read, by stream and version."""
+    claims = facts.evidence.ledger.snapshot
+    if claims is None:
+        return []
+    rows = facts.rows(_PLACES, category=f"{claims.category}-", currency=json_path(claims.currency_field))
+    return [
+        Snapshot((account_of(stream_id), currency), version, position or 0, state_version, based_on)
+        for stream_id, version, currency, position, state_version, based_on in rows
+    ]
+
+
+def _wrong_fields(facts: Facts) -> Iterator[WrongField]:
+    """Fields other than the balance that the events contradict, those of edited or deleted events left out."""
+    ledger = facts.evidence.ledger
+    claims, pending = ledger.snapshot, ledger.pending
+    if claims is None:
+        return
+    category = f"{claims.category}-"
+    disputed = {each.stream_id for each in facts.breaks}
+    found: list[tuple[str, tuple[str, int, str, str, str | None]]] = []
+    for field, source in claims.copied.items():
+        type_, _, path = source.partition(".")
+        rows = facts.rows(_COPIED, category=category, type=type_, source=json_path(path), field=json_path(field))
+        found += [(field, (*row,)) for row in rows]
+    for field, type_ in claims.happened.items():
+        rows = facts.rows(_HAPPENED, category=category, type=type_, field=json_path(field))
+        found += [(field, (*row,)) for row in rows]
+    if claims.holds is not None and pending is not None:
+        rows = facts.rows(
+            _HOLDS, category=category, field=json_path(claims.holds), id=json_path(pending.id_field),
+            request=pending.request, settle=pending.settle, cancel=pending.cancel,
+        )  # fmt: skip
+        doubtful = _with_doubtful_rows(facts)
+        found += [(claims.holds, (*row,)) for row in rows if account_of(row[0]) not in doubtful]
+    for field, (stream_id, version, says, expected, _) in found:
+        if stream_id not in disputed:
+            yield WrongField(stream_id, version, field, says, expected)
+
+
+def _with_doubtful_rows(facts: Facts) -> set[str]:
+    """Accounts of which a row tells an event otherwise than the log, or one that is gone: it may have been a hold."""
+    told = {step.account for step in facts.residuals if step.kind == "running" and step.reason in (DIFFERS, NO_EVENT)}
+    return told | {key[0] for key, _, _ in rows_without_event(facts)}

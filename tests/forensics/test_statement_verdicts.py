@@ -1,0 +1,435 @@
+"""What a statement proves, suggests, and leaves open (promises 14 and 15): lives written by hand and at random."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from statement_world import World, live, print_files
+
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
+
+HEALTHY = [*range(6), *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(6, 400))]
+DAMAGED = [0, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(1, 60))]
+
+
+def judged(world: World, tmp_path: Path, *, covers: bool = True) -> Diagnosis:
+    """With the whole statement at hand unless the test printed one, or with none."""
+    if covers and not world.files:
+        world.files["s.csv"] = world.printed()
+    return diagnose(world.write(tmp_path / "evidence"), now=world.now)
+
+
+def told(diagnosis: Diagnosis) -> list[tuple[str, str | None, int, str]]:
+    return [(each.fault, each.account, each.amount, each.certainty) for each in diagnosis.findings]
+
+
+def only(diagnosis: Diagnosis) -> Finding:
+    assert diagnosis.unexplained == []
+    [finding] = diagnosis.findings
+    return finding
+
+
+def a_bank() -> World:
+    world = World()
+    world.pay("A", 100_000, "OPEN-A")
+    world.pay("B", 100_000, "OPEN-B")
+    world.transfer("A", "B", 100, "T-0")
+    return world
+
+
+def later(world: World) -> None:
+    """Days pass, and both accounts move, so that the statement covers what was before."""
+    world.wait(days=3)
+    world.pay("A", 5, "LAST-A")
+    world.pay("B", 5, "LAST-B")
+
+
+@pytest.mark.parametrize("seed", HEALTHY)
+def test_of_a_healthy_life_nothing_is_said(seed: int, tmp_path: Path) -> None:
+    """However odd the life, and however the bank prints it: early, late, in parts, newest first, in two files."""
+    chance, world = random.Random(seed), World()
+    live(world, chance)
+    print_files(world, chance)
+    evidence = world.write(tmp_path / "evidence")
+    diagnosis = diagnose(evidence, now=world.now)
+    assert [(each.fault, each.account, each.amount, each.proof) for each in diagnosis.unhealthy] == []
+    assert [(each.account, each.amount, each.words) for each in diagnosis.unexplained] == []
+    assert diff(evidence).divergent == 0
+
+
+class Truth(NamedTuple):
+    """What was done, written down before anybody is asked."""
+
+    fault: str
+    account: str
+    amount: int
+    event_ids: list[str]
+
+
+def _retried(world: World, chance: random.Random) -> Truth:
+    amount, reference = chance.randint(1, 9_999), world.new_id()
+    world.pay("A", amount, reference)
+    return Truth("retry_duplicate", "A", -amount, [world.pay("A", amount, reference, told=False)])
+
+
+def _unanswered(world: World, chance: random.Random) -> Truth:
+    hold = world.hold("A", chance.randint(1, 9_999), world.new_id())
+    return Truth("unresolved_pending", "A", hold.amount, [hold.event_id])
+
+
+def _answer_lost(world: World, chance: random.Random) -> Truth:
+    hold = world.hold("A", chance.randint(1, 9_999), world.new_id())
+    world.book("A", -hold.amount, hold.reference)
+    return Truth("unresolved_pending", "A", 0, [hold.event_id])
+
+
+def _tip(world: World, chance: random.Random) -> Truth:
+    hold, tip = world.hold("A", 5_000, world.new_id()), chance.choice([-300, 1, 1_000])
+    return Truth("settled_otherwise", "A", -tip, [world.settle(hold, 5_000 + tip)])
+
+
+def _half_sent(world: World, chance: random.Random) -> Truth:
+    amount, reference = chance.randint(1, 9_999), world.new_id()
+    sent = world.record("A", -amount, "Sent", id=world.new_id(), to="B", reference=reference)
+    world.book("A", -amount, reference)
+    world.book("B", amount, reference)
+    return Truth("half_transfer", "A", amount, [sent])
+
+
+def _never_recorded(world: World, chance: random.Random) -> Truth:
+    amount = chance.choice([-1, 1]) * chance.randint(1, 9_999)
+    world.book("A", amount, world.new_id())
+    return Truth("never_appended", "A", amount, [])
+
+
+@pytest.mark.parametrize("seed", DAMAGED)
+@pytest.mark.parametrize("act", [_retried, _unanswered, _answer_lost, _tip, _half_sent, _never_recorded])
+def test_one_act_in_a_life_is_named_with_its_amount_and_nothing_else_is(
+    act: Callable[[World, random.Random], Truth], seed: int, tmp_path: Path
+) -> None:
+    chance, world = random.Random(seed), World()
+    live(world, chance, count=6)
+    truth = act(world, chance)
+    world.wait(days=2)
+    live(world, chance, count=6)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    assert [Truth(each.fault, str(each.account), each.amount, each.event_ids) for each in diagnosis.findings] == [truth]
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("seed", DAMAGED)
+def test_a_line_cut_out_of_a_life_is_the_statements_fault_wherever_it_stood(seed: int, tmp_path: Path) -> None:
+    chance, world = random.Random(seed), World()
+    live(world, chance, count=8)
+    later(world)
+    lines = world.printed()
+    places = [place for place, line in enumerate(lines) if line.account == "A" and line.currency == "USD"]
+    lost = lines.pop(chance.choice(places[1:-1]))
+    world.files["s.csv"] = lines
+    diagnosis = judged(world, tmp_path)
+    assert told(diagnosis)[:1] == [("statement_incomplete", "A", -lost.amount, "proven")]
+    assert all(each.alternative_to for each in diagnosis.findings[1:])
+    assert diagnosis.unexplained == []
+
+
+# A reference is a hint
+
+
+@pytest.mark.parametrize("covers", [True, False])
+def test_a_reference_that_comes_every_month_is_no_retry(covers: bool, tmp_path: Path) -> None:
+    world = a_bank()
+    for _ in range(4):
+        world.pay("A", -9_000, "RENT")
+        world.wait(days=30)
+    later(world)
+    assert judged(world, tmp_path, covers=covers).findings == []
+
+
+@pytest.mark.parametrize("covers", [True, False])
+def test_a_declined_hold_and_its_retry_are_no_retry_duplicate(covers: bool, tmp_path: Path) -> None:
+    world = a_bank()
+    world.cancel(world.hold("A", 4_500, "SHOP"))
+    world.settle(world.hold("A", 4_500, "SHOP"))
+    later(world)
+    assert judged(world, tmp_path, covers=covers).findings == []
+
+
+def test_two_bookings_that_the_statement_tells_are_two(tmp_path: Path) -> None:
+    world = a_bank()
+    for _ in range(2):
+        world.pay("A", 4_321, "X-1")
+    later(world)
+    assert judged(world, tmp_path).findings == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "certainty"), [(0.5, "proven"), (20, "likely"), (24 * 30, "possible")]
+)  # fmt: skip
+def test_the_farther_apart_two_like_events_are_the_less_one_line_proves(
+    hours: float, certainty: str, tmp_path: Path
+) -> None:
+    """A month apart it may as well be the statement that lost a line: both are named, and the amount counts once."""
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.wait(hours=hours)
+    second = world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    first, *others = diagnosis.findings
+    assert (first.fault, first.amount, first.certainty) == ("retry_duplicate", -4_321, certainty)
+    assert first.event_ids == [second]
+    assert [each.fault for each in others] == ([] if certainty == "proven" else ["statement_incomplete"])
+    assert diagnosis.unexplained == []
+
+
+def test_a_log_without_hashes_proves_no_retry(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    world.ledger.layout = "somebody-elses"
+    diagnosis = judged(world, tmp_path)
+    assert [each.certainty for each in diagnosis.findings if each.fault == "retry_duplicate"] == ["likely"]
+
+
+@pytest.mark.parametrize(("reference", "certainty"), [("X-1-R", "likely"), ("Y-2", "possible")])
+def test_a_retry_under_another_reference_is_never_proven(reference: str, certainty: str, tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    second = world.pay("A", 4_321, reference, told=False)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    assert told(diagnosis) == [
+        ("retry_duplicate", "A", -4_321, certainty), ("statement_incomplete", "A", -4_321, "possible"),
+    ]  # fmt: skip
+    assert diagnosis.findings[0].event_ids == [second]
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(10, ["retry_duplicate"]), (24 * 60, [])])
+def test_where_no_statement_covers_the_second_only_two_in_short_order_are_possible(
+    minutes: int, said: list[str], tmp_path: Path
+) -> None:
+    """A statement that ends before it was booked covers nothing after its last line."""
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.wait(minutes=minutes)
+    world.pay("A", 4_321, "X-1", told=False)
+    diagnosis = judged(world, tmp_path)
+    assert [each.fault for each in diagnosis.findings] == said
+    assert all(each.certainty == "possible" for each in diagnosis.findings)
+
+
+# Holds
+
+
+def test_an_unanswered_hold_is_proven_by_a_whole_log_and_a_statement_that_never_booked_it(tmp_path: Path) -> None:
+    world = a_bank()
+    hold = world.hold("A", 4_723, "X-1")
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 4_723, "proven")
+    assert finding.event_ids == [hold.event_id]
+
+
+def test_a_line_under_the_reference_of_another_payment_books_no_hold(tmp_path: Path) -> None:
+    """The reference is shared: it takes the amount too."""
+    world = a_bank()
+    world.pay("A", -1_000, "X-1")
+    world.hold("A", 4_723, "X-1")
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 4_723, "proven")
+
+
+def test_of_two_holds_that_ask_for_different_repairs_neither_is_repaired_unasked(tmp_path: Path) -> None:
+    """One was booked and lacks its settlement, the other never was: cancelling both would give money away."""
+    world = a_bank()
+    left = world.hold("A", 700, "X-1")
+    world.book("A", -700, "X-1")
+    kept = world.hold("A", 4_723, "X-2")
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 4_723, "likely")
+    assert finding.event_ids == [left.event_id, kept.event_id]
+
+
+@pytest.mark.parametrize("fault", ["half_transfer", "settled_otherwise"])
+def test_what_can_be_mended_in_two_ways_is_mended_by_hand(fault: str) -> None:
+    """To take back what was sent, where the other bank has received it, would move the money a second time."""
+    assert FAULTS[fault].repair == "none"
+
+
+def test_a_hold_whose_answer_may_have_been_deleted_is_merely_possible(tmp_path: Path) -> None:
+    world = a_bank()
+    hold = world.hold("A", 4_723, "X-1")
+    world.settle(hold)
+    later(world)
+    [place] = [index for index, event in enumerate(world.ledger.events) if event["type"] == "Settled"]
+    gone = world.ledger.events.pop(place)
+    world.ledger.postings = [each for each in world.ledger.postings if each["event_id"] != gone["event_id"]]
+    diagnosis = judged(world, tmp_path)
+    assert [(each.fault, each.certainty) for each in diagnosis.findings] == [
+        ("event_deleted", "proven"), ("unresolved_pending", "possible"),
+    ]  # fmt: skip
+
+
+def test_a_young_hold_that_the_bank_has_booked_already_waits_for_its_message(tmp_path: Path) -> None:
+    world = a_bank()
+    hold = world.hold("A", 4_723, "X-1")
+    world.book("A", -4_723, "X-1", hold.event_id)
+    diagnosis = judged(world, tmp_path)
+    assert (diagnosis.findings, diagnosis.unexplained) == ([], [])
+
+
+def test_a_second_settlement_answers_no_request_that_is_yet_to_come(tmp_path: Path) -> None:
+    world = a_bank()
+    hold = world.hold("A", 5_000, "X-1", "W")
+    world.settle(hold)
+    world.record("A", 0, "Settled", id="W", amount=5_000)
+    again = world.hold("A", 700, "X-2", "W")
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.event_ids) == ("unresolved_pending", 700, [again.event_id])
+
+
+def test_a_hold_settled_and_booked_twice_is_in_the_log_and_stays_unexplained(tmp_path: Path) -> None:
+    world = a_bank()
+    hold = world.hold("A", 5_000, "X-1")
+    for _ in range(2):
+        world.settle(hold)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    assert diagnosis.findings == []
+    assert [(each.account, each.amount) for each in diagnosis.unexplained] == [("A", -5_000)]
+
+
+@pytest.mark.parametrize(("booked", "said"), [(6_000, ["proven"]), (5_000, []), (None, ["likely"])])
+def test_a_hold_settled_for_another_amount_is_judged_by_what_the_statement_books(
+    booked: int | None, said: list[str], tmp_path: Path
+) -> None:
+    world = a_bank()
+    hold = world.hold("A", 5_000, "X-1")
+    world.settle(hold, 6_000, told=False)
+    if booked is not None:
+        world.book("A", -booked, "X-1")
+        later(world)
+    diagnosis = judged(world, tmp_path, covers=booked is not None)
+    assert [each.certainty for each in diagnosis.findings] == said
+    assert all((each.fault, each.amount) == ("settled_otherwise", -1_000) for each in diagnosis.findings)
+    assert diagnosis.unexplained == []
+
+
+# Transfers
+
+
+def test_a_half_transfer_is_proven_by_the_statement_that_books_the_other_half(tmp_path: Path) -> None:
+    world = a_bank()
+    truth = _half_sent(world, random.Random(1))
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert Truth(finding.fault, str(finding.account), finding.amount, finding.event_ids) == truth
+    assert finding.certainty == "proven"
+
+
+def test_without_a_statement_a_half_transfer_is_likely_where_all_others_were_recorded_at_once(tmp_path: Path) -> None:
+    world = a_bank()
+    _half_sent(world, random.Random(1))
+    diagnosis = judged(world, tmp_path, covers=False)
+    assert (diagnosis.findings[0].fault, diagnosis.findings[0].certainty) == ("half_transfer", "likely")
+
+
+def test_a_transfer_to_another_bank_has_no_other_half_here(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", -700, "X-1", kind="Sent", id="out", to="ELSEWHERE")
+    later(world)
+    assert judged(world, tmp_path).findings == []
+
+
+def test_a_half_that_was_made_good_or_shares_a_correlation_id_with_the_other_is_whole(tmp_path: Path) -> None:
+    world = a_bank()
+    half = world.pay("A", -700, "X-1", kind="Sent", id="one", to="B", told=False)
+    world.pay("A", 700, "X-2", told=False, metadata=json.dumps({"compensates": half}))
+    world.pay("A", -800, "X-3", kind="Sent", id="two", to="B", correlation_id="c")
+    world.pay("B", 800, "X-3", kind="Received", id="2", correlation_id="c", **{"from": "A"})  # type: ignore[arg-type]
+    later(world)
+    assert judged(world, tmp_path).findings == []
+
+
+# Statements against themselves and each other
+
+
+def test_a_line_that_only_one_of_two_files_has_is_missing_from_the_other(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    later(world)
+    world.files["a.csv"] = world.printed()
+    world.lines = [line for line in world.lines if line.reference != "X-1"]
+    world.files["b.csv"] = world.printed()
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("statement_incomplete", -4_321, "likely")
+    assert finding.sources == ["b.csv"]
+
+
+def test_a_line_printed_twice_contradicts_its_own_balance(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    later(world)
+    lines = world.printed()
+    world.files["s.csv"] = [each for line in lines for each in [line] * (1 + (line.reference == "X-1"))]
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("statement_inconsistent", 4_321, "proven")
+
+
+def test_an_amount_misprinted_beside_a_right_balance_is_said(tmp_path: Path) -> None:
+    world = a_bank()
+    paid = world.pay("A", 4_321, "X-1")
+    later(world)
+    world.files["s.csv"] = [
+        line._replace(amount=4_312) if line.reference == "X-1" else line for line in world.printed()
+    ]
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.event_ids) == ("statement_inconsistent", -9, [paid])
+
+
+def test_balances_that_jump_for_good_are_a_lost_line_or_wrong_and_both_are_named(tmp_path: Path) -> None:
+    world = a_bank()
+    later(world)
+    world.files["s.csv"] = [
+        line._replace(balance=line.balance + 77) if line.reference == "LAST-A" else line for line in world.printed()
+    ]
+    diagnosis = judged(world, tmp_path)
+    assert told(diagnosis) == [
+        ("statement_incomplete", "A", 77, "possible"), ("statement_inconsistent", "A", 77, "possible"),
+    ]  # fmt: skip
+    assert diagnosis.unexplained == []
+
+
+def test_what_a_snapshot_counts_was_recorded_once_and_is_not_called_never_appended(tmp_path: Path) -> None:
+    world = a_bank()
+    world.book("A", 4_321, "X-1")
+    later(world)
+    world.ledger.claim("A", 99_905 + 4_321, kind="head")
+    world.ledger.checkpoints["balances"] = len(world.ledger.events)
+    world.ledger.claim("B", 100_105, kind="head")
+    diagnosis = judged(world, tmp_path)
+    assert "never_appended" not in {each.fault for each in diagnosis.findings if each.certainty != "possible"}
+
+
+def test_a_statement_that_books_late_covers_less_than_its_last_line(tmp_path: Path) -> None:
+    """All lines come two days late: what was recorded since can't be in it yet."""
+    world = a_bank()
+    later(world)
+    late = [line._replace(at=line.at + timedelta(days=2)) for line in world.printed()]
+    world.wait(days=1)
+    world.pay("A", 4_321, "X-1", told=False)
+    world.files["s.csv"] = late
+    diagnosis = judged(world, tmp_path)
+    assert (diagnosis.findings, diagnosis.unexplained) == ([], [])
