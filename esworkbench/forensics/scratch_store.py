@@ -45,7 +45,7 @@ def scratch_store(
 
     The given projections get their tables: as claimed where the evidence holds their claims, else replayed up to
     their checkpoint with ``decoder``. Raises UnusableInput for evidence without a chain of ours (a stranger's store or
-    a file) or with a log that breaks a store's own rules (two events with one id), or where the folder holds a
+    a file) or with rows that break a store's own rules (two events with one id, a value that isn't there), or where the folder holds a
     scratch copy already.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,13 +74,7 @@ def _copy_events(evidence: Evidence, connection: Connection) -> None:
         "SELECT position AS global_position, stream_id, version, event_id, type AS event_type, schema_version, "
         "payload, metadata, recorded_at, valid_at, prev_hash, hash FROM events ORDER BY position"
     )
-    try:
-        for rows in _batches(evidence, query):
-            connection.execute(insert(schema.events), rows)
-    except IntegrityError as error:
-        raise UnusableInput(
-            f"{evidence.path} holds a log that breaks the rules of our store, so no copy can be made: {error.orig}"
-        ) from None
+    _insert(evidence, connection, schema.events, query)
 
 
 def _reserve_positions(evidence: Evidence, connection: Connection) -> None:
@@ -91,8 +85,18 @@ def _reserve_positions(evidence: Evidence, connection: Connection) -> None:
 
 
 def _copy(evidence: Evidence, connection: Connection, table: Table) -> None:
-    for rows in _batches(evidence, f"SELECT * FROM {table.name} ORDER BY 1, 2"):
-        connection.execute(insert(table), rows)
+    _insert(evidence, connection, table, f"SELECT * FROM {table.name} ORDER BY 1, 2")
+
+
+def _insert(evidence: Evidence, connection: Connection, table: Table, query: str) -> None:
+    try:
+        for rows in _batches(evidence, query):
+            connection.execute(insert(table), rows)
+    except IntegrityError as error:
+        raise UnusableInput(
+            f"{evidence.path} holds {table.name} that break the rules of our store, so no copy can be made: "
+            f"{error.orig}"
+        ) from None
 
 
 def _batches(evidence: Evidence, query: str) -> Iterator[list[dict[str, Any]]]:
@@ -153,8 +157,7 @@ def _put_back(evidence: Evidence, connection: Connection, table: Table, model: R
         f"SELECT {columns} FROM assertions AS a LEFT JOIN events AS e ON e.event_id = a.event_id {joined}"
         f"WHERE a.source = '{model.projection}' AND a.kind = '{model.kind}' ORDER BY a.account, a.currency, a.order_key"
     )
-    for rows in _batches(evidence, query):
-        connection.execute(insert(table), rows)
+    _insert(evidence, connection, table, query)
 
 
 def _empty(column: Column[Any]) -> str:

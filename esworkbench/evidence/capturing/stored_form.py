@@ -143,7 +143,8 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
                 values = values.cast(TIME)
             except pa.ArrowInvalid:
                 return None
-            if pc.less(pc.min(values), pa.scalar(EARLIEST, TIME)).as_py():
+            ends = pc.min_max(values).as_py()
+            if len(values) and not EARLIEST <= ends["min"] <= ends["max"] <= LATEST:
                 return None
         columns.append(values.cast(ARROW[column.kind]))
     if len(batch) and pc.min(columns[0]).as_py() < 1:
@@ -244,12 +245,14 @@ def _why_odd(name: str, kind: str, raw: bytes) -> str | None:
 
 
 def moment_of(text: str) -> datetime | None:
-    """The moment that a text says, whatever its spelling; None where it says none, or not in which zone."""
+    """The moment that a text says, whatever its spelling; None where it says none, not in which zone, or one outside
+    of EARLIEST and LATEST."""
     try:
         moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        moment = moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
+    return moment if moment is not None and EARLIEST <= moment <= LATEST else None
 
 
 def shown(raw: Any) -> tuple[str | None, bool]:
