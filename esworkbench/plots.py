@@ -32,8 +32,8 @@ def balance_figure(
 
     ``timeline`` has one row per event: position, recorded_at, event_sum_minor, and claimed_minor, which is missing
     where nobody claims a balance; both in minor units. ``decimals`` is their scale (``Evidence.decimals``), ISO 4217's
-    unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark. Events without a known
-    time have no place in the picture.
+    unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark. Events without a
+    known time have no place in the picture.
     """
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

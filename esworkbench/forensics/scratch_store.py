@@ -45,8 +45,8 @@ def scratch_store(
 
     The given projections get their tables: as claimed where the evidence holds their claims, else replayed up to
     their checkpoint with ``decoder``. Raises UnusableInput for evidence without a chain of ours (a stranger's store or
-    a file) or with rows that break a store's own rules (two events with one id, a value that isn't there), or where the folder holds a
-    scratch copy already.
+    a file) or with rows that break a store's own rules (two events with one id, a value that isn't there), or where the
+    folder holds a scratch copy already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "scratch.db"

@@ -143,8 +143,10 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
                 values = values.cast(TIME)
             except pa.ArrowInvalid:
                 return None
-            ends = pc.min_max(values).as_py()
-            if len(values) and not EARLIEST <= ends["min"] <= ends["max"] <= LATEST:
+            # Compared by Arrow, since Python can't hold every moment that Arrow can.
+            if pc.less(pc.min(values), pa.scalar(EARLIEST, TIME)).as_py():
+                return None
+            if pc.greater(pc.max(values), pa.scalar(LATEST, TIME)).as_py():
                 return None
         columns.append(values.cast(ARROW[column.kind]))
     if len(batch) and pc.min(columns[0]).as_py() < 1:
@@ -249,10 +251,9 @@ def moment_of(text: str) -> datetime | None:
     of EARLIEST and LATEST."""
     try:
         moment = datetime.fromisoformat(text)
-        moment = moment.astimezone(UTC) if moment.tzinfo else None
+        return moment.astimezone(UTC) if moment.tzinfo and EARLIEST <= moment <= LATEST else None
     except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and EARLIEST <= moment <= LATEST else None
 
 
 def shown(raw: Any) -> tuple[str | None, bool]:

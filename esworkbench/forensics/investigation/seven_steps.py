@@ -203,7 +203,7 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
 
 
 def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
-    """The account's open holds not known to be older than the limit, in minor units: what a bank still counts as booked."""
+    """What a bank counts as booked: the account's open holds not known to be older than the limit, in minor units."""
     if evidence.ledger.pending is None:
         return 0
     limit = hold_limit(evidence.ledger)

@@ -28,8 +28,8 @@ class Moment(NamedTuple):
     """A balance in minor units, and the last event that it includes.
 
     ``version`` is the stream's version at that event, None where the account has no stream to itself. ``events``
-    counts the events chosen; under ``at`` they need not be a prefix of the log. ``undated`` counts those left out because
-    the log doesn't tell their time: nothing shows that they were so early.
+    counts the events chosen; under ``at`` they need not be a prefix of the log. ``undated`` counts those left out
+    because the log doesn't tell their time: nothing shows that they were so early.
     """
 
     account: str
@@ -248,7 +248,8 @@ def _nothing_within(
 
 def _recorded(
     position: int, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int | None,
-    payload: str, metadata: str, recorded_at: datetime, valid_at: datetime, prev_hash: str | None, event_hash: str | None,
+    payload: str, metadata: str, recorded_at: datetime, valid_at: datetime, prev_hash: str | None,
+    event_hash: str | None,
 ) -> RecordedEvent:  # fmt: skip
     return RecordedEvent(
         global_position=position,
