@@ -32,10 +32,12 @@ def balance_figure(
 
     ``timeline`` has one row per event: position, recorded_at, event_sum_minor, and claimed_minor, which is missing
     where nobody claims a balance; both in minor units. ``decimals`` is their scale (``Evidence.decimals``), ISO 4217's
-    unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark.
+    unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark. Events without a
+    known time have no place in the picture.
     """
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    timeline = timeline.dropna(subset=["recorded_at"])
     claims = timeline.dropna(subset=["claimed_minor"])
     major, unit = _unit(currency, decimals)
     balance.step(timeline["recorded_at"], timeline["event_sum_minor"] / major, where="post", **SUMMED)
@@ -60,7 +62,7 @@ def _unit(currency: str, decimals: int | None) -> tuple[int, str]:
 
 def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
     found = timeline[timeline["position"] == position]
-    if found.empty:
+    if found.empty or pd.isna(found["recorded_at"].iloc[0]):
         return
     moment = found["recorded_at"].iloc[0]
     for axis in axes:

@@ -101,10 +101,13 @@ def replay(
     state = _state(opened, handlers, account, at, known_at, version)
 
     def prose(console: Console) -> None:
+        recorded = found["recorded_at"] or "at a time that the log doesn't tell"
         console.print(
             f"[bold]{escape(_balance_in_words(found, opened))}[/bold] after "
-            f"{found['events']:,} events, the last at position {found['position']}, recorded {found['recorded_at']}"
+            f"{found['events']:,} events, the last at position {found['position']}, recorded {recorded}"
         )
+        if found["undated"]:
+            console.print(f"left out, since the log doesn't tell their time: {found['undated']:,} events")
         say_judge(console, opened)
         for name, value in (state or {}).items():
             console.print(f"  {name}: {value}", markup=False)

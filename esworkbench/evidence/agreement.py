@@ -163,10 +163,16 @@ def _of_metadata(evidence: Evidence) -> Iterator[Disagreement]:
             said = _said(metadata)
             for name, kept in zip(names, (correlation, causation, key, actor, decided), strict=True):
                 value = said.get(name)
-                plain = value is None or type(value) is (int if name == "decided_on_version" else str)
-                if plain and value != kept:
+                if _is_kept(name, value) and value != kept:
                     words = f"{name} of event {place[3]} is {kept!r} in its column and {value!r} in its metadata"
                     yield Disagreement("metadata", words, *place)
+
+
+def _is_kept(name: str, value: Any) -> bool:
+    """Whether a capture keeps the value as it is, where it is one that the column can hold."""
+    if name == "decided_on_version":
+        return value is None or (type(value) is int and -(2**63) <= value < 2**63)
+    return value is None or type(value) is str
 
 
 def _said(metadata: str) -> dict[str, Any]:

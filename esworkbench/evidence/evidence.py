@@ -33,7 +33,10 @@ _OPENINGS = """
 
 
 class Posting(NamedTuple):
-    """The signed effect of one event on one account, in minor units. ``ordinal`` counts an event's postings from 0."""
+    """The signed effect of one event on one account, in minor units. ``ordinal`` counts an event's postings from 0.
+
+    A time is None where the log doesn't tell it: an odd event is kept all the same.
+    """
 
     position: int
     ordinal: int
@@ -44,8 +47,8 @@ class Posting(NamedTuple):
     currency: str
     amount_minor: int
     kind: str
-    recorded_at: datetime
-    valid_at: datetime
+    recorded_at: datetime | None
+    valid_at: datetime | None
     correlation_id: str | None
 
 

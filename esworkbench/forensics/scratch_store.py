@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, Date, Integer, Table, text, update
-from sqlalchemy.exc import IntegrityError
 
 from esworkbench.aggregates.snapshots.table import make_missing as make_snapshots
 from esworkbench.aggregates.snapshots.table import snapshots
@@ -51,8 +50,8 @@ def scratch_store(
 
     The given projections get their tables: as claimed where the evidence holds their claims, else replayed up to
     their checkpoint with ``decoder``. Raises UnusableInput for evidence without a chain of ours (a stranger's store or
-    a file) or with a log that breaks a store's own rules (two events with one id), or where the folder holds a
-    scratch copy already.
+    a file) or with rows that break a store's own rules (two events with one id, a value that isn't there), or where the
+    folder holds a scratch copy already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "scratch.db"
@@ -76,12 +75,7 @@ def scratch_store(
 
 
 def _copy_events(evidence: Evidence, connection: Connection) -> None:
-    try:
-        _insert(evidence, connection, schema.events, {"global_position": "position", "event_type": "type"}, "events")
-    except IntegrityError as error:
-        raise UnusableInput(
-            f"{evidence.path} holds a log that breaks the rules of our store, so no copy can be made: {error.orig}"
-        ) from None
+    _insert(evidence, connection, schema.events, {"global_position": "position", "event_type": "type"}, "events")
 
 
 def _reserve_positions(evidence: Evidence, connection: Connection) -> None:
@@ -112,7 +106,10 @@ def _insert(evidence: Evidence, connection: Connection, table: Table, said: dict
         try:
             cursor.executemany(f"INSERT INTO {identifier(table.name)} ({names}) VALUES ({marks})", batch)
         except sqlite3.IntegrityError as error:
-            raise IntegrityError(None, None, error) from error
+            what = table.name
+            raise UnusableInput(
+                f"{evidence.path} holds {what} that break the rules of our store, so no copy can be made: {error}"
+            ) from None
 
 
 def _as_stored(column: Column[Any], value: str) -> str:

@@ -133,7 +133,7 @@ class BisectView:
             cells = [
                 mark, str(int(str(index)) + 1), str(row["position"]), row["kind"],
                 self._money(row["amount_minor"]), self._money(row["event_sum_minor"]), claimed,
-                f"{row['recorded_at']:%Y-%m-%d %H:%M}", row["event_id"],
+                _time(row["recorded_at"]), row["event_id"],
             ]  # fmt: skip
             lines.append("<tr>" + "".join(f"<td {CELL}>{escape(cell)}</td>" for cell in cells) + "</tr>")
         heads = ("", "event", "position", "kind", "amount", "event sum", "claimed", "recorded at", "event id")
@@ -142,6 +142,10 @@ class BisectView:
 
     def _money(self, amount_minor: int) -> str:
         return format_minor(int(amount_minor), self._currency, self._decimals)
+
+
+def _time(moment: pd.Timestamp) -> str:
+    return "not known" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _button(action: str, tooltip: str) -> widgets.Button:

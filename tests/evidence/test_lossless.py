@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from evidence_sources import BALANCES, small_bank
+from odd_bank import COLUMNS, PAYLOAD, USUAL, Text, add, loose_bank
 from support import new_event
 
 from esworkbench.composition import capture
@@ -18,45 +18,12 @@ from esworkbench.evidence.agreement import require_agreement
 from esworkbench.forensics.investigation.investigate import investigate
 from esworkbench.forensics.verify import verify
 
-COLUMNS = (
-    "global_position, stream_id, version, event_id, event_type, schema_version, payload, metadata, recorded_at,"
-    " valid_at, prev_hash, hash"
-)
-PAYLOAD = '{"amount_minor":1,"currency":"USD","reference":"r"}'
-MOMENT = "2026-01-02T00:00:00.000000Z"
-USUAL: dict[str, Any] = {
-    "global_position": 100, "stream_id": "BankAccount-odd", "version": 1, "event_id": "odd",
-    "event_type": "MoneyDeposited", "schema_version": 3, "payload": PAYLOAD, "metadata": "{}", "recorded_at": MOMENT,
-    "valid_at": MOMENT, "prev_hash": "0" * 64, "hash": "f" * 64,
-}  # fmt: skip
-LOOSE = f"CREATE TABLE events ({COLUMNS})"
-
 
 @pytest.fixture
 def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
-    """A bank whose log was made anew by somebody who forgot every type and rule of it."""
     monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path / "home"))
-    small_bank(f"sqlite:///{tmp_path / 'bank.db'}").engine.dispose()
-    with closing(sqlite3.connect(tmp_path / "bank.db", isolation_level=None)) as connection:
-        connection.execute("ALTER TABLE events RENAME TO typed")
-        connection.execute(LOOSE)
-        connection.execute(f"INSERT INTO events SELECT {COLUMNS} FROM typed ORDER BY 1")
-        connection.execute("DROP TABLE typed")
-        connection.execute("PRAGMA ignore_check_constraints = ON")
+    with loose_bank(tmp_path) as connection:
         yield connection
-
-
-def add(connection: sqlite3.Connection, **odd: Any) -> None:
-    values = USUAL | odd
-    marks = ", ".join(
-        f"CAST(? AS {'TEXT' if isinstance(values[name], Text) else 'BLOB'})" if isinstance(values[name], bytes) else "?"
-        for name in values
-    )
-    connection.execute(f"INSERT INTO events ({', '.join(values)}) VALUES ({marks})", list(values.values()))
-
-
-class Text(bytes):
-    """Bytes that are stored as text, whatever they are."""
 
 
 def taken(tmp_path: Path) -> Evidence:

@@ -94,7 +94,7 @@ def _value(value: Any, kind: Any) -> tuple[Any, str | None]:
     if kind == pa.string():
         return text.encode("utf-8", "backslashreplace").decode(), strange
     if kind == TIME:
-        moment = value if isinstance(value, datetime) and value.tzinfo else moment_of(text)
+        moment = moment_of(value.isoformat() if isinstance(value, datetime) else text)
         return moment, strange or (None if moment else "is no moment")
     if kind == pa.date32():
         day = value if isinstance(value, date) else _day(text)

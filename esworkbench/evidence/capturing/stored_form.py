@@ -144,7 +144,10 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
                 values = values.cast(TIME)
             except pa.ArrowInvalid:
                 return None
+            # Compared by Arrow, since Python can't hold every moment that Arrow can.
             if pc.less(pc.min(values), pa.scalar(EARLIEST, TIME)).as_py():
+                return None
+            if pc.greater(pc.max(values), pa.scalar(LATEST, TIME)).as_py():
                 return None
         columns.append(values.cast(ARROW[column.kind]))
     if len(batch) and pc.min(columns[0]).as_py() < 1:
@@ -245,10 +248,11 @@ def _why_odd(name: str, kind: str, raw: bytes) -> str | None:
 
 
 def moment_of(text: str) -> datetime | None:
-    """The moment that a text says, whatever its spelling; None where it says none, or not in which zone."""
+    """The moment that a text says, whatever its spelling; None where it says none, not in which zone, or one outside
+    of EARLIEST and LATEST."""
     try:
         moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        return moment.astimezone(UTC) if moment.tzinfo and EARLIEST <= moment <= LATEST else None
     except (ValueError, OverflowError):
         return None
 

@@ -171,7 +171,7 @@ _TABLE = """
         source VARCHAR, kind VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, order_key BIGINT,
         position BIGINT, version BIGINT, event_id VARCHAR, claimed BIGINT, says BIGINT, posted BIGINT,
         event_sum BIGINT, residual BIGINT, at_position BIGINT, reason VARCHAR, state VARCHAR, type VARCHAR,
-        schema_version INTEGER
+        schema_version BIGINT
     )
 """
 

@@ -7,7 +7,7 @@ from esworkbench.events import LOG_RECORDS
 from esworkbench.evidence import Evidence
 
 MISPLACED = f"""
-    SELECT type || ' v' || schema_version, count(*) FROM events
+    SELECT type || ' v' || coalesce(schema_version::VARCHAR, '?'), count(*) FROM events
     WHERE type IN (SELECT unnest($records)) AND NOT starts_with(stream_id, '{RECORD_CATEGORY}-')
     GROUP BY ALL ORDER BY ALL
 """

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 BATCHES = """
     batches AS (
-        SELECT * FROM checkpoint_log WHERE projection = $projection AND to_position > 0 AND coalesce(shard, 0) >= 0
+        SELECT * REPLACE (coalesce(shard, 0) AS shard, coalesce(run_id, '?') AS run_id)
+        FROM checkpoint_log WHERE projection = $projection AND to_position > 0 AND coalesce(shard, 0) >= 0
+          AND from_position IS NOT NULL AND saved_at IS NOT NULL
           AND id > coalesce((SELECT max(id) FROM checkpoint_log
                              WHERE projection = $projection AND to_position = 0), -1)
     )

@@ -29,6 +29,7 @@ _CONTENT = """
     SELECT position, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload, metadata,
         prev_hash, hash
     FROM events WHERE position IN (SELECT unnest($positions)) AND hash IS NOT NULL
+        AND schema_version IS NOT NULL AND recorded_at IS NOT NULL AND valid_at IS NOT NULL
         AND regexp_full_match(prev_hash, '[0-9a-f]{64}')
     ORDER BY position
 """

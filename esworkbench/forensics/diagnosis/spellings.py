@@ -77,7 +77,18 @@ def spellings(text: str, style: Style, orders: Orders) -> Iterator[str]:
         written = json.dumps(
             arranged, separators=style.separators, ensure_ascii=style.ascii, sort_keys=style.order == "sorted"
         )
-        yield _MARKED.sub(r"\1", written)
+        spelled = _MARKED.sub(r"\1", written)
+        if is_text(spelled):
+            yield spelled
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written down: half of a surrogate pair, which JSON can escape, is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _float(raw: str, numbers: str) -> str:

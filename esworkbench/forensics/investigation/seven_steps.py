@@ -22,6 +22,8 @@ from esworkbench.forensics.verify import Verification
 from esworkbench.money import format_minor
 
 SHOWN = 12
+NOT_KNOWN = "not known"
+"""What is said of the time of an event whose log doesn't tell it."""
 
 
 class InquiryStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,16 +183,20 @@ def compensations_that_never_fired(
         )
     limit = hold_limit(evidence.ledger)
     rows: list[list[Any]] = [
-        [position, hold, -amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
-        for position, hold, amount, recorded_at in _open_holds(residuals, dispute)
-        if now - recorded_at > limit
+        [each.position, each.hold, -each.amount, _moment(each.asked), f"{age / timedelta(days=1):,.1f}"]
+        for each in _open_holds(residuals, dispute)
+        if (age := each.age(now)) is not None and age > limit
     ]
+    undated = [each for each in _open_holds(residuals, dispute) if each.age(now) is None]
     answer = (
         f"every {pending.request} older than {pending.limit_hours} hours was settled or cancelled"
         if not rows
         else f"{len(rows)} {pending.request} older than {pending.limit_hours} hours without an answer, "
         f"{dispute.money(-sum(row[2] for row in rows))} in all"
     )
+    rows += [[each.position, each.hold, -each.amount, NOT_KNOWN, NOT_KNOWN] for each in undated]
+    if undated:
+        answer += f"; of {len(undated)} more without an answer the age is not known, so they don't count as overdue"
     return InquiryStep(
         number=5, title=title, answer=answer,
         columns=["position", pending.id_field, "minor units", "recorded at", "age, days"], rows=rows,
@@ -198,11 +204,13 @@ def compensations_that_never_fired(
 
 
 def held_still(evidence: Evidence, residuals: Residuals, dispute: Dispute, now: datetime) -> int:
-    """The account's open holds that are younger than the limit, in minor units: what a bank still counts as booked."""
+    """What a bank counts as booked: the account's open holds not known to be older than the limit, in minor units."""
     if evidence.ledger.pending is None:
         return 0
     limit = hold_limit(evidence.ledger)
-    return sum(amount for _, _, amount, asked in _open_holds(residuals, dispute) if now - asked <= limit)
+    return sum(
+        each.amount for each in _open_holds(residuals, dispute) if (age := each.age(now)) is None or age <= limit
+    )
 
 
 def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis, whole: Verification) -> InquiryStep:
@@ -229,13 +237,26 @@ def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis, 
     )  # fmt: skip
 
 
-def _open_holds(residuals: Residuals, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
-    """Position, id, amount in minor units and time of each request of the account that has no answer."""
-    return residuals.connection.execute(
+class OpenHold(NamedTuple):
+    """A request without an answer; the amount is in minor units. ``asked`` is None where its time isn't known."""
+
+    position: int
+    hold: str
+    amount: int
+    asked: datetime | None
+
+    def age(self, now: datetime) -> timedelta | None:
+        return None if self.asked is None else now - self.asked
+
+
+def _open_holds(residuals: Residuals, dispute: Dispute) -> list[OpenHold]:
+    """Each request of the account that has no answer, in order of position."""
+    rows = residuals.connection.execute(
         "SELECT position, hold, amount, opened_at FROM holds WHERE account = $account AND currency = $currency "
         "AND answer IS NULL ORDER BY position",
         {"account": dispute.account, "currency": dispute.currency},
-    ).fetchall()
+    )
+    return [OpenHold(*row) for row in rows.fetchall()]
 
 
 def _words_at(postings: Sequence[Posting], index: int, point: int, dispute: Dispute) -> str:
@@ -259,8 +280,8 @@ def _changes(states: list[dict[str, Any]] | str) -> str:
     return f"; the account itself: {', '.join(changed) or 'unchanged'}"
 
 
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
+def _moment(moment: datetime | None) -> str:
+    return NOT_KNOWN if moment is None else moment.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 UNUSUAL = 10
@@ -274,7 +295,7 @@ class Suspect(NamedTuple):
     event_id: str
     kind: str
     amount_minor: int
-    recorded_at: datetime
+    recorded_at: datetime | None
     why: str
 
 
@@ -285,14 +306,14 @@ def suspicious(evidence: Evidence, account: str, currency: str, delta: int) -> l
     """
     postings = evidence.postings(account, currency)
     typical = _typical_amounts(postings)
-    seconds = Counter((posting.recorded_at.replace(microsecond=0), posting.amount_minor) for posting in postings)
+    seconds = Counter((_second(posting), posting.amount_minor) for posting in postings)
     ranked = []
     for posting in postings:
         if not posting.amount_minor:
             continue
         if abs(posting.amount_minor) == abs(delta):
             ranked.append((0, posting, "moves exactly the difference"))
-        elif seconds[posting.recorded_at.replace(microsecond=0), posting.amount_minor] > 1:
+        elif posting.recorded_at is not None and seconds[_second(posting), posting.amount_minor] > 1:
             ranked.append((1, posting, "the same amount was recorded twice within this second"))
         elif abs(posting.amount_minor) > UNUSUAL * typical[posting.kind]:
             ranked.append((2, posting, f"more than {UNUSUAL} times the median of its kind"))
@@ -301,6 +322,10 @@ def suspicious(evidence: Evidence, account: str, currency: str, delta: int) -> l
         Suspect(posting.position, posting.event_id, posting.kind, posting.amount_minor, posting.recorded_at, why)
         for _, posting, why in ranked
     ]
+
+
+def _second(posting: Posting) -> datetime | None:
+    return posting.recorded_at and posting.recorded_at.replace(microsecond=0)
 
 
 def _typical_amounts(postings: list[Posting]) -> dict[str, float]:

@@ -147,8 +147,14 @@ def require_digest(evidence: Evidence, digest: str) -> None:
 
 
 def require_same_store(evidence: Evidence, store: EventStore) -> None:
-    """The last event of the evidence must stand in the store, at its place and with its hash. Raises UnusableInput."""
-    last = evidence.rows("SELECT position, event_id, hash FROM events ORDER BY position DESC LIMIT 1")
+    """The last event of the evidence that the store can read must stand there, at its place and with its hash.
+
+    Raises UnusableInput.
+    """
+    last = evidence.rows(
+        "SELECT position, event_id, hash FROM events WHERE position > 0 AND position NOT IN (SELECT position FROM "
+        "oddities WHERE source = 'events' AND position IS NOT NULL) ORDER BY position DESC LIMIT 1"
+    )
     if not last:
         return
     [(position, event_id, event_hash)] = last
@@ -206,6 +212,7 @@ def _now_allowed(step: RepairStep, now_found: Diagnosis) -> RepairStep:
 def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compensator: Compensator) -> RepairStep:
     original = step.original
     assert original is not None
+    assert original.valid_at is not None, "what can't be dated is held back"
     assert step.account is not None
     assert step.currency is not None
     if already_compensated(store, original.stream_id, original.event_id):

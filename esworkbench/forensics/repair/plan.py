@@ -9,7 +9,7 @@ look-alikes, and takes exactly that much of a claim's difference, is held back w
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -20,6 +20,9 @@ from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.fault import RepairKind
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
+
+LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
+NO_DATE = "the log doesn't tell its time, so nothing says what date a compensation has: append it by hand"
 
 
 class Compensator(Protocol):
@@ -51,7 +54,7 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
     """The event to compensate, and the minor units that it takes.
 
     ``valid_at`` is when the compensation was true in the world: when the hold lapsed, else when the event was valid. A
-    statement of any later day then agrees with the events, as it must.
+    statement of any later day then agrees with the events, as it must. None where the log doesn't tell the time.
     """
 
     event_id: str
@@ -60,7 +63,7 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     payload: dict[str, Any]
     amount: int
-    valid_at: datetime
+    valid_at: datetime | None
 
 
 class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +191,8 @@ def _compensations(
         state, command = "planned", None
         if compensator is None:
             state = "by hand"
+        elif original.valid_at is None:
+            state, words = "held back", f"{words}; {NO_DATE}"
         else:
             made = compensator.command_for(
                 account=finding.account, currency=finding.currency, amount_minor=original.amount,
@@ -223,10 +228,15 @@ def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
         Original(
             event_id=event_id, event_type=event_type, stream_id=stream_id, position=position,
             payload=json.loads(payload), amount=amount if finding.amount else 0,
-            valid_at=recorded_at + lapse if pending and event_type == pending.request else valid_at,
+            valid_at=_lapsed(recorded_at, lapse) if pending and event_type == pending.request else valid_at,
         )
         for event_id, event_type, stream_id, position, payload, amount, valid_at, recorded_at in rows.fetchall()
     ]  # fmt: skip
+
+
+def _lapsed(asked: datetime | None, lapse: timedelta) -> datetime | None:
+    """When the hold lapsed; None where that can't be told, or lies past the last moment there is."""
+    return None if asked is None or asked > LAST_MOMENT - lapse else asked + lapse
 
 
 def _rebuilds(diagnosis: Diagnosis, findings: list[Finding]) -> list[RepairStep]:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Aggregate)
 
+NOT_TOLD = -1
+"""The schema version of an event whose log doesn't tell it: no code has a class or an upcaster for it."""
+
 
 class Moment(NamedTuple):
     """A balance in minor units, and the last event that it includes.
 
     ``version`` is the stream's version at that event, None where the account has no stream to itself. ``events``
-    counts the events chosen; under ``at`` they need not be a prefix of the log.
+    counts the events chosen; under ``at`` they need not be a prefix of the log. ``undated`` counts those left out
+    because the log doesn't tell their time: nothing shows that they were so early.
     """
 
     account: str
@@ -34,9 +38,10 @@ class Moment(NamedTuple):
     version: int | None
     position: int
     event_id: str
-    recorded_at: datetime
-    valid_at: datetime
+    recorded_at: datetime | None
+    valid_at: datetime | None
     events: int
+    undated: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """What ``replay --json`` prints."""
@@ -50,9 +55,10 @@ class StreamMoment(NamedTuple):
     version: int
     position: int
     event_id: str
-    recorded_at: datetime
-    valid_at: datetime
+    recorded_at: datetime | None
+    valid_at: datetime | None
     events: int
+    undated: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """What ``replay --json`` prints: the same keys, with no balance."""
@@ -80,6 +86,11 @@ class Bounds(NamedTuple):
         given = {name: value for name, value in self._asdict().items() if value is not None}
         return " AND ".join(["TRUE", *(f"{columns[name]} <= ${name}" for name in given)]), given
 
+    def undated_sql(self) -> str:
+        """A condition for the events of which the log doesn't tell the time that a bound asks for."""
+        asked = {"valid_at": self.at, "recorded_at": self.known_at}
+        return " OR ".join(["FALSE", *(f"{name} IS NULL" for name, bound in asked.items() if bound is not None)])
+
 
 def balance_at(
     evidence: Evidence,
@@ -106,7 +117,7 @@ def balance_at(
         )
     condition, given = bounds.sql()
     mine, key = ("events WHERE stream_id = $key", stream) if stream else ("postings WHERE account = $key", account)
-    count, highest, last = _last_within(connection, account, mine, key, bounds)
+    count, undated, highest, last = _last_within(connection, account, mine, key, bounds)
     ((total,),) = connection.execute(
         f"SELECT coalesce(sum(amount_minor), 0)::BIGINT FROM postings "
         f"WHERE account = $account AND currency = $currency AND {condition}",
@@ -115,7 +126,7 @@ def balance_at(
     balance = evidence.opening(account, currency) + total
     place, event_id, recorded_at, valid_at = last
     return Moment(
-        account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count
+        account, balance, currency, highest if stream else None, place, event_id, recorded_at, valid_at, count, undated
     )
 
 
@@ -135,8 +146,10 @@ def stream_at(
     if stream is None:
         raise UnknownAccount(f"{evidence.path} has no stream for {account!r}, or several")
     bounds = Bounds(at, known_at, version).checked()
-    count, highest, last = _last_within(evidence.connection(), account, "events WHERE stream_id = $key", stream, bounds)
-    return StreamMoment(account, highest, *last, count)
+    count, undated, highest, last = _last_within(
+        evidence.connection(), account, "events WHERE stream_id = $key", stream, bounds
+    )
+    return StreamMoment(account, highest, *last, count, undated)
 
 
 def recorded_events(
@@ -176,6 +189,11 @@ def fold(
     aggregate = new_aggregate()
     for recorded in events:
         if recorded.global_position not in skip:
+            if recorded.schema_version == NOT_TOLD:
+                raise UnusableInput(
+                    f"the log doesn't tell the schema version of the {recorded.event_type} at position "
+                    f"{recorded.global_position}, so no code can read it"
+                )
             for event in decoder.events_in(recorded):
                 aggregate.apply(event.data)
             aggregate.version += 1
@@ -185,8 +203,9 @@ def fold(
 
 def _last_within(
     connection: "duckdb.DuckDBPyConnection", account: str, mine: str, key: str, bounds: Bounds
-) -> tuple[int, int, tuple[int, str, datetime, datetime]]:
-    """How many events are within the bounds, the highest version, and position, id and times of the last."""
+) -> tuple[int, int, int, tuple[int, str, datetime | None, datetime | None]]:
+    """How many events are within the bounds, of how many that can't be told, the highest version of those within, and
+    position, id and times of the last."""
     condition, given = bounds.sql()
     count, highest, last = connection.execute(
         f"SELECT count(*), max(version), arg_max((position, event_id, recorded_at, valid_at), position) "
@@ -195,7 +214,10 @@ def _last_within(
     ).fetchall()[0]
     if not count:
         raise UnusableInput(_nothing_within(connection, account, f"FROM {mine}", {"key": key}, bounds))
-    return count, highest, last
+    [(undated,)] = connection.execute(
+        f"SELECT count(*) FROM {mine} AND ({bounds.undated_sql()})", {"key": key}
+    ).fetchall()
+    return count, undated, highest, last
 
 
 def _nothing_within(
@@ -206,6 +228,8 @@ def _nothing_within(
     ).fetchall()[0]
     if not count:
         return f"account {account!r} has no event in this evidence, only claims: there is nothing to replay"
+    if (bounds.at and valid is None) or (bounds.known_at and recorded is None):
+        return f"the log tells of no event of {account!r} when it was {'recorded' if valid else 'valid'}"
     if bounds.at and bounds.at < valid:
         return f"{format_moment(bounds.at)} is before the first event of {account!r}, valid at {format_moment(valid)}"
     if bounds.known_at and bounds.known_at < recorded:
@@ -223,8 +247,9 @@ def _nothing_within(
 
 
 def _recorded(
-    position: int, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int, payload: str,
-    metadata: str, recorded_at: datetime, valid_at: datetime, prev_hash: str | None, event_hash: str | None,
+    position: int, stream_id: str, version: int, event_id: str, event_type: str, schema_version: int | None,
+    payload: str, metadata: str, recorded_at: datetime, valid_at: datetime, prev_hash: str | None,
+    event_hash: str | None,
 ) -> RecordedEvent:  # fmt: skip
     return RecordedEvent(
         global_position=position,
@@ -232,7 +257,7 @@ def _recorded(
         version=version,
         event_id=event_id,
         event_type=event_type,
-        schema_version=schema_version,
+        schema_version=NOT_TOLD if schema_version is None else schema_version,
         payload=payload.encode(),
         metadata=metadata.encode(),
         recorded_at=recorded_at,

@@ -36,16 +36,19 @@ FAULT = Fault(
 
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    undated = set(facts.rows("SELECT DISTINCT account, currency FROM postings WHERE recorded_at IS NULL"))
     steps = [
         step for kind in ("daily", "credits", "debits") for step in left.steps(source=source.name, kind=kind)
+        if step.key not in undated
     ]  # fmt: skip
     wrong = sorted({step.key for step in steps if step.kind == "daily"})
     if not wrong:
         return
+    # Where an event has no known time, no zone says its day: such accounts are left out.
     # The accounts that part now allow the fewest zones, so they are asked first; then everybody must agree.
     claimed = _claimed(facts, source)
     moments = _moments(facts, source)
-    others = sorted(set(claimed) - set(wrong))
+    others = sorted(set(claimed) - set(wrong) - undated)
     fitting = [
         name for name, zone in _zones()
         if all(_closings(moments.get(key, []), zone) == claimed.get(key, {}) for key in (*wrong, *others))
@@ -86,8 +89,8 @@ def _claimed(facts: Facts, source: Source) -> dict[Key, Closings]:
 def _moments(facts: Facts, source: Source) -> dict[Key, list[tuple[datetime, int]]]:
     found: dict[Key, list[tuple[datetime, int]]] = {}
     for account, currency, moment, amount in facts.rows(
-        "SELECT account, currency, recorded_at, amount_minor FROM postings WHERE position <= $cut "
-        "ORDER BY recorded_at, position",
+        "SELECT account, currency, recorded_at, amount_minor FROM postings "
+        "WHERE position <= $cut AND recorded_at IS NOT NULL ORDER BY recorded_at, position",
         cut=source.cut,
     ):
         found.setdefault((account, currency), []).append((moment, amount))

@@ -24,10 +24,13 @@ _GAPS = """
 """
 
 _UNUSED = """
-    SELECT position FROM (SELECT unnest(range($first, $last)) AS position) WHERE position NOT IN
+    SELECT position FROM (SELECT unnest(range($first, least($last, $first + $most))) AS position) WHERE position NOT IN
         (SELECT position FROM events WHERE position BETWEEN $first AND $last) ORDER BY position
 """
 
+
+MOST_POSITIONS = 1_000_000
+"""How many positions of a gap are looked at: an odd event may stand at 2**62, and nobody counts up to that."""
 
 Row = tuple[Key, int, str]
 """A read model's row for an event that is gone: account and currency, position, event id."""
@@ -47,12 +50,19 @@ class StreamGap(NamedTuple):
     def size(self) -> int:
         return self.last - self.first + 1
 
+    def covers(self, version: int) -> bool:
+        return self.first <= version <= self.last
+
 
 def gaps_of(facts: Facts) -> list[StreamGap]:
     """Missing versions with an event after them, but for those of events that stand in another stream now."""
-    moved = {event.home for event in facts.failing if event.home is not None}
-    gaps = [StreamGap(*row) for row in facts.rows(_GAPS)]
-    return [gap for gap in gaps if not moved >= {(gap.stream_id, each) for each in range(gap.first, gap.last + 1)}]
+    moved = [event.home for event in facts.failing if event.home is not None]
+
+    def all_moved(gap: StreamGap) -> bool:
+        inside = {version for stream_id, version in moved if stream_id == gap.stream_id and gap.covers(version)}
+        return len(inside) == gap.size
+
+    return [gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS)) if not all_moved(gap)]
 
 
 def event_deleted(facts: Facts, left: Left) -> Explanations:
@@ -145,6 +155,6 @@ def _explanation(
 
 def _unused(facts: Facts, gap: StreamGap) -> Iterator[int]:
     """The positions of the missing events, if the log has no other holes between their neighbours."""
-    found = facts.rows(_UNUSED, first=gap.after + 1, last=gap.before)
+    found = facts.rows(_UNUSED, first=gap.after + 1, last=gap.before, most=MOST_POSITIONS)
     if len(found) == gap.size:
         yield from (position for (position,) in found)

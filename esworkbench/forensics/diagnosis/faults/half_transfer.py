@@ -47,7 +47,7 @@ _HALVES = (
 """
 )
 
-_COMPLETE = _SIDES + "SELECT count(*) // 2, max(took) FROM pairs_of_sides WHERE complete"
+_COMPLETE = _SIDES + "SELECT max(took) FROM pairs_of_sides WHERE complete"
 
 
 class Half(NamedTuple):
@@ -61,7 +61,7 @@ class Half(NamedTuple):
     out: bool
     other: str | None
     reference: str
-    recorded_at: datetime
+    recorded_at: datetime | None
 
     @property
     def key(self) -> Key:
@@ -78,8 +78,8 @@ def half_transfer(facts: Facts, left: Left) -> Explanations:
         halves.setdefault(Half(*row).key, []).append(Half(*row))
     if not halves:
         return []
-    [(complete, longest)] = facts.rows(_COMPLETE, **given)
-    patience = timedelta(seconds=longest) if complete else hold_limit(facts.evidence.ledger)
+    [(longest,)] = facts.rows(_COMPLETE, **given)
+    patience = hold_limit(facts.evidence.ledger) if longest is None else timedelta(seconds=longest)
     return [_explanation(facts, left, key, mine, patience) for key, mine in halves.items()]
 
 
@@ -108,7 +108,7 @@ def _explanation(facts: Facts, left: Left, key: Key, halves: list[Half], patienc
     """A statement that books the missing side, or lacks the one that is there, shows what became of the money."""
     shown = {half.event_id: _shown(left, half) for half in halves}
     steps = [step for each in shown.values() for step in each]
-    under_way = [half for half in halves if patience and facts.now - half.recorded_at <= patience]
+    under_way = [half for half in halves if patience and _may_be_under_way(half, facts.now - patience)]
     amount = -sum(half.amount for half in halves)
     words = "; ".join(
         f"{facts.money(abs(half.amount), key)} {'sent' if half.out else 'received'} at {places([half.position])}, and "
@@ -126,6 +126,11 @@ def _explanation(facts: Facts, left: Left, key: Key, halves: list[Half], patienc
     )  # fmt: skip
     other = LookAlike("event_misfiled", "the other side may stand in a stream where no account looks for it")
     return Explanation(found, [whole(step) for step in steps], () if found.certainty == "proven" else (other,))
+
+
+def _may_be_under_way(half: Half, since: datetime) -> bool:
+    """Whether it isn't known to be older."""
+    return half.recorded_at is None or half.recorded_at >= since
 
 
 def _shown(left: Left, half: Half) -> list[Residual]:

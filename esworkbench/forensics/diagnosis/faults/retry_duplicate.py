@@ -67,7 +67,7 @@ class Alike(NamedTuple):
     reference: str
     position: int
     event_id: str
-    recorded_at: datetime
+    recorded_at: datetime | None
     booked: bool
 
     @property
@@ -143,7 +143,7 @@ def _doubles(
         if not lost:
             continue
         if kept:
-            close = all(after.recorded_at - before.recorded_at <= AT_ONCE for before, after in pairwise(chain))
+            close = all(_apart(before, after) <= AT_ONCE for before, after in pairwise(chain))
             certain = close and is_whole(facts, chain[0].key)
             yield Double(chain[-len(lost) :], chain[: -len(lost)], shown, "proven" if certain else "likely")
             continue
@@ -167,6 +167,9 @@ def _chains(movements: Sequence[Alike]) -> Iterator[list[Alike]]:
 
 
 def _apart(one: Alike, other: Alike) -> timedelta:
+    """How far apart in time; for ever where a time isn't known, so that nothing is concluded from nearness."""
+    if one.recorded_at is None or other.recorded_at is None:
+        return timedelta.max
     return abs(other.recorded_at - one.recorded_at)
 
 

@@ -21,6 +21,8 @@ _OVERDUE = """
     FROM holds WHERE answer IS NULL AND $now - opened_at > to_seconds($limit) ORDER BY position
 """
 
+_UNDATED = "SELECT DISTINCT position FROM holds WHERE answer IS NULL AND opened_at IS NULL ORDER BY position"
+
 
 class Request(NamedTuple):
     """A hold without an answer, in minor units; ``booked_by`` is a statement with a line for all of it."""
@@ -43,6 +45,8 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
         if request.event_id not in unbooked and may_have_answered(facts, request.event_id, request.amount):
             continue  # what is missing is the answer, and the finding that says so is the log's
         overdue.setdefault((account, currency), []).append(request)
+    if not overdue and (undated := facts.rows(_UNDATED)):
+        return NotTestable(f"the log doesn't tell since when {places([row[0] for row in undated])} waits for an answer")
     return [_explanation(facts, left, pending, key, requests) for key, requests in overdue.items()]
 
 
