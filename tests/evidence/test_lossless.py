@@ -217,3 +217,12 @@ def test_one_legal_event_with_strange_metadata_blocks_nothing(tmp_path: Path, mo
     evidence = capture(str(tmp_path / "bank.db"), tmp_path / "evidence", progress=False)
     assert [each.amount_minor for each in evidence.postings("a")] == [1]
     assert evidence.manifest.problem_count == 1
+
+
+@pytest.mark.parametrize("column", ["global_position", "version"])
+@pytest.mark.parametrize("size", [2**62, 2**63 - 2])
+def test_a_place_far_beyond_all_others_is_looked_at_without_counting_up_to_it(
+    bank: sqlite3.Connection, tmp_path: Path, column: str, size: int
+) -> None:
+    add(bank, **{column: size})
+    taken(tmp_path)
