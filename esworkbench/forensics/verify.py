@@ -12,6 +12,7 @@ import msgspec
 
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.agreement import disagreements
+from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
 
 if TYPE_CHECKING:
     import duckdb
@@ -141,10 +142,10 @@ DUPLICATE_IDS = """
     QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY position) > 1
 """
 
-CONTENT = """
+CONTENT = f"""
     SELECT position, prev_hash, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload,
         metadata, hash
-    FROM events
+    FROM events WHERE {HASHES_DIFFER}
 """
 
 
