@@ -28,14 +28,14 @@ ALL_UNLIKE = {"position", "event_id", "payload", "metadata", "prev_hash", "hash"
 
 def parquet_writer(table: str, target: Path) -> pq.ParquetWriter:
     """Of a file of evidence."""
-    alike = [name for name in SCHEMAS[table].names if name not in ALL_UNLIKE]
+    alike: Any = [name for name in SCHEMAS[table].names if name not in ALL_UNLIKE]
     return pq.ParquetWriter(target, SCHEMAS[table], compression="zstd", use_dictionary=alike)
 
 
 def divided(rows: pa.Table, numbers: "np.ndarray[Any, Any]", count: int) -> Iterator[tuple[int, pa.Table]]:
     """The rows of each number from 0 to ``count`` - 1 that has any, in the order they came in."""
     order = np.argsort(numbers, kind="stable")
-    ordered = rows.take(pa.array(order))
+    ordered = rows.take(order)
     ends = np.searchsorted(numbers[order], np.arange(count + 1))
     for number, (first, last) in enumerate(pairwise(ends)):
         if first < last:
@@ -78,7 +78,7 @@ class BucketRows:
         for number, part in divided(rows, of_key[keys.indices.to_numpy()], self._ranges):
             if number not in self._files:
                 options = pa.ipc.IpcWriteOptions(compression="lz4")
-                self._files[number] = pa.ipc.new_file(self._path(number), part.schema, options=options)
+                self._files[number] = pa.ipc.new_file(str(self._path(number)), part.schema, options=options)
             self._files[number].write_table(part)
             self._sizes[number] = self._sizes.get(number, 0) + part.nbytes
 
@@ -102,7 +102,7 @@ class BucketRows:
         self._held = []
 
     def _range(self, number: int) -> Iterator[pa.Table]:
-        with pa.ipc.open_file(self._path(number)) as file:
+        with pa.ipc.open_file(str(self._path(number))) as file:
             if self._sizes[number] <= self._most_bytes:
                 yield _ordered(file.read_all(), self._order)
             else:

@@ -60,7 +60,8 @@ class ArchiveWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        for writer in [*self._writers.values(), *self._rows.values()]:
+        open_files: list[pq.ParquetWriter | BucketRows] = [*self._writers.values(), *self._rows.values()]
+        for writer in open_files:
             # A footer that can't be written on a full disk belongs to a file that is removed in the next line.
             with contextlib.suppress(OSError):
                 writer.close()
