@@ -26,7 +26,7 @@ from esworkbench.archive.sorting import BucketRows, divided, parquet_writer
 from esworkbench.archive.tables import BUCKETED, SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
 
-HELD_BYTES = 384 * 2**20
+HELD_BYTES = 256 * 2**20
 RANGES = 128
 """Into which a table's rows are divided, over all its buckets, when they are spilled."""
 
