@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from esworkbench.archive.tables import BUCKETED, SCHEMAS
+from esworkbench.archive.paths import BUCKETED
+from esworkbench.archive.tables import SCHEMAS
 
 compute: Any = pc
 """Its stubs know no chunked columns."""

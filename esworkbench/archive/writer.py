@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
-from esworkbench.archive.paths import MOST_BUCKETS, bucket_of, files_of_table, require_text
+from esworkbench.archive.paths import BUCKETED, MOST_BUCKETS, bucket_of, files_of_table, require_text
 from esworkbench.archive.sorting import BucketRows, divided, parquet_writer
-from esworkbench.archive.tables import BUCKETED, SCHEMAS, table_of
+from esworkbench.archive.tables import SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
 
 HELD_BYTES = 256 * 2**20

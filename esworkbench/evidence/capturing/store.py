@@ -48,7 +48,9 @@ class StoreCapture:
         ledger: LedgerDefinition,
         progress: Progress,
         clock: Callable[[], datetime],
+        after: int | None = None,
     ) -> None:
+        self._after = after
         self._source = source
         self._writer = writer
         self._ledger = ledger
@@ -83,13 +85,14 @@ class StoreCapture:
             server_time=self._source.server_time() or self._clock(),
             gaps=gaps[:GAPS_KEPT],
             gaps_left_out=max(0, len(gaps) - GAPS_KEPT),
+            after=self._after or 0,
         )
         return Captured(
             cut, self._poster, self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
         )
 
     def _events(self) -> Gaps:
-        gaps = Gaps()
+        gaps = Gaps(self._after or 0)
         # The next batch is read while this one is posted, and its rows fetched while it is read. Whatever happens here,
         # nobody reads any more when the source is closed.
         with self._progress.of("events") as advance, contextlib.closing(ahead(self._read())) as batches:
@@ -106,7 +109,7 @@ class StoreCapture:
 
     def _read(self) -> Iterator[tuple[Stored, pa.Table, list[tuple[int, str]]]]:
         """The stored log, what its metadata says, and what is odd about that."""
-        for batch in stored_log(self._source):
+        for batch in stored_log(self._source, self._after):
             yield batch, *self._envelope.read(batch.events["metadata"])
 
     def _complain(self, events: pa.Table, complaints: list[tuple[int, str]]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Key, Residual, Source
-from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.findings import Finding, Unexplained
 
 
 class Share(NamedTuple):
@@ -48,16 +48,25 @@ class NotTestable(NamedTuple):
 Explanations = list[Explanation] | NotTestable
 
 
+class NotConserved(Exception):
+    """Findings and what is unexplained don't add up to the difference between claims and events."""
+
+
 class Left:
     """What is left of each residual, in minor units. A head that agrees with the events has none to explain."""
 
     def __init__(self, residuals: list[Residual]) -> None:
-        self._balances = [residual for residual in residuals if residual.kind not in COLUMN_KINDS]
-        self._columns = [residual for residual in residuals if residual.kind in COLUMN_KINDS]
+        self._residuals = residuals
+        # Detectors ask account by account, so that a look through all residuals each time would take their square.
+        self._of_key: dict[Key, list[Residual]] = {}
+        for residual in residuals:
+            self._of_key.setdefault(residual.key, []).append(residual)
         self._steps = {residual.number: residual.amount for residual in residuals if residual.kind != "head"}
         self._heads: dict[tuple[str, Key], int] = {
             (residual.source, residual.key): residual.amount for residual in residuals if residual.kind == "head"
         }
+        self._residuals = residuals
+        self._taken = Counter[tuple[str, Key, int | None]]()
 
     def head(self, source: str, key: Key) -> int:
         return self._heads.get((source, key), 0)
@@ -68,7 +77,8 @@ class Left:
 
     def heads_of(self, key: Key) -> list[int]:
         """What is left of every source's figure for one account and currency."""
-        return [amount for (_, its_key), amount in self._heads.items() if its_key == key and amount]
+        sources = [each.source for each in self._of_key.get(key, []) if each.kind == "head"]
+        return [amount for source in sources if (amount := self._heads[source, key])]
 
     def step(self, residual: Residual) -> int:
         return self._steps[residual.number]
@@ -80,11 +90,10 @@ class Left:
         """
         return [
             residual._replace(amount=self._steps[residual.number])
-            for residual in (self._columns if kind in COLUMN_KINDS else self._balances)
+            for residual in (self._residuals if key is None else self._of_key.get(key, []))
             if self._steps.get(residual.number)
             and source in (None, residual.source)
-            and key in (None, residual.key)
-            and kind in (None, residual.kind)
+            and (residual.kind not in COLUMN_KINDS if kind is None else kind == residual.kind)
         ]
 
     def columns(self) -> list[Residual]:
@@ -94,10 +103,29 @@ class Left:
     def book(self, shares: list[Share]) -> None:
         """Subtract what a finding explains."""
         for share in shares:
+            self._taken[share.source, share.key, share.number] += share.amount
             if share.number is None:
                 self._heads[share.source, share.key] -= share.amount
             else:
                 self._steps[share.number] -= share.amount
+
+    def require_conserved(self, unexplained: Iterable[Unexplained]) -> None:
+        """Every minor unit of every residual was taken by a finding or is reported as unexplained, once.
+
+        Raises NotConserved: an error of ours, after which no answer may be given.
+        """
+        told = Counter((each.source, each.account, each.currency, each.amount) for each in unexplained)
+        for residual in self._residuals:
+            place = (residual.source, residual.key, None if residual.kind == "head" else residual.number)
+            rest = residual.amount - self._taken[place]
+            if rest:
+                told[residual.source, *residual.key, rest] -= 1
+        for (source, _, currency, amount), surplus in told.items():
+            if surplus:
+                raise NotConserved(
+                    f"of what {source} differs by, {amount} minor units of {currency} on one account are told "
+                    f"{'twice' if surplus > 0 else 'by nobody'}"
+                )
 
     def keys(self) -> list[Key]:
         """Accounts and currencies with anything left, sorted."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
@@ -18,12 +18,14 @@ def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residua
     """By how much the claims differ from what is left of the log, and which source shows it; (0, None) if none does.
 
     Rows are asked first, because each speaks for one event; a head or a last statement line speaks for everything.
+    That a statement has no line for an event as it now is says nothing of what the event once was.
     """
     if key is None:
         return 0, None
-    if steps:
-        first = steps[0].source
-        return sum(step.amount for step in steps if step.source == first), first
+    spoken = [step for step in steps if step.kind == "running" or step.reason != NO_ROW]
+    if spoken:
+        first = min(spoken, key=lambda step: step.kind != "running").source
+        return sum(step.amount for step in spoken if step.source == first), first
     for source in facts.sources:
         if source.kind == "head" and left.head(source.name, key):
             return left.head(source.name, key), source.name
