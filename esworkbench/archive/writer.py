@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,18 +21,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
-from esworkbench.archive.paths import BUCKETED, MOST_BUCKETS, bucket_of, from_parquet, require_text, to_parquet
+from esworkbench.archive.paths import BUCKETED, MOST_BUCKETS, bucket_of, files_of_table, require_text
+from esworkbench.archive.sorting import BucketRows, divided, parquet_writer
 from esworkbench.archive.tables import SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
+
+HELD_BYTES = 256 * 2**20
+RANGES = 128
+"""Into which a table's rows are divided, over all its buckets, when they are spilled."""
 
 
 class ArchiveWriter:
     """Writes one archive, in batches, in memory that doesn't grow with the log. Use as a context manager.
 
+    ``memory`` is how many bytes of rows are held before they are spilled to files beside the archive.
     Leaving the block before ``finish``, for any reason, removes everything that was written.
     """
 
-    def __init__(self, target: Path, buckets: int) -> None:
+    def __init__(self, target: Path, buckets: int, memory: int = HELD_BYTES) -> None:
         if not 1 <= buckets <= MOST_BUCKETS:
             raise UnusableInput(f"an archive has from 1 to {MOST_BUCKETS:,} buckets, not {buckets:,}")
         require_text(target)
@@ -42,7 +48,10 @@ class ArchiveWriter:
         self._buckets = buckets
         self._partial = target.with_name(f"{target.name}.partial-{uuid.uuid4().hex[:8]}")
         self._spill = self._partial / "spill"
-        self._writers: dict[tuple[str, int], pq.ParquetWriter] = {}
+        self._memory = memory
+        self._held = 0
+        self._rows: dict[tuple[str, int], BucketRows] = {}
+        self._writers: dict[str, pq.ParquetWriter] = {}
         self.rows = dict.fromkeys(SCHEMAS, 0)
 
     def __enter__(self) -> Self:
@@ -51,7 +60,8 @@ class ArchiveWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        for writer in self._writers.values():
+        open_files: list[pq.ParquetWriter | BucketRows] = [*self._writers.values(), *self._rows.values()]
+        for writer in open_files:
             # A footer that can't be written on a full disk belongs to a file that is removed in the next line.
             with contextlib.suppress(OSError):
                 writer.close()
@@ -67,17 +77,21 @@ class ArchiveWriter:
             return
         self.rows[table] += batch.num_rows
         with self._explained():
-            for bucket, part in self._split(table, batch):
-                self._writer(table, bucket).write_table(part)
+            if table in BUCKETED:
+                for bucket, part in self._split(table, batch):
+                    self._hold(table, bucket, part)
+                return
+            if table not in self._writers:
+                [name] = files_of_table(table, self._buckets)
+                self._writers[table] = parquet_writer(table, self._target_of(name))
+            self._writers[table].write_table(batch)
 
     def finish(
         self, *, ledger: bytes, source: str, layout: str, cut: Cut, previous: str | None = None, **more: Any
     ) -> Manifest:
         """Sort, hash, write the manifest and rename into place. ``more`` are further fields of the manifest."""
         with self._explained():
-            for writer in self._writers.values():
-                writer.close()
-            self._sort_all()
+            self._write_all()
             shutil.rmtree(self._spill)
             (self._partial / "ledger.toml").write_bytes(ledger)
             names = sorted(path for path in self._partial.rglob("*") if path.is_file())
@@ -101,50 +115,42 @@ class ArchiveWriter:
         return manifest
 
     def _split(self, table: str, batch: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-        if table not in BUCKETED:
-            yield 0, batch
-            return
         keys: Any = batch.column(BUCKETED[table].key).combine_chunks().dictionary_encode()
         of_key = np.array([bucket_of(key, self._buckets) for key in keys.dictionary.to_pylist()], np.int64)
-        buckets = of_key[keys.indices.to_numpy()]
-        order = np.argsort(buckets, kind="stable")
-        ordered = batch.take(order)
-        ends = np.searchsorted(buckets[order], np.arange(self._buckets + 1))
-        for bucket, (first, last) in enumerate(pairwise(ends)):
-            if first < last:
-                yield bucket, ordered.slice(first, last - first)
+        return divided(batch, of_key[keys.indices.to_numpy()], self._buckets)
 
-    def _writer(self, table: str, bucket: int) -> pq.ParquetWriter:
-        key = (table, bucket)
-        if key not in self._writers:
-            # Read once and removed, so nothing is spent on making it small or easy to search.
-            self._writers[key] = pq.ParquetWriter(
-                self._spill_file(table, bucket), SCHEMAS[table], compression="lz4", use_dictionary=False,
-                write_statistics=False,
-            )  # fmt: skip
-        return self._writers[key]
+    def _hold(self, table: str, bucket: int, rows: pa.Table) -> None:
+        if (table, bucket) not in self._rows:
+            self._rows[table, bucket] = BucketRows(
+                table, self._spill / f"{table}-{bucket}", max(1, RANGES // self._buckets), self._memory // 4
+            )
+        self._rows[table, bucket].add(rows)
+        self._held += rows.nbytes
+        if self._held > self._memory:
+            for held in self._rows.values():
+                held.spill()
+            self._held = 0
 
-    def _spill_file(self, table: str, bucket: int) -> Path:
-        return self._spill / f"{table}-{bucket}.parquet"
+    def _target_of(self, name: str) -> Path:
+        target = self._partial / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
 
-    def _sort_all(self) -> None:
-        """Each bucket by itself, in a database that may spill: a bucket needn't fit in memory."""
-        settings = {"memory_limit": "1GB", "temp_directory": str(self._spill / "tmp"), "TimeZone": "UTC"}
-        with duckdb.connect(config={**settings, "autoinstall_known_extensions": "false"}) as connection:
+    def _write_all(self) -> None:
+        """Each bucket by itself, two at once: a bucket needn't fit in memory."""
+        writing = []
+        with ThreadPoolExecutor(2) as pool:
             for table in SCHEMAS:
-                folders = [f"{table}/bucket={n}" for n in range(self._buckets)] if table in BUCKETED else [table]
-                for bucket, folder in enumerate(folders):
-                    target = self._partial / folder / "part-0.parquet"
-                    target.parent.mkdir(parents=True)
-                    if (table, bucket) in self._writers:
-                        self._sort(connection, table, self._spill_file(table, bucket), target)
+                for bucket, name in enumerate(files_of_table(table, self._buckets)):
+                    target = self._target_of(name)
+                    if (table, bucket) in self._rows:
+                        writing.append(pool.submit(self._rows[table, bucket].write, target))
+                    elif table in self._writers:
+                        self._writers[table].close()
                     else:
                         pq.write_table(SCHEMAS[table].empty_table(), target)
-
-    def _sort(self, connection: duckdb.DuckDBPyConnection, table: str, source: Path, target: Path) -> None:
-        order = f"ORDER BY {', '.join(BUCKETED[table].order)}" if table in BUCKETED else ""
-        connection.execute(to_parquet(f"SELECT * FROM {from_parquet([source])} {order}", target, "zstd"))
-        source.unlink()
+            for written in writing:
+                written.result()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

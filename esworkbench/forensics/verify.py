@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
 
 if TYPE_CHECKING:
     import duckdb
@@ -146,10 +147,10 @@ DUPLICATE_IDS = """
     QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY position) > 1
 """
 
-CONTENT = """
+CONTENT = f"""
     SELECT position, prev_hash, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload,
         metadata, hash
-    FROM events WHERE position > $after OR ($after = 0)
+    FROM events WHERE (position > $after OR $after = 0) AND {HASHES_DIFFER}
 """
 
 

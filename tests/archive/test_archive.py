@@ -142,7 +142,7 @@ sys.path[:0] = sys.argv[1:]
 from test_archive import postings, written
 from esworkbench.errors import UnusableInput
 # A file that may not grow fails like a full disk does, in the middle of a write, and needs no privileges.
-for limit in (0, 1_000, 2_000, 10_000, 20_000, 40_000):
+for limit in (0, 1_000, 2_000, 10_000, 15_000, 20_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
         written(Path("evidence"), count=20_000)

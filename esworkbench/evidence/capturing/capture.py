@@ -1,9 +1,12 @@
 """Capture: from a store or a file to evidence, at one cut, with nothing written to the source."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+
+import pyarrow as pa
 
 from esworkbench.archive import ArchiveWriter, LedgerRecord
 from esworkbench.errors import UnusableInput
@@ -77,7 +80,7 @@ def capture(
     if definition.file is not None:
         raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
     reading = opened(url, pace, [*COPIED_AS_THEY_ARE, *(model.table for model in definition.read_model)])
-    with ArchiveWriter(into, buckets) as writer:
+    with _memory_of_the_system(), ArchiveWriter(into, buckets) as writer:
         with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock, after)
             captured = taken.run(outside_folder(source) / "statements")
@@ -95,6 +98,17 @@ def capture(
             domain=domain,
         )
     return Evidence.open(into, verify=False)
+
+
+@contextlib.contextmanager
+def _memory_of_the_system() -> Iterator[None]:
+    """Arrow's own allocator gives pages back and takes them anew with every batch, which costs as much as reading."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _record(definition: LedgerDefinition, text: bytes, origin: str) -> LedgerRecord:

@@ -70,7 +70,10 @@ def sqlite_uri(path: Path, *, fixed: bool) -> str:
 @contextlib.contextmanager
 def connect_sqlite(uri: str) -> Iterator[sqlite3.Connection]:
     """A connection in one read transaction, which runs nothing that the file's own schema asks for."""
-    with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+    # A capture reads in a thread of its own, one at a time.
+    with contextlib.closing(
+        sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    ) as connection:
         # Damaged text is evidence too: what isn't UTF-8 stays visible instead of ending the capture.
         connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         connection.execute("PRAGMA query_only = ON")

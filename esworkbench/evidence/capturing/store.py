@@ -1,5 +1,6 @@
 """From our own store to evidence: its log, what its read models claim, and how far they had got."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import groupby
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
+from esworkbench.evidence.capturing.ahead import ahead
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
@@ -18,7 +20,7 @@ from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.set_based import SetBasedPoster
 from esworkbench.evidence.capturing.source import SourceDatabase
-from esworkbench.evidence.capturing.stored_form import Oddity, stored_log
+from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_log
 from esworkbench.evidence.ledger import LedgerDefinition
 
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
@@ -91,27 +93,31 @@ class StoreCapture:
 
     def _events(self) -> Gaps:
         gaps = Gaps(self._after or 0)
-        with self._progress.of("events") as advance:
-            for batch in stored_log(self._source, self._after):
+        # The next batch is read while this one is posted, and its rows fetched while it is read. Whatever happens here,
+        # nobody reads any more when the source is closed.
+        with self._progress.of("events") as advance, contextlib.closing(ahead(self._read())) as batches:
+            for batch, said, complaints in batches:
                 self._keep(batch.oddities)
                 if len(batch.events):
                     gaps.seen(batch.events["position"].to_numpy(), in_order=batch.by_position)
-                    events = self._with_metadata(batch.events)
+                    self._complain(batch.events, complaints)
+                    events = _with_metadata(batch.events, said)
                     self._writer.write_table("events", events)
                     self._writer.write_table("postings", self._posting.post(events))
                 advance(len(batch.events))
         return gaps
 
-    def _with_metadata(self, events: pa.Table) -> pa.Table:
-        """The events with all columns of evidence; what is odd about their metadata is reported."""
-        said, complaints = self._envelope.read(events["metadata"])
+    def _read(self) -> Iterator[tuple[Stored, pa.Table, list[tuple[int, str]]]]:
+        """The stored log, what its metadata says, and what is odd about that."""
+        for batch in stored_log(self._source, self._after):
+            yield batch, *self._envelope.read(batch.events["metadata"])
+
+    def _complain(self, events: pa.Table, complaints: list[tuple[int, str]]) -> None:
         for row, what in complaints:
             ((stream_id, version, event_id),) = zip(
                 *(events[name].slice(row, 1).to_pylist() for name in ("stream_id", "version", "event_id")), strict=True
             )
             self._poster.report(what, stream_id, version, event_id)
-        columns = {name: (said if name in said.schema.names else events)[name] for name in SCHEMAS["events"].names}
-        return pa.Table.from_arrays(list(columns.values()), schema=SCHEMAS["events"])
 
     def _keep(self, oddities: list[Oddity]) -> None:
         """Write down what is stored in another form than its writer's, and report each event or row of it once."""
@@ -137,3 +143,9 @@ class StoreCapture:
             for batch in self._source.rows(query):
                 yield batch
                 advance(len(batch))
+
+
+def _with_metadata(events: pa.Table, said: pa.Table) -> pa.Table:
+    """The events with all columns of evidence."""
+    columns = {name: (said if name in said.schema.names else events)[name] for name in SCHEMAS["events"].names}
+    return pa.Table.from_arrays(list(columns.values()), schema=SCHEMAS["events"])
