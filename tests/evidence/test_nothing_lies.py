@@ -85,6 +85,7 @@ def _answer(command: list[str], evidence: Path) -> tuple[int, Any]:
     )
     document = json.loads(plain)
     document.pop("unprovable", None)
+    document.get("ledger", {}).pop("origin", None)  # says where the ledger lay, which a copy elsewhere doesn't change
     return code, document
 
 
