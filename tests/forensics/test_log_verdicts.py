@@ -43,6 +43,17 @@ def test_over_many_seeds(damage, seed: int, tmp_path: Path) -> None:  # type: ig
     judged(diagnose(bank.captured()), truths)
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_side_of_a_transfer_that_the_log_has_lost_makes_no_half_transfer(hidden: bool, tmp_path: Path) -> None:
+    """One act: a row still names the event, so it was recorded once."""
+    bank = DamagedBank(tmp_path)
+    event = bank.any_event("TransferReceived")
+    bank.delete(event)
+    if hidden:
+        bank.rehash(event.stream_id)
+    judged(diagnose(bank.captured()), [Truth("event_deleted", event.account, event.amount, (event.event_id,))])
+
+
 def test_a_healthy_bank_stays_silent(tmp_path: Path) -> None:
     diagnosis = diagnose(DamagedBank(tmp_path).captured())
     assert (diagnosis.findings, diagnosis.unexplained) == ([], [])

@@ -70,7 +70,7 @@ def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[Failing
 
 
 def _lines_instead(left: Left, steps: Sequence[Residual]) -> list[Residual]:
-    """A statement that names no references has a line without an event near an event without a line: what was edited."""
+    """Where a statement names no references, the nearest line without an event is what the event said before."""
     found: list[Residual] = []
     for step in steps:
         if step.kind == "statement" and step.reason == NO_ROW:
