@@ -5,12 +5,12 @@ from esworkbench.archive.manifest import LedgerRecord as LedgerRecord
 from esworkbench.archive.manifest import Manifest as Manifest
 from esworkbench.archive.manifest import Problem as Problem
 from esworkbench.archive.manifest import file_digest as file_digest
+from esworkbench.archive.paths import BUCKETED as BUCKETED
 from esworkbench.archive.paths import bucket_of as bucket_of
 from esworkbench.archive.paths import files_of_table as files_of_table
 from esworkbench.archive.paths import from_parquet as from_parquet
 from esworkbench.archive.paths import quoted as quoted
 from esworkbench.archive.paths import require_text as require_text
 from esworkbench.archive.paths import to_parquet as to_parquet
-from esworkbench.archive.tables import BUCKETED as BUCKETED
 from esworkbench.archive.tables import SCHEMAS as SCHEMAS
 from esworkbench.archive.writer import ArchiveWriter as ArchiveWriter

@@ -9,9 +9,23 @@ import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from esworkbench.archive.tables import BUCKETED
 from esworkbench.errors import UnusableInput
+
+
+class Bucketing(NamedTuple):
+    """The column a large table is bucketed by, and the columns each bucket is sorted by."""
+
+    key: str
+    order: tuple[str, ...]
+
+
+BUCKETED = {
+    "events": Bucketing("stream_id", ("stream_id", "version", "position")),
+    "postings": Bucketing("account", ("account", "currency", "position", "ordinal")),
+    "assertions": Bucketing("account", ("account", "currency", "position", "source", "kind", "order_key")),
+}
 
 MOST_BUCKETS = 4096
 """A bucket is a file of every large table, and one file a thousand streams is plenty."""

@@ -6,7 +6,7 @@ a standard, where a database's own hash may change with its next release.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -65,20 +65,6 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 ``oddities`` holds every value of the source that isn't stored as its writer writes it, as it is stored.
 """
-
-
-class Bucketing(NamedTuple):
-    """The column a large table is bucketed by, and the columns each bucket is sorted by."""
-
-    key: str
-    order: tuple[str, ...]
-
-
-BUCKETED = {
-    "events": Bucketing("stream_id", ("stream_id", "version", "position")),
-    "postings": Bucketing("account", ("account", "currency", "position", "ordinal")),
-    "assertions": Bucketing("account", ("account", "currency", "position", "source", "kind", "order_key")),
-}
 
 
 def table_of(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esworkbench.archive.manifest import MANIFEST, Cut, Manifest, file_digest
-from esworkbench.archive.paths import MOST_BUCKETS, bucket_of, from_parquet, require_text, to_parquet
-from esworkbench.archive.tables import BUCKETED, SCHEMAS, table_of
+from esworkbench.archive.paths import BUCKETED, MOST_BUCKETS, bucket_of, from_parquet, require_text, to_parquet
+from esworkbench.archive.tables import SCHEMAS, table_of
 from esworkbench.errors import UnusableInput
 
 

@@ -11,7 +11,6 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
-from esworkbench.archive import MANIFEST
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url
 from esworkbench.event_store.sidecar import BESIDE_A_STORE
@@ -96,6 +95,8 @@ def _require_parent(path: Path) -> None:
 
 def _require_nobodys_place(path: Path) -> None:
     """Not where evidence, a store or a server keeps its own files, by name or by folder."""
+    from esworkbench.archive import MANIFEST  # it brings what reads evidence
+
     name, folder = path.name, path.parent.resolve()
     for each in (folder, *folder.parents):
         if (each / MANIFEST).is_file() and (each / "events").is_dir():

@@ -1,6 +1,7 @@
 """Evidence: a frozen, hashed copy of a ledger, and what it says was posted and claimed.
 
 evidence     opened and checked against its hashes: events, postings, balance assertions
+agreement    whether it agrees with itself, as every command asks before it answers
 reading      DuckDB on it: what can't be read is damage, and said so
 ledger       what each event type posts, as a TOML file says it
 scales       how many decimals a currency is counted with

@@ -66,7 +66,7 @@ class Pending(_Section, frozen=True, kw_only=True):
     limit_hours: int = 24
 
 
-class Transfer(_Section, frozen=True, kw_only=True):
+class TransferSides(_Section, frozen=True, kw_only=True):
     """Two events that move one amount between two accounts of this ledger, as one side sends what the other receives.
 
     ``id_field`` is the payload field that both sides share. ``to_field`` (of what is sent) and ``from_field`` (of what
@@ -120,11 +120,13 @@ class ReadModel(_Section, frozen=True, kw_only=True):
     recorded_at: str | None = None
 
     def __post_init__(self) -> None:
-        for name, kind in _BELONGS_TO.items():
-            if getattr(self, name) is not None and self.kind != kind:
-                raise ValueError(
-                    f"`{name}` of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}"
-                )
+        belongs_to = {
+            "`step`": (self.step, "running"), "`credits`": (self.credits, "daily"), "`debits`": (self.debits, "daily"),
+            "`hold`": (self.hold, "holds"),
+        }  # fmt: skip
+        for name, (column, kind) in belongs_to.items():
+            if column is not None and self.kind != kind:
+                raise ValueError(f"{name} of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}")
         if self.kind == "holds" and self.hold is None:
             raise ValueError(f"{self.table} is a table of holds and needs `hold`, the column with the id of each")
 
@@ -133,9 +135,6 @@ class ReadModel(_Section, frozen=True, kw_only=True):
         """The columns that claim something beside ``claimed``: the kind of claim, and the column's name."""
         named = {"amount": self.step, "credits": self.credits, "debits": self.debits}
         return {kind: column for kind, column in named.items() if column is not None}
-
-
-_BELONGS_TO = {"step": "running", "credits": "daily", "debits": "daily", "hold": "holds"}
 
 
 class SnapshotClaims(_Section, frozen=True, kw_only=True):
@@ -237,7 +236,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     posting: list[PostingRule] = []
     without_posting: list[str] = []
     pending: Pending | None = None
-    transfer: Transfer | None = None
+    transfer: TransferSides | None = None
     invariants: Invariants = Invariants()
     read_model: list[ReadModel] = []
     snapshot: SnapshotClaims | None = None

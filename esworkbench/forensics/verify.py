@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.agreement import disagreements
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,6 +67,8 @@ def verify(evidence: Evidence) -> Verification:
 
     In memory that doesn't grow with the log.
     """
+    from esworkbench.evidence.agreement import disagreements
+
     astray = [
         Break(each.kind, each.stream_id, each.version, each.position, each.event_id, each.words)
         for each in disagreements(evidence)

@@ -13,6 +13,7 @@ from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.event_store.sidecar import outside_folder
+from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 from esworkbench.projections import ProjectionRunner
@@ -71,8 +72,11 @@ class Copy:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([header, *lines[: last + 1], line, *lines[last + 1 :]])
 
+    def evidence_of(self, name: str = "evidence") -> Evidence:
+        return captured(self.store, self.folder / name)
+
     def diagnose(self, **given: object) -> Diagnosis:
-        return diagnose(captured(self.store, self.folder / "evidence"), **given)  # type: ignore[arg-type]
+        return diagnose(self.evidence_of(), **given)  # type: ignore[arg-type]
 
 
 def names(diagnosis: Diagnosis, account: str = ACCOUNT) -> dict[str, int]:

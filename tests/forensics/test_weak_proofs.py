@@ -117,12 +117,13 @@ def amounts(ledger: SmallLedger, folder: Path) -> dict[str, int]:
     return {each.fault: each.amount for each in diagnosis.findings if each.alternative_to is None}
 
 
+@pytest.mark.parametrize("by", [50, -2 * 1_234])
 @pytest.mark.parametrize("key", ["K2", "another"])
-def test_an_edited_event_is_charged_with_its_own_difference_and_no_other(key: str, tmp_path: Path) -> None:
+def test_an_edited_event_is_charged_with_its_own_difference_and_no_other(key: str, by: int, tmp_path: Path) -> None:
     """A statement that lacks what a retry booked says so of the retry."""
     ledger = with_a_retry()
-    ledger.events[1]["payload"] = payload(1_284, key)
-    assert amounts(ledger, tmp_path) == {"payload_edited": -50, "retry_duplicate": -4_321}
+    ledger.events[1]["payload"] = payload(1_234 + by, key)
+    assert amounts(ledger, tmp_path) == {"payload_edited": -by, "retry_duplicate": -4_321}
 
 
 def test_an_event_edited_beside_its_amount_is_charged_with_nothing(tmp_path: Path) -> None:

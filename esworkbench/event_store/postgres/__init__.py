@@ -3,6 +3,7 @@
 - `log`: reading, and waiting at gaps
 - `append`: writing, in few round trips
 - `sql`: the statements
+- `sequence`: whether positions are drawn in order
 - `json_copy`: payloads as JSONB, for queries
 - `local_server`: a server for people without one
 """

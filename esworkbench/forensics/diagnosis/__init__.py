@@ -10,7 +10,16 @@ faults/              one module a fault: its record, and its detector
 patterns             the one event type that an error follows, over every account
 code_errors          such patterns as errors of a handler or of an upcaster
 replay_with_code     the projection's own code, replayed on a copy, to see which errors it repeats
-failing_hashes       contents that don't match their hash: edited, or serialized differently
+stretches            one stretch of the log, or one kind of event in it, that a source's figures are off by
+totals               what a source is off by in all, account by account
+beside               what only repeats a difference that a finding has taken
+failing_hashes       contents that don't match their hash
+edited_or_drifted    such contents, sorted into edited and serialized differently
+spellings            ways in which other serializers write the same JSON
+recorded_times       recorded times that go back while positions go on
+invariants           what the ledger says must never happen, and where it did
+wrong_snapshots      fields of snapshots that the events contradict
+whole_log            whether the log can prove that something is absent
 witnesses            what claims still remember of an event that the log has lost
 holes                missing rows that later rows of the same claim count
 statement_balances   where a statement's balances contradict its own amounts

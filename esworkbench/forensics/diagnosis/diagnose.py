@@ -72,8 +72,10 @@ def diagnose(
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
+    differences = _residuals_left(facts, left)
+    left.require_conserved(differences)
     unexplained = [
-        *_residuals_left(facts, left, account),
+        *(each for each in differences if account in (None, each.account)),
         *_breaks_left(facts, findings, account),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
@@ -97,7 +99,7 @@ def _look_alikes(explanation: Explanation) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexplained]:
+def _residuals_left(facts: Facts, left: Left) -> list[Unexplained]:
     found: list[tuple[Key, str, int, int | None, str]] = []
     for source in facts.sources:
         for key, amount in left.heads(source.name).items() if source.kind == "head" else ():
@@ -112,7 +114,6 @@ def _residuals_left(facts: Facts, left: Left, account: str | None) -> list[Unexp
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
         for key, source, amount, position, words in found
-        if account in (None, key[0])
     ]
 
 

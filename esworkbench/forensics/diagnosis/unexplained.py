@@ -12,7 +12,7 @@ import msgspec
 
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Key, Residual, Source
-from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.findings import Finding, Unexplained
 
 
 class Share(NamedTuple):
@@ -48,6 +48,10 @@ class NotTestable(NamedTuple):
 Explanations = list[Explanation] | NotTestable
 
 
+class NotConserved(Exception):
+    """Findings and what is unexplained don't add up to the difference between claims and events."""
+
+
 class Left:
     """What is left of each residual, in minor units. A head that agrees with the events has none to explain."""
 
@@ -58,6 +62,8 @@ class Left:
         self._heads: dict[tuple[str, Key], int] = {
             (residual.source, residual.key): residual.amount for residual in residuals if residual.kind == "head"
         }
+        self._residuals = residuals
+        self._taken = Counter[tuple[str, Key, int | None]]()
 
     def head(self, source: str, key: Key) -> int:
         return self._heads.get((source, key), 0)
@@ -94,10 +100,29 @@ class Left:
     def book(self, shares: list[Share]) -> None:
         """Subtract what a finding explains."""
         for share in shares:
+            self._taken[share.source, share.key, share.number] += share.amount
             if share.number is None:
                 self._heads[share.source, share.key] -= share.amount
             else:
                 self._steps[share.number] -= share.amount
+
+    def require_conserved(self, unexplained: Iterable[Unexplained]) -> None:
+        """Every minor unit of every residual was taken by a finding or is reported as unexplained, once.
+
+        Raises NotConserved: an error of ours, after which no answer may be given.
+        """
+        told = Counter((each.source, each.account, each.currency, each.amount) for each in unexplained)
+        for residual in self._residuals:
+            place = (residual.source, residual.key, None if residual.kind == "head" else residual.number)
+            rest = residual.amount - self._taken[place]
+            if rest:
+                told[residual.source, *residual.key, rest] -= 1
+        for (source, _, currency, amount), surplus in told.items():
+            if surplus:
+                raise NotConserved(
+                    f"of what {source} differs by, {amount} minor units of {currency} on one account are told "
+                    f"{'twice' if surplus > 0 else 'by nobody'}"
+                )
 
     def keys(self) -> list[Key]:
         """Accounts and currencies with anything left, sorted."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
@@ -18,13 +18,16 @@ def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residua
     """By how much the claims differ from what is left of the log, and which source shows it; (0, None) if none does.
 
     Rows are asked first, because each speaks for one event; a head speaks for everything. Of a statement only lines
-    without an event count: what it lacks, or tells otherwise, of other events has other causes.
+    without an event count: what it lacks, or tells otherwise, of other events has other causes. That it has no line for
+    an event as it now is says nothing of what the event once was, unless the line for that is there.
     """
     if key is None:
         return 0, None
-    if steps:
-        first = steps[0].source
-        return sum(step.amount for step in steps if step.source == first), first
+    lines = {step.source for step in steps if step.reason == NO_EVENT}
+    spoken = [step for step in steps if step.kind == "running" or step.reason != NO_ROW or step.source in lines]
+    if spoken:
+        first = min(spoken, key=lambda step: step.kind != "running").source
+        return sum(step.amount for step in spoken if step.source == first), first
     for source in facts.sources:
         if source.kind == "head" and left.head(source.name, key):
             return left.head(source.name, key), source.name

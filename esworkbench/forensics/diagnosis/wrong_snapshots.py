@@ -89,7 +89,7 @@ _PLACES = f"""
 """
 
 
-class Snapshot(NamedTuple):
+class KeptState(NamedTuple):
     """A snapshot: whose, at which version and position, in which shape, and made from the one of which version."""
 
     key: Key
@@ -113,12 +113,12 @@ class WrongSnapshots(NamedTuple):
     """The snapshots of one account of which something is wrong: of the balance what is left to explain, and fields."""
 
     key: Key
-    taken: list[Snapshot]
+    taken: list[KeptState]
     balances: list[Residual]
     fields: list[WrongField]
 
     @property
-    def wrong(self) -> list[Snapshot]:
+    def wrong(self) -> list[KeptState]:
         """The wrong ones among those taken, the oldest first."""
         positions = {step.position for step in self.balances}
         versions = {wrong.version for wrong in self.fields}
@@ -148,7 +148,7 @@ class WrongSnapshots(NamedTuple):
 
 def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
     """By account and currency, what of snapshots is not explained."""
-    taken: dict[Key, list[Snapshot]] = {}
+    taken: dict[Key, list[KeptState]] = {}
     for each in _snapshots(facts):
         taken.setdefault(each.key, []).append(each)
     balances: dict[Key, list[Residual]] = {}
@@ -164,14 +164,14 @@ def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
     return [each for each in found if each.balances or each.fields]
 
 
-def _snapshots(facts: Facts) -> list[Snapshot]:
+def _snapshots(facts: Facts) -> list[KeptState]:
     """Every snapshot that the ledger can read, by stream and version."""
     claims = facts.evidence.ledger.snapshot
     if claims is None:
         return []
     rows = facts.rows(_PLACES, category=f"{claims.category}-", currency=json_path(claims.currency_field))
     return [
-        Snapshot((account_of(stream_id), currency), version, position or 0, state_version, based_on)
+        KeptState((account_of(stream_id), currency), version, position or 0, state_version, based_on)
         for stream_id, version, currency, position, state_version, based_on in rows
     ]
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from esworkbench.evidence.ledger import Transfer
+from esworkbench.evidence.ledger import TransferSides
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
@@ -103,7 +103,7 @@ def _lost_since(facts: Facts, half: Half) -> bool:
     )  # fmt: skip
 
 
-def _given(facts: Facts, transfer: Transfer) -> dict[str, str]:
+def _given(facts: Facts, transfer: TransferSides) -> dict[str, str]:
     return {
         "sent": transfer.sent,
         "received": transfer.received,

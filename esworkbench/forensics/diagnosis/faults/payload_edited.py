@@ -76,7 +76,7 @@ def _lines_instead(left: Left, steps: Sequence[Residual]) -> list[Residual]:
         if step.kind == "statement" and step.reason == NO_ROW:
             lines = [
                 line for line in left.steps(source=step.source, key=step.key, kind="statement")
-                if line.reason == NO_EVENT and line.amount * step.amount < 0 and line not in found
+                if line.reason == NO_EVENT and line not in found
             ]  # fmt: skip
             found += sorted(lines, key=lambda line: abs(line.place - step.place))[:1]
     return found

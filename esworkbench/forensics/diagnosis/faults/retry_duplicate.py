@@ -57,7 +57,7 @@ _UNCOVERED = """
 """
 
 
-class Movement(NamedTuple):
+class Alike(NamedTuple):
     """An event as a statement would book it, in minor units; ``booked``: some statement has a line for it."""
 
     account: str
@@ -78,8 +78,8 @@ class Movement(NamedTuple):
 class Double(NamedTuple):
     """Events too many, the booked ones that they repeat, and the residuals that show it."""
 
-    events: list[Movement]
-    booked: list[Movement]
+    events: list[Alike]
+    booked: list[Alike]
     steps: list[Residual]
     certainty: Certainty
 
@@ -113,12 +113,12 @@ def _covered(facts: Facts, left: Left) -> Iterator[Double]:
     for step in left.steps(kind="statement"):
         if step.reason == NO_ROW and step.event_id is not None:
             steps.setdefault((step.key, step.event_id), []).append(step)
-    alike = [Movement(*row) for row in facts.rows(_ALIKE, holes=[event_id for _, event_id in steps])] if steps else []
-    same: dict[tuple[Key, str, int], list[Movement]] = {}
+    alike = [Alike(*row) for row in facts.rows(_ALIKE, holes=[event_id for _, event_id in steps])] if steps else []
+    same: dict[tuple[Key, str, int], list[Alike]] = {}
     for movement in alike:
         same.setdefault((movement.key, movement.type, movement.amount), []).append(movement)
     for (key, _, _), movements in same.items():
-        by_reference: dict[str, list[Movement]] = {}
+        by_reference: dict[str, list[Alike]] = {}
         for movement in movements:
             if (key, movement.event_id) in steps and not movement.booked:
                 by_reference.setdefault(movement.reference, []).append(movement)
@@ -128,7 +128,7 @@ def _covered(facts: Facts, left: Left) -> Iterator[Double]:
 
 
 def _doubles(
-    facts: Facts, missing: list[Movement], booked: list[Movement], steps: list[Residual]
+    facts: Facts, missing: list[Alike], booked: list[Alike], steps: list[Residual]
 ) -> Iterator[Double]:  # fmt: skip
     """``missing`` have one reference, and no line. Of those that were recorded shortly after each other, and of which
     a line tells one, the last are too many.
@@ -155,9 +155,9 @@ def _doubles(
             yield Double(lost, own, shown, "possible")
 
 
-def _chains(movements: Sequence[Movement]) -> Iterator[list[Movement]]:
-    """Movements in order of position, divided where two are too far apart in time."""
-    chain: list[Movement] = []
+def _chains(movements: Sequence[Alike]) -> Iterator[list[Alike]]:
+    """Alikes in order of position, divided where two are too far apart in time."""
+    chain: list[Alike] = []
     for movement in sorted(movements, key=lambda each: each.position):
         if chain and _apart(chain[-1], movement) > NEAR:
             yield chain
@@ -166,7 +166,7 @@ def _chains(movements: Sequence[Movement]) -> Iterator[list[Movement]]:
     yield chain
 
 
-def _apart(one: Movement, other: Movement) -> timedelta:
+def _apart(one: Alike, other: Alike) -> timedelta:
     return abs(other.recorded_at - one.recorded_at)
 
 
