@@ -149,7 +149,7 @@ def _where_the_holds_are_right(facts: Facts, source: Source) -> int | None:
             source=source.name,
         )
     }
-    waiting: dict[tuple[str, str], tuple[str, str, int]] = {}
+    waiting: dict[tuple[str, str], tuple[str | None, str | None, int | None]] = {}
     wrong = set(claimed)
     right_at = None
     for position, asks, stream_id, hold, *asked in facts.rows(_TOLD_OF_HOLDS, cut=source.cut):
