@@ -1,20 +1,23 @@
 """What capture and the questions asked of evidence cost, beside the bare transfer of the same rows.
 
-``python -m benchmarks.forensics --sizes 100000,1000000`` grows a bank's log with its balances on each engine, measures
-everything in processes of their own, in turn, and writes ``benchmarks/FORENSICS.md``. The yardstick, ``bare``, is the
-stream that ADBC gives of the same columns of the same rows, written as one unsorted Parquet file with the same codec.
+``python -m benchmarks.forensics --sizes 100000,1000000`` grows a bank on each engine: its log, its four read models,
+the log of its checkpoints, and one balance that somebody edited, so that there is something to find and a repair to
+try. It measures everything in processes of their own, in turn, and writes ``benchmarks/FORENSICS.md``. The yardstick,
+``bare``, is the stream that ADBC gives of the same columns of the same rows, each table written as one unsorted Parquet
+file with the same codec.
 """
 
 import argparse
 import contextlib
 import io
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import adbc_driver_manager as adbc
 import pyarrow as pa
@@ -23,23 +26,37 @@ from sqlalchemy.engine import make_url
 
 from benchmarks import machine
 from benchmarks.databases import Databases
-from benchmarks.rebuilding.logs import GrowingLog
-from benchmarks.rebuilding.measures import BALANCES, Took, measured
+from benchmarks.rebuilding.logs import GrowingBank
+from benchmarks.rebuilding.measures import Took, measured
 from esworkbench.cli import run
 from esworkbench.composition import capture
+from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.opening import EVENT_COLUMNS
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.verify import verify
-from esworkbench.projections.rebuilding import rebuild
+from esworkbench.projections.rebuilding import Recipe, rebuild
 
 OUT = Path(__file__).with_name("FORENSICS.md")
 SMALL = 1_000_000
 ROUNDS = 5
-LOG = f"SELECT {', '.join(EVENT_COLUMNS)} FROM events"
-CODEC = "zstd"
+TABLES = {
+    "events": f"SELECT {', '.join(EVENT_COLUMNS)} FROM events",
+    "account_balances": "SELECT account_id, currency, balance_minor, version, position FROM account_balances",
+    "transaction_history": "SELECT account_id, currency, balance_after_minor, amount_minor, position, event_id, "
+    "recorded_at FROM transaction_history",
+    "daily_summaries": "SELECT account_id, currency, closing_minor, credits_minor, debits_minor, day "
+    "FROM daily_summaries",
+    "pending_withdrawals": "SELECT * FROM pending_withdrawals",
+    "checkpoint_log": "SELECT * FROM checkpoint_log",
+}
+"""What capture reads, column by column."""
+EDIT = "UPDATE account_balances SET balance_minor = balance_minor + 4723 WHERE account_id = '7'"
+CODEC: Literal["zstd"] = "zstd"
 
 
 def by_bare(url: str, folder: Path) -> tuple[float, Any, Any]:
@@ -47,14 +64,21 @@ def by_bare(url: str, folder: Path) -> tuple[float, Any, Any]:
     with contextlib.ExitStack() as opened:
         database = opened.enter_context(contextlib.closing(_database(url)))
         connection = opened.enter_context(contextlib.closing(adbc.AdbcConnection(database)))
-        statement = opened.enter_context(contextlib.closing(adbc.AdbcStatement(connection)))
-        statement.set_sql_query(LOG)
+        for table, query in TABLES.items():
+            _transfer(connection, query, folder / f"bare-{table}.parquet")
+    return perf_counter() - began, None, None
+
+
+def _transfer(connection: adbc.AdbcConnection, query: str, target: Path) -> None:
+    with contextlib.closing(adbc.AdbcStatement(connection)) as statement:
+        statement.set_sql_query(query)
         stream, _ = statement.execute_query()
-        reader = opened.enter_context(pa.RecordBatchReader.from_stream(stream))
-        with pq.ParquetWriter(folder / "bare.parquet", reader.schema, compression=CODEC) as writer:
+        with (
+            pa.RecordBatchReader.from_stream(stream) as reader,
+            pq.ParquetWriter(target, reader.schema, compression=CODEC) as writer,
+        ):
             for batch in reader:
                 writer.write_batch(batch)
-    return perf_counter() - began, None, None
 
 
 def _database(url: str) -> Any:
@@ -87,7 +111,7 @@ def by_verify(_url: str, folder: Path) -> tuple[float, Any, Any]:
 
 
 def by_investigate(url: str, folder: Path) -> tuple[float, Any, Any]:
-    """The whole command, with the captures that it makes itself."""
+    """The whole command: its capture, the seven steps, the repair tried on a scratch copy, the report."""
     shutil.rmtree(folder / "case", ignore_errors=True)
     began = perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -126,22 +150,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 _grow(url, events)
                 rounds = given.rounds if events <= SMALL else 1
                 lines += _measure(url, engine, events, ways, rounds, Path(folder))
-    given.out.write_text(_report(lines, about, given.sizes), encoding="utf-8")
+    command = f"python -m benchmarks.forensics {' '.join(sys.argv[1:] if arguments is None else arguments)}".strip()
+    given.out.write_text(_report(lines, about, command), encoding="utf-8")
 
 
 def _grow(url: str, events: int) -> None:
-    log = GrowingLog(url)
+    log = GrowingBank(url)
     log.grow_to(events)
     log.close()
     store = EventStore.open(url)
-    rebuild(store, BALANCES, strategy="set-based")
+    for name, projection in BANK_PROJECTIONS.items():
+        rebuild(store, Recipe(projection, bank_decoder, BANK_QUERIES[name]), strategy="set-based")
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(EDIT)
     store.engine.dispose()
 
 
 def _measure(url: str, engine: str, events: int, ways: Sequence[str], rounds: int, folder: Path) -> list[str]:
     took: dict[str, list[Took]] = {way: [] for way in ways}
-    for _ in range(rounds):
-        for way in ways:
+    for first in range(rounds):
+        # Who goes first moves on by one each round; what is asked first is asked of the last round's evidence.
+        for way in (*ways[first % len(ways) :], *ways[: first % len(ways)]):
             took[way].append(measured(WAYS[way], url, folder))
     seconds = {way: median(each.seconds for each in found) for way, found in took.items()}
     lines = []
@@ -149,22 +178,26 @@ def _measure(url: str, engine: str, events: int, ways: Sequence[str], rounds: in
         to_bare = f"{seconds['bare'] / seconds[way]:.2f}" if "bare" in seconds else "–"
         to_capture = f"{seconds[way] / seconds['capture']:.2f}" if "capture" in seconds else "–"
         peak = max(each.peak_megabytes for each in found)
+        least, most = min(each.seconds for each in found), max(each.seconds for each in found)
         lines.append(
-            f"| {engine} | {events:,} | {way} | {seconds[way]:.2f} | {events / seconds[way]:,.0f} | {to_bare} "
+            f"| {engine} | {events:,} | {way} | {seconds[way]:.2f} ({least:.2f}–{most:.2f}) "
+            f"| {median(each.cpu_seconds for each in found):.2f} | {events / seconds[way]:,.0f} | {to_bare} "
             f"| {to_capture} | {peak:,.0f} |"
         )
         print(lines[-1], flush=True)
     return lines
 
 
-def _report(lines: Sequence[str], about: dict[str, Any], sizes: str) -> str:
+def _report(lines: Sequence[str], about: dict[str, Any], command: str) -> str:
     head = (
         "# Forensics: what capture and its questions cost\n\n"
-        f"Made by `python -m benchmarks.forensics --sizes {sizes}`. Medians of wall time, one process each, in turn. "
-        "`bare` is ADBC's stream of the same columns to one unsorted Parquet file with the same codec; "
-        "the first ratio is the speed beside it, the second the time beside the capture's.\n\n"
-        "| engine | events | what | seconds | events/s | of bare | × capture | peak MB |\n"
-        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |\n"
+        f"Made by `{command}`. Medians of wall time (least–most), one process each, in turn; CPU is all threads'. "
+        "`bare` is ADBC's stream of the same columns of the log, the read models and the log of checkpoints, a table "
+        "to one unsorted Parquet file with the same codec; the first ratio is the speed beside it, the second the time "
+        "beside the capture's. `investigate` is the whole command: capture, seven steps, a repair tried on a scratch "
+        "copy and looked at again, report.\n\n"
+        "| engine | events | what | seconds | CPU s | events/s | of bare | × capture | peak MB |\n"
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     )
     machine_lines = "\n".join(f"- {name}: {value}" for name, value in about.items())
     return head + "\n".join(lines) + f"\n\nMeasured on:\n\n{machine_lines}\n"

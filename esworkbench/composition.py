@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # only whoever has evidence loads what reads it: a monitor th
     from esworkbench.forensics.diagnosis.findings import Diagnosis
     from esworkbench.forensics.diagnosis.replay_with_code import Code
     from esworkbench.forensics.investigation.investigate import Handlers
-    from esworkbench.forensics.repair.apply import Repaired
+    from esworkbench.forensics.repair.apply import Copied, Repaired
     from esworkbench.forensics.repair.plan import Compensator, RepairPlan
 
 
@@ -267,6 +267,7 @@ def repair(
     digest: str | None = None,
     domain: str | None = None,
     diagnosis: "Diagnosis | None" = None,
+    copied: "Copied | None" = None,
     show: "Callable[[RepairPlan], None] | None" = None,
 ) -> "Repaired":
     """Plan how what ``diagnose`` found is put right; with ``apply`` do it, then capture and diagnose the store anew.
@@ -274,8 +275,9 @@ def repair(
     ``store`` is the one that the evidence was captured from, and ``operator`` answers for what is appended to it.
     ``digest`` is the evidence's, as its capture printed it: nothing is applied without. ``domain`` is as for
     ``capture``; without one, steps that need its code are planned in words, for somebody's hands. ``diagnosis`` is the
-    evidence's, where it is at hand; ``show`` sees the plan before anything is done. Safe to run twice. Raises
-    UnusableInput for another store, or where ``apply`` comes without the digest.
+    evidence's, where it is at hand; ``copied`` is given where the store is a scratch copy; ``show`` sees the plan
+    before anything is done. Safe to run twice. Raises UnusableInput for another store, or where ``apply`` comes without
+    the digest.
     """
     from esworkbench.forensics.diagnosis.diagnose import diagnose
     from esworkbench.forensics.repair.apply import Repaired, require_digest, require_same_store
@@ -291,7 +293,7 @@ def repair(
     require_same_store(evidence, store)
     code = domain_of(evidence, domain)
     compensator = code.compensator(store) if code and code.compensator else None
-    found = diagnosis or diagnose(evidence)
+    found = copied.diagnosis if copied else diagnosis or diagnose(evidence)
     planned = plan(evidence, found, operator=operator, compensator=compensator)
     if show is not None:
         show(planned)
@@ -299,7 +301,7 @@ def repair(
         return Repaired.not_applied(planned, found)
     return carry_out(
         planned, store, evidence, digest=digest, projections=projections_of(code), decoder=decoder_of(code),
-        compensator=compensator,
+        compensator=compensator, copied=copied,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.bare import Bare
 from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, START, reference
 from esworkbench.archive import to_parquet
-from esworkbench.domains.bank.events import MoneyDeposited
+from esworkbench.domains.bank.events import MoneyDeposited, WithdrawalRequested, WithdrawalSettled
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.drafts import Head
@@ -21,7 +21,6 @@ CHUNK = 100_000
 PARQUET_ACCOUNTS = 100_000
 TYPE, SHAPE = MoneyDeposited.__name__, MoneyDeposited.schema_version
 PLAIN_METADATA = msgspec.json.encode(METADATA).decode()
-MILLISECOND = timedelta(milliseconds=1)
 LENGTH = "SELECT coalesce(max(global_position), 0) FROM events"
 HEAD = "SELECT version, hash FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
 
@@ -49,6 +48,9 @@ class GrowingLog:
     Begun on a log that it grew before, it goes on from there.
     """
 
+    pause = timedelta(milliseconds=1)
+    """From one event to the next."""
+
     def __init__(self, url: str) -> None:
         self._bare = Bare(url, make_tables=False)
         self._moment: Any = moment_text if self._bare.engine == "sqlite" else lambda moment: moment
@@ -74,19 +76,42 @@ class GrowingLog:
         """The row of the next deposit. Nothing is checked on the way: a hundred million rows take long enough."""
         number, account = self.events, self.events % ACCOUNTS
         stream_id, event_id, head = f"BankAccount-{account}", time_ordered_id(), self._heads[account]
-        recorded_at = START + number * MILLISECOND
-        payload = f'{{"amount_minor":{AMOUNT_MINOR},"currency":"{CURRENCY}","reference":"{reference(number)}"}}'
+        recorded_at = START + number * self.pause
+        event_type, shape, payload = self._content(number)
         hashed = event_hash(
-            head.hash, stream_id, head.version + 1, event_id, TYPE, SHAPE, recorded_at, recorded_at,
+            head.hash, stream_id, head.version + 1, event_id, event_type, shape, recorded_at, recorded_at,
             payload.encode(), PLAIN_METADATA.encode(),
         )  # fmt: skip
         moment = self._moment(recorded_at)
         self._heads[account] = Head(head.version + 1, hashed)
         self.events += 1
         return (
-            stream_id, head.version + 1, event_id, TYPE, SHAPE, payload, PLAIN_METADATA, moment, moment,
+            stream_id, head.version + 1, event_id, event_type, shape, payload, PLAIN_METADATA, moment, moment,
             head.hash, hashed,
         )  # fmt: skip
+
+    def _content(self, number: int) -> tuple[str, int, str]:
+        """Event type, schema version and payload of one event."""
+        payload = f'{{"amount_minor":{AMOUNT_MINOR},"currency":"{CURRENCY}","reference":"{reference(number)}"}}'
+        return TYPE, SHAPE, payload
+
+
+class GrowingBank(GrowingLog):
+    """A log with more to ask about: of ten events on an account the last two are a withdrawal and its settlement.
+
+    They come half a minute apart, so a withdrawal waits for hours and a million events take a year.
+    """
+
+    pause = timedelta(seconds=30)
+
+    def _content(self, number: int) -> tuple[str, int, str]:
+        turn, account = divmod(number, ACCOUNTS)
+        if turn % 10 < 8:
+            return super()._content(number)
+        held = f'"withdrawal_id":"{account}-{turn // 10}","amount_minor":{AMOUNT_MINOR},"currency":"{CURRENCY}"'
+        if turn % 10 == 8:
+            return WithdrawalRequested.__name__, 1, f'{{{held},"reference":"{reference(number)}"}}'
+        return WithdrawalSettled.__name__, 1, f"{{{held}}}"
 
 
 def write_parquet(folder: Path, events: int) -> list[Path]:

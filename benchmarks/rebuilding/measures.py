@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import duckdb
@@ -38,12 +38,16 @@ BARE_QUERY = """
 
 
 class Took(NamedTuple):
-    """One measurement: seconds, their parts where there are any, peak memory in MB, and a digest of the rows."""
+    """One measurement: seconds, their parts where there are any, peak memory in MB, and a digest of the rows.
+
+    ``cpu_seconds`` are the process's while it worked, all threads together.
+    """
 
     seconds: float
     parts: tuple[float, float, float] | None
     peak_megabytes: float
     rows: str
+    cpu_seconds: float = 0.0
 
 
 class FilesOnly(NamedTuple):
@@ -67,10 +71,11 @@ def measured(work: Callable[..., tuple[float, Any, Any]], *arguments: Any) -> To
 
 
 def _measure(end: Connection, work: Callable[..., tuple[float, Any, Any]], arguments: tuple[Any, ...]) -> None:
+    began = process_time()
     seconds, parts, rows = work(*arguments)
-    end.send(
-        Took(seconds, parts, _peak_megabytes(), hashlib.sha256(repr(rows).encode()).hexdigest()[:12] if rows else "")
-    )
+    cpu_seconds = process_time() - began
+    digest = hashlib.sha256(repr(rows).encode()).hexdigest()[:12] if rows else ""
+    end.send(Took(seconds, parts, _peak_megabytes(), digest, cpu_seconds))
 
 
 def _peak_megabytes() -> float:

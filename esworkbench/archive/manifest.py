@@ -12,7 +12,6 @@ from typing import Annotated, Any, Self
 import msgspec
 
 from esworkbench.archive.paths import MOST_BUCKETS, files_of_table
-from esworkbench.archive.tables import SCHEMAS
 from esworkbench.errors import EvidenceDamaged
 from esworkbench.money import MOST_DECIMALS
 from esworkbench.version import __version__
@@ -142,6 +141,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def _require_canonical(self, path: Path) -> None:
         """The tables, and the files of each, are what the format says: nothing is missing, and nothing else is read."""
+        from esworkbench.archive.tables import SCHEMAS  # it brings pyarrow, which a manifest alone never needs
+
         tables = set(SCHEMAS)
         if set(self.rows) != tables:
             odd = sorted(set(self.rows) ^ tables)[0]

@@ -9,9 +9,10 @@ from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.findings import Diagnosis
 from esworkbench.forensics.investigation.investigate import Repair, Repairer
-from esworkbench.forensics.repair.apply import Repaired
+from esworkbench.forensics.repair.apply import Copied, Repaired
 from esworkbench.forensics.repair.plan import RepairPlan, RepairStep
 from esworkbench.forensics.scratch_store import scratch_store
+from esworkbench.forensics.verify import Verification
 
 INVESTIGATOR = "esworkbench investigate"
 
@@ -19,7 +20,7 @@ INVESTIGATOR = "esworkbench investigate"
 def repair_source(evidence: Evidence, url: str, domain: str | None) -> Repairer:
     """Repair the store at ``url`` itself."""
 
-    def repair_it(diagnosis: Diagnosis) -> Repair:
+    def repair_it(diagnosis: Diagnosis, _whole: Verification) -> Repair:
         store = EventStore.open(url, create=False)
         done = repair(
             evidence, store, operator=INVESTIGATOR, apply=True, digest=evidence.digest, domain=domain,
@@ -34,14 +35,14 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) ->
     """Try the repair on a copy made from the evidence, in ``folder``; the source is not touched."""
     code = domain_of(evidence, domain)
 
-    def repair_copy(diagnosis: Diagnosis) -> Repair:
+    def repair_copy(diagnosis: Diagnosis, whole: Verification) -> Repair:
         try:
             copy = scratch_store(
                 evidence, folder / "scratch", projections=projections_of(code), decoder=decoder_of(code)
             )
             done = repair(
                 evidence, copy, operator=INVESTIGATOR, apply=True, digest=evidence.digest, domain=domain,
-                diagnosis=diagnosis,
+                copied=Copied(diagnosis, whole),
             )  # fmt: skip
         except UnusableInput as reason:
             # What was found stands even if the repair can't be tried.
@@ -83,5 +84,5 @@ def _told(done: Repaired, applied_to: str) -> Repair:
     kept = [path for step in done.steps for path in step.kept]
     return Repair(
         applied=done.applied, verified=done.verified, applied_to=applied_to, rows=list(rows_of(done.steps)),
-        event_ids=done.appended, kept=kept,
+        event_ids=done.appended, kept=kept, looked_at=done.looked_at,
     )  # fmt: skip

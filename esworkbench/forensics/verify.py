@@ -77,8 +77,11 @@ def verify(evidence: Evidence) -> Verification:
     return msgspec.structs.replace(log, breaks=sorted([*astray, *log.breaks], key=_place))
 
 
-def verify_log(evidence: Evidence) -> Verification:
-    """The log alone, as whoever wrote it left it: ``verify`` without what a capture made of it."""
+def verify_log(evidence: Evidence, *, known: Verification | None = None, known_up_to: int = 0) -> Verification:
+    """The log alone, as whoever wrote it left it: ``verify`` without what a capture made of it.
+
+    ``known`` is what was said of the same events up to position ``known_up_to``: those are not hashed again.
+    """
     connection = evidence.connection()
     ((events, streams, hashes),) = connection.execute(
         "SELECT count(*), count(DISTINCT stream_id), count(hash) FROM events"
@@ -86,8 +89,9 @@ def verify_log(evidence: Evidence) -> Verification:
     # Events that carry hashes are held against them, whatever the manifest calls the layout.
     chained = hashes > 0 or evidence.manifest.layout == OWN_LAYOUT
     breaks = [*_structure(connection), *_checkpoints(evidence), *_stored_form(connection)]
+    breaks += [each for each in known.breaks if each.kind == "content"] if known else []
     if chained:
-        breaks += [*_chain(connection), *_links(connection), *_forks(connection)]
+        breaks += [*_chain(connection, known_up_to), *_links(connection), *_forks(connection)]
     return Verification(
         events=events,
         streams=streams,
@@ -145,7 +149,7 @@ DUPLICATE_IDS = """
 CONTENT = """
     SELECT position, prev_hash, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload,
         metadata, hash
-    FROM events
+    FROM events WHERE position > $after OR ($after = 0)
 """
 
 
@@ -171,10 +175,10 @@ def _structure(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
         yield Break("duplicate_position", stream_id, version, position, event_id, words)
 
 
-def _chain(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
+def _chain(connection: "duckdb.DuckDBPyConnection", after: int) -> Iterator[Break]:
     from esworkbench.event_store.chain import event_hash
 
-    rows = connection.execute(CONTENT)
+    rows = connection.execute(CONTENT, {"after": after})
     while batch := rows.fetchmany(BATCH):
         for position, previous, stream_id, version, event_id, event_type, shape, recorded, valid, *rest in batch:
             payload, metadata, stored = rest

@@ -8,6 +8,7 @@ import pytest
 from benchmarks import forensics
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.diagnose import diagnose
 
 
 def test_bare_and_capture_take_the_same_events(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,8 +17,12 @@ def test_bare_and_capture_take_the_same_events(store_url: str, tmp_path: Path, m
     forensics._grow(store_url, 2_000)
     forensics.by_bare(store_url, tmp_path)
     forensics.by_capture(store_url, tmp_path)
-    bare = pq.read_table(tmp_path / "bare.parquet").sort_by("global_position")
+    bare = pq.read_table(tmp_path / "bare-events.parquet").sort_by("global_position")
     evidence = Evidence.open(tmp_path / "evidence")
     ours = evidence.rows("SELECT event_id, payload, hash FROM events ORDER BY position")
     assert ours == list(zip(*(bare[name].to_pylist() for name in ("event_id", "payload", "hash")), strict=True))
     assert evidence.manifest.problem_count == 0
+    [rows] = evidence.rows("SELECT count(*) FROM assertions WHERE kind = 'running'")
+    assert rows == (pq.read_metadata(tmp_path / "bare-transaction_history.parquet").num_rows,)
+    [finding] = diagnose(evidence).unhealthy
+    assert (finding.account, finding.amount) == ("7", 4_723)

@@ -36,6 +36,7 @@ def capture(
     rate_limit: float | None = None,
     give_up_after: float = 1800.0,
     clock: Callable[[], datetime] = utc_now,
+    after: int | None = None,
 ) -> Evidence:
     """Freeze a store or a delimited file as evidence in the new folder ``into``.
 
@@ -43,8 +44,9 @@ def capture(
     says what its events post, or what its columns mean. Without one a store is judged by the shipped ledger that knows
     its event types, and refused where none does. ``ledger_origin`` says in words where the ledger came from, ``domain``
     whose code the source belongs to: both are recorded in the manifest as text. ``rate_limit`` is in rows per second,
-    ``give_up_after`` in seconds. Raises UnusableInput (NotAnEventStore for a database without a log, UnknownCurrency
-    where amounts have to be scaled and nobody says by how much); then nothing is left in ``into``.
+    ``give_up_after`` in seconds; ``after`` leaves the log of a store up to that position out. Raises UnusableInput
+    (NotAnEventStore for a database without a log, UnknownCurrency where amounts have to be scaled and nobody says by
+    how much); then nothing is left in ``into``.
     """
     pace = Pace(rate_limit, give_up_after)
     bars = Progress(progress)
@@ -77,7 +79,7 @@ def capture(
     reading = opened(url, pace, [*COPIED_AS_THEY_ARE, *(model.table for model in definition.read_model)])
     with ArchiveWriter(into, buckets) as writer:
         with reading as database:
-            taken = StoreCapture(database, writer, definition, bars, clock)
+            taken = StoreCapture(database, writer, definition, bars, clock, after)
             captured = taken.run(outside_folder(source) / "statements")
         found = captured.poster
         writer.finish(

@@ -9,9 +9,9 @@ import numpy as np
 class Gaps:
     """Learns which positions are held, in batches of which most come in order; keeps the ranges between them."""
 
-    def __init__(self) -> None:
-        self.high_water: int | None = None
-        self._last = 0
+    def __init__(self, after: int = 0) -> None:
+        self.high_water: int | None = after or None
+        self._last = after
         self._ranges: list[np.ndarray[Any, Any]] = []
         self._others: list[np.ndarray[Any, Any]] = []
 

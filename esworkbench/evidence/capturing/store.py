@@ -46,7 +46,9 @@ class StoreCapture:
         ledger: LedgerDefinition,
         progress: Progress,
         clock: Callable[[], datetime],
+        after: int | None = None,
     ) -> None:
+        self._after = after
         self._source = source
         self._writer = writer
         self._ledger = ledger
@@ -81,15 +83,16 @@ class StoreCapture:
             server_time=self._source.server_time() or self._clock(),
             gaps=gaps[:GAPS_KEPT],
             gaps_left_out=max(0, len(gaps) - GAPS_KEPT),
+            after=self._after or 0,
         )
         return Captured(
             cut, self._poster, self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
         )
 
     def _events(self) -> Gaps:
-        gaps = Gaps()
+        gaps = Gaps(self._after or 0)
         with self._progress.of("events") as advance:
-            for batch in stored_log(self._source):
+            for batch in stored_log(self._source, self._after):
                 self._keep(batch.oddities)
                 if len(batch.events):
                     gaps.seen(batch.events["position"].to_numpy(), in_order=batch.by_position)

@@ -84,13 +84,14 @@ class Stored(NamedTuple):
     by_position: bool
 
 
-def stored_log(source: SourceDatabase) -> Iterator[Stored]:
-    """The whole log: first what is stored in another form than the store's, then the rest by position."""
+def stored_log(source: SourceDatabase, after: int | None = None) -> Iterator[Stored]:
+    """The log, whole or past a position: first what is stored in another form than the store's, then by position."""
     dialect = DIALECTS[source.engine]
     plain = " AND ".join(dialect.plain[column.kind].format(column.stored) for column in LOG)
-    yield from _one_by_one(source, f"({plain}) IS NOT TRUE")
+    past = "" if after is None else f" AND global_position > {after}"
+    yield from _one_by_one(source, f"({plain}) IS NOT TRUE{past}")
     columns = ", ".join(f"{dialect.bulk[column.kind].format(column.stored)} AS {column.name}" for column in LOG)
-    query = f"SELECT {columns} FROM events WHERE {plain} ORDER BY global_position"
+    query = f"SELECT {columns} FROM events WHERE {plain}{past} ORDER BY global_position"
     for batch in ahead(source.arrow(query)):
         events = _typed(batch)
         if events is None:

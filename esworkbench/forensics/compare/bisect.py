@@ -85,7 +85,14 @@ def plain_bisect(deltas: Sequence[int]) -> Search:
     return first_bad(len(deltas), lambda step: deltas[step - 1] != 0)
 
 
-def bisect(evidence: Evidence, account: str, *, currency: str | None = None, against: str | None = None) -> Bisection:
+def bisect(
+    evidence: Evidence,
+    account: str,
+    *,
+    currency: str | None = None,
+    against: str | None = None,
+    residuals: Residuals | None = None,
+) -> Bisection:
     """The first divergence of one account, by one source.
 
     Without ``against`` it takes the first source by name that differs from the events, running claims first. Every
@@ -93,7 +100,7 @@ def bisect(evidence: Evidence, account: str, *, currency: str | None = None, aga
     UnusableInput for an unknown source or where several currencies need ``currency``.
     """
     currency = evidence.choose_currency(account, currency)
-    residuals = Residuals(evidence, account=account)
+    residuals = residuals or Residuals(evidence, account=account)
     clean: list[Bisection] = []
     for source in sorted(residuals.sources(against), key=lambda each: (_PREFERENCE.index(each.kind), each.name)):
         steps = residuals.steps(source, account, currency)

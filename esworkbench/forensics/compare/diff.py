@@ -75,14 +75,14 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
-def diff(evidence: Evidence, *, against: str | None = None) -> Diff:
+def diff(evidence: Evidence, *, against: str | None = None, residuals: Residuals | None = None) -> Diff:
     """Every claim that differs from the events, or every one of the source named ``against``.
 
     Running claims and days give a row for each step at which delta changes. A statement gives each account's last line,
-    or, where it is the one named or its errors cancel, each line at which delta changes. Raises UnusableInput for a
-    source that claims nothing.
+    or, where it is the one named or its errors cancel, each line at which delta changes. ``residuals`` are the
+    evidence's, where they are at hand. Raises UnusableInput for a source that claims nothing.
     """
-    residuals = Residuals(evidence)
+    residuals = residuals or Residuals(evidence)
     compared = rounded = 0
     rows: list[DiffRow] = []
     for source in residuals.sources(against):

@@ -14,7 +14,7 @@ from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes
-from esworkbench.forensics.verify import Break, verify_log
+from esworkbench.forensics.verify import Break, Verification, verify_log
 
 if TYPE_CHECKING:
     import duckdb
@@ -133,11 +133,13 @@ class Facts(NamedTuple):
         return next((source for source in (*self.sources, *self.columns) if source.name == name), None)
 
 
-def gather(evidence: Evidence, now: datetime) -> Facts:
-    """Read what all detectors need."""
-    residuals = Residuals(evidence, now=now)
+def gather(
+    evidence: Evidence, now: datetime, *, residuals: Residuals | None = None, whole: Verification | None = None
+) -> Facts:
+    """Read what all detectors need. What the caller has worked out, for the same moment, is not worked out again."""
+    residuals = residuals or Residuals(evidence, now=now)
     [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
-    whole = verify_log(evidence)
+    whole = whole or verify_log(evidence)
     sources = residuals.sources()
     return Facts(
         evidence, residuals.connection, now, head, whole.hashed > 0,

@@ -13,6 +13,7 @@ import msgspec
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import rows_without_order
 from esworkbench.forensics.compare.records import Key, State
+from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.beside import consequences
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
@@ -29,6 +30,7 @@ from esworkbench.forensics.diagnosis.findings import (
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
+from esworkbench.forensics.verify import Verification
 
 
 def diagnose(
@@ -37,19 +39,22 @@ def diagnose(
     account: str | None = None,
     now: datetime | None = None,
     projection: Code | None = None,
+    residuals: Residuals | None = None,
+    whole: Verification | None = None,
 ) -> Diagnosis:
     """Name what is wrong with the claims, or with the log under them.
 
     ``account`` narrows what is reported, never what is looked at: a pattern needs all accounts. ``now`` is the moment
     ages are measured at, by default the evidence's latest ``recorded_at``. ``projection`` is a read model's own code,
-    as it ran: replayed on a scratch copy, it turns a pattern into a proof. Raises UnknownAccount, and UnusableInput
+    as it ran: replayed on a scratch copy, it turns a pattern into a proof. ``residuals`` and ``whole``, what
+    ``verify_log`` says of the log, are the evidence's, where they are at hand. Raises UnknownAccount, and UnusableInput
     where nothing has a time and no ``now`` is given.
     """
     if account is not None:
         evidence.currencies(account)
-    facts = gather(evidence, now or evidence.now)
+    facts = gather(evidence, now or evidence.now, residuals=residuals, whole=whole)
     if projection is not None:
-        facts = facts._replace(code_replay=replay_with_code(evidence, facts, projection))
+        facts = facts._replace(code_replay=replay_with_code(evidence, facts.now, projection))
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     findings: list[Finding] = []

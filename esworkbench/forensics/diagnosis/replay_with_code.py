@@ -5,14 +5,18 @@ An error that the same code repeats is the code's own; one that goes away had an
 
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.events import EventTypes
-from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.diagnosis.context import CodeReplay, Facts, gather
+from esworkbench.evidence import Evidence
+from esworkbench.evidence.capturing.since import capture_since
+from esworkbench.forensics.compare.records import State
+from esworkbench.forensics.compare.residuals import Residuals
+from esworkbench.forensics.diagnosis.context import CodeReplay
 from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.projections import Projection, ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset
@@ -28,7 +32,7 @@ class Code(NamedTuple):
     decoder: EventDecoder
 
 
-def replay_with_code(evidence: Evidence, facts: Facts, code: Code) -> CodeReplay:
+def replay_with_code(evidence: Evidence, now: datetime, code: Code) -> CodeReplay:
     """Where the read model still differs from the events after a replay up to its checkpoint.
 
     Raises UnusableInput for a projection of which the evidence holds no claim.
@@ -36,18 +40,18 @@ def replay_with_code(evidence: Evidence, facts: Facts, code: Code) -> CodeReplay
     projection = code.projection()
     name = projection.name
     checkpoint = evidence.checkpoint(name)
-    if facts.source(name) is None or checkpoint is None:
-        known = ", ".join(sorted(source.name for source in facts.sources))
+    sources = [source for (source,) in evidence.rows("SELECT DISTINCT source FROM assertions ORDER BY 1")]
+    if name not in sources or checkpoint is None:
+        known = ", ".join(sources)
         raise UnusableInput(f"the evidence holds no claims of projection {name!r}; it holds those of {known}")
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
-        store = scratch_store(evidence, Path(folder) / "scratch", clock=lambda: facts.now)
+        store = scratch_store(evidence, Path(folder) / "scratch", clock=lambda: now)
         with write_transaction(store.engine) as connection:
-            drop_and_reset(connection, projection, RUN, facts.now)
+            drop_and_reset(connection, projection, RUN, now)
         ProjectionRunner(store, projection, code.decoder, run_id=RUN).catch_up(up_to=checkpoint)
         url = store.engine.url.render_as_string(hide_password=False)
-        ledger = evidence.path / "ledger.toml"
-        again = capture(url, Path(folder) / "evidence", ledger=ledger, progress=False)
-        residuals = [each for each in gather(again, facts.now).residuals if each.source == name]
+        again = capture_since(url, evidence, Path(folder) / "evidence")
+        residuals = Residuals(again, now=now).found((State.DIVERGENCE, State.ROUNDING), against=name)
         store.engine.dispose()
     return CodeReplay(name, frozenset(each.identity for each in residuals), _written_today(code.decoder.event_types))
 

@@ -56,8 +56,11 @@ class Left:
     """What is left of each residual, in minor units. A head that agrees with the events has none to explain."""
 
     def __init__(self, residuals: list[Residual]) -> None:
-        self._balances = [residual for residual in residuals if residual.kind not in COLUMN_KINDS]
-        self._columns = [residual for residual in residuals if residual.kind in COLUMN_KINDS]
+        self._residuals = residuals
+        # Detectors ask account by account, so that a look through all residuals each time would take their square.
+        self._of_key: dict[Key, list[Residual]] = {}
+        for residual in residuals:
+            self._of_key.setdefault(residual.key, []).append(residual)
         self._steps = {residual.number: residual.amount for residual in residuals if residual.kind != "head"}
         self._heads: dict[tuple[str, Key], int] = {
             (residual.source, residual.key): residual.amount for residual in residuals if residual.kind == "head"
@@ -74,7 +77,8 @@ class Left:
 
     def heads_of(self, key: Key) -> list[int]:
         """What is left of every source's figure for one account and currency."""
-        return [amount for (_, its_key), amount in self._heads.items() if its_key == key and amount]
+        sources = [each.source for each in self._of_key.get(key, []) if each.kind == "head"]
+        return [amount for source in sources if (amount := self._heads[source, key])]
 
     def step(self, residual: Residual) -> int:
         return self._steps[residual.number]
@@ -86,11 +90,10 @@ class Left:
         """
         return [
             residual._replace(amount=self._steps[residual.number])
-            for residual in (self._columns if kind in COLUMN_KINDS else self._balances)
+            for residual in (self._residuals if key is None else self._of_key.get(key, []))
             if self._steps.get(residual.number)
             and source in (None, residual.source)
-            and key in (None, residual.key)
-            and kind in (None, residual.kind)
+            and (residual.kind not in COLUMN_KINDS if kind is None else kind == residual.kind)
         ]
 
     def columns(self) -> list[Residual]:

@@ -17,11 +17,13 @@ from esworkbench.errors import EsworkbenchError
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
 from esworkbench.forensics.investigation import seven_steps as ask
 from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
 from esworkbench.forensics.replay.replay import Bounds, fold
+from esworkbench.forensics.verify import Verification, verify_log
 from esworkbench.money import format_minor
 from esworkbench.upcasters import EventDecoder
 
@@ -54,7 +56,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
     """The seventh step. ``applied_to`` says to what: the store itself, or a scratch copy of it.
 
-    ``kept`` are the files that hold the rows it replaced.
+    ``kept`` are the files that hold the rows it replaced; ``looked_at`` says in words what was read again to verify it.
     """
 
     applied: bool
@@ -63,10 +65,11 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[list[Any]] = []
     event_ids: list[str] = []
     kept: list[str] = []
+    looked_at: str = ""
 
 
-Repairer = Callable[[Diagnosis], Repair]
-"""Repairs what was found, or tries to, and says what came of it."""
+Repairer = Callable[[Diagnosis, Verification], Repair]
+"""Repairs what was found, or tries to, and says what came of it. It is given what ``verify_log`` said, too."""
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,16 +133,17 @@ def investigate(
     Raises UnknownAccount, and UnusableInput where an account of several currencies is given without one.
     """
     now = now or evidence.now
-    diagnosis = diagnose(evidence, now=now)
-    dispute = _dispute(evidence, claim, account, currency, diagnosis)
+    residuals, whole = Residuals(evidence, now=now), verify_log(evidence)
+    diagnosis = diagnose(evidence, now=now, residuals=residuals, whole=whole)
+    dispute = _dispute(evidence, residuals, claim, account, currency, diagnosis)
     mine = [each for each in diagnosis.findings if dispute and each.account in (None, dispute.account)]
     found = [each for each in mine if not each.healthy]
-    steps = _steps(evidence, dispute, diagnosis, found, now, handlers)
-    repair = repairer(diagnosis) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)
+    steps = _steps(evidence, residuals, whole, dispute, diagnosis, found, now, handlers)
+    repair = repairer(diagnosis, whole) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)
     steps.append(_repair_step(diagnosis, repair))
     loose: list[Unexplained] = []
     if dispute is not None and claim is not None:
-        loose = unexplained_claim(evidence, dispute, ask.held_still(evidence, dispute, now), diagnosis)
+        loose = unexplained_claim(evidence, dispute, ask.held_still(evidence, residuals, dispute, now), diagnosis)
     unexplained = [*diagnosis.unexplained, *loose]
     return Inquiry(
         question=_question(dispute),
@@ -167,7 +171,12 @@ def _decimals(evidence: Evidence, named: Sequence[ask.Dispute | Finding | Unexpl
 
 
 def _dispute(
-    evidence: Evidence, claim: DisputedBalance | None, account: str | None, currency: str | None, diagnosis: Diagnosis
+    evidence: Evidence,
+    residuals: Residuals,
+    claim: DisputedBalance | None,
+    account: str | None,
+    currency: str | None,
+    diagnosis: Diagnosis,
 ) -> ask.Dispute | None:
     """Whose balance is in dispute, and who contradicts the events."""
     if claim is not None:
@@ -182,7 +191,9 @@ def _dispute(
         account, currency = worst.account, worst.currency
     currency = evidence.choose_currency(account, currency)
     total, decimals = _sum_of(evidence, account, currency), evidence.decimals(currency)
-    rows = [row for row in diff(evidence).rows if (row.account, row.currency) == (account, currency)]
+    rows = [
+        row for row in diff(evidence, residuals=residuals).rows if (row.account, row.currency) == (account, currency)
+    ]
     apart = max(rows, key=lambda row: abs(row.delta), default=None)
     heads = evidence.assertions(account, currency, kind="head")
     if not heads and (apart is None or apart.kind == "running"):
@@ -203,32 +214,34 @@ def _sum_of(evidence: Evidence, account: str, currency: str) -> int:
 
 def _steps(
     evidence: Evidence,
+    residuals: Residuals,
+    whole: Verification,
     dispute: ask.Dispute | None,
     diagnosis: Diagnosis,
     found: Sequence[Finding],
     now: datetime,
     handlers: Handlers | None,
 ) -> list[ask.InquiryStep]:
-    read_side = ask.checkpoint_and_double_application(evidence, diagnosis)
+    read_side = ask.checkpoint_and_double_application(evidence, diagnosis, whole)
     if dispute is None:
-        return [_nothing_disputed(evidence), read_side]
+        return [_nothing_disputed(evidence, residuals), read_side]
     positions = [position for finding in found for position in finding.positions]
     point = min(positions, default=None)
     if point is None:
-        point = bisect(evidence, dispute.account, currency=dispute.currency).position
+        point = bisect(evidence, dispute.account, currency=dispute.currency, residuals=residuals).position
     states = _states(evidence, dispute.account, point, handlers)
     return [
-        ask.projection_against_claim(evidence, dispute),
-        ask.event_sum(evidence, dispute),
+        ask.projection_against_claim(residuals, dispute),
+        ask.event_sum(evidence, residuals, dispute),
         ask.suspicious_events(evidence, dispute),
         ask.replay_to_the_point(evidence, dispute, point, states),
-        ask.compensations_that_never_fired(evidence, dispute, now),
+        ask.compensations_that_never_fired(evidence, residuals, dispute, now),
         read_side,
     ]
 
 
-def _nothing_disputed(evidence: Evidence) -> ask.InquiryStep:
-    compared = diff(evidence)
+def _nothing_disputed(evidence: Evidence, residuals: Residuals) -> ask.InquiryStep:
+    compared = diff(evidence, residuals=residuals)
     answer = f"{compared.compared:,} balance assertions were compared with the events; {compared.divergent:,} diverge"
     return ask.InquiryStep(number=1, title="Every claim against the events", answer=answer)
 
@@ -287,6 +300,8 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
         answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
             "captured and compared with the events again, it agrees" if repair.verified else "it still does not agree"
         )
+        if repair.looked_at:
+            answer += f" (read again: {repair.looked_at})"
     else:
         answer = (
             "no repair was applied here; the remedies are below, and `esworkbench repair` plans what can be appended "

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence, Posting
-from esworkbench.forensics.compare.holds import hold_limit, make_holds
+from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.records import ClaimStep
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, Diagnosis
-from esworkbench.forensics.verify import verify_log
+from esworkbench.forensics.verify import Verification
 from esworkbench.money import format_minor
 
 SHOWN = 12
@@ -56,7 +56,7 @@ class Dispute(NamedTuple):
         return format_minor(amount, self.currency, self.decimals)
 
 
-def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquiryStep:
+def projection_against_claim(residuals: Residuals, dispute: Dispute) -> InquiryStep:
     """What does the system show, and what is it said to be?"""
     if dispute.claimed_by is None:
         return InquiryStep(
@@ -65,7 +65,7 @@ def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquirySte
     rows: list[list[Any]] = [[dispute.claimed_by, dispute.claimed, dispute.delta]]
     rows += [
         [source, step.claimed, step.claimed - step.event_sum]
-        for source, step in _heads(evidence, dispute) if source != dispute.claimed_by
+        for source, step in _heads(residuals, dispute) if source != dispute.claimed_by
     ]  # fmt: skip
     side = "too little" if dispute.delta > 0 else "too much"
     answer = (
@@ -80,7 +80,7 @@ def projection_against_claim(evidence: Evidence, dispute: Dispute) -> InquirySte
     )  # fmt: skip
 
 
-def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
+def event_sum(evidence: Evidence, residuals: Residuals, dispute: Dispute) -> InquiryStep:
     """Do the raw events, added up without any of our code's handlers, agree with what the system shows?"""
     totals: dict[str, list[int]] = {}
     for posting in evidence.postings(dispute.account, dispute.currency):
@@ -89,7 +89,7 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
     opening = evidence.opening(dispute.account, dispute.currency)
     if opening:
         rows.insert(0, ["opening balance", 0, opening])
-    heads = [step for _, step in _heads(evidence, dispute)]
+    heads = [step for _, step in _heads(residuals, dispute)]
     answer = f"{sum(row[1] for row in rows):,} postings sum to {dispute.money(sum(row[2] for row in rows))}; " + (
         "the read model agrees with those it has read, so look at what was recorded, not at the projection"
         if heads and not any(step.residual for step in heads)
@@ -104,9 +104,8 @@ def event_sum(evidence: Evidence, dispute: Dispute) -> InquiryStep:
     )
 
 
-def _heads(evidence: Evidence, dispute: Dispute) -> Iterator[tuple[str, ClaimStep]]:
+def _heads(residuals: Residuals, dispute: Dispute) -> Iterator[tuple[str, ClaimStep]]:
     """The account's current balance as each read model that keeps one has it, and the events it had read by then."""
-    residuals = Residuals(evidence, account=dispute.account)
     for source in residuals.sources():
         if source.kind == "head":
             for step in residuals.steps(source, dispute.account, dispute.currency):
@@ -170,7 +169,9 @@ def replay_to_the_point(
     )  # fmt: skip
 
 
-def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: datetime) -> InquiryStep:
+def compensations_that_never_fired(
+    evidence: Evidence, residuals: Residuals, dispute: Dispute, now: datetime
+) -> InquiryStep:
     """Which requests were neither settled nor cancelled, and how old are they?"""
     title = "Compensations that never fired"
     pending = evidence.ledger.pending
@@ -181,7 +182,7 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     limit = hold_limit(evidence.ledger)
     rows: list[list[Any]] = [
         [position, hold, -amount, _moment(recorded_at), f"{(now - recorded_at) / timedelta(days=1):,.1f}"]
-        for position, hold, amount, recorded_at in _open_holds(evidence, dispute)
+        for position, hold, amount, recorded_at in _open_holds(residuals, dispute)
         if now - recorded_at > limit
     ]
     answer = (
@@ -196,15 +197,15 @@ def compensations_that_never_fired(evidence: Evidence, dispute: Dispute, now: da
     )  # fmt: skip
 
 
-def held_still(evidence: Evidence, dispute: Dispute, now: datetime) -> int:
+def held_still(evidence: Evidence, residuals: Residuals, dispute: Dispute, now: datetime) -> int:
     """The account's open holds that are younger than the limit, in minor units: what a bank still counts as booked."""
     if evidence.ledger.pending is None:
         return 0
     limit = hold_limit(evidence.ledger)
-    return sum(amount for _, _, amount, asked in _open_holds(evidence, dispute) if now - asked <= limit)
+    return sum(amount for _, _, amount, asked in _open_holds(residuals, dispute) if now - asked <= limit)
 
 
-def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis) -> InquiryStep:
+def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis, whole: Verification) -> InquiryStep:
     """Did each projection see each event once? Is the log itself whole?"""
     connection = evidence.connection()
     head = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()[0][0]
@@ -216,7 +217,6 @@ def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis) 
     told = {fault: diagnosis.tested.get(fault, "") for fault in ("double_apply", "gap_skipped")}
     wrong = [f"{fault} was found" for fault, outcome in told.items() if outcome == FOUND]
     untested = [f"{fault} can't be tested" for fault, outcome in told.items() if outcome.startswith(NOT_TESTABLE)]
-    whole = verify_log(evidence)
     log = f"the log itself shows {len(whole.breaks)} breaks" if whole.breaks else "the log itself is whole"
     if not whole.breaks and not whole.hashed:
         log = "versions and positions of the log are whole, and it carries no hashes that could tell more"
@@ -229,11 +229,9 @@ def checkpoint_and_double_application(evidence: Evidence, diagnosis: Diagnosis) 
     )  # fmt: skip
 
 
-def _open_holds(evidence: Evidence, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
+def _open_holds(residuals: Residuals, dispute: Dispute) -> list[tuple[int, str, int, datetime]]:
     """Position, id, amount in minor units and time of each request of the account that has no answer."""
-    connection = evidence.connection()
-    make_holds(connection, evidence.ledger)
-    return connection.execute(
+    return residuals.connection.execute(
         "SELECT position, hold, amount, opened_at FROM holds WHERE account = $account AND currency = $currency "
         "AND answer IS NULL ORDER BY position",
         {"account": dispute.account, "currency": dispute.currency},

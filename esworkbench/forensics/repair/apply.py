@@ -4,6 +4,10 @@ The store is captured and diagnosed again before, so that a step that is no long
 that a repair is judged by what it did and not by what it meant to do. Both times ages are measured at the same
 moment, or holds that were young at the cut would be called overdue by the time of the repair.
 
+A scratch copy that was just made from the evidence is what the evidence says, so the first look is the diagnosis at
+hand. After the repair every claim is read again and held against all events, but of the log only what was appended is
+captured and hashed: the earlier events are the evidence's own.
+
 Three things stand before the first write: the operator types the digest that capture printed, so that evidence edited
 since, its ledger included, moves no money; the store as it is now must allow each step as the evidence did; and a read
 model whose finding is no proof is rebuilt on a scratch copy first. Rows that are replaced are kept.
@@ -12,13 +16,14 @@ model whose finding is no proof is rebuilt on a scratch copy first. Rows that ar
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from esworkbench.errors import CommandRejected, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence, capture
-from esworkbench.forensics.diagnosis.context import gather
+from esworkbench.evidence.capturing.since import capture_since
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
@@ -33,11 +38,13 @@ from esworkbench.forensics.repair.plan import (
     rebuild_held_back,
 )
 from esworkbench.forensics.scratch_store import Factories
+from esworkbench.forensics.verify import Verification, verify_log
 from esworkbench.projections import ProjectionRunner
 from esworkbench.upcasters import EventDecoder
 
 __all__ = [
     "Compensator",
+    "Copied",
     "RepairPlan",
     "RepairStep",
     "Repaired",
@@ -49,16 +56,28 @@ __all__ = [
 ]
 
 
+class Copied(NamedTuple):
+    """What is known of a scratch copy that was just made from the evidence, and that nobody else has: what is of it.
+
+    ``diagnosis`` and ``whole``, what ``verify_log`` said, are the evidence's, at the moment that ages are measured at.
+    """
+
+    diagnosis: Diagnosis
+    whole: Verification
+
+
 class Repaired(msgspec.Struct, frozen=True, kw_only=True):
     """The steps and what became of each. ``applied``: something was written. ``verified``: nothing is wrong any more.
 
     ``after`` is the diagnosis of the store as it is now; of a plan that was not applied, the one it was made from.
+    ``looked_at`` says in words what was read again for it, empty where nothing was.
     """
 
     steps: list[RepairStep]
     applied: bool
     verified: bool
     after: Diagnosis
+    looked_at: str = ""
 
     @classmethod
     def not_applied(cls, planned: RepairPlan, diagnosis: Diagnosis) -> "Repaired":
@@ -81,16 +100,17 @@ def apply(
     decoder: EventDecoder,
     compensator: Compensator | None = None,
     now: datetime | None = None,
+    copied: Copied | None = None,
 ) -> Repaired:
     """Apply every planned step to ``store``, from which ``evidence`` was captured, and verify. Safe to run twice.
 
     ``digest`` is the evidence's as its capture printed it, ``projections`` are the read models' code by name, and
-    ``now`` is the moment ages are measured at, by default the evidence's latest ``recorded_at``. Raises UnusableInput
-    for another digest, with nothing written.
+    ``now`` is the moment ages are measured at, by default the evidence's latest ``recorded_at``. ``copied`` is given
+    where the store is a scratch copy. Raises UnusableInput for another digest, with nothing written.
     """
     require_digest(evidence, digest)
     now = now or evidence.now
-    before = look_again(store, evidence, now)
+    before = copied.diagnosis if copied else look_again(store, evidence, now)
     steps = []
     for step in planned.steps:
         if step.state == "planned":
@@ -98,13 +118,23 @@ def apply(
         if step.state == "planned" and step.kind == "compensate" and compensator is not None:
             step = _compensate(step, store, planned, compensator)
         elif step.state == "planned" and step.kind == "rebuild":
-            step = _rebuild(step, store, evidence, projections, decoder, planned.case_id, now)
+            trial_at = None if copied else now
+            step = _rebuild(step, store, evidence, projections, decoder, planned.case_id, trial_at)
         steps.append(step)
     if any(step.appended for step in steps):
         _catch_up(store, evidence, projections, decoder, planned.case_id)
     applied = any(step.state == "applied" for step in steps)
-    after = look_again(store, evidence, now) if applied else before
-    return Repaired(steps=steps, applied=applied, verified=_settled(after), after=after)
+    if not applied:
+        return Repaired(steps=steps, applied=False, verified=_settled(before), after=before)
+    if not copied:
+        after, looked_at = look_again(store, evidence, now), "the whole store"
+    else:
+        after = _look_at_copy(store, evidence, now, copied.whole)
+        looked_at = "every claim, against all events, and what was appended to them"
+        steps = [_tried(step, after) for step in steps]
+        if not any(step.state == "applied" for step in steps):
+            applied, after = False, before
+    return Repaired(steps=steps, applied=applied, verified=_settled(after), after=after, looked_at=looked_at)
 
 
 def require_digest(evidence: Evidence, digest: str) -> None:
@@ -136,6 +166,15 @@ def look_again(store: EventStore, evidence: Evidence, now: datetime) -> Diagnosi
         url = store.engine.url.render_as_string(hide_password=False)
         fresh = capture(url, Path(folder) / "evidence", ledger=evidence.path / "ledger.toml", progress=False)
         return diagnose(fresh, now=now)
+
+
+def _look_at_copy(store: EventStore, evidence: Evidence, now: datetime, whole: Verification) -> Diagnosis:
+    """Diagnose a scratch copy of the evidence: all of it, but of the log only what was appended is read and hashed."""
+    held = evidence.manifest.cut.high_water or 0
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
+        url = store.engine.url.render_as_string(hide_password=False)
+        fresh = capture_since(url, evidence, Path(folder) / "evidence")
+        return diagnose(fresh, now=now, whole=verify_log(fresh, known=whole, known_up_to=held))
 
 
 def _settled(diagnosis: Diagnosis) -> bool:
@@ -205,19 +244,27 @@ def _rebuild(
     projections: Factories,
     decoder: EventDecoder,
     case_id: str,
-    now: datetime,
+    trial_at: datetime | None,
 ) -> RepairStep:
+    """Replace the read model. Where it needs a trial, that is made on a scratch copy, at the moment ``trial_at``."""
     factory = projections.get(step.projection or "")
     if factory is None:
         return msgspec.structs.replace(step, state="by hand", words=f"{step.words}; its code is not at hand")
-    if step.on_trial and replay_with_code(evidence, gather(evidence, now), Code(factory, decoder)).residuals:
-        return _held(
-            step,
-            "replayed with this code on a scratch copy it still differs from the events, so a rebuild wouldn't heal it",
-        )
+    if step.on_trial and trial_at and replay_with_code(evidence, trial_at, Code(factory, decoder)).residuals:
+        return _held(step, NOT_HEALED)
     kept = keep_rows(store, factory(), evidence.path)
     ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").rebuild()
     return msgspec.structs.replace(step, state="applied", kept=[str(path) for path in kept])
+
+
+NOT_HEALED = "replayed with this code on a scratch copy it still differs from the events, so a rebuild wouldn't heal it"
+
+
+def _tried(step: RepairStep, after: Diagnosis) -> RepairStep:
+    """On a scratch copy a rebuild is its own trial: the step held back if the read model is still wrong after it."""
+    wrong = [finding for finding in after.unhealthy if step.projection in finding.sources]
+    loose = [each for each in after.unexplained if each.source == step.projection]
+    return _held(step, NOT_HEALED) if step.on_trial and step.state == "applied" and (wrong or loose) else step
 
 
 def _catch_up(

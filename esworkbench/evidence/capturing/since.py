@@ -1,0 +1,78 @@
+"""A capture of what came later: new events beside those that earlier evidence holds, all else as it is now."""
+
+import os
+import shutil
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow.parquet as pq
+
+from esworkbench.archive import BUCKETED, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
+from esworkbench.evidence.capturing.capture import capture
+from esworkbench.evidence.capturing.store import GAPS_KEPT
+from esworkbench.evidence.evidence import Evidence
+
+APPENDED_TO = {"events": "true", "postings": "true", "oddities": "source = 'events'"}
+"""The tables that hold what the log holds, and which of the earlier rows no later capture holds again."""
+
+
+def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
+    """Evidence of the store ``source`` in the new folder ``into``, of whose log only the later events are read.
+
+    For a store that was made from the evidence ``earlier``, or is behind it and can't have changed what it holds: the
+    earlier events are that evidence's own files, and that the store still holds them as they were is not looked at.
+    Read models, checkpoints, snapshots and statements are read whole, and judged by the same ledger.
+    """
+    later = capture(
+        source, into, ledger=earlier.path / LEDGER, buckets=earlier.manifest.buckets, progress=False,
+        after=earlier.manifest.cut.high_water or 0,
+    )  # fmt: skip
+    old, new = earlier.manifest, later.manifest
+    files, rows = dict(new.files), dict(new.rows)
+    with closing(duckdb.connect(config={"autoinstall_known_extensions": "false"})) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table, kept in APPENDED_TO.items():
+            for name in new.files_of(table):
+                _put_together(connection, table, kept, earlier.path / name, into / name)
+                files[name] = file_digest(into / name)
+            rows[table] = sum(_count(into / name) for name in new.files_of(table))
+    manifest = msgspec.structs.replace(_of_both(old, new), files=files, rows=rows)
+    (into / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    return Evidence.open(into, verify=False)
+
+
+def _put_together(connection: duckdb.DuckDBPyConnection, table: str, kept: str, earlier: Path, later: Path) -> None:
+    """In place of the later file one with the earlier rows as well, in the table's order."""
+    if not _count(later) and kept == "true":
+        later.unlink()
+        try:
+            os.link(earlier, later)
+        except OSError:
+            shutil.copyfile(earlier, later)
+        return
+    order = f"ORDER BY {', '.join(BUCKETED[table].order)}" if table in BUCKETED else ""
+    both = (
+        f"SELECT * FROM {from_parquet([earlier])} WHERE {kept} UNION ALL BY NAME SELECT * FROM {from_parquet([later])}"
+    )
+    whole = later.with_suffix(".whole")
+    connection.execute(to_parquet(f"SELECT * FROM ({both}) {order}", whole, "zstd"))
+    whole.replace(later)
+
+
+def _count(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _of_both(old: Manifest, new: Manifest) -> Manifest:
+    """What the earlier and the later manifest say of the log, together."""
+    gaps = [*old.cut.gaps, *new.cut.gaps]
+    left_out = old.cut.gaps_left_out + new.cut.gaps_left_out + max(0, len(gaps) - GAPS_KEPT)
+    cut = msgspec.structs.replace(new.cut, after=old.cut.after, gaps=gaps[:GAPS_KEPT], gaps_left_out=left_out)
+    found = [each for each in new.problems if each not in old.problems]
+    return msgspec.structs.replace(
+        new, cut=cut, unposted=dict(Counter(old.unposted) + Counter(new.unposted)), problems=[*old.problems, *found],
+        problem_count=old.problem_count + len(found), decimals={**(old.decimals or {}), **(new.decimals or {})},
+    )  # fmt: skip
