@@ -6,16 +6,17 @@ statement and snapshot claims from the statements and snapshots, the manifest fr
 claimed, and when, has no second source: that rests on the digest that was noted at the capture.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from esworkbench.archive import BUCKETED, SCHEMAS, bucket_of, from_parquet
+from esworkbench.archive import BUCKETED, SCHEMAS, Manifest, bucket_of, from_parquet
 from esworkbench.errors import EvidenceDamaged, UnusableInput
-from esworkbench.evidence.capturing.delimited import read_row
-from esworkbench.evidence.capturing.poster import Unpostable, account_of, field, read_payload, to_minor
+from esworkbench.evidence.capturing.delimited import counted, read_row
+from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT, Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.set_based import derived_postings
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import DelimitedFile
@@ -144,6 +145,11 @@ def _of_manifest(evidence: Evidence) -> Iterator[Disagreement]:
     )
     if (gaps[:GAPS_KEPT], max(0, len(gaps) - GAPS_KEPT)) != (cut.gaps, cut.gaps_left_out):
         yield Disagreement("manifest", "the manifest lists other gaps between the positions than the events leave")
+    layout = evidence.ledger.file
+    verdicts = Counter(dict(evidence.rows("SELECT verdict, count(*) FROM order_days GROUP BY verdict")))
+    expected = counted(verdicts) if layout is not None and layout.order == "day" else None
+    if manifest.order != expected:
+        yield Disagreement("manifest", f"the manifest counts the order of days as {manifest.order}, not as {expected}")
     if manifest.decimals is not None:
         scales = Scales(evidence.ledger)
         for currency, decimals in scales.of_all({name for _, name in evidence.accounts() if name is not None}).items():
@@ -222,7 +228,8 @@ def _of_snapshots(evidence: Evidence) -> Iterator[Disagreement]:
 def _of_postings(evidence: Evidence) -> Iterator[Disagreement]:
     connection = evidence.connection()
     names = ", ".join(SCHEMAS["postings"].names)
-    derived = derived_postings(connection, evidence.ledger)
+    derived, poster = derived_postings(connection, evidence.ledger)
+    yield from _of_counts(evidence.manifest, dict(poster.unposted), poster.problem_count)
     if _all_kept(connection, derived):
         return
     found = connection.execute(_comparison(f"SELECT {names} FROM postings", f"SELECT {names} FROM {derived}"))
@@ -249,6 +256,22 @@ def _all_kept(connection: "duckdb.DuckDBPyConnection", derived: str) -> bool:
     return len(counts.fetchall()) == 1
 
 
+def _of_counts(manifest: Manifest, unposted: dict[str, int], problems: int) -> Iterator[Disagreement]:
+    """What no rule knows, and what no rule fits. A capture also lists what is odd beside the payloads, so there may be
+    more problems, but none without words up to the first hundred."""
+    if manifest.unposted != unposted:
+        yield Disagreement(
+            "manifest",
+            f"the manifest counts {manifest.unposted} as events that no rule knows, and there are {unposted}",
+        )
+    if manifest.problem_count < problems or len(manifest.problems) != min(manifest.problem_count, PROBLEMS_KEPT):
+        yield Disagreement(
+            "manifest",
+            f"the manifest counts {manifest.problem_count:,} problems and lists {len(manifest.problems):,}, and the "
+            f"events have {problems:,}",
+        )
+
+
 def _of_lines(evidence: Evidence, layout: DelimitedFile) -> Iterator[Disagreement]:
     """Of a delimited file every event is a line, which says its posting and its claim."""
     counts = {table: evidence.manifest.rows[table] for table in ("events", "postings", "assertions")}
@@ -257,6 +280,7 @@ def _of_lines(evidence: Evidence, layout: DelimitedFile) -> Iterator[Disagreemen
             "posting", f"every line of a file is an event, a posting and a claim, and there are {counts}"
         )
         return
+    yield from _of_counts(evidence.manifest, {}, 0)
     scales = Scales(evidence.ledger)
     found = evidence.connection().execute(LINES)
     while rows := found.fetchmany(ROWS_AT_ONCE):

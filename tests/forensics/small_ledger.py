@@ -45,6 +45,7 @@ class SmallLedger:
         self.postings: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []
         self.checkpoints: dict[str, int] = {}
+        self.batches: list[dict[str, Any]] = []
         self.gaps: list[tuple[int, int]] = []
         self.lines: list[dict[str, Any]] = []
         self.order_days: list[dict[str, Any]] = []
@@ -96,6 +97,16 @@ class SmallLedger:
                 row = {"source": "history", "kind": "running", "position": posting["position"], "order_key": place}
                 self.claim(account, claimed, **(row | given))
 
+    def batch(self, first: int, last: int, hour: float, *, projection: str = "balances") -> None:
+        """A batch in the checkpoint log, saved at that hour; the checkpoint moves on with it."""
+        self.batches.append(
+            {
+                "id": len(self.batches) + 1, "projection": projection, "shard": 0, "from_position": first,
+                "to_position": last, "run_id": "run", "code_version": "1", "saved_at": hours(hour),
+            }
+        )  # fmt: skip
+        self.checkpoints[projection] = last
+
     def statement(self, account: str, lines: Sequence[tuple[float, int, int]], *, file: str = "bank.csv") -> None:
         """A statement's lines, each (hour, amount, balance)."""
         for place, (hour, amount, balance) in enumerate(lines, 1):
@@ -125,6 +136,7 @@ class SmallLedger:
                 ("assertions", self.claims),
                 ("order_days", self.order_days),
                 ("statements", self.lines),
+                ("checkpoint_log", self.batches),
                 ("checkpoints", [{"projection": name, "position": at} for name, at in self.checkpoints.items()]),
             ):
                 writer.write(table, as_columns(rows))

@@ -43,6 +43,31 @@ def test_over_many_seeds(damage, seed: int, tmp_path: Path) -> None:  # type: ig
     judged(diagnose(bank.captured()), truths)
 
 
+def test_a_hold_and_its_answer_that_change_places_leave_no_hold_open(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    answers = bank.events("event_type IN ('WithdrawalSettled', 'WithdrawalCancelled')")
+    answer = next(
+        each for each in answers
+        if bank.events("stream_id = ? AND version = ?", each.stream_id, each.version - 1)[0].event_type
+        == "WithdrawalRequested"
+    )  # fmt: skip
+    [request] = bank.events("stream_id = ? AND version = ?", answer.stream_id, answer.version - 1)
+    for event, version in ((request, 0), (answer, request.version), (request, answer.version)):
+        bank.sql("UPDATE events SET version = ? WHERE event_id = ?", version, event.event_id)
+    judged(diagnose(bank.captured()), [Truth("reordered", answer.account, 0)])
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_side_of_a_transfer_that_the_log_has_lost_makes_no_half_transfer(hidden: bool, tmp_path: Path) -> None:
+    """One act: a row still names the event, so it was recorded once."""
+    bank = DamagedBank(tmp_path)
+    event = bank.any_event("TransferReceived")
+    bank.delete(event)
+    if hidden:
+        bank.rehash(event.stream_id)
+    judged(diagnose(bank.captured()), [Truth("event_deleted", event.account, event.amount, (event.event_id,))])
+
+
 def test_a_healthy_bank_stays_silent(tmp_path: Path) -> None:
     diagnosis = diagnose(DamagedBank(tmp_path).captured())
     assert (diagnosis.findings, diagnosis.unexplained) == ([], [])

@@ -71,6 +71,19 @@ def restored_and_run_on(copy: Copy, random: Random) -> Truth:
     return Truth(("restored_read_model",), negative(posted(copy, position, head)))
 
 
+def holds_restored(copy: Copy, random: Random) -> Truth:
+    """The table of holds as it was while one of them, or two, had been asked for and not answered."""
+    asked = copy.evidence.rows(
+        "SELECT e.position, p.account FROM events AS e JOIN postings AS p USING (event_id) "
+        "WHERE e.type = 'WithdrawalRequested' ORDER BY 1"
+    )
+    position, account = random.choice(asked[len(asked) // 2 : -1])
+    older_state(copy, "pending_withdrawals", position)
+    with copy.store.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT account_id FROM pending_withdrawals").fetchall()
+    return Truth(("restored_read_model",), {str(found): 0 for (found,) in rows} | {account: 0})
+
+
 def moved_back(copy: Copy, random: Random) -> Truth:
     position = copy.store.head_position() - random.randint(12, 40)
     with copy.by_hand() as connection:
@@ -242,6 +255,7 @@ def all_rows_lost(copy: Copy, random: Random) -> Truth:
 ACTS: dict[str, Callable[[Copy, Random], Truth]] = {
     "an older state put back": restored,
     "an older state put back, and run on": restored_and_run_on,
+    "an older table of holds put back": holds_restored,
     "a checkpoint moved back": moved_back,
     "a stretch applied again, with no batch to show it": applied_again,
     "a balance edited": edited,

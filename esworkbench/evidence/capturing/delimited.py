@@ -139,9 +139,8 @@ def _runs_backwards(rows: Sequence[FileRow]) -> bool:
     return sum(before.balance == after.balance + before.amount for before, after in steps) > forwards
 
 
-def summary(days: list[OrderedDay]) -> dict[str, int]:
+def counted(counts: Counter[str]) -> dict[str, int]:
     """How many account-days have which verdict. The ambiguous ones add up exactly too, so they are counted as both."""
-    counts = Counter(day.found.verdict for day in days)
     return {
         "exact": counts["exact"] + counts["ambiguous"],
         "rounded": counts["rounded"],

@@ -10,11 +10,11 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.delimited import (
     FileRow,
     OrderedDay,
+    counted,
     ordered_days,
     payload_of,
     read_rows,
     said_opening,
-    summary,
 )
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.ledger import LedgerDefinition
@@ -79,7 +79,7 @@ def capture_file(
             source=str(path),
             layout=LAYOUT,
             cut=Cut(high_water=len(rows), checkpoints={}, server_time=None),
-            order=summary(days) if layout.order == "day" else None,
+            order=counted(Counter(day.found.verdict for day in days)) if layout.order == "day" else None,
             decimals=scales.of_all({row.currency for row in rows}),
             assumptions=assumptions,
         )

@@ -192,8 +192,9 @@ def _whole(kind: str, amount: str) -> str:
     return NEVER
 
 
-def derived_postings(connection: duckdb.DuckDBPyConnection, ledger: LedgerDefinition) -> str:
-    """Post all ``events`` of opened evidence again; the name of a temporary table with the columns of ``postings``."""
+def derived_postings(connection: duckdb.DuckDBPyConnection, ledger: LedgerDefinition) -> tuple[str, Poster]:
+    """Post all ``events`` of opened evidence again; the name of a temporary table with the columns of ``postings``, and
+    the poster, which has the counts."""
     poster = SetBasedPoster(ledger)
     connection.execute("CREATE OR REPLACE TEMP TABLE derived_postings AS SELECT * FROM postings WHERE false")
     events = connection.cursor().sql(f"SELECT {', '.join(NEEDED)} FROM events").to_arrow_reader(ROWS_AT_ONCE)
@@ -203,4 +204,4 @@ def derived_postings(connection: duckdb.DuckDBPyConnection, ledger: LedgerDefini
         connection.register("posted", posted)
         connection.execute("INSERT INTO derived_postings SELECT * FROM posted")
         connection.unregister("posted")
-    return "derived_postings"
+    return "derived_postings", poster.poster

@@ -17,12 +17,14 @@ _ROWS_WITHOUT_EVENT = """
 def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residual]) -> tuple[int, str | None]:
     """By how much the claims differ from what is left of the log, and which source shows it; (0, None) if none does.
 
-    Rows are asked first, because each speaks for one event; a head or a last statement line speaks for everything.
-    That a statement has no line for an event as it now is says nothing of what the event once was.
+    Rows are asked first, because each speaks for one event; a head speaks for everything. Of a statement only lines
+    without an event count: what it lacks, or tells otherwise, of other events has other causes. That it has no line for
+    an event as it now is says nothing of what the event once was, unless the line for that is there.
     """
     if key is None:
         return 0, None
-    spoken = [step for step in steps if step.kind == "running" or step.reason != NO_ROW]
+    lines = {step.source for step in steps if step.reason == NO_EVENT}
+    spoken = [step for step in steps if step.kind == "running" or step.reason != NO_ROW or step.source in lines]
     if spoken:
         first = min(spoken, key=lambda step: step.kind != "running").source
         return sum(step.amount for step in spoken if step.source == first), first
@@ -30,7 +32,7 @@ def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residua
         if source.kind == "head" and left.head(source.name, key):
             return left.head(source.name, key), source.name
     for kind in ("daily", "snapshot", "statement"):
-        others = left.steps(key=key, kind=kind)
+        others = [step for step in left.steps(key=key, kind=kind) if kind != "statement" or step.reason == NO_EVENT]
         amount = others[-1].amount if kind == "snapshot" and others else sum(step.amount for step in others)
         if amount:
             return amount, others[0].source
@@ -71,7 +73,15 @@ def _renumbered(facts: Facts, snapshot: Residual, lost: Sequence[Residual]) -> b
 
 
 def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
-    """True where a claim that was never rebuilt has a row for each of these events, and none differs from the log."""
+    """True where a statement, or a claim that was never rebuilt, tells of each of these events as the log does."""
+    booked = facts.rows(
+        "SELECT count(DISTINCT event_id) FROM pairs WHERE account = $account AND currency = $currency "
+        "AND event_id IN (SELECT unnest($ids))",
+        account=key[0], currency=key[1], ids=list(event_ids),
+    )  # fmt: skip
+    told_otherwise = {step.event_id for step in facts.residuals if step.kind == "statement"}
+    if booked[0][0] == len(set(event_ids)) and told_otherwise.isdisjoint(event_ids):
+        return True
     for source in facts.sources:
         if source.kind != "running" or was_reset(facts, source.name):
             continue

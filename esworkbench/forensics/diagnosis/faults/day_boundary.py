@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone, tzinfo
-from itertools import accumulate
 from zoneinfo import ZoneInfo, available_timezones
 
 from esworkbench.forensics.compare.records import Key, Source
@@ -11,7 +10,10 @@ from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
-Closings = dict[date, int]
+Days = dict[tuple[str, date], int | None]
+"""What a day closes at, and its credits and debits, in minor units: by the kind of claim, and the day."""
+
+KINDS = ("daily", "credits", "debits")
 
 _QUARTERS = [minutes for minutes in range(-12 * 60, 14 * 60 + 1, 15) if minutes % 30 == 0 or minutes % 45 == 0]
 SHOWN = 3
@@ -36,26 +38,27 @@ FAULT = Fault(
 
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """A hold and its release that move to another day together leave every closing as it is, so all columns count."""
     undated = set(facts.rows("SELECT DISTINCT account, currency FROM postings WHERE recorded_at IS NULL"))
     steps = [
-        step for kind in ("daily", "credits", "debits") for step in left.steps(source=source.name, kind=kind)
-        if step.key not in undated
+        step for kind in KINDS for step in left.steps(source=source.name, kind=kind) if step.key not in undated
     ]  # fmt: skip
-    wrong = sorted({step.key for step in steps if step.kind == "daily"})
+    wrong = sorted({step.key for step in steps})
     if not wrong:
         return
     # Where an event has no known time, no zone says its day: such accounts are left out.
     # The accounts that part now allow the fewest zones, so they are asked first; then everybody must agree.
     claimed = _claimed(facts, source)
+    kinds = {kind for days in claimed.values() for kind, _ in days}
     moments = _moments(facts, source)
     others = sorted(set(claimed) - set(wrong) - undated)
     fitting = [
         name for name, zone in _zones()
-        if all(_closings(moments.get(key, []), zone) == claimed.get(key, {}) for key in (*wrong, *others))
+        if all(_days(moments.get(key, []), zone, kinds) == claimed.get(key, {}) for key in (*wrong, *others))
     ]  # fmt: skip
     if not fitting:
         return
-    moved = sum(abs(step.amount) for step in steps if step.kind == "daily") // 2
+    moved = max(sum(abs(step.amount) for step in steps if step.kind == kind) for kind in KINDS) // 2
     proof = (
         f"every day of {source.name} agrees if days begin at midnight in {' or '.join(fitting[:SHOWN])} instead of "
         f"{facts.evidence.ledger.time_zone}, and the totals agree as they are: {facts.money(moved, wrong[0])} in all "
@@ -76,13 +79,14 @@ def _zones() -> Iterator[tuple[str, tzinfo]]:
             yield name, ZoneInfo(name)
 
 
-def _claimed(facts: Facts, source: Source) -> dict[Key, Closings]:
-    found: dict[Key, Closings] = {}
-    for account, currency, day, claimed in facts.rows(
-        "SELECT account, currency, day, claimed_minor FROM assertions WHERE kind = 'daily' AND source = $source",
+def _claimed(facts: Facts, source: Source) -> dict[Key, Days]:
+    found: dict[Key, Days] = {}
+    for account, currency, kind, day, claimed in facts.rows(
+        "SELECT account, currency, kind, day, claimed_minor FROM assertions WHERE source = $source "
+        "AND (kind = 'daily' OR kind IN ('credits', 'debits') AND claimed_minor IS NOT NULL)",
         source=source.name,
     ):
-        found.setdefault((account, currency), {})[day] = claimed
+        found.setdefault((account, currency), {})[kind, day] = claimed
     return found
 
 
@@ -97,6 +101,13 @@ def _moments(facts: Facts, source: Source) -> dict[Key, list[tuple[datetime, int
     return found
 
 
-def _closings(moments: list[tuple[datetime, int]], zone: tzinfo) -> Closings:
-    totals = accumulate(amount for _, amount in moments)
-    return {moment.astimezone(zone).date(): total for (moment, _), total in zip(moments, totals, strict=True)}
+def _days(moments: list[tuple[datetime, int]], zone: tzinfo, kinds: set[str]) -> Days:
+    found: dict[tuple[str, date], int] = {}
+    total = 0
+    for moment, amount in moments:
+        day = moment.astimezone(zone).date()
+        total += amount
+        found["daily", day] = total
+        found["credits", day] = found.get(("credits", day), 0) + max(amount, 0)
+        found["debits", day] = found.get(("debits", day), 0) + max(-amount, 0)
+    return {(kind, day): amount for (kind, day), amount in found.items() if kind in kinds}

@@ -1,12 +1,11 @@
 """gap_skipped: a run went past a position before it was filled, and nothing ever went back for it.
 
-Two clocks speak for it: the batch that covers the position was saved before the event was recorded. They may be those
-of two machines, so that is likely and no proof. Where the store stamps an event before it commits, they don't show it;
-then all there is to go on is that the read model is short of exactly one event.
+Two clocks may speak for it: the batch that covers the position was saved before the event was recorded. They may be
+those of two machines, so they are heard only where no event that was read looks late as well, and prove nothing. Where
+they say nothing, all there is to go on is that the read model is short of exactly one event.
 """
 
 from collections.abc import Iterator
-from itertools import combinations
 
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import BATCHES, Facts
@@ -28,9 +27,6 @@ LONGEST_COMMIT_SECONDS = 3600
 such events are named only where there are no others."""
 
 ANY_TIME = 2**62
-
-MOST_LATE = 20
-"""With more late events than this, two machines' clocks differ, so that only figures that are short count."""
 
 Candidate = tuple[int, str, int, str]
 """Position, event id, posting in minor units, and what the log says of it."""
@@ -93,29 +89,21 @@ def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     by_key: dict[Key, list[Candidate]] = {}
     for account, currency, *event in facts.rows(_READ + _LATE, projection=source.name):
         by_key.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
-    if sum(len(late) for late in by_key.values()) > MOST_LATE:
-        by_key = {key: late for key, late in by_key.items() if left.head(source.name, key) or source.kind != "head"}
-    for key, late in by_key.items():
-        if source.kind == "running":
-            steps = {step.event_id: step for step in left.steps(source=source.name, key=key) if step.reason == NO_ROW}
-            missed = [event for event in late if event[1] in steps]
-            shares = [whole(steps[event[1]]) for event in missed]
-        else:
-            missed = _that_add_up(late, -left.head(source.name, key)) if source.kind == "head" else []
-            shares = [Share(source.name, key, -sum(event[2] for event in missed))]
-        if missed:
-            yield _explanation(facts, source, key, missed, shares, late=True)
+    shares = {key: _what_they_lack(left, source, key, late) for key, late in by_key.items()}
+    if all(shares.values()):
+        for key, late in by_key.items():
+            yield _explanation(facts, source, key, late, shares[key], late=True)
 
 
-def _that_add_up(late: list[Candidate], missing: int) -> list[Candidate]:
-    """The late events that add up to what is missing: by two machines' clocks, more may look late than were missed."""
-    if not missing:
-        return []
-    for size in range(len(late), 0, -1) if len(late) <= 12 else (len(late), 1):
-        for chosen in combinations(late, size):
-            if sum(event[2] for event in chosen) == missing:
-                return list(chosen)
-    return late if len(late) == 1 and late[0][2] else []
+def _what_they_lack(left: Left, source: Source, key: Key, late: list[Candidate]) -> list[Share]:
+    """The residuals that these events leave if none of them was read; nothing where one was: then two clocks differ."""
+    if source.kind == "running":
+        steps = {step.event_id: step for step in left.steps(source=source.name, key=key) if step.reason == NO_ROW}
+        return [whole(steps[event[1]]) for event in late] if all(event[1] in steps for event in late) else []
+    missing = -left.head(source.name, key) if source.kind == "head" else 0
+    amount = sum(event[2] for event in late)
+    alone = len(late) == 1 and amount and missing  # what else is wrong with the figure is left to others
+    return [Share(source.name, key, -amount)] if missing and (amount == missing or alone) else []
 
 
 def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:

@@ -74,8 +74,9 @@ def half_transfer(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the ledger doesn't say which event types are the two sides of a transfer")
     given = _given(facts, transfer)
     halves: dict[Key, list[Half]] = {}
-    for row in facts.rows(_HALVES, **given):
-        halves.setdefault(Half(*row).key, []).append(Half(*row))
+    for half in map(Half._make, facts.rows(_HALVES, **given)):
+        if not _lost_since(facts, half):
+            halves.setdefault(half.key, []).append(half)
     if not halves:
         return []
     [(longest,)] = facts.rows(_COMPLETE, **given)
@@ -91,6 +92,15 @@ FAULT = Fault(
     repair="none",
     detector=half_transfer,
 )
+
+
+def _lost_since(facts: Facts, half: Half) -> bool:
+    """Whether the other side was recorded once: a read model still has a row of that amount, and no event is there."""
+    return any(
+        step.kind == "running" and step.reason == NO_EVENT and step.amount == -half.amount
+        and step.account == half.other and step.currency == half.currency
+        for step in facts.residuals
+    )  # fmt: skip
 
 
 def _given(facts: Facts, transfer: TransferSides) -> dict[str, str]:

@@ -11,7 +11,16 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
+from esworkbench.forensics.diagnosis.witnesses import was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 
@@ -66,14 +75,38 @@ def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explana
     if healed:
         why += "; a rebuild with the projection's own code heals it"
     untested = _untested(facts, source)
-    if healed and not untested:
+    others = _the_log_itself(facts, source, key) if certainty == "possible" else ()
+    if healed and not untested and not others:
         certainty = "likely"
     proof = (
         f"{source.name} is {facts.money(amount, key)} off the event sum at its checkpoint {source.cut}{why}"
         f"{_same_amount(facts, source, key, amount)}{_not_tested(untested)}"
     )
     found = finding(FAULT, key, amount=amount, source=source.name, certainty=certainty, proof=proof)
-    return Explanation(found, [Share(source.name, key, amount)])
+    return Explanation(found, [Share(source.name, key, amount)], others)
+
+
+def _the_log_itself(facts: Facts, source: Source, key: Key) -> tuple[LookAlike, ...]:
+    """A log can be rewritten and hashed again. One claim against it is one witness; where none of another kind agrees
+    with it about the account, there is no other."""
+    if not facts.hashed or any(_agrees(facts, other, key) for other in facts.sources if other.kind != source.kind):
+        return ()
+    proof = (
+        f"{source.name} contradicts the events of this account, and no claim of another kind agrees with them; they "
+        "may have been changed and hashed again, which an anchor from before would settle"
+    )
+    return (LookAlike("rehashed_history", proof),)
+
+
+def _agrees(facts: Facts, source: Source, key: Key) -> bool:
+    """Whether the source speaks of the account and finds nothing wrong. What was rebuilt repeats what the log says."""
+    [(claims,)] = facts.rows(
+        "SELECT count(*) FROM assertions WHERE source = $source AND kind = $kind AND account = $account "
+        "AND currency = $currency",
+        source=source.name, kind=source.kind, account=key[0], currency=key[1],
+    )  # fmt: skip
+    against = any(step.key == key and step.source == source.name for step in facts.residuals)
+    return claims > 0 and not against and not was_reset(facts, source.name)
 
 
 def _of_the_row(facts: Facts, source: Source, key: Key) -> tuple[Certainty, str]:
@@ -147,7 +180,8 @@ def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) 
         FAULT, key, amount=amount, events=events, source=source.name, certainty="likely" if alone else "possible",
         proof=proof,
     )  # fmt: skip
-    return Explanation(found, [whole(step) for step in steps])
+    others = () if alone or not amount else _the_log_itself(facts, source, key)
+    return Explanation(found, [whole(step) for step in steps], others)
 
 
 def _healed(steps: Sequence[Residual]) -> tuple[list[Residual], list[Residual]]:

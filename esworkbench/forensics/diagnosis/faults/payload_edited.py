@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from esworkbench.forensics.compare.records import Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.edited_or_drifted import edited_or_drifted
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
@@ -46,6 +46,7 @@ def _keys(facts: Facts, event: FailingHash) -> Sequence[Key | None]:
 def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
     ids = [event.event_id for event in edited]
     steps = [step for step in left.steps(key=key) if step.event_id in ids] if key else []
+    steps += _lines_instead(left, steps)
     spared = key is not None and not steps and vouched(facts, key, ids)
     amount, witness = (0, None) if spared else witnessed(facts, left, key, steps)
     many = len(edited) > 1
@@ -66,6 +67,19 @@ def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[Failing
     elif key is not None:
         shares = [whole(step) for step in _moved_days(facts, left, key, ids)]
     return Explanation(found, shares)
+
+
+def _lines_instead(left: Left, steps: Sequence[Residual]) -> list[Residual]:
+    """Where a statement names no references, the nearest line without an event is what the event said before."""
+    found: list[Residual] = []
+    for step in steps:
+        if step.kind == "statement" and step.reason == NO_ROW:
+            lines = [
+                line for line in left.steps(source=step.source, key=step.key, kind="statement")
+                if line.reason == NO_EVENT and line not in found
+            ]  # fmt: skip
+            found += sorted(lines, key=lambda line: abs(line.place - step.place))[:1]
+    return found
 
 
 def _moved_days(facts: Facts, left: Left, key: Key, event_ids: Sequence[str]) -> Iterator[Residual]:

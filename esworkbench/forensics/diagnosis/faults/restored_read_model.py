@@ -6,13 +6,20 @@ lack one stretch of the log, the same on all accounts. Nothing notes the act its
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.records import Key, Source
+from esworkbench.forensics.compare.records import NO_ROW, Key, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.stretches import Stretch, places_of, standing, stretches
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, shares_of_all
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    whole,
+)
 from esworkbench.forensics.diagnosis.wording import finding
 
 
@@ -21,7 +28,11 @@ def restored_read_model(facts: Facts, left: Left) -> Explanations:
     sources = [source for source in facts.sources if source.kind in BALANCES]
     if facts.is_file or not sources:
         return NotTestable("there is no read model of ours")
-    return [each for source in sources for each in _of_source(facts, left, source)]
+    holds = [source for source in facts.columns if source.kind == "holds"]
+    return [
+        *(each for source in sources for each in _of_source(facts, left, source)),
+        *(each for source in holds for each in _of_holds(facts, left, source)),
+    ]
 
 
 def short_of_a_stretch(facts: Facts, left: Left) -> Explanations:
@@ -94,6 +105,63 @@ def _of_one_type(facts: Facts, keys: tuple[Key, ...], after: int, up_to: int) ->
     """Whether all that is missing is of one event type: then the handler is asked first."""
     events = [event for key in keys for event in events_between(facts, key, after, up_to)]
     return len({type_ for _, _, type_ in events}) == 1
+
+
+_TOLD_OF_HOLDS = """
+    SELECT told.position, told.asks, told.stream_id, told.hold, p.account, p.currency, -p.amount
+    FROM told_of_holds AS told LEFT JOIN (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+            sum(amount_minor)::BIGINT AS amount
+        FROM postings GROUP BY event_id
+    ) AS p USING (event_id) WHERE told.position <= $cut ORDER BY told.position
+"""
+
+
+def _of_holds(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """A table of holds as it was at an earlier position. One row too many, or rows that are gone, may as well be the
+    work of a hand."""
+    steps = left.steps(source=source.name, kind="holds")
+    position = _where_the_holds_are_right(facts, source) if steps else None
+    if position is None:
+        return
+    proof = (
+        f"the holds of {source.name} are all those that waited after position {position}, and no others, while its "
+        f"checkpoint says {source.cut}; no balance is wrong for it"
+    )
+    several = sum(step.reason != NO_ROW for step in steps) > 1
+    other = LookAlike("manual_edit", f"{len(steps)} row(s) of {source.name} may as well have been changed by hand")
+    for key in dict.fromkeys(step.key for step in steps):
+        found = finding(
+            FAULT, key, positions=[position], source=source.name, proof=proof,
+            certainty="likely" if several else "possible",
+        )  # fmt: skip
+        mine = [whole(step) for step in steps if step.key == key]
+        yield Explanation(found, mine, () if several else (other,))
+
+
+def _where_the_holds_are_right(facts: Facts, source: Source) -> int | None:
+    """The last position before the checkpoint after which exactly the holds waited that the table has."""
+    claimed = {
+        (account, currency, hold): amount
+        for account, currency, hold, amount in facts.rows(
+            "SELECT account, currency, event_id, claimed_minor FROM assertions "
+            "WHERE kind = 'holds' AND source = $source",
+            source=source.name,
+        )
+    }
+    waiting: dict[tuple[str, str], tuple[str | None, str | None, int | None]] = {}
+    wrong = set(claimed)
+    right_at = None
+    for position, asks, stream_id, hold, *asked in facts.rows(_TOLD_OF_HOLDS, cut=source.cut):
+        account, currency, amount = asked if asks else waiting.pop((stream_id, hold), (None, None, None))
+        if asks:
+            waiting[stream_id, hold] = (account, currency, amount)
+        if claimed.get((account, currency, hold)) == (amount if asks else None):
+            wrong.discard((account, currency, hold))
+        elif account is not None:
+            wrong.add((account, currency, hold))
+        right_at = right_at if wrong else position
+    return right_at
 
 
 _AGE = """

@@ -107,12 +107,24 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
         yield Explanation(found, [whole(step) for step in steps])
 
 
+def _shown_elsewhere(left: Left, key: Key, amount: int, rounded: list[tuple[int, str]]) -> bool:
+    """Whether a claim that speaks of single events is off by that amount, and at none of the rounded ones."""
+    ids = {event_id for _, event_id in rounded}
+    steps = [step for kind in ("running", "statement") for step in left.steps(key=key, kind=kind)]
+    for name in {step.source for step in steps}:
+        mine = [step for step in steps if step.source == name]
+        if sum(step.amount for step in mine) == amount and ids.isdisjoint(step.event_id for step in mine):
+            return True
+    return False
+
+
 def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     """A bare figure shows no event, so a small change by hand looks the same; unless several accounts are off so."""
     events = _rounded(facts, source)
     small = {
         key: amount for key, amount in left.heads(source.name).items()
         if len(events.get(key, ())) > 1 and abs(amount) <= LIMIT_MINOR * len(events[key])
+        and not _shown_elsewhere(left, key, amount, events[key])
     }  # fmt: skip
     several = len(small) > 1
     others = (LookAlike("manual_edit", f"so small a change of {source.name} by hand would look the same"),)

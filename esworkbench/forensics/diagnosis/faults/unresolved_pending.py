@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from esworkbench.evidence.ledger import Pending
+from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -13,12 +14,21 @@ from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanation
 from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
+# A request or an answer that stands elsewhere than it was written: the hold only seems open.
 _OVERDUE = """
+    WITH moved AS (
+        SELECT m.event_id, m.home, json_extract_string(payload, $path) AS hold
+        FROM (SELECT unnest($moved::VARCHAR[]) AS event_id, unnest($homes::VARCHAR[]) AS home) AS m
+        JOIN events USING (event_id) WHERE json_valid(payload)
+    )
     SELECT account, currency, position, event_id, amount, opened_at,
         (SELECT min(file) FROM pairs JOIN statement_lines USING (file, account, currency, place)
          WHERE pairs.event_id = holds.event_id AND pairs.account = holds.account AND pairs.currency = holds.currency
            AND statement_lines.amount = -holds.amount)
-    FROM holds WHERE answer IS NULL AND $now - opened_at > to_seconds($limit) ORDER BY position
+    FROM holds WHERE answer IS NULL AND $now - opened_at > to_seconds($limit)
+      AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = holds.event_id
+                      OR moved.home = holds.stream_id AND moved.hold = holds.hold)
+    ORDER BY position
 """
 
 _UNDATED = "SELECT DISTINCT position FROM holds WHERE answer IS NULL AND opened_at IS NULL ORDER BY position"
@@ -40,7 +50,10 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the ledger names no pending events")
     unbooked = {step.event_id for step in left.steps(kind="statement") if step.reason == NO_ROW}
     overdue: dict[Key, list[Request]] = {}
-    for account, currency, *row in facts.rows(_OVERDUE, now=facts.now, limit=facts.limit_seconds):
+    homes = {event.event_id: event.home[0] for event in facts.failing if event.home is not None}
+    given = {"now": facts.now, "limit": facts.limit_seconds, "moved": [*homes], "homes": [*homes.values()]}
+    given["path"] = json_path(pending.id_field)
+    for account, currency, *row in facts.rows(_OVERDUE, **given):
         request = Request(*row)
         if request.event_id not in unbooked and may_have_answered(facts, request.event_id, request.amount):
             continue  # what is missing is the answer, and the finding that says so is the log's
