@@ -3,21 +3,23 @@
 This is the face of the package: the few names with which a script goes from a store to a repaired balance. Each is
 imported when it is asked for, and is documented where it stands; all else is imported from its own room.
 
-``EventStore`` opens a store, on SQLite or PostgreSQL. The bank writes to this one, and a read model follows:
+``EventStore`` opens a store, on SQLite or PostgreSQL. The bank writes to this one, and two read models follow:
 
 >>> from esworkbench import EventStore
 >>> from esworkbench.domains.bank import Bank, Deposit, OpenAccount, Withdraw, bank_decoder
->>> from esworkbench.domains.bank.read_models import AccountBalances
+>>> from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 >>> from esworkbench.projections import ProjectionRunner
 >>> store = EventStore.open("bank.db")
 >>> bank = Bank(store)
 >>> _ = bank.handle(OpenAccount(account_id="ada", owner="Ada", currency="USD"))
 >>> _ = bank.handle(Deposit(account_id="ada", amount_minor=2_500, currency="USD", reference="salary"))
 >>> _ = bank.handle(Withdraw(account_id="ada", amount_minor=700, currency="USD", reference="shoes"))
->>> ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="first").catch_up()
+>>> for projection in (AccountBalances(), TransactionHistory()):
+...     ProjectionRunner(store, projection, bank_decoder(), run_id="first").catch_up()
+3
 3
 
-Somebody changes a row of that read model by hand:
+Somebody changes a row of one of them by hand; the other agrees with the log still:
 
 >>> with store.engine.begin() as connection:
 ...     _ = connection.exec_driver_sql("UPDATE account_balances SET balance_minor = 9000")

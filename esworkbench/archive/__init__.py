@@ -4,6 +4,7 @@
 ``paths``: the bucket a key belongs in, and a path as SQL is told it.
 ``form``: whether the files have the format's columns and as many rows as the manifest says.
 ``tables``: the columns of each table.
+``sorting``: the rows of a table in order, in memory or by ranges on disk.
 ``writer``: writes an archive in bounded memory, all of it or none.
 """
 
