@@ -26,7 +26,7 @@ class StatementLine(NamedTuple):
 def read_statement(path: Path) -> Iterator[StatementLine]:
     """The lines of a statement, a CSV file with the columns ``COLUMNS``. Raises UnusableInput naming file and line."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:

@@ -75,6 +75,8 @@ def _by_pattern(
             if first <= places[event.position] <= last and shapes[event.position] not in known
         )  # fmt: skip
         return
+    if any(each.kind in ("link", "version_gap") for each in facts.breaks):
+        return  # a chain that is cut says that somebody was at work, and no serializer cuts one
     enough = min(STRETCH_AT_LEAST, max(WHOLE_LOG_AT_LEAST, facts.count("events")))
     stretch: list[FailingHash] = []
     for event in rest:

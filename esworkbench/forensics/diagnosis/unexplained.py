@@ -191,16 +191,18 @@ def _joined(first: Finding, second: Finding) -> Finding:
 def echoes(findings: list[Finding], left: Left, sources: list[Source]) -> list[Share]:
     """What is left in one claim and equals what another claim's finding has explained on the same account.
 
-    A fault in the log shows in every claim made before it: one finding, several residuals.
+    A fault in the log shows in every claim made before it: one finding, several residuals. In a claim of which the
+    finding has taken its share already, the same amount once more is another difference.
     """
-    amounts: dict[Key, list[int]] = {}
+    told: dict[Key, list[Finding]] = {}
     for finding in findings:
         if finding.account is not None and finding.currency is not None and finding.alternative_to is None:
-            amounts.setdefault((finding.account, finding.currency), []).append(finding.amount)
+            told.setdefault((finding.account, finding.currency), []).append(finding)
     shares: list[Share] = []
-    for key, explained in amounts.items():
-        known = {*explained, sum(explained)} - {0}
+    for key, mine in told.items():
         for source in sources:
+            amounts = [finding.amount for finding in mine if not finding.explains.get(source.name)]
+            known = {*amounts, sum(amounts)} - {0}
             if source.kind == "head":
                 if left.head(source.name, key) in known:
                     shares.append(Share(source.name, key, left.head(source.name, key)))

@@ -45,6 +45,8 @@ def finding(
 def places(positions: Sequence[int]) -> str:
     """``position 7``, or ``positions 3, 4 and 9``; a long list is cut in the middle."""
     shown = [str(position) for position in sorted(positions)]
+    if not shown:
+        return "no position"
     if len(shown) == 1:
         return f"position {shown[0]}"
     if len(shown) > 8:

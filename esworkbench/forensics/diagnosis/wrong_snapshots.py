@@ -99,6 +99,12 @@ class KeptState(NamedTuple):
     based_on_version: int | None
 
 
+_VERSIONS = """
+    SELECT account, currency, position, residual, version FROM residuals
+    WHERE kind = 'snapshot' AND state = 'divergence'
+"""
+
+
 class WrongField(NamedTuple):
     """A field of a snapshot's state beside what the events up to its version make of it."""
 
@@ -110,19 +116,22 @@ class WrongField(NamedTuple):
 
 
 class WrongSnapshots(NamedTuple):
-    """The snapshots of one account of which something is wrong: of the balance what is left to explain, and fields."""
+    """The snapshots of one account of which something is wrong: of the balance what is left to explain, and fields.
+
+    ``of_balances`` are the versions with a wrong balance; a version may lie past the end of its stream.
+    """
 
     key: Key
     taken: list[KeptState]
     balances: list[Residual]
+    of_balances: set[int]
     fields: list[WrongField]
 
     @property
     def wrong(self) -> list[KeptState]:
         """The wrong ones among those taken, the oldest first."""
-        positions = {step.position for step in self.balances}
-        versions = {wrong.version for wrong in self.fields}
-        return [each for each in self.taken if each.position in positions or each.version in versions]
+        versions = self.of_balances | {wrong.version for wrong in self.fields}
+        return [each for each in self.taken if each.version in versions]
 
     @property
     def migrated_from(self) -> int | None:
@@ -137,8 +146,11 @@ class WrongSnapshots(NamedTuple):
 
     def proof(self, facts: Facts) -> str:
         """What is wrong with them, in words."""
-        at = places([each.position for each in self.wrong])
+        at = places([each.position for each in self.wrong if each.position])
         words = f"{len(self.wrong)} snapshot(s), at {at}, differ from what the events up to there add up to"
+        ahead = [each.version for each in self.wrong if not each.position]
+        if ahead:
+            words += f"; no event of the stream has version {', '.join(map(str, ahead[:5]))}, which they count"
         if self.balances:
             words += f": the newest wrong balance by {facts.money(self.balances[-1].amount, self.key)}"
         for wrong in self.fields[:5]:
@@ -157,8 +169,17 @@ def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
     fields: dict[str, list[WrongField]] = {}
     for wrong in _wrong_fields(facts):
         fields.setdefault(account_of(wrong.stream_id), []).append(wrong)
+    versions: dict[tuple[str, str, int | None, int], set[int]] = {}
+    for *place, version in facts.rows(_VERSIONS):
+        versions.setdefault((place[0], place[1], place[2], place[3]), set()).add(version)
     found = [
-        WrongSnapshots(key, taken.get(key, []), balances.get(key, []), fields.get(key[0], []))
+        WrongSnapshots(
+            key,
+            taken.get(key, []),
+            balances.get(key, []),
+            {version for step in balances.get(key, []) for version in versions[*key, step.position, step.amount]},
+            fields.get(key[0], []),
+        )
         for key in dict.fromkeys((*taken, *balances))
     ]
     return [each for each in found if each.balances or each.fields]

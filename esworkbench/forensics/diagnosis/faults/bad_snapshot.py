@@ -17,8 +17,8 @@ def bad_snapshot(facts: Facts, left: Left) -> Explanations:
     return [
         Explanation(
             finding(
-                FAULT, each.key, amount=each.balances[-1].amount if each.balances else 0,
-                positions=[snapshot.position for snapshot in each.wrong], source="snapshots", certainty="likely",
+                FAULT, each.key, amount=each.balances[-1].amount if each.balances else 0, source="snapshots",
+                positions=[snapshot.position for snapshot in each.wrong if snapshot.position], certainty="likely",
                 proof=each.proof(facts),
             ),
             [whole(step) for step in each.balances],
