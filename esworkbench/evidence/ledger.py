@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.money import MOST_DECIMALS
 
 Scale = Literal["minor", "major"]
@@ -259,7 +260,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     def load(cls, path: Path) -> Self:
         """Read a ledger file. Raises UnusableInput naming the file and the field."""
         try:
-            return cls.parse(path.read_bytes(), str(path))
+            return cls.parse(regular_file(path).read_bytes(), str(path))
         except OSError as error:
             raise UnusableInput(f"ledger file {path} can't be read: {error.strerror}") from None
 

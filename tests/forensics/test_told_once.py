@@ -1,12 +1,18 @@
 """A snapshot past its stream, half a difference that was swallowed, a cut chain that was called drift."""
 
 import csv
+import os
 from pathlib import Path
 
+import pytest
 from broken_copy import ACCOUNT, Copy, names
 
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.repair.kept_rows import keep_rows
 
 
 def test_a_snapshot_of_a_version_that_the_stream_never_reached_is_a_bad_snapshot(tmp_path: Path) -> None:
@@ -71,3 +77,33 @@ def test_a_statement_with_a_mark_at_its_beginning_is_read(tmp_path: Path) -> Non
     path = copy.statement()
     path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
     assert names(copy.diagnose()) == {}
+
+
+@pytest.mark.parametrize("figure", ["\u0663\u0661", "3_15", "", "12.5", "1e3"])
+def test_a_figure_of_a_statement_that_is_no_whole_number_is_refused(figure: str, tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    path = copy.statement()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[3] = ",".join([*lines[3].split(",")[:4], figure, "100"])
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(UnusableInput, match=r"line 4: amount_minor .* is no whole number of minor units"):
+        copy.diagnose()
+
+
+def test_a_fifo_among_the_statements_or_for_a_ledger_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    os.mkfifo(copy.statement().with_name("x.csv"))
+    os.mkfifo(tmp_path / "ledger.toml")
+    with pytest.raises(UnusableInput, match="FIFO"):
+        copy.diagnose()
+    with pytest.raises(UnusableInput, match="FIFO"):
+        LedgerDefinition.load(tmp_path / "ledger.toml")
+
+
+def test_replaced_rows_are_not_kept_through_a_link(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "evidence.replaced").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UnusableInput, match="is a link"):
+        keep_rows(copy.store, BANK_PROJECTIONS["account_balances"](), tmp_path / "evidence")
+    assert not list((tmp_path / "elsewhere").iterdir())

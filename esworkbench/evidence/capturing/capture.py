@@ -17,6 +17,7 @@ from esworkbench.evidence.capturing.file import LAYOUT as FILE_LAYOUT
 from esworkbench.evidence.capturing.file import capture_file
 from esworkbench.evidence.capturing.opening import event_types_in, is_database, opened
 from esworkbench.evidence.capturing.progress import Progress
+from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.evidence.capturing.shipped_ledgers import shipped_ledger
 from esworkbench.evidence.capturing.source import Pace
 from esworkbench.evidence.capturing.store import COPIED_AS_THEY_ARE, StoreCapture
@@ -122,6 +123,6 @@ def _require_layout(given: str | None, found: str) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return regular_file(path).read_bytes()
     except OSError as error:
         raise UnusableInput(f"ledger file {path} can't be read: {error.strerror}") from None

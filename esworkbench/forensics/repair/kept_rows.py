@@ -23,6 +23,8 @@ def keep_rows(store: EventStore, projection: Projection, evidence: Path) -> list
     evidence = evidence.resolve()
     folder = evidence.with_name(f"{evidence.name}.replaced")
     kept = []
+    if folder.is_symlink():
+        raise UnusableInput(f"{folder} is a link, and replaced rows are kept beside the evidence itself: remove it")
     try:
         folder.mkdir(exist_ok=True)
         with store.engine.connect() as connection:
