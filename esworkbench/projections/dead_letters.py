@@ -50,7 +50,7 @@ def park(
     """Keep a record of an event that could not be handled: where it stands, what it is, what went wrong."""
     letter = dead_letter(run, recorded, error, now)
     connection.execute(insert(dead_letters), letter)
-    logger.warning(
+    logger.info(
         "%s could not handle the event at position %d (%s, %s), which is parked: %s",
         run.projection, recorded.global_position, recorded.event_type, recorded.event_id, letter["error"],
     )  # fmt: skip

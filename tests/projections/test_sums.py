@@ -44,7 +44,7 @@ def test_a_sum_past_64_bits_parks_its_event_by_name(
     back = "MoneyWithdrawn" if event_type == "MoneyDeposited" else "MoneyDeposited"
     store.append("BankAccount-a", [moved(back, 5)], expected_version=ANY_VERSION)
     runner = ProjectionRunner(store, BANK_PROJECTIONS[name](), bank_decoder(), run_id="run", batch_size=batch_size)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         runner.catch_up()
     with store.engine.connect() as connection:
         letters = parked(connection, name)
