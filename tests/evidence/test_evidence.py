@@ -70,8 +70,8 @@ STATEMENT_HEADER = "account_id,currency,booked_at,reference,amount_minor,balance
     [
         ("account_id,currency\n", "lacks the columns booked_at, reference"),
         (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00,r,1,1\n", "line 2: booked_at .* has no offset"),
-        (STATEMENT_HEADER + "a1,USD,yesterday,r,1,1\n", "line 2: Invalid isoformat"),
-        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r,1.5,1\n", "line 2: invalid literal"),
+        (STATEMENT_HEADER + "a1,USD,yesterday,r,1,1\n", "line 2: booked_at .yesterday. is no time"),
+        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r,1.5,1\n", "line 2: amount_minor .1.5. is no whole number"),
         (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r\n", "line 2: "),
     ],
 )
