@@ -260,7 +260,8 @@ def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
             "can't be excluded"
         ]
     said.append(
-        "what read models claimed has no second source in the evidence, nor has a history that was rewritten with all "
+        "what read models and snapshots claimed has no second source in the evidence, nor "
+        "has a history that was rewritten with all "
         "that follows from it: only the manifest's SHA-256, noted at the capture, shows such an edit; it is now "
         f"{evidence.digest}"
     )

@@ -47,6 +47,7 @@ class SmallLedger:
         self.checkpoints: dict[str, int] = {}
         self.batches: list[dict[str, Any]] = []
         self.gaps: list[tuple[int, int]] = []
+        self.counted: dict[str, Any] = {}
         self.lines: list[dict[str, Any]] = []
         self.order_days: list[dict[str, Any]] = []
         self.high_water: int | None = None
@@ -123,6 +124,9 @@ class SmallLedger:
             for ordinal, posted in enumerate(poster.post(*mine)):
                 shared = {name: event[name] for name in _SHARED}
                 self.postings.append(shared | {"ordinal": ordinal} | posted._asdict())
+        self.counted = {
+            "unposted": dict(poster.unposted), "problems": poster.problems, "problem_count": poster.problem_count
+        }  # fmt: skip
         held = sorted({event["position"] for event in self.events})
         self.gaps = [(one + 1, two - 1) for one, two in pairwise([0, *held]) if two > one + 1]
         return self.write(path)
@@ -148,6 +152,7 @@ class SmallLedger:
                     high_water=self.high_water or last, checkpoints=self.checkpoints, server_time=None, gaps=self.gaps
                 ),
                 order={"exact": 0, "rounded": 0, "unresolved": 0, "ambiguous": 0} if self.order_days else None,
+                **self.counted,
             )
         return Evidence.open(path)
 
