@@ -251,7 +251,7 @@ def try_forgery(sample: Sample, spoilt: Path, seed: int) -> None:
     assert not unseen or where in ONLY_CLAIMED, f"seed {seed}: {where} was changed, and nothing shows it"
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_forged_table_changes_no_answer_unseen(sample: Sample, spoilt: Path, seed: int) -> None:
     try_forgery(sample, spoilt, seed)
 
@@ -294,7 +294,7 @@ def try_manifest(sample: Sample, spoilt: Path, seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_edited_manifest_changes_no_answer_unseen(sample: Sample, spoilt: Path, seed: int) -> None:
     try_manifest(sample, spoilt, seed)
 
