@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = timedelta(hours=24)
 
 REPAIRS = """
-    posted AS (
-        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
-               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
-    ), linked AS (
+    linked AS (
         SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
-        FROM events WHERE json_valid(metadata)
+        FROM events WHERE json_valid(metadata) AND (contains(metadata, 'compensates') OR contains(metadata, '\\'))
+    ), of_repairs AS (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+               sum(amount_minor)::BIGINT AS amount
+        FROM postings WHERE event_id IN (
+            SELECT unnest([event_id, original]) FROM linked WHERE original IS NOT NULL
+        ) GROUP BY event_id
     ), repairs AS (
-        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
-               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
-        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
+        SELECT linked.original, event_id AS repair, linked.position, of_repairs.account, of_repairs.currency,
+               of_repairs.amount, row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
+        FROM linked JOIN of_repairs USING (event_id) WHERE linked.original IS NOT NULL
     ), made_good AS (
-        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
-        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
+        SELECT repairs.original, repairs.repair FROM repairs JOIN of_repairs ON of_repairs.event_id = repairs.original
+        WHERE repairs.nth = 1 AND repairs.amount + of_repairs.amount = 0
     )
 """
-"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
+"""Events whose metadata ``compensates`` another, by that name or one with an escape in it; ``made_good``: the pairs of
+which nothing is left."""
 
 # An answer that finds nothing waiting answers nothing: a second settlement can't answer a request yet to come.
 _HOLDS = f"""

@@ -13,7 +13,7 @@ checkpoint: what the source has yet to read is lag, and lag is no residual.
 - A column beside a balance claims an amount of its own: see ``columns``. So does a statement's line, where its balance
   moves by what the events say and its own amount is another.
 
-Sums are worked out one bucket at a time, which holds whole accounts, so memory is bounded by the largest bucket. They
+Sums are worked out a few buckets at a time, which hold whole accounts, so memory is bounded by the largest bucket. They
 are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
 """
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import duckdb
 
 Row = tuple[Any, ...]
+
+ROWS_AT_ONCE = 500_000
 
 EVERY_EVENT = ("running", "statement")
 """The kinds of source that claim a balance at every event, so that bisection can name the first that differs."""
@@ -211,13 +213,16 @@ _NAME_EVENTS = """
 
 
 class Residuals:
-    """The residuals of evidence, worked out once: of every account, or of one.
+    """The residuals of evidence, worked out once: of every account, or of one; of every source, or the one ``against``.
 
     Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises UnusableInput for a sum
     beyond 64 bits.
     """
 
-    def __init__(self, evidence: Evidence, *, now: datetime | None = None, account: str | None = None) -> None:
+    def __init__(
+        self, evidence: Evidence, *, now: datetime | None = None, account: str | None = None,
+        against: str | None = None,
+    ) -> None:  # fmt: skip
         self._evidence = evidence
         self._account = account
         self._cursor = evidence.connection()
@@ -231,7 +236,10 @@ class Residuals:
                   if evidence.checkpoint(model.projection)} | claims  # fmt: skip
         self._statements = {name: count for (name, kind), count in claims.items() if kind == "statement"}
         claims |= {(name, "amount"): count for name, count in self._statements.items()}
-        self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
+        self._sources = [
+            Source(*named, self._cut(named[0]), claims[named])
+            for named in sorted(claims) if against in (None, named[0])
+        ]  # fmt: skip
         self._knows_holds = False
 
     @property
@@ -329,11 +337,19 @@ class Residuals:
         elif self._is_of_lines(source):
             self._fill_statement(source, _FILL_LINE_AMOUNTS)
         elif self._account is None:
-            for bucket in range(self._evidence.manifest.buckets):
-                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None)
+            for buckets in self._together():
+                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, buckets, None)
         else:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
-            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account)
+            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, [bucket], self._account)
+
+    def _together(self) -> list[list[int]]:
+        """The buckets, as many at once as hold ``ROWS_AT_ONCE``: every query has a cost of its own."""
+        manifest = self._evidence.manifest
+        rows = manifest.rows["postings"] + manifest.rows["assertions"]
+        count = max(1, ROWS_AT_ONCE * manifest.buckets // max(rows, 1))
+        buckets = list(range(manifest.buckets))
+        return [buckets[first : first + count] for first in range(0, manifest.buckets, count)]
 
     def _fill_statement(self, source: Source, query: str) -> None:
         self._compare_lines()
@@ -361,11 +377,11 @@ class Residuals:
 
     def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
         bucket = bucket_of(account, self._evidence.manifest.buckets)
-        self._execute(query, source, bucket, account, **values)
+        self._execute(query, source, [bucket], account, **values)
         while rows := self._cursor.fetchmany(10_000):
             yield from rows
 
-    def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
+    def _execute(self, query: str, source: Source, buckets: list[int], account: str | None, **values: Any) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
         if source.kind == "holds" and not self._knows_holds:
@@ -383,7 +399,7 @@ class Residuals:
         }
         mine = "" if account is None else "WHERE account = $account"
         tables = ", ".join(
-            f"{table} AS NOT MATERIALIZED (SELECT * FROM {_file(evidence, table, bucket)} {mine})"
+            f"{table} AS NOT MATERIALIZED (SELECT * FROM {_files(evidence, table, buckets)} {mine})"
             for table in ("postings", "assertions")
         )
         whole = query.replace("WITH ", f"WITH {tables}, ", 1)
@@ -395,6 +411,6 @@ class Residuals:
         return (self._evidence.manifest.cut.high_water or 0) if checkpoint is None else checkpoint
 
 
-def _file(evidence: Evidence, table: str, bucket: int) -> str:
-    name = files_of_table(table, evidence.manifest.buckets)[bucket]
-    return from_parquet([evidence.path / name])
+def _files(evidence: Evidence, table: str, buckets: list[int]) -> str:
+    names = files_of_table(table, evidence.manifest.buckets)
+    return from_parquet([evidence.path / names[bucket] for bucket in buckets])

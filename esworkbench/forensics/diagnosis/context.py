@@ -4,7 +4,7 @@ A residual is a place where a claim doesn't follow the events. A running claim g
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,7 +61,7 @@ class CodeReplay(NamedTuple):
 class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors.
 
-    ``sources`` claim balances, ``columns`` what stands beside one.
+    ``sources`` claim balances, ``columns`` what stands beside one; ``answers`` are those of ``once``.
     """
 
     evidence: Evidence
@@ -75,7 +75,14 @@ class Facts(NamedTuple):
     breaks: list[Break]
     columns: list[Source]
     failing: list[FailingHash]
+    answers: dict[Hashable, Any]
     code_replay: CodeReplay | None = None
+
+    def once(self, question: Hashable, answer: Callable[[], Any]) -> Any:
+        """What several detectors ask for alike: worked out for the first of them."""
+        if question not in self.answers:
+            self.answers[question] = answer()
+        return self.answers[question]
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the evidence's views."""
@@ -149,4 +156,5 @@ def gather(
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
         [each for each in sources if each.kind in COLUMN_KINDS],
         failing_hashes(evidence, whole.breaks),
+        {},
     )  # fmt: skip

@@ -16,6 +16,8 @@ def chain_fork(facts: Facts, left: Left) -> Explanations:
     """Two events of one stream that name the same predecessor."""
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
+    if not any(each.kind == "fork" for each in facts.breaks):
+        return []
     explanations = []
     for stream_id, _, positions, event_ids in facts.rows(_FORKS):
         keys: list[Key | None] = [*facts.accounts_of_stream(stream_id)] or [None]
