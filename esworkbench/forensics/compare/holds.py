@@ -8,10 +8,12 @@ may be used again: the second answer answers the second request.
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from esworkbench.evidence import LedgerDefinition
+from esworkbench.evidence import Evidence, LedgerDefinition
 
 if TYPE_CHECKING:
     import duckdb
+
+EVENTS_AT_ONCE = 300_000
 
 DEFAULT_LIMIT = timedelta(hours=24)
 
@@ -39,11 +41,11 @@ which nothing is left."""
 
 # An answer that finds nothing waiting answers nothing: a second settlement can't answer a request yet to come.
 _HOLDS = f"""
-    CREATE OR REPLACE TEMP TABLE holds AS
+    INSERT INTO holds
     WITH {REPAIRS}, said AS (
         SELECT stream_id, position, version, event_id, type, recorded_at, greatest(valid_at, recorded_at) AS final_at,
             json_extract_string(payload, $path) AS hold, type = $request AS asks
-        FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+        FROM {{events}} WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
     ), waiting AS (
         SELECT *, sum(CASE WHEN asks THEN 1 ELSE -1 END) OVER (PARTITION BY stream_id, hold ORDER BY version, position)
             AS open FROM said
@@ -80,19 +82,22 @@ def hold_limit(ledger: LedgerDefinition) -> timedelta:
     return timedelta(hours=ledger.pending.limit_hours) if ledger.pending else DEFAULT_LIMIT
 
 
-def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
+def make_holds(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) -> None:
     """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;
     answered_at, answer (settled, cancelled, compensated), answered_by (the event) and final_at (when the money moved
     for good), null while it waits.
     """
-    pending = ledger.pending
+    connection.execute(_NO_HOLDS)
+    pending = evidence.ledger.pending
     if pending is None:
-        connection.execute(_NO_HOLDS)
         return
     given = {"request": pending.request, "settle": pending.settle, "cancel": pending.cancel}
-    connection.execute(_HOLDS, {"path": json_path(pending.id_field), **given})
+    # A hold and its answers are of one stream, and a stream's events of one bucket.
+    for buckets in evidence.groups_of_buckets(EVENTS_AT_ONCE, "events"):
+        query = _HOLDS.replace("{events}", evidence.from_buckets("events", buckets))
+        connection.execute(query, {"path": json_path(pending.id_field), **given})
 
 
 def json_path(field: str | None) -> str:

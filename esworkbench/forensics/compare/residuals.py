@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from esworkbench.archive import bucket_of, files_of_table, from_parquet
+from esworkbench.archive import bucket_of
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
@@ -251,7 +251,7 @@ class Residuals:
         event_sum, residual, at_position, reason and state.
         """
         if not self._filled:
-            make_holds(self._cursor, self._evidence.ledger)
+            make_holds(self._cursor, self._evidence)
             self._compare_lines()
             self._cursor.execute(_TABLE)
             for source in self._sources:
@@ -337,19 +337,11 @@ class Residuals:
         elif self._is_of_lines(source):
             self._fill_statement(source, _FILL_LINE_AMOUNTS)
         elif self._account is None:
-            for buckets in self._together():
+            for buckets in self._evidence.groups_of_buckets(ROWS_AT_ONCE, "postings", "assertions"):
                 self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, buckets, None)
         else:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
             self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, [bucket], self._account)
-
-    def _together(self) -> list[list[int]]:
-        """The buckets, as many at once as hold ``ROWS_AT_ONCE``: every query has a cost of its own."""
-        manifest = self._evidence.manifest
-        rows = manifest.rows["postings"] + manifest.rows["assertions"]
-        count = max(1, ROWS_AT_ONCE * manifest.buckets // max(rows, 1))
-        buckets = list(range(manifest.buckets))
-        return [buckets[first : first + count] for first in range(0, manifest.buckets, count)]
 
     def _fill_statement(self, source: Source, query: str) -> None:
         self._compare_lines()
@@ -399,7 +391,7 @@ class Residuals:
         }
         mine = "" if account is None else "WHERE account = $account"
         tables = ", ".join(
-            f"{table} AS NOT MATERIALIZED (SELECT * FROM {_files(evidence, table, buckets)} {mine})"
+            f"{table} AS NOT MATERIALIZED (SELECT * FROM {evidence.from_buckets(table, buckets)} {mine})"
             for table in ("postings", "assertions")
         )
         whole = query.replace("WITH ", f"WITH {tables}, ", 1)
@@ -409,8 +401,3 @@ class Residuals:
     def _cut(self, name: str) -> int:
         checkpoint = self._evidence.checkpoint(name)
         return (self._evidence.manifest.cut.high_water or 0) if checkpoint is None else checkpoint
-
-
-def _files(evidence: Evidence, table: str, buckets: list[int]) -> str:
-    names = files_of_table(table, evidence.manifest.buckets)
-    return from_parquet([evidence.path / names[bucket] for bucket in buckets])

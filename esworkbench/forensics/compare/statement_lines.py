@@ -72,7 +72,7 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
     if not connection.execute("SELECT count(*) FROM statement_lines").fetchall()[0][0]:
         connection.execute(_NO_STEPS)
         return
-    make_holds(connection, evidence.ledger)
+    make_holds(connection, evidence)
     make_movements(connection, evidence)
     try:
         connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
