@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 MEMORY = "640MB"
-"""What DuckDB takes for all questions, however long the log is. Python and its libraries take some 200 MB more."""
+"""What DuckDB takes for its questions before it spills. Python and its libraries take some 200 MB more."""
 
 MOST_THREADS = 4
 """Each thread needs its share of that memory."""

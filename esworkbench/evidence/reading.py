@@ -41,10 +41,20 @@ class Reading:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._inner.close()
 
+    def _in_memory(self, method: Any, *given: Any, **named: Any) -> Any:
+        """The answer; where spilling doesn't do, in all the memory that the machine has, rather than none."""
+        try:
+            return method(*given, **named)
+        except duckdb.OutOfMemoryException:
+            if not isinstance(self._inner, duckdb.DuckDBPyConnection) or method.__name__ != "execute":
+                raise
+            self._inner.execute("RESET memory_limit")
+            return method(*given, **named)
+
     def _explained(self, method: Any) -> Any:
         def call(*given: Any, **named: Any) -> Any:
             try:
-                found = method(*given, **named)
+                found = self._in_memory(method, *given, **named)
             except OURS:
                 raise
             except duckdb.OutOfMemoryException as error:

@@ -101,3 +101,11 @@ def test_more_than_fits_in_its_memory_is_sorted_all_the_same_and_nothing_stays(
     del again
     gc.collect()
     assert not list((tmp_path / "spilled").iterdir())
+
+
+def test_what_spilling_cannot_help_gets_the_memory_there_is(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "MEMORY", "20MB")
+    again = Evidence.open(evidence.path)
+    assert again.rows("SELECT len(list(md5(number::VARCHAR))) FROM range(1000000) AS numbers(number)") == [(1000000,)]
