@@ -22,7 +22,7 @@ compute: Any = pc
 SCHEMA = SCHEMAS["assertions"]
 
 
-class Tables(Protocol):
+class TableReader(Protocol):
     """Reads a query on a table of the source: in batches of rows, or in bulk, as ``SourceDatabase`` gives them."""
 
     engine: str
@@ -43,7 +43,7 @@ class Claims:
         self,
         writer: ArchiveWriter,
         columns: dict[str, set[str]],
-        tables: Tables,
+        tables: TableReader,
         report: Callable[[str, str, int | None, str], None],
         keep: Callable[[list[Oddity]], None],
     ) -> None:
