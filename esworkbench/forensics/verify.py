@@ -25,7 +25,7 @@ class Break(NamedTuple):
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
     checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata,
-    claim, manifest.
+    claim, manifest. ``source`` is the table of the store that it is about.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Break(NamedTuple):
     position: int | None
     event_id: str | None
     words: str
+    source: str = "events"
 
 
 class Gap(NamedTuple):
@@ -239,7 +240,7 @@ def _stored_form(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     for source, stream_id, version, position, event_id, account, why in found.fetchall():
         where = stream_id or account
         words = f"{source}: {why}" + (f", of {where}" if where else "")
-        yield Break("stored_form", stream_id, version, position, event_id, words)
+        yield Break("stored_form", stream_id, version, position, event_id, words, source)
 
 
 def _gaps(evidence: Evidence) -> list[Gap]:

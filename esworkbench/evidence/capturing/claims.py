@@ -49,9 +49,7 @@ class Claims:
             if not stream_id.startswith(f"{claims.category}-"):
                 continue
             try:
-                content = read_payload(text_of(state or ""), [])
-                claimed = to_minor(field(content, claims.claimed))
-                currency = field(content, claims.currency_field)
+                claimed, currency = claim_of_state(claims, state)
             except Unpostable as reason:
                 self._report(f"snapshot: {reason}", stream_id, version, "")
                 continue
@@ -131,9 +129,13 @@ class _Running:
         return {"step_minor": steps, "order_key": places}
 
 
-def text_of(value: str | bytes) -> str:
-    """Text as it is kept; bytes that aren't UTF-8 stay visible."""
-    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+def claim_of_state(claims: SnapshotClaims, state: str | None) -> tuple[int, str]:
+    """The balance in minor units that a snapshot's state claims, and its currency. Raises Unpostable without one."""
+    content = read_payload(state or "", [])
+    currency = field(content, claims.currency_field)
+    if not isinstance(currency, str):
+        raise Unpostable(f"{claims.currency_field} is no text")
+    return to_minor(field(content, claims.claimed)), currency
 
 
 def as_columns(names: list[str] | tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:

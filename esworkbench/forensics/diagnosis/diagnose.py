@@ -68,7 +68,9 @@ def diagnose(
         if isinstance(answer, NotTestable):
             tested[fault.name] = NOT_TESTABLE + answer.missing
             continue
-        tested[fault.name] = RULED_OUT
+        # Of a fault with two detectors, one that found nothing rules nothing out for the one that could not look.
+        if not tested[fault.name].startswith(NOT_TESTABLE):
+            tested[fault.name] = RULED_OUT
         for explanation in answer:
             left.book(explanation.shares)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
@@ -133,7 +135,9 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
     moved_from = {(event.home[0], event.home[1] + 1) for event in facts.failing if event.home is not None}
     rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}
     return [
-        Unexplained(account=None, currency=None, source="events", amount=0, at_position=each.position, words=each.words)
+        Unexplained(
+            account=None, currency=None, source=each.source, amount=0, at_position=each.position, words=each.words
+        )
         for each in facts.breaks
         if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
         and (each.stream_id, each.version) not in moved_from

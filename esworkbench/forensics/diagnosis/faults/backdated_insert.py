@@ -48,7 +48,8 @@ def _explanation(facts: Facts, left: Left, key: Key, found: list[tuple[OddTime, 
     amount = sum(step.amount for step in steps if step.source == source)
     at = "; ".join(
         f"the event at {places([event.position])} says that it was recorded at {event.recorded_at:%Y-%m-%d %H:%M:%S} "
-        f"UTC, after one of {event.before:%Y-%m-%d %H:%M:%S} UTC" for event, _ in found[:5]
+        f"UTC, {'after' if event.is_behind else 'before'} one of {event.neighbour:%Y-%m-%d %H:%M:%S} UTC"
+        for event, _ in found[:5]
     )  # fmt: skip
     proof = (
         f"{at}; {source} covers that time and doesn't have it, {facts.money(amount, key)}; an anchor signed before it "
