@@ -25,6 +25,10 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
+GAPS_KEPT = 1000
+"""How many gaps a manifest lists."""
+
+
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """The one moment that everything in the evidence is from.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from esworkbench.archive import BUCKETED, SCHEMAS, Manifest, bucket_of, from_parquet
+from esworkbench.archive import BUCKETED, GAPS_KEPT, SCHEMAS, Manifest, bucket_of, from_parquet
 from esworkbench.errors import EvidenceDamaged, UnusableInput
 from esworkbench.evidence.capturing.claims import claim_of_state
 from esworkbench.evidence.capturing.delimited import counted, read_row
@@ -26,7 +26,6 @@ from esworkbench.evidence.scales import Scales
 if TYPE_CHECKING:
     import duckdb
 
-GAPS_KEPT = 1000
 ROWS_AT_ONCE = 10_000
 MOMENTS = "BETWEEN '0001-01-01' AND '9999-12-31'"
 ALWAYS_THERE = {

@@ -10,10 +10,9 @@ import duckdb
 import msgspec
 import pyarrow.parquet as pq
 
-from esworkbench.archive import BUCKETED, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
+from esworkbench.archive import BUCKETED, GAPS_KEPT, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
 from esworkbench.evidence.capturing.capture import capture
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT
-from esworkbench.evidence.capturing.store import GAPS_KEPT
 from esworkbench.evidence.evidence import Evidence
 
 APPENDED_TO = {"events": "true", "postings": "true", "oddities": "source = 'events'"}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
+from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
 from esworkbench.evidence.capturing.ahead import ahead
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
@@ -24,7 +24,6 @@ from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_lo
 from esworkbench.evidence.ledger import LedgerDefinition
 
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
-GAPS_KEPT = 1000
 
 
 class Captured(NamedTuple):

@@ -213,7 +213,7 @@ _NAME_EVENTS = """
 class Residuals:
     """The residuals of evidence, worked out once: of every account, or of one.
 
-    Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises UnusableInput for a sum
+    Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises EvidenceDamaged for a sum
     beyond 64 bits.
     """
 

@@ -57,6 +57,7 @@ def diagnose(
         facts = facts._replace(code_replay=replay_with_code(evidence, facts.now, projection))
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
+    blind: set[str] = set()
     findings: list[Finding] = []
     days = [source for source in facts.sources if source.kind == "daily"]
     damaged_log = [fault.name for fault in FAULTS.values() if fault.repair == "restore"]
@@ -67,9 +68,10 @@ def diagnose(
         answer = detector(facts, left)
         if isinstance(answer, NotTestable):
             tested[fault.name] = NOT_TESTABLE + answer.missing
+            blind.add(fault.name)
             continue
         # Of a fault with two detectors, one that found nothing rules nothing out for the one that could not look.
-        if not tested[fault.name].startswith(NOT_TESTABLE):
+        if fault.name not in blind:
             tested[fault.name] = RULED_OUT
         for explanation in answer:
             left.book(explanation.shares)
