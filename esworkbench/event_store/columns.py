@@ -101,6 +101,21 @@ def keep_whole(tables: Iterable[Table]) -> None:
 
 Position = BigInteger().with_variant(Integer, "sqlite")
 
+LAST_POSITION = 2**53 - 1
+"""The last value that a database may draw: what JSON can say exactly, and far below the end of its counter.
+
+SQLite draws one more than the largest there ever was. A row put by hand at the end of 64 bits would leave nothing.
+"""
+
+
+def out_of_reach(position: int, stream_id: object, event_id: object, taken_away: str) -> str:
+    """What is said of a row that stands where no position is ever drawn; ``taken_away`` are the owner's statements."""
+    return (
+        f"event {event_id!r} of stream {stream_id!r} stands at position {position}, and no position from "
+        f"{LAST_POSITION} on is ever drawn, so somebody put it there by hand: capture the store as evidence, then let "
+        f"its owner take that row away ({taken_away}) and open it again, which puts the guards back"
+    )
+
 
 def columns_of(connection: Connection, table: str) -> set[str]:
     """The names of the columns that a table has in this database. Raises DBAPIError where there is no such table."""

@@ -1,9 +1,9 @@
 """Guards in the database itself, so that history stays append-only for whoever connects, in whatever language.
 
 SQLite needs three triggers: INSERT OR REPLACE deletes the old row without firing its delete trigger, so a third one
-refuses inserts that meet an existing row. A fourth keeps positions from falling below 1, where no reader looks, in
-tables that an earlier release made without a CHECK; it fires after the insert, because before it SQLite shows -1 for
-every position that is yet to be drawn. PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or
+refuses inserts that meet an existing row. A fourth keeps positions from falling below 1, where no reader looks, and from
+nearing the end of SQLite's counter, past which nothing can be written, in tables that an earlier release made without
+a CHECK; it fires after the insert, because before it SQLite shows -1 for every position that is yet to be drawn. PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or
 ``session_replication_role = replica`` walks past them. A statement trigger there takes the shared lock that gap-safe
 reading relies on (see ``postgres.log``), so that no writer can forget it.
 
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from esworkbench.event_store import schema
-from esworkbench.event_store.columns import identifier
+from esworkbench.event_store.columns import LAST_POSITION, identifier
 from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.event_store.postgres.json_copy import add_payload_json
 
@@ -35,7 +35,6 @@ MADE_BY = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :t
 """Of SQLite: the triggers of a table, and the statement that made it."""
 
 POSITION_CHECKED = text("SELECT 1 FROM pg_constraint WHERE conrelid = 'events'::regclass AND conname = :name")
-POSITION_CHECK = ("events_position", "global_position > 0")
 
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -132,7 +131,8 @@ def _sqlite_guards(connection: Connection, table: str) -> list[str]:
         ("no_replace", "BEFORE INSERT", _meets_a_row(connection, table, drawn), "is append-only: no_replace"),
     ]
     if drawn is not None:
-        refused.append(("drawn", "AFTER INSERT", f"NEW.{identifier(drawn)} < 1", f"has no {drawn} below 1"))
+        outside = f"NEW.{identifier(drawn)} NOT BETWEEN 1 AND {LAST_POSITION}"
+        refused.append(("drawn", "AFTER INSERT", outside, f"has no {drawn} below 1 or above {LAST_POSITION}"))
     standing = {name: sql for name, sql in connection.execute(TRIGGERS, {"table": table})}
     statements = []
     for guard, moment, condition, words in refused:
@@ -177,7 +177,7 @@ def _check_positions(connection: Connection) -> None:
     Without waiting: who queues for this lock keeps every writer waiting. While somebody reads, a capture say, it is
     left to the next opening.
     """
-    name, condition = POSITION_CHECK
+    name, condition = schema.POSITION_CHECK, f"global_position BETWEEN 1 AND {LAST_POSITION}"
     if connection.scalar(POSITION_CHECKED, {"name": name}) is not None:
         return
     try:
