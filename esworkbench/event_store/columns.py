@@ -107,6 +107,9 @@ LAST_POSITION = 2**53 - 1
 SQLite draws one more than the largest there ever was. A row put by hand at the end of 64 bits would leave nothing.
 """
 
+POSITION_CHECK = "events_position_range"
+"""Name of the CHECK that says so of ``events``. An earlier release had ``events_position``, without an upper end."""
+
 
 def out_of_reach(position: int, stream_id: object, event_id: object, taken_away: str) -> str:
     """What is said of a row that stands where no position is ever drawn; ``taken_away`` are the owner's statements."""

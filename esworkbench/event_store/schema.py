@@ -6,10 +6,7 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 
 from sqlalchemy import CheckConstraint, Column, Identity, Integer, Table, Text, UniqueConstraint
 
-from esworkbench.event_store.columns import LAST_POSITION, Position, UtcMoment, metadata
-
-POSITION_CHECK = "events_position_range"
-"""An earlier release called it ``events_position``, and had no upper end."""
+from esworkbench.event_store.columns import LAST_POSITION, POSITION_CHECK, Position, UtcMoment, metadata
 
 events = Table(
     "events",

@@ -88,8 +88,8 @@ def _set_back(connection: "psycopg.Connection[Any]") -> str | None:
     oid, name = drawn_from[:2]
     last, drawn = connection.execute(LAST, (oid, oid)).fetchall()[0]
     if last >= LAST_POSITION:
-        place = connection.execute(LAST_EVENT).fetchall()[0]
-        return out_of_reach(*place, TAKEN_AWAY)
+        position, stream_id, event_id = connection.execute(LAST_EVENT).fetchall()[0]
+        return out_of_reach(position, stream_id, event_id, TAKEN_AWAY)
     if drawn is None or drawn >= last:
         return None
     return (

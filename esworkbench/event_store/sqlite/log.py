@@ -88,14 +88,14 @@ class SqliteTransaction:
         return list(range(last - len(events) + 1, last + 1))
 
     def _require_room(self, error: sqlite3.Error) -> None:
-        """Raises UnusableInput where no position is left: SQLite says of it that the disk is full, or the CHECK failed."""
+        """Raises UnusableInput where no position is left: SQLite calls that a full disk, or the CHECK failed."""
         drawn, last = self._cursor.execute(LAST_DRAWN).fetchone()
         if drawn is None or drawn < LAST_POSITION:
             return
         taken_away = TAKEN_AWAY.format(last)
-        place = self._cursor.execute(LAST_EVENT).fetchone()
-        if place is not None and place[0] >= LAST_POSITION:
-            said = out_of_reach(*place, taken_away)
+        position, stream_id, event_id = self._cursor.execute(LAST_EVENT).fetchone() or (0, "", "")
+        if position >= LAST_POSITION:
+            said = out_of_reach(position, stream_id, event_id, taken_away)
         else:
             said = f"somebody set the counter of positions to {drawn}, past which none is drawn: {taken_away}"
         raise UnusableInput(f"no position is left, and nothing was written: {said}") from error
