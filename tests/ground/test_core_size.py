@@ -12,7 +12,7 @@ from tests.ground.core import CORE, ROOT, file_of
 
 PAGE = ROOT / "docs" / "reading-the-core.md"
 
-GROUND = {"errors": 91, "events": 94, "lazy_exports": 25, "money": 71, "resources": 12, "shown": 43}
+GROUND = {"errors": 91, "events": 100, "lazy_exports": 25, "money": 71, "resources": 12, "shown": 43}
 """What everything stands on isn't counted, so it must not change unseen: today's lines."""
 
 BESIDE = (
