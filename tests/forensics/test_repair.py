@@ -20,8 +20,8 @@ from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Unexplained
-from esworkbench.forensics.repair.apply import Repaired, apply, plan
 from esworkbench.forensics.repair import apply as apply_module
+from esworkbench.forensics.repair.apply import Repaired, apply, plan
 from esworkbench.forensics.repair.kept_rows import keep_rows
 from esworkbench.forensics.repair.plan import RepairStep, held_back, rebuild_held_back
 from esworkbench.lab.incidents.faults.buggy_handlers import FeesAdded
