@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Connection, Integer, MetaDat
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
-from esworkbench.errors import UnreadableEvent
+from esworkbench.errors import UnreadableEvent, UnusableInput
 from esworkbench.events import RecordedEvent
 
 metadata = MetaData()
@@ -40,7 +40,13 @@ class UtcMoment(TypeDecorator[datetime]):
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise UnusableInput(
+                f"the database keeps {value!r} where a moment belongs, and it is none: somebody else wrote it, so find "
+                "out who, and what it was to say"
+            ) from None
 
 
 @lru_cache(maxsize=16)

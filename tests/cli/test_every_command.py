@@ -230,6 +230,7 @@ def with_odd_events(url: str, odd: list[dict[str, Any]]) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER TABLE events DROP COLUMN payload_json, ALTER schema_version TYPE bigint")
         connection.execute("ALTER TABLE events DROP CONSTRAINT events_position_range")
+        connection.execute("ALTER TABLE outbox ALTER queued_at DROP NOT NULL")
         for name in ("stream_id", "version", "event_id", "event_type", "schema_version", "payload", "metadata",
                      "recorded_at", "valid_at", "prev_hash", "hash"):  # fmt: skip
             connection.execute(sql.SQL("ALTER TABLE events ALTER {} DROP NOT NULL").format(sql.Identifier(name)))
