@@ -59,7 +59,8 @@ def freeze(
         "evidence": str(into), "digest": evidence.digest, "events": events, "accounts": accounts, "cut": manifest.cut,
         **judge_of(evidence),
         "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
-        "decimals": manifest.decimals,
+        "decimals": manifest.decimals, "missing_guards": manifest.missing_guards,
+        "assumptions": manifest.assumptions,
     }  # fmt: skip
     if manifest.order is not None:
         document["order"] = manifest.order

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from esworkbench.event_store.missing_guards import unguarded
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
 
@@ -266,6 +267,8 @@ def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
         "that follows from it: only the manifest's SHA-256, noted at the capture, shows such an edit; it is now "
         f"{evidence.digest}"
     )
+    if evidence.manifest.missing_guards:
+        said.append(unguarded(evidence.manifest.missing_guards))
     cut = evidence.manifest.cut
     if cut.gaps:
         count = sum(last - first + 1 for first, last in cut.gaps)

@@ -8,6 +8,7 @@ from esworkbench.archive import SCHEMAS, ArchiveWriter
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.poster import Unpostable, account_of, field, read_payload, to_minor
+from esworkbench.evidence.capturing.regular_file import says_where_it_ends, taken_to_be_whole
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.capturing.stored_form import Oddity
 from esworkbench.evidence.ledger import ReadModel, SnapshotClaims
@@ -20,7 +21,7 @@ class Rows(Protocol):
 
 
 class Claims:
-    """Writes balance assertions, and keeps the currencies that they name.
+    """Writes balance assertions, and keeps the currencies that they name, and what had to be assumed of statements.
 
     ``columns`` are those of every table of the source, ``report`` records a problem of a stream, as the poster does,
     ``keep`` what is stored oddly.
@@ -40,6 +41,7 @@ class Claims:
         self._report = report
         self._keep = keep
         self.currencies: set[str] = set()
+        self.assumptions: list[str] = []
 
     def snapshots(self, claims: SnapshotClaims, batch: dict[str, list[Any]]) -> None:
         rows = []
@@ -86,6 +88,8 @@ class Claims:
 
     def statement(self, path: Path) -> None:
         lines = list(read_statement(path))
+        if not says_where_it_ends(path):
+            self.assumptions.append(taken_to_be_whole(path))
         columns = as_columns(SCHEMAS["statements"].names, [(path.name, *line) for line in lines])
         self._writer.write("statements", columns)
         running = _Running()

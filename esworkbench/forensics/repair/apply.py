@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from esworkbench.errors import CommandRejected, UnusableInput
+from esworkbench.errors import CommandRejected, UnreadableEvent, UnusableInput
 from esworkbench.event_store import EventStore
+from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence, capture
 from esworkbench.evidence.capturing.since import capture_since
 from esworkbench.forensics.diagnosis.diagnose import diagnose
@@ -40,6 +41,8 @@ from esworkbench.forensics.repair.plan import (
 from esworkbench.forensics.scratch_store import Factories
 from esworkbench.forensics.verify import Verification, verify_log
 from esworkbench.projections import ProjectionRunner
+from esworkbench.projections.rebuilding.lock import one_at_a_time
+from esworkbench.projections.rebuilding.strategies import work_folder
 from esworkbench.upcasters import EventDecoder
 
 __all__ = [
@@ -54,6 +57,8 @@ __all__ = [
     "require_digest",
     "require_same_store",
 ]
+
+REPAIR = "repair of this store"
 
 
 class Copied(NamedTuple):
@@ -106,10 +111,28 @@ def apply(
 
     ``digest`` is the evidence's as its capture printed it, ``projections`` are the read models' code by name, and
     ``now`` is the moment ages are measured at, by default the evidence's latest ``recorded_at``. ``copied`` is given
-    where the store is a scratch copy. Raises UnusableInput for another digest, with nothing written.
+    where the store is a scratch copy. Raises UnusableInput for another digest, StoreBusy while another repair of the
+    store is under way, with nothing written.
     """
     require_digest(evidence, digest)
     now = now or evidence.now
+    if copied:
+        return _applied(planned, store, evidence, projections, decoder, compensator, now, copied)
+    # Two at once would each look while the other is half done, and call it wrong.
+    with one_at_a_time(store, REPAIR, work_folder(store) / "repair of the store", REPAIR):
+        return _applied(planned, store, evidence, projections, decoder, compensator, now, None)
+
+
+def _applied(
+    planned: RepairPlan,
+    store: EventStore,
+    evidence: Evidence,
+    projections: Factories,
+    decoder: EventDecoder,
+    compensator: Compensator | None,
+    now: datetime,
+    copied: Copied | None,
+) -> Repaired:
     before = copied.diagnosis if copied else look_again(store, evidence, now)
     steps = []
     for step in planned.steps:
@@ -241,7 +264,15 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
 
 def already_compensated(store: EventStore, stream_id: str, event_id: str) -> bool:
     """True when an event of the stream says that it compensates this one, whoever wrote it and with whatever key."""
-    return any(event.metadata_dict().get("compensates") == event_id for event in store.read_stream(stream_id))
+    return any(_compensated_by(event) == event_id for event in store.read_stream(stream_id))
+
+
+def _compensated_by(event: RecordedEvent) -> object:
+    """The id of the event that this one says it compensates; what can't be read says nothing."""
+    try:
+        return event.metadata_dict().get("compensates")
+    except UnreadableEvent:
+        return None
 
 
 def _rebuild(
