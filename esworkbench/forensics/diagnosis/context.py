@@ -4,13 +4,14 @@ A residual is a place where a claim doesn't follow the events. A running claim g
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
+from esworkbench.forensics.compare.of_event import WrongColumn
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes
@@ -76,6 +77,7 @@ class Facts(NamedTuple):
     columns: list[Source]
     failing: list[FailingHash]
     code_replay: CodeReplay | None = None
+    wrong_columns: Sequence[WrongColumn] = ()
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the evidence's views."""
@@ -148,5 +150,5 @@ def gather(
         int(hold_limit(evidence.ledger).total_seconds()), [each for each in sources if each.kind not in COLUMN_KINDS],
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
         [each for each in sources if each.kind in COLUMN_KINDS],
-        failing_hashes(evidence, whole.breaks),
+        failing_hashes(evidence, whole.breaks), wrong_columns=residuals.wrong_columns,
     )  # fmt: skip

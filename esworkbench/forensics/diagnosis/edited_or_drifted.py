@@ -10,6 +10,7 @@ from typing import NamedTuple
 from esworkbench.forensics.compare.records import DIFFERS, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
+from esworkbench.forensics.diagnosis.renumbered import renumbered
 
 STRETCH_AT_LEAST = 10
 """So many events in a row have to fail before the stretch itself speaks for a serializer; or the whole log, if it is
@@ -38,7 +39,8 @@ class Sorted(NamedTuple):
 
 def edited_or_drifted(facts: Facts) -> Sorted:
     """Every event whose content fails, but for those that fit another place in the log."""
-    mine = [event for event in facts.failing if event.home is None]
+    added = {event.position for stream in renumbered(facts) for event in stream.added}
+    mine = [event for event in facts.failing if event.home is None and event.position not in added]
     if not mine:
         return Sorted([], [], [])
     respelled = [event for event in mine if event.respelled]
@@ -46,7 +48,7 @@ def edited_or_drifted(facts: Facts) -> Sorted:
     contradicted = _contradicted(facts, rest)
     alike = [
         event for event in _by_pattern(facts, mine, respelled, rest)
-        if event.linked and event.event_id not in contradicted
+        if event.linked and event.event_id not in contradicted and event.id_then is None
     ]  # fmt: skip
     if not respelled and len(alike) < WHOLE_LOG_AT_LEAST:
         alike = []
