@@ -51,6 +51,11 @@ _ORIGINALS = """
     WHERE hash IN (SELECT unnest($hashes)) AND position NOT IN (SELECT unnest($positions)) ORDER BY position
 """
 
+_IDS_OF_ROWS = """
+    SELECT DISTINCT position, event_id FROM assertions
+    WHERE kind = 'running' AND event_id IS NOT NULL AND position IN (SELECT unnest($positions)) ORDER BY ALL
+"""
+
 _IDS_LOST = """
     SELECT DISTINCT event_id FROM assertions WHERE kind = 'running' AND event_id IS NOT NULL
         AND event_id NOT IN (SELECT event_id FROM events)
@@ -197,9 +202,13 @@ def _ids_then(evidence: Evidence, contents: Sequence[_Content]) -> dict[int, str
     lost = [event_id for (event_id,) in evidence.rows(_IDS_LOST, most=IDS_AT_MOST + 1)]
     borne = [each.event_id for each in contents]
     ids = [*(lost if len(lost) <= IDS_AT_MOST else ()), *(borne if len(borne) <= IDS_AT_MOST else ())]
+    of_rows: dict[int, list[str]] = {}
+    for position, event_id in evidence.rows(_IDS_OF_ROWS, positions=[each.position for each in contents]):
+        of_rows.setdefault(position, []).append(event_id)
     found: dict[int, str] = {}
-    for each in contents[:MISSES_AT_MOST]:
-        fitting = next((one for one in ids if one != each.event_id and each.fits(event_id=one)), None)
+    for number, each in enumerate(contents):
+        tried = [*of_rows.get(each.position, ()), *(ids if number < MISSES_AT_MOST else ())]
+        fitting = next((one for one in tried if one != each.event_id and each.fits(event_id=one)), None)
         if fitting is not None:
             found[each.position] = fitting
     return found

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from esworkbench.forensics.compare.of_event import WrongColumn
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.faults.backdated_insert import FAULT as INSERTED
 from esworkbench.forensics.diagnosis.faults.manual_edit import FAULT
 from esworkbench.forensics.diagnosis.faults.manual_edit import untested as not_tested
 from esworkbench.forensics.diagnosis.findings import Finding, Unexplained
@@ -51,7 +52,7 @@ def _left(
 def _explains(finding: Finding, wrong: WrongColumn, damaged_log: set[str]) -> bool:
     if finding.healthy:
         return False
-    if finding.fault in damaged_log:
+    if finding.fault in damaged_log or finding.fault == INSERTED.name:
         return finding.account in (None, wrong.account)
     mine = wrong.source in finding.sources
     # What leaves events out of some rows leaves them out of others, where they add up to nothing.
