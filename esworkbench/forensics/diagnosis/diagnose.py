@@ -28,7 +28,6 @@ from esworkbench.forensics.diagnosis.findings import (
     Finding,
     Unexplained,
 )
-from esworkbench.forensics.diagnosis.renumbered import renumbered
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
 from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
@@ -134,7 +133,7 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
     for gap in gaps_of(facts):
         if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
             seen.add(gap.before)
-    for stream in renumbered(facts):
+    for stream in facts.renumbered:
         if any(finding.account in {None, *_accounts(facts, stream.stream_id)} for finding in findings):
             seen.update(event.position for event in stream.moved)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)

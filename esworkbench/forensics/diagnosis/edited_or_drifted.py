@@ -10,7 +10,6 @@ from typing import NamedTuple
 from esworkbench.forensics.compare.records import DIFFERS, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
-from esworkbench.forensics.diagnosis.renumbered import renumbered
 
 STRETCH_AT_LEAST = 10
 """So many events in a row have to fail before the stretch itself speaks for a serializer; or the whole log, if it is
@@ -39,7 +38,7 @@ class Sorted(NamedTuple):
 
 def edited_or_drifted(facts: Facts) -> Sorted:
     """Every event whose content fails, but for those that fit another place in the log."""
-    added = {event.position for stream in renumbered(facts) for event in stream.added}
+    added = {event.position for stream in facts.renumbered for event in stream.added}
     mine = [event for event in facts.failing if event.home is None and event.position not in added]
     if not mine:
         return Sorted([], [], [])

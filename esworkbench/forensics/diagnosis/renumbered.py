@@ -5,14 +5,17 @@ fails its hash, though none was edited: with its version put back the hash holds
 out is gone, and what stands between two neighbours was added.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.poster import account_of
-from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
+
+if TYPE_CHECKING:
+    from esworkbench.forensics.diagnosis.context import Facts
 
 _STREAM = """
     SELECT version, position, event_id, prev_hash, hash FROM events WHERE stream_id = $stream ORDER BY version, position
@@ -68,17 +71,17 @@ class Renumbered(NamedTuple):
         return f"the contents of {self.stream_id} hold with other versions than they bear: {shown}{more}"
 
 
-def renumbered(facts: Facts) -> list[Renumbered]:
+def renumbered(evidence: Evidence, failing: Sequence[FailingHash]) -> list[Renumbered]:
     """Every stream with an event that was hashed as another version of it."""
-    failing = {event.position: event for event in facts.failing}
+    at = {event.position: event for event in failing}
     moved: dict[str, list[FailingHash]] = {}
-    for event in facts.failing:
+    for event in failing:
         if event.home is not None and event.home[0] == event.stream_id and not event.is_copy:
             moved.setdefault(event.stream_id, []).append(event)
-    return [_stream(facts, stream_id, failing, mine) for stream_id, mine in moved.items()]
+    return [_stream(evidence, stream_id, at, mine) for stream_id, mine in moved.items()]
 
 
-def as_written(facts: Facts, left: Left, stream: Renumbered) -> Iterator[Share]:
+def as_written(facts: "Facts", left: Left, stream: Renumbered) -> Iterator[Share]:
     """The snapshots that are right about the stream as it was written: their versions are those of then.
 
     What is lost or edited before that version is as the rows of a running claim tell it.
@@ -104,9 +107,11 @@ def as_written(facts: Facts, left: Left, stream: Renumbered) -> Iterator[Share]:
             yield whole(step)
 
 
-def _stream(facts: Facts, stream_id: str, failing: dict[int, FailingHash], moved: list[FailingHash]) -> Renumbered:
+def _stream(
+    evidence: Evidence, stream_id: str, failing: dict[int, FailingHash], moved: list[FailingHash]
+) -> Renumbered:
     shifts = {event.position: event.home[1] - event.version for event in moved if event.home}
-    rows = facts.rows(_STREAM, stream=stream_id)
+    rows = evidence.rows(_STREAM, stream=stream_id)
     last = max(number for number, row in enumerate(rows) if row[1] in shifts)
     events: list[Placed] = []
     for number, (version, position, event_id, prev_hash, own_hash) in enumerate(rows[: last + 1]):

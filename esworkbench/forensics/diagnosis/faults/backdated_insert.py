@@ -6,7 +6,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.recorded_times import OddTime, odd_times
-from esworkbench.forensics.diagnosis.renumbered import as_written, renumbered
+from esworkbench.forensics.diagnosis.renumbered import as_written
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.witnesses import shares_of
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -40,7 +40,7 @@ FAULT = Fault(
 
 def _put_between(facts: Facts, left: Left) -> Iterator[Explanation]:
     """By how much claims from before differ is what the event posts; those made since have counted it."""
-    for stream in renumbered(facts):
+    for stream in facts.renumbered:
         if not stream.added:
             continue
         events = [(event.position, event.event_id) for event in stream.added]

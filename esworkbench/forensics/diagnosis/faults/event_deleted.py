@@ -7,7 +7,7 @@ from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.renumbered import as_written, renumbered
+from esworkbench.forensics.diagnosis.renumbered import as_written
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -62,7 +62,7 @@ class StreamGap(NamedTuple):
 def gaps_of(facts: Facts) -> list[StreamGap]:
     """Missing versions with an event after them, but for those of events that stand in another stream now."""
     moved = [event.home for event in facts.failing if event.home is not None and not event.is_copy]
-    anew = renumbered(facts)
+    anew = facts.renumbered
     placed = {event.position for stream in anew for event in stream.original}
     gaps = [gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS)) if gap.before not in placed]
     gaps += [
@@ -167,7 +167,7 @@ def _explanation(
     shares = list(shares_of(facts, left, key, amount, kept)) if witness and key else []
     known = {share.number for share in shares}
     of_then = [
-        share for each in renumbered(facts) if each.stream_id == stream for share in as_written(facts, left, each)
+        share for each in facts.renumbered if each.stream_id == stream for share in as_written(facts, left, each)
     ]
     return Explanation(found, [*shares, *(share for share in of_then if share.number not in known)])
 

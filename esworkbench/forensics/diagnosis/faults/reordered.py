@@ -3,7 +3,6 @@
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.renumbered import renumbered
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -15,7 +14,7 @@ def reordered(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the rows of a file carry no versions")
     streams = {
         stream.stream_id: [(event.position, event.event_id) for event in overtaken]
-        for stream in renumbered(facts) if (overtaken := stream.out_of_order)
+        for stream in facts.renumbered if (overtaken := stream.out_of_order)
     }  # fmt: skip
     proven = set(streams)
     moved = {event.event_id for event in facts.failing if event.home is not None}

@@ -10,7 +10,6 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.renumbered import renumbered
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -51,7 +50,7 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the ledger names no pending events")
     unbooked = {step.event_id for step in left.steps(kind="statement") if step.reason == NO_ROW}
     overdue: dict[Key, list[Request]] = {}
-    overtaken = {event.position for stream in renumbered(facts) for event in stream.out_of_order}
+    overtaken = {event.position for stream in facts.renumbered for event in stream.out_of_order}
     homes = {
         event.event_id: event.home[0] for event in facts.failing
         if event.home is not None and (event.home[0] != event.stream_id or event.position in overtaken)
