@@ -63,7 +63,7 @@ class Claims:
         wanted = {
             "account": model.account, "currency": model.currency, "claimed_minor": model.claimed,
             "position": model.position, "version": model.version, "event_id": model.hold or model.event_id,
-            "day": model.day, "recorded_at": model.recorded_at, **model.beside,
+            "day": model.day, "recorded_at": model.recorded_at, "type": model.event_type, **model.beside,
         }  # fmt: skip
         names = {name: column for name, column in wanted.items() if column is not None}
         missing = set(names.values()) - self._columns[model.table]

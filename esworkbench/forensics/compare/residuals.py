@@ -27,6 +27,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
+from esworkbench.forensics.compare.of_event import WrongColumn, wrong_columns
 from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
 from esworkbench.forensics.compare.statement_lines import make_statement_steps
 
@@ -38,6 +39,7 @@ Row = tuple[Any, ...]
 EVERY_EVENT = ("running", "statement")
 """The kinds of source that claim a balance at every event, so that bisection can name the first that differs."""
 
+# Where a row names one event and stands at another's position, what it moves by says which of the two it is about.
 _BY_EVENT = """
     posted AS (
         SELECT account, currency, position AS place, any_value(version) AS version, any_value(event_id) AS event_id,
@@ -47,8 +49,8 @@ _BY_EVENT = """
         SELECT account, currency, event_id, min(place) AS place FROM posted GROUP BY account, currency, event_id
     ), claims AS (
         SELECT a.account, a.currency, a.order_key, a.event_id, a.version, a.day, a.claimed_minor AS claimed,
-            coalesce(n.place, a.position) AS place,
-            n.place IS NOT NULL OR (a.event_id IS NULL AND p.place IS NOT NULL) AS matched
+            CASE WHEN a.step_minor = p.posted THEN p.place ELSE coalesce(n.place, a.position) END AS place,
+            n.place IS NOT NULL OR (p.place IS NOT NULL AND (a.event_id IS NULL OR a.step_minor = p.posted)) AS matched
         FROM assertions a
         LEFT JOIN named n ON n.account = a.account AND n.currency = a.currency AND n.event_id = a.event_id
         LEFT JOIN posted p ON p.account = a.account AND p.currency = a.currency AND p.place = a.position
@@ -233,6 +235,7 @@ class Residuals:
         claims |= {(name, "amount"): count for name, count in self._statements.items()}
         self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
         self._knows_holds = False
+        self._wrong_columns: list[WrongColumn] | None = None
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
@@ -251,6 +254,14 @@ class Residuals:
             self._cursor.execute(_NAME_EVENTS)
             self._filled = True
         return self._cursor
+
+    @property
+    def wrong_columns(self) -> list[WrongColumn]:
+        """What rows say wrongly of their events beside all amounts, which is in no residual."""
+        if self._wrong_columns is None:
+            found = wrong_columns(self._evidence)
+            self._wrong_columns = [each for each in found if self._account in (None, each.account)]
+        return self._wrong_columns
 
     def sources(self, against: str | None = None) -> list[Source]:
         """Every source of claims by name, or the one named. Raises UnusableInput for a name that claims nothing."""

@@ -14,8 +14,10 @@ stretches            one stretch of the log, or one kind of event in it, that a 
 totals               what a source is off by in all, account by account
 beside               what only repeats a difference that a finding has taken
 failing_hashes       contents that don't match their hash
+renumbered           streams whose events bear other versions than they were hashed with
 edited_or_drifted    such contents, sorted into edited and serialized differently
 spellings            ways in which other serializers write the same JSON
+told_of_events       rows that say otherwise of their event than it does, where no amount is wrong
 recorded_times       recorded times that go back while positions go on
 invariants           what the ledger says must never happen, and where it did
 wrong_snapshots      fields of snapshots that the events contradict

@@ -29,6 +29,7 @@ from esworkbench.forensics.diagnosis.findings import (
     Unexplained,
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 from esworkbench.forensics.verify import Verification
 
@@ -78,6 +79,8 @@ def diagnose(
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     left.book(consequences(facts, left, findings, damaged_log))
+    for explanation in told_of_events(facts, tuple(findings), damaged_log):
+        findings += [explanation.finding, *_look_alikes(explanation)]
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
@@ -86,6 +89,7 @@ def diagnose(
     unexplained = [
         *(each for each in differences if account in (None, each.account)),
         *_breaks_left(facts, findings, account),
+        *(each for each in unexplained_of_events(facts, findings, damaged_log) if account in (None, each.account)),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
     return Diagnosis(
@@ -133,6 +137,9 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
     for gap in gaps_of(facts):
         if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
             seen.add(gap.before)
+    for stream in facts.renumbered:
+        if any(finding.account in {None, *_accounts(facts, stream.stream_id)} for finding in findings):
+            seen.update(event.position for event in stream.moved)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
     moved_from = {(event.home[0], event.home[1] + 1) for event in facts.failing if event.home is not None}
     rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}

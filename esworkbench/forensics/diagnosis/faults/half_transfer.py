@@ -74,8 +74,9 @@ def half_transfer(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the ledger doesn't say which event types are the two sides of a transfer")
     given = _given(facts, transfer)
     halves: dict[Key, list[Half]] = {}
+    copies = {event.event_id for event in facts.failing if event.is_copy}
     for half in map(Half._make, facts.rows(_HALVES, **given)):
-        if not _lost_since(facts, half):
+        if half.event_id not in copies and not _lost_since(facts, half):
             halves.setdefault(half.key, []).append(half)
     if not halves:
         return []

@@ -74,13 +74,13 @@ def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explana
     healed = facts.healed(source.name, key)
     if healed:
         why += "; a rebuild with the projection's own code heals it"
-    untested = _untested(facts, source)
+    lacking = untested(facts, source)
     others = _the_log_itself(facts, source, key) if certainty == "possible" else ()
-    if healed and not untested and not others:
+    if healed and not lacking and not others:
         certainty = "likely"
     proof = (
         f"{source.name} is {facts.money(amount, key)} off the event sum at its checkpoint {source.cut}{why}"
-        f"{_same_amount(facts, source, key, amount)}{_not_tested(untested)}"
+        f"{_same_amount(facts, source, key, amount)}{_not_tested(lacking)}"
     )
     found = finding(FAULT, key, amount=amount, source=source.name, certainty=certainty, proof=proof)
     return Explanation(found, [Share(source.name, key, amount)], others)
@@ -139,7 +139,7 @@ def _same_amount(facts: Facts, source: Source, key: Key, amount: int) -> str:
     return f"; the amount is that of the event at {places([place for (place,) in found])}" if found else ""
 
 
-def _untested(facts: Facts, source: Source) -> list[str]:
+def untested(facts: Facts, source: Source) -> list[str]:
     """What else it could be, and what the evidence lacks for a test of it."""
     found = []
     if facts.code_replay is None or facts.code_replay.source != source.name:
@@ -161,8 +161,8 @@ def _covers(batches: Sequence[Batch], cut: int) -> bool:
     return reached >= cut
 
 
-def _not_tested(untested: list[str]) -> str:
-    return f"; not tested: {'; '.join(untested)}" if untested else ""
+def _not_tested(lacking: list[str]) -> str:
+    return f"; not tested: {'; '.join(lacking)}" if lacking else ""
 
 
 def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
@@ -174,7 +174,7 @@ def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) 
         proof += f"; what comes after{_where(source, healing)} follows them again, so the runner never knew of it"
     alone = len(healing) == len(wrong)
     if not alone:
-        proof += _not_tested(_untested(facts, source))
+        proof += _not_tested(untested(facts, source))
     events = [(step.position or 0, step.event_id or "") for step in wrong] if source.kind == "running" else []
     found = finding(
         FAULT, key, amount=amount, events=events, source=source.name, certainty="likely" if alone else "possible",
@@ -214,7 +214,7 @@ def _column_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]
         f"{facts.money(amount, key)} in all, and the balances beside don't"
     )
     if len(steps) > 1:
-        proof += _not_tested(_untested(facts, source))
+        proof += _not_tested(untested(facts, source))
     events = [(step.position or 0, step.event_id) for step in steps if step.event_id]
     found = finding(
         FAULT, key, amount=amount or steps[0].amount, events=events, source=source.name,
@@ -231,7 +231,7 @@ def _holds_edited(facts: Facts, source: Source, key: Key, steps: list[Residual])
         "is wrong for it"
     )
     if len(steps) > 1:
-        proof += _not_tested(_untested(facts, source))
+        proof += _not_tested(untested(facts, source))
     events = [(step.position or 0, step.event_id) for step in steps if step.event_id]
     found = finding(FAULT, key, events=events, source=source.name,
                     certainty="likely" if len(steps) == 1 else "possible", proof=proof)  # fmt: skip
