@@ -12,10 +12,11 @@ import msgspec
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import rows_without_order
-from esworkbench.forensics.compare.records import Key, State
+from esworkbench.forensics.compare.records import DIFFERS, Key, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.beside import consequences
+from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -76,6 +77,7 @@ def diagnose(
             tested[fault.name] = RULED_OUT
         for explanation in answer:
             left.book(explanation.shares)
+            left.note(explanation.finding)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     left.book(consequences(facts, left, findings, damaged_log))
@@ -119,10 +121,15 @@ def _residuals_left(facts: Facts, left: Left) -> list[Unexplained]:
             apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
             words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
+    elsewhere = {pair.event.number: pair.words_at_event() for pair in booked_elsewhere(facts)}
     for step in (*left.steps(), *left.columns()):
         words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         if rows := rows_without_order(facts.evidence, step.position):
             words += f"; the {rows} rows of that day add up in no order, so a row is missing, repeated or wrong"
+        if step.kind == "statement" and step.reason == DIFFERS and step.amount == -2 * step.posted:
+            words += "; line and event have one reference and amount, and opposite signs"
+        elif step.number in elsewhere:
+            words += f"; {elsewhere[step.number]}"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)

@@ -67,6 +67,7 @@ class Left:
         }
         self._residuals = residuals
         self._taken = Counter[tuple[str, Key, int | None]]()
+        self._findings: list[Finding] = []
 
     def head(self, source: str, key: Key) -> int:
         return self._heads.get((source, key), 0)
@@ -99,6 +100,13 @@ class Left:
     def columns(self) -> list[Residual]:
         """What is not explained of the claims that stand beside a balance."""
         return [step for kind in COLUMN_KINDS for step in self.steps(kind=kind)]
+
+    def found(self, fault: str) -> list[Finding]:
+        """What was found of that fault so far: whoever is asked later tells no second cause of the same events."""
+        return [finding for finding in self._findings if finding.fault == fault]
+
+    def note(self, finding: Finding) -> None:
+        self._findings.append(finding)
 
     def book(self, shares: list[Share]) -> None:
         """Subtract what a finding explains."""

@@ -137,7 +137,7 @@ def _applied(
     steps = []
     for step in planned.steps:
         if step.state == "planned":
-            step = _now_allowed(step, before)
+            step = _now_allowed(step, before, store)
         if step.state == "planned" and step.kind == "compensate" and compensator is not None:
             step = _compensate(step, store, planned, compensator)
         elif step.state == "planned" and step.kind == "rebuild":
@@ -210,10 +210,11 @@ def _settled(diagnosis: Diagnosis) -> bool:
     return not diagnosis.unhealthy and not diagnosis.unexplained
 
 
-def _now_allowed(step: RepairStep, now_found: Diagnosis) -> RepairStep:
-    """The step as the store now allows it: done before, held back, or planned still.
+def _now_allowed(step: RepairStep, now_found: Diagnosis, store: EventStore) -> RepairStep:
+    """The step as the store now allows it: done before, no longer needed, held back, or planned still.
 
-    A rebuild is needed while its read model shows any fault; any other step while its own finding is still made.
+    A rebuild is needed while its read model shows any fault; any other step while its own finding is still made. Where
+    it isn't, that alone doesn't say that this was done: a hold may have been answered otherwise, by another command.
     """
     if step.kind == "rebuild":
         assert step.projection is not None
@@ -227,9 +228,23 @@ def _now_allowed(step: RepairStep, now_found: Diagnosis) -> RepairStep:
             and (step.original is None or step.original.event_id in finding.event_ids)
         ]
         reason = held_back(now_found, still[0]) if still else ""
+    if not still and step.kind == "compensate":
+        return _not_found_any_more(step, now_found, store)
     if not still:
         return _now(step, "done before")
     return _held(step, f"as the store is now, {reason}") if reason else step
+
+
+def _not_found_any_more(step: RepairStep, now_found: Diagnosis, store: EventStore) -> RepairStep:
+    """Done before only where an event of the store says that it was. What is found instead is a case of its own."""
+    original = step.original
+    if original is not None and already_compensated(store, original.stream_id, original.event_id):
+        return _now(step, "done before")
+    others = sorted({each.fault for each in now_found.unhealthy if each.account == step.account})
+    others += ["something unexplained"] * any(each.account == step.account for each in now_found.unexplained)
+    if others:
+        return _held(step, f"as the store is now, {', '.join(others)} is found instead: capture and diagnose it again")
+    return _now(step, "no longer needed")
 
 
 def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compensator: Compensator) -> RepairStep:
@@ -244,7 +259,7 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
     command = compensator.command_for(
         account=step.account, currency=step.currency, amount_minor=original.amount, event_id=original.event_id,
         event_type=original.event_type, payload=original.payload, reason=reason, operator=planned.operator,
-        case_id=planned.case_id, valid_at=original.valid_at,
+        case_id=planned.case_id, valid_at=original.valid_at, answered=original.answered,
     )  # fmt: skip
     metadata = {
         "compensates": original.event_id, "reason": reason, "operator": planned.operator, "case_id": planned.case_id,

@@ -11,6 +11,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
     Explanations,
@@ -22,6 +23,16 @@ from esworkbench.forensics.diagnosis.unexplained import (
 )
 from esworkbench.forensics.diagnosis.witnesses import was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
+
+SHOWN = 3
+"""So many moved rows are told one by one."""
+
+
+def row_misplaced(facts: Facts, left: Left) -> Explanations:
+    """Rows that stand under another day, currency or account than the one whose figures they tell."""
+    if all(facts.is_file or source.kind in ("snapshot", "statement") for source in facts.sources):
+        return NotTestable("there is no read model whose rows could have been moved")
+    return [each for source in (*facts.sources, *facts.columns) for each in _misplaced(facts, left, source)]
 
 
 def manual_edit(facts: Facts, left: Left) -> Explanations:
@@ -47,8 +58,37 @@ FAULT = Fault(
     ),
     remedy="rebuild the read model, and revoke the grant that allowed the edit",
     repair="rebuild",
+    detector=row_misplaced,
     by_exclusion=manual_edit,
 )  # fmt: skip
+
+
+def _misplaced(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """One finding an account and currency, as always: what was moved from one to another shows in both."""
+    by_key: dict[Key, list[MisplacedRow]] = {}
+    found = misplaced_rows(facts, left, source)
+    others = (LookAlike("handler_bug", f"where it is {len(found)} rows, the handler may put them there itself"),)
+    for row in found:
+        for key in dict.fromkeys((row.belongs, row.stands)):
+            by_key.setdefault(key, []).append(row)
+    for key, rows in by_key.items():
+        shares = shares_of_misplaced(left, rows, key)
+        if not shares:
+            continue
+        what = "; ".join(row.words for row in rows[:SHOWN]) + "; …" * (len(rows) > SHOWN)
+        proof = (
+            f"in {source.name} {what}: to the minor unit it tells what the events make of the one place without a row, "
+            "and the place where it stands has no event"
+        )
+        events = [(row.place, row.event_id) for row in rows if row.event_id]
+        yield Explanation(
+            finding(
+                FAULT, key, amount=0 if source.kind == "holds" else shares[0].amount, events=events,
+                source=source.name, certainty="likely" if len(found) == 1 else "possible", proof=proof,
+            ),
+            shares,
+            () if len(found) == 1 else others,
+        )  # fmt: skip
 
 
 def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:

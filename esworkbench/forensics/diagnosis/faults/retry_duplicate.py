@@ -100,7 +100,7 @@ def retry_duplicate(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="retry_duplicate",
     meaning="one command was recorded twice: the same reference, kind and amount, close in time",
-    look_alikes=("twin_dropped", "double_repair", "statement_incomplete"),
+    look_alikes=("twin_dropped", "double_repair", "statement_incomplete", "half_transfer"),
     remedy="compensate one of the two events, and have clients send an idempotency key",
     repair="compensate",
     detector=retry_duplicate,
