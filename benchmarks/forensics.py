@@ -1,10 +1,10 @@
 """What capture and the questions asked of evidence cost, beside the bare transfer of the same rows.
 
 ``python -m benchmarks.forensics --sizes 100000,1000000`` grows a bank on each engine: its log, its four read models,
-the log of its checkpoints, and one balance that somebody edited, so that there is something to find and a repair to
-try. It measures everything in processes of their own, in turn, and writes ``benchmarks/FORENSICS.md``. The yardstick,
-``bare``, is the stream that ADBC gives of the same columns of the same rows, each table written as one unsorted Parquet
-file with the same codec.
+the log of its checkpoints, and one balance that somebody edited, so that there is something to find. A snapshot vouches
+for that account's events, so that there is a repair to try. Everything is measured in processes of their own, in turn,
+and written to ``benchmarks/FORENSICS.md``. The yardstick, ``bare``, is the stream that ADBC gives of the same columns
+of the same rows, each table written as one unsorted Parquet file with the same codec.
 """
 
 import argparse
@@ -28,9 +28,10 @@ from benchmarks import machine
 from benchmarks.databases import Databases
 from benchmarks.rebuilding.logs import GrowingBank
 from benchmarks.rebuilding.measures import Took, measured
+from esworkbench.aggregates.snapshots import SnapshotStore, SnapshottingRepository
 from esworkbench.cli import run
 from esworkbench.composition import capture
-from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
 from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.event_store import EventStore
@@ -55,7 +56,8 @@ TABLES = {
     "checkpoint_log": "SELECT * FROM checkpoint_log",
 }
 """What capture reads, column by column."""
-EDIT = "UPDATE account_balances SET balance_minor = balance_minor + 4723 WHERE account_id = '7'"
+ACCOUNT = "7"
+EDIT = f"UPDATE account_balances SET balance_minor = balance_minor + 4723 WHERE account_id = '{ACCOUNT}'"
 CODEC: Literal["zstd"] = "zstd"
 
 
@@ -138,8 +140,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default=",".join(WAYS), help="what to measure; every question needs a capture")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"up to {SMALL:,} events; one beyond")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--append", action="store_true", help="keep what the file holds, and add this run below it")
     given = parser.parse_args(arguments)
     ways = given.only.split(",")
+    if "capture" not in ways and not {"bare", "investigate"}.issuperset(ways):
+        parser.error("diff, diagnose and verify are asked of what capture takes: add it to --only")
     lines: list[str] = []
     with Databases() as databases, tempfile.TemporaryDirectory(prefix="esworkbench-forensics-") as folder:
         about = machine.describe(Path(folder), databases.server)
@@ -151,7 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rounds = given.rounds if events <= SMALL else 1
                 lines += _measure(url, engine, events, ways, rounds, Path(folder))
     command = f"python -m benchmarks.forensics {' '.join(sys.argv[1:] if arguments is None else arguments)}".strip()
-    given.out.write_text(_report(lines, about, command), encoding="utf-8")
+    before = given.out.read_text(encoding="utf-8") if given.append and given.out.exists() else HEAD
+    given.out.write_text(before + _run(lines, about, command), encoding="utf-8")
 
 
 def _grow(url: str, events: int) -> None:
@@ -163,6 +169,10 @@ def _grow(url: str, events: int) -> None:
         rebuild(store, Recipe(projection, bank_decoder, BANK_QUERIES[name]), strategy="set-based")
     with store.engine.begin() as connection:
         connection.exec_driver_sql(EDIT)
+    # A rebuilt read model only repeats the log, and nothing is rebuilt on the word of the log alone.
+    kept = SnapshotStore(store.engine)
+    accounts = SnapshottingRepository(store, BankAccount, bank_decoder(), snapshots=kept)
+    accounts.take_snapshot(accounts.load(ACCOUNT))
     store.engine.dispose()
 
 
@@ -172,30 +182,46 @@ def _measure(url: str, engine: str, events: int, ways: Sequence[str], rounds: in
         # Who goes first moves on by one each round; what is asked first is asked of the last round's evidence.
         for way in (*ways[first % len(ways) :], *ways[: first % len(ways)]):
             took[way].append(measured(WAYS[way], url, folder))
-    seconds = {way: median(each.seconds for each in found) for way, found in took.items()}
     lines = []
     for way, found in took.items():
-        to_bare = f"{seconds['bare'] / seconds[way]:.2f}" if "bare" in seconds else "–"
-        to_capture = f"{seconds[way] / seconds['capture']:.2f}" if "capture" in seconds else "–"
-        peak = max(each.peak_megabytes for each in found)
-        least, most = min(each.seconds for each in found), max(each.seconds for each in found)
+        seconds = [each.seconds for each in found]
+        to_bare = _spread([bare / mine for bare, mine in zip(_seconds(took, "bare"), seconds, strict=False)])
+        to_capture = _spread([mine / theirs for theirs, mine in zip(_seconds(took, "capture"), seconds, strict=False)])
         lines.append(
-            f"| {engine} | {events:,} | {way} | {seconds[way]:.2f} ({least:.2f}–{most:.2f}) "
-            f"| {median(each.cpu_seconds for each in found):.2f} | {events / seconds[way]:,.0f} | {to_bare} "
-            f"| {to_capture} | {peak:,.0f} |"
+            f"| {engine} | {events:,} | {way} | {_spread(seconds)} "
+            f"| {median(each.cpu_seconds for each in found):.2f} | {events / median(seconds):,.0f} | {to_bare} "
+            f"| {to_capture} | {max(each.peak_megabytes for each in found):,.0f} |"
         )
         print(lines[-1], flush=True)
     return lines
 
 
-def _report(lines: Sequence[str], about: dict[str, Any], command: str) -> str:
+def _seconds(took: dict[str, list[Took]], way: str) -> list[float]:
+    return [each.seconds for each in took.get(way, [])]
+
+
+def _spread(values: Sequence[float]) -> str:
+    """The median, and the least and the most where there are several."""
+    if not values:
+        return "–"
+    least, most = f"{min(values):.2f}", f"{max(values):.2f}"
+    return f"{median(values):.2f}" + (f" ({least}–{most})" if len(values) > 1 else "")
+
+
+HEAD = """# Forensics: what capture and its questions cost
+
+Medians of the rounds (least–most): of wall time, one process each, in turn; CPU is all threads'. `bare` is ADBC's
+stream of the same columns of the log, the read models and the log of checkpoints, a table to one unsorted Parquet file
+with the same codec; the first ratio is the speed beside it, the second the time beside the capture's, each within one
+round. `investigate` is the whole command: capture, seven steps, a repair tried on a scratch copy and looked at again,
+report.
+"""
+
+
+def _run(lines: Sequence[str], about: dict[str, Any], command: str) -> str:
+    """One run: how it was made, its table, and the machine as it was."""
     head = (
-        "# Forensics: what capture and its questions cost\n\n"
-        f"Made by `{command}`. Medians of wall time (least–most), one process each, in turn; CPU is all threads'. "
-        "`bare` is ADBC's stream of the same columns of the log, the read models and the log of checkpoints, a table "
-        "to one unsorted Parquet file with the same codec; the first ratio is the speed beside it, the second the time "
-        "beside the capture's. `investigate` is the whole command: capture, seven steps, a repair tried on a scratch "
-        "copy and looked at again, report.\n\n"
+        f"\n## `{command}`\n\n"
         "| engine | events | what | seconds | CPU s | events/s | of bare | × capture | peak MB |\n"
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     )

@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.bare import Bare
 from benchmarks.workload import AMOUNT_MINOR, CURRENCY, METADATA, START, reference
 from esworkbench.archive import to_parquet
-from esworkbench.domains.bank.events import MoneyDeposited, WithdrawalRequested, WithdrawalSettled
+from esworkbench.domains.bank.events import AccountOpened, MoneyDeposited, WithdrawalRequested, WithdrawalSettled
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.drafts import Head
@@ -97,7 +97,8 @@ class GrowingLog:
 
 
 class GrowingBank(GrowingLog):
-    """A log with more to ask about: of ten events on an account the last two are a withdrawal and its settlement.
+    """A log with more to ask about: of ten events on an account the last two are a withdrawal and its settlement. Its
+    very first event opens it.
 
     They come half a minute apart, so a withdrawal waits for hours and a million events take a year.
     """
@@ -106,6 +107,9 @@ class GrowingBank(GrowingLog):
 
     def _content(self, number: int) -> tuple[str, int, str]:
         turn, account = divmod(number, ACCOUNTS)
+        if turn == 0:
+            said = f'"account_id":"{account}","owner":"Nobody","currency":"{CURRENCY}","overdraft_limit_minor":0'
+            return AccountOpened.__name__, AccountOpened.schema_version, f"{{{said}}}"
         if turn % 10 < 8:
             return super()._content(number)
         held = f'"withdrawal_id":"{account}-{turn // 10}","amount_minor":{AMOUNT_MINOR},"currency":"{CURRENCY}"'

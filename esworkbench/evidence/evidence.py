@@ -1,5 +1,8 @@
 """Evidence, opened: postings, balance assertions and the events behind them."""
 
+import os
+import tempfile
+import uuid
 from collections.abc import Iterator
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+
+MEMORY = "640MB"
+"""What DuckDB takes for all questions, however long the log is. Python and its libraries take some 200 MB more."""
+
+MOST_THREADS = 4
+"""Each thread needs its share of that memory."""
 
 _OPENINGS = """
     INSERT INTO openings
@@ -254,8 +263,19 @@ class Evidence:
 
     def _bucket(self, table: str, account: str) -> str:
         """The one file that holds the account's rows, as something to select from."""
-        name = self.manifest.files_of(table)[bucket_of(account, self.manifest.buckets)]
-        return self._whole_rows(table, [self.path / name])
+        return self.from_buckets(table, [bucket_of(account, self.manifest.buckets)])
+
+    def groups_of_buckets(self, rows_at_once: int, *tables: str) -> list[list[int]]:
+        """The buckets in order, as many together as hold about so many rows of these tables: each query has a cost of
+        its own, and all of them at once needn't fit in memory."""
+        buckets, rows = self.manifest.buckets, sum(self.manifest.rows.get(table, 0) for table in tables)
+        count = max(1, rows_at_once * buckets // max(rows, 1))
+        return [list(range(first, min(first + count, buckets))) for first in range(0, buckets, count)]
+
+    def from_buckets(self, table: str, buckets: list[int]) -> str:
+        """SQL to select the rows of some buckets of a table from."""
+        names = self.manifest.files_of(table)
+        return self._whole_rows(table, [self.path / names[bucket] for bucket in buckets])
 
     def _whole_rows(self, table: str, files: list[Path]) -> str:
         """The files' rows with every column of the table, as something to select from."""
@@ -270,7 +290,13 @@ class Evidence:
         from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
 
-        database = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        # What doesn't fit in memory is spilled to a folder that DuckDB makes when it needs it, and removes.
+        spill = Path(tempfile.gettempdir()) / f"esworkbench-{uuid.uuid4().hex}"
+        threads = min(MOST_THREADS, os.cpu_count() or 1)
+        database = duckdb.connect(config={
+            "autoinstall_known_extensions": "false", "memory_limit": MEMORY, "temp_directory": str(spill),
+            "threads": str(threads),
+        })  # fmt: skip
         reading = cast("duckdb.DuckDBPyConnection", Reading(database, self.path))
         require_form(reading, self.path, self.manifest)
         for table in SCHEMAS:

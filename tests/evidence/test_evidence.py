@@ -1,5 +1,7 @@
 """Evidence, opened again: refused where it isn't whole, and exact in what it says."""
 
+import gc
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from evidence_sources import small_bank
 from esworkbench.composition import capture
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.evidence import evidence as opened
 
 
 @pytest.fixture
@@ -81,3 +84,20 @@ def test_a_bad_statement_is_one_sentence(sqlite_url: str, tmp_path: Path, text: 
     with pytest.raises(UnusableInput, match=rf"bad\.csv.*{words}"):
         capture(sqlite_url, tmp_path / "evidence", progress=False)
     assert not (tmp_path / "evidence").exists()
+
+
+def test_more_than_fits_in_its_memory_is_sorted_all_the_same_and_nothing_stays(
+    evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spilled"))
+    (tmp_path / "spilled").mkdir()
+    monkeypatch.setattr(opened, "MEMORY", "100MB")
+    again = Evidence.open(evidence.path)
+    long = "SELECT md5(number::VARCHAR) AS text FROM range(3000000) AS numbers(number) ORDER BY text"
+    [(first,)] = again.rows(f"SELECT text FROM ({long} OFFSET 1000) LIMIT 1")
+    assert len(first) == 32
+    again.rows(f"CREATE TEMP TABLE sorted AS {long}")
+    assert list((tmp_path / "spilled").iterdir())
+    del again
+    gc.collect()
+    assert not list((tmp_path / "spilled").iterdir())

@@ -4,20 +4,33 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from esworkbench.archive import SCHEMAS, ArchiveWriter
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence.capturing.fitting import fitted
+from esworkbench.evidence.capturing.fitting import fitted, fitted_in_bulk, is_plain
 from esworkbench.evidence.capturing.poster import Unpostable, account_of, field, read_payload, to_minor
 from esworkbench.evidence.capturing.regular_file import says_where_it_ends, taken_to_be_whole
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.capturing.stored_form import Oddity
 from esworkbench.evidence.ledger import ReadModel, SnapshotClaims
 
+compute: Any = pc
+"""Its stubs know no chunked columns."""
 
-class Rows(Protocol):
-    """Reads a query on a table of the source, in batches."""
+SCHEMA = SCHEMAS["assertions"]
 
-    def __call__(self, table: str, query: str) -> Iterator[list[tuple[Any, ...]]]: ...
+
+class Tables(Protocol):
+    """Reads a query on a table of the source: in batches of rows, or in bulk, as ``SourceDatabase`` gives them."""
+
+    engine: str
+
+    def rows(self, table: str, query: str) -> Iterator[list[tuple[Any, ...]]]: ...
+
+    def in_bulk(self, table: str, query: str) -> Iterator[pa.RecordBatch]: ...
 
 
 class Claims:
@@ -31,13 +44,13 @@ class Claims:
         self,
         writer: ArchiveWriter,
         columns: dict[str, set[str]],
-        rows: Rows,
+        tables: Tables,
         report: Callable[[str, str, int | None, str], None],
         keep: Callable[[list[Oddity]], None],
     ) -> None:
         self._writer = writer
         self._columns = columns
-        self._rows = rows
+        self._tables = tables
         self._report = report
         self._keep = keep
         self.currencies: set[str] = set()
@@ -74,17 +87,32 @@ class Claims:
         order = [names[name] for name in ("account", "currency", "position", "day") if name in names]
         query = f"SELECT {', '.join(names.values())} FROM {model.table} ORDER BY {', '.join(order)}"
         running = _Running()
-        for batch in self._rows(model.table, query):
-            columns, oddities = fitted("assertions", model.table, as_columns(list(names), batch), names)
-            self._keep(oddities)
-            beside = {kind: columns.pop(kind) for kind in model.beside}
-            if model.kind == "running":
-                columns |= running.steps(columns)
-            self._assertions(model.projection, model.kind, columns)
-            for kind, claimed in beside.items():
-                self._assertions(
-                    model.projection, kind, {**columns, "claimed_minor": claimed, "step_minor": [None] * len(claimed)}
-                )
+        for rows in self._fitted(model.table, query, names):
+            places = running.in_order(rows) if model.kind == "running" else {}
+            shared = {name: rows[name] for name in names if name in SCHEMA.names}
+            self._write(model.projection, model.kind, shared | places)
+            places.pop("step_minor", None)
+            for kind in model.beside:
+                self._write(model.projection, kind, {**shared, **places, "claimed_minor": rows[kind]})
+
+    def _fitted(self, table: str, query: str, names: dict[str, str]) -> Iterator[pa.Table]:
+        """The rows of a read model with the types of evidence: in bulk where all are stored in the plainest form."""
+        kinds = {name: SCHEMA.field(name).type if name in SCHEMA.names else pa.int64() for name in names}
+        plain = " AND ".join(is_plain(self._tables.engine, names[name], kind) for name, kind in kinds.items())
+        if any(self._tables.rows(table, f"SELECT 1 FROM {table} WHERE ({plain}) IS NOT TRUE LIMIT 1")):
+            for rows in self._tables.rows(table, query):
+                yield self._one_by_one(table, rows, names, kinds)
+            return
+        for batch in self._tables.in_bulk(table, query):
+            found = fitted_in_bulk(batch, kinds)
+            yield self._one_by_one(table, rows_of(batch), names, kinds) if found is None else found
+
+    def _one_by_one(
+        self, table: str, rows: Sequence[tuple[Any, ...]], names: dict[str, str], kinds: dict[str, pa.DataType]
+    ) -> pa.Table:
+        columns, oddities = fitted("assertions", table, as_columns(list(names), rows), names)
+        self._keep(oddities)
+        return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
     def statement(self, path: Path) -> None:
         lines = list(read_statement(path))
@@ -107,6 +135,15 @@ class Claims:
         count = len(columns["account"])
         self.currencies.update(currency for currency in columns["currency"] if isinstance(currency, str))
         self._writer.write("assertions", {**columns, "source": [source] * count, "kind": [kind] * count})
+
+    def _write(self, source: str, kind: str, columns: dict[str, Any]) -> None:
+        """As ``_assertions``, for columns with the types of evidence."""
+        count = len(columns["account"])
+        self.currencies.update(compute.unique(columns["currency"]).to_pylist())
+        columns = {**columns, "source": pa.repeat(source, count), "kind": pa.repeat(kind, count)}
+        missing = {field.name: pa.nulls(count, field.type) for field in SCHEMA if field.name not in columns}
+        whole = missing | columns
+        self._writer.write_table("assertions", pa.table({name: whole[name] for name in SCHEMA.names}, schema=SCHEMA))
 
 
 class _Running:
@@ -132,6 +169,27 @@ class _Running:
             self._last[account, currency] = (before if claimed is None else claimed, place + 1)
         return {"step_minor": steps, "order_key": places}
 
+    def in_order(self, rows: pa.Table) -> dict[str, Any]:
+        """The same of typed rows in which those of an account follow each other, as whole columns; it opens at 0."""
+        encoded: list[Any] = [rows[name].combine_chunks().dictionary_encode() for name in ("account", "currency")]
+        accounts, currencies = (column.indices.to_numpy().astype(np.int64) for column in encoded)
+        numbers = accounts * len(encoded[1].dictionary) + currencies
+        firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        # A database may order texts by rules under which two of them are one.
+        if rows["claimed_minor"].null_count or len(np.unique(numbers[firsts])) < len(firsts):
+            listed = {name: rows[name].to_pylist() for name in ("account", "currency", "claimed_minor")}
+            return {name: pa.array(values, pa.int64()) for name, values in self.steps(listed).items()}
+        claimed = rows["claimed_minor"].to_numpy()
+        keys = list(zip(*(column.take(firsts).to_pylist() for column in encoded), strict=True))
+        before = np.array([self._last.get(key, (0, 0)) for key in keys], np.int64).reshape(-1, 2)
+        counts = np.diff(firsts, append=len(rows))
+        places = np.arange(1, len(rows) + 1) + np.repeat(before[:, 1] - firsts, counts)
+        previous = np.roll(claimed, 1)
+        previous[firsts] = before[:, 0]
+        for key, last in zip(keys, firsts + counts - 1, strict=True):
+            self._last[key] = (int(claimed[last]), int(places[last]))
+        return {"step_minor": pa.array(claimed - previous), "order_key": pa.array(places)}
+
 
 def claim_of_state(claims: SnapshotClaims, state: str | None) -> tuple[int, str]:
     """The balance in minor units that a snapshot's state claims, and its currency. Raises Unpostable without one."""
@@ -140,6 +198,17 @@ def claim_of_state(claims: SnapshotClaims, state: str | None) -> tuple[int, str]
     if not isinstance(currency, str):
         raise Unpostable(f"{claims.currency_field} is no text")
     return to_minor(field(content, claims.claimed)), currency
+
+
+def rows_of(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
+    """What was read in bulk, as it is when it is read row by row."""
+    columns = (
+        column.cast(pa.binary()) if pa.types.is_string(column.type) else column for column in batch.columns
+    )  # fmt: skip
+    return [
+        tuple(value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in row)
+        for row in zip(*(column.to_pylist() for column in columns), strict=True)
+    ]
 
 
 def as_columns(names: list[str] | tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:

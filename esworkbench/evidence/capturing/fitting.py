@@ -10,12 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from esworkbench.archive import SCHEMAS
 from esworkbench.archive.tables import TIME
-from esworkbench.evidence.capturing.stored_form import Oddity, moment_of, shown
+from esworkbench.evidence.capturing.stored_form import Oddity, is_text, moment_of, shown
 
-LARGEST = 2**62
+LARGEST = 2**62 - 1
 """Of a whole number: the difference of two is still a 64-bit one."""
 
 EXPECTED: dict[Any, tuple[type, ...]] = {
@@ -60,6 +61,44 @@ def fitted(
     if lost:
         fitting = {name: [v for row, v in enumerate(values) if row not in lost] for name, values in fitting.items()}
     return fitting, oddities
+
+
+def is_plain(engine: str, column: str, kind: Any) -> str:
+    """SQL that holds where a value can be read in bulk: on SQLite, where every value has the column's storage class and
+    is there; on PostgreSQL, where a moment or a day is none that Arrow can't hold."""
+    if engine == "sqlite":
+        return f"typeof({column}) = '{'integer' if kind == pa.int64() else 'text'}'"
+    if kind in (TIME, pa.date32()):
+        return f"({column} IS NULL OR {column}::text ~ '^[0-9]{{4}}-[^B]*$')"
+    return "true"
+
+
+def fitted_in_bulk(batch: pa.RecordBatch, kinds: Mapping[str, Any]) -> pa.Table | None:
+    """A batch's columns, in the order of ``kinds``, with these types, as ``fitted`` makes them; None where a value is
+    not as it should be, and has to be looked at by itself."""
+    columns = {}
+    for (name, kind), values in zip(kinds.items(), batch.columns, strict=True):
+        texts, wanted = pa.types.is_string(values.type), TAKEN[kind]
+        if not (wanted(values.type) or (texts and kind in (TIME, pa.date32()))) or (texts and not is_text(values)):
+            return None
+        if values.null_count and name in REQUIRED["assertions"]:
+            return None
+        try:
+            columns[name] = values.cast(kind)
+        except pa.ArrowInvalid:
+            return None
+        if kind == pa.int64() and len(batch):
+            least, most = (bound(columns[name]).as_py() for bound in (pc.min, pc.max))
+            if least is not None and not -LARGEST <= least <= most <= LARGEST:
+                return None
+    return pa.table(columns)
+
+
+TAKEN: dict[Any, Any] = {
+    pa.string(): pa.types.is_string, pa.int64(): pa.types.is_integer, pa.date32(): pa.types.is_date32,
+    TIME: lambda kind: pa.types.is_timestamp(kind) and kind.tz is not None,
+}  # fmt: skip
+"""Which types of a database are read in bulk as one of evidence."""
 
 
 def _column(values: Sequence[Any], kind: Any) -> tuple[list[Any], list[tuple[int, str]]]:

@@ -43,6 +43,27 @@ class Captured(NamedTuple):
     assumptions: list[str]
 
 
+class SourceTables:
+    """The tables beside the log, read with a progress bar for each."""
+
+    def __init__(self, source: SourceDatabase, progress: Progress) -> None:
+        self._source = source
+        self._progress = progress
+        self.engine = source.engine
+
+    def rows(self, table: str, query: str) -> Iterator[list[tuple[Any, ...]]]:
+        with self._progress.of(table) as advance:
+            for batch in self._source.rows(query):
+                yield batch
+                advance(len(batch))
+
+    def in_bulk(self, table: str, query: str) -> Iterator[pa.RecordBatch]:
+        with self._progress.of(table) as advance, contextlib.closing(ahead(self._source.arrow(query))) as batches:
+            for batch in batches:
+                yield batch
+                advance(len(batch))
+
+
 class StoreCapture:
     """One capture of our own store into an archive."""
 
@@ -65,7 +86,8 @@ class StoreCapture:
         self._posting = SetBasedPoster(ledger, self._poster)
         self._envelope = Envelope()
         self._columns = source.columns()
-        self._claims = Claims(writer, self._columns, self._batches, self._poster.report, self._keep)
+        self._tables = SourceTables(source, progress)
+        self._claims = Claims(writer, self._columns, self._tables, self._poster.report, self._keep)
 
     def run(self, statements: Path) -> Captured:
         """Everything at the source's one cut, and the statements in the folder beside it, if there is one."""
@@ -140,17 +162,11 @@ class StoreCapture:
         names = [name for name in SCHEMAS[table].names if name in self._columns.get(table, set())]
         if not names:
             return
-        for batch in self._batches(table, f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2"):
+        for batch in self._tables.rows(table, f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2"):
             columns, oddities = fitted(table, table, as_columns(names, batch))
             self._keep(oddities)
             self._writer.write(table, columns)
             yield columns
-
-    def _batches(self, table: str, query: str) -> Iterator[list[tuple[Any, ...]]]:
-        with self._progress.of(table) as advance:
-            for batch in self._source.rows(query):
-                yield batch
-                advance(len(batch))
 
 
 def _with_metadata(events: pa.Table, said: pa.Table) -> pa.Table:

@@ -136,7 +136,7 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
     """The batch with the types of evidence; None where a value is odd."""
     columns = []
     for column, values in zip(LOG, batch.columns, strict=True):
-        if pa.types.is_string(values.type) and not _is_text(values):
+        if pa.types.is_string(values.type) and not is_text(values):
             return None
         if column.kind == "moment" and pa.types.is_string(values.type):
             if pc.all(pc.match_substring_regex(values, CANONICAL)).as_py() is False:
@@ -156,7 +156,7 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _is_text(values: "pa.Array[Any]") -> bool:
+def is_text(values: "pa.Array[Any]") -> bool:
     """Whether all of it is UTF-8 without NUL. ASCII, by far the most, is told by its largest byte."""
     _, offsets, content = values.buffers()
     if content is None or offsets is None or not len(values):

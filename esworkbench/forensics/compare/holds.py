@@ -8,38 +8,44 @@ may be used again: the second answer answers the second request.
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from esworkbench.evidence import LedgerDefinition
+from esworkbench.evidence import Evidence, LedgerDefinition
 
 if TYPE_CHECKING:
     import duckdb
 
+EVENTS_AT_ONCE = 300_000
+
 DEFAULT_LIMIT = timedelta(hours=24)
 
 REPAIRS = """
-    posted AS (
-        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
-               sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY event_id
-    ), linked AS (
+    linked AS (
         SELECT event_id, position, json_extract_string(metadata, '$.compensates') AS original
-        FROM events WHERE json_valid(metadata)
+        FROM events WHERE json_valid(metadata) AND (contains(metadata, 'compensates') OR contains(metadata, '\\'))
+    ), of_repairs AS (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+               sum(amount_minor)::BIGINT AS amount
+        FROM postings WHERE event_id IN (
+            SELECT unnest([event_id, original]) FROM linked WHERE original IS NOT NULL
+        ) GROUP BY event_id
     ), repairs AS (
-        SELECT linked.original, event_id AS repair, linked.position, posted.account, posted.currency, posted.amount,
-               row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
-        FROM linked JOIN posted USING (event_id) WHERE linked.original IS NOT NULL
+        SELECT linked.original, event_id AS repair, linked.position, of_repairs.account, of_repairs.currency,
+               of_repairs.amount, row_number() OVER (PARTITION BY linked.original ORDER BY linked.position) AS nth
+        FROM linked JOIN of_repairs USING (event_id) WHERE linked.original IS NOT NULL
     ), made_good AS (
-        SELECT repairs.original, repairs.repair FROM repairs JOIN posted ON posted.event_id = repairs.original
-        WHERE repairs.nth = 1 AND repairs.amount + posted.amount = 0
+        SELECT repairs.original, repairs.repair FROM repairs JOIN of_repairs ON of_repairs.event_id = repairs.original
+        WHERE repairs.nth = 1 AND repairs.amount + of_repairs.amount = 0
     )
 """
-"""Events whose metadata ``compensates`` another; ``made_good``: the pairs of which nothing is left."""
+"""Events whose metadata ``compensates`` another, by that name or one with an escape in it; ``made_good``: the pairs of
+which nothing is left."""
 
 # An answer that finds nothing waiting answers nothing: a second settlement can't answer a request yet to come.
 _REQUESTS = """
-    CREATE OR REPLACE TEMP TABLE requests AS
+    INSERT INTO requests
     WITH said AS (
         SELECT stream_id, position, version, event_id, type, recorded_at, greatest(valid_at, recorded_at) AS final_at,
             json_extract_string(payload, $path) AS hold, type = $request AS asks
-        FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+        FROM {events} WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
     ), waiting AS (
         SELECT *, sum(CASE WHEN asks THEN 1 ELSE -1 END) OVER (PARTITION BY stream_id, hold ORDER BY version, position)
             AS open FROM said
@@ -87,19 +93,22 @@ def hold_limit(ledger: LedgerDefinition) -> timedelta:
     return timedelta(hours=ledger.pending.limit_hours) if ledger.pending else DEFAULT_LIMIT
 
 
-def make_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
+def make_holds(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) -> None:
     """Make the table ``holds`` on this connection to the evidence; empty where the ledger names no pending events.
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;
     answered_at, answer (settled, cancelled, compensated), answered_by (the event) and final_at (when the money moved
     for good), null while it waits. The table ``requests`` has every request and its answer, posted or not.
     """
-    pending = ledger.pending
+    connection.execute(_NO_HOLDS)
+    pending = evidence.ledger.pending
     if pending is None:
-        connection.execute(_NO_HOLDS)
         return
     answers = {"settle": pending.settle, "cancel": pending.cancel}
-    connection.execute(_REQUESTS, {"path": json_path(pending.id_field), "request": pending.request, **answers})
+    asked = {"path": json_path(pending.id_field), "request": pending.request, **answers}
+    # A hold and its answers are of one stream, and a stream's events of one bucket.
+    for buckets in evidence.groups_of_buckets(EVENTS_AT_ONCE, "events"):
+        connection.execute(_REQUESTS.replace("{events}", evidence.from_buckets("events", buckets)), asked)
     connection.execute(_HOLDS, answers)
 
 

@@ -13,7 +13,7 @@ checkpoint: what the source has yet to read is lag, and lag is no residual.
 - A column beside a balance claims an amount of its own: see ``columns``. So does a statement's line, where its balance
   moves by what the events say and its own amount is another.
 
-Sums are worked out one bucket at a time, which holds whole accounts, so memory is bounded by the largest bucket. They
+Sums are worked out a few buckets at a time, which hold whole accounts, so memory is bounded by the largest bucket. They
 are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
 """
 
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from esworkbench.archive import bucket_of, files_of_table, from_parquet
+from esworkbench.archive import bucket_of
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import duckdb
 
 Row = tuple[Any, ...]
+
+ROWS_AT_ONCE = 500_000
 
 EVERY_EVENT = ("running", "statement")
 """The kinds of source that claim a balance at every event, so that bisection can name the first that differs."""
@@ -213,13 +215,16 @@ _NAME_EVENTS = """
 
 
 class Residuals:
-    """The residuals of evidence, worked out once: of every account, or of one.
+    """The residuals of evidence, worked out once: of every account, or of one; of every source, or the one ``against``.
 
     Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises EvidenceDamaged for a sum
     beyond 64 bits.
     """
 
-    def __init__(self, evidence: Evidence, *, now: datetime | None = None, account: str | None = None) -> None:
+    def __init__(
+        self, evidence: Evidence, *, now: datetime | None = None, account: str | None = None,
+        against: str | None = None,
+    ) -> None:  # fmt: skip
         self._evidence = evidence
         self._account = account
         self._cursor = evidence.connection()
@@ -233,7 +238,10 @@ class Residuals:
                   if evidence.checkpoint(model.projection)} | claims  # fmt: skip
         self._statements = {name: count for (name, kind), count in claims.items() if kind == "statement"}
         claims |= {(name, "amount"): count for name, count in self._statements.items()}
-        self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
+        self._sources = [
+            Source(*named, self._cut(named[0]), claims[named])
+            for named in sorted(claims) if against in (None, named[0])
+        ]  # fmt: skip
         self._knows_holds = False
         self._wrong_columns: list[WrongColumn] | None = None
 
@@ -246,7 +254,7 @@ class Residuals:
         event_sum, residual, at_position, reason and state.
         """
         if not self._filled:
-            make_holds(self._cursor, self._evidence.ledger)
+            make_holds(self._cursor, self._evidence)
             self._compare_lines()
             self._cursor.execute(_TABLE)
             for source in self._sources:
@@ -340,11 +348,11 @@ class Residuals:
         elif self._is_of_lines(source):
             self._fill_statement(source, _FILL_LINE_AMOUNTS)
         elif self._account is None:
-            for bucket in range(self._evidence.manifest.buckets):
-                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None)
+            for buckets in self._evidence.groups_of_buckets(ROWS_AT_ONCE, "postings", "assertions"):
+                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, buckets, None)
         else:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
-            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account)
+            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, [bucket], self._account)
 
     def _fill_statement(self, source: Source, query: str) -> None:
         self._compare_lines()
@@ -372,11 +380,11 @@ class Residuals:
 
     def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
         bucket = bucket_of(account, self._evidence.manifest.buckets)
-        self._execute(query, source, bucket, account, **values)
+        self._execute(query, source, [bucket], account, **values)
         while rows := self._cursor.fetchmany(10_000):
             yield from rows
 
-    def _execute(self, query: str, source: Source, bucket: int, account: str | None, **values: Any) -> None:
+    def _execute(self, query: str, source: Source, buckets: list[int], account: str | None, **values: Any) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
         if source.kind == "holds" and not self._knows_holds:
@@ -394,7 +402,7 @@ class Residuals:
         }
         mine = "" if account is None else "WHERE account = $account"
         tables = ", ".join(
-            f"{table} AS NOT MATERIALIZED (SELECT * FROM {_file(evidence, table, bucket)} {mine})"
+            f"{table} AS NOT MATERIALIZED (SELECT * FROM {evidence.from_buckets(table, buckets)} {mine})"
             for table in ("postings", "assertions")
         )
         whole = query.replace("WITH ", f"WITH {tables}, ", 1)
@@ -404,8 +412,3 @@ class Residuals:
     def _cut(self, name: str) -> int:
         checkpoint = self._evidence.checkpoint(name)
         return (self._evidence.manifest.cut.high_water or 0) if checkpoint is None else checkpoint
-
-
-def _file(evidence: Evidence, table: str, bucket: int) -> str:
-    name = files_of_table(table, evidence.manifest.buckets)[bucket]
-    return from_parquet([evidence.path / name])

@@ -38,7 +38,7 @@ ROUNDS = 8
 """How often lines that have lost their nearest movement to another line look for the next; then order decides."""
 
 
-def make_movements(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) -> None:
+def make_movements(connection: "duckdb.DuckDBPyConnection", evidence: Evidence, *, repeated_only: bool = False) -> None:
     """Make the table ``movements`` on this connection: every event that posts, as a statement would book it.
 
     Columns: account, currency, reference, amount (minor units; of a hold with what its settlement posts), booked_at,
@@ -48,10 +48,18 @@ def make_movements(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) 
 
     ``booked_at`` of a settled hold is when it was settled, of an open one when it lapses. It is never before the event
     was recorded: money in a night safe is true at once and booked when counted.
+
+    With ``repeated_only`` all those are left out whose reference no other event bears. The connection has the table
+    ``holds``.
     """
-    make_holds(connection, evidence.ledger)
-    given = {"key": json_path(evidence.ledger.business_key), "limit": hold_limit(evidence.ledger)}
-    connection.execute(_MOVEMENTS, given)
+    given: dict[str, Any] = {
+        "key": json_path(evidence.ledger.business_key), "limit": hold_limit(evidence.ledger),
+    }  # fmt: skip
+    which = "true"
+    if repeated_only:
+        connection.execute(_REPEATED, {"key": given["key"]})
+        which = "event_id IN (SELECT event_id FROM repeated)"
+    connection.execute(_MOVEMENTS.replace("{which}", which), given)
 
 
 def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evidence, now: datetime | None) -> None:
@@ -67,6 +75,7 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
     if not connection.execute("SELECT count(*) FROM statement_lines").fetchall()[0][0]:
         connection.execute(_NO_STEPS)
         return
+    make_holds(connection, evidence)
     make_movements(connection, evidence)
     connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
     _pair(connection, evidence.ledger.time_zone)
@@ -107,14 +116,28 @@ def _paired(connection: "duckdb.DuckDBPyConnection") -> int:
     return int(connection.execute("SELECT count(*) FROM pairs").fetchall()[0][0])
 
 
+REFERENCE = "CASE WHEN json_valid(payload) THEN json_extract_string(payload, $key) END"
+
+# References are told by their hashes: should two have one, some events more are looked at. A settlement may post, too.
+_REPEATED = f"""
+    CREATE OR REPLACE TEMP TABLE repeated AS
+    WITH same AS (
+        SELECT hash({REFERENCE}) AS reference FROM events WHERE {REFERENCE} <> '' GROUP BY ALL HAVING count(*) > 1
+    ), chosen AS (
+        SELECT event_id FROM events WHERE hash({REFERENCE}) IN (SELECT reference FROM same)
+    )
+    SELECT event_id FROM chosen UNION SELECT answered_by FROM holds SEMI JOIN chosen USING (event_id)
+"""
+
 _MOVEMENTS = f"""
     CREATE OR REPLACE TEMP TABLE movements AS
     WITH {REPAIRS}, told AS (
         SELECT event_id, position, version, type, schema_version, recorded_at, valid_at,
-               coalesce(CASE WHEN json_valid(payload) THEN json_extract_string(payload, $key) END, '') AS reference
-        FROM events
+               coalesce({REFERENCE}, '') AS reference
+        FROM events WHERE {{which}}
     ), sums AS (
-        SELECT account, currency, event_id, sum(amount_minor)::BIGINT AS amount FROM postings GROUP BY ALL
+        SELECT account, currency, event_id, sum(amount_minor)::BIGINT AS amount FROM postings
+        WHERE {{which}} GROUP BY ALL
     ), answers AS (
         SELECT account, currency, answered_by, any_value(event_id) AS request FROM holds WHERE answer = 'cancelled'
         GROUP BY ALL

@@ -4,7 +4,7 @@ A residual is a place where a claim doesn't follow the events. A running claim g
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,7 +63,7 @@ class CodeReplay(NamedTuple):
 class Facts(NamedTuple):
     """Evidence, and what was read from it once for all detectors.
 
-    ``sources`` claim balances, ``columns`` what stands beside one.
+    ``sources`` claim balances, ``columns`` what stands beside one; ``answers`` are those of ``once``.
     """
 
     evidence: Evidence
@@ -77,9 +77,16 @@ class Facts(NamedTuple):
     breaks: list[Break]
     columns: list[Source]
     failing: list[FailingHash]
+    answers: dict[Hashable, Any]
     code_replay: CodeReplay | None = None
     wrong_columns: Sequence[WrongColumn] = ()
     renumbered: Sequence[Renumbered] = ()
+
+    def once(self, question: Hashable, answer: Callable[[], Any]) -> Any:
+        """What several detectors ask for alike: worked out for the first of them."""
+        if question not in self.answers:
+            self.answers[question] = answer()
+        return self.answers[question]
 
     def rows(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the evidence's views."""
@@ -153,5 +160,5 @@ def gather(
         int(hold_limit(evidence.ledger).total_seconds()), [each for each in sources if each.kind not in COLUMN_KINDS],
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
         [each for each in sources if each.kind in COLUMN_KINDS],
-        failing, wrong_columns=residuals.wrong_columns, renumbered=renumbered(evidence, failing),
+        failing, {}, wrong_columns=residuals.wrong_columns, renumbered=renumbered(evidence, failing),
     )  # fmt: skip

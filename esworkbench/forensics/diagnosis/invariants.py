@@ -89,8 +89,9 @@ def violations(facts: Facts) -> list[Violation]:
             _BELOW, minimum=rules.minimum_balance_minor, grants=rules.overdraft_event or "",
             field=json_path(rules.overdraft_field), binds=rules.minimum_after,
         )  # fmt: skip
-    if rules.closing_event is not None:
-        rows += facts.rows(_CLOSED, closing=rules.closing_event)
+    closing = {"closing": rules.closing_event or ""}
+    if facts.rows("SELECT position FROM events WHERE type = $closing LIMIT 1", **closing):
+        rows += facts.rows(_CLOSED, **closing)
     disputed = _disputed(facts)
     rows = [row for row in rows if row[0] not in disputed]
     rivals: dict[int, list[tuple[int, str]]] = {}

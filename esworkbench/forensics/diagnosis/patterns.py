@@ -5,13 +5,14 @@ its fees, whatever its size. One account alone proves little, many accounts and 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from esworkbench.archive import quoted
 from esworkbench.forensics.compare.records import DIFFERS, NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
-from esworkbench.forensics.diagnosis.stretches import Stretch, stretches
+from esworkbench.forensics.diagnosis.stretches import OF_THESE, PostedPlaces, Stretch, named, stretches
 from esworkbench.forensics.diagnosis.unexplained import Left
 
 TELLING = {Fraction(-1), Fraction(-2), Fraction(1)}
@@ -28,7 +29,8 @@ class Pattern(NamedTuple):
     """On every account: error = ``factor`` × the sum (or the count) of these events from position ``since`` on.
 
     ``schema_version`` None: all versions of the type. ``versions`` are those the log holds of the type, ``fits`` the
-    accounts that are off by exactly that, ``misses`` those that are off otherwise. ``where`` says in words to which
+    accounts that are off by exactly that, ``misses`` those that are off otherwise, and ``missed`` counts these and
+    all that are right. ``events`` holds those of accounts that are off. ``where`` says in words to which
     part of those events the bug keeps: code may know a date or an amount. Not ``sure``: to accounts
     of which nothing says what they have in common.
     """
@@ -41,6 +43,7 @@ class Pattern(NamedTuple):
     versions: tuple[int, ...]
     fits: tuple[Key, ...]
     misses: tuple[Key, ...]
+    missed: int
     events: dict[Key, list[tuple[int, str, int]]]
     where: str = ""
     sure: bool = True
@@ -59,22 +62,105 @@ class Pattern(NamedTuple):
 
 Events = dict[Key, list[tuple[int, str, int]]]
 
+Sizes = dict[Key, tuple[int, int]]
+"""Of each account that is off: the sum of some events, and their count."""
+
+
+class Candidate(NamedTuple):
+    """A type, or one version of it, from a position on; and how many accounts have a sum of it, or any such event."""
+
+    type: str
+    version: int | None
+    versions: tuple[int, ...]
+    since: int
+    with_sum: int
+    with_events: int
+
 
 def head_pattern(facts: Facts, left: Left, source: Source) -> Pattern | None:
     """The pattern that explains most of a source's figures, or None."""
     errors = left.heads(source.name)
     if not errors:
         return None
-    found: list[Pattern] = []
+    asked = ("head_pattern", source, frozenset(errors.items()))
+    found: Pattern | None = facts.once(asked, lambda: _head_pattern(facts, source, errors))
+    return found
+
+
+def _head_pattern(facts: Facts, source: Source, errors: dict[Key, int]) -> Pattern | None:
+    found = [
+        pattern for candidate, sizes in _candidates(facts, source, errors)
+        if (pattern := _best_fit(errors, candidate, sizes))
+    ]  # fmt: skip
+    best = max(found, key=_weight, default=None)
+    if best is None:
+        return _part_of_a_type(facts, source, errors)
+    events = events_of(facts, source, best.type, best.schema_version, (*best.fits, *best.misses), since=best.since)
+    return best._replace(events=events)
+
+
+_SIZES = """
+    CREATE OR REPLACE TEMP TABLE sizes AS
+    WITH posted AS (
+        SELECT account, currency, position, event_id, sum(amount_minor) AS amount
+        FROM postings WHERE position <= $cut GROUP BY ALL
+    )
+    SELECT e.type, e.schema_version, {slice} AS slice, p.account, p.currency, sum(p.amount) AS amount,
+        count(*) AS events
+    FROM posted AS p JOIN events AS e ON e.position = p.position AND e.event_id = p.event_id GROUP BY ALL
+"""
+"""What every account has of each type and version, between one start and the next."""
+
+_FROM_THERE_ON = """
+    WITH summed AS (
+        SELECT account, currency, sum(amount)::BIGINT AS amount, sum(events)::BIGINT AS events FROM sizes
+        WHERE type = $type AND ($version IS NULL OR schema_version = $version) AND slice >= $slice
+        GROUP BY account, currency
+    )
+"""
+
+_OFF = f"""
+    SELECT account, currency, amount, events FROM summed WHERE {OF_THESE} ORDER BY account, currency
+"""
+
+
+def _candidates(facts: Facts, source: Source, errors: Mapping[Key, int]) -> Iterator[tuple[Candidate, Sizes]]:
+    """Every type and version, from every start on, that posts on an account that is off; and what it posts there."""
+    starts = _starts(facts, source)
+    slices = " ".join(f"WHEN p.position >= {start} THEN {number}" for number, start in reversed([*enumerate(starts)]))
+    facts.rows(_SIZES.replace("{slice}", f"CASE {slices} END"), cut=source.cut)
     for type_, versions in types_of(facts, source):
         for version in (None, *versions) if len(versions) > 1 else (None,):
-            events = events_of(facts, source, type_, version)
-            if any(key in errors for key in events):
-                found += [
-                    pattern for since in _starts(facts, source)
-                    if (pattern := _best_fit(errors, _since(events, since), type_, version, since, versions))
-                ]  # fmt: skip
-    return max(found, key=_weight, default=None) or _part_of_a_type(facts, source, errors)
+            for number, since in enumerate(starts):
+                kind = {"type": type_, "version": version, "slice": number}
+                off = facts.rows(_FROM_THERE_ON + _OFF, **kind, **named(errors))
+                if off:
+                    [(with_sum, with_events)] = facts.rows(
+                        f"{_FROM_THERE_ON} SELECT count(*) FILTER (amount <> 0), count(*) FROM summed", **kind
+                    )
+                    sizes = {(account, currency): (amount, events) for account, currency, amount, events in off}
+                    yield Candidate(type_, version, versions, since, with_sum, with_events), sizes
+
+
+def _best_fit(errors: Mapping[Key, int], of: Candidate, sizes: Sizes) -> Pattern | None:
+    best: Pattern | None = None
+    for measure, number, accounts in (("sum", 0, of.with_sum), ("count", 1, of.with_events)):
+        ratios = {key: Fraction(errors[key], size[number]) for key, size in sizes.items() if size[number]}
+        if not ratios:
+            continue
+        [(factor, fitting)] = Counter(ratios.values()).most_common(1)
+        fits = tuple(key for key, ratio in ratios.items() if ratio == factor)
+        misses = tuple(key for key, ratio in ratios.items() if ratio != factor)
+        pattern = Pattern(
+            of.type, of.version, measure, factor, of.since, of.versions, fits, misses, accounts - len(fits), {}
+        )
+        enough = sum(sizes[key][1] for key in fits) >= 2 and (fitting >= 2 or (measure == "sum" and factor in TELLING))
+        if (
+            enough and pattern.missed <= MOST_OUTLIERS * accounts
+            and (best is None or _weight(pattern) > _weight(best))
+        ):  # fmt: skip
+            best = pattern
+    return best
 
 
 def _part_of_a_type(facts: Facts, source: Source, errors: dict[Key, int]) -> Pattern | None:
@@ -83,57 +169,60 @@ def _part_of_a_type(facts: Facts, source: Source, errors: dict[Key, int]) -> Pat
     It may keep to one class of accounts besides. A currency is such a class; whatever else makes one isn't known here,
     so that a pattern on the accounts that are off, and on no other, is no more than possible.
     """
-    currencies = {currency for _, currency in errors}
-    classes: list[tuple[str, Callable[[Key], bool]]] = [
-        ("", lambda key: True),
-        (f" in {' and '.join(sorted(currencies))} alone", lambda key: key[1] in currencies),
-        (" on these accounts alone", lambda key: key in errors),
-    ]
-    for whose, belongs in classes:
-        found = [
-            pattern._replace(where=pattern.where + whose, sure=not whose.endswith("accounts alone"))
-            for type_, versions in types_of(facts, source)
-            for pattern in _parts(facts, source, errors, type_, versions, belongs)
-        ]
-        if found:
-            return max(found, key=_weight)
+    if len(errors) < 2:
+        return None
+    currencies = sorted({currency for _, currency in errors})
+    coins = f"currency IN ({', '.join(map(quoted, currencies))})"
+    classes: list[tuple[str, str]] = [
+        ("", "true"), (f" in {' and '.join(currencies)} alone", coins), (" on these accounts alone", OF_THESE),
+    ]  # fmt: skip
+    found: dict[str, list[Pattern]] = {}
+    for type_, versions in types_of(facts, source):
+        facts.rows(
+            f"CREATE OR REPLACE TEMP TABLE of_type AS SELECT * EXCLUDE (event_id) FROM ({_EVENTS_OF})",
+            cut=source.cut, type=type_, version=None,
+        )  # fmt: skip
+        for whose, belongs in classes:
+            parts = _parts(facts, source, errors, type_, versions, belongs)
+            found.setdefault(whose, []).extend(part._replace(where=part.where + whose) for part in parts)
+            if found[whose]:
+                break
+    for whose, _ in classes:
+        if found.get(whose):
+            return max(found[whose], key=_weight)._replace(sure=not whose.endswith("accounts alone"))
     return None
 
 
 def _parts(
-    facts: Facts,
-    source: Source,
-    errors: dict[Key, int],
-    type_: str,
-    versions: tuple[int, ...],
-    belongs: Callable[[Key], bool],
+    facts: Facts, source: Source, errors: dict[Key, int], type_: str, versions: tuple[int, ...], belongs: str
 ) -> Iterator[Pattern]:
-    events = {key: each for key, each in events_of(facts, source, type_, None).items() if belongs(key)}
-    if not any(key in errors for key in events):
-        return
+    """The parts of one type's events, which are in the table ``of_type``, on the accounts that ``belongs`` says."""
     for by_amount in (False, True):
-        places = {key: _places(each, by_amount=by_amount) for key, each in events.items()}
-        end = max((place for each in places.values() for place, _ in each), default=0)
-        for stretch in stretches(errors, places, end, PART_TIMES):
-            mine = {
-                key: kept for key, each in events.items()
+        place = "abs(amount)" if by_amount else "position"
+        posted = PostedPlaces(
+            facts,
+            f"SELECT account, currency, {place} AS place, sum(amount)::BIGINT AS amount FROM of_type "
+            f"WHERE {belongs} GROUP BY ALL",
+            named(errors) if belongs == OF_THESE else {},
+        )
+        places = posted.searched(errors)
+        if not places:
+            return
+        for stretch in stretches(errors, places, posted.end, PART_TIMES, posted.within):
+            if not stretch.common:
+                continue
+            of_keys = events_of(facts, source, type_, None, (*stretch.fits, *stretch.misses))
+            events = {
+                key: kept for key, each in of_keys.items()
                 if (kept := [event for event in each
                              if stretch.after < (abs(event[2]) if by_amount else event[0]) <= stretch.up_to])
             }  # fmt: skip
             pattern = Pattern(
-                type_, None, "sum", Fraction(stretch.times), 0, versions, stretch.fits, stretch.misses, mine,
-                _in_words(stretch, end, by_amount=by_amount),
+                type_, None, "sum", Fraction(stretch.times), 0, versions, stretch.fits, stretch.misses,
+                stretch.missed, events, _in_words(stretch, posted.end, by_amount=by_amount),
             )  # fmt: skip
-            if stretch.common and pattern.size >= 2:
+            if pattern.size >= 2:
                 yield pattern
-
-
-def _places(events: list[tuple[int, str, int]], *, by_amount: bool) -> list[tuple[int, int]]:
-    sums: dict[int, int] = {}
-    for position, _, amount in events:
-        place = abs(amount) if by_amount else position
-        sums[place] = sums.get(place, 0) + amount
-    return sorted(sums.items())
 
 
 def _in_words(stretch: Stretch, end: int, *, by_amount: bool) -> str:
@@ -145,7 +234,7 @@ def _in_words(stretch: Stretch, end: int, *, by_amount: bool) -> str:
 def _weight(pattern: Pattern) -> tuple[int, int, bool, bool, int]:
     """Most accounts explained, fewest missed; a sum before a count, all versions before one, the longest time."""
     simple = pattern.factor in TELLING and pattern.of == "sum"
-    return len(pattern.fits), -len(pattern.misses), simple, pattern.schema_version is None, -pattern.since
+    return len(pattern.fits), -pattern.missed, simple, pattern.schema_version is None, -pattern.since
 
 
 def types_of(facts: Facts, source: Source) -> list[tuple[str, tuple[int, ...]]]:
@@ -158,23 +247,24 @@ def types_of(facts: Facts, source: Source) -> list[tuple[str, tuple[int, ...]]]:
     return [(type_, tuple(versions)) for type_, versions in rows]
 
 
-def events_of(facts: Facts, source: Source, type_: str, version: int | None) -> Events:
-    """Per account: position, event id and posting of every event of one type that the source has read."""
+_EVENTS_OF = """
+    SELECT p.account, p.currency, p.position, p.event_id, sum(p.amount_minor)::BIGINT AS amount FROM postings AS p
+    JOIN events AS e ON e.position = p.position AND e.event_id = p.event_id
+    WHERE p.position <= $cut AND e.type = $type AND ($version IS NULL OR e.schema_version = $version) GROUP BY ALL
+"""
+"""Account, currency, position, event id and posting of every event of one type that a source has read."""
+
+
+def events_of(
+    facts: Facts, source: Source, type_: str, version: int | None, keys: Collection[Key], *, since: int = 0
+) -> Events:
+    """Of these accounts: position, event id and posting of every event of one type that the source has read."""
     rows = facts.rows(
-        "SELECT p.account, p.currency, p.position, p.event_id, sum(p.amount_minor)::BIGINT FROM postings AS p "
-        "JOIN events AS e USING (event_id) WHERE p.position <= $cut AND e.type = $type "
-        "AND ($version IS NULL OR e.schema_version = $version) GROUP BY ALL ORDER BY p.position",
-        cut=source.cut, type=type_, version=version,
+        f"SELECT account, currency, position, event_id, amount FROM ({_EVENTS_OF}) "
+        f"WHERE position >= $since AND {OF_THESE} ORDER BY position",
+        cut=source.cut, type=type_, version=version, since=since, **named(keys),
     )  # fmt: skip
-    found: Events = {}
-    for account, currency, *event in rows:
-        found.setdefault((account, currency), []).append((event[0], event[1], event[2]))
-    return found
-
-
-def _since(events: Events, since: int) -> Events:
-    later = {key: [event for event in each if event[0] >= since] for key, each in events.items()}
-    return {key: each for key, each in later.items() if each}
+    return _by_account(rows)
 
 
 def _starts(facts: Facts, source: Source) -> list[int]:
@@ -191,29 +281,6 @@ def _starts(facts: Facts, source: Source) -> list[int]:
     return sorted(starts)
 
 
-def _best_fit(
-    errors: dict[Key, int], events: Events, type_: str, version: int | None, since: int, versions: tuple[int, ...]
-) -> Pattern | None:
-    best: Pattern | None = None
-    for of in ("sum", "count"):
-        sizes = {
-            key: sum(amount for _, _, amount in each) if of == "sum" else len(each) for key, each in events.items()
-        }
-        sizes = {key: size for key, size in sizes.items() if size}
-        ratios = {key: Fraction(errors[key], size) for key, size in sizes.items() if key in errors}
-        if not ratios:
-            continue
-        [(factor, fitting)] = Counter(ratios.values()).most_common(1)
-        fits = tuple(key for key, ratio in ratios.items() if ratio == factor)
-        misses = tuple(key for key in sizes if key not in fits)
-        pattern = Pattern(type_, version, of, factor, since, versions, fits, misses, events)
-        telling = of == "sum" and factor in TELLING
-        enough = pattern.size >= 2 and (fitting >= 2 or telling)
-        if enough and len(misses) <= MOST_OUTLIERS * len(sizes) and (best is None or _weight(pattern) > _weight(best)):
-            best = pattern
-    return best
-
-
 def running_patterns(facts: Facts, left: Left, source: Source) -> Iterator[tuple[Pattern, list[Residual]]]:
     """Event types that a running claim gets wrong every single time, from the first error on."""
     steps: dict[str, list[Residual]] = {}
@@ -227,7 +294,7 @@ def running_patterns(facts: Facts, left: Left, source: Source) -> Iterator[tuple
         touched = {step.schema_version for step in wrong}
         version = next(iter(touched)) if len(touched) == 1 and len(versions) > 1 else None
         since = min(step.position or 0 for step in wrong)
-        part = _part_gone_wrong(events_of(facts, source, type_, version), wrong)
+        part = _part_gone_wrong(facts, source, type_, version, wrong)
         if part is None:
             continue
         where, events = part
@@ -235,22 +302,49 @@ def running_patterns(facts: Facts, left: Left, source: Source) -> Iterator[tuple
         offsets = {step.amount for step in wrong}
         if len(ratios) == 1 or len(offsets) == 1:
             of, factor = ("sum", ratios.pop()) if len(ratios) == 1 else ("count", Fraction(offsets.pop()))
-            yield Pattern(type_, version, of, factor, since, versions, tuple(events), (), events, where), wrong
+            yield Pattern(type_, version, of, factor, since, versions, tuple(events), (), 0, events, where), wrong
 
 
-def _part_gone_wrong(events: Events, wrong: list[Residual]) -> tuple[str, Events] | None:
+def _part_gone_wrong(
+    facts: Facts, source: Source, type_: str, version: int | None, wrong: list[Residual]
+) -> tuple[str, Events] | None:
     """The part of the events, in words, that is wrong throughout and wrong nowhere else; None where there is none."""
-    ids = {step.event_id for step in wrong}
+    ids = sorted({step.event_id for step in wrong if step.event_id is not None})
     positions = [step.position or 0 for step in wrong]
     sizes = [abs(step.posted) for step in wrong]
-    parts: list[tuple[str, Callable[[tuple[int, str, int]], bool]]] = [
-        ("", lambda event: event[0] >= min(positions)),
-        (f" to position {max(positions)}", lambda event: min(positions) <= event[0] <= max(positions)),
-        (f" of {min(sizes)} minor units and more", lambda event: abs(event[2]) >= min(sizes)),
-        (f" of up to {max(sizes)} minor units", lambda event: abs(event[2]) <= max(sizes)),
-    ]
-    for where, belongs in parts:
-        kept = {key: mine for key, each in events.items() if (mine := [one for one in each if one[2] and belongs(one)])}
-        if {event_id for each in kept.values() for _, event_id, _ in each} == ids:
-            return where, kept
+    parts = {
+        "": f"position >= {min(positions)}",
+        f" to position {max(positions)}": f"position BETWEEN {min(positions)} AND {max(positions)}",
+        f" of {min(sizes)} minor units and more": f"abs(amount) >= {min(sizes)}",
+        f" of up to {max(sizes)} minor units": f"abs(amount) <= {max(sizes)}",
+    }
+    told = f"""
+        WITH told AS (
+            SELECT e.*, w.event_id IS NOT NULL AS is_wrong
+            FROM ({_EVENTS_OF}) AS e LEFT JOIN (SELECT unnest($ids::VARCHAR[]) AS event_id) AS w USING (event_id)
+            WHERE e.amount <> 0
+        )
+    """
+    given = {"cut": source.cut, "type": type_, "version": version, "ids": ids}
+    throughout = ", ".join(
+        f"count(*) FILTER ({part} AND NOT is_wrong) = 0 "
+        f"AND count(DISTINCT event_id) FILTER ({part} AND is_wrong) = len($ids)"
+        for part in parts.values()
+    )
+    [answers] = facts.rows(f"{told} SELECT {throughout} FROM told", **given)
+    for (where, part), right in zip(parts.items(), answers, strict=True):
+        if right:
+            rows = facts.rows(
+                f"{told} SELECT account, currency, position, event_id, amount FROM told WHERE is_wrong AND {part} "
+                "ORDER BY position",
+                **given,
+            )
+            return where, _by_account(rows)
     return None
+
+
+def _by_account(rows: Iterable[tuple[Any, ...]]) -> Events:
+    found: Events = {}
+    for account, currency, position, event_id, amount in rows:
+        found.setdefault((account, currency), []).append((position, event_id, amount))
+    return found

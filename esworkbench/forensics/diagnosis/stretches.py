@@ -7,9 +7,9 @@ several accounts allow together is where their rectangles meet.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from esworkbench.forensics.compare.records import Key, Source
 from esworkbench.forensics.diagnosis.context import Facts
@@ -28,7 +28,8 @@ Places = list[tuple[int, int]]
 class Stretch(NamedTuple):
     """The error of every account in ``fits`` is ``times`` what it posts after ``after`` and up to ``up_to``.
 
-    ``misses`` are the accounts of which that isn't so, though the stretch holds events of theirs.
+    ``misses`` are the accounts that are off otherwise, though the stretch holds events of theirs, and ``missed`` counts
+    these and the ones that are right.
     """
 
     after: int
@@ -36,11 +37,12 @@ class Stretch(NamedTuple):
     times: int
     fits: tuple[Key, ...]
     misses: tuple[Key, ...]
+    missed: int
 
     @property
     def common(self) -> bool:
         """Whether several accounts agree on it, and next to none disagrees."""
-        return len(self.fits) >= 2 and 3 * len(self.misses) <= len(self.fits)
+        return len(self.fits) >= 2 and 3 * self.missed <= len(self.fits)
 
 
 class _Rectangle(NamedTuple):
@@ -59,19 +61,23 @@ class _Rectangle(NamedTuple):
         return both if both.low <= both.after and both.up_to <= both.high and both.after < both.up_to else None
 
 
+Within = Callable[[Sequence[tuple[int, int]]], Sequence[Mapping[Key, int]]]
+"""For each stretch, after one place and up to another, what every account posts in it."""
+
+
 def stretches(
-    errors: Mapping[Key, int], places: Mapping[Key, Places], end: int, times: Sequence[int]
-) -> Iterator[Stretch]:
+    errors: Mapping[Key, int], places: Mapping[Key, Places], end: int, times: Sequence[int],
+    within: Within | None = None,
+) -> Iterator[Stretch]:  # fmt: skip
     """The stretches that explain most of ``errors``, in minor units by account, the tightest of each kind.
 
-    ``places`` are the events of all accounts up to the place ``end``.
+    ``places`` are the events, up to the place ``end``, of the accounts that are searched. Without ``within`` these are
+    all accounts that there are.
     """
-    searched = sorted((key for key in errors if 0 < len(places.get(key, ())) <= MOST_EVENTS),
-                      key=lambda key: (len(places[key]), key))[:MOST_ACCOUNTS]  # fmt: skip
-    sums = {key: _Sums.of(mine) for key, mine in places.items()}
+    within = within or _within(places)
     for factor in times:
         allowed = [
-            found for key in searched
+            found for key in searched_first({key: len(places.get(key, ())) for key in errors})
             if (found := _rectangles(places[key], errors[key], factor, end))
         ]  # fmt: skip
         allowed.sort(key=len)
@@ -80,13 +86,21 @@ def stretches(
             met = allowed[first]
             for other in (*allowed[:first], *allowed[first + 1 :]):
                 met = [both for one in met for two in other if (both := one.meets(two))] or met
+            tried = [(each.after, each.up_to) for each in met[:MOST_TRIED]]
             best = max(
-                (_held_against(errors, sums, each, factor) for each in met[:MOST_TRIED]),
-                key=lambda each: (len(each.fits), -len(each.misses), each.after - each.up_to),
-            )
+                (_held_against(errors, posted, *ends, factor)
+                 for ends, posted in zip(tried, within(tried), strict=True)),
+                key=lambda each: (len(each.fits), -each.missed, each.after - each.up_to),
+            )  # fmt: skip
             yield best
             if best.common:
                 break
+
+
+def searched_first(sizes: Mapping[Key, int]) -> list[Key]:
+    """Of accounts with so many events each: those that are searched."""
+    able = sorted((size, key) for key, size in sizes.items() if 0 < size <= MOST_EVENTS)
+    return [key for _, key in able[:MOST_ACCOUNTS]]
 
 
 def _rectangles(places: Places, error: int, times: int, end: int) -> list[_Rectangle]:
@@ -126,25 +140,78 @@ class _Sums(NamedTuple):
         return self.totals[bisect_right(self.places, up_to)] - self.totals[bisect_right(self.places, after)]
 
 
-def _held_against(errors: Mapping[Key, int], sums: Mapping[Key, _Sums], within: _Rectangle, times: int) -> Stretch:
-    """The tightest stretch of the rectangle, held against all accounts."""
-    predicted = {key: times * mine.within(within.after, within.up_to) for key, mine in sums.items()}
-    fits = sorted(key for key, amount in predicted.items() if amount and amount == errors.get(key))
-    misses = sorted(key for key, amount in predicted.items() if amount and amount != errors.get(key))
-    return Stretch(within.after, within.up_to, times, tuple(fits), tuple(misses))
+def _within(places: Mapping[Key, Places]) -> Within:
+    sums = {key: _Sums.of(mine) for key, mine in places.items()}
+    return lambda ends: [
+        {key: mine.within(after, up_to) for key, mine in sums.items()} for after, up_to in ends
+    ]  # fmt: skip
 
 
-def places_of(facts: Facts, source: Source) -> dict[Key, Places]:
+def _held_against(errors: Mapping[Key, int], posted: Mapping[Key, int], after: int, up_to: int, times: int) -> Stretch:
+    """A stretch, held against what every account posts in it."""
+    touched = {key: times * amount for key, amount in posted.items() if amount}
+    fits = sorted(key for key, amount in touched.items() if amount == errors.get(key))
+    misses = sorted(key for key, amount in touched.items() if key in errors and amount != errors[key])
+    return Stretch(after, up_to, times, tuple(fits), tuple(misses), len(touched) - len(fits))
+
+
+class PostedPlaces:
+    """Accounts' places by query: ``posted`` is SQL for account, currency, place and amount, ``given`` its parameters.
+
+    Only the accounts that are searched are read, so the log needn't fit in memory. A second one takes the place of the
+    first.
+    """
+
+    def __init__(self, facts: Facts, posted: str, given: Mapping[str, Any]) -> None:
+        self._facts = facts
+        facts.rows(f"CREATE OR REPLACE TEMP TABLE places AS {posted}", **given)
+        [(self.end,)] = facts.rows("SELECT coalesce(max(place), 0) FROM places")
+
+    def searched(self, errors: Mapping[Key, int]) -> dict[Key, Places]:
+        """The places of those of the accounts that are searched."""
+        sizes = self._facts.rows(f"SELECT account, currency, count(*) FROM places WHERE {OF_THESE} GROUP BY ALL",
+                                 **named(errors))  # fmt: skip
+        chosen = searched_first({(account, currency): size for account, currency, size in sizes})
+        found: dict[Key, Places] = {}
+        for account, currency, place, amount in self._facts.rows(
+            f"SELECT account, currency, place, amount FROM places WHERE {OF_THESE} ORDER BY place", **named(chosen)
+        ):
+            found.setdefault((account, currency), []).append((place, amount))
+        return found
+
+    def within(self, ends: Sequence[tuple[int, int]]) -> list[dict[Key, int]]:
+        sums = ", ".join(
+            f"coalesce(sum(amount) FILTER (place > {after} AND place <= {up_to}), 0)::BIGINT" for after, up_to in ends
+        )
+        rows = self._facts.rows(f"SELECT account, currency, {sums} FROM places GROUP BY ALL")
+        return [{(row[0], row[1]): row[number] for row in rows} for number in range(2, 2 + len(ends))]
+
+
+OF_THESE = "(account, currency) IN (SELECT (unnest($accounts::VARCHAR[]), unnest($currencies::VARCHAR[])))"
+"""A condition for the accounts and currencies that ``named`` gives."""
+
+
+def named(keys: Collection[Key]) -> dict[str, list[str]]:
+    """Accounts and currencies as a query is given them."""
+    return {"accounts": [account for account, _ in keys], "currencies": [currency for _, currency in keys]}
+
+
+_POSTED = """
+    SELECT account, currency, position AS place, sum(amount_minor)::BIGINT AS amount FROM postings
+    WHERE position <= $cut AND {which} GROUP BY ALL HAVING amount <> 0
+"""
+
+
+def places_of_all(facts: Facts, source: Source) -> PostedPlaces:
     """What every account posts at each position that the source has read, where that isn't 0."""
-    rows = facts.rows(
-        "SELECT account, currency, position, sum(amount_minor)::BIGINT AS amount FROM postings "
-        "WHERE position <= $cut GROUP BY ALL HAVING amount <> 0 ORDER BY position",
-        cut=source.cut,
-    )
-    found: dict[Key, Places] = {}
-    for account, currency, position, amount in rows:
-        found.setdefault((account, currency), []).append((position, amount))
-    return found
+    return PostedPlaces(facts, _POSTED.replace("{which}", "true"), {"cut": source.cut})
+
+
+def places_of(facts: Facts, source: Source, key: Key) -> Places:
+    """The same of one account, in order."""
+    posted = _POSTED.replace("{which}", "account = $account AND currency = $currency")
+    given = {"cut": source.cut, "account": key[0], "currency": key[1]}
+    return [(place, amount) for _, _, place, amount in facts.rows(f"{posted} ORDER BY place", **given)]
 
 
 class Standing(NamedTuple):
@@ -197,6 +264,13 @@ _DEEPEST = f"""
 
 def standing(facts: Facts, source: Source, errors: Mapping[Key, int]) -> Standing | None:
     """Where else in the log than at its checkpoint most of a source's figures are right; None if nowhere."""
+    found: Standing | None = facts.once(
+        ("standing", source, frozenset(errors.items())), lambda: _standing(facts, source, errors)
+    )
+    return found
+
+
+def _standing(facts: Facts, source: Source, errors: Mapping[Key, int]) -> Standing | None:
     given = {
         "accounts": [account for account, _ in errors], "currencies": [currency for _, currency in errors],
         "amounts": list(errors.values()), "cut": source.cut, "end": max(facts.head, source.cut),

@@ -156,6 +156,10 @@ def replay_to_the_point(
             number=4, title=title, answer="there is no single event at which claim and events begin to differ"
         )
     postings = evidence.postings(dispute.account, dispute.currency)
+    if not postings:
+        return InquiryStep(
+            number=4, title=title, answer=f"no event posts anything in {dispute.currency!r} on this account"
+        )
     index = next((number for number, each in enumerate(postings) if each.position >= point), len(postings) - 1)
     balance = evidence.opening(dispute.account, dispute.currency) + sum(
         each.amount_minor for each in postings[: max(index - 3, 0)]

@@ -6,7 +6,8 @@ moment, or holds that were young at the cut would be called overdue by the time 
 
 A scratch copy that was just made from the evidence is what the evidence says, so the first look is the diagnosis at
 hand. After the repair every claim is read again and held against all events, but of the log only what was appended is
-captured and hashed: the earlier events are the evidence's own.
+captured and hashed: the earlier events are the evidence's own. Where nothing was appended, and nothing was wrong but
+with read models that were rebuilt, only their claims are held against the events.
 
 Three things stand before the first write: the operator types the digest that capture printed, so that evidence edited
 since, its ledger included, moves no money; the store as it is now must allow each step as the evidence did; and a read
@@ -14,6 +15,7 @@ model whose finding is no proof is rebuilt on a scratch copy first. Rows that ar
 """
 
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +27,10 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence, capture
 from esworkbench.evidence.capturing.since import capture_since
+from esworkbench.forensics.compare.records import State
+from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import Diagnosis
+from esworkbench.forensics.diagnosis.findings import FOUND, RULED_OUT, Diagnosis
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
 from esworkbench.forensics.repair.kept_rows import keep_rows
 from esworkbench.forensics.repair.plan import (
@@ -152,8 +156,7 @@ def _applied(
     if not copied:
         after, looked_at = look_again(store, evidence, now), "the whole store"
     else:
-        after = _look_at_copy(store, evidence, now, copied.whole)
-        looked_at = "every claim, against all events, and what was appended to them"
+        after, looked_at = _look_at_copy(store, evidence, now, copied, steps)
         steps = [_tried(step, after) for step in steps]
         if not any(step.state == "applied" for step in steps):
             applied, after = False, before
@@ -197,13 +200,45 @@ def look_again(store: EventStore, evidence: Evidence, now: datetime) -> Diagnosi
         return diagnose(fresh, now=now)
 
 
-def _look_at_copy(store: EventStore, evidence: Evidence, now: datetime, whole: Verification) -> Diagnosis:
-    """Diagnose a scratch copy of the evidence: all of it, but of the log only what was appended is read and hashed."""
+def _look_at_copy(
+    store: EventStore, evidence: Evidence, now: datetime, copied: Copied, steps: Sequence[RepairStep]
+) -> tuple[Diagnosis, str]:
+    """Diagnose a scratch copy of the evidence, and say in words what was read again for it.
+
+    Where nothing was appended, each rebuilt read model follows the events, and nothing else was wrong, the rest is as
+    it was.
+    """
     held = evidence.manifest.cut.high_water or 0
+    rebuilt = sorted({step.projection for step in steps if step.state == "applied" and step.projection})
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         url = store.engine.url.render_as_string(hide_password=False)
         fresh = capture_since(url, evidence, Path(folder) / "evidence")
-        return diagnose(fresh, now=now, whole=verify_log(fresh, known=whole, known_up_to=held))
+        appended = fresh.manifest.cut.high_water != evidence.manifest.cut.high_water
+        healed = _without(copied.diagnosis, rebuilt)
+        if _settled(healed) and not healed.divergences and not appended and not any(
+            Residuals(fresh, now=now, against=name).found(ALL_STATES) for name in rebuilt
+        ):  # fmt: skip
+            return healed, f"every claim of {' and '.join(rebuilt)}, against all events"
+        whole = verify_log(fresh, known=copied.whole, known_up_to=held)
+        after = diagnose(fresh, now=now, whole=whole)
+        return after, "every claim, against all events, and what was appended to them"
+
+
+ALL_STATES = tuple(State)
+
+
+def _without(diagnosis: Diagnosis, healed: Sequence[str]) -> Diagnosis:
+    """What is left of a diagnosis when these read models differ from the events no more, and all else is the same."""
+    sources = set(healed)
+    unexplained = [each for each in diagnosis.unexplained if each.source not in sources]
+    findings = [each for each in diagnosis.findings if not each.sources or not sources.issuperset(each.sources)]
+    still = {each.fault for each in findings}
+    tested = {fault: RULED_OUT if told == FOUND and fault not in still else told
+              for fault, told in diagnosis.tested.items()}  # fmt: skip
+    divergences = diagnosis.divergences if unexplained or any(each.explains for each in findings) else 0
+    return msgspec.structs.replace(
+        diagnosis, findings=findings, unexplained=unexplained, tested=tested, divergences=divergences
+    )
 
 
 def _settled(diagnosis: Diagnosis) -> bool:

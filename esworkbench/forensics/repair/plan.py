@@ -125,7 +125,7 @@ def plan(
     by_hand: list[Finding] = []
     connection = evidence.connection()
     if any(_kind(finding) == "compensate" for finding in findings):
-        make_holds(connection, evidence.ledger)
+        make_holds(connection, evidence)
     for finding in findings:
         if _kind(finding) == "compensate" and finding.account is not None and finding.event_ids:
             steps += _compensations(evidence, connection, diagnosis, finding, operator, case, compensator)

@@ -16,6 +16,8 @@ def chain_fork(facts: Facts, left: Left) -> Explanations:
     """Two events of one stream that name the same predecessor."""
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
+    if not any(each.kind == "fork" for each in facts.breaks):
+        return []
     explanations = []
     # Whoever puts an event between two others, or copies one, forks the chain too, and no writer did.
     by_hand = {event.position for event in facts.failing if event.home is not None}

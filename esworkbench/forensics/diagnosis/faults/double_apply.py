@@ -8,7 +8,7 @@ from esworkbench.forensics.compare.records import NO_EVENT, REPEATED, Key, Resid
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.twin_dropped import events_of_amount
-from esworkbench.forensics.diagnosis.stretches import places_of, stretches
+from esworkbench.forensics.diagnosis.stretches import places_of_all, stretches
 from esworkbench.forensics.diagnosis.totals import events_between
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -60,7 +60,8 @@ def _a_stretch_twice(facts: Facts, left: Left, source: Source) -> Iterator[Expla
     errors = left.heads(source.name)
     if len(errors) < 2:
         return
-    for found in stretches(errors, places_of(facts, source), source.cut, (1,)):
+    posted = places_of_all(facts, source)
+    for found in stretches(errors, posted.searched(errors), source.cut, (1,), posted.within):
         if not found.common:
             continue
         for key in found.fits:

@@ -35,9 +35,10 @@ _READ = f"""
     WITH {BATCHES}, posted AS (
         SELECT account, currency, position, event_id, sum(amount_minor)::BIGINT AS amount,
                any_value(recorded_at) AS recorded_at
-        FROM postings GROUP BY account, currency, position, event_id
+        FROM postings WHERE {{which}} GROUP BY account, currency, position, event_id
     )
 """
+"""``which`` is a condition that only leaves postings out of which nothing is asked."""
 
 _LATE = """
     SELECT p.account, p.currency, p.position, p.event_id, p.amount, any_value(
@@ -47,6 +48,11 @@ _LATE = """
     FROM posted AS p JOIN batches AS r ON p.position BETWEEN r.from_position AND r.to_position
     GROUP BY ALL HAVING max(r.saved_at) < any_value(p.recorded_at) ORDER BY p.position
 """
+
+# No batch was saved before any other event was recorded, so the ranges needn't be looked through for it.
+_AFTER_A_BATCH = "recorded_at > (SELECT min(saved_at) FROM batches)"
+
+_OF_AN_ACCOUNT = "account = $account AND currency = $currency"
 
 _LIVE = """
     SELECT p.position, p.event_id, p.amount, any_value(
@@ -87,7 +93,9 @@ FAULT = Fault(
 
 def _late(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     by_key: dict[Key, list[Candidate]] = {}
-    for account, currency, *event in facts.rows(_READ + _LATE, projection=source.name):
+    for account, currency, *event in facts.rows(
+        _READ.replace("{which}", _AFTER_A_BATCH) + _LATE, projection=source.name
+    ):
         by_key.setdefault((account, currency), []).append((event[0], event[1], event[2], event[3]))
     shares = {key: _what_they_lack(left, source, key, late) for key, late in by_key.items()}
     if all(shares.values()):
@@ -128,7 +136,12 @@ def _short_of_one(facts: Facts, left: Left, source: Source) -> Iterator[Explanat
 def _covered(facts: Facts, source: Source, key: Key, amount: int, longest: int) -> list[Candidate]:
     """Events of that amount that a batch covers, and that it saved at most so many seconds after they were recorded."""
     rows = facts.rows(
-        _READ + _LIVE, projection=source.name, account=key[0], currency=key[1], amount=amount, longest=longest
+        _READ.replace("{which}", _OF_AN_ACCOUNT) + _LIVE,
+        projection=source.name,
+        account=key[0],
+        currency=key[1],
+        amount=amount,
+        longest=longest,
     )
     return [(position, event_id, posted, words) for position, event_id, posted, words in rows]
 

@@ -41,7 +41,11 @@ _HALVES = (
     + """
     SELECT p.account, p.currency, h.position, h.event_id, p.amount, h.out, h.other, coalesce(h.reference, ''),
         h.recorded_at
-    FROM pairs_of_sides AS h JOIN posted AS p USING (event_id)
+    FROM pairs_of_sides AS h JOIN (
+        SELECT event_id, any_value(account) AS account, any_value(currency) AS currency,
+            sum(amount_minor)::BIGINT AS amount
+        FROM postings WHERE event_id IN (SELECT event_id FROM pairs_of_sides WHERE NOT complete) GROUP BY event_id
+    ) AS p USING (event_id)
     WHERE NOT h.complete AND h.event_id NOT IN (SELECT original FROM made_good)
       AND coalesce(h.correlation_id NOT IN (SELECT correlation_id FROM correlated), true)
       AND (h.other IS NULL OR h.other IN (SELECT account FROM accounts))

@@ -10,7 +10,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.stretches import Stretch, places_of, standing, stretches
+from esworkbench.forensics.diagnosis.stretches import Stretch, places_of, places_of_all, standing, stretches
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, shares_of_all
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -81,7 +81,8 @@ def _hole(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     errors = errors_of(left, source)
     if len(errors) < 2:
         return
-    for found in stretches(errors, places_of(facts, source), source.cut, (-1,)):
+    posted = places_of_all(facts, source)
+    for found in stretches(errors, posted.searched(errors), source.cut, (-1,), posted.within):
         if not found.common or _of_one_type(facts, found.fits, found.after, found.up_to):
             continue
         for key in found.fits:
@@ -171,13 +172,13 @@ _AGE = """
 
 def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     errors = left.heads(source.name)
-    places = places_of(facts, source)
     for key, error in errors.items():
         age = facts.rows(_AGE, source=source.name, account=key[0], currency=key[1])
         stands = age[0][0] if age else None
         if stands is None:
             continue
-        since = [amount for place, amount in places.get(key, ()) if place > stands]
+        places = places_of(facts, source, key)
+        since = [amount for place, amount in places if place > stands]
         later = sum(since)
         if len(since) > 1 and later == -error:
             proof = (
@@ -186,8 +187,7 @@ def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanati
             )
             yield _explanation(facts, left, source, key, [stands], "likely", proof)
             continue
-        mine = {key: places.get(key, [])}
-        for found in stretches({key: error}, mine, source.cut, (-1,)):
+        for found in stretches({key: error}, {key: places}, source.cut, (-1,)):
             if found.fits and len(events_between(facts, key, found.after, found.up_to)) > 1:
                 proof = (
                     f"{source.name} is short of {facts.money(-error, key)}, which is what the account's events after "

@@ -89,7 +89,7 @@ def retry_duplicate(facts: Facts, left: Left) -> Explanations:
     if facts.evidence.ledger.business_key is None:
         return NotTestable("the ledger names no business key")
     if not facts.count("statements"):
-        make_movements(facts.connection, facts.evidence)
+        make_movements(facts.connection, facts.evidence, repeated_only=True)
     doubles: dict[Key, list[Double]] = {}
     for double in _covered(facts, left):
         doubles.setdefault(double.events[0].key, []).append(double)
