@@ -151,3 +151,15 @@ def test_a_null_where_its_owner_dropped_what_forbids_it(postgres_url: str, colum
     with pytest.raises(UnreadableEvent, match=column):
         store.read_stream("s")
     assert [event.version for event in store.read_all(after=2)] == [3]
+
+
+def test_a_version_of_shape_past_31_bits_is_parked(postgres_url: str) -> None:
+    store = EventStore.open(postgres_url)
+    store.append("s", [new_event("MoneyDeposited")], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        drop_guards(connection)
+        connection.exec_driver_sql("ALTER TABLE events ALTER schema_version TYPE bigint")
+        connection.exec_driver_sql(f"UPDATE events SET schema_version = {2**40}")
+    ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="r").catch_up()
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT position, schema_version FROM dead_letters")).all() == [(1, 0)]
