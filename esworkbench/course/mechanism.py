@@ -5,7 +5,6 @@ run from top to bottom. (The three outcomes are those of Kaggle's learntools.)
 """
 
 import dis
-import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -13,6 +12,8 @@ from typing import Any
 
 import msgspec
 from IPython.display import Markdown, display
+
+from esworkbench.course.pasteable import pasteable
 
 
 class Outcome(Enum):
@@ -81,8 +82,8 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True):
         _show(f"**{self.name}**, hint{more}: {self.hints[number - 1]}")
 
     def solution(self) -> None:
-        """Show a right answer."""
-        _show(f"**{self.name}**, a solution:\n\n```python\n{source_of(self.reference)}\n```")
+        """Show a right answer: code that runs when pasted into an empty cell."""
+        _show(f"**{self.name}**, a solution:\n\n```python\n{pasteable(self.name, self.reference)}\n```")
 
 
 class Exercises(Sequence[Exercise]):
@@ -115,13 +116,6 @@ def is_stub(answer: Any) -> bool:
     if isinstance(answer, type):
         return any(_does_nothing(each) for each in vars(answer).values() if isinstance(each, types.FunctionType))
     return False
-
-
-def source_of(answer: Any) -> str:
-    """The text of a function or class, or the value itself."""
-    if isinstance(answer, types.FunctionType | type):
-        return inspect.cleandoc(inspect.getsource(answer))
-    return repr(answer)
 
 
 def _empty() -> None: ...

@@ -1,5 +1,6 @@
 """A way to run a command as a shell would, and to see what it left on disk."""
 
+import gc
 import hashlib
 import json
 from pathlib import Path
@@ -39,10 +40,16 @@ class Shell:
         return self(*arguments, "--json")
 
 
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes.
+
+    What a command left open would have died with its process. Here it is closed first: to close any descriptor of a
+    SQLite file takes away the locks of every connection that this process has to it.
+    """
+    gc.collect()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def fingerprint(folder: Path) -> dict[str, str]:
     """Every file below a folder, by the SHA-256 of its bytes."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    return {str(path.relative_to(folder)): digest_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,10 +1,9 @@
 """From a shell: the shapes of a log nobody documented, contract tests drafted, and the log compacted into a new one."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
-from cli_shell import Shell
+from cli_shell import Shell, digest_of
 
 from esworkbench.event_store import EventStore
 from esworkbench.lab import Incident
@@ -65,14 +64,14 @@ def test_contract_tests_are_drafted_into_a_new_file(shell: Shell, shop: Path, tm
 
 
 def test_compact_the_inherited_log(shell: Shell, shop: Path, tmp_path: Path) -> None:
-    before = hashlib.sha256(shop.read_bytes()).hexdigest()
+    before = digest_of(shop)
     ran = shell.json("compact", shop, "--into", tmp_path / "new.db", "--through", CHAIN)
     assert ran.code == 0, ran.err
     document = ran.document
     assert (document["events_read"], document["events_written"], document["dropped"]) == (4815, 4815, [])
     assert (document["verified"], document["problems"], document["head_position"]) == (True, [], 4815)
     assert shell.json("compact", shop, "--into", tmp_path / "new.db", "--through", CHAIN).document == document
-    assert hashlib.sha256(shop.read_bytes()).hexdigest() == before
+    assert digest_of(shop) == before
     assert shell.json("shapes", tmp_path / "new.db").code == 0
     assert shell.json("verify", tmp_path / "new.db").document["breaks"] == []
 

@@ -4,12 +4,14 @@ import importlib
 import pkgutil
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from esworkbench import course
 from esworkbench.course.contents import DAYS, Entry, contents
 from esworkbench.course.mechanism import Exercise, Exercises, Outcome
+from esworkbench.course.pasteable import pasteable
 from tests.notebooks.execute import code_cells, read
 from tests.notebooks.test_shape import ALL
 
@@ -41,6 +43,13 @@ def test_the_stub_is_not_attempted(exercise: Exercise) -> None:
 
 def test_the_reference_is_correct(exercise: Exercise) -> None:
     verdict = exercise.judge(exercise.reference)
+    assert verdict.outcome is Outcome.CORRECT, verdict.hint
+
+
+def test_a_shown_solution_runs_when_pasted_and_is_correct(exercise: Exercise) -> None:
+    pasted: dict[str, Any] = {}
+    exec(compile(pasteable(exercise.name, exercise.reference), "<cell>", "exec"), pasted)
+    verdict = exercise.judge(pasted[exercise.name])
     assert verdict.outcome is Outcome.CORRECT, verdict.hint
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support import START, StepClock
 
+from esworkbench.archive import file_digest
 from esworkbench.errors import UnusableInput
 from esworkbench.forensics.investigation.case import Case, digest_of
 
@@ -187,3 +188,16 @@ def test_a_replay_asks_questions_and_repeats_no_act(case: Case) -> None:
 
     case.replay(ask)
     assert asked == ["diff", "replay"]
+
+
+def test_an_answer_about_other_evidence_is_not_the_same_even_if_it_says_the_same(tmp_path: Path) -> None:
+    """Evidence put in the place of what was asked may well answer alike."""
+    manifest = tmp_path / "evidence" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text('{"one": 1}', encoding="utf-8")
+    kept = Case(tmp_path / "evidence")
+    kept.record("diff", {}, {"rows": []}, "nothing")
+    assert kept.entries()[0].evidence == file_digest(manifest)
+    assert [each.same for each in kept.replay(lambda *_: {"rows": []})] == [True]
+    manifest.write_text('{"one": 2}', encoding="utf-8")
+    assert [each.same for each in kept.replay(lambda *_: {"rows": []})] == [False]

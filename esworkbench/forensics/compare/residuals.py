@@ -10,7 +10,8 @@ checkpoint: what the source has yet to read is lag, and lag is no residual.
   residual is minus what it posted; where later rows count the event all the same, the next row's residual undoes that.
   A row that is there and claims nothing (null) is no residual: what was posted there is left to the next claim.
 - A snapshot claims the balance at its version.
-- A column beside a balance claims an amount of its own: see ``columns``.
+- A column beside a balance claims an amount of its own: see ``columns``. So does a statement's line, where its balance
+  moves by what the events say and its own amount is another.
 
 Sums are worked out one bucket at a time, which holds whole accounts, so memory is bounded by the largest bucket. They
 are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
@@ -187,6 +188,22 @@ _FILL_STATEMENT = """
     FROM statement_steps WHERE file = $source AND state IS NOT NULL AND ($account IS NULL OR account = $account)
 """
 
+# What a line says of itself differs where its balance says otherwise and the events agree with that.
+_LINE_AMOUNTS = """
+    SELECT file AS source, 'amount' AS kind, account, currency, place, place AS order_key, position, version, event_id,
+        posted + residual - coalesce(contradiction, 0) AS claimed, claimed AS says, 0 AS posted,
+        claimed + CASE WHEN residual = 0 THEN coalesce(contradiction, 0) ELSE 0 END AS event_sum,
+        claimed - event_sum AS residual, at_position, reason,
+        CASE WHEN claimed <> event_sum THEN 'divergence' END AS state, type, schema_version
+    FROM (SELECT * EXCLUDE (claimed, state, event_sum) FROM statement_steps WHERE line IS NOT NULL)
+"""
+
+_FILL_LINE_AMOUNTS = f"""
+    INSERT INTO residuals BY NAME
+    SELECT * FROM ({_LINE_AMOUNTS})
+    WHERE state IS NOT NULL AND source = $source AND ($account IS NULL OR account = $account)
+"""
+
 # A row may name an event that posts nothing on this account, which is there all the same.
 _NAME_EVENTS = """
     UPDATE residuals SET type = e.type, schema_version = e.schema_version,
@@ -214,6 +231,8 @@ class Residuals:
         # A projection that has read events and holds no row at all claims that there is nothing.
         claims = {(model.projection, model.kind): 0 for model in evidence.ledger.read_model
                   if evidence.checkpoint(model.projection)} | claims  # fmt: skip
+        self._statements = {name: count for (name, kind), count in claims.items() if kind == "statement"}
+        claims |= {(name, "amount"): count for name, count in self._statements.items()}
         self._sources = [Source(*named, self._cut(named[0]), claims[named]) for named in sorted(claims)]
         self._knows_holds = False
         self._wrong_columns: list[WrongColumn] | None = None
@@ -303,13 +322,23 @@ class Residuals:
         """Every step of one account as the source claims it, those that agree too, in order."""
         if source.kind == "statement":
             return self._statement_steps(source, account, currency)
+        if self._is_of_lines(source):
+            self._compare_lines()
+            lines = self._cursor.execute(
+                f"SELECT {_COLUMNS} FROM ({_LINE_AMOUNTS}) WHERE source = $source AND account = $account "
+                "AND currency = $currency ORDER BY place",
+                {"source": source.name, "account": account, "currency": currency},
+            ).fetchall()
+            return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in lines]
         select = f"SELECT {_COLUMNS} FROM result WHERE currency = $currency ORDER BY place, order_key"
         rows = self._run(f"WITH result AS ({_SQL[source.kind]}) {select}", source, account, currency=currency)
         return [ClaimStep(*row)._replace(state=State(row[8]) if row[8] else None) for row in rows]
 
     def _fill(self, source: Source) -> None:
         if source.kind == "statement":
-            self._fill_statement(source)
+            self._fill_statement(source, _FILL_STATEMENT)
+        elif self._is_of_lines(source):
+            self._fill_statement(source, _FILL_LINE_AMOUNTS)
         elif self._account is None:
             for bucket in range(self._evidence.manifest.buckets):
                 self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, None)
@@ -317,9 +346,13 @@ class Residuals:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
             self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, bucket, self._account)
 
-    def _fill_statement(self, source: Source) -> None:
+    def _fill_statement(self, source: Source, query: str) -> None:
         self._compare_lines()
-        self._cursor.execute(_FILL_STATEMENT, {"source": source.name, "account": self._account})
+        self._cursor.execute(query, {"source": source.name, "account": self._account})
+
+    def _is_of_lines(self, source: Source) -> bool:
+        """True for the amounts of a statement's lines."""
+        return source.kind == "amount" and source.name in self._statements
 
     def _statement_steps(self, source: Source, account: str, currency: str) -> list[ClaimStep]:
         self._compare_lines()

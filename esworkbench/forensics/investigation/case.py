@@ -23,6 +23,8 @@ from typing import Any
 
 import msgspec
 
+from esworkbench.archive import file_digest
+from esworkbench.archive.manifest import MANIFEST
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
 
@@ -37,7 +39,10 @@ LOCK_SECONDS = 10
 
 
 class CaseEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One question or act and what came of it. ``found`` is a sentence, ``digest`` the SHA-256 of the answer's JSON."""
+    """One question or act and what came of it. ``found`` is a sentence, ``digest`` the SHA-256 of the answer's JSON.
+
+    ``evidence`` is the digest that ``capture`` printed of the evidence it was asked of; None in a case of before.
+    """
 
     number: int
     asked_at: datetime
@@ -45,10 +50,11 @@ class CaseEntry(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Argument]
     found: str
     digest: str
+    evidence: str | None = None
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """Whether a question, asked again, got the same answer."""
+    """Whether a question, asked again of the same evidence, got the same answer."""
 
     entry: CaseEntry
     same: bool
@@ -64,6 +70,7 @@ class Case:
     def __init__(self, evidence: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         evidence = evidence.resolve()
         self.path = evidence.with_name(evidence.name + ".case.jsonl")
+        self._manifest = evidence / MANIFEST
         self._clock = clock
 
     def entries(self) -> list[CaseEntry]:
@@ -91,6 +98,7 @@ class Case:
                 entry = CaseEntry(
                     number=len(_lines(whole)) + 1, asked_at=self._clock(), question=question,
                     arguments={name: _text(value) for name, value in arguments.items()}, found=found, digest=digest,
+                    evidence=self._evidence(),
                 )  # fmt: skip
                 if torn:
                     self._set_aside(torn)
@@ -110,11 +118,15 @@ class Case:
 
     def replay(self, ask: Ask) -> list[Replayed]:
         """Ask every question again; an answer that differs means changed evidence, or a changed tool. Acts are left."""
+        here = (None, self._evidence())
         return [
-            Replayed(entry, digest_of(ask(entry.question, entry.arguments)) == entry.digest)
+            Replayed(entry, digest_of(ask(entry.question, entry.arguments)) == entry.digest and entry.evidence in here)
             for entry in self.entries()
             if entry.question not in ACTS
         ]
+
+    def _evidence(self) -> str | None:
+        return file_digest(self._manifest) if self._manifest.is_file() else None
 
     def _content(self) -> bytes:
         try:

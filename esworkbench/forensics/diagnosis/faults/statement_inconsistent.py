@@ -1,7 +1,9 @@
 """statement_inconsistent: a statement's balances and amounts don't follow from each other, and events take one side."""
 
 from collections.abc import Sequence
+from itertools import chain
 
+from esworkbench.forensics.compare.records import Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.statement_balances import (
@@ -29,7 +31,8 @@ def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
         off = [each for each in stretches(steps.get(part, [])) if each[0].amount in jumps and each[1].amount in jumps]
         amounts = [jump for jump in own if jump.residual == 0]
         if off or amounts:
-            explanations.append(_explanation(facts, part, off, amounts))
+            told = left.steps(source=part[0], key=part[1], kind="amount")
+            explanations.append(_explanation(facts, part, off, amounts, told))
     return explanations
 
 
@@ -44,7 +47,7 @@ FAULT = Fault(
 
 
 def _explanation(
-    facts: Facts, part: Part, off: Sequence[Stretch], amounts: Sequence[Contradiction]
+    facts: Facts, part: Part, off: Sequence[Stretch], amounts: Sequence[Contradiction], told: Sequence[Residual]
 ) -> Explanation:  # fmt: skip
     """Where both are there, the amount is that of the balances: what a line says of itself moves no money."""
     file, key = part
@@ -64,4 +67,4 @@ def _explanation(
         )
     amount = sum(first.amount for first, _ in off) if off else -sum(jump.amount for jump in amounts)
     found = finding(FAULT, key, amount=amount, events=events, source=file, proof="; ".join(words))
-    return Explanation(found, [whole(step) for stretch in off for step in stretch])
+    return Explanation(found, [whole(step) for step in (*chain.from_iterable(off), *told)])
