@@ -23,7 +23,7 @@ compute: Any = pc
 SCHEMA = SCHEMAS["assertions"]
 
 
-class SourceTables(Protocol):
+class TableReader(Protocol):
     """Reads a query on a table of the source: in batches of rows, or in bulk, as ``SourceDatabase`` gives them."""
 
     engine: str
@@ -44,7 +44,7 @@ class Claims:
         self,
         writer: ArchiveWriter,
         columns: dict[str, set[str]],
-        tables: SourceTables,
+        tables: TableReader,
         report: Callable[[str, str, int | None, str], None],
         keep: Callable[[list[Oddity]], None],
     ) -> None:

@@ -13,7 +13,7 @@ checkpoint: what the source has yet to read is lag, and lag is no residual.
 - A column beside a balance claims an amount of its own: see ``columns``. So does a statement's line, where its balance
   moves by what the events say and its own amount is another.
 
-Sums are worked out a few buckets at a time, which hold whole accounts, so memory is bounded by the largest bucket. They
+Sums are worked out for some whole accounts at a time, so memory is bounded by the largest account. They
 are cast to BIGINT, where an overflow is an error. (The idea is that of Beancount's balance checks, step by step.)
 """
 
@@ -35,6 +35,19 @@ if TYPE_CHECKING:
     import duckdb
 
 Row = tuple[Any, ...]
+
+Accounts = tuple[str, str]
+"""A range of accounts: the first and the last, both inclusive."""
+
+_RANGES = """
+    SELECT min(account), max(account) FROM (
+        SELECT account, (sum(rows) OVER (ORDER BY account) - rows) // $rows AS part FROM (
+            SELECT account, count(*) AS rows
+            FROM (SELECT account FROM {postings} UNION ALL SELECT account FROM {assertions}) GROUP BY account
+        )
+    ) GROUP BY part ORDER BY 1
+"""
+# A bucket's rows lie in the order of their accounts, so a range of them is read without the rest.
 
 ROWS_AT_ONCE = 500_000
 
@@ -244,6 +257,7 @@ class Residuals:
         ]  # fmt: skip
         self._knows_holds = False
         self._wrong_columns: list[WrongColumn] | None = None
+        self._in_parts: list[tuple[list[int], Accounts | None]] | None = None
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
@@ -348,11 +362,27 @@ class Residuals:
         elif self._is_of_lines(source):
             self._fill_statement(source, _FILL_LINE_AMOUNTS)
         elif self._account is None:
-            for buckets in self._evidence.groups_of_buckets(ROWS_AT_ONCE, "postings", "assertions"):
-                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, buckets, None)
+            for buckets, accounts in self._parts():
+                self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, buckets, accounts)
         else:
             bucket = bucket_of(self._account, self._evidence.manifest.buckets)
-            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, [bucket], self._account)
+            self._execute(_FILL.replace("{sql}", _SQL[source.kind]), source, [bucket], (self._account, self._account))
+
+    def _parts(self) -> list[tuple[list[int], Accounts | None]]:
+        """All accounts, about ``ROWS_AT_ONCE`` rows at a time: some buckets, or a range of their accounts."""
+        if self._in_parts is None:
+            self._in_parts = []
+            for buckets in self._evidence.groups_of_buckets(ROWS_AT_ONCE, "postings", "assertions"):
+                postings, assertions = (
+                    self._evidence.from_buckets(name, buckets) for name in ("postings", "assertions")
+                )
+                ranges = self._cursor.execute(
+                    _RANGES.replace("{postings}", postings).replace("{assertions}", assertions), {"rows": ROWS_AT_ONCE}
+                ).fetchall()
+                self._in_parts += (
+                    [(buckets, (first, last)) for first, last in ranges] if len(ranges) > 1 else [(buckets, None)]
+                )
+        return self._in_parts
 
     def _fill_statement(self, source: Source, query: str) -> None:
         self._compare_lines()
@@ -380,11 +410,13 @@ class Residuals:
 
     def _run(self, query: str, source: Source, account: str, **values: Any) -> Iterator[Row]:
         bucket = bucket_of(account, self._evidence.manifest.buckets)
-        self._execute(query, source, [bucket], account, **values)
+        self._execute(query, source, [bucket], (account, account), **values)
         while rows := self._cursor.fetchmany(10_000):
             yield from rows
 
-    def _execute(self, query: str, source: Source, buckets: list[int], account: str | None, **values: Any) -> None:
+    def _execute(
+        self, query: str, source: Source, buckets: list[int], accounts: Accounts | None, **values: Any
+    ) -> None:
         evidence = self._evidence
         ledger = evidence.ledger
         if source.kind == "holds" and not self._knows_holds:
@@ -396,11 +428,12 @@ class Residuals:
             "rounding": ledger.file.rounding_limit if ledger.file else 0,
             "zone": ledger.time_zone,
             "category": ledger.snapshot.category if ledger.snapshot else "",
-            "account": account,
+            "first_account": accounts[0] if accounts else None,
+            "last_account": accounts[1] if accounts else None,
             "kind": source.kind,
             **values,
         }
-        mine = "" if account is None else "WHERE account = $account"
+        mine = "WHERE account BETWEEN $first_account AND $last_account" if accounts else ""
         tables = ", ".join(
             f"{table} AS NOT MATERIALIZED (SELECT * FROM {evidence.from_buckets(table, buckets)} {mine})"
             for table in ("postings", "assertions")
