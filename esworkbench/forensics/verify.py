@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from esworkbench.event_store.missing_guards import unguarded
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
 
@@ -268,6 +267,8 @@ def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
         f"{evidence.digest}"
     )
     if evidence.manifest.missing_guards:
+        from esworkbench.event_store.missing_guards import unguarded
+
         said.append(unguarded(evidence.manifest.missing_guards))
     cut = evidence.manifest.cut
     if cut.gaps:

@@ -209,16 +209,16 @@ def _look_at_copy(
     it was.
     """
     held = evidence.manifest.cut.high_water or 0
-    rebuilt = sorted({step.projection for step in steps if step.state == "applied" and step.projection})
+    replaced = sorted({step.projection for step in steps if step.state == "applied" and step.projection})
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         url = store.engine.url.render_as_string(hide_password=False)
         fresh = capture_since(url, evidence, Path(folder) / "evidence")
         appended = fresh.manifest.cut.high_water != evidence.manifest.cut.high_water
-        healed = _without(copied.diagnosis, rebuilt)
+        healed = _without(copied.diagnosis, replaced)
         if _settled(healed) and not healed.divergences and not appended and not any(
-            Residuals(fresh, now=now, against=name).found(ALL_STATES) for name in rebuilt
+            Residuals(fresh, now=now, against=name).found(ALL_STATES) for name in replaced
         ):  # fmt: skip
-            return healed, f"every claim of {' and '.join(rebuilt)}, against all events"
+            return healed, f"every claim of {' and '.join(replaced)}, against all events"
         whole = verify_log(fresh, known=copied.whole, known_up_to=held)
         after = diagnose(fresh, now=now, whole=whole)
         return after, "every claim, against all events, and what was appended to them"
