@@ -102,7 +102,7 @@ _NOTHING_TOLD = """
 
 
 def make_told_of_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
-    """Make the table ``told_of_holds``: every request and answer, by the hold's id. It is what ``holds`` reads."""
+    """Make the table ``told_of_holds``: every request and answer, by the hold's id, for claims of kind holds."""
     pending = ledger.pending
     if pending is None:
         connection.execute(_NOTHING_TOLD)

@@ -261,7 +261,8 @@ class Residuals:
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
-        """A connection to the evidence with two more tables: ``residuals``, in every state, and ``holds``.
+        """A connection to the evidence with more tables: ``residuals``, in every state, and those of ``make_holds`` and
+        ``make_statement_steps``.
 
         Of ``residuals`` the columns are account, currency, source, kind, place and order_key (which order a source's
         steps), position, version, event_id, type, schema_version, claimed, says (the claim in force), posted,

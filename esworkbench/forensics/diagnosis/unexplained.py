@@ -135,7 +135,7 @@ class Left:
                     f"{'twice' if surplus > 0 else 'by nobody'}"
                 )
 
-    def keys(self) -> list[Key]:
+    def accounts(self) -> list[Key]:
         """Accounts and currencies with anything left, sorted."""
         heads = {key for (_, key), amount in self._heads.items() if amount}
         return sorted(heads | {residual.key for residual in (*self.steps(), *self.columns())})

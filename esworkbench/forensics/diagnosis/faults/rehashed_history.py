@@ -40,7 +40,7 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
         return NotTestable("it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold")
     gone = rows_without_event(facts)
     found = []
-    for key in left.keys():  # noqa: SIM118
+    for key in left.accounts():
         told = list(_told_against(facts, left, key))
         explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
         found += [explanation] if explanation else []
