@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -17,6 +17,9 @@ from packaging.version import Version
 
 from esworkbench.errors import EsworkbenchError
 from esworkbench.shown import secrets_in, without_credentials
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OLDEST_SQLITE = (3, 35, 0)
@@ -39,8 +42,11 @@ class Check(NamedTuple):
     required: bool = True
 
 
-def check() -> list[Check]:
-    """Check this machine, in the order in which problems would show. Starts a local PostgreSQL if none is named."""
+def check(store: str | None = None) -> list[Check]:
+    """Check this machine, in the order in which problems would show. Starts a local PostgreSQL if none is named.
+
+    ``store`` is the URL of an event store to look at besides. Raises UnusableInput where it can't be opened.
+    """
     looks: list[Callable[[], Check]] = [
         check_python,
         check_packages,
@@ -53,7 +59,8 @@ def check() -> list[Check]:
         check_disk,
         check_browser,
     ]
-    return [look() for look in looks]
+    found = [look() for look in looks]
+    return found if store is None else [*found, check_store(store)]
 
 
 def _verdict(name: str, ok: bool, found: str, advice: str, *, required: bool = True) -> Check:
@@ -156,11 +163,12 @@ def check_sqlite() -> Check:
 def check_postgres() -> Check:
     """A PostgreSQL answers: the one ESWORKBENCH_PG_DSN names, else one started from the package.
 
-    Where it holds an event store, its positions are drawn in order.
+    Where it holds an event store, its positions are drawn in order, and its guards are in place.
     """
     import sqlalchemy
 
     from esworkbench.event_store.database import open_database
+    from esworkbench.event_store.missing_guards import unguarded
     from esworkbench.event_store.postgres.local_server import local_postgres_url
     from esworkbench.event_store.postgres.sequence import require_order
 
@@ -176,6 +184,7 @@ def check_postgres() -> Check:
         with engine.connect() as connection:
             version = connection.execute(sqlalchemy.text("SHOW server_version")).scalar_one()
             holds_events = sqlalchemy.inspect(connection).has_table("events")
+        lacking = _missing_guards(engine) if holds_events else []
         if holds_events:
             require_order(engine)
         engine.dispose()
@@ -186,7 +195,34 @@ def check_postgres() -> Check:
         # Only the kind of error: its text may contain the address, password included.
         return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)
     origin = "ESWORKBENCH_PG_DSN" if named else "started here"
+    if lacking:
+        return Check("postgres", False, f"{version}, {origin}", unguarded(lacking), required=False)
     return Check("postgres", True, f"{version}, {origin}", "", required=False)
+
+
+def check_store(url: str) -> Check:
+    """An event store: its positions are drawn in order, and what keeps its log append-only is in place.
+
+    Raises UnusableInput where there is none, or its positions aren't drawn in order.
+    """
+    from esworkbench.event_store import EventStore
+    from esworkbench.event_store.database import described
+    from esworkbench.event_store.missing_guards import unguarded
+
+    engine = EventStore.open(url, create=False).engine
+    lacking = _missing_guards(engine)
+    engine.dispose()
+    found = f"{described(engine.url)}, " + (f"without {', '.join(lacking)}" if lacking else "with all its guards")
+    return _verdict("store", not lacking, found, unguarded(lacking))
+
+
+def _missing_guards(engine: "sqlalchemy.Engine") -> list[str]:
+    from esworkbench.event_store.missing_guards import missing_in
+    from esworkbench.event_store.schema import events
+    from esworkbench.projections.checkpoints import checkpoint_log
+
+    with engine.connect() as connection:
+        return missing_in(connection, [events, checkpoint_log])
 
 
 def _nearest_existing(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from esworkbench.errors import UnknownEventType
+from esworkbench.errors import UnknownEventType, UnreadableEvent
 
 MAX_AMOUNT_MINOR = 2**53 - 1
 """The largest amount in minor units that every JSON reader, JavaScript's included, keeps exact (RFC 8259, 6)."""
@@ -71,8 +71,15 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
     def metadata_dict(self) -> dict[str, Any]:
-        """The metadata as a mapping: correlation_id, causation_id, idempotency_key, actor, decided_on_version …"""
-        return msgspec.json.decode(self.metadata, type=dict[str, Any])
+        """The metadata as a mapping: correlation_id, causation_id, idempotency_key, actor, decided_on_version …
+
+        Raises UnreadableEvent where it is none, which only somebody else can have written.
+        """
+        try:
+            return msgspec.json.decode(self.metadata, type=dict[str, Any])
+        except (ValueError, RecursionError):
+            place = (self.global_position, self.event_id, self.event_type, self.schema_version)
+            raise UnreadableEvent(*place, "metadata") from None
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -1,3 +1,4 @@
+from esworkbench.archive.manifest import GAPS_KEPT as GAPS_KEPT
 from esworkbench.archive.manifest import LEDGER as LEDGER
 from esworkbench.archive.manifest import MANIFEST as MANIFEST
 from esworkbench.archive.manifest import Cut as Cut

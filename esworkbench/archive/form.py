@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from esworkbench.archive.manifest import Manifest
 from esworkbench.archive.paths import about_parquet
-from esworkbench.archive.tables import SCHEMAS, TIME
+from esworkbench.archive.tables import ADDED_LATER, SCHEMAS, TIME
 from esworkbench.errors import EvidenceDamaged
 
 if TYPE_CHECKING:
@@ -40,9 +40,13 @@ def require_form(connection: "duckdb.DuckDBPyConnection", folder: Path, manifest
         said = {what: about_parquet(what, files) for what in ("schema", "metadata", "file_metadata")}
         expected = [(field.name, IN_DUCKDB[field.type]) for field in schema]
         described = connection.execute(COLUMNS.format_map(said)).fetchall()
+        known = (expected, [each for each in expected if each[0] not in ADDED_LATER.get(table, ())])
+        first = None
         for name, rows in groupby(described, key=lambda row: row[0]):
             # The first row describes the file as a whole.
-            if [(column, kind) for _, column, kind in rows][1:] != expected:
+            columns = [(column, kind) for _, column, kind in rows][1:]
+            first = first or columns
+            if columns not in known or columns != first:
                 raise EvidenceDamaged(f"{name} has other columns than {table} of evidence has: capture again")
         ((told, held, whole),) = connection.execute(ROWS.format_map(said)).fetchall()
         if (told, held, whole) != (manifest.rows[table], manifest.rows[table], True):

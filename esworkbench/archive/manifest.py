@@ -25,6 +25,10 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
+GAPS_KEPT = 1000
+"""How many gaps a manifest lists."""
+
+
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """The one moment that everything in the evidence is from.
 
@@ -70,7 +74,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``judged_by`` is the ledger definition that the postings come from; older evidence has none. ``domain`` names the
     code that the source belongs to, as it was recognised or typed. It is text: whoever reads it may choose built-in
-    code of that name, and imports nothing from here.
+    code of that name, and imports nothing from here. ``missing_guards`` names what the database lacked at the cut of
+    what keeps its log append-only.
     """
 
     source: str
@@ -88,6 +93,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: list[str] = []
     judged_by: LedgerRecord | None = None
     domain: str | None = None
+    missing_guards: list[str] = []
     tool_version: str = __version__
     format: int = FORMAT
 

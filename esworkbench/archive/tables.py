@@ -34,7 +34,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "assertions": _schema(
         source=_TEXT, kind=_TEXT, account=_TEXT, currency=_TEXT, claimed_minor=_WHOLE, step_minor=_WHOLE,
         position=_WHOLE, version=_WHOLE, event_id=_TEXT, order_key=_WHOLE, day=pa.date32(), recorded_at=TIME,
-        valid_at=TIME,
+        valid_at=TIME, type=_TEXT,
     ),
     "checkpoints": _schema(projection=_TEXT, position=_WHOLE, updated_at=TIME),
     "checkpoint_log": _schema(
@@ -65,6 +65,9 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 ``oddities`` holds every value of the source that isn't stored as its writer writes it, as it is stored.
 """
+
+ADDED_LATER: dict[str, tuple[str, ...]] = {"assertions": ("type",)}
+"""The last columns of a table that archives of earlier releases lack: read as null."""
 
 
 def table_of(name: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:

@@ -5,6 +5,7 @@ another name beside the target, makes every file durable, and renames. Whoever f
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -108,9 +109,17 @@ class ArchiveWriter:
             (self._partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
             for path in [*names, self._partial / MANIFEST, *self._partial.rglob("*/"), self._partial]:
                 _make_durable(path)
-            if self._target.exists():
-                self._target.rmdir()
-            self._partial.rename(self._target)
+            try:
+                if self._target.exists():
+                    self._target.rmdir()
+                self._partial.rename(self._target)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                raise UnusableInput(
+                    f"somebody else put something into {self._target} while this evidence was being written: that "
+                    "stays, and this is discarded: capture again into a new folder"
+                ) from None
             _make_durable(self._target.parent)
         return manifest
 

@@ -59,7 +59,8 @@ def freeze(
         "evidence": str(into), "digest": evidence.digest, "events": events, "accounts": accounts, "cut": manifest.cut,
         **judge_of(evidence),
         "unposted": manifest.unposted, "problems": manifest.problems, "problem_count": manifest.problem_count,
-        "decimals": manifest.decimals,
+        "decimals": manifest.decimals, "missing_guards": manifest.missing_guards,
+        "assumptions": manifest.assumptions,
     }  # fmt: skip
     if manifest.order is not None:
         document["order"] = manifest.order
@@ -129,8 +130,12 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
             _print_order(console, found["order"])
         if found["rows"]:
             console.print(table("divergent", columns, [[row[name] for name in columns] for row in found["rows"]]))
+        if apart := found["wrong_columns"]:
+            names = ["account", "currency", "source", "column", "says", "event_says", "position"]
+            title = "rows that say otherwise of their event than it does"
+            console.print(table(title, names, [[row[name] for name in names] for row in apart]))
 
-    wrong = bool(found["divergent"] or found["unposted"])
+    wrong = bool(found["divergent"] or found["unposted"] or found["wrong_columns"])
     next_command = f"esworkbench diagnose {quote(str(evidence))}" if wrong else None
     document = {**found, **judge_of(opened)}
     answer(document, prose, as_json=json, found=wrong, next_command=next_command)

@@ -20,6 +20,7 @@ from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.evidence.capturing.opening import is_database
+from esworkbench.evidence.capturing.regular_file import own_files
 from esworkbench.forensics.compare.timeline import timeline
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
@@ -29,6 +30,8 @@ from esworkbench.plots import as_data_uri, balance_figure
 
 BUILT_IN_FAULT = "unresolved_pending"
 SCALE = "full"
+UNDER_WAY = ".under-way"
+"""A file that is there as long as an investigation works in its folder."""
 
 
 def run_investigation(
@@ -102,7 +105,10 @@ def written_report(
 
 @contextmanager
 def _new_folder(out: Path | None) -> Iterator[Path]:
-    """Where evidence, case and report go: a folder that is empty so far, and is removed again if the work fails."""
+    """Where evidence, case and report go: a folder that is empty so far, and is removed again if the work fails.
+
+    Of two that begin at once one is refused: what it removed if it failed would be the other's.
+    """
     if out is None:
         out = next(path for number in count(1) if not (path := Path("work") / f"case-{number}").exists())
     out = new_place(out)
@@ -113,6 +119,11 @@ def _new_folder(out: Path | None) -> Iterator[Path]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusableInput(f"{out} can't be created: {error.strerror}; name another folder with --out") from None
+    mark = out / UNDER_WAY
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        raise UnusableInput(f"another investigation is under way in {out}: name another folder with --out") from None
     try:
         yield out
     except BaseException:
@@ -125,6 +136,7 @@ def _new_folder(out: Path | None) -> Iterator[Path]:
             for folder in made:
                 folder.rmdir()
         raise
+    mark.unlink()
 
 
 def _claim(source: str, account: str | None, currency: str | None, claimed: int | None) -> DisputedBalance | None:
@@ -134,10 +146,11 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     if not is_database(source):
         return None
     path = outside_folder(source) / "complaint.json"
-    if not path.is_file():
+    found = own_files(path.parent, path.name)
+    if not found:
         return None
     try:
-        complaint = msgspec.json.decode(path.read_bytes(), type=Complaint)
+        complaint = msgspec.json.decode(found[0].read_bytes(), type=Complaint)
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnusableInput(f"{path} is no complaint ({error}): mend it, or move it away") from None
     if account not in (None, complaint.account):

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from esworkbench.event_store.missing_guards import unguarded
 from esworkbench.evidence import Evidence
 
 
@@ -19,6 +20,8 @@ def say_judge(console: Console, evidence: Evidence) -> None:
     console.print(f"judged by the ledger {judge.name}, {judge.origin} (SHA-256 {judge.sha256[:12]}…)", markup=False)
     for assumption in evidence.manifest.assumptions:
         console.print(f"assumed: {assumption}", markup=False)
+    if evidence.manifest.missing_guards:
+        console.print(unguarded(evidence.manifest.missing_guards), markup=False)
     domain = evidence.manifest.domain
     if domain is not None and ":" in domain:
         console.print(f"its code was named as {domain}: that is loaded where --domain {domain} is typed", markup=False)

@@ -22,9 +22,12 @@ def lab(
     raise typer.Exit(open_course(into, reset=reset, browser=browser, port=port))
 
 
-def examine(json: Json = False) -> None:
+def examine(
+    store: Annotated[str | None, typer.Option(help="An event store: are all its guards in place?")] = None,
+    json: Json = False,
+) -> None:
     """Check this machine: versions, kernel, widgets, databases, browser; and say what to do if something is missing."""
-    checks = doctor.check()
+    checks = doctor.check(store)
     missed = [check for check in checks if check.required and not check.ok]
 
     def prose(console: Console) -> None:

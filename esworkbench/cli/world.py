@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from esworkbench.cli.extras import advice_on
-from esworkbench.event_store.database import gave_up
+from esworkbench.event_store.database import driver_error, gave_up, on_one_line
 
 NO_SUCH = ("no such table", "no such column", "has no column named")
 NOT_OURS = {"42P01", "42703", "3D000", "3F000"}
@@ -26,7 +26,7 @@ def fault_of_the_world(error: Exception) -> str | None:
         return _system_refused(error)
     if isinstance(error, NoFreeConnection):
         return "the database gave no free connection in time: end what else uses it, or try again"
-    return gave_up(error) or _not_a_store(error) or _duckdb_stopped(error)
+    return gave_up(error) or _not_a_store(error) or _unreadable_value(error) or _duckdb_stopped(error)
 
 
 def _system_refused(error: OSError) -> str:
@@ -43,6 +43,15 @@ def _not_a_store(error: Exception) -> str | None:
     else:
         missing = getattr(cause, "sqlstate", None) in NOT_OURS
     return f"the database isn't what this command needs, or is of another release: {words}" if missing else None
+
+
+def _unreadable_value(error: Exception) -> str | None:
+    """For a value that PostgreSQL keeps and Python can't hold, a moment such as infinity: its driver says so."""
+    psycopg = sys.modules.get("psycopg")
+    cause = driver_error(error)
+    if psycopg is None or not isinstance(cause, psycopg.DataError) or cause.sqlstate is not None:
+        return None
+    return f"the database keeps a value that can't be read, which somebody else wrote: {on_one_line(cause)}"
 
 
 def _duckdb_stopped(error: Exception) -> str | None:

@@ -1,6 +1,5 @@
 """The copying itself: by position, batch after batch, each event as today's code reads it."""
 
-import json
 from collections.abc import Sequence
 from itertools import groupby, islice
 
@@ -24,7 +23,14 @@ from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend, write
 from esworkbench.event_store.columns import UtcMoment, moment_text
 from esworkbench.event_store.schema import idempotency_keys
 from esworkbench.events import NewEvent, RecordedEvent
-from esworkbench.upcasters.archaeology import LatestShape, ShapedEvent, decode_payload, encode_payload, same_event
+from esworkbench.upcasters.archaeology import (
+    LatestShape,
+    ShapedEvent,
+    decode_metadata,
+    decode_payload,
+    encode_payload,
+    same_event,
+)
 
 KEYS_AT_ONCE = 1000
 CARRY_KEY = text(
@@ -115,7 +121,7 @@ def as_stored(recorded: RecordedEvent) -> ShapedEvent:
 
 def _copy(recorded: RecordedEvent, shaped: ShapedEvent, part: int) -> NewEvent:
     unchanged = same_event(shaped, as_stored(recorded))
-    metadata = json.loads(recorded.metadata)
+    metadata = decode_metadata(recorded)
     came_from = {
         "position": recorded.global_position,
         "version": recorded.version,

@@ -4,7 +4,6 @@ The comparison reads both logs anew and shares no code with the copying but the 
 thing the two logs are meant to agree on.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -29,7 +28,13 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.schema import idempotency_keys
 from esworkbench.events import RecordedEvent
-from esworkbench.upcasters.archaeology import LatestShape, ShapedEvent, decode_payload, same_event
+from esworkbench.upcasters.archaeology import (
+    LatestShape,
+    ShapedEvent,
+    decode_metadata,
+    decode_payload,
+    same_event,
+)
 
 READ_AT_ONCE = 1000
 ENOUGH_PROBLEMS = 20
@@ -150,7 +155,7 @@ def _differences(old: RecordedEvent, shaped: list[ShapedEvent], copies: list[Rec
 
 
 def _own_metadata(recorded: RecordedEvent) -> dict[str, Any]:
-    metadata: dict[str, Any] = json.loads(recorded.metadata)
+    metadata = decode_metadata(recorded)
     return {key: value for key, value in metadata.items() if key not in ("compacted_from", "schema_version")}
 
 
@@ -159,7 +164,7 @@ def _origin(old: RecordedEvent) -> tuple[Any, ...]:
 
 
 def _claimed_origin(copy: RecordedEvent) -> tuple[Any, ...]:
-    claimed = json.loads(copy.metadata).get("compacted_from", {})
+    claimed = decode_metadata(copy).get("compacted_from", {})
     return tuple(claimed.get(name) for name in ("position", "version", "schema_version", "recorded_at", "hash"))
 
 

@@ -11,6 +11,8 @@
 - `database`: opening a database; transactions that write
 - `cursors`: driver connections kept at hand
 - `guards`: append-only in the database itself; making tables; grants
+- `triggers`: the triggers that it takes
+- `missing_guards`: which of them are not in place
 - `strict_json`: JSON that every reader reads the same
 - `participants`: appends in which others take part
 - `sidecar`: the folder outside for what must not live inside

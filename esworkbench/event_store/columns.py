@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Connection, Integer, MetaDat
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
-from esworkbench.errors import UnreadableEvent
+from esworkbench.errors import UnreadableEvent, UnusableInput
 from esworkbench.events import RecordedEvent
 
 metadata = MetaData()
@@ -40,7 +40,13 @@ class UtcMoment(TypeDecorator[datetime]):
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise UnusableInput(
+                f"the database keeps {value!r} where a moment belongs, and it is none: somebody else wrote it, so find "
+                "out who, and what it was to say"
+            ) from None
 
 
 @lru_cache(maxsize=16)
@@ -100,6 +106,24 @@ def keep_whole(tables: Iterable[Table]) -> None:
 
 
 Position = BigInteger().with_variant(Integer, "sqlite")
+
+LAST_POSITION = 2**53 - 1
+"""The last value that a database may draw: what JSON can say exactly, and far below the end of its counter.
+
+SQLite draws one more than the largest there ever was. A row put by hand at the end of 64 bits would leave nothing.
+"""
+
+POSITION_CHECK = "events_position_range"
+"""Name of the CHECK that says so of ``events``. An earlier release had ``events_position``, without an upper end."""
+
+
+def out_of_reach(position: int, stream_id: object, event_id: object, taken_away: str) -> str:
+    """What is said of a row that stands where no position is ever drawn; ``taken_away`` are the owner's statements."""
+    return (
+        f"event {event_id!r} of stream {stream_id!r} stands at position {position}, and no position from "
+        f"{LAST_POSITION} on is ever drawn, so somebody put it there by hand: capture the store as evidence, then let "
+        f"its owner take that row away ({taken_away}) and open it again, which puts the guards back"
+    )
 
 
 def columns_of(connection: Connection, table: str) -> set[str]:

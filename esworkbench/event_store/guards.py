@@ -1,14 +1,15 @@
 """Guards in the database itself, so that history stays append-only for whoever connects, in whatever language.
 
 SQLite needs three triggers: INSERT OR REPLACE deletes the old row without firing its delete trigger, so a third one
-refuses inserts that meet an existing row. A fourth keeps positions from falling below 1, where no reader looks, in
-tables that an earlier release made without a CHECK; it fires after the insert, because before it SQLite shows -1 for
-every position that is yet to be drawn. PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or
-``session_replication_role = replica`` walks past them. A statement trigger there takes the shared lock that gap-safe
-reading relies on (see ``postgres.log``), so that no writer can forget it.
+refuses inserts that meet an existing row. A fourth keeps positions, in tables that an earlier release made without a
+CHECK, from falling below 1, where no reader looks, and from nearing the end of SQLite's counter, past which nothing can
+be written; it fires after the insert, because before it SQLite shows -1 for every position that is yet to be drawn.
+PostgreSQL needs a row trigger and one for TRUNCATE, both ENABLE ALWAYS, or ``session_replication_role = replica`` walks
+past them. A statement trigger there takes the shared lock that gap-safe reading relies on (see ``postgres.log``), so
+that no writer can forget it.
 
 An owner can still drop a trigger; that is what the hash chain is for, and why an application should connect as a role
-that owns nothing (``grant_application``).
+that owns nothing (``grant_application``). ``missing_guards`` tells what isn't in place.
 
 Each room makes its own tables with ``make_tables``, and names those of them that are append-only.
 """
@@ -19,46 +20,49 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, Engine, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.event_store import schema
-from esworkbench.event_store.columns import identifier
-from esworkbench.event_store.database import retried, write_transaction
+from esworkbench.errors import NotAnEventStore
+from esworkbench.event_store import schema, triggers
+from esworkbench.event_store.columns import LAST_POSITION, POSITION_CHECK, identifier, metadata
+from esworkbench.event_store.database import described, retried, write_transaction
+from esworkbench.event_store.missing_guards import missing_in, tell_missing, telling_what_is_put_back
 from esworkbench.event_store.postgres.json_copy import add_payload_json
 
 EVENTS = ("events",)
 """The append-only tables of the store itself; other rooms name their own."""
 
-WRITER_LOCK = 0x6573_7762_6C6F_6721
-"""Key of the advisory lock that every writer to ``events`` shares from before its positions are drawn to its commit."""
-
 TRIGGERS = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table")
-MADE_BY = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
-"""Of SQLite: the triggers of a table, and the statement that made it."""
 
 POSITION_CHECKED = text("SELECT 1 FROM pg_constraint WHERE conrelid = 'events'::regclass AND conname = :name")
-POSITION_CHECK = ("events_position", "global_position > 0")
 
 LOCK_NOT_AVAILABLE = "55P03"
+NOT_THE_OWNER = "42501"
 
 logger = logging.getLogger(__name__)
-
-STANDING = text("""
-    SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-    WHERE relnamespace = current_schema()::regnamespace AND tgenabled = 'A'
-""")
-"""PostgreSQL's triggers that always fire. Making one again would wait for whoever reads the table, a capture say, and
-every writer would wait behind it."""
 
 
 @retried
 def make_store_tables(engine: Engine) -> None:
-    """The store's own tables and their guards, where they don't stand yet; what an earlier release left out as well."""
+    """The store's own tables and their guards, where they don't stand yet; what an earlier release left out as well.
+
+    Guards that were missing are put back, which is logged: until then history could be rewritten.
+    """
     with write_transaction(engine) as connection:
         take_turns_making_tables(connection)
-        make_tables(connection, schema.STORE_TABLES)
-        add_payload_json(connection)
-        create_guards(connection)
-        if connection.dialect.name == "postgresql":
-            _check_positions(connection)
+        with telling_what_is_put_back(connection, schema.events):
+            make_tables(connection, schema.STORE_TABLES)
+            add_payload_json(connection)
+            create_guards(connection)
+            if connection.dialect.name == "postgresql":
+                _check_positions(connection)
+
+
+def require_store_tables(engine: Engine) -> None:
+    """Raise NotAnEventStore where there is no log; log which of its guards are missing."""
+    if not inspect(engine).has_table("events"):
+        engine.dispose()
+        raise NotAnEventStore(f"{described(engine.url)} holds no table 'events': it is not an event store")
+    with engine.connect() as connection:
+        tell_missing(connection, schema.events)
 
 
 def make_tables(connection: Connection, tables: Iterable[Table], *, append_only: Sequence[str] = ()) -> None:
@@ -74,12 +78,24 @@ def make_tables(connection: Connection, tables: Iterable[Table], *, append_only:
         create_guards(connection, [table.name for table in missing if table.name in append_only])
 
 
+def put_back_guards(connection: Connection, table: Table) -> None:
+    """Put in place what is missing of the guards of a table that stands, where this role may, and log it."""
+    with telling_what_is_put_back(connection, table):
+        if missing_in(connection, [table]):
+            try:
+                with connection.begin_nested():
+                    create_guards(connection, [table.name])
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != NOT_THE_OWNER:
+                    raise
+
+
 def create_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> None:
     """Put every guard of these tables in place; does nothing where it stands already."""
     if connection.dialect.name == "sqlite":
-        statements = [each for table in tables for each in _sqlite_guards(connection, table)]
+        statements = [each for table in tables for each in _put_sqlite_guards(connection, table)]
     else:
-        statements = _postgres_guards(tables, standing=set(connection.scalars(STANDING)))
+        statements = _postgres_guards(tables, {tuple(row) for row in connection.exec_driver_sql(triggers.STANDING)})
     for statement in statements:
         connection.exec_driver_sql(statement)
 
@@ -87,7 +103,7 @@ def create_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> Non
 def take_turns_making_tables(connection: Connection) -> None:
     """Let only one of the programs that start at once make tables and triggers, until the transaction ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK + 1})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": triggers.WRITER_LOCK + 1})
 
 
 def drop_guards(connection: Connection, tables: Sequence[str] = EVENTS) -> None:
@@ -123,52 +139,14 @@ def grant_application(
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {identifier(table.name)} TO {to}")
 
 
-def _sqlite_guards(connection: Connection, table: str) -> list[str]:
+def _put_sqlite_guards(connection: Connection, table: str) -> list[str]:
     """The statements that put the table's guards in place, and those of an earlier release in order."""
-    drawn = _drawn_column(connection, table)
-    refused = [
-        ("no_update", "BEFORE UPDATE", "", "is append-only: no_update"),
-        ("no_delete", "BEFORE DELETE", "", "is append-only: no_delete"),
-        ("no_replace", "BEFORE INSERT", _meets_a_row(connection, table, drawn), "is append-only: no_replace"),
-    ]
-    if drawn is not None:
-        refused.append(("drawn", "AFTER INSERT", f"NEW.{identifier(drawn)} < 1", f"has no {drawn} below 1"))
     standing = {name: sql for name, sql in connection.execute(TRIGGERS, {"table": table})}
     statements = []
-    for guard, moment, condition, words in refused:
-        name = f"{table}_{guard}"
-        when = f" WHEN {condition}" if condition else ""
-        made = (
-            f"CREATE TRIGGER {identifier(name)} {moment} ON {identifier(table)}{when}"
-            f" BEGIN SELECT RAISE(ABORT, '{table} {words}'); END"
-        )
+    for name, made in triggers.sqlite_guards(metadata.tables[table]).items():
         if standing.get(name) != made:
             statements += [f"DROP TRIGGER IF EXISTS {identifier(name)}", made]
     return statements
-
-
-def _drawn_column(connection: Connection, table: str) -> str | None:
-    """The column whose values SQLite draws, if the table has one."""
-    if "AUTOINCREMENT" not in connection.execute(MADE_BY, {"table": table}).scalar_one():
-        return None
-    [column] = inspect(connection).get_pk_constraint(table)["constrained_columns"]
-    return str(column)
-
-
-def _meets_a_row(connection: Connection, table: str, drawn: str | None) -> str:
-    """The condition that a row to be inserted has a key in common with one that is there.
-
-    Of what is drawn only from 1 up: -1 stands for what is yet to be drawn, and a row there would meet every other.
-    """
-    inspector = inspect(connection)
-    keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
-    keys += [unique["column_names"] for unique in inspector.get_unique_constraints(table)]
-    met = []
-    for key in keys:
-        same = " AND ".join(f"{identifier(name)} = NEW.{identifier(name)}" for name in key)
-        known = f"NEW.{identifier(drawn)} > 0 AND " if drawn in key and drawn is not None else ""
-        met.append(f"{known}EXISTS (SELECT 1 FROM {identifier(table)} WHERE {same})")
-    return " OR ".join(met)
 
 
 def _check_positions(connection: Connection) -> None:
@@ -177,7 +155,7 @@ def _check_positions(connection: Connection) -> None:
     Without waiting: who queues for this lock keeps every writer waiting. While somebody reads, a capture say, it is
     left to the next opening.
     """
-    name, condition = POSITION_CHECK
+    name, condition = POSITION_CHECK, f"global_position BETWEEN 1 AND {LAST_POSITION}"
     if connection.scalar(POSITION_CHECKED, {"name": name}) is not None:
         return
     try:
@@ -190,28 +168,18 @@ def _check_positions(connection: Connection) -> None:
         logger.info("events is being read, so its CHECK (%s) is left to the next time the store is opened", condition)
 
 
-def _postgres_guards(tables: Sequence[str], standing: set[str]) -> list[str]:
+def _postgres_guards(tables: Sequence[str], standing: set[tuple[object, ...]]) -> list[str]:
     statements = [
-        "CREATE OR REPLACE FUNCTION refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',"
-        " MESSAGE = TG_TABLE_NAME || ' is append-only: ' || TG_OP || ' is refused';"
-        " END $$",
-        "CREATE OR REPLACE FUNCTION share_writer_lock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" PERFORM pg_advisory_xact_lock_shared({WRITER_LOCK}); RETURN NULL;"
-        " END $$",
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
+        for name, body in triggers.FUNCTIONS.items()
     ]
-    triggers = []
-    if "events" in tables:
-        triggers.append(("events", "share_lock", "BEFORE INSERT", "STATEMENT", "share_writer_lock"))
-    for table in tables:
-        triggers.append((table, "no_rewrite", "BEFORE UPDATE OR DELETE", "ROW", "refuse_rewrite"))
-        triggers.append((table, "no_truncate", "BEFORE TRUNCATE", "STATEMENT", "refuse_rewrite"))
-    for table, guard, moment, level, function in triggers:
-        if f"{table}_{guard}" in standing:
+    for each in triggers.postgres_triggers(tables):
+        if each.as_standing in standing:
             continue
+        on_table = identifier(each.table)
         statements.append(
-            f"CREATE OR REPLACE TRIGGER {identifier(f'{table}_{guard}')} {moment} ON {identifier(table)}"
-            f" FOR EACH {level} EXECUTE FUNCTION {function}()"
+            f"CREATE OR REPLACE TRIGGER {identifier(each.name)} {each.moment} ON {on_table}"
+            f" FOR EACH {each.level} EXECUTE FUNCTION {each.function}()"
         )
-        statements.append(f"ALTER TABLE {identifier(table)} ENABLE ALWAYS TRIGGER {identifier(f'{table}_{guard}')}")
+        statements.append(f"ALTER TABLE {on_table} ENABLE ALWAYS TRIGGER {identifier(each.name)}")
     return statements

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, Row, select
 
-from esworkbench.event_store import guards, schema
+from esworkbench.event_store import schema, triggers
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, Idempotency, Log, LogTransaction
@@ -90,7 +90,7 @@ def alone(connection: Connection) -> LogTransaction:
     cursor: Any = connection.connection.cursor()
     if connection.dialect.name == "sqlite":
         return SqliteTransaction(cursor)
-    cursor.execute(f"SELECT pg_advisory_xact_lock({guards.WRITER_LOCK})")
+    cursor.execute(f"SELECT pg_advisory_xact_lock({triggers.WRITER_LOCK})")
     return _AloneOnPostgres(cursor, None)
 
 

@@ -6,7 +6,7 @@ duplicates, and the chain would never verify again. PostgreSQL gets a derived co
 
 from sqlalchemy import CheckConstraint, Column, Identity, Integer, Table, Text, UniqueConstraint
 
-from esworkbench.event_store.columns import Position, UtcMoment, metadata
+from esworkbench.event_store.columns import LAST_POSITION, POSITION_CHECK, Position, UtcMoment, metadata
 
 events = Table(
     "events",
@@ -25,7 +25,7 @@ events = Table(
     Column("hash", Text, nullable=False),
     UniqueConstraint("stream_id", "version", name="events_stream_version"),
     UniqueConstraint("event_id", name="events_event_id"),
-    CheckConstraint("global_position > 0", name="events_position"),
+    CheckConstraint(f"global_position BETWEEN 1 AND {LAST_POSITION}", name=POSITION_CHECK),
     sqlite_autoincrement=True,
 )
 

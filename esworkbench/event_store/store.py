@@ -11,11 +11,11 @@ from typing import NamedTuple, Self
 
 import msgspec
 import uuid_utils
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine
 
-from esworkbench.errors import IdempotencyConflict, InvalidEvent, NotAnEventStore, UnusableInput
+from esworkbench.errors import IdempotencyConflict, InvalidEvent, UnusableInput
 from esworkbench.event_store import guards
-from esworkbench.event_store.database import described, open_database, retried
+from esworkbench.event_store.database import open_database, retried
 from esworkbench.event_store.drafts import DraftAppend, StreamAppend, draft_append, in_utc, place
 from esworkbench.event_store.engine import LAST_VERSION, Idempotency, Log, Overtaken
 from esworkbench.event_store.postgres.log import PostgresLog
@@ -70,9 +70,8 @@ class EventStore:
         store = cls(engine, clock=clock, new_id=new_id)
         if create:
             store.create_tables()
-        elif not inspect(engine).has_table("events"):
-            engine.dispose()
-            raise NotAnEventStore(f"{described(engine.url)} holds no table 'events': it is not an event store")
+        else:
+            guards.require_store_tables(engine)
         require_order(engine)
         return store
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from esworkbench.archive import BUCKETED, SCHEMAS, Manifest, bucket_of, from_parquet
+from esworkbench.archive import BUCKETED, GAPS_KEPT, SCHEMAS, Manifest, bucket_of, from_parquet
 from esworkbench.errors import EvidenceDamaged, UnusableInput
+from esworkbench.evidence.capturing.claims import claim_of_state
 from esworkbench.evidence.capturing.delimited import counted, read_row
-from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT, Unpostable, account_of, field, read_payload, to_minor
+from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT, Unpostable, account_of
 from esworkbench.evidence.capturing.set_based import derived_postings
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import DelimitedFile
@@ -25,7 +26,6 @@ from esworkbench.evidence.scales import Scales
 if TYPE_CHECKING:
     import duckdb
 
-GAPS_KEPT = 1000
 ROWS_AT_ONCE = 10_000
 MOMENTS = "BETWEEN '0001-01-01' AND '9999-12-31'"
 ALWAYS_THERE = {
@@ -210,16 +210,11 @@ def _of_snapshots(evidence: Evidence) -> Iterator[Disagreement]:
         if not (stream_id or "").startswith(f"{claims.category}-"):
             continue
         try:
-            content = read_payload(state or "", [])
-            claimed, currency = to_minor(field(content, claims.claimed)), field(content, claims.currency_field)
+            claimed, currency = claim_of_state(claims, state)
         except Unpostable:
             continue
-        if isinstance(currency, str):
-            expected.add((account_of(stream_id), currency, version, claimed))
-    query = (
-        "SELECT account, currency, version, claimed_minor FROM assertions "
-        "WHERE kind = 'snapshot' AND currency IS NOT NULL"
-    )
+        expected.add((account_of(stream_id), currency, version, claimed))
+    query = "SELECT account, currency, version, claimed_minor FROM assertions WHERE kind = 'snapshot'"
     for account, _, version, claimed in sorted(expected ^ set(evidence.rows(query)), key=str):
         words = f"the claim of {claimed} on {account!r} at version {version} and the snapshots part"
         yield Disagreement("claim", words)

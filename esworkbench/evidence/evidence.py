@@ -66,6 +66,7 @@ class Assertion(NamedTuple):
 
     ``source`` is the projection or file that claims it, ``kind`` one of head, running, daily, statement, snapshot; or
     of what stands beside a balance: amount (of an event), credits, debits (of a day), holds (``event_id`` names it).
+    ``position`` to ``type`` are what the row says of its event, null where the ledger names no column for it.
     ``step_minor`` is by how much the claim differs from the source's previous one for this account (its first: from 0).
     """
 
@@ -82,6 +83,7 @@ class Assertion(NamedTuple):
     day: date | None
     recorded_at: datetime | None
     valid_at: datetime | None
+    type: str | None = None
 
 
 class Evidence:
@@ -92,6 +94,7 @@ class Evidence:
         self.manifest = manifest
         self.ledger = ledger
         self._database: duckdb.DuckDBPyConnection | None = None
+        self._lacking: dict[str, list[str]] = {}
 
     @classmethod
     def open(cls, path: Path | str, verify: bool = True) -> Self:
@@ -272,13 +275,19 @@ class Evidence:
     def from_buckets(self, table: str, buckets: list[int]) -> str:
         """SQL to select the rows of some buckets of a table from."""
         names = self.manifest.files_of(table)
-        return from_parquet([self.path / names[bucket] for bucket in buckets])
+        return self._whole_rows(table, [self.path / names[bucket] for bucket in buckets])
+
+    def _whole_rows(self, table: str, files: list[Path]) -> str:
+        """The files' rows with every column of the table, as something to select from."""
+        nulls = "".join(f", NULL::VARCHAR AS {name}" for name in self._lacking.get(table, ()))
+        return f"(SELECT *{nulls} FROM {from_parquet(files)})" if nulls else from_parquet(files)
 
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
         from esworkbench.archive import SCHEMAS
         from esworkbench.archive.form import require_form
+        from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
 
         # What doesn't fit in memory is spilled to a folder that DuckDB makes when it needs it, and removes.
@@ -292,7 +301,11 @@ class Evidence:
         require_form(reading, self.path, self.manifest)
         for table in SCHEMAS:
             files = [self.path / name for name in self.manifest.files_of(table)]
-            reading.execute(f"CREATE VIEW {table} AS SELECT * FROM {from_parquet(files)}")
+            there = {
+                column[0] for column in reading.execute(f"SELECT * FROM {from_parquet(files)} LIMIT 0").description
+            }
+            self._lacking[table] = [name for name in ADDED_LATER.get(table, ()) if name not in there]
+            reading.execute(f"CREATE VIEW {table} AS SELECT * FROM {self._whole_rows(table, files)}")
         self._make_openings(reading)
         return database
 

@@ -99,6 +99,8 @@ class Invariants(_Section, frozen=True, kw_only=True):
 class ReadModel(_Section, frozen=True, kw_only=True):
     """A table that claims balances: which columns claim what, and whose checkpoint says how far it got.
 
+    ``position``, ``version``, ``event_id``, ``event_type``, ``recorded_at`` and ``day`` say of which event a row of a
+    running balance or a hold speaks; of a current balance or a day, which event was the last to be counted in it.
     ``step`` is the column beside a running balance that claims what the event posted; ``credits`` and ``debits`` (both
     as positive numbers) stand beside a day's closing. A table of ``holds`` claims the amount of each hold that still
     waits, and names it in ``hold``.
@@ -117,6 +119,7 @@ class ReadModel(_Section, frozen=True, kw_only=True):
     position: str | None = None
     version: str | None = None
     event_id: str | None = None
+    event_type: str | None = None
     day: str | None = None
     recorded_at: str | None = None
 
@@ -130,6 +133,17 @@ class ReadModel(_Section, frozen=True, kw_only=True):
                 raise ValueError(f"{name} of {self.table} belongs to a read model of kind {kind!r}, not {self.kind!r}")
         if self.kind == "holds" and self.hold is None:
             raise ValueError(f"{self.table} is a table of holds and needs `hold`, the column with the id of each")
+        if self.hold is not None and self.event_id is not None:
+            raise ValueError(f"rows of {self.table} are named by `hold`, so it can't have `event_id` as well")
+
+    @property
+    def of_event(self) -> dict[str, str]:
+        """The columns that say of which event a row speaks: their names in evidence, and the table's own."""
+        named = {
+            "position": self.position, "version": self.version, "event_id": self.event_id, "type": self.event_type,
+            "recorded_at": self.recorded_at, "day": self.day if self.kind != "daily" else None,
+        }  # fmt: skip
+        return {name: column for name, column in named.items() if column is not None}
 
     @property
     def beside(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ class Break(NamedTuple):
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
     checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata,
-    claim, manifest.
+    claim, manifest. ``source`` is the table of the store that it is about.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Break(NamedTuple):
     position: int | None
     event_id: str | None
     words: str
+    source: str = "events"
 
 
 class Gap(NamedTuple):
@@ -239,7 +240,7 @@ def _stored_form(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     for source, stream_id, version, position, event_id, account, why in found.fetchall():
         where = stream_id or account
         words = f"{source}: {why}" + (f", of {where}" if where else "")
-        yield Break("stored_form", stream_id, version, position, event_id, words)
+        yield Break("stored_form", stream_id, version, position, event_id, words, source)
 
 
 def _gaps(evidence: Evidence) -> list[Gap]:
@@ -265,6 +266,10 @@ def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
         "that follows from it: only the manifest's SHA-256, noted at the capture, shows such an edit; it is now "
         f"{evidence.digest}"
     )
+    if evidence.manifest.missing_guards:
+        from esworkbench.event_store.missing_guards import unguarded
+
+        said.append(unguarded(evidence.manifest.missing_guards))
     cut = evidence.manifest.cut
     if cut.gaps:
         count = sum(last - first + 1 for first, last in cut.gaps)

@@ -22,8 +22,8 @@ from sqlalchemy import Engine, Select, and_, bindparam, delete, func, insert, or
 
 from esworkbench.errors import SubscriberUnavailable
 from esworkbench.event_store.database import retried, write_transaction
-from esworkbench.event_store.guards import WRITER_LOCK
 from esworkbench.event_store.schema import events
+from esworkbench.event_store.triggers import WRITER_LOCK
 from esworkbench.events import utc_now
 from esworkbench.outbox import tables
 from esworkbench.outbox.message import OutboxMessage

@@ -65,7 +65,8 @@ def dead_letter(run: Run, recorded: RecordedEvent | UnreadableEvent, error: Exce
         "position": recorded.global_position,
         "event_id": recorded.event_id,
         "event_type": recorded.event_type,
-        "schema_version": recorded.schema_version,
+        # Where somebody widened the log's column, it may hold what this one can't: then 0, as for one that isn't known.
+        "schema_version": recorded.schema_version if abs(recorded.schema_version) < 2**31 else 0,
         "error": f"{type(error).__name__}: {words}",
         "run_id": run.run_id,
         "parked_at": now,

@@ -6,7 +6,7 @@
 from sqlalchemy import Column, Connection, Identity, Index, Integer, Table, Text, inspect
 
 from esworkbench.event_store.columns import Position, UtcMoment, metadata
-from esworkbench.event_store.guards import make_tables
+from esworkbench.event_store.guards import make_tables, put_back_guards
 from esworkbench.projections.checkpoints import are_there, checkpoint_log, checkpoints
 
 __all__ = ["are_there", "checkpoint_log", "checkpoints", "dead_letters", "make_missing", "read_models"]
@@ -47,3 +47,4 @@ def can_hold_dead_letters(connection: Connection) -> bool:
 def make_missing(connection: Connection) -> None:
     """Make all these tables where they don't exist yet: for whoever is about to write to them."""
     make_tables(connection, (*CHANGED, checkpoint_log), append_only=(checkpoint_log.name,))
+    put_back_guards(connection, checkpoint_log)

@@ -126,6 +126,25 @@ def test_a_column_of_another_type_is_refused(folder: Path, edit: Callable[[pa.Ta
     refused(folder, "has other columns than postings of evidence has")
 
 
+def without_type(folder: Path, buckets: tuple[int, ...]) -> None:
+    for bucket in buckets:
+        path = folder / "assertions" / f"bucket={bucket}" / "part-0.parquet"
+        pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["type"]), path)
+    rewrite(folder)
+
+
+def test_evidence_of_an_earlier_release_lacks_the_last_column_and_is_read(folder: Path) -> None:
+    without_type(folder, (0, 1))
+    evidence = Evidence.open(folder)
+    assert evidence.rows("SELECT count(*), count(type) FROM assertions") == [(3, 0)]
+    assert [each.type for each in evidence.assertions("A")] == [None]
+
+
+def test_a_column_that_only_some_files_lack_is_damage(folder: Path) -> None:
+    without_type(folder, (1,))
+    refused(folder, "has other columns than assertions of evidence has")
+
+
 def test_rows_taken_away_are_missed(folder: Path) -> None:
     path = folder / "assertions" / "bucket=1" / "part-0.parquet"
     pq.write_table(pq.read_table(path, partitioning=None).slice(0, 0), path)

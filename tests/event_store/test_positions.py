@@ -16,6 +16,7 @@ from esworkbench.event_store import ANY_VERSION, EventStore, open_database, writ
 from esworkbench.event_store.guards import drop_guards, grant_application
 from esworkbench.event_store.schema import STORE_TABLES
 from esworkbench.evidence import capture
+from esworkbench.evidence.capturing.shipped_ledgers import NO_LEDGER
 from tests.event_store.workers import raw_row
 from tests.support import make_every_table, new_event
 
@@ -36,7 +37,7 @@ def as_an_earlier_release_made_it(url: str) -> EventStore:
     store = EventStore.open(url)
     with write_transaction(store.engine) as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("ALTER TABLE events DROP CONSTRAINT IF EXISTS events_position")
+            connection.exec_driver_sql("ALTER TABLE events DROP CONSTRAINT IF EXISTS events_position_range")
         else:
             drop_guards(connection)
             connection.exec_driver_sql("DROP TABLE events")
@@ -64,15 +65,18 @@ OLD_SQLITE_GUARDS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("position", [0, -1, -7, -(2**63)])
-def test_no_event_stands_below_position_1(store_url: str, position: int) -> None:
+PAST_THE_LAST = [2**53, 2**63 - 2, 2**63 - 1]
+
+
+@pytest.mark.parametrize("position", [0, -1, -7, -(2**63), *PAST_THE_LAST])
+def test_no_event_stands_where_no_position_is_drawn(store_url: str, position: int) -> None:
     store = EventStore.open(store_url)
     with pytest.raises(DBAPIError, match="position"), write_transaction(store.engine) as connection:
         insert_at(connection, position)
     assert store.append("s", [new_event()], expected_version=0).events[0].global_position >= 1
 
 
-@pytest.mark.parametrize("position", [0, -1, -7])
+@pytest.mark.parametrize("position", [0, -1, -7, *PAST_THE_LAST])
 def test_a_store_of_an_earlier_release_refuses_them_once_it_was_opened(store_url: str, position: int) -> None:
     as_an_earlier_release_made_it(store_url).append("s", [new_event()], expected_version=0)
     store = EventStore.open(store_url)
@@ -119,6 +123,39 @@ def test_a_store_that_holds_such_a_row_goes_on(
         with pytest.raises(DBAPIError, match="append-only"), write_transaction(store.engine) as connection:
             connection.exec_driver_sql(forbidden)
     capture(store_url, tmp_path_factory.mktemp("evidence") / "taken", progress=False)
+
+
+@pytest.mark.parametrize("position", [2**53 - 1, *PAST_THE_LAST])
+def test_where_no_position_is_left_the_row_is_named_with_the_way_out(
+    store_url: str, position: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite draws one more than the largest, so the row stops every writer; PostgreSQL's readers would pass it."""
+    old = as_an_earlier_release_made_it(store_url)
+    old.append("s", [new_event()], expected_version=0)
+    with write_transaction(old.engine) as connection:
+        insert_at(connection, position)
+    with pytest.raises(UnusableInput, match=f"'id-low' of stream 'low' stands at position {position}") as caught:
+        EventStore.open(store_url).append("s", [new_event()], expected_version=1)
+    taken = capture(store_url, tmp_path_factory.mktemp("evidence") / "taken", ledger=NO_LEDGER, progress=False)
+    assert taken.manifest.rows["events"] == 2
+    assert taken.manifest.problem_count == (position >= 2**53)
+    for statement in str(caught.value).partition("row away (")[2].partition(")")[0].split("; "):
+        with write_transaction(old.engine) as connection:
+            connection.exec_driver_sql(statement)
+    store = EventStore.open(store_url)
+    store.append("s", [new_event()], expected_version=1)
+    assert [event.global_position for event in store.read_all()] == [1, 2]
+    with pytest.raises(DBAPIError, match="append-only"), write_transaction(store.engine) as connection:
+        connection.exec_driver_sql("DELETE FROM events")
+
+
+def test_a_counter_that_was_set_to_its_end_is_told_from_a_full_disk(sqlite_url: str) -> None:
+    store = EventStore.open(sqlite_url)
+    store.append("s", [new_event()], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {2**63 - 1}")
+    with pytest.raises(UnusableInput, match="somebody set the counter of positions"):
+        store.append("s", [new_event()], expected_version=1)
 
 
 def test_a_row_below_1_in_the_checkpoint_log_stops_no_runner(sqlite_url: str) -> None:

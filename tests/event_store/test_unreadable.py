@@ -13,6 +13,7 @@ from esworkbench.domains.bank.account import BankAccount
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.errors import UnreadableEvent, UnusableInput
 from esworkbench.event_store import EventStore, write_transaction
+from esworkbench.event_store.guards import drop_guards
 from esworkbench.event_store.postgres import log as postgres_log
 from esworkbench.event_store.postgres.sql import ONE_ROW, WRITTEN
 from esworkbench.projections import ProjectionRunner
@@ -134,3 +135,31 @@ def test_it_is_no_reason_to_pass_a_gap_that_may_still_fill(postgres_url: str, mo
         assert [event.global_position for event in store.read_all(after=1)] == [2]
     with pytest.raises(UnreadableEvent):
         store.read_all(after=2)
+
+
+@pytest.mark.parametrize("column", ["event_type", "payload", "metadata", "recorded_at", "schema_version", "hash"])
+def test_a_null_where_its_owner_dropped_what_forbids_it(postgres_url: str, column: str) -> None:
+    store = EventStore.open(postgres_url)
+    store.append("s", [new_event(), new_event(), new_event()], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        drop_guards(connection)
+        connection.exec_driver_sql(f"ALTER TABLE events ALTER {column} DROP NOT NULL")
+        connection.exec_driver_sql(f"UPDATE events SET {column} = NULL WHERE version = 2")
+    assert [event.version for event in store.read_all()] == [1]
+    with pytest.raises(UnreadableEvent, match=f"position 2 can't be read, as its {column}"):
+        store.read_all(after=1)
+    with pytest.raises(UnreadableEvent, match=column):
+        store.read_stream("s")
+    assert [event.version for event in store.read_all(after=2)] == [3]
+
+
+def test_a_version_of_shape_past_31_bits_is_parked(postgres_url: str) -> None:
+    store = EventStore.open(postgres_url)
+    store.append("s", [new_event("MoneyDeposited")], expected_version=0)
+    with write_transaction(store.engine) as connection:
+        drop_guards(connection)
+        connection.exec_driver_sql("ALTER TABLE events ALTER schema_version TYPE bigint")
+        connection.exec_driver_sql(f"UPDATE events SET schema_version = {2**40}")
+    ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="r").catch_up()
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT position, schema_version FROM dead_letters")).all() == [(1, 0)]

@@ -49,6 +49,7 @@ class SmallLedger:
         self.gaps: list[tuple[int, int]] = []
         self.counted: dict[str, Any] = {}
         self.lines: list[dict[str, Any]] = []
+        self.snapshots: list[dict[str, Any]] = []
         self.order_days: list[dict[str, Any]] = []
         self.high_water: int | None = None
         self.layout = "esworkbench"
@@ -140,6 +141,7 @@ class SmallLedger:
                 ("assertions", self.claims),
                 ("order_days", self.order_days),
                 ("statements", self.lines),
+                ("snapshots", self.snapshots),
                 ("checkpoint_log", self.batches),
                 ("checkpoints", [{"projection": name, "position": at} for name, at in self.checkpoints.items()]),
             ):

@@ -15,14 +15,15 @@ from esworkbench.archive import MANIFEST, Manifest, file_digest
 from esworkbench.domains.bank import Bank, CloseAccount, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Unexplained
+from esworkbench.forensics.repair import apply as apply_module
 from esworkbench.forensics.repair.apply import Repaired, apply, plan
 from esworkbench.forensics.repair.kept_rows import keep_rows
-from esworkbench.forensics.repair.plan import held_back, rebuild_held_back
+from esworkbench.forensics.repair.plan import RepairStep, held_back, rebuild_held_back
 from esworkbench.lab.incidents.faults.buggy_handlers import FeesAdded
 
 REBUILT = ("double_apply", "gap_skipped", "manual_edit", "handler_bug", "rounding")
@@ -61,6 +62,26 @@ def test_a_plan_writes_nothing(tmp_path: Path) -> None:
     assert (step.kind, step.state) == ("compensate", "planned")
     assert step.command is not None
     assert step.command.startswith("CancelWithdrawal ")
+
+
+def test_of_two_repairs_at_once_the_second_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looked while the first was half done, found everything done before, and said: NOT verified."""
+    evidence = incident("unresolved_pending")
+    store = copy_of(evidence, tmp_path)
+    head = store.head_position()
+    really = apply_module._compensate
+
+    def meanwhile(*arguments: Any) -> RepairStep:
+        with pytest.raises(StoreBusy, match="another repair of this store is under way"):
+            repair(evidence, store, operator="Bob")
+        return really(*arguments)
+
+    monkeypatch.setattr(apply_module, "_compensate", meanwhile)
+    done = repair(evidence, store)
+    assert (done.applied, done.verified, len(store.read_all(after=head))) == (True, True, 1)
+    monkeypatch.undo()
+    again = repair(evidence, store, operator="Bob")
+    assert ([step.state for step in again.steps], again.applied, again.verified) == (["done before"], False, True)
 
 
 def test_a_lost_answer_is_made_up_for_by_appending(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_copy_is_what_the_evidence_says_and_not_looked_at_before(tmp_path: Pat
     store = copy_of(evidence, tmp_path)
     nothing = msgspec.structs.replace(diagnose(evidence), findings=[])
     done = tried(evidence, store, known=nothing)
-    assert [step.state for step in done.steps] == ["done before"]
+    assert [step.state for step in done.steps] == ["no longer needed"]
     assert (done.applied, done.looked_at) == (False, "")
 
 

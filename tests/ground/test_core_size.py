@@ -12,14 +12,17 @@ from tests.ground.core import CORE, ROOT, file_of
 
 PAGE = ROOT / "docs" / "reading-the-core.md"
 
-GROUND = {"errors": 91, "events": 94, "lazy_exports": 25, "money": 71, "resources": 12, "shown": 43}
+GROUND = {"errors": 91, "events": 100, "lazy_exports": 25, "money": 71, "resources": 12, "shown": 43}
 """What everything stands on isn't counted, so it must not change unseen: today's lines."""
 
-BESIDE = ("event_store.database", "event_store.columns", "event_store.guards", "event_store.cursors")
+BESIDE = (
+    "event_store.database", "event_store.columns", "event_store.guards", "event_store.missing_guards",
+    "event_store.triggers", "event_store.cursors",
+)  # fmt: skip
 FOLDERS_BESIDE = ("event_store.sqlite", "event_store.postgres")
 """What makes and opens databases, and speaks to one kind of them."""
 
-COUNTED_AT_MOST = 1731
+COUNTED_AT_MOST = 1730
 
 
 def lines_of(module: str) -> int:

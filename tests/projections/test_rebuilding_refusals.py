@@ -18,7 +18,14 @@ from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import EvidenceDamaged, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import Event, NewEvent
-from esworkbench.projections.rebuilding import Options, Recipe, archive_events, rebuild, take_snapshot
+from esworkbench.projections.rebuilding import (
+    Options,
+    Recipe,
+    archive_events,
+    read_model_snapshots,
+    rebuild,
+    take_snapshot,
+)
 from esworkbench.projections.rebuilding.build import build
 from esworkbench.projections.rebuilding.job import Job, Watch
 from esworkbench.projections.rebuilding.lock import one_at_a_time
@@ -141,3 +148,19 @@ def test_what_was_begun_by_other_code_or_for_another_log_is_begun_anew(sqlite_ur
         assert (done.events < len(whole_log(store))) == resumed
     for each in (store, other):
         each.engine.dispose()
+
+
+def test_a_read_model_that_cannot_be_kept_leaves_no_part_of_it(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk takes the file's name, and no database in it."""
+
+    class NoRoom:
+        def __init__(self, path: Path) -> None:
+            path.touch()
+            raise UnusableInput("database or disk is full")
+
+    monkeypatch.setattr(read_model_snapshots, "StagingFile", NoRoom)
+    with pytest.raises(UnusableInput, match="disk is full"):
+        take_snapshot(EventStore.open(sqlite_url), AccountBalances(), tmp_path / "kept")
+    assert [path.name for path in tmp_path.iterdir() if "kept" in path.name] == []

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -92,6 +93,9 @@ class SnapshotFolder:
 
 
 def _read(path: Path) -> SnapshotFile | None:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        logger.error("%s is a link or no file, and passed over: a snapshot lies in its folder itself", path)
+        return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=SnapshotFile)
     except msgspec.DecodeError:

@@ -34,14 +34,16 @@ class BankCompensator:
         operator: str,
         case_id: str,
         valid_at: datetime,
+        answered: bool = False,
     ) -> Command:
         """The command that moves the account by ``amount_minor`` (signed, minor units) on behalf of one event.
 
         ``valid_at`` is when that was so in the world; it is recorded when it is sent.
 
         A hold is moved back by cancelling it; an ``amount_minor`` of 0 says that the money did leave, so it is settled.
+        One that was ``answered`` is no hold any more: its money has moved, and is moved back by an adjustment.
         """
-        if event_type == HELD:
+        if event_type == HELD and not answered:
             withdrawal_id = str(payload["withdrawal_id"])
             if amount_minor == 0:
                 return SettleWithdrawal(account_id=account, withdrawal_id=withdrawal_id, valid_at=valid_at)

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import UnreadableEvent, UnusableInput
-from esworkbench.event_store.columns import unreadable
+from esworkbench.event_store.columns import unreadable, up_to_unreadable
 from esworkbench.event_store.cursors import PostgresConnections
 from esworkbench.event_store.database import described
-from esworkbench.event_store.engine import LAST_VERSION, Idempotency
+from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, Idempotency
 from esworkbench.event_store.postgres.append import KnownHeads, PostgresTransaction, remembered
 from esworkbench.event_store.postgres.sql import (
     BETWEEN,
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE, LONGEST_PAUSE, COMPLAIN_AFTER = 0.001, 0.05, 5.0
 """Seconds between two looks at who still writes, and until the log names who is being waited for."""
+
+NAMES = COLUMNS.split(", ")
 
 logger = logging.getLogger(__name__)
 
@@ -112,14 +114,14 @@ class PostgresLog:
     def _between(self, cursor: "psycopg.Cursor[Any]", position: int, last: int, limit: int) -> list[RecordedEvent]:
         rows = cursor.execute(BETWEEN + BY_POSITION, (position, last, limit)).fetchall()
         if not rows or rows[-1][0] == position + len(rows):
-            return [_recorded(row) for row in rows]
+            return up_to_unreadable(rows, _recorded)
         if _is_written_elsewhere(cursor):
-            return [_recorded(row) for row in self._before_the_gap(rows, position)]
+            return up_to_unreadable(self._before_the_gap(rows, position), _recorded)
         # Whoever drew a missing position did so before the last row seen here, and still holds the lock if it
         # isn't done. So first look who holds it, and only then read again.
         _wait_until_gone(cursor, _holders(cursor))
         rows = cursor.execute(BETWEEN + BY_POSITION, (position, rows[-1][0], limit)).fetchall()
-        return [_recorded(row) for row in rows]
+        return up_to_unreadable(rows, _recorded)
 
     def _up_to_unreadable(
         self, cursor: "psycopg.Cursor[Any]", position: int, limit: int, error: Exception
@@ -208,6 +210,9 @@ def _named(cursor: "psycopg.Cursor[Any]", holders: Holders) -> str:
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
+    # Its NOT NULLs can be dropped by whoever owns the table.
+    if None in row:
+        raise unreadable(row, NAMES[row.index(None)])
     return RecordedEvent(
         global_position=row[0],
         stream_id=row[1],

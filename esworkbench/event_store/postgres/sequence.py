@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.columns import LAST_POSITION, out_of_reach
 from esworkbench.event_store.database import described
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ LAST = """
            CASE WHEN has_sequence_privilege(%s::oid, 'SELECT') THEN coalesce(pg_sequence_last_value(%s::oid), 0) END
 """
 """The last position seen, and the last drawn. In one statement, which sees its rows before it asks the sequence."""
+
+
+LAST_EVENT = "SELECT global_position, stream_id, event_id FROM events ORDER BY global_position DESC LIMIT 1"
+TAKEN_AWAY = (
+    f"ALTER TABLE events DISABLE TRIGGER events_no_rewrite; DELETE FROM events WHERE global_position >= {LAST_POSITION}"
+)
 
 
 def out_of_order(
@@ -80,6 +87,9 @@ def _set_back(connection: "psycopg.Connection[Any]") -> str | None:
         return None
     oid, name = drawn_from[:2]
     last, drawn = connection.execute(LAST, (oid, oid)).fetchall()[0]
+    if last >= LAST_POSITION:
+        position, stream_id, event_id = connection.execute(LAST_EVENT).fetchall()[0]
+        return out_of_reach(position, stream_id, event_id, TAKEN_AWAY)
     if drawn is None or drawn >= last:
         return None
     return (

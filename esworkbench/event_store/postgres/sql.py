@@ -1,7 +1,7 @@
 """The statements of ``postgres.log``, whole and constant, so that each is planned once per connection."""
 
 from esworkbench.event_store.engine import COLUMNS
-from esworkbench.event_store.guards import WRITER_LOCK
+from esworkbench.event_store.triggers import WRITER_LOCK
 
 RECALL = "SELECT command_digest, reply FROM idempotency_keys WHERE idempotency_key = %s"
 HEAD = "SELECT version, hash FROM events WHERE stream_id = %s ORDER BY version DESC LIMIT 1"

@@ -13,8 +13,15 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from esworkbench.errors import InvalidEvent
-from esworkbench.event_store.columns import moment_of, moment_text, unreadable, up_to_unreadable
+from esworkbench.errors import InvalidEvent, UnusableInput
+from esworkbench.event_store.columns import (
+    LAST_POSITION,
+    moment_of,
+    moment_text,
+    out_of_reach,
+    unreadable,
+    up_to_unreadable,
+)
 from esworkbench.event_store.cursors import SqliteConnections
 from esworkbench.event_store.drafts import Head
 from esworkbench.event_store.engine import COLUMNS, LAST_VERSION, Idempotency
@@ -27,7 +34,16 @@ INSERT = (
     " recorded_at, valid_at, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PLACE_OF_ID = "SELECT stream_id, version FROM events WHERE event_id = ?"
-LAST_POSITION = "SELECT last_insert_rowid()"
+LAST_INSERTED = "SELECT last_insert_rowid()"
+LAST_EVENT = "SELECT global_position, stream_id, event_id FROM events ORDER BY global_position DESC LIMIT 1"
+LAST_DRAWN = f"""
+    SELECT max(seq), (SELECT coalesce(max(global_position), 0) FROM events WHERE global_position < {LAST_POSITION})
+    FROM sqlite_sequence WHERE name = 'events'
+"""
+TAKEN_AWAY = (
+    f"DROP TRIGGER events_no_delete; DELETE FROM events WHERE global_position >= {LAST_POSITION}; "
+    "UPDATE sqlite_sequence SET seq = {} WHERE name = 'events'"
+)
 REMEMBER = "INSERT INTO idempotency_keys (idempotency_key, command_digest, reply, recorded_at) VALUES (?, ?, ?, ?)"
 STREAM = f"SELECT {COLUMNS} FROM events WHERE stream_id = ? AND version > ? AND version <= ?"
 KNOWN_AT = " AND recorded_at <= ?"
@@ -60,13 +76,29 @@ class SqliteTransaction:
                 last = self._cursor.execute(INSERT, _row(events[0])).lastrowid or 0
             else:
                 self._cursor.executemany(INSERT, [_row(event) for event in events])
-                (last,) = self._cursor.execute(LAST_POSITION).fetchone()
-        except sqlite3.IntegrityError as error:
+                (last,) = self._cursor.execute(LAST_INSERTED).fetchone()
+        except (sqlite3.IntegrityError, sqlite3.OperationalError) as error:
+            self._require_room(error)
+            if not isinstance(error, sqlite3.IntegrityError):
+                raise
             raise InvalidEvent(f"{self._refused(events)}, and nothing was written ({error})") from error
         if idempotency is not None:
             key, command_digest, reply = idempotency
             self._cursor.execute(REMEMBER, (key, command_digest, reply.decode(), moment_text(events[0].recorded_at)))
         return list(range(last - len(events) + 1, last + 1))
+
+    def _require_room(self, error: sqlite3.Error) -> None:
+        """Raises UnusableInput where no position is left: SQLite calls that a full disk, or the CHECK failed."""
+        drawn, last = self._cursor.execute(LAST_DRAWN).fetchone()
+        if drawn is None or drawn < LAST_POSITION:
+            return
+        taken_away = TAKEN_AWAY.format(last)
+        position, stream_id, event_id = self._cursor.execute(LAST_EVENT).fetchone() or (0, "", "")
+        if position >= LAST_POSITION:
+            said = out_of_reach(position, stream_id, event_id, taken_away)
+        else:
+            said = f"somebody set the counter of positions to {drawn}, past which none is drawn: {taken_away}"
+        raise UnusableInput(f"no position is left, and nothing was written: {said}") from error
 
     def _refused(self, events: Sequence[RecordedEvent]) -> str:
         """Why, as the statement's rows before the refused one still stand: the first id that is there elsewhere."""

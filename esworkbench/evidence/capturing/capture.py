@@ -97,6 +97,8 @@ def capture(
             decimals=captured.decimals,
             judged_by=_record(definition, text, ledger_origin or f"the file {ledger}"),
             domain=domain,
+            missing_guards=captured.missing_guards,
+            assumptions=captured.assumptions,
         )
     return Evidence.open(into, verify=False)
 

@@ -12,6 +12,7 @@ from esworkbench.archive import SCHEMAS, ArchiveWriter
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.fitting import fitted, fitted_in_bulk, is_plain
 from esworkbench.evidence.capturing.poster import Unpostable, account_of, field, read_payload, to_minor
+from esworkbench.evidence.capturing.regular_file import says_where_it_ends, taken_to_be_whole
 from esworkbench.evidence.capturing.statement_file import read_statement
 from esworkbench.evidence.capturing.stored_form import Oddity
 from esworkbench.evidence.ledger import ReadModel, SnapshotClaims
@@ -33,7 +34,7 @@ class TableReader(Protocol):
 
 
 class Claims:
-    """Writes balance assertions, and keeps the currencies that they name.
+    """Writes balance assertions, and keeps the currencies that they name, and what had to be assumed of statements.
 
     ``columns`` are those of every table of the source, ``report`` records a problem of a stream, as the poster does,
     ``keep`` what is stored oddly.
@@ -53,6 +54,7 @@ class Claims:
         self._report = report
         self._keep = keep
         self.currencies: set[str] = set()
+        self.assumptions: list[str] = []
 
     def snapshots(self, claims: SnapshotClaims, batch: dict[str, list[Any]]) -> None:
         rows = []
@@ -62,9 +64,7 @@ class Claims:
             if not stream_id.startswith(f"{claims.category}-"):
                 continue
             try:
-                content = read_payload(text_of(state or ""), [])
-                claimed = to_minor(field(content, claims.claimed))
-                currency = field(content, claims.currency_field)
+                claimed, currency = claim_of_state(claims, state)
             except Unpostable as reason:
                 self._report(f"snapshot: {reason}", stream_id, version, "")
                 continue
@@ -76,7 +76,7 @@ class Claims:
         wanted = {
             "account": model.account, "currency": model.currency, "claimed_minor": model.claimed,
             "position": model.position, "version": model.version, "event_id": model.hold or model.event_id,
-            "day": model.day, "recorded_at": model.recorded_at, **model.beside,
+            "day": model.day, "recorded_at": model.recorded_at, "type": model.event_type, **model.beside,
         }  # fmt: skip
         names = {name: column for name, column in wanted.items() if column is not None}
         missing = set(names.values()) - self._columns[model.table]
@@ -116,6 +116,8 @@ class Claims:
 
     def statement(self, path: Path) -> None:
         lines = list(read_statement(path))
+        if not says_where_it_ends(path):
+            self.assumptions.append(taken_to_be_whole(path))
         columns = as_columns(SCHEMAS["statements"].names, [(path.name, *line) for line in lines])
         self._writer.write("statements", columns)
         running = _Running()
@@ -189,9 +191,13 @@ class _Running:
         return {"step_minor": pa.array(claimed - previous), "order_key": pa.array(places)}
 
 
-def text_of(value: str | bytes) -> str:
-    """Text as it is kept; bytes that aren't UTF-8 stay visible."""
-    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+def claim_of_state(claims: SnapshotClaims, state: str | None) -> tuple[int, str]:
+    """The balance in minor units that a snapshot's state claims, and its currency. Raises Unpostable without one."""
+    content = read_payload(state or "", [])
+    currency = field(content, claims.currency_field)
+    if not isinstance(currency, str):
+        raise Unpostable(f"{claims.currency_field} is no text")
+    return to_minor(field(content, claims.claimed)), currency
 
 
 def rows_of(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
@@ -200,7 +206,7 @@ def rows_of(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
         column.cast(pa.binary()) if pa.types.is_string(column.type) else column for column in batch.columns
     )  # fmt: skip
     return [
-        tuple(text_of(value) if isinstance(value, bytes) else value for value in row)
+        tuple(value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in row)
         for row in zip(*(column.to_pylist() for column in columns), strict=True)
     ]
 

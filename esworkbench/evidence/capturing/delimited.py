@@ -15,6 +15,7 @@ import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.ordering import BookedRow, DayOrder, order_days
+from esworkbench.evidence.capturing.regular_file import says_where_it_ends, taken_to_be_whole
 from esworkbench.evidence.ledger import DelimitedFile, LedgerDefinition
 from esworkbench.evidence.scales import Scales
 
@@ -97,9 +98,10 @@ def read_rows(path: Path, ledger: LedgerDefinition, layout: DelimitedFile, scale
     if not rows:
         raise UnusableInput(f"{path} has no rows: there is nothing to capture")
     _require_unique(path, rows)
+    assumptions = [] if says_where_it_ends(path) else [taken_to_be_whole(path)]
     if not _runs_backwards(rows):
-        return ReadFile(rows, [])
-    return ReadFile(rows[::-1], ["the file has its newest line first, so it was read from its end"])
+        return ReadFile(rows, assumptions)
+    return ReadFile(rows[::-1], ["the file has its newest line first, so it was read from its end", *assumptions])
 
 
 def ordered_days(rows: list[FileRow], layout: DelimitedFile) -> Iterator[OrderedDay]:

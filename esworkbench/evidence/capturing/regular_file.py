@@ -1,5 +1,6 @@
-"""A path that leads to a regular file, before anybody opens it."""
+"""A path that leads to a regular file, before anybody opens it; and files that come along unnamed, with a folder."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -9,6 +10,8 @@ KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }  # fmt: skip
+WIDEST = 4
+"""Bytes of the widest line end, in UTF-32."""
 
 
 def regular_file(path: Path) -> Path:
@@ -26,3 +29,43 @@ def regular_file(path: Path) -> Path:
     if kind != stat.S_IFREG:
         raise UnusableInput(f"{path} is {KINDS.get(kind, 'no file')}, not a regular file: name the file itself")
     return file
+
+
+def own_files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder that fit the pattern, by name; none where there is no such folder.
+
+    Nobody named them one by one, so none may be a link, nor may the folder or the one that holds it: what a link leads
+    to is not what was laid there. Raises UnusableInput.
+    """
+    _no_link(folder.parent)
+    return [own_file(path) for path in sorted(_no_link(folder).glob(pattern))]
+
+
+def own_file(path: Path) -> Path:
+    """The path, if what lies there is a regular file and no link. Raises UnusableInput."""
+    return regular_file(_no_link(path))
+
+
+def _no_link(path: Path) -> Path:
+    if path.is_symlink():
+        raise UnusableInput(
+            f"{path} is a link, and files that are taken along with a store have to lie there themselves: put a copy "
+            "in its place, or move it away"
+        )
+    return path
+
+
+def says_where_it_ends(path: Path) -> bool:
+    """Whether the last line of a text has its end, in any encoding: without, it may be torn and still look whole."""
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - WIDEST))
+        return file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
+
+
+def taken_to_be_whole(path: Path) -> str:
+    """What is assumed of a file whose last line has no end, in a sentence."""
+    return (
+        f"the last line of {path.name} has no end, and was taken to be whole: a figure that was cut off there still "
+        "looks like one, so ask whoever made the file for its end"
+    )

@@ -10,9 +10,9 @@ import duckdb
 import msgspec
 import pyarrow.parquet as pq
 
-from esworkbench.archive import BUCKETED, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
+from esworkbench.archive import BUCKETED, GAPS_KEPT, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
 from esworkbench.evidence.capturing.capture import capture
-from esworkbench.evidence.capturing.store import GAPS_KEPT
+from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT
 from esworkbench.evidence.evidence import Evidence
 
 APPENDED_TO = {"events": "true", "postings": "true", "oddities": "source = 'events'"}
@@ -67,12 +67,19 @@ def _count(path: Path) -> int:
 
 
 def _of_both(old: Manifest, new: Manifest) -> Manifest:
-    """What the earlier and the later manifest say of the log, together."""
+    """What the earlier and the later manifest say of the log, together.
+
+    A problem that both captures met, and neither lists, is counted twice.
+    """
     gaps = [*old.cut.gaps, *new.cut.gaps]
     left_out = old.cut.gaps_left_out + new.cut.gaps_left_out + max(0, len(gaps) - GAPS_KEPT)
     cut = msgspec.structs.replace(new.cut, after=old.cut.after, gaps=gaps[:GAPS_KEPT], gaps_left_out=left_out)
     found = [each for each in new.problems if each not in old.problems]
     return msgspec.structs.replace(
-        new, cut=cut, unposted=dict(Counter(old.unposted) + Counter(new.unposted)), problems=[*old.problems, *found],
-        problem_count=old.problem_count + len(found), decimals={**(old.decimals or {}), **(new.decimals or {})},
-    )  # fmt: skip
+        new,
+        cut=cut,
+        unposted=dict(Counter(old.unposted) + Counter(new.unposted)),
+        problems=[*old.problems, *found][:PROBLEMS_KEPT],
+        problem_count=old.problem_count + new.problem_count - (len(new.problems) - len(found)),
+        decimals={**(old.decimals or {}), **(new.decimals or {})},
+    )

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from esworkbench.archive import SCHEMAS, ArchiveWriter, Cut
+from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
+from esworkbench.event_store.missing_guards import missing_guards
+from esworkbench.event_store.schema import events
 from esworkbench.evidence.capturing.ahead import ahead
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
@@ -18,13 +20,14 @@ from esworkbench.evidence.capturing.gaps import Gaps
 from esworkbench.evidence.capturing.opening import require_event_store
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
+from esworkbench.evidence.capturing.regular_file import own_files
 from esworkbench.evidence.capturing.set_based import SetBasedPoster
 from esworkbench.evidence.capturing.source import SourceDatabase
 from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_log
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.projections.checkpoints import checkpoint_log
 
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
-GAPS_KEPT = 1000
 
 
 class Captured(NamedTuple):
@@ -36,6 +39,8 @@ class Captured(NamedTuple):
     cut: Cut
     poster: Poster
     decimals: dict[str, int | None]
+    missing_guards: list[str]
+    assumptions: list[str]
 
 
 class SourceTables:
@@ -98,7 +103,7 @@ class StoreCapture:
         for read_model in self._ledger.read_model:
             if read_model.table in self._columns:
                 self._claims.read_model(read_model)
-        for path in sorted(statements.glob("*.csv")):
+        for path in own_files(statements, "*.csv"):
             self._claims.statement(path)
         gaps = found.unfilled()
         cut = Cut(
@@ -109,9 +114,12 @@ class StoreCapture:
             gaps_left_out=max(0, len(gaps) - GAPS_KEPT),
             after=self._after or 0,
         )
-        return Captured(
-            cut, self._poster, self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
-        )
+        decimals = self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
+        lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
+        return Captured(cut, self._poster, decimals, lacking, self._claims.assumptions)
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        return [row for batch in self._source.rows(query) for row in batch]
 
     def _events(self) -> Gaps:
         gaps = Gaps(self._after or 0)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from esworkbench.archive.tables import TIME
+from esworkbench.event_store.columns import LAST_POSITION
 from esworkbench.evidence.capturing.ahead import ahead
 from esworkbench.evidence.capturing.source import SourceDatabase
 
@@ -150,7 +151,7 @@ def _typed(batch: pa.RecordBatch) -> pa.Table | None:
             if pc.greater(pc.max(values), pa.scalar(LATEST, TIME)).as_py():
                 return None
         columns.append(values.cast(ARROW[column.kind]))
-    if len(batch) and pc.min(columns[0]).as_py() < 1:
+    if len(batch) and not 1 <= pc.min(columns[0]).as_py() <= pc.max(columns[0]).as_py() <= LAST_POSITION:
         return None
     return pa.table(columns, schema=SCHEMA)
 
@@ -222,9 +223,7 @@ def _read(column: Column, kind: str, raw: bytes | None) -> tuple[Any, str | None
     if column.kind == "whole":
         if kind not in ("integer", "bigint"):
             return None, f"{column.stored} is stored as {kind}, not as a whole number"
-        return int(raw), f"{column.stored} is {int(raw)}, below 1" if column.name == "position" and int(
-            raw
-        ) < 1 else None
+        return int(raw), _why_no_place(column, int(raw))
     text = raw.decode("utf-8", "backslashreplace")
     why = _why_odd(column.stored, kind, raw)
     if column.kind == "text":
@@ -235,6 +234,13 @@ def _read(column: Column, kind: str, raw: bytes | None) -> tuple[Any, str | None
     if kind == "text" and re.fullmatch(CANONICAL, text, re.ASCII) is None:
         why = why or f"{column.stored} is not spelled as the store writes a moment"
     return moment, why
+
+
+def _why_no_place(column: Column, value: int) -> str | None:
+    if column.name != "position" or 1 <= value <= LAST_POSITION:
+        return None
+    where = "below 1" if value < 1 else f"above {LAST_POSITION}, the last that is ever drawn"
+    return f"{column.stored} is {value}, {where}"
 
 
 def _why_odd(name: str, kind: str, raw: bytes) -> str | None:

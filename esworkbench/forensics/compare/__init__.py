@@ -4,6 +4,7 @@ residuals         where claim and events part: the tables ``residuals`` and ``ho
 records           a source, a step of a claim, a residual and its state
 statement_lines   a bank statement line by line, beside the events as a statement would book them
 columns           what stands beside a balance and claims something too: amounts, credits and debits, holds
+of_event          what a row says of its event beside all amounts: position, version, id, type and time
 holds             money that was requested and waits for an answer
 unposted          events that no rule of the ledger knows
 diff              every claim that parts from the events

@@ -32,15 +32,15 @@ _AMOUNTS = f"""
             sum(amount_minor) AS amount
         FROM postings GROUP BY account, currency, event_id
     ), compared AS (
-        SELECT a.account, a.currency, coalesce(n.position, p.position, a.position) AS place,
-            coalesce(n.position, p.position, a.position) AS position, coalesce(n.version, p.version) AS version,
-            coalesce(a.event_id, p.event_id) AS event_id, a.claimed_minor AS claimed,
-            coalesce(n.amount, p.amount, 0) AS expected, place AS at_position, true AS is_row,
+        SELECT a.account, a.currency, coalesce(p.position, n.position, a.position) AS place,
+            coalesce(p.position, n.position, a.position) AS position, coalesce(p.version, n.version) AS version,
+            coalesce(p.event_id, a.event_id) AS event_id, a.claimed_minor AS claimed,
+            coalesce(p.amount, n.amount, 0) AS expected, place AS at_position, true AS is_row,
             n.event_id IS NOT NULL OR p.event_id IS NOT NULL AS matched
         FROM assertions a
         LEFT JOIN posted n ON n.account = a.account AND n.currency = a.currency AND n.event_id = a.event_id
-        LEFT JOIN posted p ON a.event_id IS NULL AND p.account = a.account AND p.currency = a.currency
-            AND p.position = a.position
+        LEFT JOIN posted p ON (a.event_id IS NULL OR a.claimed_minor = p.amount) AND p.account = a.account
+            AND p.currency = a.currency AND p.position = a.position
         WHERE a.kind = 'amount' AND a.source = $source AND a.claimed_minor IS NOT NULL
     ) {_RESULT}
 """
@@ -102,7 +102,7 @@ _NOTHING_TOLD = """
 
 
 def make_told_of_holds(connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition) -> None:
-    """Make the table ``told_of_holds``: every request and answer, by the hold's id. It is what ``holds`` reads."""
+    """Make the table ``told_of_holds``: every request and answer, by the hold's id, for claims of kind holds."""
     pending = ledger.pending
     if pending is None:
         connection.execute(_NOTHING_TOLD)

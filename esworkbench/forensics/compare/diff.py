@@ -13,6 +13,7 @@ import msgspec
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
+from esworkbench.forensics.compare.of_event import WrongColumn
 from esworkbench.forensics.compare.records import Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
@@ -56,6 +57,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     ``order`` counts account-days of a file by how their order was found, None for a store. ``rounded_steps`` counts
     steps within the ledger's rounding limit, which are no divergences. ``rows_left_out`` counts rows past ROWS_KEPT.
     ``unposted`` counts events that no rule of the ledger knows, by type and schema version: they are in no sum.
+    ``wrong_columns`` are what rows say wrongly of their events beside all amounts: it makes no balance divergent.
     """
 
     compared: int
@@ -66,11 +68,13 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     order_problems: list[OrderProblem] = []
     rows_left_out: int = 0
     unposted: dict[str, int] = {}
+    wrong_columns: list[WrongColumn] = []
 
     def as_json(self) -> dict[str, Any]:
         """What ``diff --json`` prints."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         plain["rows"] = [row._asdict() for row in self.rows]
+        plain["wrong_columns"] = [each._asdict() for each in self.wrong_columns]
         plain["order_problems"] = [{**each._asdict(), "day": each.day.isoformat()} for each in self.order_problems]
         return plain
 
@@ -103,6 +107,7 @@ def diff(evidence: Evidence, *, against: str | None = None, residuals: Residuals
         order_problems=order_problems(evidence),
         rows_left_out=max(0, len(rows) - ROWS_KEPT),
         unposted=unposted_events(evidence),
+        wrong_columns=[each for each in residuals.wrong_columns if against in (None, each.source)],
     )
 
 

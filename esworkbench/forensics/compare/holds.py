@@ -40,12 +40,12 @@ REPAIRS = """
 which nothing is left."""
 
 # An answer that finds nothing waiting answers nothing: a second settlement can't answer a request yet to come.
-_HOLDS = f"""
-    INSERT INTO holds
-    WITH {REPAIRS}, said AS (
+_REQUESTS = """
+    INSERT INTO requests
+    WITH said AS (
         SELECT stream_id, position, version, event_id, type, recorded_at, greatest(valid_at, recorded_at) AS final_at,
             json_extract_string(payload, $path) AS hold, type = $request AS asks
-        FROM {{events}} WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
+        FROM {events} WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
     ), waiting AS (
         SELECT *, sum(CASE WHEN asks THEN 1 ELSE -1 END) OVER (PARTITION BY stream_id, hold ORDER BY version, position)
             AS open FROM said
@@ -55,22 +55,33 @@ _HOLDS = f"""
     ), told AS (
         SELECT *, row_number() OVER (PARTITION BY stream_id, hold, asks ORDER BY version, position) AS nth
         FROM lowest WHERE asks OR open >= before
-    ), amounts AS (
-        SELECT event_id, account, currency, -sum(amount_minor)::BIGINT AS amount FROM postings
-        WHERE event_id IN (SELECT event_id FROM told WHERE asks) GROUP BY ALL
     )
-    SELECT m.account, m.currency, m.amount, asked.hold, asked.stream_id, asked.position, asked.event_id,
-        asked.recorded_at AS opened_at, answer.recorded_at AS answered_at, answer.final_at AS final_at,
-        CASE answer.type WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled'
-            ELSE CASE WHEN asked.event_id IN (SELECT original FROM made_good) THEN 'compensated' END END AS answer,
-        answer.event_id AS answered_by
-    FROM told AS asked JOIN amounts AS m ON m.event_id = asked.event_id
+    SELECT asked.stream_id, asked.hold, asked.event_id, asked.position, asked.version, asked.recorded_at,
+        answer.event_id AS answered_by, answer.type AS answer, answer.version AS answer_version,
+        answer.recorded_at AS answered_at, answer.final_at
+    FROM told AS asked
     LEFT JOIN told AS answer ON NOT answer.asks AND answer.stream_id = asked.stream_id AND answer.hold = asked.hold
         AND answer.nth = asked.nth
     WHERE asked.asks
 """
 
+_HOLDS = f"""
+    CREATE OR REPLACE TEMP TABLE holds AS
+    WITH {REPAIRS}, amounts AS (
+        SELECT event_id, account, currency, -sum(amount_minor)::BIGINT AS amount FROM postings
+        WHERE event_id IN (SELECT event_id FROM requests) GROUP BY ALL
+    )
+    SELECT m.account, m.currency, m.amount, hold, stream_id, position, event_id, recorded_at AS opened_at, answered_at,
+        final_at, CASE requests.answer WHEN $settle THEN 'settled' WHEN $cancel THEN 'cancelled'
+            ELSE CASE WHEN event_id IN (SELECT original FROM made_good) THEN 'compensated' END END AS answer,
+        answered_by
+    FROM requests JOIN amounts AS m USING (event_id)
+"""
+
 _NO_HOLDS = """
+    CREATE OR REPLACE TEMP TABLE requests (stream_id VARCHAR, hold VARCHAR, event_id VARCHAR, position BIGINT,
+        version BIGINT, recorded_at TIMESTAMPTZ, answered_by VARCHAR, answer VARCHAR, answer_version BIGINT,
+        answered_at TIMESTAMPTZ, final_at TIMESTAMPTZ);
     CREATE OR REPLACE TEMP TABLE holds (account VARCHAR, currency VARCHAR, amount BIGINT, hold VARCHAR,
         stream_id VARCHAR, position BIGINT, event_id VARCHAR, opened_at TIMESTAMPTZ, answered_at TIMESTAMPTZ,
         final_at TIMESTAMPTZ, answer VARCHAR, answered_by VARCHAR)
@@ -87,17 +98,18 @@ def make_holds(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) -> N
 
     Columns: account, currency, amount (minor units), hold (its id), stream_id, position, event_id, opened_at;
     answered_at, answer (settled, cancelled, compensated), answered_by (the event) and final_at (when the money moved
-    for good), null while it waits.
+    for good), null while it waits. The table ``requests`` has every request and its answer, posted or not.
     """
     connection.execute(_NO_HOLDS)
     pending = evidence.ledger.pending
     if pending is None:
         return
-    given = {"request": pending.request, "settle": pending.settle, "cancel": pending.cancel}
+    answers = {"settle": pending.settle, "cancel": pending.cancel}
+    asked = {"path": json_path(pending.id_field), "request": pending.request, **answers}
     # A hold and its answers are of one stream, and a stream's events of one bucket.
     for buckets in evidence.groups_of_buckets(EVENTS_AT_ONCE, "events"):
-        query = _HOLDS.replace("{events}", evidence.from_buckets("events", buckets))
-        connection.execute(query, {"path": json_path(pending.id_field), **given})
+        connection.execute(_REQUESTS.replace("{events}", evidence.from_buckets("events", buckets)), asked)
+    connection.execute(_HOLDS, answers)
 
 
 def json_path(field: str | None) -> str:

@@ -27,6 +27,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_SQL, make_told_of_holds
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
+from esworkbench.forensics.compare.of_event import WrongColumn, wrong_columns
 from esworkbench.forensics.compare.records import ClaimStep, Key, Residual, Source, State
 from esworkbench.forensics.compare.statement_lines import make_statement_steps
 
@@ -53,6 +54,7 @@ ROWS_AT_ONCE = 500_000
 EVERY_EVENT = ("running", "statement")
 """The kinds of source that claim a balance at every event, so that bisection can name the first that differs."""
 
+# Where a row names one event and stands at another's position, what it moves by says which of the two it is about.
 _BY_EVENT = """
     posted AS (
         SELECT account, currency, position AS place, any_value(version) AS version, any_value(event_id) AS event_id,
@@ -62,8 +64,8 @@ _BY_EVENT = """
         SELECT account, currency, event_id, min(place) AS place FROM posted GROUP BY account, currency, event_id
     ), claims AS (
         SELECT a.account, a.currency, a.order_key, a.event_id, a.version, a.day, a.claimed_minor AS claimed,
-            coalesce(n.place, a.position) AS place,
-            n.place IS NOT NULL OR (a.event_id IS NULL AND p.place IS NOT NULL) AS matched
+            CASE WHEN a.step_minor = p.posted THEN p.place ELSE coalesce(n.place, a.position) END AS place,
+            n.place IS NOT NULL OR (p.place IS NOT NULL AND (a.event_id IS NULL OR a.step_minor = p.posted)) AS matched
         FROM assertions a
         LEFT JOIN named n ON n.account = a.account AND n.currency = a.currency AND n.event_id = a.event_id
         LEFT JOIN posted p ON p.account = a.account AND p.currency = a.currency AND p.place = a.position
@@ -228,7 +230,7 @@ _NAME_EVENTS = """
 class Residuals:
     """The residuals of evidence, worked out once: of every account, or of one; of every source, or the one ``against``.
 
-    Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises UnusableInput for a sum
+    Ages are measured at ``now``, by default the evidence's latest ``recorded_at``. Raises EvidenceDamaged for a sum
     beyond 64 bits.
     """
 
@@ -254,11 +256,13 @@ class Residuals:
             for named in sorted(claims) if against in (None, named[0])
         ]  # fmt: skip
         self._knows_holds = False
+        self._wrong_columns: list[WrongColumn] | None = None
         self._in_parts: list[tuple[list[int], Accounts | None]] | None = None
 
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
-        """A connection to the evidence with two more tables: ``residuals``, in every state, and ``holds``.
+        """A connection to the evidence with more tables: ``residuals``, in every state, and those of ``make_holds`` and
+        ``make_statement_steps``.
 
         Of ``residuals`` the columns are account, currency, source, kind, place and order_key (which order a source's
         steps), position, version, event_id, type, schema_version, claimed, says (the claim in force), posted,
@@ -273,6 +277,14 @@ class Residuals:
             self._cursor.execute(_NAME_EVENTS)
             self._filled = True
         return self._cursor
+
+    @property
+    def wrong_columns(self) -> list[WrongColumn]:
+        """What rows say wrongly of their events beside all amounts, which is in no residual."""
+        if self._wrong_columns is None:
+            found = wrong_columns(self._evidence)
+            self._wrong_columns = [each for each in found if self._account in (None, each.account)]
+        return self._wrong_columns
 
     def sources(self, against: str | None = None) -> list[Source]:
         """Every source of claims by name, or the one named. Raises UnusableInput for a name that claims nothing."""

@@ -3,8 +3,9 @@
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
 first listed as a statement would list them, and the two lists are matched by what they say: the nearest in time of the
 same reference and amount first, then equal amounts under another reference on one day, then one reference with another
-amount. References are hints: what is left over, a line without an event or a movement without a line, counts by its
-amount. What a line claims is its balance; its amount only says which movement it means.
+amount, and last one reference and amount with the sign turned. References are hints: what is left over, a line without
+an event or a movement without a line, counts by its amount. What a line claims is its balance; its amount only says
+which movement it means.
 
 What is not a difference: another day; a movement outside what the file covers, where a file that books late covers less
 than its last line; a booking and what undoes it, whether the statement tells both or neither; one movement told in
@@ -16,7 +17,6 @@ All of it is asked in SQL, set by set: a statement may have as many lines as the
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path, make_holds
 
@@ -28,6 +28,11 @@ LATEST_BOOKING = timedelta(days=10)
 
 PART = "file, account, currency"
 """What one list of lines is about: a statement's file, and in it an account in a currency."""
+
+MOST_PARTS = 20
+"""Among more lines and movements of one day some come to any sum by chance."""
+MOST_LOOSE = 1_000
+"""A statement and a log that have so little in common don't tell one thing in other parts."""
 
 ROUNDS = 8
 """How often lines that have lost their nearest movement to another line look for the next; then order decides."""
@@ -63,10 +68,8 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
     ``statement_steps`` has every line, and every movement that should have one and has none, in the order in which they
     count, by file, account, currency and place. Only movements that the lines cover should have one; a hold only if it
     was settled, or has been open for longer than allowed at ``now``, by default the evidence's latest ``recorded_at``.
-    ``pairs`` says which line (its place) means which event. Raises UnusableInput for a sum beyond 64 bits.
+    ``pairs`` says which line (its place) means which event.
     """
-    import duckdb
-
     connection.execute(_LINES)
     connection.execute(_NO_PAIRS)
     if not connection.execute("SELECT count(*) FROM statement_lines").fetchall()[0][0]:
@@ -74,13 +77,10 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
         return
     make_holds(connection, evidence)
     make_movements(connection, evidence)
-    try:
-        connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
-        _pair(connection, evidence.ledger.time_zone)
-        connection.execute(_NETTED)
-        connection.execute(_STEPS, {"zone": evidence.ledger.time_zone, "latest": LATEST_BOOKING})
-    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        raise UnusableInput(f"a sum over the statements is beyond the range of 64-bit minor units: {error}") from None
+    connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
+    _pair(connection, evidence.ledger.time_zone)
+    connection.execute(_NETTED)
+    connection.execute(_STEPS, {"zone": evidence.ledger.time_zone, "latest": LATEST_BOOKING})
 
 
 def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
@@ -99,6 +99,7 @@ def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
     connection.execute(_NOTHING_LEFT)
     _equals(connection, "nullif(reference, '')", "step", "0", "undoes IS NULL")
     _equals(connection, "nullif(reference, '')", "sign(amount)", "0", "undoes IS NULL")
+    _equals(connection, "nullif(reference, '')", "abs(amount)", day, "undoes IS NULL AND NOT waits", zone=zone)
 
 
 def _equals(
@@ -271,7 +272,8 @@ _NOTHING_LEFT = f"""
 """
 
 # ``netted``: told in other parts than it was recorded in, and the same together: under one reference, or, of two, on
-# one day; or a line for what was recorded and repaired since. Nothing is missing once all of them are counted.
+# one day; or one line for several movements of one day that it is the sum of, all there are or the only two, and the
+# other way round; or a line for what was recorded and repaired since. Nothing is missing once all of them are counted.
 _NETTED = f"""
     CREATE OR REPLACE TEMP TABLE netted AS
     WITH told AS (
@@ -281,14 +283,14 @@ _NETTED = f"""
             USING ({PART}, event_id)
         WHERE l.amount <> coalesce(e.amount, 0)
     ), untold AS (
-        SELECT {PART}, event_id, reference, due_at, amount FROM expected ANTI JOIN pairs USING ({PART}, event_id)
+        SELECT {PART}, event_id, reference, due_at, amount, waits FROM expected ANTI JOIN pairs USING ({PART}, event_id)
         WHERE owed
     ), covers AS (
         SELECT {PART}, arg_min(booked_at, place) AS first, max(booked_at) AS last FROM statement_lines GROUP BY ALL
     ), apart AS (
-        SELECT {PART}, place, event_id, reference, booked_at AS moment, excess FROM told
+        SELECT {PART}, place, event_id, reference, booked_at AS moment, excess, false AS waits FROM told
         UNION ALL
-        SELECT {PART}, NULL, event_id, reference, due_at, -amount FROM untold JOIN covers USING ({PART})
+        SELECT {PART}, NULL, event_id, reference, due_at, -amount, waits FROM untold JOIN covers USING ({PART})
         WHERE due_at BETWEEN first AND last
     ), by_reference AS (
         SELECT {PART}, reference FROM apart WHERE reference <> '' GROUP BY ALL HAVING count(*) > 1 AND sum(excess) = 0
@@ -300,6 +302,33 @@ _NETTED = f"""
         FROM others AS a JOIN others AS b ON a.file = b.file AND a.account = b.account AND a.currency = b.currency
             AND a.excess = -b.excess AND a.nth = b.nth AND abs(epoch(a.moment) - epoch(b.moment)) <= 86400
         WHERE a.place IS NOT NULL AND a.event_id IS NOT NULL AND (b.place IS NULL OR b.event_id IS NULL)
+    ), loose AS (
+        SELECT *, coalesce(place::VARCHAR, event_id) AS name, place IS NULL AS is_event FROM others
+        WHERE (place IS NULL) <> (event_id IS NULL) AND NOT waits AND (file, account, currency, name) NOT IN
+            (SELECT (file, account, currency, coalesce(other_place::VARCHAR, other_event)) FROM two)
+        QUALIFY count(*) OVER (PARTITION BY {PART}) <= {MOST_LOOSE}
+    ), near AS (
+        SELECT a.file, a.account, a.currency, a.name AS whole, a.place AS whole_place, a.event_id AS whole_event,
+            -a.excess AS total, b.name, b.place, b.event_id, b.excess
+        FROM loose AS a JOIN loose AS b ON a.file = b.file AND a.account = b.account AND a.currency = b.currency
+            AND a.is_event <> b.is_event AND sign(a.excess) = -sign(b.excess) AND abs(b.excess) < abs(a.excess)
+            AND abs(epoch(a.moment) - epoch(b.moment)) <= 86400
+        QUALIFY count(*) OVER (PARTITION BY a.file, a.account, a.currency, a.name) <= {MOST_PARTS}
+    ), parts_of AS (
+        SELECT near.* FROM near SEMI JOIN (
+            SELECT {PART}, whole FROM near GROUP BY {PART}, whole, total HAVING sum(excess) = total
+        ) USING ({PART}, whole)
+        UNION
+        SELECT near.* FROM near JOIN (
+            SELECT {PART}, a.whole, a.name, b.name AS other FROM near AS a JOIN near AS b USING ({PART}, whole)
+            WHERE a.name < b.name AND a.excess + b.excess = a.total
+            QUALIFY count(*) OVER (PARTITION BY {PART}, a.whole) = 1
+        ) AS two_parts USING ({PART}, whole) WHERE near.name IN (two_parts.name, two_parts.other)
+    ), merged AS (
+        SELECT * FROM parts_of ANTI JOIN (
+            SELECT {PART}, whole FROM parts_of
+            QUALIFY count(*) OVER (PARTITION BY {PART}, name) > 1
+        ) USING ({PART}, whole)
     ), mended AS (
         SELECT told.file, told.account, told.currency, place, told.event_id, e.event_id AS repair
         FROM told JOIN (SELECT * FROM expected ANTI JOIN pairs USING ({PART}, event_id)) AS e
@@ -311,6 +340,8 @@ _NETTED = f"""
     UNION SELECT {PART}, NULL, repair FROM mended
     UNION SELECT {PART}, place, event_id FROM two
     UNION SELECT {PART}, other_place, other_event FROM two
+    UNION SELECT {PART}, place, event_id FROM merged
+    UNION SELECT {PART}, whole_place, whole_event FROM merged
 """
 
 _COLUMNS = """

@@ -14,14 +14,19 @@ stretches            one stretch of the log, or one kind of event in it, that a 
 totals               what a source is off by in all, account by account
 beside               what only repeats a difference that a finding has taken
 failing_hashes       contents that don't match their hash
+renumbered           streams whose events bear other versions than they were hashed with
 edited_or_drifted    such contents, sorted into edited and serialized differently
 spellings            ways in which other serializers write the same JSON
+told_of_events       rows that say otherwise of their event than it does, where no amount is wrong
 recorded_times       recorded times that go back while positions go on
 invariants           what the ledger says must never happen, and where it did
 wrong_snapshots      fields of snapshots that the events contradict
 whole_log            whether the log can prove that something is absent
 witnesses            what claims still remember of an event that the log has lost
 holes                missing rows that later rows of the same claim count
+misplaced_rows       rows that stand under another day, currency or account than they tell of
+booked_elsewhere     a line and an event that are one movement on two accounts
+lines_of_unposted    lines of a statement for events that the ledger can't read
 statement_balances   where a statement's balances contradict its own amounts
 wording              how findings are worded
 """

@@ -4,16 +4,18 @@ A residual is a place where a claim doesn't follow the events. A running claim g
 tells differently; a head, which remembers nothing, gives one figure for all that ever went wrong with it.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
+from esworkbench.forensics.compare.of_event import WrongColumn
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, failing_hashes
+from esworkbench.forensics.diagnosis.renumbered import Renumbered, renumbered
 from esworkbench.forensics.verify import Break, Verification, verify_log
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ class Facts(NamedTuple):
     failing: list[FailingHash]
     answers: dict[Hashable, Any]
     code_replay: CodeReplay | None = None
+    wrong_columns: Sequence[WrongColumn] = ()
+    renumbered: Sequence[Renumbered] = ()
 
     def once(self, question: Hashable, answer: Callable[[], Any]) -> Any:
         """What several detectors ask for alike: worked out for the first of them."""
@@ -150,11 +154,11 @@ def gather(
     [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
     whole = whole or verify_log(evidence)
     sources = residuals.sources()
+    failing = failing_hashes(evidence, whole.breaks)
     return Facts(
         evidence, residuals.connection, now, head, whole.hashed > 0,
         int(hold_limit(evidence.ledger).total_seconds()), [each for each in sources if each.kind not in COLUMN_KINDS],
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
         [each for each in sources if each.kind in COLUMN_KINDS],
-        failing_hashes(evidence, whole.breaks),
-        {},
+        failing, {}, wrong_columns=residuals.wrong_columns, renumbered=renumbered(evidence, failing),
     )  # fmt: skip

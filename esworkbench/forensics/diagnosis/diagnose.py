@@ -12,10 +12,11 @@ import msgspec
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import rows_without_order
-from esworkbench.forensics.compare.records import Key, State
+from esworkbench.forensics.compare.records import DIFFERS, Key, State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.beside import consequences
+from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
@@ -29,6 +30,7 @@ from esworkbench.forensics.diagnosis.findings import (
     Unexplained,
 )
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 from esworkbench.forensics.verify import Verification
 
@@ -57,6 +59,7 @@ def diagnose(
         facts = facts._replace(code_replay=replay_with_code(evidence, facts.now, projection))
     left = Left(facts.residuals)
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
+    blind: set[str] = set()
     findings: list[Finding] = []
     days = [source for source in facts.sources if source.kind == "daily"]
     damaged_log = [fault.name for fault in FAULTS.values() if fault.repair == "restore"]
@@ -67,13 +70,19 @@ def diagnose(
         answer = detector(facts, left)
         if isinstance(answer, NotTestable):
             tested[fault.name] = NOT_TESTABLE + answer.missing
+            blind.add(fault.name)
             continue
-        tested[fault.name] = RULED_OUT
+        # Of a fault with two detectors, one that found nothing rules nothing out for the one that could not look.
+        if fault.name not in blind:
+            tested[fault.name] = RULED_OUT
         for explanation in answer:
             left.book(explanation.shares)
+            left.note(explanation.finding)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
     left.book(echoes(findings, left, facts.sources))
     left.book(consequences(facts, left, findings, damaged_log))
+    for explanation in told_of_events(facts, tuple(findings), damaged_log):
+        findings += [explanation.finding, *_look_alikes(explanation)]
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
@@ -82,6 +91,7 @@ def diagnose(
     unexplained = [
         *(each for each in differences if account in (None, each.account)),
         *_breaks_left(facts, findings, account),
+        *(each for each in unexplained_of_events(facts, findings, damaged_log) if account in (None, each.account)),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
     return Diagnosis(
@@ -111,10 +121,15 @@ def _residuals_left(facts: Facts, left: Left) -> list[Unexplained]:
             apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
             words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
+    elsewhere = {pair.event.number: pair.words_at_event() for pair in booked_elsewhere(facts)}
     for step in (*left.steps(), *left.columns()):
         words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         if rows := rows_without_order(facts.evidence, step.position):
             words += f"; the {rows} rows of that day add up in no order, so a row is missing, repeated or wrong"
+        if step.kind == "statement" and step.reason == DIFFERS and step.amount == -2 * step.posted:
+            words += "; line and event have one reference and amount, and opposite signs"
+        elif step.number in elsewhere:
+            words += f"; {elsewhere[step.number]}"
         found.append((step.key, step.source, step.amount, step.position, words))
     return [
         Unexplained(account=key[0], currency=key[1], source=source, amount=amount, at_position=position, words=words)
@@ -129,11 +144,16 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
     for gap in gaps_of(facts):
         if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
             seen.add(gap.before)
+    for stream in facts.renumbered:
+        if any(finding.account in {None, *_accounts(facts, stream.stream_id)} for finding in findings):
+            seen.update(event.position for event in stream.moved)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
     moved_from = {(event.home[0], event.home[1] + 1) for event in facts.failing if event.home is not None}
     rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}
     return [
-        Unexplained(account=None, currency=None, source="events", amount=0, at_position=each.position, words=each.words)
+        Unexplained(
+            account=None, currency=None, source=each.source, amount=0, at_position=each.position, words=each.words
+        )
         for each in facts.breaks
         if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
         and (each.stream_id, each.version) not in moved_from

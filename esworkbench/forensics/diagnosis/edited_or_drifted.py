@@ -38,7 +38,8 @@ class Sorted(NamedTuple):
 
 def edited_or_drifted(facts: Facts) -> Sorted:
     """Every event whose content fails, but for those that fit another place in the log."""
-    mine = [event for event in facts.failing if event.home is None]
+    added = {event.position for stream in facts.renumbered for event in stream.added}
+    mine = [event for event in facts.failing if event.home is None and event.position not in added]
     if not mine:
         return Sorted([], [], [])
     respelled = [event for event in mine if event.respelled]
@@ -46,7 +47,7 @@ def edited_or_drifted(facts: Facts) -> Sorted:
     contradicted = _contradicted(facts, rest)
     alike = [
         event for event in _by_pattern(facts, mine, respelled, rest)
-        if event.linked and event.event_id not in contradicted
+        if event.linked and event.event_id not in contradicted and event.id_then is None
     ]  # fmt: skip
     if not respelled and len(alike) < WHOLE_LOG_AT_LEAST:
         alike = []

@@ -1,7 +1,8 @@
 """Events whose content doesn't match the hash stored beside it, and what else their content would match.
 
-The stored hash is a witness of the bytes that were written. Another place in the log (the event was moved there), or
-another spelling of the same JSON (a serializer wrote it again) may fit it; where nothing does, the content was edited.
+The stored hash is a witness of the bytes that were written. Another place in the log (the event was moved there, copied
+from there, or its stream was numbered anew), another id, or another spelling of the same JSON (a serializer wrote it
+again) may fit it; where nothing does, the content was edited.
 """
 
 from collections import Counter
@@ -21,6 +22,17 @@ MISSES_AT_MOST = 100
 PLACES_AT_MOST = 50
 """With more failing events than this in a stream, they weren't moved about by hand."""
 
+SHIFT_AT_MOST = 1_000
+"""So many events, deleted or put in between, by which the later versions of a stream are tried."""
+
+SHIFTS_KNOWN = 10
+
+NEAR = (-3, -2, -1, 1, 2, 3)
+"""The shifts that are tried on every event, where so many fail that trying all would only take time."""
+
+IDS_AT_MOST = 50
+"""With more ids than this that no event bears, or that failing ones do, nobody exchanged them one by one."""
+
 KEYS_AT_MOST = 6
 TRIES_AT_MOST = 5
 """Six keys have 720 orders: tried on a few events of each set, since one may have been edited as well."""
@@ -32,6 +44,23 @@ _CONTENT = """
         AND schema_version IS NOT NULL AND recorded_at IS NOT NULL AND valid_at IS NOT NULL
         AND regexp_full_match(prev_hash, '[0-9a-f]{64}')
     ORDER BY position
+"""
+
+_ORIGINALS = """
+    SELECT hash, stream_id, version, type, schema_version, payload FROM events
+    WHERE hash IN (SELECT unnest($hashes)) AND position NOT IN (SELECT unnest($positions)) ORDER BY position
+"""
+
+_IDS_OF_ROWS = """
+    SELECT DISTINCT position, event_id FROM assertions
+    WHERE kind = 'running' AND event_id IS NOT NULL AND position IN (SELECT unnest($positions)) ORDER BY ALL
+"""
+
+_IDS_LOST = """
+    SELECT DISTINCT event_id FROM assertions WHERE kind = 'running' AND event_id IS NOT NULL
+        AND event_id NOT IN (SELECT event_id FROM events)
+    UNION SELECT causation_id FROM events WHERE causation_id NOT IN (SELECT event_id FROM events)
+    ORDER BY 1 LIMIT $most
 """
 
 _ORDERS = """
@@ -51,7 +80,8 @@ Place = tuple[str, int]
 class FailingHash(NamedTuple):
     """An event whose content doesn't hash to what is stored; ``linked``: its successor still names the stored hash.
 
-    ``home`` is another place in the log at which the content does; ``respelled``: the same JSON, written with other
+    ``home`` is another place in the log at which the content does; ``is_copy``: the event that was hashed there still
+    stands there. ``id_then`` is another event id with which it does. ``respelled``: the same JSON, written with other
     spaces, escapes or order of keys, does.
     """
 
@@ -62,6 +92,8 @@ class FailingHash(NamedTuple):
     linked: bool
     home: Place | None = None
     respelled: bool = False
+    is_copy: bool = False
+    id_then: str | None = None
 
 
 class _Content(NamedTuple):
@@ -78,12 +110,18 @@ class _Content(NamedTuple):
     prev_hash: str
     hash: str
 
-    def fits(self, place: Place | None = None, payload: str | None = None, metadata: str | None = None) -> bool:
-        """Whether this content, at that place or spelled so, hashes to what is stored."""
+    def fits(
+        self,
+        place: Place | None = None,
+        payload: str | None = None,
+        metadata: str | None = None,
+        event_id: str | None = None,
+    ) -> bool:
+        """Whether this content, at that place, spelled so or under that id, hashes to what is stored."""
         stream_id, version = place or (self.stream_id, self.version)
         computed = event_hash(
-            self.prev_hash, stream_id, version, self.event_id, self.type, self.schema_version, self.recorded_at,
-            self.valid_at, (self.payload if payload is None else payload).encode(),
+            self.prev_hash, stream_id, version, event_id or self.event_id, self.type, self.schema_version,
+            self.recorded_at, self.valid_at, (self.payload if payload is None else payload).encode(),
             (self.metadata if metadata is None else metadata).encode(),
         )  # fmt: skip
         return computed == self.hash
@@ -101,9 +139,79 @@ def failing_hashes(evidence: Evidence, breaks: Sequence[Break]) -> list[FailingH
         return []
     positions = [event.position for event in failing]
     contents = [_Content(*row) for row in evidence.rows(_CONTENT, positions=positions)]
-    homes = _homes(evidence, contents)
-    respelled = set(_respelled(evidence, [each for each in contents if each.position not in homes], positions))
-    return [event._replace(home=homes.get(event.position), respelled=event.position in respelled) for event in failing]
+    copies = _copies(evidence, contents, positions)
+    homes = _homes(evidence, [each for each in contents if each.position not in copies])
+    homes |= _shifted([each for each in contents if each.position not in copies], homes)
+    rest = [each for each in contents if each.position not in homes and each.position not in copies]
+    ids = _ids_then(evidence, rest)
+    respelled = set(_respelled(evidence, [each for each in rest if each.position not in ids], positions))
+    return [
+        event._replace(
+            home=copies.get(event.position) or homes.get(event.position), respelled=event.position in respelled,
+            is_copy=event.position in copies, id_then=ids.get(event.position),
+        )
+        for event in failing
+    ]  # fmt: skip
+
+
+def _copies(evidence: Evidence, contents: Sequence[_Content], failing: Sequence[int]) -> dict[int, Place]:
+    """By position, the place of the event that another one repeats, hash and all: two events never share a hash, so the
+    one that it fits is the original, under whatever id and times the copy stands."""
+    originals: dict[str, list[tuple[Place, tuple[str, int, str]]]] = {}
+    hashes = [each.hash for each in contents]
+    for own, stream_id, version, *content in evidence.rows(_ORIGINALS, hashes=hashes, positions=failing):
+        originals.setdefault(own, []).append(((stream_id, version), (content[0], content[1], content[2])))
+    return {
+        each.position: place
+        for each in contents
+        for place, content in originals.get(each.hash, [])[:1]
+        if content == (each.type, each.schema_version, each.payload)
+    }
+
+
+def _shifted(contents: Iterable[_Content], homes: dict[int, Place]) -> dict[int, Place]:
+    """By position, the version of its own stream that an event was hashed as, where the stream was numbered anew.
+
+    A shift that fitted one event is the first to be tried on the next.
+    """
+    found: dict[int, Place] = {}
+    known: list[int] = []
+    misses = 0
+    for each in contents:
+        if (home := homes.get(each.position)) is not None:
+            if home[0] == each.stream_id and (shift := home[1] - each.version) not in known:
+                known.insert(0, shift)
+            continue
+        every = sorted(range(-SHIFT_AT_MOST, SHIFT_AT_MOST + 1), key=abs)[1:] if misses < MISSES_AT_MOST else NEAR
+        for shift in dict.fromkeys([*known, *every]):
+            place = (each.stream_id, each.version + shift)
+            if place[1] > 0 and each.fits(place):
+                found[each.position] = place
+                known = [shift, *(one for one in known if one != shift)][:SHIFTS_KNOWN]
+                break
+        else:
+            misses += 1
+    return found
+
+
+def _ids_then(evidence: Evidence, contents: Sequence[_Content]) -> dict[int, str]:
+    """By position, the id that an event was hashed with, where that can be found: a row or an effect still names it, or
+    another event that fails bears it now."""
+    if not contents:
+        return {}
+    lost = [event_id for (event_id,) in evidence.rows(_IDS_LOST, most=IDS_AT_MOST + 1)]
+    borne = [each.event_id for each in contents]
+    ids = [*(lost if len(lost) <= IDS_AT_MOST else ()), *(borne if len(borne) <= IDS_AT_MOST else ())]
+    of_rows: dict[int, list[str]] = {}
+    for position, event_id in evidence.rows(_IDS_OF_ROWS, positions=[each.position for each in contents]):
+        of_rows.setdefault(position, []).append(event_id)
+    found: dict[int, str] = {}
+    for number, each in enumerate(contents):
+        tried = [*of_rows.get(each.position, ()), *(ids if number < MISSES_AT_MOST else ())]
+        fitting = next((one for one in tried if one != each.event_id and each.fits(event_id=one)), None)
+        if fitting is not None:
+            found[each.position] = fitting
+    return found
 
 
 def _homes(evidence: Evidence, contents: Iterable[_Content]) -> dict[int, Place]:

@@ -35,19 +35,23 @@ _TIMES = """
             coalesce(recorded_at > stream_after OR recorded_at >= log_after + $tolerance::INTERVAL, false) AS ahead
         FROM timed
     )
-    SELECT position, event_id, stream_id, recorded_at, greatest(log_before, stream_before), behind, ahead FROM judged
-    WHERE behind OR ahead ORDER BY position
+    SELECT position, event_id, stream_id, recorded_at, greatest(log_before, stream_before),
+        least(log_after, stream_after), behind, ahead
+    FROM judged WHERE behind OR ahead ORDER BY position
 """
 
 
 class OddTime(NamedTuple):
-    """An event whose recorded time is out of order, and the latest recorded time before it in the log."""
+    """An event whose recorded time is out of order, and the time it should not have passed: where it is ``behind``, the
+    latest of those before it in the log; else, where it is ahead, the earliest of those after it.
+    """
 
     position: int
     event_id: str
     stream_id: str
     recorded_at: datetime
-    before: datetime | None
+    neighbour: datetime
+    is_behind: bool
 
 
 def odd_times(facts: Facts) -> list[OddTime] | None:
@@ -59,7 +63,7 @@ def odd_times(facts: Facts) -> list[OddTime] | None:
     failing = [event.position for event in facts.failing if not event.respelled]
     late = [step.position for step in facts.residuals if step.kind == "running" and step.reason == NO_ROW]
     rows = facts.rows(_TIMES, left_out=[*failing, *late], tolerance=f"{TOLERANCE_SECONDS} s")
-    behind = [OddTime(*row[:5]) for row in rows if row[5]]
-    ahead = [OddTime(*row[:5]) for row in rows if row[6]]
+    behind = [OddTime._make([*row[:5], True]) for row in rows if row[6]]
+    ahead = [OddTime._make([*row[:4], row[5], False]) for row in rows if row[7]]
     odd = ahead if len(ahead) <= AHEAD_AT_MOST * len(behind) else behind
     return None if len(odd) > max(1, MOST * facts.count("events")) else odd

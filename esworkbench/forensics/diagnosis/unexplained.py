@@ -67,6 +67,7 @@ class Left:
         }
         self._residuals = residuals
         self._taken = Counter[tuple[str, Key, int | None]]()
+        self._findings: list[Finding] = []
 
     def head(self, source: str, key: Key) -> int:
         return self._heads.get((source, key), 0)
@@ -100,6 +101,13 @@ class Left:
         """What is not explained of the claims that stand beside a balance."""
         return [step for kind in COLUMN_KINDS for step in self.steps(kind=kind)]
 
+    def found(self, fault: str) -> list[Finding]:
+        """What was found of that fault so far: whoever is asked later tells no second cause of the same events."""
+        return [finding for finding in self._findings if finding.fault == fault]
+
+    def note(self, finding: Finding) -> None:
+        self._findings.append(finding)
+
     def book(self, shares: list[Share]) -> None:
         """Subtract what a finding explains."""
         for share in shares:
@@ -127,7 +135,7 @@ class Left:
                     f"{'twice' if surplus > 0 else 'by nobody'}"
                 )
 
-    def keys(self) -> list[Key]:
+    def accounts(self) -> list[Key]:
         """Accounts and currencies with anything left, sorted."""
         heads = {key for (_, key), amount in self._heads.items() if amount}
         return sorted(heads | {residual.key for residual in (*self.steps(), *self.columns())})

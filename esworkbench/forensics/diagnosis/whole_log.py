@@ -12,7 +12,9 @@ def broken(facts: Facts, key: Key) -> bool:
         stream
         for (stream,) in facts.rows("SELECT DISTINCT stream_id FROM postings WHERE account = $account", account=key[0])
     }
-    return any(each.stream_id is None or each.stream_id in streams for each in facts.breaks)
+    return any(
+        each.source == "events" and (each.stream_id is None or each.stream_id in streams) for each in facts.breaks
+    )
 
 
 def is_whole(facts: Facts, key: Key) -> bool:

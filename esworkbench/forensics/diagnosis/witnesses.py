@@ -10,7 +10,11 @@ from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 _ROWS_WITHOUT_EVENT = """
     SELECT account, currency, position, event_id FROM assertions
     WHERE kind = 'running' AND event_id IS NOT NULL AND position IS NOT NULL
-      AND event_id NOT IN (SELECT event_id FROM events) ORDER BY position
+      AND event_id NOT IN (SELECT event_id FROM events)
+      AND NOT EXISTS (SELECT 1 FROM postings AS p WHERE p.position = assertions.position
+                      AND p.account = assertions.account AND p.currency = assertions.currency
+                      AND p.amount_minor = assertions.step_minor)
+    ORDER BY position
 """
 
 
@@ -98,6 +102,8 @@ def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
 
 def rows_without_event(facts: Facts) -> list[tuple[Key, int, str]]:
     """Rows that name an event which the log doesn't hold: account and currency, position and event id.
+
+    Not where an event of that amount stands at the row's position: then only the id is another.
 
     Those of events that posted nothing are among them, though no balance shows that these are gone.
     """

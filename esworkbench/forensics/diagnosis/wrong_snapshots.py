@@ -46,17 +46,10 @@ _HAPPENED = f"""
 # An entry may be wrong, or missing: the entries are looked up one by one, and counted. No list of all holds is ever
 # made beside each snapshot.
 _HOLDS = f"""
-    {_TAKEN}, told AS (
-        SELECT stream_id, version, json_extract_string(payload, $id) AS hold, type = $request AS asks,
-            row_number() OVER (PARTITION BY stream_id, json_extract_string(payload, $id), type = $request
-                ORDER BY version) AS nth, event_id
-        FROM events WHERE type IN ($request, $settle, $cancel) AND json_valid(payload)
-    ), asked AS (
-        SELECT a.stream_id, a.hold, a.version, b.version AS answered,
-            (SELECT -sum(amount_minor)::BIGINT FROM postings AS p WHERE p.event_id = a.event_id) AS amount
-        FROM told AS a LEFT JOIN told AS b ON NOT b.asks AND b.stream_id = a.stream_id AND b.hold = a.hold
-            AND b.nth = a.nth
-        WHERE a.asks
+    {_TAKEN}, asked AS (
+        SELECT stream_id, hold, version, answer_version AS answered,
+            (SELECT -sum(amount_minor)::BIGINT FROM postings AS p WHERE p.event_id = requests.event_id) AS amount
+        FROM requests
     ), moves AS (
         SELECT stream_id, version, 1 AS opened FROM asked
         UNION ALL SELECT stream_id, answered, -1 FROM asked WHERE answered IS NOT NULL
@@ -214,10 +207,7 @@ def _wrong_fields(facts: Facts) -> Iterator[WrongField]:
         rows = facts.rows(_HAPPENED, category=category, type=type_, field=json_path(field))
         found += [(field, (*row,)) for row in rows]
     if claims.holds is not None and pending is not None:
-        rows = facts.rows(
-            _HOLDS, category=category, field=json_path(claims.holds), id=json_path(pending.id_field),
-            request=pending.request, settle=pending.settle, cancel=pending.cancel,
-        )  # fmt: skip
+        rows = facts.rows(_HOLDS, category=category, field=json_path(claims.holds))
         doubtful = _with_doubtful_rows(facts)
         found += [(claims.holds, (*row,)) for row in rows if account_of(row[0]) not in doubtful]
     for field, (stream_id, version, says, expected, _) in found:

@@ -23,8 +23,7 @@ from typing import Any
 
 import msgspec
 
-from esworkbench.archive import file_digest
-from esworkbench.archive.manifest import MANIFEST
+from esworkbench.archive import MANIFEST, file_digest
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
 

@@ -22,8 +22,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from esworkbench.errors import CommandRejected, UnusableInput
+from esworkbench.errors import CommandRejected, UnreadableEvent, UnusableInput
 from esworkbench.event_store import EventStore
+from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence, capture
 from esworkbench.evidence.capturing.since import capture_since
 from esworkbench.forensics.compare.records import State
@@ -44,6 +45,8 @@ from esworkbench.forensics.repair.plan import (
 from esworkbench.forensics.scratch_store import Factories
 from esworkbench.forensics.verify import Verification, verify_log
 from esworkbench.projections import ProjectionRunner
+from esworkbench.projections.rebuilding.lock import one_at_a_time
+from esworkbench.projections.rebuilding.strategies import work_folder
 from esworkbench.upcasters import EventDecoder
 
 __all__ = [
@@ -58,6 +61,8 @@ __all__ = [
     "require_digest",
     "require_same_store",
 ]
+
+REPAIR = "repair of this store"
 
 
 class Copied(NamedTuple):
@@ -110,15 +115,33 @@ def apply(
 
     ``digest`` is the evidence's as its capture printed it, ``projections`` are the read models' code by name, and
     ``now`` is the moment ages are measured at, by default the evidence's latest ``recorded_at``. ``copied`` is given
-    where the store is a scratch copy. Raises UnusableInput for another digest, with nothing written.
+    where the store is a scratch copy. Raises UnusableInput for another digest, StoreBusy while another repair of the
+    store is under way, with nothing written.
     """
     require_digest(evidence, digest)
     now = now or evidence.now
+    if copied:
+        return _applied(planned, store, evidence, projections, decoder, compensator, now, copied)
+    # Two at once would each look while the other is half done, and call it wrong.
+    with one_at_a_time(store, REPAIR, work_folder(store) / "repair of the store", REPAIR):
+        return _applied(planned, store, evidence, projections, decoder, compensator, now, None)
+
+
+def _applied(
+    planned: RepairPlan,
+    store: EventStore,
+    evidence: Evidence,
+    projections: Factories,
+    decoder: EventDecoder,
+    compensator: Compensator | None,
+    now: datetime,
+    copied: Copied | None,
+) -> Repaired:
     before = copied.diagnosis if copied else look_again(store, evidence, now)
     steps = []
     for step in planned.steps:
         if step.state == "planned":
-            step = _now_allowed(step, before)
+            step = _now_allowed(step, before, store)
         if step.state == "planned" and step.kind == "compensate" and compensator is not None:
             step = _compensate(step, store, planned, compensator)
         elif step.state == "planned" and step.kind == "rebuild":
@@ -186,16 +209,16 @@ def _look_at_copy(
     it was.
     """
     held = evidence.manifest.cut.high_water or 0
-    read_models = sorted({step.projection for step in steps if step.state == "applied" and step.projection})
+    replaced = sorted({step.projection for step in steps if step.state == "applied" and step.projection})
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         url = store.engine.url.render_as_string(hide_password=False)
         fresh = capture_since(url, evidence, Path(folder) / "evidence")
         appended = fresh.manifest.cut.high_water != evidence.manifest.cut.high_water
-        healed = _without(copied.diagnosis, read_models)
+        healed = _without(copied.diagnosis, replaced)
         if _settled(healed) and not healed.divergences and not appended and not any(
-            Residuals(fresh, now=now, against=name).found(ALL_STATES) for name in read_models
+            Residuals(fresh, now=now, against=name).found(ALL_STATES) for name in replaced
         ):  # fmt: skip
-            return healed, f"every claim of {' and '.join(read_models)}, against all events"
+            return healed, f"every claim of {' and '.join(replaced)}, against all events"
         whole = verify_log(fresh, known=copied.whole, known_up_to=held)
         after = diagnose(fresh, now=now, whole=whole)
         return after, "every claim, against all events, and what was appended to them"
@@ -222,10 +245,11 @@ def _settled(diagnosis: Diagnosis) -> bool:
     return not diagnosis.unhealthy and not diagnosis.unexplained
 
 
-def _now_allowed(step: RepairStep, now_found: Diagnosis) -> RepairStep:
-    """The step as the store now allows it: done before, held back, or planned still.
+def _now_allowed(step: RepairStep, now_found: Diagnosis, store: EventStore) -> RepairStep:
+    """The step as the store now allows it: done before, no longer needed, held back, or planned still.
 
-    A rebuild is needed while its read model shows any fault; any other step while its own finding is still made.
+    A rebuild is needed while its read model shows any fault; any other step while its own finding is still made. Where
+    it isn't, that alone doesn't say that this was done: a hold may have been answered otherwise, by another command.
     """
     if step.kind == "rebuild":
         assert step.projection is not None
@@ -239,9 +263,23 @@ def _now_allowed(step: RepairStep, now_found: Diagnosis) -> RepairStep:
             and (step.original is None or step.original.event_id in finding.event_ids)
         ]
         reason = held_back(now_found, still[0]) if still else ""
+    if not still and step.kind == "compensate":
+        return _not_found_any_more(step, now_found, store)
     if not still:
         return _now(step, "done before")
     return _held(step, f"as the store is now, {reason}") if reason else step
+
+
+def _not_found_any_more(step: RepairStep, now_found: Diagnosis, store: EventStore) -> RepairStep:
+    """Done before only where an event of the store says that it was. What is found instead is a case of its own."""
+    original = step.original
+    if original is not None and already_compensated(store, original.stream_id, original.event_id):
+        return _now(step, "done before")
+    others = sorted({each.fault for each in now_found.unhealthy if each.account == step.account})
+    others += ["something unexplained"] * any(each.account == step.account for each in now_found.unexplained)
+    if others:
+        return _held(step, f"as the store is now, {', '.join(others)} is found instead: capture and diagnose it again")
+    return _now(step, "no longer needed")
 
 
 def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compensator: Compensator) -> RepairStep:
@@ -256,7 +294,7 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
     command = compensator.command_for(
         account=step.account, currency=step.currency, amount_minor=original.amount, event_id=original.event_id,
         event_type=original.event_type, payload=original.payload, reason=reason, operator=planned.operator,
-        case_id=planned.case_id, valid_at=original.valid_at,
+        case_id=planned.case_id, valid_at=original.valid_at, answered=original.answered,
     )  # fmt: skip
     metadata = {
         "compensates": original.event_id, "reason": reason, "operator": planned.operator, "case_id": planned.case_id,
@@ -276,7 +314,15 @@ def _compensate(step: RepairStep, store: EventStore, planned: RepairPlan, compen
 
 def already_compensated(store: EventStore, stream_id: str, event_id: str) -> bool:
     """True when an event of the stream says that it compensates this one, whoever wrote it and with whatever key."""
-    return any(event.metadata_dict().get("compensates") == event_id for event in store.read_stream(stream_id))
+    return any(_compensated_by(event) == event_id for event in store.read_stream(stream_id))
+
+
+def _compensated_by(event: RecordedEvent) -> object:
+    """The id of the event that this one says it compensates; what can't be read says nothing."""
+    try:
+        return event.metadata_dict().get("compensates")
+    except UnreadableEvent:
+        return None
 
 
 def _rebuild(

@@ -10,16 +10,19 @@ look-alikes, and takes exactly that much of a claim's difference, is held back w
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from esworkbench.cqrs.commands import Command, CommandReply
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.holds import hold_limit
+from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.fault import RepairKind
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
+
+if TYPE_CHECKING:
+    import duckdb
 
 LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
 NO_DATE = "the log doesn't tell its time, so nothing says what date a compensation has: append it by hand"
@@ -41,8 +44,12 @@ class Compensator(Protocol):
         operator: str,
         case_id: str,
         valid_at: datetime,
+        answered: bool = False,
     ) -> Command:
-        """The command that moves the account by ``amount_minor`` on behalf of one event, dated ``valid_at``."""
+        """The command that moves the account by ``amount_minor`` on behalf of one event, dated ``valid_at``.
+
+        ``answered``: the event is a request that was settled or cancelled since, so there is no hold to answer.
+        """
 
     def send(
         self, command: Command, *, idempotency_key: str, operator: str, metadata: Mapping[str, Any]
@@ -53,8 +60,9 @@ class Compensator(Protocol):
 class Original(msgspec.Struct, frozen=True, kw_only=True):
     """The event to compensate, and the minor units that it takes.
 
-    ``valid_at`` is when the compensation was true in the world: when the hold lapsed, else when the event was valid. A
-    statement of any later day then agrees with the events, as it must. None where the log doesn't tell the time.
+    ``valid_at`` is when the compensation was true in the world: when the hold lapsed or was answered, else when the
+    event was valid. A statement of any later day then agrees with the events, as it must. None where the log doesn't
+    tell the time. ``answered``: it is a request that has its answer.
     """
 
     event_id: str
@@ -64,12 +72,14 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, Any]
     amount: int
     valid_at: datetime | None
+    answered: bool = False
 
 
 class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do. ``words`` say what and why; ``command`` is the domain's, where there is one.
 
-    ``state``: planned; held back (with the reason in ``words``); applied; done before; refused; by hand.
+    ``state``: planned; held back (with the reason in ``words``); applied; done before; no longer needed; refused; by
+    hand.
     ``on_trial``: planned, and to be applied only where the projection's own code, replayed on a scratch copy, puts the
     read model right. ``appended`` are the ids of the events it wrote, ``kept`` the files with the rows it replaced.
     """
@@ -109,14 +119,18 @@ def plan(
     """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest."""
     case = case_id or f"case-{evidence.digest[:12]}"
     findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
+    ours = {model.projection for model in evidence.ledger.read_model}
     steps: list[RepairStep] = []
     wrong: list[Finding] = []
     by_hand: list[Finding] = []
+    connection = evidence.connection()
+    if any(_kind(finding) == "compensate" for finding in findings):
+        make_holds(connection, evidence)
     for finding in findings:
         if _kind(finding) == "compensate" and finding.account is not None and finding.event_ids:
-            steps += _compensations(evidence, diagnosis, finding, operator, case, compensator)
-        elif _kind(finding) == "rebuild" and finding.sources:
-            wrong.append(finding)
+            steps += _compensations(evidence, connection, diagnosis, finding, operator, case, compensator)
+        elif _kind(finding) == "rebuild" and not ours.isdisjoint(finding.sources):
+            wrong.append(msgspec.structs.replace(finding, sources=[each for each in finding.sources if each in ours]))
         else:
             by_hand.append(finding)
     steps += _rebuilds(diagnosis, wrong)
@@ -176,17 +190,18 @@ def _kind(finding: Finding) -> RepairKind:
 
 def _compensations(
     evidence: Evidence,
+    connection: "duckdb.DuckDBPyConnection",
     diagnosis: Diagnosis,
     finding: Finding,
     operator: str,
     case: str,
     compensator: Compensator | None,
 ) -> list[RepairStep]:
-    """One step for each event, held back where proof is short."""
+    """One step for each event, held back where proof is short. ``connection`` has the table of holds."""
     assert finding.account is not None
     assert finding.currency is not None
     steps = []
-    for original in _originals(evidence, finding):
+    for original in _originals(evidence, connection, finding):
         words = f"compensate the {original.event_type} at position {original.position}: {finding.remedy}"
         state, command = "planned", None
         if compensator is None:
@@ -198,7 +213,7 @@ def _compensations(
                 account=finding.account, currency=finding.currency, amount_minor=original.amount,
                 event_id=original.event_id, event_type=original.event_type, payload=original.payload,
                 reason=reason_for(finding.fault, original.position), operator=operator, case_id=case,
-                valid_at=original.valid_at,
+                valid_at=original.valid_at, answered=original.answered,
             )  # fmt: skip
             command = f"{type(made).__name__} {json.dumps(msgspec.to_builtins(made), sort_keys=True)}"
         if reason := held_back(diagnosis, finding):
@@ -212,13 +227,14 @@ def _compensations(
     return steps
 
 
-def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
+def _originals(evidence: Evidence, connection: "duckdb.DuckDBPyConnection", finding: Finding) -> list[Original]:
     pending, lapse = evidence.ledger.pending, hold_limit(evidence.ledger)
-    rows = evidence.connection().execute(
+    rows = connection.execute(
         """
         SELECT e.event_id, e.type, e.stream_id, e.position, e.payload, -sum(p.amount_minor)::BIGINT, e.valid_at,
-               e.recorded_at
+               e.recorded_at, h.event_id IS NOT NULL, any_value(h.final_at)
         FROM events AS e JOIN postings AS p USING (event_id)
+        LEFT JOIN (SELECT DISTINCT event_id, final_at FROM holds WHERE answered_by IS NOT NULL) AS h USING (event_id)
         WHERE list_contains($ids, e.event_id) AND p.account = $account AND p.currency = $currency
         GROUP BY ALL ORDER BY e.position
         """,
@@ -227,10 +243,12 @@ def _originals(evidence: Evidence, finding: Finding) -> list[Original]:
     return [
         Original(
             event_id=event_id, event_type=event_type, stream_id=stream_id, position=position,
-            payload=json.loads(payload), amount=amount if finding.amount else 0,
-            valid_at=_lapsed(recorded_at, lapse) if pending and event_type == pending.request else valid_at,
+            payload=json.loads(payload), amount=amount if finding.amount else 0, answered=answered,
+            valid_at=final_at if answered
+            else _lapsed(recorded_at, lapse) if pending and event_type == pending.request else valid_at,
         )
-        for event_id, event_type, stream_id, position, payload, amount, valid_at, recorded_at in rows.fetchall()
+        for event_id, event_type, stream_id, position, payload, amount, valid_at, recorded_at, answered, final_at
+        in rows.fetchall()
     ]  # fmt: skip
 
 

@@ -27,15 +27,19 @@ def take_snapshot(store: EventStore, projection: Projection, into: Path) -> int:
     """
     if into.exists():
         raise UnusableInput(f"{into} exists and a snapshot is never overwritten: name a new file")
-    partial = StagingFile(into.with_name(f"{into.name}.partial-{uuid.uuid4().hex[:8]}"))
+    path = into.with_name(f"{into.name}.partial-{uuid.uuid4().hex[:8]}")
     try:
-        partial.clear()
-        begin(partial, projection, store.clock())
-        position = _copy(store, projection, partial)
-        partial.engine.dispose()
-        partial.path.rename(into)
+        partial = StagingFile(path)
+        try:
+            partial.clear()
+            begin(partial, projection, store.clock())
+            position = _copy(store, projection, partial)
+            partial.engine.dispose()
+            partial.path.rename(into)
+        finally:
+            partial.remove()
     finally:
-        partial.remove()
+        path.unlink(missing_ok=True)  # a full disk takes the file's name, and no database in it
     return position
 
 

@@ -19,6 +19,7 @@ from esworkbench.upcasters.archaeology.dead import UpcasterUse, dead_upcasters
 from esworkbench.upcasters.archaeology.latest import (
     LatestShape,
     ShapedEvent,
+    decode_metadata,
     decode_payload,
     encode_payload,
     recorded_version,
@@ -50,6 +51,7 @@ __all__ = [
     "all_events",
     "as_written",
     "dead_upcasters",
+    "decode_metadata",
     "decode_payload",
     "draft_contract_tests",
     "encode_payload",

@@ -31,6 +31,9 @@ LatestShape = Callable[[RecordedEvent], Sequence[ShapedEvent]]
 VersionOf = Callable[[RecordedEvent], int]
 """Says which version a stored event's shape is."""
 
+HALF_A_PAIR = rb"\ud"
+"""How JSON escapes a surrogate: alone, which JSON allows, it is no letter, and no text can be written with it."""
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
@@ -42,13 +45,25 @@ def recorded_version(recorded: RecordedEvent) -> int:
 
 def decode_payload(recorded: RecordedEvent) -> dict[str, Any]:
     """The stored payload; fractions as Decimal, never through a float. Raises InvalidEvent where it is no object."""
+    return _object_in(recorded, "payload")
+
+
+def decode_metadata(recorded: RecordedEvent) -> dict[str, Any]:
+    """The stored metadata, likewise."""
+    return _object_in(recorded, "metadata")
+
+
+def _object_in(recorded: RecordedEvent, column: str) -> dict[str, Any]:
+    text: bytes = getattr(recorded, column)
     try:
-        payload = json.loads(recorded.payload, parse_float=Decimal)
+        content = json.loads(text, parse_float=Decimal)
+        if HALF_A_PAIR in text.lower():
+            json.dumps(content, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError) as error:
-        raise _unreadable(recorded, repr(error)) from error
-    if not isinstance(payload, dict):
-        raise _unreadable(recorded, f"it is {type(payload).__name__}, not an object")
-    return payload
+        raise _unreadable(recorded, column, repr(error)) from error
+    if not isinstance(content, dict):
+        raise _unreadable(recorded, column, f"it is {type(content).__name__}, not an object")
+    return content
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
@@ -96,7 +111,7 @@ def through_chain(
     return latest_shape
 
 
-def _unreadable(recorded: RecordedEvent, found: str) -> InvalidEvent:
+def _unreadable(recorded: RecordedEvent, column: str, found: str) -> InvalidEvent:
     return InvalidEvent(
-        f"the payload of {recorded.event_type} at position {recorded.global_position} is no JSON object: {found}"
+        f"the {column} of {recorded.event_type} at position {recorded.global_position} is no JSON object: {found}"
     )

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import UnreadableEvent, UnusableInput
 from esworkbench.events import RecordedEvent
 
 COLUMNS = (
     "global_position, stream_id, version, event_id, event_type, schema_version, payload, metadata,"
-    " recorded_at, valid_at, prev_hash, hash"
+    " CAST(recorded_at AS TEXT) AS recorded_at, CAST(valid_at AS TEXT) AS valid_at, prev_hash, hash"
 )
+"""Moments as text: PostgreSQL keeps some that no datetime holds, and its driver refuses all that come with them."""
+WHOLE = ("global_position", "version", "schema_version")
 FETCHED_AT_ONCE = 1000
 
 LIFE = text("SELECT count(*), min(global_position), max(global_position) FROM events WHERE event_type = :event_type")
@@ -42,8 +44,12 @@ class TypeLife(NamedTuple):
 
 
 def event_type_lives(connection: Connection) -> list[TypeLife]:
-    """Every event type in the log, by name."""
-    return [TypeLife(*row) for row in connection.execute(TYPES)]
+    """Every event type in the log, by name. Raises UnreadableEvent for a type that is no text."""
+    lives = [TypeLife(*row) for row in connection.execute(TYPES)]
+    for life in lives:
+        if not isinstance(life.event_type, str):
+            raise UnreadableEvent(life.first, "", repr(life.event_type), 0, "event_type")
+    return lives
 
 
 def all_events(connection: Connection, event_type: str | None = None) -> Iterator[RecordedEvent]:
@@ -104,6 +110,22 @@ def _first_between(connection: Connection, event_type: str, low: int, high: int)
 
 
 def _recorded(row: Row[Any]) -> RecordedEvent:
+    """The event as it is stored. Raises UnreadableEvent, naming the column, where somebody else stored anything."""
+    texts = (
+        "stream_id",
+        "event_id",
+        "event_type",
+        "payload",
+        "metadata",
+        "recorded_at",
+        "valid_at",
+        "prev_hash",
+        "hash",
+    )
+    for names, kind in ((("global_position", "version", "schema_version"), int), (texts, str)):
+        for name in names:
+            if type(getattr(row, name)) is not kind:
+                raise _unreadable(row, name)
     return RecordedEvent(
         global_position=row.global_position,
         stream_id=row.stream_id,
@@ -113,13 +135,19 @@ def _recorded(row: Row[Any]) -> RecordedEvent:
         schema_version=row.schema_version,
         payload=row.payload.encode(),
         metadata=row.metadata.encode(),
-        recorded_at=_moment(row.recorded_at),
-        valid_at=_moment(row.valid_at),
+        recorded_at=_moment(row, "recorded_at"),
+        valid_at=_moment(row, "valid_at"),
         prev_hash=row.prev_hash,
         hash=row.hash,
     )
 
 
-def _moment(value: datetime | str) -> datetime:
-    """PostgreSQL hands out a moment, SQLite its text."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+def _moment(row: Row[Any], name: str) -> datetime:
+    try:
+        return datetime.fromisoformat(getattr(row, name)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _unreadable(row, name) from None
+
+
+def _unreadable(row: Row[Any], name: str) -> UnreadableEvent:
+    return UnreadableEvent(row.global_position, str(row.event_id), str(row.event_type), 0, name)

@@ -19,7 +19,11 @@ def chain_fork(facts: Facts, left: Left) -> Explanations:
     if not any(each.kind == "fork" for each in facts.breaks):
         return []
     explanations = []
+    # Whoever puts an event between two others, or copies one, forks the chain too, and no writer did.
+    by_hand = {event.position for event in facts.failing if event.home is not None}
     for stream_id, _, positions, event_ids in facts.rows(_FORKS):
+        if not by_hand.isdisjoint(positions):
+            continue
         keys: list[Key | None] = [*facts.accounts_of_stream(stream_id)] or [None]
         proof = f"in stream {stream_id} the events at {places(positions)} name the same predecessor's hash"
         events = list(zip(positions, event_ids, strict=True))

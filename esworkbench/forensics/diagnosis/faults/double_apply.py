@@ -1,8 +1,10 @@
 """double_apply: two batches of the checkpoint log cover the same position, and the figure counts its events twice."""
 
 from collections.abc import Iterator
+from datetime import date, datetime
 
-from esworkbench.forensics.compare.records import REPEATED, Key, Residual, Source
+from esworkbench.forensics.compare.holds import json_path
+from esworkbench.forensics.compare.records import NO_EVENT, REPEATED, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.twin_dropped import events_of_amount
@@ -22,11 +24,13 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 Covered = tuple[int, int, int]
 """First and last position, inclusive, and how many times too often they were covered."""
 
+_OF_A_DAY = ("daily", "credits", "debits")
+
 
 def double_apply(facts: Facts, left: Left) -> Explanations:
     if not facts.count("checkpoint_log"):
         return NotTestable("there is no checkpoint log to say which positions were covered when")
-    return [each for source in facts.sources for each in _of_source(facts, left, source)]
+    return [each for source in (*facts.sources, *facts.columns) for each in _of_source(facts, left, source)]
 
 
 def counted_twice(facts: Facts, left: Left) -> Explanations:
@@ -118,6 +122,10 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         yield from _rows_repeated(facts, left, source, covered, words)
     elif source.kind == "head":
         yield from _sums_too_high(facts, left, source, covered, words)
+    elif source.kind == "daily":
+        yield from _days_too_high(facts, left, source, covered, words)
+    elif source.kind == "holds":
+        yield from _holds_put_back(facts, left, source, covered, words)
 
 
 def _sums_too_high(
@@ -165,6 +173,96 @@ def _rows_repeated(
         events = [(step.position or 0, step.event_id or "") for step in steps]
         found = finding(FAULT, key, amount=amount, events=events, source=source.name, proof=proof)
         yield Explanation(found, [whole(step) for step in steps])
+
+
+def _days_too_high(
+    facts: Facts, left: Left, source: Source, covered: list[Covered], words: str
+) -> Iterator[Explanation]:
+    """A day says which events it counted: its closing, its credits and its debits are each held against those of it."""
+    zone = facts.evidence.ledger.zone()
+    days = {
+        place: (moment.astimezone(zone).date() - date(1970, 1, 1)).days for place, moment in _moments(facts, covered)
+    }
+    for key, events in _events_covered(facts, covered).items():
+        extra: dict[tuple[str, int], int] = {}
+        for position, _, amount in events:
+            if position in days:
+                for kind, part in (("daily", amount), ("credits", max(amount, 0)), ("debits", max(-amount, 0))):
+                    extra[kind, days[position]] = extra.get((kind, days[position]), 0) + part
+        steps = [
+            step for kind in _OF_A_DAY for step in left.steps(source=source.name, key=key, kind=kind)
+            if (kind, step.place) in extra
+        ]  # fmt: skip
+        exact = [step for step in steps if step.amount == extra[step.kind, step.place]]
+        told = {(step.kind, step.place) for step in exact}
+        days_told = {place for _, place in told}
+        taken = [event for event in events if days.get(event[0]) in days_told]
+        if not taken:
+            continue
+        amount = sum(step.amount for step in exact if step.kind == "daily")
+        claimed = {step.kind for step in exact}
+        complete = all(
+            not wrong or (kind, place) in told
+            for (kind, place), wrong in extra.items() if kind in claimed
+        )  # fmt: skip
+        proof = (
+            f"{source.name} is off by {facts.money(amount, key)} on {len(days_told)} day(s), which is what the events "
+            f"of these days at {places([position for position, _, _ in taken])} come to that were covered twice "
+            f"({words})"
+        )
+        found = finding(
+            FAULT, key, amount=amount, events=[(position, event_id) for position, event_id, _ in taken],
+            source=source.name, certainty="proven" if complete else "likely", proof=proof,
+        )  # fmt: skip
+        yield Explanation(found, [whole(step) for step in exact])
+
+
+def _holds_put_back(
+    facts: Facts, left: Left, source: Source, covered: list[Covered], words: str
+) -> Iterator[Explanation]:
+    """A request that was applied again after its answer puts back the hold; the hold claims no balance."""
+    pending = facts.evidence.ledger.pending
+    if pending is None:
+        return
+    by_key: dict[Key, list[tuple[Residual, str]]] = {}
+    for step in left.steps(source=source.name, kind="holds"):
+        inside = step.position is not None and any(low <= step.position <= high for low, high, _ in covered)
+        if step.reason == NO_EVENT and inside:
+            request = facts.rows(
+                _REQUEST, source=source.name, account=step.account, currency=step.currency, position=step.position,
+                request=pending.request, path=json_path(pending.id_field), amount=-step.amount,
+            )  # fmt: skip
+            if request:
+                by_key.setdefault(step.key, []).append((step, request[0][0]))
+    for key, put_back in by_key.items():
+        events = [(step.position or 0, event_id) for step, event_id in put_back]
+        proof = (
+            f"{source.name} holds what the events at {places([position for position, _ in events])} asked for and "
+            f"later ones answered; the requests were covered twice ({words}), the second time after the answer"
+        )
+        found = finding(FAULT, key, events=events, source=source.name, proof=proof)
+        yield Explanation(found, [whole(step) for step, _ in put_back])
+
+
+_REQUEST = """
+    SELECT e.event_id FROM events AS e JOIN postings AS p USING (event_id) JOIN assertions AS a
+        ON a.kind = 'holds' AND a.source = $source AND a.account = p.account AND a.currency = p.currency
+        AND a.position = e.position AND a.event_id = json_extract_string(e.payload, $path)
+    WHERE e.type = $request AND p.account = $account AND p.currency = $currency AND e.position = $position
+    GROUP BY e.event_id HAVING sum(p.amount_minor) = $amount
+"""
+"""The request that a row of a hold repeats, hold id, position and amount."""
+
+
+def _moments(facts: Facts, covered: list[Covered]) -> Iterator[tuple[int, datetime]]:
+    """The recorded time by position, of every event covered too often."""
+    for first, last, _ in covered:
+        yield from (
+            (position, moment) for position, moment in facts.rows(
+                "SELECT DISTINCT position, recorded_at FROM postings WHERE position BETWEEN $first AND $last "
+                "AND recorded_at IS NOT NULL", first=first, last=last,
+            )
+        )  # fmt: skip
 
 
 def _events_covered(facts: Facts, covered: list[Covered]) -> dict[Key, list[tuple[int, str, int]]]:

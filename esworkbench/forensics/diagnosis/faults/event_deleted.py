@@ -7,6 +7,7 @@ from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.renumbered import as_written
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -37,7 +38,10 @@ Row = tuple[Key, int, str]
 
 
 class StreamGap(NamedTuple):
-    """Versions ``first`` to ``last`` of a stream are gone, between two positions. ``broken``: the chain shows it."""
+    """Versions ``first`` to ``last`` of a stream are gone, between two positions. ``broken``: the chain shows it.
+
+    ``words`` say what became of the versions after it, where these were numbered anew.
+    """
 
     stream_id: str
     first: int
@@ -45,6 +49,7 @@ class StreamGap(NamedTuple):
     after: int
     before: int
     broken: bool
+    words: str = ""
 
     @property
     def size(self) -> int:
@@ -56,13 +61,20 @@ class StreamGap(NamedTuple):
 
 def gaps_of(facts: Facts) -> list[StreamGap]:
     """Missing versions with an event after them, but for those of events that stand in another stream now."""
-    moved = [event.home for event in facts.failing if event.home is not None]
+    moved = [event.home for event in facts.failing if event.home is not None and not event.is_copy]
+    anew = facts.renumbered
+    placed = {event.position for stream in anew for event in stream.original}
+    gaps = [gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS)) if gap.before not in placed]
+    gaps += [
+        StreamGap(stream.stream_id, first, last, stream.at(first - 1), stream.at(last + 1), True, stream.words)
+        for stream in anew for first, last in stream.missing
+    ]  # fmt: skip
 
     def all_moved(gap: StreamGap) -> bool:
         inside = {version for stream_id, version in moved if stream_id == gap.stream_id and gap.covers(version)}
         return len(inside) == gap.size
 
-    return [gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS)) if not all_moved(gap)]
+    return [gap for gap in gaps if not all_moved(gap)]
 
 
 def event_deleted(facts: Facts, left: Left) -> Explanations:
@@ -132,7 +144,9 @@ def _explanation(
     stream, broken = gaps[0].stream_id, all(gap.broken for gap in gaps)
     versions = ", ".join(f"{gap.first}" if gap.size == 1 else f"{gap.first}–{gap.last}" for gap in gaps)
     proof = f"stream {stream} has no version {versions}"
-    if broken:
+    if gaps[0].words:
+        proof = f"{gaps[0].words}; what was written as version {versions} is gone"
+    elif broken:
         proof += f", and the hash chain breaks at the event after it ({places([gap.before for gap in gaps])})"
     rows = [row for gap in gaps for row in _rows_kept(facts, gap, without_event) if row[0] == key]
     ids = {event_id for _, _, event_id in rows}
@@ -150,7 +164,12 @@ def _explanation(
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if broken else "likely", proof=proof,
     )  # fmt: skip
-    return Explanation(found, list(shares_of(facts, left, key, amount, kept)) if witness and key else [])
+    shares = list(shares_of(facts, left, key, amount, kept)) if witness and key else []
+    known = {share.number for share in shares}
+    of_then = [
+        share for each in facts.renumbered if each.stream_id == stream for share in as_written(facts, left, each)
+    ]
+    return Explanation(found, [*shares, *(share for share in of_then if share.number not in known)])
 
 
 def _unused(facts: Facts, gap: StreamGap) -> Iterator[int]:

@@ -16,12 +16,15 @@ Moved = tuple[FailingHash, Place, int]
 
 
 def event_misfiled(facts: Facts, left: Left) -> Explanations:
-    """Events whose content fails where they stand, and fits the chain of another stream: the hash names the place."""
+    """Events whose content fails where they stand, and fits the chain of another stream: the hash names the place.
+
+    A copy bears the hash of an event that still stands at its own place.
+    """
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
     groups: dict[Key | None, list[Moved]] = {}
     for event in facts.failing:
-        if event.home is not None and event.home[0] != event.stream_id:
+        if event.home is not None and (event.is_copy or event.home[0] != event.stream_id):
             for key, amount in _accounts(facts, event, event.home):
                 groups.setdefault(key, []).append((event, event.home, amount))
     return [_explanation(facts, left, key, moved) for key, moved in groups.items()]
@@ -29,9 +32,9 @@ def event_misfiled(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="event_misfiled",
-    meaning="an event was moved to another stream, so two accounts are off by its amount, in opposite directions",
+    meaning="an event was moved or copied to a place that it was not written at, so the accounts are off by its amount",
     look_alikes=("half_transfer", "event_deleted"),
-    remedy="restore both streams from a good backup",
+    remedy="restore the streams from a good backup",
     repair="restore",
     detector=event_misfiled,
 )
@@ -46,7 +49,7 @@ def _accounts(facts: Facts, event: FailingHash, home: Place) -> Iterator[tuple[K
     )
     for account, currency, amount in posted:
         yield (account, currency), -amount if account == here else 0
-        if account == here:
+        if account == here and not event.is_copy:
             yield (there, currency), amount
     if not posted:
         yield None, 0
@@ -59,8 +62,9 @@ def _explanation(facts: Facts, left: Left, key: Key | None, moved: list[Moved]) 
     shares = list(shares_of(facts, left, key, amount, steps)) if key and amount else []
     words = "; ".join(
         f"the event at {places([event.position])} is version {event.version} of {event.stream_id}, and its content is "
-        f"what was hashed as version {home[1]} of {home[0]}" for event, home, _ in moved[:5]
-    )  # fmt: skip
+        f"what was hashed as version {home[1]} of {home[0]}{', which still stands there' * event.is_copy}"
+        for event, home, _ in moved[:5]
+    )
     if shares and key:
         words += f"; {shares[0].source} still counts it there: claimed − event sum = {facts.money(amount, key)}"
     events = [(event.position, event.event_id) for event, _, _ in moved]

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from esworkbench.evidence.ledger import TransferSides
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
@@ -53,6 +55,19 @@ _HALVES = (
 
 _COMPLETE = _SIDES + "SELECT max(took) FROM pairs_of_sides WHERE complete"
 
+# Whatever says the same as an event that a retry made: one of all these is too many. Surely so where a statement tells
+# it, or where two of them are of one transfer.
+_DOUBLES = """
+    WITH alike AS (
+        SELECT m.*, json_extract_string(e.payload, $id) AS id FROM movements AS m JOIN events AS e USING (event_id)
+        WHERE (m.account, m.currency, m.type, m.amount, m.reference) IN
+            (SELECT (account, currency, type, amount, reference) FROM movements WHERE list_contains($ids, event_id))
+    )
+    SELECT event_id, bool_or(list_contains($certain, event_id)) OVER same
+        OR (id IS NOT NULL AND count(*) OVER (PARTITION BY account, currency, type, amount, reference, id) > 1)
+    FROM alike WINDOW same AS (PARTITION BY account, currency, type, amount, reference)
+"""
+
 
 class Half(NamedTuple):
     """A side without its other side; the amount, in minor units, as it was posted."""
@@ -77,25 +92,61 @@ def half_transfer(facts: Facts, left: Left) -> Explanations:
     if transfer is None:
         return NotTestable("the ledger doesn't say which event types are the two sides of a transfer")
     given = _given(facts, transfer)
+    retried = _retried(facts, left, transfer)
     halves: dict[Key, list[Half]] = {}
+    copies = {event.event_id for event in facts.failing if event.is_copy}
     for half in map(Half._make, facts.rows(_HALVES, **given)):
-        if not _lost_since(facts, half):
+        if half.event_id not in copies | retried.certain and not _lost_since(facts, half):
             halves.setdefault(half.key, []).append(half)
     if not halves:
         return []
     [(longest,)] = facts.rows(_COMPLETE, **given)
     patience = hold_limit(facts.evidence.ledger) if longest is None else timedelta(seconds=longest)
-    return [_explanation(facts, left, key, mine, patience) for key, mine in halves.items()]
+    found = []
+    for key, mine in halves.items():
+        doubted = [half for half in mine if half.event_id in retried.possible and not _shown(left, half)]
+        others = [half for half in mine if half not in doubted]
+        found += [_explanation(facts, left, key, others, patience)] if others else []
+        found += [_as_another_name(_explanation(facts, left, key, doubted, patience))] if doubted else []
+    return found
 
 
 FAULT = Fault(
     name="half_transfer",
     meaning="one side of a transfer is missing",
-    look_alikes=("never_appended", "event_misfiled"),
+    look_alikes=("never_appended", "event_misfiled", "retry_duplicate"),
     remedy="complete the transfer, or reverse it",
     repair="none",
     detector=half_transfer,
 )
+
+
+class Retried(NamedTuple):
+    """Sides of transfers of which a retry made one too many, by event id, and those of which that is possible."""
+
+    certain: frozenset[str]
+    possible: frozenset[str]
+
+
+def _retried(facts: Facts, left: Left, transfer: TransferSides) -> Retried:
+    """A leg that was recorded twice has no counterpart, and that is the retry's doing. Which of the two legs is the
+    one too many makes no difference to any sum."""
+    doubles = left.found("retry_duplicate")
+    if not doubles:
+        return Retried(frozenset(), frozenset())
+    rows = facts.rows(
+        _DOUBLES, ids=[event_id for each in doubles for event_id in each.event_ids],
+        certain=[event_id for each in doubles if each.certainty != "possible" for event_id in each.event_ids],
+        id=json_path(transfer.id_field),
+    )  # fmt: skip
+    certain = frozenset(event_id for event_id, sure in rows if sure)
+    return Retried(certain, frozenset(event_id for event_id, _ in rows) - certain)
+
+
+def _as_another_name(explanation: Explanation) -> Explanation:
+    """One cause under two names, of which a statement would tell the right one: the retry is named already."""
+    found = msgspec.structs.replace(explanation.finding, alternative_to="retry_duplicate", certainty="possible")
+    return explanation._replace(finding=found, look_alikes=())
 
 
 def _lost_since(facts: Facts, half: Half) -> bool:

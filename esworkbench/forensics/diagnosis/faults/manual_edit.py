@@ -11,6 +11,7 @@ from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
     Explanations,
@@ -22,6 +23,16 @@ from esworkbench.forensics.diagnosis.unexplained import (
 )
 from esworkbench.forensics.diagnosis.witnesses import was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
+
+SHOWN = 3
+"""So many moved rows are told one by one."""
+
+
+def row_misplaced(facts: Facts, left: Left) -> Explanations:
+    """Rows that stand under another day, currency or account than the one whose figures they tell."""
+    if all(facts.is_file or source.kind in ("snapshot", "statement") for source in facts.sources):
+        return NotTestable("there is no read model whose rows could have been moved")
+    return [each for source in (*facts.sources, *facts.columns) for each in _misplaced(facts, left, source)]
 
 
 def manual_edit(facts: Facts, left: Left) -> Explanations:
@@ -47,8 +58,37 @@ FAULT = Fault(
     ),
     remedy="rebuild the read model, and revoke the grant that allowed the edit",
     repair="rebuild",
+    detector=row_misplaced,
     by_exclusion=manual_edit,
 )  # fmt: skip
+
+
+def _misplaced(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """One finding an account and currency, as always: what was moved from one to another shows in both."""
+    by_key: dict[Key, list[MisplacedRow]] = {}
+    found = misplaced_rows(facts, left, source)
+    others = (LookAlike("handler_bug", f"where it is {len(found)} rows, the handler may put them there itself"),)
+    for row in found:
+        for key in dict.fromkeys((row.belongs, row.stands)):
+            by_key.setdefault(key, []).append(row)
+    for key, rows in by_key.items():
+        shares = shares_of_misplaced(left, rows, key)
+        if not shares:
+            continue
+        what = "; ".join(row.words for row in rows[:SHOWN]) + "; …" * (len(rows) > SHOWN)
+        proof = (
+            f"in {source.name} {what}: to the minor unit it tells what the events make of the one place without a row, "
+            "and the place where it stands has no event"
+        )
+        events = [(row.place, row.event_id) for row in rows if row.event_id]
+        yield Explanation(
+            finding(
+                FAULT, key, amount=0 if source.kind == "holds" else shares[0].amount, events=events,
+                source=source.name, certainty="likely" if len(found) == 1 else "possible", proof=proof,
+            ),
+            shares,
+            () if len(found) == 1 else others,
+        )  # fmt: skip
 
 
 def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
@@ -74,13 +114,13 @@ def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explana
     healed = facts.healed(source.name, key)
     if healed:
         why += "; a rebuild with the projection's own code heals it"
-    untested = _untested(facts, source)
+    lacking = untested(facts, source)
     others = _the_log_itself(facts, source, key) if certainty == "possible" else ()
-    if healed and not untested and not others:
+    if healed and not lacking and not others:
         certainty = "likely"
     proof = (
         f"{source.name} is {facts.money(amount, key)} off the event sum at its checkpoint {source.cut}{why}"
-        f"{_same_amount(facts, source, key, amount)}{_not_tested(untested)}"
+        f"{_same_amount(facts, source, key, amount)}{_not_tested(lacking)}"
     )
     found = finding(FAULT, key, amount=amount, source=source.name, certainty=certainty, proof=proof)
     return Explanation(found, [Share(source.name, key, amount)], others)
@@ -139,7 +179,7 @@ def _same_amount(facts: Facts, source: Source, key: Key, amount: int) -> str:
     return f"; the amount is that of the event at {places([place for (place,) in found])}" if found else ""
 
 
-def _untested(facts: Facts, source: Source) -> list[str]:
+def untested(facts: Facts, source: Source) -> list[str]:
     """What else it could be, and what the evidence lacks for a test of it."""
     found = []
     if facts.code_replay is None or facts.code_replay.source != source.name:
@@ -161,8 +201,8 @@ def _covers(batches: Sequence[Batch], cut: int) -> bool:
     return reached >= cut
 
 
-def _not_tested(untested: list[str]) -> str:
-    return f"; not tested: {'; '.join(untested)}" if untested else ""
+def _not_tested(lacking: list[str]) -> str:
+    return f"; not tested: {'; '.join(lacking)}" if lacking else ""
 
 
 def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
@@ -174,7 +214,7 @@ def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) 
         proof += f"; what comes after{_where(source, healing)} follows them again, so the runner never knew of it"
     alone = len(healing) == len(wrong)
     if not alone:
-        proof += _not_tested(_untested(facts, source))
+        proof += _not_tested(untested(facts, source))
     events = [(step.position or 0, step.event_id or "") for step in wrong] if source.kind == "running" else []
     found = finding(
         FAULT, key, amount=amount, events=events, source=source.name, certainty="likely" if alone else "possible",
@@ -214,7 +254,7 @@ def _column_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]
         f"{facts.money(amount, key)} in all, and the balances beside don't"
     )
     if len(steps) > 1:
-        proof += _not_tested(_untested(facts, source))
+        proof += _not_tested(untested(facts, source))
     events = [(step.position or 0, step.event_id) for step in steps if step.event_id]
     found = finding(
         FAULT, key, amount=amount or steps[0].amount, events=events, source=source.name,
@@ -231,7 +271,7 @@ def _holds_edited(facts: Facts, source: Source, key: Key, steps: list[Residual])
         "is wrong for it"
     )
     if len(steps) > 1:
-        proof += _not_tested(_untested(facts, source))
+        proof += _not_tested(untested(facts, source))
     events = [(step.position or 0, step.event_id) for step in steps if step.event_id]
     found = finding(FAULT, key, events=events, source=source.name,
                     certainty="likely" if len(steps) == 1 else "possible", proof=proof)  # fmt: skip

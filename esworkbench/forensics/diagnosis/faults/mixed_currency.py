@@ -29,14 +29,16 @@ FAULT = Fault(
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     errors = left.heads(source.name)
+    taken: set[Key] = set()
     for key, amount in errors.items():
         others = _sums_in_others(facts, source, key)
         added = next((other for other, total in others.items() if total == amount), None)
         if added is None:
             continue
         for mine in (key, added):
-            if mine not in errors or (mine in (added,) and errors[mine] != -amount):
+            if mine not in errors or mine in taken or (mine == added and errors[mine] != -amount):
                 continue
+            taken.add(mine)
             proof = (
                 f"{source.name} is off by {facts.money(errors[mine], mine)}: its figure in {key[1]} is the plain sum "
                 f"of what the account holds in {key[1]} and {added[1]}"

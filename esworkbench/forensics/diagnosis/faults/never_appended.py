@@ -2,11 +2,18 @@
 
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.lines_of_unposted import UnpostedEvent, lines_of_unposted
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken
+from esworkbench.forensics.diagnosis.witnesses import was_reset
 from esworkbench.forensics.diagnosis.wording import finding
+
+SHOWN = 3
+"""So many events under another account are named one by one."""
 
 # A second answer to one hold is in the log, so what it booked is not missing from it: the hold was for once.
 _ANSWERED_AGAIN = """
@@ -17,31 +24,53 @@ _ANSWERED_AGAIN = """
       AND e.event_id NOT IN (SELECT answered_by FROM holds WHERE answered_by IS NOT NULL)
 """
 
+_AFTER_THE_END = """
+    SELECT file, account, currency, s.place
+    FROM statement_steps AS s JOIN statement_lines AS l USING (file, account, currency, line)
+    WHERE s.reason = 'no event' AND l.booked_at >= (SELECT max(recorded_at) FROM events)
+"""
+
 
 def never_appended(facts: Facts, left: Left) -> Explanations:
     """Lines of a statement with no event to match, where no event of the account is missing."""
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
     again = _answered_again(facts)
+    unposted = {each.line.number: each for each in lines_of_unposted(facts, left).values()}
     groups: dict[tuple[str, Key], list[Residual]] = {}
     for step in left.steps(kind="statement"):
         if step.reason == NO_EVENT and (*step.key, step.type) not in again:
             groups.setdefault((step.source, step.key), []).append(step)
-    return [
-        _missing(facts, file, key, steps)
-        for (file, key), steps in groups.items()
-        if not _known_inside(left, key, steps)
-    ]
+    elsewhere = {pair.line.number: pair for pair in booked_elsewhere(facts)} if groups else {}
+    newest = _after_the_end(facts) if groups else set()
+    explanations = []
+    for (file, key), steps in groups.items():
+        if _known_inside(left, key, steps):
+            continue
+        events = [unposted[step.number] for step in steps if step.number in unposted]
+        missing = [step for step in steps if step.number not in unposted]
+        for late in (False, True):
+            mine = [
+                step for step in missing
+                if ((file, key, step.place) in newest and step.number not in elsewhere) == late
+            ]  # fmt: skip
+            pairs = [elsewhere[step.number] for step in mine if step.number in elsewhere]
+            explanations += [_missing(facts, file, key, mine, pairs, newest=late)] if mine else []
+        explanations += [_unreadable(facts, file, key, events)] if events else []
+    return explanations
 
 
 FAULT = Fault(
     name="never_appended",
     meaning="something happened in the world, but no event was ever written for it",
-    look_alikes=("handler_bug", "wrong_upcaster", "unresolved_pending", "half_transfer", "valid_time_shift"),
+    look_alikes=(
+        "handler_bug", "wrong_upcaster", "unresolved_pending", "half_transfer", "valid_time_shift", "poison_skipped",
+        "tail_truncated",
+    ),
     remedy="append the missing event, dated when it was true",
     repair="none",
     detector=never_appended,
-)
+)  # fmt: skip
 
 
 def _answered_again(facts: Facts) -> set[tuple[str, str, str]]:
@@ -52,6 +81,16 @@ def _answered_again(facts: Facts) -> set[tuple[str, str, str]]:
     return set(facts.rows(_ANSWERED_AGAIN, settle=pending.settle, **paths))
 
 
+def _after_the_end(facts: Facts) -> set[tuple[str, Key, int]]:
+    """File, key and place of lines that were booked when the log has no event any more, where no reader has seen how
+    it once ended. A reader that was rebuilt has seen only the log as it is now.
+    """
+    readers = [source for source in facts.sources if source.cut >= facts.head and facts.batches(source.name)]
+    if facts.is_file or any(not was_reset(facts, source.name) for source in readers):
+        return set()
+    return {(file, (account, currency), place) for file, account, currency, place in facts.rows(_AFTER_THE_END)}
+
+
 def _known_inside(left: Left, key: Key, steps: list[Residual]) -> bool:
     """A read model or snapshot that counts the same amount has seen an event: it was written, and is gone."""
     amounts = {step.amount for step in steps} | {sum(step.amount for step in steps)}
@@ -59,7 +98,10 @@ def _known_inside(left: Left, key: Key, steps: list[Residual]) -> bool:
     return any(amount in amounts for amount in [*inside, *left.heads_of(key)])
 
 
-def _missing(facts: Facts, file: str, key: Key, steps: list[Residual]) -> Explanation:
+def _missing(
+    facts: Facts, file: str, key: Key, steps: list[Residual], pairs: list[BookedElsewhere], *, newest: bool
+) -> Explanation:  # fmt: skip
+    """``newest``: they would be the end of the log, which may as well have been cut off."""
     amount = sum(step.amount for step in steps)
     references = ", ".join(step.type or "?" for step in steps[:5])
     proof = f"{file} books {references}, {facts.money(amount, key)} in all, and no event says the same"
@@ -68,5 +110,30 @@ def _missing(facts: Facts, file: str, key: Key, steps: list[Residual]) -> Explan
         ", but events of this account are missing from the log: it may be one of them" if lost
         else ", and no version of the account's stream is missing"
     )  # fmt: skip
-    found = finding(FAULT, key, amount=amount, source=file, certainty="possible" if lost else "likely", proof=proof)
-    return Explanation(found, [whole(step) for step in steps])
+    words = (
+        f"they are the newest, and {file} alone tells of them: the end of the log may have been cut off, which an "
+        "anchor or a reader's checkpoint from before would show"
+    )
+    cut_off = (LookAlike("tail_truncated", words),) if newest else ()
+    remedy = None
+    if pairs:
+        proof += "; " + "; ".join(pair.words_at_line() for pair in pairs[:SHOWN])
+        remedy = "find out which of the two accounts is right before anything is appended, and correct the other"
+    certainty: Certainty = "possible" if lost or cut_off else "likely"
+    found = finding(FAULT, key, amount=amount, source=file, certainty=certainty, proof=proof, remedy=remedy)
+    return Explanation(found, [whole(step) for step in steps], cut_off)
+
+
+def _unreadable(facts: Facts, file: str, key: Key, events: list[UnpostedEvent]) -> Explanation:
+    """The event was written. What it moved is what nobody says, so what is missing may be a rule of the ledger."""
+    amount = sum(event.line.amount for event in events)
+    named = ", ".join(f"{event.kind} at position {event.position}" for event in events[:5])
+    proof = (
+        f"{file} books {', '.join(event.line.type or '?' for event in events[:5])}, {facts.money(amount, key)} in all, "
+        f"and the log has that reference in {named}, of which the ledger can't tell what it posts"
+    )
+    found = finding(
+        FAULT, key, amount=amount, events=[(event.position, event.event_id) for event in events], source=file,
+        certainty="possible", proof=proof, remedy="have the ledger say what these events post, and capture again",
+    )  # fmt: skip
+    return Explanation(found, [whole(event.line) for event in events])

@@ -15,11 +15,16 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 def payload_edited(facts: Facts, left: Left) -> Explanations:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
-    groups: dict[Key | None, list[FailingHash]] = {}
-    for event in edited_or_drifted(facts).edited:
+    edited = edited_or_drifted(facts).edited
+    contents: dict[Key | None, list[FailingHash]] = {}
+    ids: dict[Key | None, list[FailingHash]] = {}
+    for event in edited:
         for key in _keys(facts, event):
-            groups.setdefault(key, []).append(event)
-    return [_explanation(facts, left, key, events) for key, events in groups.items()]
+            (contents if event.id_then is None else ids).setdefault(key, []).append(event)
+    return [
+        *(_explanation(facts, left, key, events) for key, events in contents.items()),
+        *(_ids_replaced(left, key, events) for key, events in ids.items()),
+    ]
 
 
 FAULT = Fault(
@@ -41,6 +46,21 @@ def _keys(facts: Facts, event: FailingHash) -> Sequence[Key | None]:
     )
     before = [step.key for step in facts.residuals if step.event_id == event.event_id]
     return list(dict.fromkeys([*now, *before])) or [*facts.accounts_of_stream(event.stream_id)] or [None]
+
+
+def _ids_replaced(left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
+    """The id alone was changed, which posts nothing: rows that name the id of then are of the event all the same."""
+    names = {name for event in edited for name in (event.event_id, event.id_then)}
+    steps = [step for step in left.steps(key=key) if step.event_id in names] if key else []
+    off = {source: sum(step.amount for step in steps if step.source == source) for source in {e.source for e in steps}}
+    shown = "; ".join(f"at position {event.position} from {event.id_then} to {event.event_id}" for event in edited[:5])
+    proof = (
+        f"the id of {len(edited)} event(s) was replaced: {shown}; with the id of then the stored hash holds again, so "
+        "nothing else of the event was touched"
+    )
+    events = [(event.position, event.event_id) for event in edited]
+    shares = [whole(step) for step in steps if not off[step.source]]
+    return Explanation(finding(FAULT, key, events=events, proof=proof), shares)
 
 
 def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:

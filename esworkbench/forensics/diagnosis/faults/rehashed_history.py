@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import REPEATED, Key, Residual
+from esworkbench.forensics.compare.residuals import EVERY_EVENT
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-BY_EVENT = ("running", "statement")
 """The kinds of claim that speak of one event at a time."""
 
 
@@ -40,7 +40,7 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
         return NotTestable("it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold")
     gone = rows_without_event(facts)
     found = []
-    for key in left.keys():  # noqa: SIM118
+    for key in left.accounts():
         told = list(_told_against(facts, left, key))
         explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
         found += [explanation] if explanation else []
@@ -65,13 +65,13 @@ def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
                 yield Story(source.name, source.kind, frozenset({stands}), {})
             continue
         steps = [step for step in left.steps(source=source.name, key=key) if step.reason != REPEATED]
-        if source.kind in BY_EVENT:
+        if source.kind in EVERY_EVENT:
             steps = _that_stay(steps)
         if steps:
             amounts = {sum(step.amount for step in steps)} - {0}
             if source.kind == "snapshot":
                 amounts = {step.amount for step in steps}
-            at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in BY_EVENT}
+            at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
             yield Story(source.name, source.kind, frozenset(amounts), at)
 
 

@@ -12,17 +12,17 @@ def reordered(facts: Facts, left: Left) -> Explanations:
     in order."""
     if facts.is_file:
         return NotTestable("the rows of a file carry no versions")
-    streams: dict[str, list[tuple[int, str]]] = {}
-    for event in facts.failing:
-        if event.home is not None and event.home[0] == event.stream_id:
-            streams.setdefault(event.stream_id, []).append((event.position, event.event_id))
-    renumbered = set(streams)
+    streams = {
+        stream.stream_id: [(event.position, event.event_id) for event in overtaken]
+        for stream in facts.renumbered if (overtaken := stream.out_of_order)
+    }  # fmt: skip
+    proven = set(streams)
     moved = {event.event_id for event in facts.failing if event.home is not None}
     for each in facts.breaks:
         if each.kind == "order" and each.stream_id is not None and each.event_id not in moved:
             streams.setdefault(each.stream_id, []).extend(_out_of_place(facts, each.stream_id, each.version or 0))
     return [
-        _explanation(facts, left, stream_id, key, list(dict.fromkeys(events)), renumbered)
+        _explanation(facts, left, stream_id, key, list(dict.fromkeys(events)), proven)
         for stream_id, events in streams.items()
         for key in (*facts.accounts_of_stream(stream_id),) or (None,)
     ]
@@ -50,7 +50,7 @@ def _out_of_place(facts: Facts, stream_id: str, version: int) -> list[tuple[int,
 
 
 def _explanation(
-    facts: Facts, left: Left, stream_id: str, key: Key | None, events: list[tuple[int, str]], renumbered: set[str]
+    facts: Facts, left: Left, stream_id: str, key: Key | None, events: list[tuple[int, str]], proven: set[str]
 ) -> Explanation:
     """Residuals between the first and the last of them that cancel come of the order, and are taken with it."""
     first, last = min(events)[0], max(events)[0]
@@ -61,10 +61,10 @@ def _explanation(
     sources = {step.source for step in inside}
     off = {source: sum(step.amount for step in inside if step.source == source) for source in sources}
     at = places([position for position, _ in events])
-    if stream_id in renumbered:
+    if stream_id in proven:
         proof = f"the contents at {at} are what was hashed as other versions of {stream_id}"
     else:
         proof = f"in {stream_id} the events at {at} have versions in one order and positions in the other"
-    found = finding(FAULT, key, events=events, certainty="proven" if stream_id in renumbered else "likely", proof=proof)
+    found = finding(FAULT, key, events=events, certainty="proven" if stream_id in proven else "likely", proof=proof)
     between = [step for step in left.steps(key=key, kind="snapshot") if first <= (step.position or 0) < last]
     return Explanation(found, [whole(step) for step in (*inside, *between) if not off.get(step.source)])

@@ -50,7 +50,7 @@ _UNCOVERED = """
         WINDOW same AS (PARTITION BY account, currency, type, amount, reference ORDER BY position)
     )
     SELECT account, currency, type, amount, reference, position, event_id, recorded_at, first FROM used
-    WHERE uses = 2 AND apart <= to_seconds($near)
+    WHERE uses = 2 AND apart <= to_seconds($at_once)
       AND NOT EXISTS (SELECT 1 FROM pairs WHERE pairs.event_id = used.event_id)
       AND NOT EXISTS (SELECT 1 FROM statement_steps AS s WHERE s.event_id = used.event_id)
     ORDER BY position
@@ -100,7 +100,7 @@ def retry_duplicate(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="retry_duplicate",
     meaning="one command was recorded twice: the same reference, kind and amount, close in time",
-    look_alikes=("twin_dropped", "double_repair", "statement_incomplete"),
+    look_alikes=("twin_dropped", "double_repair", "statement_incomplete", "half_transfer"),
     remedy="compensate one of the two events, and have clients send an idempotency key",
     repair="compensate",
     detector=retry_duplicate,
@@ -208,7 +208,7 @@ def _uncovered(facts: Facts, doubles: dict[Key, list[Double]]) -> Iterator[Expla
     """Two and no more that follow each other shortly, where no statement tells how many were meant."""
     groups: dict[Key, list[tuple[int, str, int, str, int]]] = {}
     for account, currency, _, amount, reference, position, event_id, _, first in facts.rows(
-        _UNCOVERED, near=int(AT_ONCE.total_seconds())
+        _UNCOVERED, at_once=int(AT_ONCE.total_seconds())
     ):
         groups.setdefault((account, currency), []).append((position, event_id, amount, reference, first))
     for key, events in groups.items():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
     Explanations,
@@ -31,7 +32,10 @@ _ROUNDED = """
 
 
 def rounding(facts: Facts, left: Left) -> Explanations:
-    """By the limit that the ledger states for a file, or at the events whose posting rule says that it rounds."""
+    """By the limit that the ledger states for a file, or at the events whose posting rule says that it rounds.
+
+    Whoever writes a statement calculates interest once more, and may round it by another rule than we do.
+    """
     file = facts.evidence.ledger.file
     if file is not None and not file.rounding_limit:
         return NotTestable("the ledger states no rounding_limit for the file")
@@ -44,7 +48,7 @@ FAULT = Fault(
     name="rounding",
     meaning="amounts that have to be calculated, such as interest, are rounded by a different rule than the events'",
     look_alikes=("handler_bug", "manual_edit", "settled_otherwise"),
-    remedy="append a rounding event, and write the rule down",
+    remedy="write down one rule of rounding, correct the code that has another, and rebuild the read model",
     repair="rebuild",
     notebook="12_diff_projection_against_events",
     detector=rounding,
@@ -78,7 +82,7 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         # Every row of a file may be rounded, within the limit that the ledger itself sets: nothing is wrong.
         if source.kind == "running":
             yield from _steps(facts, left, source, file.rounding_limit, None)
-    elif source.kind == "running":
+    elif source.kind in ("running", "statement"):
         ids = {event_id for events in _rounded(facts, source).values() for _, event_id in events}
         yield from _steps(facts, left, source, LIMIT_MINOR, ids)
     elif source.kind == "head":
@@ -86,11 +90,18 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
 
 
 def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[str] | None) -> Iterator[Explanation]:
-    """Small steps at the events that are ``rounded``; None: at any."""
+    """Small steps at the events that are ``rounded``; None: at any.
+
+    Where a read model and a statement tell the same of an event, two that calculate apart don't round apart: then the
+    event is what is in doubt.
+    """
     by_key: dict[Key, list[Residual]] = {}
+    other = "statement" if source.kind == "running" else "running"
+    alike = {(step.key, step.event_id, step.amount) for step in left.steps(kind=other)}
     for step in left.steps(source=source.name):
         small = step.reason == DIFFERS and abs(step.amount) <= limit
-        if small and (rounded is None or step.event_id in rounded):
+        told_alike = (step.key, step.event_id, step.amount) in alike
+        if small and not told_alike and (rounded is None or step.event_id in rounded):
             by_key.setdefault(step.key, []).append(step)
     for key, steps in by_key.items():
         largest = max(abs(step.amount) for step in steps)
@@ -100,9 +111,12 @@ def _steps(facts: Facts, left: Left, source: Source, limit: int, rounded: set[st
         )
         if rounded is None:
             proof += f"; the ledger allows {facts.money(limit, key)} a step"
+        # A read model was computed from these events. A statement was not: the amount may as well have been mistyped.
+        certainty: Certainty = "proven" if source.kind == "running" else "likely" if len(steps) > 1 else "possible"
         found = finding(
             FAULT, key, amount=sum(step.amount for step in steps), source=source.name, proof=proof,
             events=[(step.position or 0, step.event_id or "") for step in steps], healthy=rounded is None,
+            certainty=certainty,
         )  # fmt: skip
         yield Explanation(found, [whole(step) for step in steps])
 

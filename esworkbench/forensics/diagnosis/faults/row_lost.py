@@ -4,6 +4,7 @@ from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.holes import Hole, holes
+from esworkbench.forensics.diagnosis.misplaced_rows import misplaced_rows
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -20,13 +21,15 @@ def row_lost(facts: Facts, left: Left) -> Explanations:
         for step in left.steps(source=source.name, kind=source.kind):
             groups.setdefault(step.key, []).append(step)
         disputed = _accounts_of_broken_streams(facts) if source.kind == "daily" else set()
+        moved = {(row.belongs, row.place) for row in misplaced_rows(facts, left, source)}
         for key, steps in groups.items():
             if key in disputed:
                 continue
-            if _has_no_row(facts, source, key):
+            gone = [step for step in steps if (key, step.place) not in moved]
+            if gone == steps and _has_no_row(facts, source, key):
                 explanations.append(_all_rows(facts, source, key, steps))
                 continue
-            lost = [hole for hole in holes(steps) if source.kind == "daily" or _heals_at_once(facts, key, hole)]
+            lost = [hole for hole in holes(gone) if source.kind == "daily" or _heals_at_once(facts, key, hole)]
             if lost:
                 explanations.append(_explanation(facts, source, key, lost))
     return explanations

@@ -54,7 +54,7 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="tail_truncated",
     meaning="the newest events were cut off, and what remains is consistent in itself",
-    look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved"),
+    look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved", "never_appended"),
     remedy="restore the tail from a good backup, and keep the read model and its checkpoint as witnesses until then",
     repair="restore",
     detector=tail_truncated,

@@ -50,7 +50,11 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the ledger names no pending events")
     unbooked = {step.event_id for step in left.steps(kind="statement") if step.reason == NO_ROW}
     overdue: dict[Key, list[Request]] = {}
-    homes = {event.event_id: event.home[0] for event in facts.failing if event.home is not None}
+    overtaken = {event.position for stream in facts.renumbered for event in stream.out_of_order}
+    homes = {
+        event.event_id: event.home[0] for event in facts.failing
+        if event.home is not None and (event.home[0] != event.stream_id or event.position in overtaken)
+    }  # fmt: skip
     given = {"now": facts.now, "limit": facts.limit_seconds, "moved": [*homes], "homes": [*homes.values()]}
     given["path"] = json_path(pending.id_field)
     for account, currency, *row in facts.rows(_OVERDUE, **given):

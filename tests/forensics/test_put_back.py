@@ -1,0 +1,159 @@
+"""A hash that holds again with the version, the stream or the id put back proves that the payload was not edited."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from damaged_bank import STREAM, DamagedBank, Event, Truth
+from test_log_verdicts import judged
+
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+
+
+def move(bank: DamagedBank, stream_id: str, after: int, by: int) -> None:
+    """The later versions of a stream numbered anew, hashes as they are; by way of versions that nobody has."""
+    bank.sql("UPDATE events SET version = version + 100000 WHERE stream_id = ? AND version > ?", stream_id, after)
+    bank.sql("UPDATE events SET version = version - 100000 + ? WHERE stream_id = ? AND version > 100000", by, stream_id)
+
+
+def busiest(bank: DamagedBank) -> str:
+    [(stream_id,)] = bank.sql("SELECT stream_id FROM events GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+    return str(stream_id)
+
+
+def insert(bank: DamagedBank, event: Event, own_hash: str) -> None:
+    bank.sql(
+        "INSERT INTO events (stream_id, version, event_id, event_type, schema_version, payload, metadata, recorded_at, "
+        "valid_at, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *event[1:], own_hash,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_deleted_event_whose_successors_are_numbered_anew_is_deleted_and_nothing_is_edited(
+    seed: int, tmp_path: Path
+) -> None:
+    bank = DamagedBank(tmp_path, seed)
+    event = bank.any_event()
+    bank.delete(event)
+    move(bank, event.stream_id, event.version, -1)
+    judged(diagnose(bank.captured()), [Truth("event_deleted", event.account, event.amount, (event.event_id,))])
+
+
+@pytest.mark.parametrize("versions", [(5, 6), (5, 9), (6, 8, 11)])
+def test_several_deleted_events(versions: Sequence[int], tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    stream_id = busiest(bank)
+    gone = [bank.events("stream_id = ? AND version = ?", stream_id, version)[0] for version in versions]
+    for event in gone:
+        bank.delete(event)
+    for number, event in enumerate(bank.events("stream_id = ?", stream_id), 1):
+        bank.sql("UPDATE events SET version = ? WHERE event_id = ?", number, event.event_id)
+    diagnosis = diagnose(bank.captured())
+    assert {(each.fault, each.account) for each in diagnosis.findings} == {("event_deleted", gone[0].account)}
+    [finding] = diagnosis.findings
+    assert sorted(finding.event_ids) == sorted(event.event_id for event in gone)
+    assert diagnosis.unexplained == []
+
+
+def test_deleted_numbered_anew_and_another_one_edited(tmp_path: Path) -> None:
+    """Two acts, two findings: the edited one is among those that moved, and fits no version."""
+    bank = DamagedBank(tmp_path)
+    stream_id = busiest(bank)
+    gone, edited = (
+        bank.events("stream_id = ? AND event_type = 'MoneyDeposited' AND schema_version = 3", stream_id)[at]
+        for at in (3, 7)
+    )
+    bank.change_amount(edited, 700)
+    bank.delete(gone)
+    move(bank, stream_id, gone.version, -1)
+    judged(diagnose(bank.captured()), [
+        Truth("event_deleted", gone.account, gone.amount, (gone.event_id,)),
+        Truth("payload_edited", gone.account, -700, (edited.event_id,)),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("hashed", [True, False], ids=["with a hash of its own", "with any hash"])
+@pytest.mark.parametrize("applied", [True, False], ids=["applied since", "unknown to the read models"])
+def test_an_event_put_between_two_others_is_named_and_its_neighbours_are_not(
+    hashed: bool, applied: bool, tmp_path: Path
+) -> None:
+    bank = DamagedBank(tmp_path)
+    stream_id = busiest(bank)
+    before = bank.events("stream_id = ?", stream_id)[9]
+    later = bank.events("stream_id = ? AND version > ?", stream_id, before.version)
+    [(hash_before,)] = bank.sql("SELECT hash FROM events WHERE event_id = ?", before.event_id)
+    move(bank, stream_id, before.version, 1)
+    at = f"{bank.healthy.now + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S.%fZ}"
+    new = Event(
+        0, stream_id, before.version + 1, "put-between", "MoneyDeposited", 3,
+        '{"amount_minor":5000,"currency":"USD","reference":"PUT"}', "{}", at, at, str(hash_before),
+    )  # fmt: skip
+    insert(bank, new, new.hashed_after(new.prev_hash) if hashed else "ab" * 32)
+    if applied:
+        bank.deposit(new.account, 100, "LATER", bank.healthy.now + timedelta(hours=1))
+        bank.book(new.account, 100, "LATER", bank.healthy.now + timedelta(hours=1))
+    diagnosis = diagnose(bank.captured())
+    [finding] = [each for each in diagnosis.findings if not each.healthy]
+    assert (finding.fault, finding.account, finding.event_ids) == ("backdated_insert", new.account, ["put-between"])
+    assert (finding.certainty, finding.amount) == ("proven", -5000)
+    assert diagnosis.unexplained == []
+    assert later
+
+
+@pytest.mark.parametrize("into", ["BankAccount-ACC-1005", "BankAccount-ACC-9999"])
+@pytest.mark.parametrize("count", [1, 12, 1_000])
+def test_a_stream_copied_into_another_is_misfiled_and_no_drift(into: str, count: int, tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    events = [each for each in bank.events("stream_id = ?", busiest(bank)) if each.stream_id != into][:count]
+    own = bank.events("stream_id = ?", into)
+    version = own[-1].version if own else 0
+    for number, event in enumerate(events, 1):
+        [(own_hash,)] = bank.sql("SELECT hash FROM events WHERE event_id = ?", event.event_id)
+        insert(bank, event._replace(stream_id=into, version=version + number, event_id=f"copy-{number}"), own_hash)
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy]
+    assert {each.fault for each in told} == {"event_misfiled"}
+    assert {each.certainty for each in told} == {"proven"}
+    ids = {event_id for each in told for event_id in each.event_ids}
+    assert ids == {f"copy-{number}" for number, _ in enumerate(events, 1)}
+    assert {each.account for each in told} <= {into.removeprefix(STREAM), None}
+    assert diagnosis.unexplained == []
+
+
+def test_an_event_copied_in_its_own_stream_is_no_fork_of_two_writers(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.any_event("MoneyDeposited")
+    last = bank.events("stream_id = ?", event.stream_id)[-1]
+    [(own_hash,)] = bank.sql("SELECT hash FROM events WHERE event_id = ?", event.event_id)
+    insert(bank, event._replace(version=last.version + 1, event_id="copy"), own_hash)
+    diagnosis = diagnose(bank.captured())
+    assert [(each.fault, each.account, each.event_ids) for each in diagnosis.findings if not each.healthy] == [
+        ("event_misfiled", event.account, ["copy"])
+    ]
+
+
+@pytest.mark.parametrize("types", [("MoneyDeposited",), ("WithdrawalSettled",), ("AccountOpened",)])
+def test_an_event_id_replaced_in_the_log_is_one_finding_that_says_so(types: tuple[str, ...], tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.draw.choice(bank.events("event_type = ?", types[0]))
+    bank.sql("UPDATE events SET event_id = 'replaced' WHERE event_id = ?", event.event_id)
+    diagnosis = diagnose(bank.captured())
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.account, finding.amount) == ("payload_edited", event.account, 0)
+    assert finding.event_ids == ["replaced"]
+    assert types == ("AccountOpened",) or event.event_id in finding.proof
+    assert diagnosis.unexplained == []
+
+
+def test_two_event_ids_exchanged_in_the_log(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    stream_id = busiest(bank)
+    first, second = (bank.events("stream_id = ?", stream_id)[at] for at in (4, 8))
+    for old, new in ((first.event_id, "x"), (second.event_id, first.event_id), ("x", second.event_id)):
+        bank.sql("UPDATE events SET event_id = ? WHERE event_id = ?", new, old)
+    diagnosis = diagnose(bank.captured())
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.account, finding.amount) == ("payload_edited", first.account, 0)
+    assert sorted(finding.event_ids) == sorted([first.event_id, second.event_id])
+    assert diagnosis.unexplained == []

@@ -1,0 +1,110 @@
+"""Repairing around holds: one that was answered is no hold any more; what others did since was not done by us."""
+
+import csv
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from broken_copy import ACCOUNT, Copy
+
+from esworkbench import composition
+from esworkbench.cqrs.commands import Command
+from esworkbench.domains.bank import (
+    AdjustBalance,
+    Bank,
+    CancelWithdrawal,
+    Deposit,
+    RequestWithdrawal,
+    SettleWithdrawal,
+)
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.repair.apply import Repaired
+
+
+class RetriedHold(Copy):
+    """A withdrawal whose request was sent twice, five minutes apart; the first was settled, and the bank booked it."""
+
+    def __init__(self, folder: Path, second: str) -> None:
+        super().__init__("none", folder)
+        self.now = self.evidence.now + timedelta(hours=1)
+        self.second = second
+        self.do(request("W-1"), minutes=1)
+        self.do(SettleWithdrawal(account_id=ACCOUNT, withdrawal_id="W-1"))
+        self.book_now("X-1", -5_000)
+        self.do(request(second), minutes=5)
+
+    def do(self, *commands: Command, minutes: float = 0) -> None:
+        self.store.clock = lambda: self.now
+        for command in commands:
+            Bank(self.store).handle(command)
+        self.catch_up()
+        self.now += timedelta(minutes=minutes)
+
+    def days_later(self) -> None:
+        self.now += timedelta(days=3)
+        self.do(Deposit(account_id=ACCOUNT, amount_minor=100, currency="USD", reference="LAST"))
+        self.book_now("LAST", 100)
+
+    def book_now(self, reference: str, amount: int) -> None:
+        path = self.statement()
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *lines = list(csv.reader(file))
+        last = max(index for index, line in enumerate(lines) if line[0] == ACCOUNT)
+        balance = str(int(lines[last][5]) + amount)
+        line = [ACCOUNT, "USD", f"{self.now:%Y-%m-%dT%H:%M:%SZ}", reference, str(amount), balance]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *lines[: last + 1], line, *lines[last + 1 :]])
+
+    def repair(self, evidence: Evidence) -> Repaired:
+        return composition.repair(evidence, self.store, operator="Ida", apply=True, digest=evidence.digest)
+
+
+def request(name: str) -> Command:
+    return RequestWithdrawal(
+        account_id=ACCOUNT, withdrawal_id=name, amount_minor=5_000, currency="USD", reference="X-1"
+    )
+
+
+@pytest.mark.parametrize("second", ["W-1", "W-2"])
+def test_a_hold_settled_twice_for_one_command_is_made_up_for_by_an_adjustment(second: str, tmp_path: Path) -> None:
+    """There is nothing left to cancel: the money has moved, and is moved back."""
+    copy = RetriedHold(tmp_path, second)
+    copy.do(SettleWithdrawal(account_id=ACCOUNT, withdrawal_id=second))
+    copy.days_later()
+    evidence = copy.evidence_of()
+    [finding] = diagnose(evidence).unhealthy
+    assert (finding.fault, finding.amount, finding.certainty) == ("retry_duplicate", 5_000, "proven")
+    done = copy.repair(evidence)
+    assert [(step.state, (step.command or "").partition(" ")[0]) for step in done.steps] == [
+        ("applied", "AdjustBalance")
+    ]
+    assert (done.verified, done.after.findings) == (True, [])
+    assert [step.state for step in copy.repair(evidence).steps] == ["done before"]
+
+
+OTHERWISE = {
+    "settled": SettleWithdrawal(account_id=ACCOUNT, withdrawal_id="W-2"),
+    "cancelled": CancelWithdrawal(account_id=ACCOUNT, withdrawal_id="W-2", reason="the customer called"),
+    "made up for": AdjustBalance(
+        account_id=ACCOUNT, amount_minor=5_000, currency="USD", reason="r", operator="Otto", case_id="o", reference="O",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("by", "state"), [("settled", "held back"), ("cancelled", "no longer needed"), ("made up for", "held back")]
+)
+def test_what_another_command_did_since_is_not_said_to_be_done(by: str, state: str, tmp_path: Path) -> None:
+    """The hold looked open. Settled since, it is a double, which the plan knows nothing of, and money is still owed."""
+    copy = RetriedHold(tmp_path, "W-2")
+    copy.days_later()
+    evidence = copy.evidence_of()
+    [finding] = diagnose(evidence).unhealthy
+    assert finding.fault == "unresolved_pending"
+    copy.do(OTHERWISE[by])
+    done = copy.repair(evidence)
+    assert [step.state for step in done.steps] == [state]
+    if by == "settled":
+        assert "retry_duplicate is found instead" in done.steps[0].words
+        assert done.verified is False
