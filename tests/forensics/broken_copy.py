@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from lab_incidents import captured, copy_of, incident
@@ -62,13 +63,16 @@ class Copy:
             ProjectionRunner(self.store, factory(), bank_decoder(), run_id="test").catch_up()
 
     def book(self, reference: str, amount: int) -> None:
+        """A line more on the account's statement, of the latest moment that the evidence knew."""
+        self.book_at(self.evidence.now, reference, amount)
+
+    def book_at(self, at: datetime, reference: str, amount: int) -> None:
         """A line more on the account's statement."""
         path = self.statement()
         with path.open(encoding="utf-8", newline="") as file:
             header, *lines = list(csv.reader(file))
         last = max(index for index, line in enumerate(lines) if line[0] == ACCOUNT)
-        moment = self.evidence.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = [ACCOUNT, "USD", moment, reference, str(amount), str(int(lines[last][5]) + amount)]
+        line = [ACCOUNT, "USD", f"{at:%Y-%m-%dT%H:%M:%SZ}", reference, str(amount), str(int(lines[last][5]) + amount)]
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([header, *lines[: last + 1], line, *lines[last + 1 :]])
 

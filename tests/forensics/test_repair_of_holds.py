@@ -1,6 +1,5 @@
 """Repairing around holds: one that was answered is no hold any more; what others did since was not done by us."""
 
-import csv
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,14 +46,7 @@ class RetriedHold(Copy):
         self.book_now("LAST", 100)
 
     def book_now(self, reference: str, amount: int) -> None:
-        path = self.statement()
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *lines = list(csv.reader(file))
-        last = max(index for index, line in enumerate(lines) if line[0] == ACCOUNT)
-        balance = str(int(lines[last][5]) + amount)
-        line = [ACCOUNT, "USD", f"{self.now:%Y-%m-%dT%H:%M:%SZ}", reference, str(amount), balance]
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([header, *lines[: last + 1], line, *lines[last + 1 :]])
+        self.book_at(self.now, reference, amount)
 
     def repair(self, evidence: Evidence) -> Repaired:
         return composition.repair(evidence, self.store, operator="Ida", apply=True, digest=evidence.digest)

@@ -95,7 +95,7 @@ def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
             if _paired(connection) == before:
                 break
         _equals(connection, "reference", "amount", "0", undone)
-    _equals(connection, "''", "amount", day, "undoes IS NULL", zone=zone)
+    _equals(connection, "''", "amount", day, f"undoes IS NULL AND NOT {_TOLD_ALREADY}", zone=zone)
     connection.execute(_NOTHING_LEFT)
     _equals(connection, "nullif(reference, '')", "step", "0", "undoes IS NULL")
     _equals(connection, "nullif(reference, '')", "sign(amount)", "0", "undoes IS NULL")
@@ -127,6 +127,12 @@ _REPEATED = f"""
         SELECT event_id FROM events WHERE hash({REFERENCE}) IN (SELECT reference FROM same)
     )
     SELECT event_id FROM chosen UNION SELECT answered_by FROM holds SEMI JOIN chosen USING (event_id)
+"""
+
+# One more movement with the reference and amount of one that a line tells: the bank would have written it again.
+_TOLD_ALREADY = f"""
+    (reference <> '' AND (file, account, currency, reference, amount) IN
+        (SELECT ({PART}, reference, amount) FROM expected JOIN pairs USING ({PART}, event_id)))
 """
 
 _MOVEMENTS = f"""

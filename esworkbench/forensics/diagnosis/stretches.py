@@ -273,7 +273,7 @@ def standing(facts: Facts, source: Source, errors: Mapping[Key, int]) -> Standin
 def _standing(facts: Facts, source: Source, errors: Mapping[Key, int]) -> Standing | None:
     given = {
         "accounts": [account for account, _ in errors], "currencies": [currency for _, currency in errors],
-        "amounts": list(errors.values()), "cut": source.cut, "end": max(facts.head, source.cut),
+        "amounts": list(errors.values()), "cut": max(source.cut, 0), "end": max(facts.head, source.cut),
     }  # fmt: skip
     found = facts.rows(_DEEPEST, **given)
     if not found:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from esworkbench.forensics.compare.of_event import WrongColumn
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.faults.backdated_insert import FAULT as INSERTED
+from esworkbench.forensics.diagnosis.faults.checkpoint_moved import FAULT as MOVED
 from esworkbench.forensics.diagnosis.faults.manual_edit import FAULT
 from esworkbench.forensics.diagnosis.faults.manual_edit import untested as not_tested
 from esworkbench.forensics.diagnosis.findings import Finding, Unexplained
@@ -56,7 +57,8 @@ def _explains(finding: Finding, wrong: WrongColumn, damaged_log: set[str]) -> bo
         return finding.account in (None, wrong.account)
     mine = wrong.source in finding.sources
     # What leaves events out of some rows leaves them out of others, where they add up to nothing.
-    return mine and (finding.account in (None, wrong.account) or (wrong.stale and finding.fault != FAULT.name))
+    of_all = finding.fault == MOVED.name or (wrong.stale and finding.fault != FAULT.name)
+    return mine and (of_all or finding.account in (None, wrong.account))
 
 
 def _explanation(facts: Facts, wrong: list[WrongColumn]) -> Explanation:

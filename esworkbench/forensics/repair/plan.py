@@ -243,7 +243,9 @@ def _originals(evidence: Evidence, connection: "duckdb.DuckDBPyConnection", find
     return [
         Original(
             event_id=event_id, event_type=event_type, stream_id=stream_id, position=position,
-            payload=json.loads(payload), amount=amount if finding.amount else 0, answered=answered,
+            payload=json.loads(payload), answered=answered,
+            # A hold that the statement has booked: its settlement moves nothing more.
+            amount=0 if pending and event_type == pending.request and not finding.amount else amount,
             valid_at=final_at if answered
             else _lapsed(recorded_at, lapse) if pending and event_type == pending.request else valid_at,
         )

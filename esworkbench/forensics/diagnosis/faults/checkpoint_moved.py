@@ -16,10 +16,11 @@ from esworkbench.forensics.diagnosis.wording import finding
 def checkpoint_moved(facts: Facts, left: Left) -> Explanations:
     """Rows that are right where the last run ended, or ahead of their checkpoint."""
     sources = [source for source in facts.sources if source.kind in BALANCES]
-    if facts.is_file or not sources or not facts.count("checkpoints"):
+    if facts.is_file or not (facts.count("checkpoints") or facts.count("checkpoint_log")):
         return NotTestable("there is no read model of ours with a checkpoint")
     holds = [source for source in facts.columns if source.kind == "holds"]
     return [
+        *_removed(facts),
         *(each for source in sources for each in _moved(facts, left, source)),
         *(each for source in holds for each in _holds_ahead(facts, left, source)),
     ]
@@ -33,6 +34,23 @@ FAULT = Fault(
     repair="rebuild",
     detector=checkpoint_moved,
 )
+
+
+def _removed(facts: Facts) -> Iterator[Explanation]:
+    """Read models that runs have fed since they were last dropped, and that have no checkpoint: the next run begins at
+    the first event again."""
+    for model in facts.evidence.ledger.read_model:
+        batches = facts.batches(model.projection)
+        if not batches or facts.evidence.checkpoint(model.projection) is not None:
+            continue
+        proof = (
+            f"{model.projection} has no checkpoint, while the last run of the checkpoint log ended at "
+            f"{batches[-1].to_position}: the next run would apply every event again"
+        )
+        named = finding(
+            FAULT, None, positions=[batches[-1].to_position], source=model.projection, certainty="likely", proof=proof
+        )
+        yield Explanation(named, [])
 
 
 def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:

@@ -1,5 +1,7 @@
 """tail_truncated: a checkpoint or a read model has seen more of the log than there is."""
 
+from collections.abc import Iterator
+
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -19,7 +21,7 @@ _LAST = "SELECT account, max(position) FROM postings GROUP BY account"
 
 
 def tail_truncated(facts: Facts, left: Left) -> Explanations:
-    if not facts.evidence.manifest.cut.checkpoints and not facts.count("checkpoints"):
+    if not any(map(facts.count, ("checkpoints", "checkpoint_log"))):
         return NotTestable("there is no checkpoint and no anchor to say how long the log once was")
     ahead = [
         (projection, position)
@@ -32,15 +34,20 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
         if step.reason == NO_EVENT and step.position is not None and step.position > last.get(step.account, 0):
             cut_off.setdefault(step.key, []).append(step)
     heads: dict[Key, list[int]] = {}
-    for account, currency, position, _ in facts.rows(_HEADS_AHEAD):
-        heads.setdefault((account, currency), []).append(position)
+    rows_ahead = facts.rows(_HEADS_AHEAD)
+    for account, currency, position, source in rows_ahead:
+        # One row that names a position and counts nothing more was seen by nobody else: it is the row that is wrong.
+        if ahead or len(rows_ahead) > 1 or left.head(source, (account, currency)):
+            heads.setdefault((account, currency), []).append(position)
     checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
     explanations = [
         _explanation(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
         for key in sorted({*cut_off, *heads})
     ]
-    if explanations or not ahead:
+    if explanations:
         return explanations
+    if not ahead:
+        return list(_runs_ahead(facts))
     proof = f"{checkpoints}, but the log ends at {facts.head}; no claim is left to show whose events were cut off"
     positions = sorted({position for _, position in ahead})
     if facts.rows("SELECT count(*) FROM checkpoint_log WHERE to_position > $head", head=facts.head)[0][0]:
@@ -59,6 +66,27 @@ FAULT = Fault(
     repair="restore",
     detector=tail_truncated,
 )
+
+
+_RUNS = """
+    SELECT projection, max(to_position) FROM checkpoint_log WHERE to_position > $head GROUP BY projection ORDER BY 1
+"""
+
+
+def _runs_ahead(facts: Facts) -> Iterator[Explanation]:
+    """Runs that ended past the log's end, where every checkpoint has been set back since, as a rebuild does."""
+    runs = facts.rows(_RUNS, head=facts.head)
+    if not runs:
+        return
+    proof = (
+        f"runs of the checkpoint log ended past the log, which ends at {facts.head}: "
+        f"{', '.join(f'{name} at {position}' for name, position in runs)}; no claim is left to show whose events were "
+        "cut off"
+    )
+    positions = sorted({position for _, position in runs})
+    named = finding(FAULT, None, positions=positions, certainty="likely" if len(runs) > 1 else "possible", proof=proof)
+    other = LookAlike("checkpoint_moved", "one projection alone is said to have got so far: its line may be false")
+    yield Explanation(named, [], () if len(runs) > 1 else (other,))
 
 
 def _explanation(

@@ -1,0 +1,129 @@
+"""Checkpoints that are gone or below the log, a tail that only runs remember, and opposite faults on one day."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from broken_copy import ACCOUNT, Copy
+from statement_world import World
+from test_statement_verdicts import a_bank, judged, later, told
+
+from esworkbench import composition
+from esworkbench.domains.bank import Bank, Deposit, Withdraw, bank_decoder
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.projections import ProjectionRunner
+
+MODELS = ("account_balances", "daily_summaries", "transaction_history")
+BY_HAND = [
+    "DELETE FROM checkpoints WHERE projection = '{model}'",
+    "UPDATE checkpoints SET projection = '{model}_old' WHERE projection = '{model}'",
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("act", BY_HAND)
+def test_a_checkpoint_that_is_gone_is_told_before_the_next_run_doubles_everything(
+    act: str, model: str, tmp_path: Path
+) -> None:
+    copy = Copy("none", tmp_path)
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql(act.format(model=model))
+    evidence = copy.evidence_of()
+    [found] = diagnose(evidence).findings
+    assert (found.fault, found.account, found.sources, found.amount) == ("checkpoint_moved", None, [model], 0)
+    assert found.positions == [evidence.manifest.cut.high_water]
+
+
+def test_a_read_model_that_was_dropped_and_not_fed_since_is_healthy(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    runner = ProjectionRunner(copy.store, BANK_PROJECTIONS["daily_summaries"](), bank_decoder(), run_id="test")
+    runner.rebuild()
+    assert copy.diagnose().unhealthy == []
+
+
+@pytest.mark.parametrize("position", [0, -5])
+def test_a_checkpoint_at_or_below_the_beginning_is_a_moved_one_and_nothing_else(position: int, tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = 1")
+        connection.exec_driver_sql(
+            f"UPDATE checkpoints SET position = {position} WHERE projection = 'account_balances'"
+        )
+    diagnosis = copy.diagnose()
+    assert {each.fault for each in diagnosis.findings} == {"checkpoint_moved"}
+    assert diagnosis.unexplained == []
+
+
+def test_a_tail_that_only_runs_of_before_the_rebuild_remember_is_cut_off(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    head = copy.evidence.manifest.cut.high_water or 0
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql(f"DELETE FROM events WHERE global_position > {head - 3}")
+        connection.exec_driver_sql("DELETE FROM snapshots")
+    for factory in BANK_PROJECTIONS.values():
+        ProjectionRunner(copy.store, factory(), bank_decoder(), run_id="test").rebuild()
+    for path in copy.statement().parent.glob("*.csv"):
+        path.unlink()
+    evidence = copy.evidence_of()
+    assert diff(evidence).divergent == 0
+    [found] = diagnose(evidence).findings
+    assert (found.fault, found.positions, found.certainty) == ("tail_truncated", [head], "likely")
+
+
+def test_one_row_that_names_a_position_past_the_log_is_the_row_that_is_wrong(tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql("UPDATE account_balances SET position = 99999 WHERE account_id = 'ACC-1002'")
+    diagnosis = copy.diagnose()
+    assert [(each.fault, each.account, each.amount) for each in diagnosis.findings] == [("manual_edit", "ACC-1002", 0)]
+
+
+def doubled_beside_a_lost_one() -> World:
+    """A deposit recorded twice, and on the same day as much under another reference that was never recorded."""
+    world = a_bank()
+    world.pay("A", 7_100, "SALARY")
+    world.pay("A", 7_100, "SALARY", told=False)
+    world.book("A", 7_100, "INHERITANCE")
+    later(world)
+    return world
+
+
+def test_opposite_faults_on_one_day_are_two(tmp_path: Path) -> None:
+    diagnosis = judged(doubled_beside_a_lost_one(), tmp_path)
+    named = {(fault, amount) for fault, _, amount, _ in told(diagnosis)}
+    assert {("retry_duplicate", -7_100), ("never_appended", 7_100)} <= named
+    assert diagnosis.unexplained == []
+
+
+class Doubled(Copy):
+    """A deposit and a withdrawal of as much, each recorded twice and booked once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("none", folder)
+        self.now = self.evidence.now + timedelta(hours=1)
+        given = {"account_id": ACCOUNT, "amount_minor": 6_543, "currency": "USD"}
+        for command, line in (
+            (Deposit(**given, reference="X1"), ("X1", 6_543)),
+            (Withdraw(**given, reference="Y1"), ("Y1", -6_543)),
+            (Deposit(account_id=ACCOUNT, amount_minor=100, currency="USD", reference="LAST"), ("LAST", 100)),
+        ):
+            for again in range(1 if line[0] == "LAST" else 2):
+                self.store.clock = lambda: self.now
+                Bank(self.store).handle(command)
+                self.now += timedelta(minutes=5)
+                if not again:
+                    self.book_at(self.now, *line)
+            self.now += timedelta(days=2)
+        self.catch_up()
+
+
+def test_doubles_that_cancel_are_made_up_for_one_by_one(tmp_path: Path) -> None:
+    """Together they move nothing, and each is 65.43 by itself."""
+    copy = Doubled(tmp_path)
+    evidence = copy.evidence_of()
+    [found] = diagnose(evidence).unhealthy
+    assert (found.fault, found.amount, found.certainty) == ("retry_duplicate", 0, "proven")
+    done = composition.repair(evidence, copy.store, operator="Ida", apply=True, digest=evidence.digest)
+    assert ([step.state for step in done.steps], done.verified) == (["applied", "applied"], True)
