@@ -134,8 +134,10 @@ def diff(evidence: EvidencePath, against: Against = None, json: Json = False) ->
             names = ["account", "currency", "source", "column", "says", "event_says", "position"]
             title = "rows that say otherwise of their event than it does"
             console.print(table(title, names, [[row[name] for name in names] for row in apart]))
+        if odd := found["odd_claims"]:
+            console.print(table("claims that are not stored as amounts", ["claim"], [[each] for each in odd]))
 
-    wrong = bool(found["divergent"] or found["unposted"] or found["wrong_columns"])
+    wrong = any(found[name] for name in ("divergent", "unposted", "wrong_columns", "odd_claims"))
     next_command = f"esworkbench diagnose {quote(str(evidence))}" if wrong else None
     document = {**found, **judge_of(opened)}
     answer(document, prose, as_json=json, found=wrong, next_command=next_command)

@@ -77,6 +77,8 @@ def archive(
 ) -> None:
     """Copy a range of events to Parquet, a faster source for rebuilds. The store keeps them too."""
     into = new_place(into)
+    # Looks at the store as a capture does, so that what hides rows from this role is refused before one is written.
+    whose = recognised(event_types_in(url))
     store = EventStore.open(url, create=False)
     with Progress(True).of("events", up_to - after) as progress:
         manifest = archive_events(store, up_to, into, after=after, progress=progress)
@@ -85,7 +87,6 @@ def archive(
     def prose(console: Console) -> None:
         console.print(f"{manifest.rows['events']:,} events, {after + 1} to {up_to}, in {into}", markup=False)
 
-    whose = recognised(event_types_in(url))
     name = next(iter(whose.read_models), None) if whose else None
     next_command = name and f"esworkbench rebuild {_shown(url)} --projection {name} --cold {quote(str(into))}"
     answer(document, prose, as_json=json, next_command=next_command)

@@ -16,6 +16,9 @@ from esworkbench.event_store import EventStore
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing import bulk, claims
 from esworkbench.evidence.capturing.claims import _Running
+from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.verify import verify
 from esworkbench.projections import ProjectionRunner
 
 ROWS = "SELECT * FROM assertions ORDER BY ALL"
@@ -95,7 +98,7 @@ def test_one_odd_value_takes_its_table_row_by_row(
         ("a", None), ("b", 3),
     ]  # fmt: skip
     kept = evidence.rows("SELECT column_name, value FROM oddities")
-    assert kept == ([] if value is None else [("balance_minor", value)])
+    assert kept == [("balance_minor", value)]
 
 
 CLAIMS = st.lists(
@@ -131,3 +134,59 @@ def _columns(rows: list[tuple[str, str, int | None]]) -> list[list[Any]]:
 def _parts(rows: list[Any], ends: list[int]) -> Iterator[list[Any]]:
     for first, last in zip([0, *ends], [*ends, len(rows)], strict=True):
         yield rows[first:last]
+
+
+def test_whole_numbers_of_another_type_are_read_as_whole_numbers(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DBA may have made the column numeric: the amounts are the same, and so is what is wrong with one."""
+    monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path / "home"))
+    store = EventStore.open(postgres_url)
+    commands = Bank(store)
+    commands.handle(OpenAccount(account_id="a", owner="Nobody", currency="EUR"))
+    commands.handle(Deposit(account_id="a", amount_minor=5, currency="EUR", reference="r"))
+    for projection in BANK_PROJECTIONS.values():
+        ProjectionRunner(store, projection(), bank_decoder(), run_id="test").catch_up()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE account_balances ALTER balance_minor TYPE numeric")
+        connection.exec_driver_sql("UPDATE account_balances SET balance_minor = balance_minor + 4723")
+        connection.exec_driver_sql("UPDATE daily_summaries SET day = 'infinity'")
+    evidence = taken(postgres_url, tmp_path / "evidence")
+    assert evidence.rows("SELECT claimed_minor FROM assertions WHERE kind = 'head'") == [(4728,)]
+    assert evidence.rows("SELECT DISTINCT source FROM oddities") == [("daily_summaries",)]
+    assert [row.delta for row in diff(evidence, against="account_balances").rows] == [4723]
+    store.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("account_balances", "balance_minor"), ("daily_summaries", "closing_minor")]
+)
+def test_a_balance_that_claims_nothing_is_told_by_all(
+    bank: EventStore, store_url: str, table: str, column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path / "home"))
+    with bank.engine.begin() as connection:
+        if bank.engine.dialect.name == "sqlite":
+            nullable = connection.exec_driver_sql(f"SELECT sql FROM sqlite_master WHERE name = '{table}'").scalar_one()
+            nullable = nullable.replace(f"{column} BIGINT NOT NULL", f"{column} BIGINT")
+            connection.exec_driver_sql("PRAGMA writable_schema = 1")
+            connection.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE name = ?", (nullable, table))
+            connection.exec_driver_sql("PRAGMA writable_schema = RESET")
+        else:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ALTER {column} DROP NOT NULL")
+    with bank.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {table} SET {column} = NULL WHERE account_id = 'a'")
+    evidence = taken(store_url, tmp_path / "evidence")
+    assert diff(evidence).odd_claims == [f"{table}, a: {column} is null"]
+    assert [each.source for each in verify(evidence).breaks] == [table]
+    assert table in {each.source for each in diagnose(evidence).unexplained}
+
+
+def test_an_amount_that_no_balance_can_be_is_no_clean_difference(
+    bank: EventStore, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path / "home"))
+    with bank.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE account_balances SET balance_minor = {2**63 - 1} WHERE account_id = 'a'")
+    [told] = diff(taken(store_url, tmp_path / "evidence")).odd_claims
+    assert "larger than can be kept" in told

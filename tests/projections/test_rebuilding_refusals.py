@@ -17,7 +17,7 @@ from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.domains.bank.read_models.set_based import BANK_QUERIES
 from esworkbench.errors import EvidenceDamaged, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.events import Event, NewEvent
+from esworkbench.events import Event, NewEvent, RecordedEvent
 from esworkbench.projections.rebuilding import (
     Options,
     Recipe,
@@ -164,3 +164,16 @@ def test_a_read_model_that_cannot_be_kept_leaves_no_part_of_it(
     with pytest.raises(UnusableInput, match="disk is full"):
         take_snapshot(EventStore.open(sqlite_url), AccountBalances(), tmp_path / "kept")
     assert [path.name for path in tmp_path.iterdir() if "kept" in path.name] == []
+
+
+def test_an_archive_that_lacks_events_of_the_store_is_not_rebuilt_from(store: EventStore, tmp_path: Path) -> None:
+    """As one is that a role wrote from which row security hid some: it begins and ends with the log's own events."""
+
+    class Hiding(EventStore):
+        def read_all(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+            return [event for event in super().read_all(after=after, limit=limit) if event.global_position != 2]
+
+    run_live(store, AccountBalances())
+    head = store.read_all(limit=10_000)[-1].global_position
+    archive_events(Hiding(store.engine), head, tmp_path / "archive")
+    assert "one of them lacks some" in refused(store, BALANCES, "cold", Options(cold=[tmp_path / "archive"]))

@@ -3,7 +3,7 @@
 A read model may claim 12.5 cents, a checkpoint may stand at 'soon': neither ends the capture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -34,11 +34,16 @@ REQUIRED = {
 
 
 def fitted(
-    table: str, source: str, columns: Mapping[str, Sequence[Any]], stored: Mapping[str, str] = MappingProxyType({})
+    table: str,
+    source: str,
+    columns: Mapping[str, Sequence[Any]],
+    stored: Mapping[str, str] = MappingProxyType({}),
+    never_null: Collection[str] = (),
 ) -> tuple[dict[str, list[Any]], list[Oddity]]:
     """Columns for a table of evidence, of which every value fits; null where one doesn't, which is then an oddity.
 
-    ``source`` names the table they come from, ``stored`` what that calls them where it isn't the same.
+    ``source`` names the table they come from, ``stored`` what that calls them where it isn't the same, ``never_null``
+    the columns in which even null is odd.
     """
     fitting: dict[str, list[Any]] = {}
     odd: list[tuple[int, str, str]] = []
@@ -54,6 +59,12 @@ def fitted(
         for name in columns
         if (row, name) not in {(row, name) for row, name, _ in odd}
     ]
+    odd += [
+        (row, name, "is null")
+        for name in never_null
+        for row, value in enumerate(columns[name])
+        if value is None and row not in lost
+    ]
     oddities = [
         _oddity(source, stored.get(name, name), why, columns[name][row], _row(fitting, row))
         for row, name, why in sorted(odd)
@@ -65,9 +76,11 @@ def fitted(
 
 def is_plain(engine: str, column: str, kind: Any) -> str:
     """SQL that holds where a value can be read in bulk: on SQLite, where every value has the column's storage class and
-    is there; on PostgreSQL, where a moment or a day is none that Arrow can't hold."""
+    is there; on PostgreSQL, where a number is a whole one, and a moment or a day none that Arrow can't hold."""
     if engine == "sqlite":
         return f"typeof({column}) = '{'integer' if kind == pa.int64() else 'text'}'"
+    if kind == pa.int64():
+        return f"pg_typeof({column})::text IN ('smallint', 'integer', 'bigint')"
     if kind in (TIME, pa.date32()):
         return f"({column} IS NULL OR {column}::text ~ '^[0-9]{{4}}-[^B]*$')"
     return "true"

@@ -87,7 +87,8 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}, autocommit=True) as connection:
-            connection.adapters.register_loader("timestamptz", moments_as_stored())
+            for kind, loader in as_stored().items():
+                connection.adapters.register_loader(kind, loader)
             settings = _settings(connection, pace, described)
             connection.execute(BEGIN)
             for statement in settings:
@@ -209,16 +210,23 @@ def _first(connection: "Connection", query: str) -> Any:
     return row[0]
 
 
-def moments_as_stored() -> "type[Loader]":
-    """Loads a moment that Python can't hold, such as ``infinity``, as the text that it is."""
+def as_stored() -> "dict[str, type[Loader]]":
+    """Loaders that give a moment or day which Python can't hold, such as ``infinity``, as the text that it is."""
     from psycopg import DataError
-    from psycopg.types.datetime import TimestamptzLoader
+    from psycopg.types.datetime import DateLoader, TimestamptzLoader
 
-    class AsStored(TimestamptzLoader):
+    class Moments(TimestamptzLoader):
         def load(self, data: "Buffer") -> Any:
             try:
                 return super().load(data)
             except DataError:
                 return bytes(data).decode()
 
-    return AsStored
+    class Days(DateLoader):
+        def load(self, data: "Buffer") -> Any:
+            try:
+                return super().load(data)
+            except DataError:
+                return bytes(data).decode()
+
+    return {"timestamptz": Moments, "date": Days}

@@ -58,6 +58,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     steps within the ledger's rounding limit, which are no divergences. ``rows_left_out`` counts rows past ROWS_KEPT.
     ``unposted`` counts events that no rule of the ledger knows, by type and schema version: they are in no sum.
     ``wrong_columns`` are what rows say wrongly of their events beside all amounts: it makes no balance divergent.
+    ``odd_claims`` are claims that aren't stored as amounts, in words: what can't be read as one isn't compared.
     """
 
     compared: int
@@ -69,6 +70,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     rows_left_out: int = 0
     unposted: dict[str, int] = {}
     wrong_columns: list[WrongColumn] = []
+    odd_claims: list[str] = []
 
     def as_json(self) -> dict[str, Any]:
         """What ``diff --json`` prints."""
@@ -108,6 +110,7 @@ def diff(evidence: Evidence, *, against: str | None = None, residuals: Residuals
         rows_left_out=max(0, len(rows) - ROWS_KEPT),
         unposted=unposted_events(evidence),
         wrong_columns=[each for each in residuals.wrong_columns if against in (None, each.source)],
+        odd_claims=odd_claims(evidence, against),
     )
 
 
@@ -128,6 +131,23 @@ def _rows(
 def _row(of: Residual, claimed: int | None, event_sum: int, at: int | None) -> DiffRow:
     delta = (claimed or 0) - event_sum
     return DiffRow(of.account, of.currency, of.source, of.kind, claimed, event_sum, delta, at)
+
+
+def odd_claims(evidence: Evidence, against: str | None) -> list[str]:
+    """What stands in a read model in place of an amount, an account or a currency, the first ROWS_KEPT of each."""
+    found: list[str] = []
+    for model in evidence.ledger.read_model:
+        if against in (None, model.projection):
+            rows = evidence.rows(
+                "SELECT account, why, value FROM oddities WHERE source = $table AND column_name IN "
+                f"(SELECT unnest($columns)) ORDER BY ALL LIMIT {ROWS_KEPT}",
+                table=model.table, columns=[model.account, model.currency, model.claimed, *model.beside.values()],
+            )  # fmt: skip
+            found += [
+                f"{model.projection}, {account or 'no account'}: {why}" + ("" if value is None else f" ({value})")
+                for account, why, value in rows
+            ]
+    return found
 
 
 def order_problems(evidence: Evidence) -> list[OrderProblem]:

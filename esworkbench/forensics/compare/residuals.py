@@ -445,4 +445,7 @@ class Residuals:
 
     def _cut(self, name: str) -> int:
         checkpoint = self._evidence.checkpoint(name)
-        return (self._evidence.manifest.cut.high_water or 0) if checkpoint is None else checkpoint
+        # No runner is ever below 0: like one that is gone, such a checkpoint says nothing of what was read.
+        if checkpoint is None or checkpoint < 0:
+            return self._evidence.manifest.cut.high_water or 0
+        return checkpoint

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy import func, select
 
 from esworkbench.archive import ArchiveWriter, Cut, Manifest, from_parquet, to_parquet
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.chain import EPOCH
+from esworkbench.event_store.schema import events
 from esworkbench.events import RecordedEvent
 
 LAYOUT = "esworkbench-cold"
@@ -64,6 +66,7 @@ class Archives:
     def __init__(self, folders: Sequence[Path], store: EventStore, spill: Path) -> None:
         self._spill = spill
         self._ranges: list[Range] = []
+        self._events = 0
         self.high_water = 0
         found = sorted(((Manifest.load(folder), folder) for folder in folders), key=lambda each: each[0].cut.after)
         for manifest, folder in found:
@@ -73,6 +76,7 @@ class Archives:
                     f"{self.high_water}: name every archive from the first position on, each once"
                 )
             manifest.verify(folder)
+            self._events += manifest.rows["events"]
             self.high_water = manifest.cut.high_water or self.high_water
             self._ranges.append(Range(self.high_water, [folder / name for name in manifest.files_of("events")]))
         self._require_same_log(store)
@@ -115,6 +119,15 @@ class Archives:
             raise UnusableInput(
                 f"the archives end with event {last.event_id!r} at position {self.high_water}, which the store doesn't "
                 "hold there: they are of another log"
+            )
+        with store.engine.connect() as connection:
+            there = connection.execute(
+                select(func.count()).select_from(events).where(events.c.global_position <= self.high_water)
+            ).scalar_one()
+        if there != self._events:
+            raise UnusableInput(
+                f"the archives hold {self._events:,} events up to position {self.high_water}, and the store {there:,}: "
+                "one of them lacks some; archive that range again, as a role that sees all rows"
             )
 
 

@@ -37,14 +37,16 @@ FAULT = Fault(
 
 
 def _removed(facts: Facts) -> Iterator[Explanation]:
-    """Read models that runs have fed since they were last dropped, and that have no checkpoint: the next run begins at
-    the first event again."""
+    """Read models that runs have fed since they were last dropped, without a checkpoint or with one below 0, where no
+    runner ever is: the next run begins at the first event again."""
     for model in facts.evidence.ledger.read_model:
         batches = facts.batches(model.projection)
-        if not batches or facts.evidence.checkpoint(model.projection) is not None:
+        checkpoint = facts.evidence.checkpoint(model.projection)
+        if not batches or (checkpoint is not None and checkpoint >= 0):
             continue
+        at = "no checkpoint" if checkpoint is None else f"its checkpoint at {checkpoint}"
         proof = (
-            f"{model.projection} has no checkpoint, while the last run of the checkpoint log ended at "
+            f"{model.projection} has {at}, while the last run of the checkpoint log ended at "
             f"{batches[-1].to_position}: the next run would apply every event again"
         )
         named = finding(

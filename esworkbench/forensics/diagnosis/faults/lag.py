@@ -12,7 +12,8 @@ def lag(facts: Facts, left: Left) -> Explanations:
     Its events are those that the slowest of them has still to read.
     """
     behind = facts.rows(
-        "SELECT projection, position FROM checkpoints WHERE position < $head ORDER BY 1", head=facts.head
+        "SELECT projection, position FROM checkpoints WHERE position >= 0 AND position < $head ORDER BY 1",
+        head=facts.head,
     )
     if not facts.count("checkpoints"):
         return NotTestable("there is no checkpoint to say how far a read model had got")
