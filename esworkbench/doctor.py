@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from esworkbench.errors import EsworkbenchError
+from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.shown import secrets_in, without_credentials
 
 if TYPE_CHECKING:
@@ -201,17 +201,23 @@ def check_postgres() -> Check:
 
 
 def check_store(url: str) -> Check:
-    """An event store: its positions are drawn in order, and what keeps its log append-only is in place.
+    """An event store: its positions are drawn in order, what keeps its log append-only is in place, and a capture can
+    read all of it.
 
     Raises UnusableInput where there is none, or its positions aren't drawn in order.
     """
     from esworkbench.event_store import EventStore
     from esworkbench.event_store.database import described
     from esworkbench.event_store.missing_guards import unguarded
+    from esworkbench.evidence.capturing.opening import event_types_in
 
     engine = EventStore.open(url, create=False).engine
     lacking = _missing_guards(engine)
     engine.dispose()
+    try:
+        event_types_in(url)
+    except UnusableInput as refusal:
+        return _verdict("store", False, str(refusal), "until then nothing here can answer for the log")
     found = f"{described(engine.url)}, " + (f"without {', '.join(lacking)}" if lacking else "with all its guards")
     return _verdict("store", not lacking, found, unguarded(lacking))
 

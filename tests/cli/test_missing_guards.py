@@ -147,3 +147,18 @@ def test_what_the_application_role_is_granted_is_no_fault(postgres_url: str) -> 
         assert missing(connection) == []
         drop_guards(connection)
         assert len(missing(connection)) == 2
+
+
+def test_a_store_that_no_capture_would_read_is_not_said_to_be_in_order(
+    shell: Shell, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view may show what it likes; it has no guards that could be missing."""
+    monkeypatch.setattr(doctor, "check_postgres", doctor.check_sqlite)
+    store = a_store(sqlite_url)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO hidden")
+        connection.exec_driver_sql("CREATE VIEW events AS SELECT * FROM hidden WHERE global_position <> 1")
+    store.engine.dispose()
+    looked = shell.json("doctor", "--store", sqlite_url)
+    assert looked.code in (1, 2)
+    assert "view" in looked.out + looked.err

@@ -177,3 +177,13 @@ def test_an_archive_that_lacks_events_of_the_store_is_not_rebuilt_from(store: Ev
     head = store.read_all(limit=10_000)[-1].global_position
     archive_events(Hiding(store.engine), head, tmp_path / "archive")
     assert "one of them lacks some" in refused(store, BALANCES, "cold", Options(cold=[tmp_path / "archive"]))
+
+
+def test_one_store_under_two_names_is_rebuilt_once_at_a_time(tmp_path: Path) -> None:
+    store = EventStore.open(f"sqlite:///{tmp_path / 'bank.db'}")
+    write_log(store)
+    (tmp_path / "other.db").symlink_to("bank.db")
+    other = EventStore.open(f"sqlite:///{tmp_path / 'other.db'}")
+    assert work_folder(other) == work_folder(store)
+    for each in (store, other):
+        each.engine.dispose()

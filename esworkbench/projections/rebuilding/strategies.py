@@ -96,13 +96,14 @@ def rebuild(
 
 
 def work_folder(store: EventStore) -> Path:
-    """Where staging areas stand: beside a SQLite file; for PostgreSQL in the user's own folder.
+    """Where staging areas stand: beside a SQLite file, whatever it was opened as; for PostgreSQL in the user's own
+    folder.
 
     Not in the folder for temporary files: there anybody might have laid one ready, and its rows would go live.
     """
     url = store.engine.url
     if url.drivername == "sqlite":
-        path = Path(str(url.database))
+        path = Path(str(url.database)).resolve()
         return path.with_name(f"{path.name}.rebuild")
     where = hashlib.sha256(repr((url.host, url.port, url.database, sorted(url.query.items()))).encode()).hexdigest()
     return user_folder() / "rebuilding" / where[:16]
