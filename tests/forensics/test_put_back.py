@@ -157,3 +157,40 @@ def test_two_event_ids_exchanged_in_the_log(tmp_path: Path) -> None:
     assert (finding.fault, finding.account, finding.amount) == ("payload_edited", first.account, 0)
     assert sorted(finding.event_ids) == sorted([first.event_id, second.event_id])
     assert diagnosis.unexplained == []
+
+
+def accounts_with_payments(bank: DamagedBank) -> list[str]:
+    return [event.account for event in bank.events("event_type = 'AccountOpened'")]
+
+
+def rename(bank: DamagedBank, account: str, into: str) -> None:
+    bank.sql("UPDATE events SET stream_id = ? WHERE stream_id = ?", STREAM + into, STREAM + account)
+
+
+def misfiled_whole(bank: DamagedBank, *accounts: str) -> None:
+    """One finding an account, proven, of all that the streams held, with every difference explained."""
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy]
+    assert sorted((each.fault, each.account) for each in told) == [("event_misfiled", each) for each in sorted(accounts)]
+    assert {each.certainty for each in told} == {"proven"}
+    assert diagnosis.unexplained == []
+    events = bank.events(f"stream_id IN ({', '.join('?' * len(accounts))})", *(STREAM + each for each in accounts))
+    assert all(sorted(each.event_ids) == sorted(event.event_id for event in events) for each in told)
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (1, 2), (1, 3), (2, 4), (0, 5)])
+def test_two_whole_streams_exchanged_are_misfiled_and_nothing_else(pair: tuple[int, int], tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    first, second = (accounts_with_payments(bank)[at] for at in pair)
+    rename(bank, first, "between")
+    rename(bank, second, first)
+    rename(bank, "between", second)
+    misfiled_whole(bank, first, second)
+
+
+@pytest.mark.parametrize("which", range(6))
+def test_a_stream_renamed_is_misfiled_where_claims_still_name_the_account(which: int, tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    account = accounts_with_payments(bank)[which]
+    rename(bank, account, "ACC-1777")
+    misfiled_whole(bank, account, "ACC-1777")
