@@ -8,6 +8,7 @@ import pytest
 from damaged_bank import STREAM, DamagedBank, Event, Truth
 from test_log_verdicts import judged
 
+from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 
 
@@ -160,7 +161,7 @@ def test_two_event_ids_exchanged_in_the_log(tmp_path: Path) -> None:
 
 
 def accounts_with_payments(bank: DamagedBank) -> list[str]:
-    return [event.account for event in bank.events("event_type = 'AccountOpened'")]
+    return sorted(event.account for event in bank.events("event_type = 'AccountOpened'"))
 
 
 def rename(bank: DamagedBank, account: str, into: str) -> None:
@@ -168,14 +169,15 @@ def rename(bank: DamagedBank, account: str, into: str) -> None:
 
 
 def misfiled_whole(bank: DamagedBank, *accounts: str) -> None:
-    """One finding an account, proven, of all that the streams held, with every difference explained."""
+    """One finding an account and currency, proven, and together of all that the streams held; nothing beside."""
     diagnosis = diagnose(bank.captured())
     told = [each for each in diagnosis.findings if not each.healthy]
-    assert sorted((each.fault, each.account) for each in told) == [("event_misfiled", each) for each in sorted(accounts)]
-    assert {each.certainty for each in told} == {"proven"}
+    assert {(each.fault, each.certainty) for each in told} == {("event_misfiled", "proven")}
+    assert {each.account for each in told} == set(accounts)
+    assert len(told) == len({(each.account, each.currency) for each in told})
     assert diagnosis.unexplained == []
     events = bank.events(f"stream_id IN ({', '.join('?' * len(accounts))})", *(STREAM + each for each in accounts))
-    assert all(sorted(each.event_ids) == sorted(event.event_id for event in events) for each in told)
+    assert {event_id for each in told for event_id in each.event_ids} == {event.event_id for event in events}
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (1, 2), (1, 3), (2, 4), (0, 5)])
@@ -188,9 +190,61 @@ def test_two_whole_streams_exchanged_are_misfiled_and_nothing_else(pair: tuple[i
     misfiled_whole(bank, first, second)
 
 
+@pytest.mark.parametrize("stream_id", ["BankAccount-ACC-1004", "BankAccount-ACC-1777"])
+def test_a_stream_put_behind_another(stream_id: str, tmp_path: Path) -> None:
+    """Numbered on from where the other ends: the id of then is named by claims alone."""
+    bank = DamagedBank(tmp_path)
+    if stream_id.endswith("1777"):
+        rename(bank, "ACC-1004", "ACC-1777")
+    last = bank.events("stream_id = ?", stream_id)[-1].version
+    moved = bank.events("stream_id = 'BankAccount-ACC-1003'")
+    bank.sql(
+        "UPDATE events SET stream_id = ?, version = version + ? WHERE stream_id = ?",
+        stream_id,
+        last,
+        STREAM + "ACC-1003",
+    )
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy]
+    assert {(each.fault, each.certainty) for each in told} == {("event_misfiled", "proven")}
+    assert {each.account for each in told} >= {"ACC-1003", stream_id.removeprefix(STREAM)}
+    assert len(told) == len({each.account for each in told})
+    ids = {event_id for each in told for event_id in each.event_ids}
+    assert ids >= {event.event_id for event in moved}
+    assert diagnosis.unexplained == []
+
+
+def test_a_stream_renamed_that_only_a_payload_still_names(tmp_path: Path) -> None:
+    """No read model, no snapshot and no statement is left: the other side of a transfer says which account it was."""
+    bank = DamagedBank(tmp_path)
+    other = "json_extract(payload, '$.to_account')"
+    [(account,)] = bank.sql(f"SELECT {other} FROM events WHERE {other} IS NOT NULL ORDER BY global_position LIMIT 1")
+    rename(bank, account, "ACC-1777")
+    for table in ("account_balances", "daily_summaries", "transaction_history", "pending_withdrawals", "snapshots"):
+        bank.sql(f"DELETE FROM {table}")
+    for path in outside_folder(bank.url).joinpath("statements").glob("*.csv"):
+        path.unlink()
+    told = [each for each in diagnose(bank.captured()).findings if each.fault in ("event_misfiled", "payload_edited")]
+    assert {each.fault for each in told} == {"event_misfiled"}
+    assert all(account in each.proof for each in told)
+
+
 @pytest.mark.parametrize("which", range(6))
 def test_a_stream_renamed_is_misfiled_where_claims_still_name_the_account(which: int, tmp_path: Path) -> None:
     bank = DamagedBank(tmp_path)
     account = accounts_with_payments(bank)[which]
     rename(bank, account, "ACC-1777")
     misfiled_whole(bank, account, "ACC-1777")
+
+
+def test_all_ids_of_a_log_replaced_is_one_act_also_for_events_that_no_row_names(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    bank.sql("UPDATE events SET event_id = 'ffffffff-0000-4000-8000-' || printf('%012d', global_position)")
+    diagnosis = diagnose(bank.captured())
+    assert {each.fault for each in diagnosis.findings} == {"payload_edited"}
+    accounts = [each.account for each in diagnosis.findings]
+    assert sorted(accounts, key=str) == accounts_with_payments(bank)
+    assert {(each.amount, each.certainty) for each in diagnosis.findings} == {(0, "proven")}
+    named = [event_id for each in diagnosis.findings for event_id in each.event_ids]
+    assert sorted(named) == sorted(event.event_id for event in bank.events())
+    assert diagnosis.unexplained == []

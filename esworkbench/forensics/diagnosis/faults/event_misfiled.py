@@ -80,7 +80,8 @@ def _explanation(facts: Facts, left: Left, key: Key | None, moved: list[Moved]) 
     ids = {event.event_id for event, _, _ in moved}
     steps = [step for step in left.steps(key=key) if step.event_id in ids] if key else []
     amount = sum(amount for _, _, amount in moved)
-    shares = list(shares_of(facts, left, key, amount, steps)) if key and amount else []
+    posts = any(by for _, _, by in moved)
+    shares = list(shares_of(facts, left, key, amount, steps)) if key and posts else []
     if key:
         known = {share.number for share in shares}
         shares += [share for share in _right_as_written(facts, left, key, moved) if share.number not in known]
