@@ -73,8 +73,8 @@ def edited_or_drifted(facts: Facts) -> Sorted:
 def _by_pattern(
     facts: Facts, failing: Sequence[FailingHash], respelled: Sequence[FailingHash], rest: Sequence[FailingHash]
 ) -> Iterator[list[FailingHash]]:
-    """Of ``rest``, stretches that a serializer may have written: beside respelled ones, where no event of their shape could
-    be respelled; without any of these, in a stretch in which everything fails."""
+    """Of ``rest``, stretches that a serializer may have written: beside respelled ones, where no event of their shape
+    could be respelled; without any of these, in a stretch in which everything fails."""
     rows = facts.rows(_PLACES, positions=[event.position for event in failing])
     places = {position: place for position, place, _, _ in rows}
     shapes = {position: (type_, shape) for position, _, type_, shape in rows}

@@ -35,7 +35,7 @@ IDS_AT_MOST = 50
 
 STREAMS_AT_MOST = 1_000
 STREAM_TRIES_AT_MOST = 100_000
-"""So many other streams, and so many hashes in all, to find the stream that whole stretches of events were taken from."""
+"""So many other streams, and so many hashes in all, to find the one that whole stretches of events were taken from."""
 
 TRIED_OF_A_STREAM = 3
 """A stream renamed fails in every event, so a few of them stand for it; some may have been edited as well."""

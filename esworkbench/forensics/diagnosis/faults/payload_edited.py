@@ -67,8 +67,8 @@ def _ids_replaced(left: Left, key: Key | None, edited: list[FailingHash]) -> Exp
         )
     if others := [event.position for event in edited if not event.id_then]:
         proofs.append(
-            f"{len(others)} event(s), at {places(others)}, fail in a stretch of the log in which ids were replaced, and "
-            "no row that names an event still tells theirs"
+            f"{len(others)} event(s), at {places(others)}, fail in a stretch of the log in which ids were replaced, "
+            "and no row that names an event still tells theirs"
         )
     proof = "; ".join(proofs)
     events = [(event.position, event.event_id) for event in edited]
