@@ -248,3 +248,32 @@ def test_all_ids_of_a_log_replaced_is_one_act_also_for_events_that_no_row_names(
     named = [event_id for each in diagnosis.findings for event_id in each.event_ids]
     assert sorted(named) == sorted(event.event_id for event in bank.events())
     assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("versions", [(11, 999), (10, 14)])
+def test_a_stretch_of_a_stream_under_a_new_name_is_misfiled_and_nothing_is_deleted(
+    versions: tuple[int, int], tmp_path: Path
+) -> None:
+    bank = DamagedBank(tmp_path)
+    bank.sql(
+        "UPDATE events SET stream_id = 'BankAccount-ACC-1777' WHERE stream_id = 'BankAccount-ACC-1003' "
+        "AND version BETWEEN ? AND ?", *versions,
+    )  # fmt: skip
+    told = [each for each in diagnose(bank.captured()).findings if not each.healthy]
+    assert {(each.fault, each.account, each.certainty) for each in told} == {
+        ("event_misfiled", "ACC-1003", "proven"), ("event_misfiled", "ACC-1777", "proven"),
+    }  # fmt: skip
+
+
+def test_an_edited_day_of_a_renamed_stream_is_told_beside_it_to_the_cent(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    rename(bank, "ACC-1003", "ACC-1777")
+    bank.sql(
+        "UPDATE daily_summaries SET closing_minor = closing_minor + 700 WHERE account_id = 'ACC-1003' "
+        "AND day = (SELECT max(day) FROM daily_summaries WHERE account_id = 'ACC-1003')"
+    )
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy and each.alternative_to is None]
+    assert [(each.account, each.amount) for each in told if each.fault != "event_misfiled"] == [("ACC-1003", 700)]
+    assert {each.account for each in told if each.fault == "event_misfiled"} == {"ACC-1003", "ACC-1777"}
+    assert diagnosis.unexplained == []

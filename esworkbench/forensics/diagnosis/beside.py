@@ -19,8 +19,8 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
     if not left.columns():
         return []
     taken: dict[Place, int] = {
-        (each.source, each.key, each.place): each.amount
-        for each in facts.residuals if each.kind in ("running", "daily") and not left.step(each)
+        (each.source, each.key, each.place): of_it
+        for each in facts.residuals if each.kind in ("running", "daily") and (of_it := each.amount - left.step(each))
     }  # fmt: skip
     shares = [
         whole(step) for step in left.steps(kind="amount")

@@ -6,7 +6,7 @@ again) may fit it; where nothing does, the content was edited.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import permutations
 from typing import NamedTuple
@@ -35,7 +35,9 @@ IDS_AT_MOST = 50
 
 STREAMS_AT_MOST = 1_000
 STREAM_TRIES_AT_MOST = 100_000
-"""So many other streams, and so many hashes in all, to find the one that whole stretches of events were taken from."""
+"""So many other streams, and so many hashes each time, to find the one that whole stretches of events were taken from."""
+
+SAMPLE_OF_A_TYPE = 100
 
 TRIED_OF_A_STREAM = 3
 """A stream renamed fails in every event, so a few of them stand for it; some may have been edited as well."""
@@ -84,16 +86,21 @@ _ACCOUNTS_CLAIMED = """
     SELECT DISTINCT account FROM assertions WHERE account NOT IN (SELECT account FROM postings) ORDER BY 1 LIMIT $most
 """
 
-# A field in which some event names an account, and another event one that nothing is posted on.
+_FIELDS_OF_ACCOUNTS = """
+    WITH sample AS (
+        SELECT type, payload FROM events WHERE position IN (
+            SELECT unnest(positions) FROM (SELECT min(position, $sample) AS positions FROM events GROUP BY type)
+        ) AND json_valid(payload)
+    ), fields AS (SELECT type, payload, unnest(json_keys(payload)) AS field FROM sample)
+    SELECT DISTINCT type, field FROM fields
+    WHERE NOT contains(field, '"')
+      AND json_extract_string(payload, '$."' || field || '"') IN (SELECT account FROM postings)
+    ORDER BY ALL
+"""
+
 _ACCOUNTS_NAMED = """
-    WITH fields AS (
-        SELECT DISTINCT type, field, json_extract_string(payload, '$."' || field || '"') AS value
-        FROM (SELECT type, payload, unnest(json_keys(payload)) AS field FROM events WHERE json_valid(payload))
-        WHERE NOT contains(field, '"')
-    ), accounts AS (SELECT DISTINCT account FROM postings)
-    SELECT DISTINCT value FROM fields
-    WHERE (type, field) IN (SELECT (type, field) FROM fields WHERE value IN (SELECT account FROM accounts))
-      AND value NOT IN (SELECT account FROM accounts)
+    SELECT DISTINCT json_extract_string(payload, $field) AS account FROM events
+    WHERE type = $type AND json_valid(payload) AND account NOT IN (SELECT account FROM postings)
     ORDER BY 1 LIMIT $most
 """
 
@@ -238,22 +245,24 @@ def _of_other_streams(
     found: dict[int, Place] = {}
     for stream_id, moves in known.items():
         found |= _moved_alike(rest.get(stream_id, ()), moves)
-    tries = STREAM_TRIES_AT_MOST
     broken = list(dict.fromkeys(each.stream_id for each in breaks if each.stream_id))[:STREAMS_AT_MOST]
-    for of_log in (None, _ACCOUNTS_CLAIMED, _ACCOUNTS_NAMED):
+    for lost in (None, _accounts_claimed, _accounts_named):
         unplaced = {
             stream_id: left for stream_id, events in rest.items()
             if (left := [each for each in events if each.position not in found])
-            and (of_log is None or any(each.prev_hash == GENESIS for each in left))
+            and (lost is None or any(each.prev_hash == GENESIS for each in left))
         }  # fmt: skip
-        others = broken if of_log is None else _names_lost(evidence, unplaced, of_log)
+        if not unplaced:
+            continue
+        accounts = lost(evidence) if lost else []
+        tries = STREAM_TRIES_AT_MOST
         for stream_id, left in unplaced.items():
             roots = [1 - each.version for each in left if each.prev_hash == GENESIS]
-            names = others if of_log is None else [_in_category(stream_id, each) for each in others]
+            names = [_in_category(stream_id, account) for account in accounts] if lost else broken
             moves = [(name, shift) for name in names if name != stream_id for shift in dict.fromkeys([0, *roots[:1]])]
             for each in left[:TRIED_OF_A_STREAM]:
                 if (tries := tries - len(moves)) < 0:
-                    return found
+                    break
                 if fitting := _moved_alike([each], moves):
                     home = fitting[each.position]
                     found |= _moved_alike(left, [(home[0], home[1] - each.version)])
@@ -273,9 +282,18 @@ def _moved_alike(contents: Iterable[_Content], moves: Sequence[tuple[str, int]])
     return found
 
 
-def _names_lost(evidence: Evidence, unplaced: Collection[str], query: str) -> list[str]:
-    """Accounts that are still named, and have no stream any more; none where nobody asks."""
-    return [name for (name,) in evidence.rows(query, most=STREAMS_AT_MOST)] if unplaced else []
+def _accounts_claimed(evidence: Evidence) -> list[str]:
+    """Accounts that a claim names, and nothing is posted on any more."""
+    return [account for (account,) in evidence.rows(_ACCOUNTS_CLAIMED, most=STREAMS_AT_MOST)]
+
+
+def _accounts_named(evidence: Evidence) -> list[str]:
+    """The same of payloads, such as a transfer's other side: of fields in which the first events of a type name an
+    account that there is."""
+    return [
+        account for type_, field in evidence.rows(_FIELDS_OF_ACCOUNTS, sample=SAMPLE_OF_A_TYPE)
+        for (account,) in evidence.rows(_ACCOUNTS_NAMED, type=type_, field=f'$."{field}"', most=STREAMS_AT_MOST)
+    ]  # fmt: skip
 
 
 def _in_category(stream_id: str, account: str) -> str:

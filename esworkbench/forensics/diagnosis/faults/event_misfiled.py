@@ -61,6 +61,11 @@ _POSTED = """
     WHERE position IN (SELECT unnest($positions)) GROUP BY ALL ORDER BY ALL
 """
 
+_DAYS = """
+    SELECT position, timezone($zone, recorded_at)::DATE - DATE '1970-01-01' FROM events
+    WHERE position IN (SELECT unnest($positions))
+"""
+
 _AS_IT_STANDS = """
     SELECT version, position, sum(amount_minor)::BIGINT FROM postings
     WHERE account = $account AND currency = $currency GROUP BY ALL
@@ -84,7 +89,8 @@ def _explanation(facts: Facts, left: Left, key: Key | None, moved: list[Moved]) 
     shares = list(shares_of(facts, left, key, amount, steps)) if key and posts else []
     if key:
         known = {share.number for share in shares}
-        shares += [share for share in _right_as_written(facts, left, key, moved) if share.number not in known]
+        others = [*_right_as_written(facts, left, key, moved), *_by_day(facts, left, key, moved)]
+        shares += [share for share in others if share.number not in known]
     words = _words(moved)
     if amount and shares and key:
         words += f"; {shares[0].source} still counts it there: claimed − event sum = {facts.money(amount, key)}"
@@ -120,6 +126,22 @@ def _moved_words(here: str, there: str, is_copy: bool, moved: Sequence[Moved]) -
         f"contents are what was hashed in {there}{stands}: version {moved[0][0].version} as version {moved[0][1][1]}, "
         "and so on"
     )
+
+
+def _by_day(facts: Facts, left: Left, key: Key, moved: Sequence[Moved]) -> Iterator[Share]:
+    """What each day differs by because of what was moved; what else is wrong with a day is left to others.
+
+    A read model that was rebuilt since has no day that differs by just that, and no share.
+    """
+    positions = [event.position for event, _, _ in moved]
+    days = dict(facts.rows(_DAYS, zone=facts.evidence.ledger.time_zone, positions=positions))
+    by: Counter[int] = Counter()
+    for event, _, amount in moved:
+        by[days[event.position]] += amount
+    for source in facts.sources:
+        steps = [step for step in left.steps(source=source.name, key=key, kind="daily") if by[step.place]]
+        if any(step.amount == by[step.place] for step in steps):
+            yield from (Share(step.source, key, by[step.place], step.number) for step in steps)
 
 
 def _right_as_written(facts: Facts, left: Left, key: Key, moved: Sequence[Moved]) -> Iterator[Share]:
