@@ -35,7 +35,7 @@ IDS_AT_MOST = 50
 
 STREAMS_AT_MOST = 1_000
 STREAM_TRIES_AT_MOST = 100_000
-"""So many other streams, and so many hashes each time, to find the one that whole stretches of events were taken from."""
+"""So many other streams, and so many hashes each time, to find the one that a stretch of events was taken from."""
 
 SAMPLE_OF_A_TYPE = 100
 
