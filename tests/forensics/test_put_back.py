@@ -8,6 +8,7 @@ import pytest
 from damaged_bank import STREAM, DamagedBank, Event, Truth
 from test_log_verdicts import judged
 
+from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 
 
@@ -156,4 +157,123 @@ def test_two_event_ids_exchanged_in_the_log(tmp_path: Path) -> None:
     [finding] = diagnosis.findings
     assert (finding.fault, finding.account, finding.amount) == ("payload_edited", first.account, 0)
     assert sorted(finding.event_ids) == sorted([first.event_id, second.event_id])
+    assert diagnosis.unexplained == []
+
+
+def accounts_with_payments(bank: DamagedBank) -> list[str]:
+    return sorted(event.account for event in bank.events("event_type = 'AccountOpened'"))
+
+
+def rename(bank: DamagedBank, account: str, into: str) -> None:
+    bank.sql("UPDATE events SET stream_id = ? WHERE stream_id = ?", STREAM + into, STREAM + account)
+
+
+def misfiled_whole(bank: DamagedBank, *accounts: str) -> None:
+    """One finding an account and currency, proven, and together of all that the streams held; nothing beside."""
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy]
+    assert {(each.fault, each.certainty) for each in told} == {("event_misfiled", "proven")}
+    assert {each.account for each in told} == set(accounts)
+    assert len(told) == len({(each.account, each.currency) for each in told})
+    assert diagnosis.unexplained == []
+    events = bank.events(f"stream_id IN ({', '.join('?' * len(accounts))})", *(STREAM + each for each in accounts))
+    assert {event_id for each in told for event_id in each.event_ids} == {event.event_id for event in events}
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (1, 2), (1, 3), (2, 4), (0, 5)])
+def test_two_whole_streams_exchanged_are_misfiled_and_nothing_else(pair: tuple[int, int], tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    first, second = (accounts_with_payments(bank)[at] for at in pair)
+    rename(bank, first, "between")
+    rename(bank, second, first)
+    rename(bank, "between", second)
+    misfiled_whole(bank, first, second)
+
+
+@pytest.mark.parametrize("stream_id", ["BankAccount-ACC-1004", "BankAccount-ACC-1777"])
+def test_a_stream_put_behind_another(stream_id: str, tmp_path: Path) -> None:
+    """Numbered on from where the other ends: the id of then is named by claims alone."""
+    bank = DamagedBank(tmp_path)
+    if stream_id.endswith("1777"):
+        rename(bank, "ACC-1004", "ACC-1777")
+    last = bank.events("stream_id = ?", stream_id)[-1].version
+    moved = bank.events("stream_id = 'BankAccount-ACC-1003'")
+    bank.sql(
+        "UPDATE events SET stream_id = ?, version = version + ? WHERE stream_id = ?",
+        stream_id,
+        last,
+        STREAM + "ACC-1003",
+    )
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy]
+    assert {(each.fault, each.certainty) for each in told} == {("event_misfiled", "proven")}
+    assert {each.account for each in told} >= {"ACC-1003", stream_id.removeprefix(STREAM)}
+    assert len(told) == len({each.account for each in told})
+    ids = {event_id for each in told for event_id in each.event_ids}
+    assert ids >= {event.event_id for event in moved}
+    assert diagnosis.unexplained == []
+
+
+def test_a_stream_renamed_that_only_a_payload_still_names(tmp_path: Path) -> None:
+    """No read model, no snapshot and no statement is left: the other side of a transfer says which account it was."""
+    bank = DamagedBank(tmp_path)
+    other = "json_extract(payload, '$.to_account')"
+    [(account,)] = bank.sql(f"SELECT {other} FROM events WHERE {other} IS NOT NULL ORDER BY global_position LIMIT 1")
+    rename(bank, account, "ACC-1777")
+    for table in ("account_balances", "daily_summaries", "transaction_history", "pending_withdrawals", "snapshots"):
+        bank.sql(f"DELETE FROM {table}")
+    for path in outside_folder(bank.url).joinpath("statements").glob("*.csv"):
+        path.unlink()
+    told = [each for each in diagnose(bank.captured()).findings if each.fault in ("event_misfiled", "payload_edited")]
+    assert {each.fault for each in told} == {"event_misfiled"}
+    assert all(account in each.proof for each in told)
+
+
+@pytest.mark.parametrize("which", range(6))
+def test_a_stream_renamed_is_misfiled_where_claims_still_name_the_account(which: int, tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    account = accounts_with_payments(bank)[which]
+    rename(bank, account, "ACC-1777")
+    misfiled_whole(bank, account, "ACC-1777")
+
+
+def test_all_ids_of_a_log_replaced_is_one_act_also_for_events_that_no_row_names(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    bank.sql("UPDATE events SET event_id = 'ffffffff-0000-4000-8000-' || printf('%012d', global_position)")
+    diagnosis = diagnose(bank.captured())
+    assert {each.fault for each in diagnosis.findings} == {"payload_edited"}
+    accounts = [each.account for each in diagnosis.findings]
+    assert sorted(accounts, key=str) == accounts_with_payments(bank)
+    assert {(each.amount, each.certainty) for each in diagnosis.findings} == {(0, "proven")}
+    named = [event_id for each in diagnosis.findings for event_id in each.event_ids]
+    assert sorted(named) == sorted(event.event_id for event in bank.events())
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("versions", [(11, 999), (10, 14)])
+def test_a_stretch_of_a_stream_under_a_new_name_is_misfiled_and_nothing_is_deleted(
+    versions: tuple[int, int], tmp_path: Path
+) -> None:
+    bank = DamagedBank(tmp_path)
+    bank.sql(
+        "UPDATE events SET stream_id = 'BankAccount-ACC-1777' WHERE stream_id = 'BankAccount-ACC-1003' "
+        "AND version BETWEEN ? AND ?", *versions,
+    )  # fmt: skip
+    told = [each for each in diagnose(bank.captured()).findings if not each.healthy]
+    assert {(each.fault, each.account, each.certainty) for each in told} == {
+        ("event_misfiled", "ACC-1003", "proven"), ("event_misfiled", "ACC-1777", "proven"),
+    }  # fmt: skip
+
+
+def test_an_edited_day_of_a_renamed_stream_is_told_beside_it_to_the_cent(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    rename(bank, "ACC-1003", "ACC-1777")
+    bank.sql(
+        "UPDATE daily_summaries SET closing_minor = closing_minor + 700 WHERE account_id = 'ACC-1003' "
+        "AND day = (SELECT max(day) FROM daily_summaries WHERE account_id = 'ACC-1003')"
+    )
+    diagnosis = diagnose(bank.captured())
+    told = [each for each in diagnosis.findings if not each.healthy and each.alternative_to is None]
+    assert [(each.account, each.amount) for each in told if each.fault != "event_misfiled"] == [("ACC-1003", 700)]
+    assert {each.account for each in told if each.fault == "event_misfiled"} == {"ACC-1003", "ACC-1777"}
     assert diagnosis.unexplained == []

@@ -19,8 +19,8 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
     if not left.columns():
         return []
     taken: dict[Place, int] = {
-        (each.source, each.key, each.place): each.amount
-        for each in facts.residuals if each.kind in ("running", "daily") and not left.step(each)
+        (each.source, each.key, each.place): of_it
+        for each in facts.residuals if each.kind in ("running", "daily") and (of_it := each.amount - left.step(each))
     }  # fmt: skip
     shares = [
         whole(step) for step in left.steps(kind="amount")
@@ -29,11 +29,13 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
     days: dict[Place, list[Residual]] = {}
     for step in (*left.steps(kind="credits"), *left.steps(kind="debits")):
         days.setdefault((step.source, step.key, step.place), []).append(step)
-    for place, steps in days.items():
-        if taken.get(place) == sum(step.amount if step.kind == "credits" else -step.amount for step in steps):
-            shares += [whole(step) for step in steps]
     names = set(damaged_log)
     accounts = {each.account for each in findings if each.fault in names}
+    for place, steps in days.items():
+        # A hold and its release on one day, both lost with their stream, leave the day's closing as it was.
+        closing = taken.get(place, 0 if place[1][0] in accounts else None)
+        if closing == sum(step.amount if step.kind == "credits" else -step.amount for step in steps):
+            shares += [whole(step) for step in steps]
     once = {share.number: share for share in (*shares, *_moved_in_time(left, accounts), *_holds_of(left, accounts))}
     return list(once.values())
 

@@ -25,11 +25,17 @@ _PLACES = """
 
 
 class Sorted(NamedTuple):
-    """``respelled`` are proved to be the same content; ``alike`` are not, and only fail where all others do too."""
+    """``respelled`` are proved to be the same content; ``alike`` are not, and only fail where all others do too.
+
+    ``edited`` are left. Of them ``with_neighbours`` fail alike in a stretch in which ids are proved to be replaced, and
+    nothing says which ids they bore.
+    """
 
     respelled: list[FailingHash]
     alike: list[FailingHash]
     edited: list[FailingHash]
+    with_neighbours: frozenset[int] = frozenset()
+    """Positions."""
 
     @property
     def drifted(self) -> list[FailingHash]:
@@ -45,21 +51,30 @@ def edited_or_drifted(facts: Facts) -> Sorted:
     respelled = [event for event in mine if event.respelled]
     rest = [event for event in mine if not event.respelled]
     contradicted = _contradicted(facts, rest)
-    alike = [
-        event for event in _by_pattern(facts, mine, respelled, rest)
-        if event.linked and event.event_id not in contradicted and event.id_then is None
-    ]  # fmt: skip
+    stretches = [
+        [event for event in stretch if event.linked and event.event_id not in contradicted]
+        for stretch in _by_pattern(facts, mine, respelled, rest)
+    ]
+    alike: list[FailingHash] = []
+    with_neighbours: set[int] = set()
+    for stretch in stretches:
+        unknown = [event for event in stretch if event.id_then is None]
+        if respelled or len(unknown) == len(stretch):
+            alike += unknown
+        else:  # the bytes of those whose id is known are as they were: no serializer was at work here
+            with_neighbours.update(event.position for event in unknown)
     if not respelled and len(alike) < WHOLE_LOG_AT_LEAST:
         alike = []
     known = {event.position for event in alike}
-    return Sorted(respelled, alike, [event for event in rest if event.position not in known and event.linked])
+    edited = [event for event in rest if event.position not in known and event.linked]
+    return Sorted(respelled, alike, edited, frozenset(with_neighbours))
 
 
 def _by_pattern(
     facts: Facts, failing: Sequence[FailingHash], respelled: Sequence[FailingHash], rest: Sequence[FailingHash]
-) -> Iterator[FailingHash]:
-    """Of ``rest``, those that a serializer may have written: beside respelled ones, where no event of their shape could
-    be respelled; without any of these, in a stretch in which everything fails."""
+) -> Iterator[list[FailingHash]]:
+    """Of ``rest``, stretches that a serializer may have written: beside respelled ones, where no event of their shape
+    could be respelled; without any of these, in a stretch in which everything fails."""
     rows = facts.rows(_PLACES, positions=[event.position for event in failing])
     places = {position: place for position, place, _, _ in rows}
     shapes = {position: (type_, shape) for position, _, type_, shape in rows}
@@ -71,10 +86,10 @@ def _by_pattern(
         while last + 1 in failed:
             last += 1
         known = {shapes[event.position] for event in respelled}
-        yield from (
+        yield [
             event for event in rest
             if first <= places[event.position] <= last and shapes[event.position] not in known
-        )  # fmt: skip
+        ]  # fmt: skip
         return
     if any(each.kind in ("link", "version_gap") for each in facts.breaks):
         return  # a chain that is cut says that somebody was at work, and no serializer cuts one
@@ -82,10 +97,12 @@ def _by_pattern(
     stretch: list[FailingHash] = []
     for event in rest:
         if stretch and places[event.position] != places[stretch[-1].position] + 1:
-            yield from stretch if len(stretch) >= enough else ()
+            if len(stretch) >= enough:
+                yield stretch
             stretch = []
         stretch.append(event)
-    yield from stretch if len(stretch) >= enough else ()
+    if len(stretch) >= enough:
+        yield stretch
 
 
 def _contradicted(facts: Facts, failing: Sequence[FailingHash]) -> set[str]:

@@ -33,6 +33,15 @@ NEAR = (-3, -2, -1, 1, 2, 3)
 IDS_AT_MOST = 50
 """With more ids than this that no event bears, or that failing ones do, nobody exchanged them one by one."""
 
+STREAMS_AT_MOST = 1_000
+STREAM_TRIES_AT_MOST = 100_000
+"""So many other streams, and so many hashes each time, to find the one that a stretch of events was taken from."""
+
+SAMPLE_OF_A_TYPE = 100
+
+TRIED_OF_A_STREAM = 3
+"""A stream renamed fails in every event, so a few of them stand for it; some may have been edited as well."""
+
 KEYS_AT_MOST = 6
 TRIES_AT_MOST = 5
 """Six keys have 720 orders: tried on a few events of each set, since one may have been edited as well."""
@@ -71,6 +80,28 @@ _ORDERS = """
 _SUCCESSORS = """
     SELECT DISTINCT hash, stream_id, version + 1 FROM events WHERE hash IN (SELECT unnest($hashes))
     UNION SELECT $genesis, stream_id, 1 FROM events GROUP BY stream_id HAVING min(version) > 1
+"""
+
+_ACCOUNTS_CLAIMED = """
+    SELECT DISTINCT account FROM assertions WHERE account NOT IN (SELECT account FROM postings) ORDER BY 1 LIMIT $most
+"""
+
+_FIELDS_OF_ACCOUNTS = """
+    WITH sample AS (
+        SELECT type, payload FROM events WHERE position IN (
+            SELECT unnest(positions) FROM (SELECT min(position, $sample) AS positions FROM events GROUP BY type)
+        ) AND json_valid(payload)
+    ), fields AS (SELECT type, payload, unnest(json_keys(payload)) AS field FROM sample)
+    SELECT DISTINCT type, field FROM fields
+    WHERE NOT contains(field, '"')
+      AND json_extract_string(payload, '$."' || field || '"') IN (SELECT account FROM postings)
+    ORDER BY ALL
+"""
+
+_ACCOUNTS_NAMED = """
+    SELECT DISTINCT json_extract_string(payload, $field) AS account FROM events
+    WHERE type = $type AND json_valid(payload) AND account NOT IN (SELECT account FROM postings)
+    ORDER BY 1 LIMIT $most
 """
 
 Place = tuple[str, int]
@@ -141,6 +172,7 @@ def failing_hashes(evidence: Evidence, breaks: Sequence[Break]) -> list[FailingH
     contents = [_Content(*row) for row in evidence.rows(_CONTENT, positions=positions)]
     copies = _copies(evidence, contents, positions)
     homes = _homes(evidence, [each for each in contents if each.position not in copies])
+    homes |= _of_other_streams(evidence, [each for each in contents if each.position not in copies], homes, breaks)
     homes |= _shifted([each for each in contents if each.position not in copies], homes)
     rest = [each for each in contents if each.position not in homes and each.position not in copies]
     ids = _ids_then(evidence, rest)
@@ -192,6 +224,81 @@ def _shifted(contents: Iterable[_Content], homes: dict[int, Place]) -> dict[int,
         else:
             misses += 1
     return found
+
+
+def _of_other_streams(
+    evidence: Evidence, contents: Iterable[_Content], homes: dict[int, Place], breaks: Sequence[Break]
+) -> dict[int, Place]:
+    """By position, the place in another stream that an event was hashed at, where a stretch of events, or the whole of
+    a stream, bears another stream's id now.
+
+    Few events of each stream are tried; what fits one of them is tried on all the others.
+    """
+    known: dict[str, list[tuple[str, int]]] = {}
+    rest: dict[str, list[_Content]] = {}
+    for each in contents:
+        home = homes.get(each.position)
+        if home is None:
+            rest.setdefault(each.stream_id, []).append(each)
+        elif home[0] != each.stream_id:
+            known.setdefault(each.stream_id, []).append((home[0], home[1] - each.version))
+    found: dict[int, Place] = {}
+    for stream_id, moves in known.items():
+        found |= _moved_alike(rest.get(stream_id, ()), moves)
+    broken = list(dict.fromkeys(each.stream_id for each in breaks if each.stream_id))[:STREAMS_AT_MOST]
+    for lost in (None, _accounts_claimed, _accounts_named):
+        unplaced = {
+            stream_id: left for stream_id, events in rest.items()
+            if (left := [each for each in events if each.position not in found])
+            and (lost is None or any(each.prev_hash == GENESIS for each in left))
+        }  # fmt: skip
+        if not unplaced:
+            continue
+        accounts = lost(evidence) if lost else []
+        tries = STREAM_TRIES_AT_MOST
+        for stream_id, left in unplaced.items():
+            roots = [1 - each.version for each in left if each.prev_hash == GENESIS]
+            names = [_in_category(stream_id, account) for account in accounts] if lost else broken
+            moves = [(name, shift) for name in names if name != stream_id for shift in dict.fromkeys([0, *roots[:1]])]
+            for each in left[:TRIED_OF_A_STREAM]:
+                if (tries := tries - len(moves)) < 0:
+                    break
+                if fitting := _moved_alike([each], moves):
+                    home = fitting[each.position]
+                    found |= _moved_alike(left, [(home[0], home[1] - each.version)])
+                    break
+    return found
+
+
+def _moved_alike(contents: Iterable[_Content], moves: Sequence[tuple[str, int]]) -> dict[int, Place]:
+    """By position, the first place that an event fits of those to which the moves, a stream and a shift of the version,
+    take it."""
+    found: dict[int, Place] = {}
+    for each in contents:
+        for stream_id, shift in dict.fromkeys(moves):
+            if each.fits((stream_id, each.version + shift)):
+                found[each.position] = (stream_id, each.version + shift)
+                break
+    return found
+
+
+def _accounts_claimed(evidence: Evidence) -> list[str]:
+    """Accounts that a claim names, and nothing is posted on any more."""
+    return [account for (account,) in evidence.rows(_ACCOUNTS_CLAIMED, most=STREAMS_AT_MOST)]
+
+
+def _accounts_named(evidence: Evidence) -> list[str]:
+    """The same of payloads, such as a transfer's other side: of fields in which the first events of a type name an
+    account that there is."""
+    return [
+        account for type_, field in evidence.rows(_FIELDS_OF_ACCOUNTS, sample=SAMPLE_OF_A_TYPE)
+        for (account,) in evidence.rows(_ACCOUNTS_NAMED, type=type_, field=f'$."{field}"', most=STREAMS_AT_MOST)
+    ]  # fmt: skip
+
+
+def _in_category(stream_id: str, account: str) -> str:
+    category, dash, _ = stream_id.partition("-")
+    return f"{category}-{account}" if dash else account
 
 
 def _ids_then(evidence: Evidence, contents: Sequence[_Content]) -> dict[int, str]:

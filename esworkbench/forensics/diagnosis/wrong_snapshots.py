@@ -191,13 +191,13 @@ def _snapshots(facts: Facts) -> list[KeptState]:
 
 
 def _wrong_fields(facts: Facts) -> Iterator[WrongField]:
-    """Fields other than the balance that the events contradict, those of edited or deleted events left out."""
+    """Fields other than the balance that the events contradict, those of edited, deleted or moved events left out."""
     ledger = facts.evidence.ledger
     claims, pending = ledger.snapshot, ledger.pending
     if claims is None:
         return
     category = f"{claims.category}-"
-    disputed = {each.stream_id for each in facts.breaks}
+    disputed = {each.stream_id for each in facts.breaks} | {each.home[0] for each in facts.failing if each.home}
     found: list[tuple[str, tuple[str, int, str, str, str | None]]] = []
     for field, source in claims.copied.items():
         type_, _, path = source.partition(".")

@@ -60,10 +60,12 @@ class StreamGap(NamedTuple):
 
 
 def gaps_of(facts: Facts) -> list[StreamGap]:
-    """Missing versions with an event after them, but for those of events that stand in another stream now."""
+    """Missing versions with an event after them, but for those of events that stand in another stream now, and for
+    those before an event that was written in another stream: its version is one of that stream."""
     moved = [event.home for event in facts.failing if event.home is not None and not event.is_copy]
     anew = facts.renumbered
     placed = {event.position for stream in anew for event in stream.original}
+    placed |= {event.position for event in facts.failing if event.home and event.home[0] != event.stream_id}
     gaps = [gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS)) if gap.before not in placed]
     gaps += [
         StreamGap(stream.stream_id, first, last, stream.at(first - 1), stream.at(last + 1), True, stream.words)

@@ -1,13 +1,16 @@
-"""event_misfiled: an event is in a different stream than the one it was hashed in."""
+"""event_misfiled: an event, or a whole stream, is in a different stream than the one it was hashed in."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from esworkbench.evidence.capturing.poster import account_of
-from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.compare.records import NO_EVENT, TOTAL, Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, Place
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.witnesses import shares_of
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -22,12 +25,25 @@ def event_misfiled(facts: Facts, left: Left) -> Explanations:
     """
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
+    moved = [
+        (event, event.home) for event in facts.failing
+        if event.home is not None and (event.is_copy or event.home[0] != event.stream_id)
+    ]  # fmt: skip
+    posted: dict[int, list[tuple[str, str, int]]] = {}
+    for position, *posting in facts.rows(_POSTED, positions=[event.position for event, _ in moved]):
+        posted.setdefault(position, []).append((posting[0], posting[1], posting[2]))
     groups: dict[Key | None, list[Moved]] = {}
-    for event in facts.failing:
-        if event.home is not None and (event.is_copy or event.home[0] != event.stream_id):
-            for key, amount in _accounts(facts, event, event.home):
-                groups.setdefault(key, []).append((event, event.home, amount))
-    return [_explanation(facts, left, key, moved) for key, moved in groups.items()]
+    moves: dict[tuple[str, str], dict[Key | None, None]] = {}
+    for event, home in moved:
+        for key, amount in _accounts(event, home, posted.get(event.position, [])):
+            groups.setdefault(key, []).append((event, home, amount))
+            moves.setdefault((event.stream_id, home[0]), {})[key] = None
+    for event, home in moved:
+        if event.position not in posted:
+            # Moved between the same two streams as others were: one act with them, though this one posts nothing.
+            for alike in moves.get((event.stream_id, home[0]), [None]):
+                groups.setdefault(alike, []).append((event, home, 0))
+    return [_explanation(facts, left, key, sorted(moved)) for key, moved in groups.items()]
 
 
 FAULT = Fault(
@@ -40,34 +56,110 @@ FAULT = Fault(
 )
 
 
-def _accounts(facts: Facts, event: FailingHash, home: Place) -> Iterator[tuple[Key | None, int]]:
+_POSTED = """
+    SELECT position, account, currency, sum(amount_minor)::BIGINT FROM postings
+    WHERE position IN (SELECT unnest($positions)) GROUP BY ALL ORDER BY ALL
+"""
+
+_DAYS = """
+    SELECT position, timezone($zone, recorded_at)::DATE - DATE '1970-01-01' FROM events
+    WHERE position IN (SELECT unnest($positions))
+"""
+
+_AS_IT_STANDS = """
+    SELECT version, position, sum(amount_minor)::BIGINT FROM postings
+    WHERE account = $account AND currency = $currency GROUP BY ALL
+"""
+
+
+def _accounts(event: FailingHash, home: Place, posted: Iterable[tuple[str, str, int]]) -> Iterator[tuple[Key, int]]:
     """The account that it was taken from and the one that it was put on, and by how much claims from before differ."""
     here, there = account_of(event.stream_id), account_of(home[0])
-    posted = facts.rows(
-        "SELECT account, currency, sum(amount_minor)::BIGINT FROM postings WHERE event_id = $event_id GROUP BY ALL",
-        event_id=event.event_id,
-    )
     for account, currency, amount in posted:
         yield (account, currency), -amount if account == here else 0
         if account == here and not event.is_copy:
             yield (there, currency), amount
-    if not posted:
-        yield None, 0
 
 
 def _explanation(facts: Facts, left: Left, key: Key | None, moved: list[Moved]) -> Explanation:
     ids = {event.event_id for event, _, _ in moved}
     steps = [step for step in left.steps(key=key) if step.event_id in ids] if key else []
     amount = sum(amount for _, _, amount in moved)
-    shares = list(shares_of(facts, left, key, amount, steps)) if key and amount else []
-    words = "; ".join(
-        f"the event at {places([event.position])} is version {event.version} of {event.stream_id}, and its content is "
-        f"what was hashed as version {home[1]} of {home[0]}{', which still stands there' * event.is_copy}"
-        for event, home, _ in moved[:5]
-    )
-    if shares and key:
+    posts = any(by for _, _, by in moved)
+    shares = list(shares_of(facts, left, key, amount, steps)) if key and posts else []
+    if key:
+        known = {share.number for share in shares}
+        others = [*_right_as_written(facts, left, key, moved), *_by_day(facts, left, key, moved)]
+        shares += [share for share in others if share.number not in known]
+    words = _words(moved)
+    if amount and shares and key:
         words += f"; {shares[0].source} still counts it there: claimed − event sum = {facts.money(amount, key)}"
     events = [(event.position, event.event_id) for event, _, _ in moved]
     source = shares[0].source if shares else None
     return Explanation(finding(FAULT, key, amount=amount if shares else 0, events=events, source=source, proof=words),
                        shares)  # fmt: skip
+
+
+SHOWN = 3
+
+
+def _words(moved: Sequence[Moved]) -> str:
+    """What was hashed where: one by one where they are few, else stream by stream."""
+    streams: dict[tuple[str, str, bool], list[Moved]] = {}
+    for each in moved:
+        streams.setdefault((each[0].stream_id, each[1][0], each[0].is_copy), []).append(each)
+    return "; ".join(
+        _moved_words(here, there, is_copy, each) for (here, there, is_copy), each in list(streams.items())[:SHOWN]
+    )
+
+
+def _moved_words(here: str, there: str, is_copy: bool, moved: Sequence[Moved]) -> str:
+    stands = ", which still stands there" * is_copy
+    if len(moved) <= SHOWN:
+        return "; ".join(
+            f"the event at {places([event.position])} is version {event.version} of {here}, and its content is "
+            f"what was hashed as version {home[1]} of {there}{stands}"
+            for event, home, _ in moved
+        )
+    return (
+        f"the {len(moved)} events at {places([event.position for event, _, _ in moved])} are in {here}, and their "
+        f"contents are what was hashed in {there}{stands}: version {moved[0][0].version} as version {moved[0][1][1]}, "
+        "and so on"
+    )
+
+
+def _by_day(facts: Facts, left: Left, key: Key, moved: Sequence[Moved]) -> Iterator[Share]:
+    """What each day differs by because of what was moved; what else is wrong with a day is left to others.
+
+    A read model that was rebuilt since has no day that differs by just that, and no share.
+    """
+    positions = [event.position for event, _, _ in moved]
+    days = dict(facts.rows(_DAYS, zone=facts.evidence.ledger.time_zone, positions=positions))
+    by: Counter[int] = Counter()
+    for event, _, amount in moved:
+        by[days[event.position]] += amount
+    for source in facts.sources:
+        steps = [step for step in left.steps(source=source.name, key=key, kind="daily") if by[step.place]]
+        if any(step.amount == by[step.place] for step in steps):
+            yield from (Share(step.source, key, by[step.place], step.number) for step in steps)
+
+
+def _right_as_written(facts: Facts, left: Left, key: Key, moved: Sequence[Moved]) -> Iterator[Share]:
+    """Snapshots, and lines and openings of statements, that are right about the account with every event where it was
+    hashed."""
+    here = {event.position for event, _, _ in moved if account_of(event.stream_id) == key[0]}
+    came = [(home[1], event.position, amount) for event, home, amount in moved
+            if account_of(home[0]) == key[0] and not event.is_copy]  # fmt: skip
+    stands = facts.rows(_AS_IT_STANDS, account=key[0], currency=key[1])
+    written = sorted([*(row for row in stands if row[1] not in here), *came])
+    lines = Counter(amount for _, _, amount in came)
+    balances = list(accumulate((amount for _, _, amount in written), initial=0))
+    for step in left.steps(key=key, kind="snapshot"):
+        if step.claimed == balances[bisect_right(written, step.place, key=lambda row: row[0])]:
+            yield whole(step)
+    for step in left.steps(key=key, kind="statement"):
+        if step.reason == NO_EVENT and lines[step.amount] > 0:
+            lines[step.amount] -= 1
+            yield whole(step)
+        elif step.reason == TOTAL and step.claimed in balances:
+            yield whole(step)

@@ -7,6 +7,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.edited_or_drifted import edited_or_drifted
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.witnesses import shares_of, vouched, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -15,12 +16,13 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 def payload_edited(facts: Facts, left: Left) -> Explanations:
     if not facts.hashed:
         return NotTestable("the events carry no hashes")
-    edited = edited_or_drifted(facts).edited
+    found = edited_or_drifted(facts)
     contents: dict[Key | None, list[FailingHash]] = {}
     ids: dict[Key | None, list[FailingHash]] = {}
-    for event in edited:
+    for event in found.edited:
+        of_id = event.id_then is not None or event.position in found.with_neighbours
         for key in _keys(facts, event):
-            (contents if event.id_then is None else ids).setdefault(key, []).append(event)
+            (ids if of_id else contents).setdefault(key, []).append(event)
     return [
         *(_explanation(facts, left, key, events) for key, events in contents.items()),
         *(_ids_replaced(left, key, events) for key, events in ids.items()),
@@ -50,17 +52,29 @@ def _keys(facts: Facts, event: FailingHash) -> Sequence[Key | None]:
 
 def _ids_replaced(left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
     """The id alone was changed, which posts nothing: rows that name the id of then are of the event all the same."""
-    names = {name for event in edited for name in (event.event_id, event.id_then)}
+    names = {name for event in edited for name in (event.event_id, event.id_then) if name}
+    proved = [event for event in edited if event.id_then]
     steps = [step for step in left.steps(key=key) if step.event_id in names] if key else []
     off = {source: sum(step.amount for step in steps if step.source == source) for source in {e.source for e in steps}}
-    shown = "; ".join(f"at position {event.position} from {event.id_then} to {event.event_id}" for event in edited[:5])
-    proof = (
-        f"the id of {len(edited)} event(s) was replaced: {shown}; with the id of then the stored hash holds again, so "
-        "nothing else of the event was touched"
-    )
+    proofs = []
+    if proved:
+        shown = "; ".join(
+            f"at position {event.position} from {event.id_then} to {event.event_id}" for event in proved[:5]
+        )
+        proofs.append(
+            f"the id of {len(proved)} event(s) was replaced: {shown}; with the id of then the stored hash holds again, "
+            "so nothing else of the event was touched"
+        )
+    if others := [event.position for event in edited if not event.id_then]:
+        proofs.append(
+            f"{len(others)} event(s), at {places(others)}, fail in a stretch of the log in which ids were replaced, "
+            "and no row that names an event still tells theirs"
+        )
+    proof = "; ".join(proofs)
     events = [(event.position, event.event_id) for event in edited]
     shares = [whole(step) for step in steps if not off[step.source]]
-    return Explanation(finding(FAULT, key, events=events, proof=proof), shares)
+    certainty: Certainty = "proven" if proved else "likely"
+    return Explanation(finding(FAULT, key, events=events, certainty=certainty, proof=proof), shares)
 
 
 def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
