@@ -17,6 +17,27 @@ _ROWS_WITHOUT_EVENT = """
     ORDER BY position
 """
 
+_TELLS_THE_LAST = """
+    WITH last AS (
+        SELECT event_id, position FROM postings WHERE account = $account AND currency = $currency
+        ORDER BY position DESC LIMIT 1
+    )
+    SELECT DISTINCT source FROM assertions AS a JOIN last
+        ON a.event_id = last.event_id OR (a.event_id IS NULL AND a.position = last.position)
+    WHERE a.kind = 'running' AND a.account = $account AND a.currency = $currency ORDER BY source
+"""
+
+# A statement needn't tell of what was undone, and a hold that is open has no line yet.
+_BOOKS_THE_LAST = """
+    WITH last AS (
+        SELECT event_id FROM movements
+        WHERE account = $account AND currency = $currency AND NOT waits AND undoes IS NULL
+        ORDER BY booked_at DESC, position DESC LIMIT 1
+    )
+    SELECT DISTINCT file FROM pairs SEMI JOIN last USING (event_id)
+    WHERE account = $account AND currency = $currency ORDER BY file
+"""
+
 
 def witnessed(facts: Facts, left: Left, key: Key | None, steps: Sequence[Residual]) -> tuple[int, str | None]:
     """By how much the claims differ from what is left of the log, and which source shows it; (0, None) if none does.
@@ -98,6 +119,20 @@ def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
         if rows[0][0] == len(set(event_ids)) and not differ:
             return True
     return False
+
+
+def vouchers(facts: Facts, key: Key) -> list[str]:
+    """Which sources tell of every event of the account, up to the last one, as the log does.
+
+    A figure or a day counts events together, and a snapshot stops at its version: those can't say so. Nor can rows
+    that were rebuilt from the log as it is now.
+    """
+    against = {(step.kind, step.source) for step in facts.residuals if step.key == key}
+    told = facts.rows(_TELLS_THE_LAST, account=key[0], currency=key[1])
+    names = [source for (source,) in told if ("running", source) not in against and not was_reset(facts, source)]
+    if any(source.kind == "statement" for source in facts.sources) and "statement" not in {kind for kind, _ in against}:
+        names += [file for (file,) in facts.rows(_BOOKS_THE_LAST, account=key[0], currency=key[1])]
+    return names
 
 
 def rows_without_event(facts: Facts) -> list[tuple[Key, int, str]]:

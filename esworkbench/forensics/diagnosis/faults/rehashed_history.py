@@ -13,11 +13,13 @@ from esworkbench.forensics.compare.records import REPEATED, Key, Residual
 from esworkbench.forensics.compare.residuals import EVERY_EVENT
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
-from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, was_reset
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, vouchers, was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-"""The kinds of claim that speak of one event at a time."""
+READ_MODELS = ("head", "running", "daily")
+"""The kinds of claim that one grant on the store's read models is enough to change."""
 
 
 class Story(NamedTuple):
@@ -33,15 +35,20 @@ class Story(NamedTuple):
 
 
 def rehashed_history(facts: Facts, left: Left) -> Explanations:
-    """Accounts of which two kinds of claim, or more, contradict the log alike, and no fewer than agree with it."""
+    """Accounts of which two kinds of claim, or more, contradict the log alike, and no fewer than agree with it.
+
+    Rows of read models lie where whoever may write there can change them: they don't outvote a claim that tells of
+    every event as the log does.
+    """
     if facts.is_file:
         return NotTestable("the rows of a file are all there is of its events")
     if len({source.kind for source in facts.sources}) < 2:
         return NotTestable("it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold")
     gone = rows_without_event(facts)
+    moved = _moved_rows(facts, left)
     found = []
     for key in left.accounts():
-        told = list(_told_against(facts, left, key))
+        told = [story for story in _told_against(facts, left, key) if (story.source, key) not in moved]
         explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
         found += [explanation] if explanation else []
     return found
@@ -75,6 +82,21 @@ def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
             yield Story(source.name, source.kind, frozenset(amounts), at)
 
 
+def _moved_rows(facts: Facts, left: Left) -> set[tuple[str, Key]]:
+    """Of which sources all that is wrong on an account is rows of another one, whose events a claim vouches for."""
+    moved = set()
+    for source in facts.sources:
+        by_key: dict[Key, list[MisplacedRow]] = {}
+        for row in misplaced_rows(facts, left, source):
+            if row.belongs != row.stands and vouchers(facts, row.belongs):
+                by_key.setdefault(row.stands, []).append(row)
+        for key, rows in by_key.items():
+            told = {share.number for share in shares_of_misplaced(left, rows, key)}
+            if all(step.number in told for step in left.steps(source=source.name, key=key)):
+                moved.add((source.name, key))
+    return moved
+
+
 def _that_stay(steps: list[Residual]) -> list[Residual]:
     """Without each step that the very next one undoes: there a row is wrong, or gone, and no event."""
     kept: list[Residual] = []
@@ -89,6 +111,8 @@ def _that_stay(steps: list[Residual]) -> list[Residual]:
 def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: dict[str, int]) -> Explanation | None:
     alike, amount = _agreeing(told)
     if len({story.kind for story in alike}) < 2 or len(alike) < len(_agreeing_with_the_log(facts, left, key, told)):
+        return None
+    if all(story.kind in READ_MODELS for story in alike) and vouchers(facts, key):
         return None
     ids = {event_id for story in alike for event_id, off in story.at.items() if _shared(story, event_id, off, alike)}
     steps = [step for step in left.steps(key=key, kind="running") if step.event_id in ids]
