@@ -5,6 +5,7 @@ from itertools import accumulate
 
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.numbered_otherwise import readings
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 _ROWS_WITHOUT_EVENT = """
@@ -77,24 +78,15 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     for source in facts.sources:
         others = left.steps(source=source.name, key=key)
         if source.kind == "snapshot":
-            yield from (whole(step) for step in others if step.amount not in lost and _renumbered(facts, step, steps))
+            told = readings(facts, key)
+            yield from (
+                whole(step) for step in others
+                if step.amount not in lost and not lost.isdisjoint(told[step.place].values())
+            )  # fmt: skip
         together = source.kind != "running" and sum(step.amount for step in others) == amount
         for step in others:
             if step.number in numbers or together or (source.kind != "running" and step.amount in lost):
                 yield whole(step)
-
-
-def _renumbered(facts: Facts, snapshot: Residual, lost: Sequence[Residual]) -> bool:
-    """Whether the snapshot is right about a stream of which events are lost and the rest is numbered anew: its version
-    now names an event that came later."""
-    gone = [step.amount for step in lost if step.kind == "running" and step.reason == NO_EVENT]
-    rows = facts.rows(
-        "SELECT sum(amount_minor)::BIGINT FROM postings WHERE account = $account AND currency = $currency "
-        "AND position <= $at GROUP BY position ORDER BY position DESC LIMIT $count",
-        account=snapshot.account, currency=snapshot.currency, at=snapshot.at or 0, count=len(gone),
-    )  # fmt: skip
-    later = accumulate(posted for (posted,) in rows)
-    return any(snapshot.amount == sum(gone) - posted for posted in later)
 
 
 def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:

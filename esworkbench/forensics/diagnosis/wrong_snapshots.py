@@ -171,11 +171,27 @@ def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
             taken.get(key, []),
             balances.get(key, []),
             {version for step in balances.get(key, []) for version in versions[*key, step.position, step.amount]},
-            fields.get(key[0], []),
+            _not_in_doubt(facts, left, taken.get(key, []), key, fields.get(key[0], [])),
         )
         for key in dict.fromkeys((*taken, *balances))
     ]
     return [each for each in found if each.balances or each.fields]
+
+
+def _not_in_doubt(
+    facts: Facts, left: Left, taken: list[KeptState], key: Key, fields: list[WrongField]
+) -> list[WrongField]:
+    """The fields of snapshots from before the place where the account's history was rewritten.
+
+    After it the snapshots are the witnesses, and the log is what is in doubt.
+    """
+    rewritten = [each for each in left.found("rehashed_history") if (each.account, each.currency) == key]
+    if not rewritten:
+        return fields
+    told = [step.place for step in facts.residuals if step.kind == "snapshot" and step.key == key]
+    positions = [position for each in rewritten for position in each.positions]
+    told += [each.version for each in taken if positions and each.position >= min(positions)]
+    return [each for each in fields if told and each.version < min(told)]
 
 
 def _snapshots(facts: Facts) -> list[KeptState]:

@@ -6,7 +6,7 @@ what is in doubt. Only an anchor proves it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import REPEATED, Key, Residual
@@ -14,7 +14,8 @@ from esworkbench.forensics.compare.residuals import EVERY_EVENT
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
+from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike, readings
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, vouchers, was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -25,13 +26,24 @@ READ_MODELS = ("head", "running", "daily")
 class Story(NamedTuple):
     """What one source says against the log on one account: by how much in all, and at which events, where it knows.
 
-    ``amounts`` are what it may be compared by: of a snapshot every claim counts all that went before.
+    ``amounts`` are what it may be compared by: of a snapshot every claim counts all that went before. ``ahead`` is what
+    the events past its checkpoint post that it has read all the same.
     """
 
     source: str
     kind: str
     amounts: frozenset[int]
     at: dict[str, int]
+    ahead: int = 0
+
+
+_AHEAD = """
+    SELECT event_id, any_value(position), sum(amount_minor)::BIGINT FROM postings
+    WHERE account = $account AND currency = $currency AND position > $cut AND event_id IN (
+        SELECT event_id FROM assertions WHERE kind = 'running' AND source = $source AND account = $account
+            AND currency = $currency)
+    GROUP BY event_id ORDER BY 2
+"""
 
 
 def rehashed_history(facts: Facts, left: Left) -> Explanations:
@@ -65,21 +77,43 @@ FAULT = Fault(
 
 
 def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
+    read_ahead = _read_ahead(facts, key)
     for source in facts.sources:
+        ahead = read_ahead.get(source.name, {})
+        extra = sum(ahead.values())
         if source.kind == "head":
             stands = left.head(source.name, key)
             if stands:
-                yield Story(source.name, source.kind, frozenset({stands}), {})
+                yield Story(source.name, source.kind, frozenset({stands, stands - extra} - {0}), {}, extra)
             continue
         steps = [step for step in left.steps(source=source.name, key=key) if step.reason != REPEATED]
         if source.kind in EVERY_EVENT:
-            steps = _that_stay(steps)
-        if steps:
-            amounts = {sum(step.amount for step in steps)} - {0}
-            if source.kind == "snapshot":
-                amounts = {step.amount for step in steps}
-            at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
-            yield Story(source.name, source.kind, frozenset(amounts), at)
+            steps = _that_stay([step for step in steps if step.event_id not in ahead])
+        if not steps:
+            continue
+        total = sum(step.amount for step in steps)
+        amounts = {total, total - extra} if source.kind == "daily" else {total}
+        if source.kind == "snapshot":
+            since = [version for version in readings(facts, key) if version >= steps[0].place]
+            amounts = {step.amount for step in steps} | {*off_alike(facts, key, since).values()}
+        at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
+        yield Story(source.name, source.kind, frozenset(amounts - {0}), at, extra)
+
+
+def _read_ahead(facts: Facts, key: Key) -> dict[str, dict[str, int]]:
+    """By read model, the events past its checkpoint of which rows of events tell: positions may have been moved.
+
+    What they post is no difference between a claim and the log, whatever the checkpoint says.
+    """
+    told = [
+        row
+        for source in facts.sources if source.kind == "running"
+        for row in facts.rows(_AHEAD, source=source.name, cut=source.cut, account=key[0], currency=key[1])
+    ]  # fmt: skip
+    return {
+        source.name: {event_id: amount for event_id, position, amount in told if position > source.cut}
+        for source in facts.sources if told and source.kind in READ_MODELS
+    }  # fmt: skip
 
 
 def _moved_rows(facts: Facts, left: Left) -> set[tuple[str, Key]]:
@@ -126,7 +160,25 @@ def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: di
         "settle it"
     )
     found = finding(FAULT, key, amount=amount, events=events, source=alike[0].source, certainty="likely", proof=proof)
-    return Explanation(found, list(shares_of(facts, left, key, amount, steps)))
+    shares = list(shares_of(facts, left, key, amount, steps))
+    return Explanation(found, [*shares, *_shares_ahead(left, key, amount, alike, shares)])
+
+
+def _shares_ahead(
+    left: Left, key: Key, amount: int, alike: Iterable[Story], shares: Sequence[Share]
+) -> Iterator[Share]:
+    """What a claim says of events past its checkpoint: it was moved with the positions, and that is the same act."""
+    taken = {(share.source, share.number) for share in shares}
+    for story in alike:
+        if not story.ahead:
+            continue
+        if story.kind == "head":
+            if left.head(story.source, key) == amount + story.ahead:
+                yield Share(story.source, key, story.ahead)
+            continue
+        steps = left.steps(source=story.source, key=key)
+        if sum(step.amount for step in steps) == amount + story.ahead:
+            yield from (whole(step) for step in steps if (step.source, step.number) not in taken)
 
 
 def _agreeing(told: list[Story]) -> tuple[list[Story], int]:
