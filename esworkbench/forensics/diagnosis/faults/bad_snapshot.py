@@ -1,11 +1,22 @@
 """bad_snapshot: a snapshot's state isn't what the events up to its version add up to."""
 
+from collections.abc import Iterator
+
+from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
-from esworkbench.forensics.diagnosis.wrong_snapshots import WrongSnapshots, wrong_snapshots
+from esworkbench.forensics.diagnosis.wrong_snapshots import (
+    UnreadSnapshot,
+    WrongSnapshots,
+    unread_snapshots,
+    wrong_snapshots,
+)
+
+SHOWN = 5
+"""So many snapshots are told one by one."""
 
 AGREEING = 2
 """So many snapshots that are wrong by one amount, up to the newest, may be right about a log that was changed."""
@@ -15,7 +26,13 @@ def bad_snapshot(facts: Facts, left: Left) -> Explanations:
     """Snapshots of which the balance, or a field that the ledger names, isn't what the events make of it."""
     if not any(source.kind == "snapshot" for source in facts.sources):
         return NotTestable("the evidence holds no snapshot that the ledger can read")
-    return [_explanation(facts, left, each) for each in wrong_snapshots(facts, left) if each.migrated_from is None]
+    unread = unread_snapshots(facts)
+    found = [_explanation(facts, left, each) for each in wrong_snapshots(facts, left) if each.migrated_from is None]
+    found += _unreadable(facts, [each for each in unread if each.of_known_shape])
+    if unread and not found:
+        shapes = ", ".join(sorted({str(each.state_version) for each in unread}))
+        return NotTestable(f"the ledger can read no snapshot of the shape {shapes}: {unread[0].reason}")
+    return found
 
 
 FAULT = Fault(
@@ -26,6 +43,22 @@ FAULT = Fault(
     repair="none",
     detector=bad_snapshot,
 )
+
+
+def _unreadable(facts: Facts, unread: list[UnreadSnapshot]) -> Iterator[Explanation]:
+    """Where the ledger reads other snapshots of that shape, one that it can't read is damaged. It claims no balance."""
+    by_stream: dict[str, list[UnreadSnapshot]] = {}
+    for each in unread:
+        by_stream.setdefault(each.stream_id, []).append(each)
+    for stream_id, mine in by_stream.items():
+        each_one = [f"of version {each.version} ({each.reason})" for each in mine[:SHOWN]]
+        proof = f"of {stream_id} the state can't be read of the snapshot " + ", ".join(each_one)
+        own = [key for key in facts.accounts_of_stream(stream_id) if key[0] == account_of(stream_id)]
+        found = finding(
+            FAULT, own[0] if own else None, source="snapshots", certainty="likely",
+            positions=[each.position for each in mine if each.position], proof=proof + " …" * (len(mine) > SHOWN),
+        )  # fmt: skip
+        yield Explanation(found, [])
 
 
 def _explanation(facts: Facts, left: Left, wrong: WrongSnapshots) -> Explanation:
