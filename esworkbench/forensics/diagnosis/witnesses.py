@@ -5,6 +5,7 @@ from itertools import accumulate
 
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.numbered_otherwise import readings
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 _ROWS_WITHOUT_EVENT = """
@@ -15,6 +16,27 @@ _ROWS_WITHOUT_EVENT = """
                       AND p.account = assertions.account AND p.currency = assertions.currency
                       AND p.amount_minor = assertions.step_minor)
     ORDER BY position
+"""
+
+_TELLS_THE_LAST = """
+    WITH last AS (
+        SELECT event_id, position FROM postings WHERE account = $account AND currency = $currency
+        ORDER BY position DESC LIMIT 1
+    )
+    SELECT DISTINCT source FROM assertions AS a JOIN last
+        ON a.event_id = last.event_id OR (a.event_id IS NULL AND a.position = last.position)
+    WHERE a.kind = 'running' AND a.account = $account AND a.currency = $currency ORDER BY source
+"""
+
+# A statement needn't tell of what was undone, and a hold that is open has no line yet.
+_BOOKS_THE_LAST = """
+    WITH last AS (
+        SELECT event_id FROM movements
+        WHERE account = $account AND currency = $currency AND NOT waits AND undoes IS NULL
+        ORDER BY booked_at DESC, position DESC LIMIT 1
+    )
+    SELECT DISTINCT file FROM pairs SEMI JOIN last USING (event_id)
+    WHERE account = $account AND currency = $currency ORDER BY file
 """
 
 
@@ -56,24 +78,15 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     for source in facts.sources:
         others = left.steps(source=source.name, key=key)
         if source.kind == "snapshot":
-            yield from (whole(step) for step in others if step.amount not in lost and _renumbered(facts, step, steps))
+            told = readings(facts, key)
+            yield from (
+                whole(step) for step in others
+                if step.amount not in lost and not lost.isdisjoint(told[step.place].values())
+            )  # fmt: skip
         together = source.kind != "running" and sum(step.amount for step in others) == amount
         for step in others:
             if step.number in numbers or together or (source.kind != "running" and step.amount in lost):
                 yield whole(step)
-
-
-def _renumbered(facts: Facts, snapshot: Residual, lost: Sequence[Residual]) -> bool:
-    """Whether the snapshot is right about a stream of which events are lost and the rest is numbered anew: its version
-    now names an event that came later."""
-    gone = [step.amount for step in lost if step.kind == "running" and step.reason == NO_EVENT]
-    rows = facts.rows(
-        "SELECT sum(amount_minor)::BIGINT FROM postings WHERE account = $account AND currency = $currency "
-        "AND position <= $at GROUP BY position ORDER BY position DESC LIMIT $count",
-        account=snapshot.account, currency=snapshot.currency, at=snapshot.at or 0, count=len(gone),
-    )  # fmt: skip
-    later = accumulate(posted for (posted,) in rows)
-    return any(snapshot.amount == sum(gone) - posted for posted in later)
 
 
 def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
@@ -98,6 +111,20 @@ def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
         if rows[0][0] == len(set(event_ids)) and not differ:
             return True
     return False
+
+
+def vouchers(facts: Facts, key: Key) -> list[str]:
+    """Which sources tell of every event of the account, up to the last one, as the log does.
+
+    A figure or a day counts events together, and a snapshot stops at its version: those can't say so. Nor can rows
+    that were rebuilt from the log as it is now.
+    """
+    against = {(step.kind, step.source) for step in facts.residuals if step.key == key}
+    told = facts.rows(_TELLS_THE_LAST, account=key[0], currency=key[1])
+    names = [source for (source,) in told if ("running", source) not in against and not was_reset(facts, source)]
+    if any(source.kind == "statement" for source in facts.sources) and "statement" not in {kind for kind, _ in against}:
+        names += [file for (file,) in facts.rows(_BOOKS_THE_LAST, account=key[0], currency=key[1])]
+    return names
 
 
 def rows_without_event(facts: Facts) -> list[tuple[Key, int, str]]:

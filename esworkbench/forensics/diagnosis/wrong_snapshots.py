@@ -7,7 +7,8 @@ fields that an event makes true. What only the code that folds can tell is not c
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from esworkbench.evidence.capturing.poster import account_of
+from esworkbench.evidence.capturing.claims import claim_of_state
+from esworkbench.evidence.capturing.poster import Unpostable, account_of
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
@@ -80,6 +81,39 @@ _PLACES = f"""
     FROM taken JOIN snapshots AS s USING (stream_id, version)
     LEFT JOIN events AS e ON e.stream_id = taken.stream_id AND e.version = taken.version ORDER BY 1, 2
 """
+
+
+# Code that adds up numbers stumbles over one that is written as text, though the ledger reads both.
+_UNREAD = """
+    WITH claims AS (
+        SELECT $category || account AS stream_id, version FROM assertions WHERE kind = 'snapshot'
+    ), kept AS (
+        SELECT s.*, c.version IS NOT NULL AS is_read,
+            CASE WHEN c.version IS NOT NULL AND json_valid(s.state)
+                THEN json_type(json_extract(s.state, $claimed)) = 'VARCHAR' END AS as_text
+        FROM snapshots AS s LEFT JOIN claims AS c USING (stream_id, version)
+        WHERE starts_with(s.stream_id, $category)
+    ), shapes AS (
+        SELECT state_version, bool_or(is_read) AS is_known,
+            count(*) FILTER (as_text) > count(*) FILTER (NOT as_text) AS is_text
+        FROM kept GROUP BY state_version
+    )
+    SELECT k.stream_id, k.version, k.state, k.state_version, e.position, is_known, as_text
+    FROM kept AS k JOIN shapes ON shapes.state_version IS NOT DISTINCT FROM k.state_version
+    LEFT JOIN events AS e ON e.stream_id = k.stream_id AND e.version = k.version
+    WHERE NOT is_read OR as_text <> is_text ORDER BY 1, 2
+"""
+
+
+class UnreadSnapshot(NamedTuple):
+    """A snapshot of which the ledger can't tell the balance. ``of_known_shape`` if it can of others of that shape."""
+
+    stream_id: str
+    version: int
+    position: int | None
+    state_version: str | None
+    of_known_shape: bool
+    reason: str
 
 
 class KeptState(NamedTuple):
@@ -171,11 +205,47 @@ def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
             taken.get(key, []),
             balances.get(key, []),
             {version for step in balances.get(key, []) for version in versions[*key, step.position, step.amount]},
-            fields.get(key[0], []),
+            _not_in_doubt(facts, left, taken.get(key, []), key, fields.get(key[0], [])),
         )
         for key in dict.fromkeys((*taken, *balances))
     ]
     return [each for each in found if each.balances or each.fields]
+
+
+def unread_snapshots(facts: Facts) -> list[UnreadSnapshot]:
+    """Snapshots of the ledger's category whose state claims no balance, or in another way than its shape does."""
+    claims = facts.evidence.ledger.snapshot
+    if claims is None:
+        return []
+    rows = facts.rows(_UNREAD, category=f"{claims.category}-", claimed=json_path(claims.claimed))
+    found = []
+    for stream_id, version, state, shape, position, is_known, as_text in rows:
+        others = "a number" if as_text else "text"
+        reason = f"{claims.claimed} is {'text' if as_text else 'a number'}, and {others} elsewhere in that shape"
+        try:
+            claim_of_state(claims, state)
+        except Unpostable as why:
+            reason = str(why)
+        found.append(UnreadSnapshot(stream_id, version, position, shape, is_known, reason))
+    return found
+
+
+def _not_in_doubt(
+    facts: Facts, left: Left, taken: list[KeptState], key: Key, fields: list[WrongField]
+) -> list[WrongField]:
+    """The fields of these snapshots from before the place where the account's history was rewritten.
+
+    After it the snapshots are the witnesses, and the log is what is in doubt.
+    """
+    versions = {each.version for each in taken}
+    fields = [each for each in fields if each.version in versions]
+    rewritten = [each for each in left.found("rehashed_history") if (each.account, each.currency) == key]
+    if not rewritten:
+        return fields
+    told = [step.place for step in facts.residuals if step.kind == "snapshot" and step.key == key]
+    positions = [position for each in rewritten for position in each.positions]
+    told += [each.version for each in taken if positions and each.position >= min(positions)]
+    return [each for each in fields if told and each.version < min(told)]
 
 
 def _snapshots(facts: Facts) -> list[KeptState]:

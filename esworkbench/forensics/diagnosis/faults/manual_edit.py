@@ -83,12 +83,25 @@ def _misplaced(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         events = [(row.place, row.event_id) for row in rows if row.event_id]
         yield Explanation(
             finding(
-                FAULT, key, amount=0 if source.kind == "holds" else shares[0].amount, events=events,
+                FAULT, key, amount=_amount_moved(left, source, key, shares), events=events,
                 source=source.name, certainty="likely" if len(found) == 1 else "possible", proof=proof,
             ),
             shares,
             () if len(found) == 1 else others,
         )  # fmt: skip
+
+
+def _amount_moved(left: Left, source: Source, key: Key, shares: Sequence[Share]) -> int:
+    """By how much the balance is wrong in the end for the rows that were moved, or at the first one if that heals.
+
+    Columns beside the balance tell the same amounts again, and holds claim no balance.
+    """
+    if source.kind == "holds":
+        return 0
+    if source.kind == "head":
+        return shares[0].amount
+    of_balance = {step.number for step in left.steps(source=source.name, key=key)}
+    return sum(share.amount for share in shares if share.number in of_balance) or shares[0].amount
 
 
 def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:

@@ -6,42 +6,61 @@ what is in doubt. Only an anchor proves it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import REPEATED, Key, Residual
 from esworkbench.forensics.compare.residuals import EVERY_EVENT
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
-from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, was_reset
+from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
+from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike, readings
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, vouchers, was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-"""The kinds of claim that speak of one event at a time."""
+READ_MODELS = ("head", "running", "daily")
+"""The kinds of claim that one grant on the store's read models is enough to change."""
 
 
 class Story(NamedTuple):
     """What one source says against the log on one account: by how much in all, and at which events, where it knows.
 
-    ``amounts`` are what it may be compared by: of a snapshot every claim counts all that went before.
+    ``amounts`` are what it may be compared by: of a snapshot every claim counts all that went before. ``ahead`` is what
+    the events past its checkpoint post that it has read all the same.
     """
 
     source: str
     kind: str
     amounts: frozenset[int]
     at: dict[str, int]
+    ahead: int = 0
+
+
+_AHEAD = """
+    SELECT event_id, any_value(position), sum(amount_minor)::BIGINT FROM postings
+    WHERE account = $account AND currency = $currency AND position > $cut AND event_id IN (
+        SELECT event_id FROM assertions WHERE kind = 'running' AND source = $source AND account = $account
+            AND currency = $currency)
+    GROUP BY event_id ORDER BY 2
+"""
 
 
 def rehashed_history(facts: Facts, left: Left) -> Explanations:
-    """Accounts of which two kinds of claim, or more, contradict the log alike, and no fewer than agree with it."""
+    """Accounts of which two kinds of claim, or more, contradict the log alike, and no fewer than agree with it.
+
+    Rows of read models lie where whoever may write there can change them: they don't outvote a claim that tells of
+    every event as the log does.
+    """
     if facts.is_file:
         return NotTestable("the rows of a file are all there is of its events")
     if len({source.kind for source in facts.sources}) < 2:
         return NotTestable("it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold")
     gone = rows_without_event(facts)
+    moved = _moved_rows(facts, left)
     found = []
     for key in left.accounts():
-        told = list(_told_against(facts, left, key))
+        told = [story for story in _told_against(facts, left, key) if (story.source, key) not in moved]
         explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
         found += [explanation] if explanation else []
     return found
@@ -58,21 +77,58 @@ FAULT = Fault(
 
 
 def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
+    read_ahead = _read_ahead(facts, key)
     for source in facts.sources:
+        ahead = read_ahead.get(source.name, {})
+        extra = sum(ahead.values())
         if source.kind == "head":
             stands = left.head(source.name, key)
             if stands:
-                yield Story(source.name, source.kind, frozenset({stands}), {})
+                yield Story(source.name, source.kind, frozenset({stands, stands - extra} - {0}), {}, extra)
             continue
         steps = [step for step in left.steps(source=source.name, key=key) if step.reason != REPEATED]
         if source.kind in EVERY_EVENT:
-            steps = _that_stay(steps)
-        if steps:
-            amounts = {sum(step.amount for step in steps)} - {0}
-            if source.kind == "snapshot":
-                amounts = {step.amount for step in steps}
-            at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
-            yield Story(source.name, source.kind, frozenset(amounts), at)
+            steps = _that_stay([step for step in steps if step.event_id not in ahead])
+        if not steps:
+            continue
+        total = sum(step.amount for step in steps)
+        amounts = {total, total - extra} if source.kind == "daily" else {total}
+        if source.kind == "snapshot":
+            since = [version for version in readings(facts, key) if version >= steps[0].place]
+            amounts = {step.amount for step in steps} | {*off_alike(facts, key, since).values()}
+        at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
+        yield Story(source.name, source.kind, frozenset(amounts - {0}), at, extra)
+
+
+def _read_ahead(facts: Facts, key: Key) -> dict[str, dict[str, int]]:
+    """By read model, the events past its checkpoint of which rows of events tell: positions may have been moved.
+
+    What they post is no difference between a claim and the log, whatever the checkpoint says.
+    """
+    told = [
+        row
+        for source in facts.sources if source.kind == "running"
+        for row in facts.rows(_AHEAD, source=source.name, cut=source.cut, account=key[0], currency=key[1])
+    ]  # fmt: skip
+    return {
+        source.name: {event_id: amount for event_id, position, amount in told if position > source.cut}
+        for source in facts.sources if told and source.kind in READ_MODELS
+    }  # fmt: skip
+
+
+def _moved_rows(facts: Facts, left: Left) -> set[tuple[str, Key]]:
+    """Of which sources all that is wrong on an account is rows of another one, whose events a claim vouches for."""
+    moved = set()
+    for source in facts.sources:
+        by_key: dict[Key, list[MisplacedRow]] = {}
+        for row in misplaced_rows(facts, left, source):
+            if row.belongs != row.stands and vouchers(facts, row.belongs):
+                by_key.setdefault(row.stands, []).append(row)
+        for key, rows in by_key.items():
+            told = {share.number for share in shares_of_misplaced(left, rows, key)}
+            if all(step.number in told for step in left.steps(source=source.name, key=key)):
+                moved.add((source.name, key))
+    return moved
 
 
 def _that_stay(steps: list[Residual]) -> list[Residual]:
@@ -90,6 +146,8 @@ def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: di
     alike, amount = _agreeing(told)
     if len({story.kind for story in alike}) < 2 or len(alike) < len(_agreeing_with_the_log(facts, left, key, told)):
         return None
+    if all(story.kind in READ_MODELS for story in alike) and vouchers(facts, key):
+        return None
     ids = {event_id for story in alike for event_id, off in story.at.items() if _shared(story, event_id, off, alike)}
     steps = [step for step in left.steps(key=key, kind="running") if step.event_id in ids]
     rows = facts.rows("SELECT position, event_id FROM events WHERE event_id IN (SELECT unnest($ids))", ids=list(ids))
@@ -102,7 +160,25 @@ def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: di
         "settle it"
     )
     found = finding(FAULT, key, amount=amount, events=events, source=alike[0].source, certainty="likely", proof=proof)
-    return Explanation(found, list(shares_of(facts, left, key, amount, steps)))
+    shares = list(shares_of(facts, left, key, amount, steps))
+    return Explanation(found, [*shares, *_shares_ahead(left, key, amount, alike, shares)])
+
+
+def _shares_ahead(
+    left: Left, key: Key, amount: int, alike: Iterable[Story], shares: Sequence[Share]
+) -> Iterator[Share]:
+    """What a claim says of events past its checkpoint: it was moved with the positions, and that is the same act."""
+    taken = {(share.source, share.number) for share in shares}
+    for story in alike:
+        if not story.ahead:
+            continue
+        if story.kind == "head":
+            if left.head(story.source, key) == amount + story.ahead:
+                yield Share(story.source, key, story.ahead)
+            continue
+        steps = left.steps(source=story.source, key=key)
+        if sum(step.amount for step in steps) == amount + story.ahead:
+            yield from (whole(step) for step in steps if (step.source, step.number) not in taken)
 
 
 def _agreeing(told: list[Story]) -> tuple[list[Story], int]:
