@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from broken_copy import ACCOUNT, Copy
+from damaged_bank import DamagedBank
 from statement_world import World
 from test_statement_verdicts import a_bank, judged, later, told
 
@@ -127,3 +128,24 @@ def test_doubles_that_cancel_are_made_up_for_one_by_one(tmp_path: Path) -> None:
     assert (found.fault, found.amount, found.certainty) == ("retry_duplicate", 0, "proven")
     done = composition.repair(evidence, copy.store, operator="Ida", apply=True, digest=evidence.digest)
     assert ([step.state for step in done.steps], done.verified) == (["applied", "applied"], True)
+
+
+def test_rows_at_positions_that_a_forged_event_has_moved_are_its_consequence(tmp_path: Path) -> None:
+    """Everything after it was numbered anew, and hashed anew; the read models remember the old numbers."""
+    bank = DamagedBank(tmp_path)
+    before = bank.any_event("MoneyDeposited")
+    for by, position, version in ((1_000_000, before.position, before.version), (-999_999, 1_000_000, 1_000_000)):
+        bank.sql("UPDATE events SET global_position = global_position + ? WHERE global_position > ?", by, position)
+        bank.sql(
+            "UPDATE events SET version = version + ? WHERE stream_id = ? AND version > ?", by, before.stream_id, version
+        )
+    bank.sql(
+        "INSERT INTO events (global_position, stream_id, version, event_id, event_type, schema_version, payload, "
+        "metadata, recorded_at, valid_at, prev_hash, hash) SELECT global_position + 1, stream_id, version + 1, ?, "
+        "event_type, schema_version, payload, '{}', recorded_at, valid_at, '', '' FROM events WHERE event_id = ?",
+        "00000000-0000-4000-8000-000000000001", before.event_id,
+    )  # fmt: skip
+    bank.rehash(before.stream_id)
+    found = [each for each in diagnose(bank.captured()).unhealthy if each.alternative_to is None]
+    assert {each.account for each in found} == {before.account}
+    assert "rehashed_history" in {each.fault for each in found}

@@ -54,7 +54,10 @@ def _explains(finding: Finding, wrong: WrongColumn, damaged_log: set[str]) -> bo
     if finding.healthy:
         return False
     if finding.fault in damaged_log or finding.fault == INSERTED.name:
-        return finding.account in (None, wrong.account)
+        # Whoever puts an event into a log, or takes one out, may number all that come later anew.
+        first = min(finding.positions, default=None)
+        later = first is not None and wrong.column == "position" and (wrong.position or 0) >= first
+        return later or finding.account in (None, wrong.account)
     mine = wrong.source in finding.sources
     # What leaves events out of some rows leaves them out of others, where they add up to nothing.
     of_all = finding.fault == MOVED.name or (wrong.stale and finding.fault != FAULT.name)
