@@ -146,6 +146,7 @@ def test_rows_at_positions_that_a_forged_event_has_moved_are_its_consequence(tmp
         "00000000-0000-4000-8000-000000000001", before.event_id,
     )  # fmt: skip
     bank.rehash(before.stream_id)
+    bank.sql("UPDATE checkpoints SET position = position + 1")
     found = [each for each in diagnose(bank.captured()).unhealthy if each.alternative_to is None]
     assert {each.account for each in found} == {before.account}
     assert "rehashed_history" in {each.fault for each in found}
