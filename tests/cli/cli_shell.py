@@ -47,9 +47,14 @@ def digest_of(path: Path) -> str:
     SQLite file takes away the locks of every connection that this process has to it.
     """
     gc.collect()
+    return _digest(path)
+
+
+def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
-    """Every file below a folder, by the SHA-256 of its bytes."""
-    return {str(path.relative_to(folder)): digest_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Every file below a folder, by the SHA-256 of its bytes, as ``digest_of`` reads it."""
+    gc.collect()
+    return {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
