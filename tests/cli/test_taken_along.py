@@ -10,7 +10,7 @@ from cli_shell import Shell, fingerprint
 
 from esworkbench.cli import investigation
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence import capture
+from esworkbench.evidence import Evidence, capture
 from esworkbench.lab import build_incident
 
 HEAD = "account_id,currency,booked_at,reference,amount_minor,balance_minor\n"
@@ -118,8 +118,8 @@ def test_two_captures_into_one_folder_don_t_mix(bank: str, tmp_path: Path) -> No
     both = at_once(lambda: capture(bank, tmp_path / "evidence", progress=False))
     [refused] = [each for each in both if isinstance(each, UnusableInput)]
     assert "capture again into a new folder" in str(refused) or "never overwritten" in str(refused)
-    [taken] = [each for each in both if not isinstance(each, UnusableInput)]
-    taken.manifest.verify(tmp_path / "evidence")  # type: ignore[attr-defined]
+    [taken] = [each for each in both if isinstance(each, Evidence)]
+    taken.manifest.verify(tmp_path / "evidence")
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 

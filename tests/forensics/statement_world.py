@@ -286,3 +286,19 @@ def print_files(world: World, chance: random.Random) -> None:
         world.files["b.csv"] = lines[len(lines) // 3 :]
     else:
         world.files["s.csv"] = lines
+
+
+def a_bank() -> World:
+    """Two accounts with money, and a transfer between them."""
+    world = World()
+    world.pay("A", 100_000, "OPEN-A")
+    world.pay("B", 100_000, "OPEN-B")
+    world.transfer("A", "B", 100, "T-0")
+    return world
+
+
+def later(world: World) -> None:
+    """Days pass, and both accounts move, so that the statement covers what was before."""
+    world.wait(days=3)
+    world.pay("A", 5, "LAST-A")
+    world.pay("B", 5, "LAST-B")

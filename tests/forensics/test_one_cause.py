@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from broken_copy import ACCOUNT, Copy
 from sqlalchemy import Connection
-from statement_world import World
+from statement_world import World, a_bank, later
 
 from esworkbench.domains.bank import BANK_EVENT_TYPES, MoneyDeposited, WithdrawalRequested, bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
@@ -154,20 +154,6 @@ def test_a_row_of_a_hold_that_is_gone_is_an_edit_as_no_later_row_counts_it(kept:
 
 
 # Transfers
-
-
-def a_bank() -> World:
-    world = World()
-    world.pay("A", 100_000, "OPEN-A")
-    world.pay("B", 100_000, "OPEN-B")
-    world.transfer("A", "B", 100, "T-0")
-    return world
-
-
-def later(world: World) -> None:
-    world.wait(days=3)
-    world.pay("A", 5, "LAST-A")
-    world.pay("B", 5, "LAST-B")
 
 
 def judged(world: World, tmp_path: Path, *, covers: bool = True) -> Diagnosis:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from broken_copy import Copy
 from small_ledger import START, SmallLedger
-from statement_world import World
-from test_statement_verdicts import a_bank, judged, later
+from statement_world import World, a_bank, later
+from test_statement_verdicts import judged
 
 from esworkbench.archive.manifest import Cut, Manifest, Problem
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from broken_copy import ACCOUNT, Copy
 from damaged_bank import DamagedBank
-from statement_world import World
-from test_statement_verdicts import a_bank, judged, later, told
+from statement_world import World, a_bank, later
+from test_statement_verdicts import judged, told
 
 from esworkbench import composition
 from esworkbench.domains.bank import Bank, Deposit, Withdraw, bank_decoder

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from statement_world import World, live, print_files
+from statement_world import World, a_bank, later, live, print_files
 
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
@@ -34,21 +34,6 @@ def only(diagnosis: Diagnosis) -> Finding:
     assert diagnosis.unexplained == []
     [finding] = diagnosis.findings
     return finding
-
-
-def a_bank() -> World:
-    world = World()
-    world.pay("A", 100_000, "OPEN-A")
-    world.pay("B", 100_000, "OPEN-B")
-    world.transfer("A", "B", 100, "T-0")
-    return world
-
-
-def later(world: World) -> None:
-    """Days pass, and both accounts move, so that the statement covers what was before."""
-    world.wait(days=3)
-    world.pay("A", 5, "LAST-A")
-    world.pay("B", 5, "LAST-B")
 
 
 @pytest.mark.parametrize("seed", HEALTHY)

@@ -1,6 +1,7 @@
 """Who contradicts the log, and who agrees with it: rows of read models don't outvote a claim of every event."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,9 @@ def currency_changed(bank: DamagedBank) -> dict[tuple[str, str], int]:
 
 
 @pytest.mark.parametrize("edit", [balance_and_last_day, account_renamed, currency_changed])
-def test_one_hand_in_two_read_models_does_not_outvote_a_claim_of_every_event(edit, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_one_hand_in_two_read_models_does_not_outvote_a_claim_of_every_event(
+    edit: Callable[[DamagedBank], dict[tuple[str, str], int]], tmp_path: Path
+) -> None:
     bank = DamagedBank(tmp_path)
     expected = edit(bank)
     diagnosis = diagnosed(bank)

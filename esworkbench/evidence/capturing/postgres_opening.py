@@ -215,18 +215,13 @@ def as_stored() -> "dict[str, type[Loader]]":
     from psycopg import DataError
     from psycopg.types.datetime import DateLoader, TimestamptzLoader
 
-    class Moments(TimestamptzLoader):
-        def load(self, data: "Buffer") -> Any:
+    def lenient(strict: "type[Loader]") -> "type[Loader]":
+        def load(self: Any, data: "Buffer") -> Any:
             try:
-                return super().load(data)
+                return strict.load(self, data)
             except DataError:
                 return bytes(data).decode()
 
-    class Days(DateLoader):
-        def load(self, data: "Buffer") -> Any:
-            try:
-                return super().load(data)
-            except DataError:
-                return bytes(data).decode()
+        return type(strict.__name__, (strict,), {"load": load})
 
-    return {"timestamptz": Moments, "date": Days}
+    return {"timestamptz": lenient(TimestamptzLoader), "date": lenient(DateLoader)}
