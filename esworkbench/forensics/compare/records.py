@@ -52,7 +52,7 @@ class Residual(NamedTuple):
     ``amount`` = what the claim moved by − what the events say. ``position`` and ``event_id`` are the event's, or what
     the row says of a missing one's; ``at`` is the last position the claim was compared with. ``claimed`` is the balance
     claimed after the step (None: the source has no row for the account), ``event_sum`` what the events make of it.
-    ``place`` orders the steps of a source: a position, or the number of a day, a line or a version.
+    ``place`` orders the steps of a source: a position, or the number of a day, a line or a version (0: it has none).
     """
 
     number: int

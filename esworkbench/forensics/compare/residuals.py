@@ -299,7 +299,8 @@ class Residuals:
         rows = self.connection.execute(
             "SELECT row_number() OVER (ORDER BY source, kind, account, currency, place, order_key) - 1, source, kind, "
             "account, currency, residual, reason, position, event_id, type, schema_version, posted, state, "
-            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position, place FROM residuals "
+            "CASE WHEN kind = 'head' THEN claimed ELSE says END, event_sum, at_position, "
+            "coalesce(place, 0) FROM residuals "
             "WHERE list_contains($states, state) AND ($against IS NULL OR source = $against) ORDER BY 1",
             {"states": list(states), "against": against},
         )

@@ -21,6 +21,7 @@ _READINGS = """
         SELECT version, claimed_minor, shift, version + shift AS place
         FROM assertions, (SELECT unnest(range(-$reach, $reach + 1)) AS shift)
         WHERE kind = 'snapshot' AND account = $account AND currency = $currency AND claimed_minor IS NOT NULL
+            AND version IS NOT NULL
     )
     SELECT c.version, c.shift, (c.claimed_minor - coalesce(s.total, 0))::BIGINT
     FROM compared AS c ASOF LEFT JOIN sums AS s ON c.place >= s.version

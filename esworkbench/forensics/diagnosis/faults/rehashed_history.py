@@ -94,7 +94,7 @@ def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
         total = sum(step.amount for step in steps)
         amounts = {total, total - extra} if source.kind == "daily" else {total}
         if source.kind == "snapshot":
-            since = [version for version in readings(facts, key) if version >= steps[0].place]
+            since = [version for version in readings(facts, key) if version >= steps[0].place > 0]
             amounts = {step.amount for step in steps} | {*off_alike(facts, key, since).values()}
         at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
         yield Story(source.name, source.kind, frozenset(amounts - {0}), at, extra)
