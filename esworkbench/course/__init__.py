@@ -1,7 +1,7 @@
 """The exercises of the notebooks, one module a notebook, and the few things they share.
 
 ``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
-``pasteable``: a solution as code that runs when it is pasted.
+``grader``: an answer is run beside the right one on generated cases.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from IPython.display import Markdown, display
 
-from esworkbench.course.pasteable import pasteable
+from esworkbench.course.grader.pasteable import pasteable
 
 
 class Outcome(Enum):

@@ -1,11 +1,14 @@
 """Exercises of notebook 01: derive a balance, ask about the past, and correct without deleting."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from hypothesis import strategies as st
+
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.grader.observe import reply
 
 ZURICH = ZoneInfo("Europe/Zurich")
 
@@ -34,6 +37,25 @@ FACTS = [
 ]
 POSTED = {"deposited": 1, "withdrawn": -1, "fee_charged": -1, "withdrawal_requested": -1, "withdrawal_settled": 0}
 
+STEPS = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=11, minutes=30)])
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, fewest: int = 0) -> list[Fact]:
+    """Facts of one account, versions from 1, each no earlier than the one before."""
+    lives = draw(st.lists(st.tuples(st.sampled_from(sorted(POSTED)), st.integers(1, 5_000), STEPS), min_size=fewest,
+                          max_size=6))  # fmt: skip
+    facts, moment = [], _at(13, 22)
+    for version, (kind, amount, step) in enumerate(lives, start=1):
+        moment += step
+        facts.append(Fact(version, kind, amount, moment))
+    return facts
+
+
+FACTS_STUB = "from esworkbench.course.nb01_events_not_rows import POSTED, Fact\n"
+
+# --- balance ----------------------------------------------------------------------------------------------------------
+
 
 def balance(facts: Sequence[Fact]) -> int:
     """A settled withdrawal posts 0: its request has taken the money already."""
@@ -42,6 +64,11 @@ def balance(facts: Sequence[Fact]) -> int:
 
 def _settled_twice(facts: Sequence[Fact]) -> int:
     return sum(fact.amount_minor if fact.kind == "deposited" else -fact.amount_minor for fact in facts)
+
+
+def _at_settlement(facts: Sequence[Fact]) -> int:
+    signs = POSTED | {"withdrawal_requested": 0, "withdrawal_settled": -1}
+    return sum(signs[fact.kind] * fact.amount_minor for fact in facts)
 
 
 def _in_dollars(facts: Sequence[Fact]) -> float:
@@ -56,20 +83,35 @@ def _without_fees(facts: Sequence[Fact]) -> int:
     return sum(POSTED[fact.kind] * fact.amount_minor for fact in facts if fact.kind != "fee_charged")
 
 
-def _examine_balance(answer: Callable[[Sequence[Fact]], Any]) -> None:
-    said = answer(FACTS)
-    if isinstance(said, float):
-        raise Wrong(f"{said!r} is a float: money is counted in whole minor units, or cents get lost on the way")
-    if said == _settled_twice(FACTS):
-        raise Wrong("the settled withdrawal is taken off twice: its request has taken the money already")
-    if said == _all_added(FACTS):
-        raise Wrong("withdrawals and fees are added; they take money away")
-    if said == _without_fees(FACTS):
-        raise Wrong("the fee is missing: an event type that a fold overlooks makes no noise")
-    if said != balance(FACTS):
-        raise Wrong(f"the six facts give {balance(FACTS)} minor units, not {said!r}")
-    if answer([]) != 0:
-        raise Wrong("an account without events has a balance of 0")
+BALANCE = Exercise(
+    name="balance",
+    task=(
+        "Fold the facts into the balance in minor units, an `int`; without facts it is 0. `POSTED` has the sign of "
+        "each kind: a withdrawal takes the money when it is requested, and settling it posts nothing."
+    ),
+    stub=FACTS_STUB + "\n\ndef my_balance(facts: list[Fact]) -> int: ...",
+    reference=balance,
+    cases=st.tuples(streams()),
+    hints=(
+        "Give each kind a sign. Which of requested and settled takes the money?",
+        "`POSTED` holds the signs: sum `POSTED[fact.kind] * fact.amount_minor`.",
+    ),
+    mistakes={
+        "float money": Mistake(_in_dollars, "it is a float: money is counted in whole minor units, or cents get lost"),
+        "double apply": Mistake(
+            _settled_twice, "the settled withdrawal is taken off twice: its request has taken the money already"
+        ),
+        "at settlement": Mistake(
+            _at_settlement, "the money is gone from the moment it is requested: until then it could be spent twice"
+        ),
+        "no signs": Mistake(_all_added, "withdrawals and fees are added; they take money away"),
+        "an event type overlooked": Mistake(
+            _without_fees, "the fee is missing: an event type that a fold overlooks makes no noise"
+        ),
+    },
+)
+
+# --- balance_at -------------------------------------------------------------------------------------------------------
 
 
 def balance_at(facts: Sequence[Fact], moment: datetime) -> int:
@@ -79,13 +121,13 @@ def balance_at(facts: Sequence[Fact], moment: datetime) -> int:
     return balance([fact for fact in facts if fact.recorded_at <= moment])
 
 
-def _naive_taken_for_utc(facts: Sequence[Fact], moment: datetime) -> int:
+def _zone_dropped(facts: Sequence[Fact], moment: datetime) -> int:
+    _require_zone(moment)
     return balance([fact for fact in facts if fact.recorded_at.replace(tzinfo=None) <= moment.replace(tzinfo=None)])
 
 
 def _before(facts: Sequence[Fact], moment: datetime) -> int:
-    if moment.utcoffset() is None:
-        raise ValueError
+    _require_zone(moment)
     return balance([fact for fact in facts if fact.recorded_at < moment])
 
 
@@ -94,29 +136,55 @@ def _guesses_the_zone(facts: Sequence[Fact], moment: datetime) -> int:
 
 
 def _todays_balance(facts: Sequence[Fact], moment: datetime) -> int:
-    if moment.utcoffset() is None:
-        raise ValueError
+    _require_zone(moment)
     return balance(facts)
 
 
-def _examine_balance_at(answer: Callable[[Sequence[Fact], datetime], int]) -> None:
-    moment = datetime(2023, 3, 15, 15, 47, tzinfo=ZURICH)
-    said = answer(FACTS, moment - timedelta(minutes=30))
-    if said == balance(FACTS):
-        raise Wrong("that is today's balance: leave out what was recorded after the moment")
-    if said == balance(FACTS[:4]):
-        raise Wrong("the time zone is dropped: 15:17 in Zurich is 14:17 in UTC, before the deposit of 14:47")
-    if said != balance(FACTS[:3]):
-        raise Wrong(f"at 15:17 in Zurich it was {balance(FACTS[:3])}, not {said!r}")
-    if answer(FACTS, moment) == balance(FACTS[:3]):
-        raise Wrong("what was recorded exactly at that moment counts: the bound is inclusive")
-    if answer(FACTS, moment) != balance(FACTS[:4]):
-        raise Wrong(f"at 15:47 in Zurich it was {balance(FACTS[:4])}")
-    try:
-        answer(FACTS, datetime(2023, 3, 15, 15, 47))  # noqa: DTZ001 - a naive moment is what is asked about
-    except ValueError:
-        return
-    raise Wrong("a naive moment, one that names no zone, must raise ValueError: whose 15:47 is it?")
+def _require_zone(moment: datetime) -> None:
+    if moment.utcoffset() is None:
+        raise ValueError
+
+
+@st.composite
+def _facts_and_moment(draw: st.DrawFn) -> tuple[list[Fact], datetime]:
+    """A moment at, just before or just after one of the facts, told in some zone or in none."""
+    facts = draw(streams(fewest=1))
+    moment = draw(st.sampled_from(facts)).recorded_at + timedelta(minutes=draw(st.integers(-1, 1)))
+    zone = draw(st.sampled_from([UTC, ZURICH, ZoneInfo("America/New_York"), None]))
+    return facts, moment.replace(tzinfo=None) if zone is None else moment.astimezone(zone)
+
+
+BALANCE_AT = Exercise(
+    name="balance_at",
+    task=(
+        "The balance of what was recorded up to `moment`, what was recorded exactly then included. A `moment` without "
+        "a time zone is refused with `ValueError`."
+    ),
+    stub=(
+        "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
+        "def my_balance_at(facts: list[Fact], moment: datetime) -> int: ..."
+    ),
+    reference=balance_at,
+    cases=_facts_and_moment(),
+    hints=(
+        "Choose the facts first, then fold them. What does `moment.utcoffset()` say of a naive moment?",
+        "Keep those with `fact.recorded_at <= moment`: Python compares moments with zones correctly.",
+    ),
+    mistakes={
+        "naive time zone": Mistake(
+            _zone_dropped, "the time zone is dropped: 15:17 in Zurich is 14:17 in UTC, another moment"
+        ),
+        "a zone guessed": Mistake(
+            _guesses_the_zone, "a naive moment, one that names no zone, must raise ValueError: whose 15:47 is it?"
+        ),
+        "exclusive bound": Mistake(_before, "what was recorded exactly at that moment counts: the bound is inclusive"),
+        "today's balance": Mistake(
+            _todays_balance, "that is today's balance: leave out what was recorded after the moment"
+        ),
+    },
+)
+
+# --- between ----------------------------------------------------------------------------------------------------------
 
 
 def between(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
@@ -130,33 +198,65 @@ def _days_of_utc(facts: Sequence[Fact], first: datetime, last: datetime, zone: Z
 
 
 def _up_to_midnight(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
-    begin, end = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (first, last))
-    return [fact for fact in facts if begin <= fact.recorded_at <= end]
+    return [fact for fact in facts if first <= fact.recorded_at <= last]
 
 
-def _the_balance_before_too(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+def _to_the_last_minute(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return [fact for fact in facts if first <= fact.recorded_at <= last.replace(hour=23, minute=59, second=59)]
+
+
+def _the_day_before_too(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
     return [fact for fact in facts if fact.recorded_at.astimezone(zone).date() <= last.date()]
 
 
-def _examine_between(answer: Callable[..., list[Fact]]) -> None:
-    tuesday, thursday = datetime(2023, 3, 14, tzinfo=ZURICH), datetime(2023, 3, 16, tzinfo=ZURICH)
-    said = answer(FACTS, tuesday, thursday, ZURICH)
-    hints = {
-        "the days are UTC's: 23:30 in UTC is already tomorrow in Zurich": _days_of_utc,
-        "Thursday is missing: midnight is where Thursday begins, and the customer means all of it": _up_to_midnight,
-        "it includes what happened before Tuesday": _the_balance_before_too,
-    }
-    for hint, mistake in hints.items():
-        if said == mistake(FACTS, tuesday, thursday, ZURICH):
-            raise Wrong(hint)
-    if said != between(FACTS, tuesday, thursday, ZURICH):
-        raise Wrong("versions 2, 3, 4 and 5 fall on these days in Zurich")
+@st.composite
+def _facts_and_days(draw: st.DrawFn) -> tuple[list[Fact], datetime, datetime, ZoneInfo]:
+    """Two midnights where the customer lives, and a fact in the last half second of the last day now and then."""
+    zone = draw(st.sampled_from([ZURICH, ZoneInfo("America/New_York"), ZoneInfo("UTC")]))
+    facts = draw(streams(fewest=1))
+    first = datetime(2023, 3, draw(st.integers(13, 15)), tzinfo=zone)
+    last = first + timedelta(days=draw(st.integers(0, 2)))
+    late = (last + timedelta(days=1)).astimezone(UTC) - timedelta(milliseconds=draw(st.sampled_from([0, 500])))
+    if draw(st.booleans()) and late >= facts[-1].recorded_at:
+        facts.append(Fact(facts[-1].version + 1, "deposited", 1, late))
+    return facts, first, last, zone
+
+
+BETWEEN = Exercise(
+    name="between",
+    task=(
+        "The facts from the day of `first` to the day of `last`, both days whole, as days are in the customer's "
+        "`zone`. `first` and `last` are midnights in that zone."
+    ),
+    stub=(
+        "from datetime import datetime\nfrom zoneinfo import ZoneInfo\n\n" + FACTS_STUB + "\n\n"
+        "def my_between(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]: ..."
+    ),
+    reference=between,
+    cases=_facts_and_days(),
+    hints=(
+        "On which date was 23:30 UTC in Zurich?",
+        "Compare `fact.recorded_at.astimezone(zone).date()` with the two dates.",
+    ),
+    mistakes={
+        "days of UTC": Mistake(_days_of_utc, "the days are UTC's: 23:30 in UTC is already tomorrow in Zurich"),
+        "off by one day": Mistake(
+            _up_to_midnight, "the last day is missing: midnight is where it begins, and the customer means all of it"
+        ),
+        "one second short": Mistake(
+            _to_the_last_minute, "the last second is cut off: a day ends where the next one begins, not at 23:59:59"
+        ),
+        "no lower bound": Mistake(_the_day_before_too, "it includes what happened before the first day"),
+    },
+)
+
+# --- compensate -------------------------------------------------------------------------------------------------------
 
 
 def compensate(facts: Sequence[Fact], wrong_version: int, now: datetime) -> list[Fact]:
     """Everything that was there, and one more fact, which posts the opposite of the wrong one."""
     wrong = next(fact for fact in facts if fact.version == wrong_version)
-    kind = "withdrawn" if POSTED[wrong.kind] > 0 else "deposited"
+    kind = {1: "withdrawn", -1: "deposited"}[POSTED[wrong.kind]]
     return [*facts, Fact(facts[-1].version + 1, kind, wrong.amount_minor, now)]
 
 
@@ -182,97 +282,64 @@ def _dated_back(facts: Sequence[Fact], wrong_version: int, now: datetime) -> lis
     return [*facts, compensate(facts, wrong_version, wrong.recorded_at)[-1]]
 
 
-def _examine_compensate(answer: Callable[[Sequence[Fact], int, datetime], list[Fact]]) -> None:
-    now = _at(20, 9)
-    for version in (4, 6):
-        before = tuple(FACTS)
-        after = list(answer(list(before), version, now))
-        if len(after) < len(before):
-            raise Wrong("an event is gone: whoever read it yesterday can't be told today that it never happened")
-        if tuple(after[: len(before)]) != before:
-            raise Wrong("an event was changed in place: leave everything as it was, and append")
-        if len(after) != len(before) + 1:
-            raise Wrong("append exactly one event")
-        effect = POSTED[after[-1].kind] * after[-1].amount_minor
-        undone = next(fact for fact in before if fact.version == version)
-        if effect == POSTED[undone.kind] * undone.amount_minor:
-            raise Wrong("the compensation goes the same way as the mistake, which is now there twice")
-        if effect != -POSTED[undone.kind] * undone.amount_minor:
-            raise Wrong("the compensation must post the opposite of what the wrong event posted")
-        if after[-1].version != before[-1].version + 1:
-            raise Wrong(f"after version {before[-1].version} comes {before[-1].version + 1}")
-        if after[-1].recorded_at != now:
-            raise Wrong(
-                "it is dated back: the store learns of the correction now, and yesterday's statements stay as they are"
-            )
+def _play_compensate(answer: Any, facts: list[Fact], wrong_version: int, now: datetime) -> Any:
+    """What was there, unchanged, and of what was appended the version, the moment and the effect."""
+    before = list(facts)
+    after = list(answer(facts, wrong_version, now))
+    kept, appended = after[: len(before)], after[len(before) :]
+    told = [
+        (version, _effect(reply(POSTED.__getitem__, kind), amount), moment)
+        for version, kind, amount, moment in appended
+    ]
+    return {"before": kept, "appended": told}
 
 
-exercises = Exercises(
-    Exercise(
-        name="balance",
-        task="Fold the facts into minor units. `POSTED` has the sign of each kind.",
-        examine=_examine_balance,
-        reference=balance,
-        hints=(
-            "Give each kind a sign. Which of requested and settled takes the money?",
-            "`POSTED` holds the signs: sum `POSTED[fact.kind] * fact.amount_minor`.",
-        ),
-        mistakes={
-            "float money": Mistake(_in_dollars, "is a float"),
-            "double apply": Mistake(_settled_twice, "taken off twice"),
-            "no signs": Mistake(_all_added, "they take money away"),
-            "an event type overlooked": Mistake(_without_fees, "the fee is missing"),
-        },
+def _effect(sign: Any, amount: Any) -> Any:
+    return sign * amount if isinstance(sign, int) and isinstance(amount, int) else (sign, amount)
+
+
+@st.composite
+def _facts_and_the_wrong_one(draw: st.DrawFn) -> tuple[list[Fact], int, datetime]:
+    """A settled withdrawal posted nothing, so it is never the wrong one."""
+    facts = draw(streams(fewest=1).filter(lambda facts: any(POSTED[fact.kind] for fact in facts)))
+    wrong = draw(st.sampled_from([fact for fact in facts if POSTED[fact.kind]]))
+    return facts, wrong.version, _at(20, 9) + draw(STEPS)
+
+
+COMPENSATE = Exercise(
+    name="compensate",
+    task=(
+        "The fact with `wrong_version` should never have been recorded. Return all facts as they were, and one more "
+        "behind them: the next version, recorded at `now`, of a kind and an amount that post the opposite of the wrong "
+        "one. Which kind is yours to choose, as long as its sign in `POSTED` fits."
     ),
-    Exercise(
-        name="balance_at",
-        task="The balance at a moment, inclusive. Refuse a moment without a time zone with `ValueError`.",
-        examine=_examine_balance_at,
-        reference=balance_at,
-        hints=(
-            "Choose the facts first, then fold them. What does `moment.utcoffset()` say of a naive moment?",
-            "Keep those with `fact.recorded_at <= moment`: Python compares moments with zones correctly.",
-        ),
-        mistakes={
-            "naive time zone": Mistake(_naive_taken_for_utc, "the time zone is dropped"),
-            "a zone guessed": Mistake(_guesses_the_zone, "whose 15:47 is it?"),
-            "exclusive bound": Mistake(_before, "the bound is inclusive"),
-            "today's balance": Mistake(_todays_balance, "today's balance"),
-        },
+    stub=(
+        "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
+        "def my_compensate(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]: ..."
     ),
-    Exercise(
-        name="between",
-        task="The facts from `first` to `last`, both days included, in the customer's `zone`.",
-        examine=_examine_between,
-        reference=between,
-        hints=(
-            "On which date was 23:30 UTC in Zurich?",
-            "Compare `fact.recorded_at.astimezone(zone).date()` with the two dates.",
-        ),
-        mistakes={
-            "days of UTC": Mistake(_days_of_utc, "the days are UTC's"),
-            "off by one day": Mistake(_up_to_midnight, "Thursday is missing"),
-            "no lower bound": Mistake(_the_balance_before_too, "before Tuesday"),
-        },
+    reference=compensate,
+    cases=_facts_and_the_wrong_one(),
+    play=_play_compensate,
+    hints=(
+        "An accountant doesn't erase a line either. What do they write below it?",
+        "Return `[*facts, Fact(…)]` with the next version, the opposite kind, the same amount, and `now`.",
     ),
-    Exercise(
-        name="compensate",
-        task=(
-            "The fact with `wrong_version` should never have been recorded. Return all facts, and one more that "
-            "makes up for it at `now`."
+    mistakes={
+        "deleted": Mistake(
+            _deletes, "an event is gone: whoever read it yesterday can't be told today that it never happened"
         ),
-        examine=_examine_compensate,
-        reference=compensate,
-        hints=(
-            "An accountant doesn't erase a line either. What do they write below it?",
-            "Return `[*facts, Fact(…)]` with the next version, the opposite kind, the same amount, and `now`.",
+        "edited": Mistake(_edits, "an event was changed in place: leave everything as it was, and append"),
+        "same direction": Mistake(
+            _same_again, "the compensation goes the same way as the mistake, which is now there twice"
         ),
-        mistakes={
-            "deleted": Mistake(_deletes, "an event is gone"),
-            "edited": Mistake(_edits, "changed in place"),
-            "same direction": Mistake(_same_again, "there twice"),
-            "off by one version": Mistake(_reuses_the_version, "after version 6 comes 7"),
-            "dated back": Mistake(_dated_back, "dated back"),
-        },
-    ),
+        "off by one version": Mistake(
+            _reuses_the_version, "the last version is used twice: what is appended gets the next one"
+        ),
+        "dated back": Mistake(
+            _dated_back,
+            "it is dated back: the store learns of the correction now, and yesterday's statements stay as they are",
+        ),
+    },
 )
+
+exercises = Exercises(__name__, BALANCE, BALANCE_AT, BETWEEN, COMPENSATE)

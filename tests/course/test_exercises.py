@@ -10,8 +10,9 @@ import pytest
 
 from esworkbench import course
 from esworkbench.course.contents import DAYS, Entry, contents
+from esworkbench.course.grader import exercise as graded
+from esworkbench.course.grader.pasteable import pasteable
 from esworkbench.course.mechanism import Exercise, Exercises, Outcome
-from esworkbench.course.pasteable import pasteable
 from tests.notebooks.execute import code_cells, read
 from tests.notebooks.test_shape import ALL
 
@@ -22,14 +23,15 @@ WITHOUT_EXERCISES = {"00"}
 """Notebooks, by number, that ask nothing: the first one, which shows the way."""
 
 
-def exercises_of(module: str) -> Exercises:
+def exercises_of(module: str) -> Exercises | graded.Exercises:
     found = importlib.import_module(f"esworkbench.course.{module}").exercises
-    assert isinstance(found, Exercises)
+    assert isinstance(found, Exercises | graded.Exercises)
     return found
 
 
 MODULES = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
-EVERY = [(module, exercise) for module in MODULES for exercise in exercises_of(module)]
+EVERY = [(module, each) for module in MODULES for each in exercises_of(module) if isinstance(each, Exercise)]
+"""Those that are not proved in ``test_grader`` yet."""
 
 
 @pytest.fixture(params=EVERY, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
@@ -126,3 +128,10 @@ def test_every_module_of_exercises_has_its_notebook() -> None:
     assert {module.removeprefix("nb") for module in MODULES} == {path.stem for path in ALL} - {
         path.stem for path in ALL if path.stem[:2] in WITHOUT_EXERCISES
     }
+
+
+def test_a_notebook_holds_each_stub_and_its_check(path: Path) -> None:
+    cells = [cell.source for cell in code_cells(read(path))]
+    for exercise in exercises_of(f"nb{path.stem}"):
+        if isinstance(exercise, graded.Exercise):
+            assert f"{exercise.stub}\n\n\nexercises.{exercise.name}.check({exercise.asked})" in cells, exercise.name

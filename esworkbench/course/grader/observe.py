@@ -1,0 +1,92 @@
+"""What an answer does with a case: what it returns or raises, and whether it changes what it was given."""
+
+import contextlib
+import copy
+import io
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from esworkbench.course.grader.meaning import Raised, alike, is_not_whole, plain
+
+CASE_SECONDS = 2
+"""So long an answer may take on one case."""
+
+
+class TooSlow(BaseException):
+    """An answer took longer on one case than it may: no ``except Exception`` of its own keeps it going."""
+
+
+class Reply(NamedTuple):
+    """What came of one case, made plain; ``kept`` is what the arguments were afterwards, ``text`` is to be shown."""
+
+    value: Any
+    kept: tuple[Any, ...]
+    text: str
+
+
+Play = Callable[..., Any]
+"""Runs an answer on one case, ``play(answer, *case)``, and returns all of it that counts."""
+
+
+def call(answer: Any, *case: Any) -> Any:
+    """The play of most exercises: the answer is a function, and the case its arguments."""
+    return answer(*case)
+
+
+def reply(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function returns, or Raised: for a play that makes several calls and goes on after an error."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever an answer raises is its reply
+        return Raised(type(error), str(error))
+
+
+def observe(play: Play, answer: Any, case: tuple[Any, ...], *, limited: bool = False) -> Reply:
+    """Play the case with a copy of its own. Raises TooSlow where ``limited`` and the time is up, nothing else."""
+    given = copy.deepcopy(case)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _time_limit(limited):
+        try:
+            returned = play(answer, *given)
+            value = plain(returned)
+            text = repr(value if isinstance(returned, Iterator) else returned)
+        except TooSlow:
+            raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not limited:
+                raise  # the learner's own, who waits no longer
+            value = Raised(type(error), str(error))
+            text = repr(value)
+        kept = tuple(plain(after) for before, after in zip(case, given, strict=True) if _can_change(before))
+    return Reply(value, kept, text)
+
+
+def difference(right: Reply, said: Reply) -> str:
+    """Of which kind the difference is; "" where the two mean the same."""
+    if isinstance(said.value, Raised) and not isinstance(right.value, Raised):
+        return f"raises {said.value.error.__name__}"
+    if not alike(right.value, said.value):
+        return "not whole" if is_not_whole(right.value, said.value) else "value"
+    return "" if alike(right.kept, said.kept) else "changed"
+
+
+def _can_change(value: Any) -> bool:
+    return isinstance(value, list | dict | set)
+
+
+@contextlib.contextmanager
+def _time_limit(limited: bool) -> Iterator[None]:
+    if not limited:
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TooSlow
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, CASE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,65 @@
+"""Verdict, hint and solution as the learner sees them.
+
+``check``, ``hint`` and ``solution`` show something and never raise: a notebook full of unanswered exercises must still
+run from top to bottom. (The three outcomes are those of Kaggle's learntools.)
+"""
+
+from typing import Any
+
+from IPython.display import Markdown, display
+
+from esworkbench.course.grader.exercise import Exercise, is_stub
+from esworkbench.course.grader.judge import Outcome, Verdict, judge
+from esworkbench.course.grader.pasteable import pasteable
+from esworkbench.course.grader.worker import NoWorker, judge_elsewhere
+
+MARKS = {Outcome.CORRECT: "✔", Outcome.INCORRECT: "✘", Outcome.NOT_ATTEMPTED: "…"}
+
+
+class Shown:
+    """An exercise of a module, as the notebook's cells use it."""
+
+    def __init__(self, module: str, exercise: Exercise) -> None:
+        self.module = module
+        self.exercise = exercise
+
+    def judge(self, answer: Any = ...) -> tuple[Verdict, str]:
+        """The verdict on the answer, and why it was reached in this very process, if it was."""
+        if is_stub(answer):
+            return judge(self.exercise, answer), ""
+        try:
+            return judge_elsewhere(self.module, self.exercise.name, answer), ""
+        except NoWorker as reason:
+            return judge(self.exercise, answer), f"{reason}; it ran here, without a time limit"
+
+    def check(self, answer: Any = ...) -> None:
+        """Show the verdict on the answer, and the smallest case on which it is wrong."""
+        try:
+            verdict, here = self.judge(answer)
+        except Exception as error:  # noqa: BLE001 - a check that fails in itself stops no notebook
+            return _show(f"the check of **{self.exercise.name}** failed in itself, please report it: {error!r}")
+        rest = f": {verdict.hint}" if verdict.hint else ""
+        lines = [f"{MARKS[verdict.outcome]} **{self.exercise.name}** is {verdict.outcome.value}{rest}"]
+        if verdict.counterexample:
+            wide = max(map(len, verdict.counterexample))
+            shown = "\n".join(f"{what:<{wide}}  {text}" for what, text in verdict.counterexample.items())
+            lines.append(f"```text\n{shown}\n```")
+        if here:
+            lines.append(f"({here}.)")
+        _show("\n\n".join(lines))
+
+    def hint(self, number: int = 1) -> None:
+        """Show a hint; 1 is the first, and each one after it says more."""
+        hints = self.exercise.hints
+        number = min(max(number, 1), len(hints))
+        more = f" ({number} of {len(hints)})" if len(hints) > 1 else ""
+        _show(f"**{self.exercise.name}**, hint{more}: {hints[number - 1]}")
+
+    def solution(self) -> None:
+        """Show a right answer: code that runs when pasted into an empty cell."""
+        code = pasteable(self.exercise.asked, self.exercise.reference)
+        _show(f"**{self.exercise.name}**, a solution:\n\n```python\n{code}\n```")
+
+
+def _show(text: str) -> None:
+    display(Markdown(text))

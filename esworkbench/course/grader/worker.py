@@ -1,0 +1,80 @@
+"""Another process for answers: it can be stopped, and whatever an answer does to files and streams stays there.
+
+It guards against slips, not against malice. It is started at the first answer, and again after one that was stopped.
+"""
+
+import atexit
+import importlib
+import logging
+import multiprocessing
+import os
+import tempfile
+from concurrent.futures import TimeoutError as Timeout
+from functools import cache
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+from pebble import ProcessExpired, ProcessPool
+
+from esworkbench.course.grader.exercise import is_stub
+from esworkbench.course.grader.judge import Outcome, Verdict, judge
+
+ALL_SECONDS = 10
+"""So long all cases together may take before the process is killed."""
+
+STARTING_SECONDS = 60
+
+
+class NoWorker(Exception):
+    """The answer can't be judged in another process; the message says why."""
+
+
+def judge_elsewhere(module: str, name: str, answer: Any) -> Verdict:
+    """As ``judge``, in the worker. Raises NoWorker where there can be none, or where the answer can't be sent to it."""
+    try:
+        sent = cloudpickle.dumps(answer)
+    except Exception as error:  # noqa: BLE001 - what an answer refers to may refuse to be pickled in any way
+        raise NoWorker(f"your answer can't be sent to another process ({error})") from None
+    try:
+        return _workers().schedule(_judged, args=(module, name, sent), timeout=ALL_SECONDS).result()
+    except Timeout:
+        return Verdict(Outcome.INCORRECT, f"it did not end within {ALL_SECONDS} seconds and was stopped")
+    except ProcessExpired as error:
+        return Verdict(Outcome.INCORRECT, f"it ended the process it ran in (exit code {error.exitcode})")
+
+
+def _judged(module: str, name: str, sent: bytes) -> Verdict:
+    exercise = next(each for each in importlib.import_module(module).exercises if each.name == name)
+    try:
+        answer = cloudpickle.loads(sent)
+    except Exception as error:  # noqa: BLE001 - what made an answer here may be unknown there
+        raise NoWorker(f"your answer can't be made again in another process ({error})") from None
+    return judge(exercise, answer, limited=True)
+
+
+@cache
+def _workers() -> ProcessPool:
+    """One process, which has imported what it takes before the first answer's time begins."""
+    try:
+        pool = ProcessPool(max_workers=1, initializer=_settle, context=multiprocessing.get_context("spawn"))
+        pool.schedule(is_stub, args=(...,)).result(STARTING_SECONDS)
+    except (OSError, ImportError, NotImplementedError) as error:
+        raise NoWorker(f"no other process can be started here ({error})") from None
+    atexit.register(_stop, pool)
+    return pool
+
+
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]  # pebble's own annotations are partial
+    pool.join()
+
+
+def _settle() -> None:
+    """A folder that is removed with the process, and silence."""
+    folder = tempfile.TemporaryDirectory(prefix="esworkbench-answers-")
+    atexit.register(folder.cleanup)
+    os.chdir(folder.name)
+    logging.disable()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)

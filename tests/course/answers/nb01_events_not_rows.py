@@ -1,0 +1,111 @@
+"""Answers to the exercises of notebook 01."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from esworkbench.course.nb01_events_not_rows import POSTED, Fact, balance
+
+
+def balance_by_loop(facts: list[Fact]) -> int:
+    total = 0
+    for fact in facts:
+        match fact.kind:
+            case "deposited":
+                total += fact.amount_minor
+            case "withdrawn" | "fee_charged" | "withdrawal_requested":
+                total -= fact.amount_minor
+    return total
+
+
+def balance_by_frame(facts: list[Fact]) -> int:
+    table = pd.DataFrame(facts, columns=list(Fact._fields))
+    return (table["kind"].map(POSTED) * table["amount_minor"]).astype("int64").sum()
+
+
+def balance_by_settlement(facts: list[Fact]) -> int:
+    signs = POSTED | {"withdrawal_requested": 0, "withdrawal_settled": -1}
+    return sum(signs[fact.kind] * fact.amount_minor for fact in facts)
+
+
+def balance_by_or(facts: list[Fact]) -> int:
+    return sum(-fact.amount_minor if "with" in fact.kind or "fee" in fact.kind else fact.amount_minor for fact in facts)
+
+
+def balance_at_in_utc(facts: list[Fact], moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError
+    until = moment.astimezone(UTC)
+    known = [fact for fact in facts if fact.recorded_at <= until]
+    return reduce(lambda total, fact: total + POSTED[fact.kind] * fact.amount_minor, known, 0)
+
+
+def balance_at_by_loop(facts: list[Fact], moment: datetime) -> int:
+    class NoZone(ValueError):
+        pass
+
+    if not moment.tzinfo:
+        raise NoZone("no zone")
+    known = []
+    for fact in facts:
+        if fact.recorded_at > moment:
+            break
+        known.append(fact)
+    return balance(known)
+
+
+def balance_at_raises_type_error(facts: list[Fact], moment: datetime) -> int:
+    return balance([fact for fact in facts if fact.recorded_at <= moment])
+
+
+def between_by_midnights(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> Iterator[Fact]:
+    end = last + timedelta(days=1)
+    return (fact for fact in facts if first <= fact.recorded_at < end)
+
+
+def between_as_a_tuple(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> tuple[Fact, ...]:
+    return tuple(f for f in facts if first.date() <= f.recorded_at.astimezone(zone).date() and
+                 not f.recorded_at.astimezone(zone).date() > last.date())  # fmt: skip
+
+
+def between_to_a_second_before(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return [fact for fact in facts if first <= fact.recorded_at <= last.replace(hour=23, minute=59, second=59)]
+
+
+def between_a_day_later(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return [fact for fact in facts if first <= fact.recorded_at <= last + timedelta(days=1)]
+
+
+def compensate_with_a_fee(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
+    [wrong] = [fact for fact in facts if fact.version == wrong_version]
+    kind = "fee_charged" if wrong.kind == "deposited" else "deposited"
+    return [*facts, Fact(len(facts) + 1, kind, wrong.amount_minor, now)]
+
+
+def compensate_with_a_negative(facts: list[Fact], wrong_version: int, now: datetime) -> tuple[Fact, ...]:
+    wrong = facts[wrong_version - 1]
+    return (*facts, Fact(len(facts) + 1, wrong.kind, -wrong.amount_minor, now))
+
+
+def compensate_in_place(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
+    wrong = facts[wrong_version - 1]
+    facts.append(Fact(len(facts) + 1, wrong.kind, -wrong.amount_minor, now))
+    return facts
+
+
+RIGHT = {
+    "balance": [balance_by_loop, balance_by_frame],
+    "balance_at": [balance_at_in_utc, balance_at_by_loop],
+    "between": [between_by_midnights, between_as_a_tuple],
+    "compensate": [compensate_with_a_fee, compensate_with_a_negative],
+}
+WRONG = {
+    "balance": [balance_by_settlement, balance_by_or],
+    "balance_at": [balance_at_raises_type_error],
+    "between": [between_to_a_second_before, between_a_day_later],
+    "compensate": [compensate_in_place],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -1,0 +1,101 @@
+"""Every exercise is proved: its right answers are accepted, its mistakes told apart, and hardly a mutant survives."""
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from esworkbench import course
+from esworkbench.course.grader.exercise import Exercise, Exercises
+from esworkbench.course.grader.judge import Outcome, first_failure, judge
+from esworkbench.course.grader.pasteable import pasteable
+from tests.course.mutants import mutants
+
+FEWEST_MISTAKES = 2
+FEWEST_STYLES = 2
+EQUIVALENT_AT_MOST = 0.1
+SWEPT_CASES = 5_000
+
+
+def _graded() -> list[tuple[str, Exercise]]:
+    names = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
+    found = [(name, importlib.import_module(f"esworkbench.course.{name}").exercises) for name in names]
+    return [(name, exercise) for name, exercises in found if isinstance(exercises, Exercises) for exercise in exercises]
+
+
+EVERY = _graded()
+
+
+@pytest.fixture(params=EVERY, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
+def pair(request: pytest.FixtureRequest) -> tuple[str, Exercise]:
+    name, exercise = request.param
+    return name, exercise
+
+
+@pytest.fixture
+def exercise(pair: tuple[str, Exercise]) -> Exercise:
+    return pair[1]
+
+
+@pytest.fixture
+def answers(pair: tuple[str, Exercise]) -> ModuleType:
+    return importlib.import_module(f"tests.course.answers.{pair[0]}")
+
+
+def test_the_stub_is_not_attempted_and_brings_all_it_names(exercise: Exercise) -> None:
+    cell: dict[str, Any] = {}
+    exec(compile(exercise.stub, "<cell>", "exec"), cell)
+    assert judge(exercise, cell[exercise.asked]).outcome is Outcome.NOT_ATTEMPTED
+
+
+def test_the_reference_is_correct_whoever_pastes_it(exercise: Exercise) -> None:
+    cell: dict[str, Any] = {}
+    exec(compile(pasteable(exercise.asked, exercise.reference), "<cell>", "exec"), cell)
+    verdict = judge(exercise, cell[exercise.asked])
+    assert verdict.outcome is Outcome.CORRECT, verdict
+
+
+def test_right_answers_in_other_styles_are_correct(exercise: Exercise, answers: ModuleType) -> None:
+    styles = answers.RIGHT[exercise.name]
+    assert len(styles) >= FEWEST_STYLES
+    for answer in styles:
+        verdict = judge(exercise, answer)
+        assert verdict.outcome is Outcome.CORRECT, (answer, verdict)
+
+
+def test_each_mistake_gets_its_own_hint(exercise: Exercise) -> None:
+    """Which it only gets where some case parts it from every other one."""
+    assert len(exercise.mistakes) >= FEWEST_MISTAKES
+    assert len({mistake.hint for mistake in exercise.mistakes.values()}) == len(exercise.mistakes)
+    for name, mistake in exercise.mistakes.items():
+        verdict = judge(exercise, mistake.answer)
+        assert (name, verdict.outcome, verdict.hint) == (name, Outcome.INCORRECT, mistake.hint), verdict
+        assert verdict.counterexample, name
+
+
+def test_answers_that_were_accepted_once_are_not(exercise: Exercise, answers: ModuleType) -> None:
+    accepted = [answer for answer in answers.WRONG.get(exercise.name, []) if not first_failure(exercise, answer)]
+    assert not accepted
+
+
+def test_every_mutant_is_caught_or_means_the_same(exercise: Exercise, answers: ModuleType) -> None:
+    equivalent = answers.EQUIVALENT.get(exercise.name, {})
+    made = mutants(exercise.reference)
+    alive = [mutant.what for mutant in made if not first_failure(exercise, mutant.function)]
+    assert sorted(alive) == sorted(equivalent), "a mutant lives, or one that is listed dies"
+    assert len(alive) <= EQUIVALENT_AT_MOST * len(made)
+
+
+@pytest.mark.sweep
+def test_no_case_refutes_an_equivalent_mutant(exercise: Exercise, answers: ModuleType) -> None:
+    equivalent = answers.EQUIVALENT.get(exercise.name, {})
+    for mutant in mutants(exercise.reference):
+        if mutant.what in equivalent:
+            assert not first_failure(exercise, mutant.function, cases=SWEPT_CASES), mutant.what
+
+
+def test_it_says_what_is_asked_and_helps(exercise: Exercise) -> None:
+    assert exercise.task
+    assert exercise.hints
