@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, find, settings
 from hypothesis.errors import HypothesisException, HypothesisWarning
 
 from esworkbench.course.grader.exercise import Exercise, is_stub
+from esworkbench.course.grader.meaning import readable
 from esworkbench.course.grader.observe import Reply, TooSlow, call, difference, observe
 
 CASES = 200
@@ -150,12 +151,11 @@ def _shown(exercise: Exercise, failure: Failure) -> dict[str, str]:
     if exercise.given:
         given = {"given": exercise.given(*failure.case)}
     else:
-        given = {f"given {name}": repr(value) for name, value in zip(_names(exercise), failure.case, strict=False)}
+        given = {f"given {name}": readable(value) for name, value in zip(_names(exercise), failure.case, strict=False)}
     if failure.said is None:
         return {**given, "yours": "no reply yet", "right": failure.right.text}
     if failure.kind == "changed":
-        yours, right = (", ".join(map(repr, reply.kept)) for reply in (failure.said, failure.right))
-        return {**given, "yours": f"leaves {yours}", "right": f"leaves {right}"}
+        return {**given, "yours": f"leaves {failure.said.leaves}", "right": f"leaves {failure.right.leaves}"}
     return {**given, "yours": failure.said.text, "right": failure.right.text}
 
 

@@ -7,10 +7,13 @@ import math
 import numbers
 from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
+from datetime import date, datetime
 from itertools import islice
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
+from rich.pretty import pretty_repr
 
 LONGEST = 10_000
 """So much of what a reply yields is looked at: it may never end."""
@@ -33,9 +36,9 @@ def plain(value: Any) -> Any:
     if type(value).__module__.partition(".")[0] == "pandas":
         return _rows(value)
     if isinstance(value, Mapping):
-        return {plain(key): plain(each) for key, each in value.items()}
+        return {_hashable(key): plain(each) for key, each in value.items()}
     if isinstance(value, Set):
-        return frozenset(plain(each) for each in value)
+        return frozenset(map(_hashable, value))
     if isinstance(value, msgspec.Struct):
         return type(value).__name__, plain({name: getattr(value, name) for name in value.__struct_fields__})
     if is_dataclass(value) and not isinstance(value, type):
@@ -69,6 +72,37 @@ def alike(right: Any, said: Any) -> bool:
     return bool(right == said)
 
 
+def readable(value: Any) -> str:
+    """The value as a learner reads it: like ``repr``, broken into lines, moments as people write them."""
+    try:
+        return pretty_repr(_with_moments(value), max_width=110)
+    except Exception:  # noqa: BLE001 - a class of the learner's own may fail to show itself
+        return f"<{type(value).__name__}>"
+
+
+class _Written(str):
+    """A text that is its own ``repr``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _with_moments(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return _Written(value)
+    if isinstance(value, ZoneInfo):
+        return _Written(value.key)
+    if isinstance(value, dict):
+        return {_with_moments(key): _with_moments(each) for key, each in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_make") and not isinstance(value, Raised):
+        return value._make(map(_with_moments, value))
+    if type(value) in (list, tuple):
+        return type(value)(map(_with_moments, value))
+    return value
+
+
 def is_not_whole(right: Any, said: Any) -> bool:
     """Whether somewhere in it a float or a bool stands where the right value has a whole number."""
     if isinstance(right, Mapping) and isinstance(said, Mapping):
@@ -78,6 +112,16 @@ def is_not_whole(right: Any, said: Any) -> bool:
     if _is_bool(right) or not isinstance(right, numbers.Integral):
         return False
     return _is_bool(said) or (isinstance(said, numbers.Real) and not isinstance(said, numbers.Rational))
+
+
+def _hashable(value: Any) -> Any:
+    """Of an object that is hashed as it is, itself: made plain, it could no longer stand in a set."""
+    made = plain(value)
+    try:
+        hash(made)
+    except TypeError:
+        return value
+    return made
 
 
 def _is_bool(value: Any) -> bool:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from esworkbench.course.grader.meaning import Raised, alike, is_not_whole, plain
+from esworkbench.course.grader.meaning import Raised, alike, is_not_whole, plain, readable
 
 CASE_SECONDS = 2
 """So long an answer may take on one case."""
@@ -18,11 +18,12 @@ class TooSlow(BaseException):
 
 
 class Reply(NamedTuple):
-    """What came of one case, made plain; ``kept`` is what the arguments were afterwards, ``text`` is to be shown."""
+    """What came of one case, made plain, and ``kept``, what the arguments were afterwards; the rest is to be shown."""
 
     value: Any
     kept: tuple[Any, ...]
     text: str
+    leaves: str
 
 
 Play = Callable[..., Any]
@@ -49,29 +50,28 @@ def observe(play: Play, answer: Any, case: tuple[Any, ...], *, limited: bool = F
         try:
             returned = play(answer, *given)
             value = plain(returned)
-            text = repr(value if isinstance(returned, Iterator) else returned)
+            text = readable(value if isinstance(returned, Iterator) else returned)
         except TooSlow:
             raise
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and not limited:
                 raise  # the learner's own, who waits no longer
             value = Raised(type(error), str(error))
-            text = repr(value)
-        kept = tuple(plain(after) for before, after in zip(case, given, strict=True) if _can_change(before))
-    return Reply(value, kept, text)
+            text = readable(value)
+        kept = [after for before, after in zip(case, given, strict=True) if isinstance(before, list | dict | set)]
+        return Reply(value, plain(kept), text, ", ".join(map(readable, kept)))
 
 
 def difference(right: Reply, said: Reply) -> str:
     """Of which kind the difference is; "" where the two mean the same."""
     if isinstance(said.value, Raised) and not isinstance(right.value, Raised):
         return f"raises {said.value.error.__name__}"
-    if not alike(right.value, said.value):
-        return "not whole" if is_not_whole(right.value, said.value) else "value"
-    return "" if alike(right.kept, said.kept) else "changed"
-
-
-def _can_change(value: Any) -> bool:
-    return isinstance(value, list | dict | set)
+    try:
+        if not alike(right.value, said.value):
+            return "not whole" if is_not_whole(right.value, said.value) else "value"
+        return "" if alike(right.kept, said.kept) else "changed"
+    except Exception:  # noqa: BLE001 - a class of the answer's own, which can't be compared, is no right value
+        return "value"
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 run from top to bottom. (The three outcomes are those of Kaggle's learntools.)
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from IPython.display import Markdown, display
@@ -41,9 +42,7 @@ class Shown:
         rest = f": {verdict.hint}" if verdict.hint else ""
         lines = [f"{MARKS[verdict.outcome]} **{self.exercise.name}** is {verdict.outcome.value}{rest}"]
         if verdict.counterexample:
-            wide = max(map(len, verdict.counterexample))
-            shown = "\n".join(f"{what:<{wide}}  {text}" for what, text in verdict.counterexample.items())
-            lines.append(f"```text\n{shown}\n```")
+            lines.append(f"```text\n{_table(verdict.counterexample)}\n```")
         if here:
             lines.append(f"({here}.)")
         _show("\n\n".join(lines))
@@ -59,6 +58,13 @@ class Shown:
         """Show a right answer: code that runs when pasted into an empty cell."""
         code = pasteable(self.exercise.asked, self.exercise.reference)
         _show(f"**{self.exercise.name}**, a solution:\n\n```python\n{code}\n```")
+
+
+def _table(told: Mapping[str, str]) -> str:
+    """What is told, and behind it the text; the later lines of a text stand below its first."""
+    wide = max(map(len, told))
+    lines = [f"{what:<{wide}}  " + text.replace("\n", "\n" + " " * (wide + 2)) for what, text in told.items()]
+    return "\n".join(lines)
 
 
 def _show(text: str) -> None:
