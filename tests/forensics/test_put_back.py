@@ -359,3 +359,14 @@ def test_no_edit_of_one_event_passes_in_silence(column: str, witnesses: bool, la
     named = {position for finding in diagnosis.unhealthy for position in finding.positions}
     assert event.position in named | {each.at_position for each in diagnosis.unexplained}
     assert "manual_edit" not in {finding.fault for finding in diagnosis.unhealthy}
+
+
+def test_the_time_of_an_event_edited_over_midnight_is_one_act_and_no_other_midnight(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.events("stream_id = ? AND event_type = 'MoneyDeposited' AND schema_version = 3", busiest(bank))[-1]
+    bank.sql("UPDATE events SET recorded_at = substr(recorded_at, 1, 11) || '23:59:59.999999Z' "
+             "WHERE event_id = ?", event.event_id)  # fmt: skip
+    diagnosis = diagnose(bank.captured())
+    assert {finding.fault for finding in diagnosis.unhealthy} == {"payload_edited"}
+    [found] = diagnosis.unhealthy
+    assert (found.positions, found.amount) == ([event.position], 0)
