@@ -5,6 +5,7 @@
 ``progress``: what was tried and solved, kept beside the notebooks' work.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
+``store_in_memory``: an event store with lists where a database would be, for exercises.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.
 ``nb01_events_not_rows``: derive a balance, ask about the past, correct without deleting.
 ``nb02_event_store``: append with a version, try again, publish, repeat a command, stop before a gap.
