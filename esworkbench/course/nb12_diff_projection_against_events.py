@@ -207,8 +207,8 @@ VERDICT = Exercise(
     name="verdict",
     task=(
         "Say `'right'`, `'late'` or `'wrong'`, given the delta at the projection's own checkpoint (minor units, of "
-        "either sign), that checkpoint, and the head of the log, which is never before it. A delta of one cent is "
-        "wrong, one position behind the head is late, and what is late and wrong is wrong."
+        "either sign), that checkpoint, and the head of the log, which is never before it. Late means that waiting is "
+        "all it takes. One position behind the head is behind, and a delta of one cent is a delta."
     ),
     stub="def my_verdict(delta: int, checkpoint: int, head: int) -> str: ...",
     reference=verdict,

@@ -61,10 +61,10 @@ BALANCES = st.sampled_from([100, 101, 4_823])
 WHERE_TO_LOOK = Exercise(
     name="where_to_look",
     task=(
-        "Where is the fault to be looked for? Three balances in minor units are given: what the customer claims, what "
-        "the screen shows, and the sum of the events. Return `'the projection'` where the screen shows anything but "
-        "the event sum, whatever the customer says. Else return `'what was recorded'` where the customer claims "
-        "anything else, and `'nowhere'` where all three agree. One cent is a difference."
+        "Where is the fault to be looked for first: in `'the projection'`, in `'what was recorded'`, or `'nowhere'`? "
+        "Three balances in minor units are given: what the customer claims, what the screen shows, and the sum of the "
+        "events. A projection is judged by its own events, whatever the customer says; what was recorded is in "
+        "question once the projection is right and the customer still disagrees. One cent is a difference."
     ),
     stub="def my_where_to_look(claimed: int, shown: int, event_sum: int) -> str: ...",
     reference=where_to_look,
