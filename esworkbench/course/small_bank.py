@@ -19,6 +19,10 @@ Make = Callable[[EventStore], None]
 """Fills a new store."""
 
 
+PATIENCE = 0.2
+"""Seconds that a writer is waited for who is still at it: nobody should be."""
+
+
 class _Made(NamedTuple):
     store: EventStore
     folder: TemporaryDirectory[str]
@@ -59,6 +63,9 @@ def _put_back(made: _Made) -> EventStore:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target, timeout=0.5)) as written:
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target, timeout=PATIENCE)) as written:
         written.execute("PRAGMA synchronous = OFF")
+        # A backup waits for other writers without end; this raises when the wait is over.
+        written.execute("BEGIN IMMEDIATE")
+        written.rollback()
         read.backup(written)
