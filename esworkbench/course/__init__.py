@@ -7,6 +7,7 @@
 ``contents``: the table of contents, read from the notebooks.
 ``store_in_memory``: an event store with lists where a database would be, for exercises.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.
+``small_bank``: a bank with a real store, put back as it was for each trial of an answer.
 ``nb01_events_not_rows``: derive a balance, ask about the past, correct without deleting.
 ``nb02_event_store``: append with a version, try again, publish, repeat a command, stop before a gap.
 ``nb03_aggregates``: decide and apply, on an account; undo and rebase, in a document.
