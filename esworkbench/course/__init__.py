@@ -1,6 +1,5 @@
 """The exercises of the notebooks, one module a notebook, and the few things they share.
 
-``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
 ``grader``: an answer is run beside the right one on generated cases.
 ``progress``: what was tried and solved, kept beside the notebooks' work.
 ``workspace``: empty stores and folders for a notebook to work in.

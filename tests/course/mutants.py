@@ -9,6 +9,7 @@ import inspect
 import sys
 import textwrap
 import types
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -50,7 +51,12 @@ def mutants(function: Any) -> list[Mutant]:
             line = getattr(node, "lineno", 0)
             if text != ast.unparse(tree) and text not in found:
                 found[text] = f"{_line(tree, node)} → {_line_changed(changed)}", line
-    return [Mutant(what, _made(text, function)) for text, (what, _) in found.items()]
+    seen: Counter[str] = Counter()
+    made = []
+    for text, (what, _) in found.items():
+        seen[what] += 1
+        made.append(Mutant(what if seen[what] == 1 else f"{what}, again ({seen[what]})", _made(text, function)))
+    return made
 
 
 def _without_annotations(tree: ast.Module) -> ast.Module:
