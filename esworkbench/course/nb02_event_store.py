@@ -102,7 +102,7 @@ APPEND = Exercise(
     task=(
         "`log` is a dict `{(stream, version): event}`. A stream is at the version of its last event, at 0 if it has "
         "none. If that is `expected_version`, put the events into `log` under the versions that follow it, and return "
-        "nothing. Otherwise raise `ConcurrencyError(stream, expected, actual)` and leave `log` as it is; so too where "
+        "nothing. Otherwise raise `ConcurrencyError(stream, expected, actual)` and leave `log` as it is, even when "
         "there are no events to append."
     ),
     stub=(
@@ -271,7 +271,7 @@ WITHDRAW = Exercise(
     name="withdraw",
     task=(
         'Pay `amount` out. `load()` returns the account as a dict, `{"version": …, "balance": …}`. `save(account)` '
-        "takes such a dict: the version that you loaded (it counts by itself), and the new balance. It raises "
+        "takes such a dict: the version that you loaded (`save` counts it up), and the new balance. It raises "
         "ConcurrencyError if somebody else has saved since. Then load, decide and save again: `save` may be called "
         "`attempts` times in all (1 or more), and if the last of them is lost, too, its ConcurrencyError goes to the "
         "caller. So does any other error, at once. Return True when it is paid, and False, without a save, when "

@@ -175,7 +175,10 @@ APPLY = Exercise(
     ),
     reference=BankAccount.apply,
     cases=st.tuples(st.lists(BANK_EVENTS, min_size=1, max_size=4) | st.lists(WITHDRAWALS, min_size=2, max_size=5)),
-    examples=[([_opened("CHF"), MoneyDeposited(amount_minor=1, **MONEY)],)],
+    examples=[
+        ([_opened("CHF"), MoneyDeposited(amount_minor=1, **MONEY)],),
+        ([AccountClosed(reason="moved"), MoneyDeposited(amount_minor=1, **MONEY)],),
+    ],
     play=_play_apply,
     hints=(
         "First the balance, by CREDITS and DEBITS, then one `match` for the rest. No known event may be refused.",
