@@ -45,9 +45,7 @@ SHARD_OF = Exercise(
     stub="import zlib\n\n\ndef my_shard_of(stream_id: str, count: int) -> int: ...",
     reference=bucket_of,
     cases=st.tuples(
-        st.sampled_from(["BankAccount", "Claim", "Pólizas"]).flatmap(
-            lambda category: st.integers(1, 40).map(lambda number: f"{category}-{number}")
-        ),
+        st.builds("{}-{}".format, st.sampled_from(["BankAccount", "Claim", "Pólizas"]), st.integers(1, 40)),
         st.integers(1, 9),
     ),
     examples=[("BankAccount-1", 3), ("BankAccount-2", 4), ("BankAccount-2", 7), ("Pólizas-12", 5)],
