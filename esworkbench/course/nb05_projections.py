@@ -106,7 +106,8 @@ ONE_BATCH = Exercise(
     play=_play_one_batch,
     given=_given_one_batch,
     hints=(
-        "Which order of two transactions is right? None, as long as the process can be killed between them.",
+        "The rows in one transaction, the checkpoint in another: which order is right, if amounts are added up and the "
+        "process can be killed between the two?",
         "Begin with `with transaction() as connection:`, put both writes inside it, and catch nothing.",
     ),
     mistakes={

@@ -45,9 +45,7 @@ SHARD_OF = Exercise(
     stub="import zlib\n\n\ndef my_shard_of(stream_id: str, count: int) -> int: ...",
     reference=bucket_of,
     cases=st.tuples(
-        st.sampled_from(["BankAccount", "Claim", "Pólizas"]).flatmap(
-            lambda category: st.integers(1, 40).map(lambda number: f"{category}-{number}")
-        ),
+        st.builds("{}-{}".format, st.sampled_from(["BankAccount", "Claim", "Pólizas"]), st.integers(1, 40)),
         st.integers(1, 9),
     ),
     examples=[("BankAccount-1", 3), ("BankAccount-2", 4), ("BankAccount-2", 7), ("Pólizas-12", 5)],
@@ -439,16 +437,23 @@ LARGE = 2**53 + 1
 """So much that a float would lose a cent of it."""
 
 
+MONEY_MOVES = [
+    ("MoneyDeposited", "ada", None, 500),
+    ("MoneyDeposited", "bob", None, LARGE),
+    ("MoneyWithdrawn", "ada", None, 500),
+    ("MoneyWithdrawn", "bob", None, 1),
+    ("MoneyTransferred", "ada", "bob", 500),
+    ("MoneyTransferred", "bob", "ada", 7),
+]
+
+
 @st.composite
 def _lines(draw: st.DrawFn) -> tuple[list[Line]]:
-    """One to three accounts are opened, in any order; money comes, goes and moves, often as much as before."""
-    names = draw(st.permutations(["ada", "bob", "cyd"]))[: draw(st.integers(0, 3))]
+    """No more than some dozens of cases in all, as a query takes its time: accounts, and no, one or two moves."""
+    names = draw(st.sampled_from([("ada", "bob"), ("cyd", "bob", "ada")]))
     lines = [Line(number, "AccountOpened", name, None, None) for number, name in enumerate(names, start=1)]
-    kinds = ["MoneyDeposited", "MoneyWithdrawn", "MoneyTransferred"] if len(names) > 1 else ["MoneyDeposited"]
-    for kind in draw(st.lists(st.sampled_from(kinds), max_size=5)) if names else []:
-        account = draw(st.sampled_from(names))
-        other = draw(st.sampled_from([name for name in names if name != account])) if "Transfer" in kind else None
-        lines.append(Line(len(lines) + 1, kind, account, other, draw(st.sampled_from([500, 500, 1, LARGE]))))
+    for move in draw(st.lists(st.sampled_from(MONEY_MOVES), max_size=2)):
+        lines.append(Line(len(lines) + 1, *move))
     return (lines,)
 
 
@@ -481,7 +486,7 @@ BALANCES = Exercise(
     stub=("import duckdb\n\n\ndef my_balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]: ..."),
     reference=balances,
     cases=_lines(),
-    examples=[(EVERYTHING,), (EVERYTHING[:4],)],
+    examples=[(EVERYTHING,), (EVERYTHING[:4],), ([],)],
     play=_play_balances,
     given=_given_balances,
     hints=(

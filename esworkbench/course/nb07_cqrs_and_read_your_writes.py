@@ -572,7 +572,7 @@ LAG_PERCENTILES = Exercise(
     task=(
         "p50, p95 and p99 of the measured values, as `Percentiles`. Each is the smallest measured value that at least "
         "50%, 95% or 99% of the measurements do not exceed; nothing is rounded, and nothing lies between two values. "
-        "The values come in any order, and stay in it. Without any, raise `ValueError`."
+        "The values come in any order; leave them as they are. Without any, raise `ValueError`."
     ),
     stub=(
         "from collections.abc import Sequence\n\n"

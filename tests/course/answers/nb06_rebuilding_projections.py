@@ -3,7 +3,7 @@
 import binascii
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import duckdb
@@ -202,6 +202,31 @@ def balances_with_nulls(connection: duckdb.DuckDBPyConnection) -> list[tuple[str
     return connection.execute(f"SELECT account, sum(minor) FROM ({postings}) GROUP BY ALL ORDER BY ALL").fetchall()
 
 
+def balances_with_a_slip(right: str, wrong: str) -> Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]:
+    """The query with one slip of the pen, as ``mutants`` makes them of Python."""
+    query = f"SELECT account, sum(minor) FROM ({POSTINGS}) GROUP BY account ORDER BY account"
+    assert right in query
+    return lambda connection: connection.execute(query.replace(right, wrong, 1)).fetchall()
+
+
+SLIPS = [
+    ("-amount_minor", "amount_minor"),
+    ("0 AS minor", "1 AS minor"),
+    ("UNION ALL SELECT account, amount_minor", "UNION SELECT account, amount_minor"),
+    ("UNION ALL SELECT account, -amount_minor", "UNION SELECT account, -amount_minor"),
+    ("UNION ALL SELECT other", "UNION SELECT other"),
+    ("SELECT other", "SELECT account"),
+    ("'MoneyWithdrawn', 'MoneyTransferred'", "'MoneyTransferred'"),
+    ("'MoneyWithdrawn', 'MoneyTransferred'", "'MoneyWithdrawn'"),
+    ("type = 'MoneyDeposited'", "type != 'MoneyDeposited'"),
+    ("WHERE type = 'AccountOpened'", "WHERE type = 'AccountClosed'"),
+    ("sum(minor)", "max(minor)"),
+    ("sum(minor)", "count(minor)"),
+    ("sum(minor)", "sum(DISTINCT minor)"),
+    ("ORDER BY account", "ORDER BY account DESC"),
+]
+
+
 def balances_where_something_is_left(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     return [row for row in balances_of_postings(connection) if row[1]]
 
@@ -271,6 +296,7 @@ WRONG = {
         balances_of_one_kind_of_withdrawal,
         balances_with_nulls,
         balances_where_something_is_left,
+        *(balances_with_a_slip(right, wrong) for right, wrong in SLIPS),
     ],
     "ready": [ready_by_mean, ready_by_ends, ready_by_any, ready_by_position],
 }
