@@ -160,6 +160,10 @@ def _sorted_parcels(payload: Payload) -> list[Shaped]:
     return _parcels(payload, sorted(payload["tracking_numbers"]))
 
 
+def _reversed_parcels(payload: Payload) -> list[Shaped]:
+    return _parcels(payload, reversed(payload["tracking_numbers"]))
+
+
 def _whole_payload_in_each(payload: Payload) -> list[Shaped]:
     return [Shaped("ParcelShipped", 1, payload) for _ in payload["tracking_numbers"]]
 
@@ -219,6 +223,9 @@ ONE_FACT_PER_PARCEL = Exercise(
         "wrong order": Mistake(
             _sorted_parcels, "the order has changed: that of the parcels in the event is the one in which they happened"
         ),
+        "last parcel first": Mistake(
+            _reversed_parcels, "the last parcel comes first: begin with the first entry, as it happened"
+        ),
         "whole payload in each": Mistake(
             _whole_payload_in_each,
             "each fact has the payload of all: a ParcelShipped has order_id and one tracking_number",
@@ -240,6 +247,10 @@ ONE_FACT_PER_PARCEL = Exercise(
 IN_PLACE, ANEW = "changes the payload it is given", "returns a new payload"
 
 
+Chain = tuple[tuple[tuple[str, int], str], ...]
+"""The shapes that have a step, each with the way in which it works."""
+
+
 def _step(event_type: str, version: int, style: str) -> Step:
     def step(payload: Payload) -> Payload:
         """Notes that it was taken, in one of the two ways in which real ones work."""
@@ -250,13 +261,11 @@ def _step(event_type: str, version: int, style: str) -> Step:
     return step
 
 
-def _play_upcast(
-    answer: Any, steps: dict[tuple[str, int], str], event_type: str, version: int, payload: Payload, to_version: int
-) -> Any:
+def _play_upcast(answer: Any, steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> Any:
     """What becomes of the payload; whichever error an answer raises is right where one is."""
-    functions = {shape: _step(*shape, style) for shape, style in steps.items()}
+    functions = {shape: _step(*shape, style) for shape, style in steps}
     became = reply(answer, functions, event_type, version, payload, to_version)
-    return Raised(Exception, repr(became)) if isinstance(became, Raised) else became
+    return Raised(Exception, became.message) if isinstance(became, Raised) else became
 
 
 def upcast_with_the_package(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
@@ -331,17 +340,24 @@ def _newer_let_through(steps: Steps, event_type: str, version: int, payload: Pay
 
 
 @st.composite
-def _chains(draw: st.DrawFn) -> tuple[dict[tuple[str, int], str], str, int, Payload, int]:
-    """Two types with up to three steps each, of which one is missing now and then; from any version to any other."""
-    shapes = [(name, version) for version in (1, 2, 3) for name in ("Noted", "Sent")]
+def _chains(draw: st.DrawFn) -> tuple[Chain, str, int, Payload, int]:
+    """One type or two with up to three steps each, of which one is missing now and then; between any two versions."""
+    types = draw(st.sampled_from([["Noted"], ["Noted", "Sent"], ["Noted", "Sent"]]))
+    shapes = [(name, version) for version in (1, 2, 3) for name in types]
     missing = draw(st.sets(st.sampled_from(shapes), max_size=2))
-    steps = {shape: draw(st.sampled_from([IN_PLACE, ANEW])) for shape in shapes if shape not in missing}
+    steps = tuple((shape, draw(st.sampled_from([IN_PLACE, ANEW]))) for shape in shapes if shape not in missing)
     version = draw(st.integers(1, 4))
-    return steps, draw(st.sampled_from(["Noted", "Sent"])), version, {"taken": []}, draw(st.integers(version - 1, 4))
+    to_version = draw(st.integers(max(1, version - 1), 4))
+    return steps, draw(st.sampled_from(types)), version, {"taken": []}, to_version
 
 
-def _whole_chain(style: str) -> dict[tuple[str, int], str]:
-    return {(name, version): style for version in (1, 2, 3) for name in ("Noted", "Sent")}
+def _whole_chain(style: str) -> Chain:
+    return tuple(((name, version), style) for version in (1, 2, 3) for name in ("Noted", "Sent"))
+
+
+def _told_upcast(steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> str:
+    lines = "".join(f"\n  {shape}: {style}" for shape, style in steps)
+    return f"event_type={event_type!r}, {version=}, {payload=}, {to_version=}, steps:{lines or ' none'}"
 
 
 UPCAST = Exercise(
@@ -364,10 +380,11 @@ UPCAST = Exercise(
     examples=[
         (_whole_chain(ANEW), "Noted", 1, {"taken": []}, 4),
         (_whole_chain(IN_PLACE), "Noted", 2, {"taken": []}, 4),
-        ({("Noted", 1): ANEW, ("Sent", 2): ANEW, ("Noted", 3): ANEW}, "Noted", 1, {"taken": []}, 4),
+        (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, {"taken": []}, 4),
         (_whole_chain(ANEW), "Sent", 4, {"taken": []}, 3),
     ],
     play=_play_upcast,
+    given=_told_upcast,
     hints=(
         "Count from the stored version up to, but not including, the one wanted.",
         "`dict(payload)` is a copy. `steps[event_type, version]` raises where there is none; what a step returns is "
@@ -445,6 +462,10 @@ def _known_fields_served(payload: Payload) -> Payload:
     return {name: became[name] for name in ("order_id", "customer", "total_dollars")}
 
 
+def _dollars_not_returned(payload: Payload) -> None:
+    contracts.cents_as_dollars(payload)
+
+
 @st.composite
 def _priced_in_cents(draw: st.DrawFn) -> tuple[Payload]:
     cents = draw(st.integers(0, 1_100) | st.integers(MAX_AMOUNT_MINOR - 1_000, MAX_AMOUNT_MINOR))
@@ -488,6 +509,9 @@ CENTS_AS_DOLLARS = Exercise(
         "other fields lost": Mistake(
             _known_fields_served,
             "a field is lost that has nothing to do with the total: pass on whatever else is there",
+        ),
+        "returns nothing": Mistake(
+            _dollars_not_returned, "it returns nothing: return the payload, or there is nothing to serve"
         ),
     },
 )

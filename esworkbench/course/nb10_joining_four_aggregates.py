@@ -209,7 +209,9 @@ DAY_OF = Exercise(
         "the day it was recorded": Mistake(
             day_recorded, "that is the day on which it was recorded: a day must not depend on who was late"
         ),
-        "naive time zone": Mistake(day_in_utc, "that is the day in UTC: change the zone before you take the date"),
+        "naive time zone": Mistake(
+            day_in_utc, "that is the day in UTC: change the zone with `astimezone`, before you take the date"
+        ),
         "a fixed offset": Mistake(
             day_an_hour_on, "one hour is added whatever the zone is: ask the zone that is named for its offset"
         ),

@@ -13,12 +13,16 @@ from esworkbench.course.small_log import START, day, posting, recorded_event
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Posting
+from esworkbench.forensics.replay.moments import parse_moment
 
 # --- moment -----------------------------------------------------------------------------------------------------------
 
 
 def moment(text: str) -> datetime:
-    """As ``parse_moment`` does for local times: of a repeated or skipped one, the two folds have two offsets."""
+    """As ``parse_moment`` does for local times: of a repeated or skipped one, the two folds have two offsets.
+
+    Where no zone is named, there is no third word, and to take the text apart raises ValueError.
+    """
     date, clock, name = text.split(" ")
     try:
         zone = ZoneInfo(name)
@@ -153,6 +157,9 @@ MOMENT = Exercise(
             _skipped_ones_shifted, "when the clocks go forward, some local times never happen: refuse them"
         ),
         "a zone guessed": Mistake(_guesses_a_zone, "a time without a zone was guessed: it must be refused"),
+        "another error": Mistake(
+            parse_moment, "it refuses what it should, but with an error of its own: it must be a ValueError"
+        ),
         "a KeyError": Mistake(
             _lets_the_key_error_out,
             "`ZoneInfo` raises ZoneInfoNotFoundError, which is a KeyError: turn it into a ValueError",
@@ -392,7 +399,7 @@ def _play_as_of_version(answer: Any, events: list[RecordedEvent], version: int) 
     account = answer(events, version)
     if not isinstance(account, BankAccount):
         return account
-    return "BankAccount", account.id, {"version": account.version, **account.state()}
+    return {"BankAccount": account.id, "version": account.version, **account.state()}
 
 
 OPENED = '{"account_id":"ACC-1","owner":"Ada","currency":"USD"}'
@@ -404,15 +411,18 @@ def _shuffled_streams(draw: st.DrawFn) -> tuple[list[RecordedEvent], int]:
     """The stream of one account in any order, told by a clock that is set back now and then, and a version of it."""
     lives: list[tuple[str, int, str]] = [("AccountOpened", 1, OPENED)]
     held: list[str] = []
-    kinds = ["request", "settle", "cancel", "dollars", "with currency", "cents", "fee"]
-    for number, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=6)), start=1):
-        lives.append(_happens(kind, draw(st.integers(1, 2_000)), f"W-{number}", held))
+    kinds = ["dollars", "with currency", "cents", "fee", "request", "settle", "cancel"]
+    told = st.tuples(st.sampled_from(kinds), st.integers(1, 2_000), st.integers(0, 2), st.integers(0, 3))
+    happened = draw(st.lists(told, max_size=6))
+    for number, (kind, cents, *_) in enumerate(happened, start=1):
+        lives.append(_happens(kind, cents, f"W-{number}", held))
+    clock, places = [0, *(each[2] for each in happened)], [draw(st.integers(0, 3)), *(each[3] for each in happened)]
     events = [
-        recorded_event(version, kind, payload, recorded=draw(st.integers(0, 2)), schema_version=schema_version)
-        for version, (kind, schema_version, payload) in enumerate(lives, start=1)
+        recorded_event(version, kind, payload, recorded=recorded, schema_version=schema_version)
+        for version, ((kind, schema_version, payload), recorded) in enumerate(zip(lives, clock, strict=True), start=1)
     ]
     version = draw(st.integers(0, len(events)))
-    return sorted(events, key=lambda _: draw(st.integers(0, 3))), version
+    return sorted(events, key=lambda event: places[event.version - 1]), version
 
 
 def _happens(kind: str, cents: int, withdrawal: str, held: list[str]) -> tuple[str, int, str]:

@@ -165,7 +165,7 @@ RIGHT = {
     "as_of_version": [as_of_version_one_by_one, as_of_version_sorted_copy],
 }
 WRONG = {
-    "moment": [moment_by_an_hour_around, moment_on_this_machine, moment_with_the_second_of_two, parse_moment],
+    "moment": [moment_by_an_hour_around, moment_on_this_machine, moment_with_the_second_of_two],
     "known_then": [
         known_then_valid_too,
         known_then_by_day,
