@@ -111,7 +111,7 @@ def _changed_expressions(node: ast.AST) -> Iterator[list[ast.AST]]:
         case ast.IfExp(body=body, orelse=otherwise):
             yield [body]
             yield [otherwise]
-        case ast.Call(args=[first, second, *rest]):
+        case ast.Call(func=called, args=[first, second, *rest]) if not _in_any_order(called):
             yield [_with(node, args=[second, first, *rest])]
         case ast.comprehension(ifs=[_, *rest]):
             yield [_with(node, ifs=rest)]
@@ -145,6 +145,10 @@ def _changed_statements(node: ast.AST) -> Iterator[list[ast.AST]]:
             yield list(body)
         case ast.Try(body=body, finalbody=[], orelse=otherwise):
             yield [*body, *otherwise]
+
+
+def _in_any_order(called: ast.expr) -> bool:
+    return isinstance(called, ast.Name) and called.id in ("min", "max")
 
 
 def _with(node: ast.AST, **fields: Any) -> Any:

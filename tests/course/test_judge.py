@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -313,7 +314,7 @@ def test_what_means_the_same_is_alike(right: Any, said: Any) -> None:
     ("right", "said"),
     [
         ([1, 2], [2, 1]), ([1], [1, 1]), ([1], []), ({"a": 1}, {"a": 1, "b": 2}), (1, 1.0), (1, True), (0, None),
-        (0.5, 0.6), (0.5, True), (True, 1), (True, "yes"), ("1", 1), (None, 0), ((), None),
+        (1, Decimal(1)), (0.5, 0.6), (0.5, True), (True, 1), (True, "yes"), ("1", 1), (None, 0), ((), None),
         (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1)),  # noqa: DTZ001 - a naive moment is none
         (Raised(ValueError), Raised(TypeError)), (1, Raised(ValueError)), (Raised(ValueError), 1),
     ],

@@ -1,6 +1,6 @@
 """Whether two replies mean the same, whatever their style: a list is a tuple, a moment is a moment in any zone.
 
-One thing is no style: a whole number that comes back as a float or a bool. Cents get lost so.
+One thing is no style: a whole number that comes back as a float, a bool or a Decimal. Cents get lost so.
 """
 
 import math
@@ -104,14 +104,14 @@ def _with_moments(value: Any) -> Any:
 
 
 def is_not_whole(right: Any, said: Any) -> bool:
-    """Whether somewhere in it a float or a bool stands where the right value has a whole number."""
+    """Whether somewhere in it a float, a bool or a Decimal stands where the right value has a whole number."""
     if isinstance(right, Mapping) and isinstance(said, Mapping):
         return any(is_not_whole(right[key], said[key]) for key in right.keys() & said.keys())
     if isinstance(right, tuple) and isinstance(said, tuple):
         return any(map(is_not_whole, right, said))
     if _is_bool(right) or not isinstance(right, numbers.Integral):
         return False
-    return _is_bool(said) or (isinstance(said, numbers.Real) and not isinstance(said, numbers.Rational))
+    return _is_bool(said) or (isinstance(said, numbers.Number) and not isinstance(said, numbers.Rational))
 
 
 def _hashable(value: Any) -> Any:

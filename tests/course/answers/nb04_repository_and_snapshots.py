@@ -291,10 +291,4 @@ WRONG: dict[str, list[Any]] = {
         percentile_by_numpy_as_it_is,
     ],
 }
-EQUIVALENT: dict[str, dict[str, str]] = {
-    "percentile": {
-        "max(0, ceil(share * len(ordered)) - 1) → max(ceil(share * len(ordered)) - 1, 0)": (
-            "the larger of two numbers is the same in either order"
-        )
-    }
-}
+EQUIVALENT: dict[str, dict[str, str]] = {}
