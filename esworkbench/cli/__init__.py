@@ -20,6 +20,7 @@
 ``snapshot_commands``: snapshot-frequency, take-snapshots.
 ``upcaster_commands``: upcasters.
 ``archaeology_commands``: shapes, compact.
+``interview_commands``: interview, and its show, walk, mock, due, rate, deck.
 ``machine_commands``: lab, doctor.
 ``jupyter_lab``: what lab runs.
 """
@@ -67,6 +68,7 @@ COMMANDS = {
     "upcasters": "upcaster_commands:upcasters",
     "shapes": "archaeology_commands:shapes",
     "compact": "archaeology_commands:compact",
+    "interview": "interview_commands:interview",
     "lab": "machine_commands:lab",
     "doctor": "machine_commands:examine",
 }

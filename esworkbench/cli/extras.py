@@ -3,6 +3,7 @@
 EXTRAS = {
     "IPython": "course",
     "adbc_driver_postgresql": "postgres",
+    "genanki": "anki",
     "ipywidgets": "course",
     "jupyter_client": "course",
     "jupyter_core": "course",

@@ -2,6 +2,7 @@
 
 ``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
 ``grader``: an answer is run beside the right one on generated cases.
+``interview``: questions of an interview, each with the cells that prove the answer, and ways to practise.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.

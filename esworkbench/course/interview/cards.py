@@ -194,4 +194,6 @@ def _require_whole(cards: Cards, folder: Path) -> None:
             if cards.by_id(follow_up).kind is not CardKind.FOLLOW_UP:
                 raise UnusableInput(f"{where}: {follow_up!r} is no card of kind follow-up")
         if card.kind is CardKind.FOLLOW_UP and asked[card.id] != 1:
-            raise UnusableInput(f"{where}: a follow-up is asked after exactly one card, this one after {asked[card.id]}")
+            raise UnusableInput(
+                f"{where}: a follow-up is asked after exactly one card, this one after {asked[card.id]}"
+            )
