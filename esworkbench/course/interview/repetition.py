@@ -42,7 +42,7 @@ class Rated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Due(NamedTuple):
-    """A card, the box it is in, and since when it is due; None for one that was never answered, which is in the first."""
+    """A card, its box, and since when it is due: None for one that was never answered, which is in the first box."""
 
     card: Card
     box: int
