@@ -19,8 +19,8 @@ from tests.notebooks.test_shape import ALL
 FEWEST = 4
 FEWEST_MISTAKES = 2
 ESSENTIAL = 2
-WITHOUT_EXERCISES = {"00"}
-"""Notebooks, by number, that ask nothing: the first one, which shows the way."""
+WITHOUT_EXERCISES = {"00", "18"}
+"""Notebooks, by number, that have no exercises: the first one, which shows the way, and the interview, all questions."""
 
 
 def exercises_of(module: str) -> Exercises | graded.Exercises:
