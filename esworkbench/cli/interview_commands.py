@@ -182,7 +182,7 @@ def _document(card: Card) -> dict[str, Any]:
 def _say_card(console: Console, card: Card) -> None:
     head = f"{card.id} · {card.kind.value} · {card.topic} · {card.minutes} minutes"
     console.print(f"[bold]{escape(head)}[/bold]")
-    console.print(" ".join(card.question.split()), markup=False)
+    console.print(card.question, markup=False)
     for point in card.points:
         console.print(f"  + {point.text} ({_why(point)})", markup=False)
     for flag in card.red_flags:

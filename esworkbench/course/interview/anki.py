@@ -44,7 +44,7 @@ def _fields_of(card: Card) -> list[str]:
         card.id,
         card.kind.value,
         card.topic,
-        escape(" ".join(card.question.split())),
+        escape(card.question),
         _listed("A strong answer says", [point.text for point in card.points]),
         _listed("Red flags", card.red_flags),
     ]

@@ -89,6 +89,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if not _PLAIN_NAME.fullmatch(self.id):
             raise ValueError(f"the id {self.id!r} must be small letters, digits and hyphens")
+        if "\n" in self.question:
+            raise ValueError(f"the question of card {self.id!r} has more than one line: end each but the last with \\")
         if not self.points:
             raise ValueError(f"the card {self.id!r} has no points, so no answer to it could be judged")
         if self.kind is CardKind.FOLLOW_UP and self.follow_ups:

@@ -91,7 +91,7 @@ def _sheet_lines(interview: MockInterview) -> Iterator[str]:
         yield ""
         yield f"## {number}. {card.kind} · {card.topic} · {card.minutes} minutes · `{card.id}`"
         yield ""
-        yield f"> {' '.join(card.question.split())}"
+        yield f"> {card.question}"
         yield ""
         yield "Said:"
         yield ""

@@ -56,4 +56,4 @@ def as_markdown(scored: ScoredAnswer) -> str:
     flags = [f"- heard: “{each}”" for number, each in enumerate(card.red_flags, 1) if number in scored.heard]
     answer = "\n".join(f"> {line}".rstrip() for line in scored.answer.splitlines()) or "> (nothing written)"
     said = f"{len(scored.said)} of {len(card.points)} points; rating {scored.rating}, {RATINGS[scored.rating]}"
-    return "\n\n".join([f"**{' '.join(card.question.split())}**", answer, "\n".join([*points, *flags]), said])
+    return "\n\n".join([f"**{card.question}**", answer, "\n".join([*points, *flags]), said])

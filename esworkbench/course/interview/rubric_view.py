@@ -39,7 +39,7 @@ class RubricView:
         self.reveal.on_click(lambda _: self.show_rubric())
         self.keep.on_click(lambda _: self.keep_answer())
         buttons = widgets.HBox([self.reveal, *([self.keep] if keep else [])])
-        question = _heading(" ".join(card.question.split()))
+        question = _heading(card.question)
         self.widget = widgets.VBox([question, self.answer, buttons, self.rubric, self.error])
         self.rubric.layout.display = "none"
         self._show()
