@@ -20,7 +20,7 @@ FEWEST = 4
 FEWEST_MISTAKES = 2
 ESSENTIAL = 2
 WITHOUT_EXERCISES = {"00", "18"}
-"""Notebooks, by number, that have no exercises: the first one, which shows the way, and the interview, all questions."""
+"""Notebooks, by number, without exercises: the first one, which shows the way, and the interview, which only asks."""
 
 
 def exercises_of(module: str) -> Exercises | graded.Exercises:
