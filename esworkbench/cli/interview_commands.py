@@ -194,6 +194,11 @@ def _say_card(console: Console, card: Card) -> None:
 def _why(point: Point) -> str:
     """Where a point is proved, or what it rests on."""
     if point.proof is not None:
-        notebook = notebook_of(point.proof.notebook)
-        return f"{notebook.stem if notebook else point.proof.notebook}, cell {point.proof.cell}"
-    return f"to be proved in notebook {point.needs}" if point.needs else "a judgement"
+        return f"{_named(point.proof.notebook)}, cell {point.proof.cell}"
+    return "a judgement" if point.needs is None else f"to be proved in {_named(point.needs)}"
+
+
+def _named(number: str) -> str:
+    """A notebook by its name, or by its number while it isn't there yet."""
+    notebook = notebook_of(number)
+    return notebook.stem if notebook else f"notebook {number}"

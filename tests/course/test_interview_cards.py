@@ -107,6 +107,7 @@ WRONG = {
     "a question of two lines": ('question = "What?"', 'question = "What\\nnow?"', "has more than one line"),
     "a point believed for no reason": ('judgement = "source"', "", "needs exactly one of"),
     "a point believed twice": ('judgement = "source"', 'judgement = "source"\nneeds = "15"', "needs exactly one of"),
+    "a notebook by its name": ('notebook = "05"', 'notebook = "05_projections"', "card 2 (next): Expected"),
     "a proof that says nothing": (', says = "11000"', "", "either `says` or `matches`"),
     "a proof of empty text": ('says = "11000"', 'says = ""', "either `says` or `matches`"),
     "no regular expression": ('says = "11000"', 'matches = "("', "is no regular expression"),

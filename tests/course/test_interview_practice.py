@@ -41,9 +41,9 @@ def test_an_interview_stays_within_its_minutes_and_wastes_none(minutes: int, car
 
 
 def test_a_seed_gives_one_interview_and_another_seed_another(cards: Cards) -> None:
-    first, again, other = (score_sheet(draw(cards, minutes=45, seed=seed)) for seed in (3, 3, 4))
-    assert first == again
-    assert first != other
+    first, again, other = (draw(cards, minutes=45, seed=seed) for seed in (3, 3, 4))
+    assert score_sheet(first) == score_sheet(again)
+    assert first.cards != other.cards
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -191,13 +191,13 @@ def test_a_card_is_due_when_it_has_rested_and_new_ones_come_last(tmp_path: Path,
     assert {due.since for due in log.due(cards)} == {None}
     log.rate(cards.by_id("undo"), 3)
     days.now += timedelta(hours=1)
-    log.rate(cards.by_id("one-path"), 1)
-    assert {due.card.id for due in log.due(cards)} == {card.id for card in cards} - {"undo", "one-path"}
+    log.rate(cards.by_id("what-if"), 1)
+    assert {due.card.id for due in log.due(cards)} == {card.id for card in cards} - {"undo", "what-if"}
     days.now = MONDAY + timedelta(days=1, minutes=59)
     assert log.due(cards)[0].since is None
     days.now = MONDAY + timedelta(days=2)
     due = log.due(cards)
-    assert [(each.card.id, each.box) for each in due[:2]] == [("one-path", 1), ("undo", 2)]
+    assert [(each.card.id, each.box) for each in due[:2]] == [("what-if", 1), ("undo", 2)]
     assert due[2].since is None
     assert len(due) == len(cards)
 

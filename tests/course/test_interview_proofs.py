@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from esworkbench.course.interview.cards import Point, Proof, load_cards
+from esworkbench.course.interview.cards import Card, CardKind, Point, Proof, load_cards
 from esworkbench.course.interview.proofs import holds, link_to, notebook_of, outputs_of
+from esworkbench.course.interview.walkthrough import walkthrough
 from esworkbench.errors import UnusableInput
 from tests.notebooks.execute import NOTEBOOKS
 
@@ -91,3 +92,19 @@ def test_a_link_leads_to_the_cell_in_the_notebook_beside() -> None:
     assert link_to(Proof("05", "c014", says="11000")) == "[05_projections](05_projections.ipynb#cell-id=c014)"
     with pytest.raises(UnusableInput, match="no notebook '99'"):
         link_to(Proof("99", "c014", says="11000"))
+
+
+def test_a_walkthrough_links_what_is_proved_and_says_what_is_not(tmp_path: Path) -> None:
+    proved = Point("One.", proof=Proof("05", "c014", says="11000"))
+    card = Card(
+        id="any", kind=CardKind.SCENARIO, question="What?", red_flags=["Guess."], follow_ups=["next"], topic="reads",
+        points=[proved, Point("Two.", needs="15"), Point("Three.", judgement="source")],
+    )  # fmt: skip
+    (tmp_path / "05_projections.ipynb").touch()
+    told = walkthrough(card, tmp_path)
+    assert told.startswith("**What?** (scenario, reads, 15 minutes)")
+    assert "- One. ([05_projections](05_projections.ipynb#cell-id=c014))\n" in told
+    assert "- Two. (to be proved in notebook 15)\n- Three. (a judgement)\n" in told
+    assert told.endswith("- “Guess.”\n\nThen: `next`")
+    (tmp_path / "15_tamper_evidence.ipynb").touch()
+    assert "- Two. (see [15_tamper_evidence](15_tamper_evidence.ipynb))" in walkthrough(card, tmp_path)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,10 @@ MINUTES = {CardKind.QUESTION: 5, CardKind.SCENARIO: 15, CardKind.DEEP_DIVE: 10, 
 _PLAIN_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
+NotebookNumber = Annotated[str, msgspec.Meta(pattern=r"^\d\d$")]
+"""Two digits, as a notebook's name begins."""
+
+
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A code cell whose output shows that a point is true.
 
@@ -40,7 +44,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expression ``matches`` must be found in it: the latter for what is measured and differs a little from run to run.
     """
 
-    notebook: str
+    notebook: NotebookNumber
     cell: str
     says: str | None = None
     matches: str | None = None
@@ -64,7 +68,7 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     proof: Proof | None = None
     judgement: Literal["source"] | None = None
-    needs: str | None = None
+    needs: NotebookNumber | None = None
 
     def __post_init__(self) -> None:
         if sum(each is not None for each in (self.proof, self.judgement, self.needs)) != 1:

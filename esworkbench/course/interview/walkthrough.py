@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from esworkbench.course.interview.cards import Card, Point
-from esworkbench.course.interview.proofs import link_to
+from esworkbench.course.interview.proofs import link_to, notebook_of
 
 
 def walkthrough(card: Card, folder: Path | None = None) -> str:
@@ -27,4 +27,7 @@ def _parts(card: Card, folder: Path | None) -> Iterator[str]:
 def _reason(point: Point, folder: Path | None) -> str:
     if point.proof is not None:
         return f"({link_to(point.proof, folder)})"
-    return f"(to be proved in notebook {point.needs})" if point.needs else "(a judgement)"
+    if point.needs is None:
+        return "(a judgement)"
+    there = notebook_of(point.needs, folder)
+    return f"(see [{there.stem}]({there.name}))" if there else f"(to be proved in notebook {point.needs})"
