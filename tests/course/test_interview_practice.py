@@ -202,14 +202,14 @@ def test_a_card_is_due_when_it_has_rested_and_new_ones_come_last(tmp_path: Path,
     assert len(due) == len(cards)
 
 
-def test_ratings_are_appended_and_an_answer_is_kept_with_its_rating(tmp_path: Path, undo: Card, days: Days) -> None:
+def test_ratings_are_appended_and_an_answer_is_kept_with_its_ticks(tmp_path: Path, undo: Card, days: Days) -> None:
     path = tmp_path / "ratings.jsonl"
-    RatingLog(path, clock=days).rate(undo, 2, answer="the inverse,\nappended")
+    RatingLog(path, clock=days).keep(score(undo, "the inverse,\nappended", said={3, 2}, heard={1}))
     before = path.read_bytes()
     RatingLog(path, clock=days).rate(undo, 3)
     assert path.read_bytes().startswith(before)
     assert RatingLog(path).ratings() == [
-        Rated("undo", 2, MONDAY, "the inverse,\nappended"), Rated("undo", 3, MONDAY),
+        Rated("undo", 2, MONDAY, "the inverse,\nappended", [2, 3], [1]), Rated("undo", 3, MONDAY),
     ]  # fmt: skip
 
 
@@ -231,6 +231,17 @@ def test_a_damaged_file_is_named_by_its_line_and_nothing_is_added(
     with pytest.raises(UnusableInput, match=r"line 2 of .*ratings\.jsonl is no rating"):
         log.due(cards)
     with pytest.raises(UnusableInput, match="line 2 of"):
+        log.rate(undo, 3)
+    assert path.read_bytes() == before
+
+
+def test_a_line_that_was_cut_off_is_not_written_on(tmp_path: Path, undo: Card, days: Days) -> None:
+    path = tmp_path / "ratings.jsonl"
+    log = RatingLog(path, clock=days)
+    log.rate(undo, 3)
+    path.write_bytes(path.read_bytes().rstrip())
+    before = path.read_bytes()
+    with pytest.raises(UnusableInput, match=r"the last line of .*ratings\.jsonl was cut off"):
         log.rate(undo, 3)
     assert path.read_bytes() == before
 

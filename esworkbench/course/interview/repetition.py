@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from esworkbench.course.interview.cards import Card, Cards
-from esworkbench.course.interview.rubric import AGAIN, EASY, GOOD, HARD, RATINGS
+from esworkbench.course.interview.rubric import AGAIN, EASY, GOOD, HARD, RATINGS, ScoredAnswer
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
 
@@ -25,13 +25,19 @@ RATINGS_FILE = Path("work") / "interview.jsonl"
 """Where ratings are kept unless another file is named, seen from the folder where one works."""
 
 
-class Rated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A card was answered: when, with a zone, and how well, 1 to 4 (``RATINGS``). ``answer`` is what was written."""
+class Rated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A card was answered: when, with a zone, and how well, 1 to 4 (``RATINGS``).
+
+    Where an answer was written, ``answer`` is its text, and ``said`` and ``heard`` are the numbers of the points and
+    red flags that its author ticked.
+    """
 
     card: str
     rating: int
     at: datetime
     answer: str = ""
+    said: list[int] = []
+    heard: list[int] = []
 
     def __post_init__(self) -> None:
         if self.rating not in RATINGS:
@@ -74,18 +80,31 @@ class RatingLog:
         if not self.path.is_file():
             raise UnusableInput(f"{self.path} is no file, so no ratings can be kept in it: name another one")
         try:
-            lines = self.path.read_bytes().splitlines()
+            content = self.path.read_bytes()
         except OSError as error:
             raise UnusableInput(f"{self.path} can't be read: {error.strerror}") from None
-        return [self._read(number, line) for number, line in enumerate(lines, start=1)]
+        if content and not content.endswith(b"\n"):
+            raise UnusableInput(f"the last line of {self.path} was cut off: end it with a line break, or remove it")
+        return [self._read(number, line) for number, line in enumerate(content.splitlines(), start=1)]
 
-    def rate(self, card: Card, rating: int, *, answer: str = "") -> Rated:
+    def rate(self, card: Card, rating: int) -> Rated:
         """Append a rating, durably. Raises UnusableInput for one that isn't 1 to 4, or where the file is damaged."""
-        self.ratings()
         try:
-            rated = Rated(card.id, rating, self._clock(), answer)
+            rated = Rated(card.id, rating, self._clock())
         except ValueError as error:
             raise UnusableInput(str(error)) from None
+        return self._append(rated)
+
+    def keep(self, scored: ScoredAnswer) -> Rated:
+        """Append a written answer with its ticks and the rating that follows from them, durably.
+
+        Raises UnusableInput where the file is damaged.
+        """
+        ticks = {"said": sorted(scored.said), "heard": sorted(scored.heard)}
+        return self._append(Rated(scored.card.id, scored.rating, self._clock(), scored.answer, **ticks))
+
+    def _append(self, rated: Rated) -> Rated:
+        self.ratings()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
