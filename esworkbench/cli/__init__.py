@@ -21,6 +21,7 @@
 ``upcaster_commands``: upcasters.
 ``archaeology_commands``: shapes, compact.
 ``progress_command``: progress.
+``interview_commands``: interview, and its show, walk, mock, due, rate, deck.
 ``machine_commands``: lab, doctor.
 ``jupyter_lab``: what lab runs.
 """
@@ -69,6 +70,7 @@ COMMANDS = {
     "shapes": "archaeology_commands:shapes",
     "compact": "archaeology_commands:compact",
     "progress": "progress_command:progress",
+    "interview": "interview_commands:interview",
     "lab": "machine_commands:lab",
     "doctor": "machine_commands:examine",
 }

@@ -5,6 +5,7 @@ EXTRAS = {
     "adbc_driver_postgresql": "postgres",
     "cloudpickle": "course",
     "hypothesis": "course",
+    "genanki": "anki",
     "ipywidgets": "course",
     "jupyter_client": "course",
     "jupyter_core": "course",

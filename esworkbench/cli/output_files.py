@@ -31,6 +31,8 @@ class Kind(NamedTuple):
 REPORT = Kind("report", b'<meta name="generator" content="esworkbench report">')
 PROGRESS = Kind("record of progress", b'"kind": "esworkbench progress"')
 CONTRACT_TESTS = Kind("file of contract tests")
+SCORE_SHEET = Kind("score sheet", b"<!-- esworkbench interview score sheet -->")
+ANKI_DECK = Kind("deck")
 
 
 def writable_output(path: Path, kind: Kind) -> Path:
@@ -47,13 +49,13 @@ def writable_output(path: Path, kind: Kind) -> Path:
     raise UnusableInput(f"{path} is {_told(found.st_mode)}{earlier}: it stays as it is, name another file")
 
 
-def write_output(path: Path, content: str, kind: Kind) -> None:
-    """Write the text as UTF-8, all of it or nothing. Raises UnusableInput where it may not or can't be."""
+def write_output(path: Path, content: str | bytes, kind: Kind) -> None:
+    """Write bytes, or text as UTF-8: all of it or nothing. Raises UnusableInput where it may not or can't be."""
     writable_output(path, kind)
     partial = path.with_name(f".{path.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
     try:
         with partial.open("xb") as file:
-            file.write(content.encode("utf-8", "backslashreplace"))
+            file.write(content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fsync(file.fileno())
         writable_output(path, kind)

@@ -2,6 +2,7 @@
 
 ``grader``: an answer is run beside the right one on generated cases.
 ``progress``: what was tried and solved, kept beside the notebooks' work.
+``interview``: questions of an interview, each with the cells that prove the answer, and ways to practise.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
 ``store_in_memory``: an event store with lists where a database would be, for exercises.

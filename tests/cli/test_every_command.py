@@ -133,6 +133,11 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "fault": lambda _: ["none"],
     "scale": lambda _: ["small"],
     "word": lambda _: ["posting"],
+    "card_id": lambda _: ["undo", "no-card"],
+    "rating": lambda _: [3],
+    "ratings": lambda walk: [walk.new_place()],
+    "topic": lambda _: ["snapshots", ""],
+    "minutes": lambda _: [30],
 }
 """What each option or argument is given, by its name in the command's function; one after the other."""
 ALWAYS = {"url", "source", "out", "scale", "loads"}

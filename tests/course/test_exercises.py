@@ -15,8 +15,8 @@ from tests.notebooks.test_shape import ALL
 
 FEWEST = 4
 ESSENTIAL = 2
-WITHOUT_EXERCISES = {"00"}
-"""Notebooks, by number, that ask nothing: the first one, which shows the way."""
+WITHOUT_EXERCISES = {"00", "18"}
+"""Notebooks, by number, without exercises: the first one, which shows the way, and the interview, which only asks."""
 
 
 def exercises_of(module: str) -> Exercises:

@@ -36,11 +36,17 @@ def page() -> str:
 
 
 def described(name: str, command: Any) -> Iterator[str]:
-    """A command, or each command of a group."""
+    """A command, or each command of a group, after the group itself where that answers alone."""
     if hasattr(command, "commands"):
+        if command.invoke_without_command:
+            yield from section(name, command)
         for sub in command.commands:
             yield from described(f"{name} {sub}", command.commands[sub])
-        return
+    else:
+        yield from section(name, command)
+
+
+def section(name: str, command: Any) -> Iterator[str]:
     context = command.make_context(f"esworkbench {name}", [], resilient_parsing=True)
     yield f"## {name}\n"
     yield f"{inspect.cleandoc(command.help)}\n"

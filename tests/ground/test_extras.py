@@ -65,6 +65,7 @@ def test_the_base_captures_diffs_diagnoses_and_explains(incident: Incident, tmp_
         (["report", "evidence", "--out", "report.html"], "course"),
         (["investigate"], "course"),
         (["lag", "postgresql://nobody@localhost:1/none"], "postgres"),
+        (["interview", "deck", "--out", "deck.apkg"], "anki"),
     ],
 )
 def test_what_needs_an_extra_names_it_and_leaves_nothing(arguments: list[str], extra: str, tmp_path: Path) -> None:

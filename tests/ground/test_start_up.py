@@ -34,7 +34,19 @@ def test_the_package_alone_brings_only_the_standard_library() -> None:
     assert "esworkbench" in brought
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "explain lag", "doctor --help", "lab --help"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--help",
+        "--version",
+        "explain lag",
+        "doctor --help",
+        "lab --help",
+        "interview",
+        "interview mock",
+        "interview due",
+    ],
+)
 def test_what_opens_no_store_starts_without_a_database_library(arguments: str) -> None:
     assert loaded_by(*arguments.split()) & (ALWAYS_LATER | DATABASES) == set()
 

@@ -117,7 +117,7 @@ def missing(line: str) -> str:
     """What the line names that the command line hasn't; empty where all is there."""
     words = shlex.split(line.replace("[", " ").replace("]", " "))[1:]
     command: Any = typer.main.get_command(app)
-    while words and hasattr(command, "commands") and not words[0].startswith("-"):
+    while words and hasattr(command, "commands") and not words[0].startswith(("-", "OPTIONS")):
         name = words.pop(0)
         if name not in command.commands:
             return f"no command {name!r}"
