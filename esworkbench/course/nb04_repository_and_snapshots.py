@@ -91,12 +91,12 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
     )
     applied: list[int] = []
 
-    class Watched(BankAccount):
+    class Counted(BankAccount):
         def apply(self, event: DomainEvent) -> None:
             applied.append(next((version for version, each in stream if each is event), 0))
             super().apply(event)
 
-    account, new = Watched("a"), Watched("a").state()
+    account, new = Counted("a"), Counted("a").state()
     answer(account, snapshot, stream)
     to_be_saved = [type(event).__name__ for event, _ in account.uncommitted]
     changed = {name: value for name, value in account.state().items() if value != new[name]}

@@ -347,7 +347,7 @@ CHANGE_OVER = Exercise(
 # --- balances ---------------------------------------------------------------------------------------------------------
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """A row of ``events`` in the archive."""
 
     position: int
@@ -425,7 +425,7 @@ def _archive() -> duckdb.DuckDBPyConnection:
 CREATE = "CREATE OR REPLACE TABLE events (position BIGINT, type TEXT, account TEXT, other TEXT, amount_minor BIGINT);"
 
 
-def _play_balances(answer: Any, lines: list[Line]) -> Any:
+def _play_balances(answer: Any, lines: list[LogLine]) -> Any:
     """The values stand in the statement itself, which DuckDB takes in faster than bound ones; all are ours."""
     rows = [", ".join("NULL" if field is None else repr(field) for field in line) for line in lines]
     with _archive().cursor() as connection:
@@ -448,27 +448,27 @@ MONEY_MOVES = [
 
 
 @st.composite
-def _lines(draw: st.DrawFn) -> tuple[list[Line]]:
+def _lines(draw: st.DrawFn) -> tuple[list[LogLine]]:
     """No more than some dozens of cases in all, as a query takes its time: accounts, and no, one or two moves."""
     names = draw(st.sampled_from([("ada", "bob"), ("cyd", "bob", "ada")]))
-    lines = [Line(number, "AccountOpened", name, None, None) for number, name in enumerate(names, start=1)]
+    lines = [LogLine(number, "AccountOpened", name, None, None) for number, name in enumerate(names, start=1)]
     for move in draw(st.lists(st.sampled_from(MONEY_MOVES), max_size=2)):
-        lines.append(Line(len(lines) + 1, *move))
+        lines.append(LogLine(len(lines) + 1, *move))
     return (lines,)
 
 
 EVERYTHING = [
-    Line(1, "AccountOpened", "cyd", None, None),
-    Line(2, "AccountOpened", "bob", None, None),
-    Line(3, "AccountOpened", "ada", None, None),
-    Line(4, "MoneyDeposited", "ada", None, 500),
-    Line(5, "MoneyDeposited", "ada", None, 500),
-    Line(6, "MoneyWithdrawn", "ada", None, 1),
-    Line(7, "MoneyTransferred", "ada", "bob", 70),
+    LogLine(1, "AccountOpened", "cyd", None, None),
+    LogLine(2, "AccountOpened", "bob", None, None),
+    LogLine(3, "AccountOpened", "ada", None, None),
+    LogLine(4, "MoneyDeposited", "ada", None, 500),
+    LogLine(5, "MoneyDeposited", "ada", None, 500),
+    LogLine(6, "MoneyWithdrawn", "ada", None, 1),
+    LogLine(7, "MoneyTransferred", "ada", "bob", 70),
 ]
 
 
-def _given_balances(lines: list[Line]) -> str:
+def _given_balances(lines: list[LogLine]) -> str:
     told = [f"{line.type} {line.account}{f' → {line.other}' if line.other else ''} {line.amount_minor or ''}"
             for line in lines]  # fmt: skip
     return "; ".join(map(str.strip, told)) or "no events"

@@ -142,7 +142,7 @@ KEPT_SECONDS = 30.0
 WAITS_SECONDS = 1.0
 
 
-class OwnWrite(NamedTuple):
+class Remembered(NamedTuple):
     """The latest write of a user to a stream; ``state`` is None once a later event is known."""
 
     version: int
@@ -157,14 +157,14 @@ class OwnWrites:
     def __init__(self, queries: QueryBus, *, timer: Callable[[], float]) -> None:
         self.queries = queries
         self.timer = timer
-        self.kept: dict[tuple[str, str], OwnWrite] = {}
+        self.kept: dict[tuple[str, str], Remembered] = {}
 
     def remember(self, user: str, reply: CommandReply) -> None:
         """Of two replies that come in the wrong order, the one with the later version is kept."""
         known = self.kept.get((user, reply.stream_id))
         if known is None or known.version < reply.version:
             until = self.timer() + KEPT_SECONDS
-            self.kept[user, reply.stream_id] = OwnWrite(reply.version, reply.position, reply.state, until)
+            self.kept[user, reply.stream_id] = Remembered(reply.version, reply.position, reply.state, until)
 
     def see(self, events: Sequence[RecordedEvent]) -> None:
         """Forget the states that these events have overtaken, and keep the versions to wait for."""

@@ -123,39 +123,39 @@ REGION_OF = Exercise(
 # --- day_of -----------------------------------------------------------------------------------------------------------
 
 
-class Happened(NamedTuple):
+class DatedEvent(NamedTuple):
     """When it happened, and when the store learned of it, both in UTC."""
 
     valid_at: datetime
     recorded_at: datetime
 
 
-def day_of(event: Happened, time_zone: str) -> date:
+def day_of(event: DatedEvent, time_zone: str) -> date:
     return event.valid_at.astimezone(ZoneInfo(time_zone)).date()
 
 
-def day_recorded(event: Happened, time_zone: str) -> date:
+def day_recorded(event: DatedEvent, time_zone: str) -> date:
     return event.recorded_at.astimezone(ZoneInfo(time_zone)).date()
 
 
-def day_in_utc(event: Happened, time_zone: str) -> date:
+def day_in_utc(event: DatedEvent, time_zone: str) -> date:
     return event.valid_at.date()
 
 
-def day_an_hour_on(event: Happened, time_zone: str) -> date:
+def day_an_hour_on(event: DatedEvent, time_zone: str) -> date:
     return (event.valid_at + timedelta(hours=0 if time_zone == "UTC" else 1)).date()
 
 
-def day_as_in_january(event: Happened, time_zone: str) -> date:
+def day_as_in_january(event: DatedEvent, time_zone: str) -> date:
     january = event.valid_at.replace(month=1, day=15).astimezone(ZoneInfo(time_zone))
     return (event.valid_at + (january.utcoffset() or timedelta(0))).date()
 
 
-def day_as_a_text(event: Happened, time_zone: str) -> str:
+def day_as_a_text(event: DatedEvent, time_zone: str) -> str:
     return day_of(event, time_zone).isoformat()
 
 
-def day_as_a_moment(event: Happened, time_zone: str) -> datetime:
+def day_as_a_moment(event: DatedEvent, time_zone: str) -> datetime:
     return datetime.combine(day_of(event, time_zone), time(), ZoneInfo(time_zone))
 
 
@@ -171,12 +171,12 @@ DAYS = [
 
 
 @st.composite
-def _around_midnight(draw: st.DrawFn) -> tuple[Happened, str]:
+def _around_midnight(draw: st.DrawFn) -> tuple[DatedEvent, str]:
     """What happens around midnight in the zone or in another one, in summer or winter, recorded at once or late."""
     zone, other = draw(st.sampled_from(ZONES)), draw(st.sampled_from(ZONES))
     midnight = datetime.combine(draw(st.sampled_from(DAYS)), time(), ZoneInfo(draw(st.sampled_from([zone, other]))))
     happened = midnight.astimezone(UTC) + timedelta(minutes=draw(st.sampled_from([-61, -30, -1, 0, 1, 30, 61, 720])))
-    return Happened(happened, happened + timedelta(hours=draw(st.sampled_from([0, 1, 30])))), zone
+    return DatedEvent(happened, happened + timedelta(hours=draw(st.sampled_from([0, 1, 30])))), zone
 
 
 def _utc(month: int, day: int, hour: int, minute: int) -> datetime:
@@ -192,16 +192,16 @@ DAY_OF = Exercise(
     ),
     stub=(
         "from datetime import date\nfrom zoneinfo import ZoneInfo\n\n"
-        "from esworkbench.course.nb10_joining_four_aggregates import Happened  # valid_at, recorded_at\n\n\n"
-        "def my_day_of(event: Happened, time_zone: str) -> date: ..."
+        "from esworkbench.course.nb10_joining_four_aggregates import DatedEvent  # valid_at, recorded_at\n\n\n"
+        "def my_day_of(event: DatedEvent, time_zone: str) -> date: ..."
     ),
     reference=day_of,
     cases=_around_midnight(),
     examples=[
-        (Happened(_utc(3, 1, 22, 30), _utc(3, 3, 8, 0)), "Europe/Zurich"),
-        (Happened(_utc(3, 1, 23, 30), _utc(3, 1, 23, 30)), "Europe/Zurich"),
-        (Happened(_utc(3, 1, 22, 30), _utc(3, 1, 22, 30)), "Asia/Tokyo"),
-        (Happened(_utc(7, 15, 22, 30), _utc(7, 15, 22, 30)), "Europe/Zurich"),
+        (DatedEvent(_utc(3, 1, 22, 30), _utc(3, 3, 8, 0)), "Europe/Zurich"),
+        (DatedEvent(_utc(3, 1, 23, 30), _utc(3, 1, 23, 30)), "Europe/Zurich"),
+        (DatedEvent(_utc(3, 1, 22, 30), _utc(3, 1, 22, 30)), "Asia/Tokyo"),
+        (DatedEvent(_utc(7, 15, 22, 30), _utc(7, 15, 22, 30)), "Europe/Zurich"),
     ],
     given=lambda event, zone: f"valid_at={event.valid_at}, recorded_at={event.recorded_at}, time_zone={zone}",
     hints=("Which of the two moments is the same however late the event is?", "`astimezone(ZoneInfo(time_zone))`"),

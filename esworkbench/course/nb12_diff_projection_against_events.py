@@ -345,10 +345,10 @@ COVERED_TWICE = Exercise(
     },
 )  # fmt: skip
 
-# --- mend -------------------------------------------------------------------------------------------------------------
+# --- rebuild --------------------------------------------------------------------------------------------------------
 
 
-def mend(runner: ProjectionRunner) -> None:
+def rebuild(runner: ProjectionRunner) -> None:
     """Rows and checkpoint go together, and then every event comes once."""
     runner.rebuild()
 
@@ -384,7 +384,7 @@ def _make_up_for_it(runner: ProjectionRunner) -> None:
         if shown != state.balance_minor:
             command = AdjustBalance(
                 account_id=account, amount_minor=state.balance_minor - shown, currency=currency, reason="applied twice",
-                operator="you", case_id="CASE-1", reference="MEND",
+                operator="you", case_id="CASE-1", reference="REBUILD",
             )  # fmt: skip
             bank.handle(command)
     runner.catch_up()
@@ -417,7 +417,7 @@ def _runner(store: EventStore) -> ProjectionRunner:
     return ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise")
 
 
-def _play_mend(answer: Any, first: int, last: int) -> Any:
+def _play_rebuild(answer: Any, first: int, last: int) -> Any:
     """What the table holds when the answer is through, and what it holds when it has then seen one event more."""
     store = as_made(_two_accounts)
     events = store.read_all()
@@ -442,13 +442,13 @@ def _rows(engine: Any) -> list[tuple[str, str, int]]:
         return [tuple(row) for row in connection.execute(query)]
 
 
-def _shown_mend(first: int, last: int) -> str:
+def _shown_rebuild(first: int, last: int) -> str:
     posted = "ACC-1 +1000 USD at 2, ACC-2 +2000 EUR at 4, ACC-1 −300 USD at 5, ACC-2 +500 EUR at 6"
     return f"the events {posted}; the rows have seen those from {first} to {last} twice, the others once"
 
 
-MEND = Exercise(
-    name="mend",
+REBUILD = Exercise(
+    name="rebuild",
     task=(
         "Some rows of `account_balances` are wrong, because a batch of events was applied twice; which one, you are "
         "not told. Repair the read model, so that every row is what the events say, and stays so when the next "
@@ -459,12 +459,12 @@ MEND = Exercise(
         "from sqlalchemy import text\n\n"
         "from esworkbench.event_store import write_transaction\n"
         "from esworkbench.projections import ProjectionRunner\n\n\n"
-        "def my_mend(runner: ProjectionRunner) -> None: ..."
+        "def my_rebuild(runner: ProjectionRunner) -> None: ..."
     ),
-    reference=mend,
+    reference=rebuild,
     cases=st.sampled_from([(2, 2), (2, 3), (1, 4), (2, 6), (4, 4), (4, 5), (4, 6), (5, 5), (5, 6), (6, 6)]),
-    play=_play_mend,
-    given=_shown_mend,
+    play=_play_rebuild,
+    given=_shown_rebuild,
     hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),
     mistakes={
         "catching up": Mistake(
@@ -487,4 +487,4 @@ MEND = Exercise(
     },
 )
 
-exercises = Exercises(__name__, DELTAS, VERDICT, COVERED_TWICE, MEND)
+exercises = Exercises(__name__, DELTAS, VERDICT, COVERED_TWICE, REBUILD)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select, text
 
-from esworkbench.course.nb07_cqrs_and_read_your_writes import OwnWrite, OwnWrites
+from esworkbench.course.nb07_cqrs_and_read_your_writes import OwnWrites, Remembered
 from esworkbench.cqrs.commands import CommandReply
 from esworkbench.cqrs.queries import Answer, Found, QueryBus, StreamQuery
 from esworkbench.cqrs.read_your_writes import ReadYourWrites
@@ -98,7 +98,7 @@ class TheLatestReplyCounts(OwnWrites):
 
     def remember(self, user: str, reply: CommandReply) -> None:
         until = self.timer() + 30
-        self.kept[user, reply.stream_id] = OwnWrite(reply.version, reply.position, reply.state, until)
+        self.kept[user, reply.stream_id] = Remembered(reply.version, reply.position, reply.state, until)
 
 
 class KeptSinceTheFirstWrite(OwnWrites):

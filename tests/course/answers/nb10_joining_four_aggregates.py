@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, case, func, select
 
-from esworkbench.course.nb10_joining_four_aggregates import Happened, Join
+from esworkbench.course.nb10_joining_four_aggregates import DatedEvent, Join
 from esworkbench.domains.activity.contracts import NO_PROFILE, UserLoggedIn, UserProfileUpdated, UserPurchased
 from esworkbench.domains.activity.read_models import StillWaiting, still_waiting
 from esworkbench.domains.activity.read_models.waiting import activity_waiting
@@ -58,38 +58,38 @@ def region_none_for_zero(login: UserLoggedIn, profiles: Profiles) -> str | None:
     return profiles.get((login.user_id, login.profile_version)) if login.profile_version > 1 else "unknown"
 
 
-def day_by_offset(event: Happened, time_zone: str) -> date:
+def day_by_offset(event: DatedEvent, time_zone: str) -> date:
     offset = ZoneInfo(time_zone).utcoffset(event.valid_at.astimezone(ZoneInfo(time_zone))) or timedelta(0)
     shifted = event.valid_at + offset
     return date(shifted.year, shifted.month, shifted.day)
 
 
-def day_by_timestamp(event: Happened, time_zone: str) -> date:
+def day_by_timestamp(event: DatedEvent, time_zone: str) -> date:
     return datetime.fromtimestamp(event.valid_at.timestamp(), ZoneInfo(time_zone)).date()
 
 
-def day_in_winter(event: Happened, time_zone: str) -> date:
+def day_in_winter(event: DatedEvent, time_zone: str) -> date:
     january = datetime(2026, 1, 1, tzinfo=UTC).astimezone(ZoneInfo(time_zone))
     return (event.valid_at + (january.utcoffset() or timedelta(0))).date()
 
 
-def day_of_the_earlier(event: Happened, time_zone: str) -> date:
+def day_of_the_earlier(event: DatedEvent, time_zone: str) -> date:
     return max(event).astimezone(ZoneInfo(time_zone)).date()
 
 
-def day_with_the_offset_pasted_on(event: Happened, time_zone: str) -> date:
+def day_with_the_offset_pasted_on(event: DatedEvent, time_zone: str) -> date:
     return event.valid_at.replace(tzinfo=ZoneInfo(time_zone)).date()
 
 
-def day_back_in_utc(event: Happened, time_zone: str) -> date:
+def day_back_in_utc(event: DatedEvent, time_zone: str) -> date:
     return event.valid_at.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC).date()
 
 
-def day_of_this_machine(event: Happened, time_zone: str) -> date:
+def day_of_this_machine(event: DatedEvent, time_zone: str) -> date:
     return event.valid_at.astimezone().date()
 
 
-def day_in_zurich(event: Happened, time_zone: str) -> date:
+def day_in_zurich(event: DatedEvent, time_zone: str) -> date:
     return event.valid_at.astimezone(ZoneInfo("Europe/Zurich")).date()
 
 

@@ -163,14 +163,14 @@ def covered_without_single_positions(runs: list[Batch]) -> list[tuple[int, int, 
     return [each for each in overlaps(runs) if each[0] < each[1]]
 
 
-def mend_by_hand(runner: ProjectionRunner) -> None:
+def rebuild_by_hand(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
         connection.execute(delete(account_balances))
         connection.execute(text("UPDATE checkpoints SET position = 0 WHERE projection = 'account_balances'"))
     runner.catch_up()
 
 
-def mend_with_what_a_rebuild_is_made_of(runner: ProjectionRunner) -> str:
+def rebuild_with_what_a_rebuild_is_made_of(runner: ProjectionRunner) -> str:
     with write_transaction(runner.engine) as connection:
         drop_and_reset(connection, runner.projection, "mine", runner.clock())
     while runner.run_once():
@@ -178,31 +178,31 @@ def mend_with_what_a_rebuild_is_made_of(runner: ProjectionRunner) -> str:
     return "mended"
 
 
-def mend_while_it_looks(runner: ProjectionRunner) -> int:
+def rebuild_while_it_looks(runner: ProjectionRunner) -> int:
     with runner.engine.connect() as connection:
         connection.execute(text("SELECT count(*) FROM account_balances")).scalar_one()
     return runner.rebuild()
 
 
-def mend_by_half(runner: ProjectionRunner) -> None:
+def rebuild_by_half(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
         connection.execute(update(account_balances).values(balance_minor=account_balances.c.balance_minor / 2))
 
 
-def mend_to_right_rows_and_a_wrong_checkpoint(runner: ProjectionRunner) -> None:
+def rebuild_to_right_rows_and_a_wrong_checkpoint(runner: ProjectionRunner) -> None:
     runner.rebuild()
     with write_transaction(runner.engine) as connection:
         connection.execute(text("UPDATE checkpoints SET position = 0"))
 
 
-def mend_with_known_numbers(runner: ProjectionRunner) -> None:
+def rebuild_with_known_numbers(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
         connection.execute(text("UPDATE account_balances SET balance_minor = 700 WHERE account_id = 'ACC-1'"))
         connection.execute(text("UPDATE account_balances SET balance_minor = 2500 WHERE account_id = 'ACC-2'"))
         connection.execute(text("UPDATE checkpoints SET position = position + 1"))
 
 
-def mend_the_last_batch(runner: ProjectionRunner) -> None:
+def rebuild_the_last_batch(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
         connection.execute(text("UPDATE checkpoints SET position = position - 2"))
     runner.catch_up()
@@ -212,7 +212,7 @@ RIGHT = {
     "deltas": [deltas_by_counter, deltas_by_keys],
     "verdict": [verdict_by_table, verdict_by_match],
     "covered_twice": [covered_by_position, covered_joined, covered_by_edges, covered_by_frame],
-    "mend": [mend_by_hand, mend_with_what_a_rebuild_is_made_of, mend_while_it_looks],
+    "rebuild": [rebuild_by_hand, rebuild_with_what_a_rebuild_is_made_of, rebuild_while_it_looks],
 }
 WRONG = {
     "deltas": [
@@ -229,11 +229,11 @@ WRONG = {
         covered_by_set,
         covered_without_single_positions,
     ],
-    "mend": [
-        mend_by_half,
-        mend_to_right_rows_and_a_wrong_checkpoint,
-        mend_with_known_numbers,
-        mend_the_last_batch,
+    "rebuild": [
+        rebuild_by_half,
+        rebuild_to_right_rows_and_a_wrong_checkpoint,
+        rebuild_with_known_numbers,
+        rebuild_the_last_batch,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}
