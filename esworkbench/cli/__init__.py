@@ -20,6 +20,7 @@
 ``snapshot_commands``: snapshot-frequency, take-snapshots.
 ``upcaster_commands``: upcasters.
 ``archaeology_commands``: shapes, compact.
+``progress_command``: progress.
 ``interview_commands``: interview, and its show, walk, mock, due, rate, deck.
 ``machine_commands``: lab, doctor.
 ``jupyter_lab``: what lab runs.
@@ -68,6 +69,7 @@ COMMANDS = {
     "upcasters": "upcaster_commands:upcasters",
     "shapes": "archaeology_commands:shapes",
     "compact": "archaeology_commands:compact",
+    "progress": "progress_command:progress",
     "interview": "interview_commands:interview",
     "lab": "machine_commands:lab",
     "doctor": "machine_commands:examine",

@@ -89,8 +89,9 @@ def repair(
 ) -> None:
     """Append compensating events, or rebuild. A dry run unless --apply; safe to run twice; verified afterwards.
 
-    Only what is proven is applied; the rest is held back and says why. Rows that a rebuild replaces are kept beside
-    the evidence.
+    Money moves only where the cause is proven; the rest is held back and says why. A read model whose cause is only
+    possible is rebuilt where a replay of its own code, on a copy, puts it right. Rows that a rebuild replaces are
+    kept beside the evidence.
     """
     opened = open_agreeing(evidence)
     record = Case(evidence)

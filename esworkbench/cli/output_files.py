@@ -29,6 +29,7 @@ class Kind(NamedTuple):
 
 
 REPORT = Kind("report", b'<meta name="generator" content="esworkbench report">')
+PROGRESS = Kind("record of progress", b'"kind": "esworkbench progress"')
 CONTRACT_TESTS = Kind("file of contract tests")
 SCORE_SHEET = Kind("score sheet", b"<!-- esworkbench interview score sheet -->")
 ANKI_DECK = Kind("deck")

@@ -1,11 +1,13 @@
 """The exercises of the notebooks, one module a notebook, and the few things they share.
 
-``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
 ``grader``: an answer is run beside the right one on generated cases.
+``progress``: what was tried and solved, kept beside the notebooks' work.
 ``interview``: questions of an interview, each with the cells that prove the answer, and ways to practise.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
+``store_in_memory``: an event store with lists where a database would be, for exercises.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.
+``small_bank``: a bank with a real store, put back as it was for each trial of an answer.
 ``nb01_events_not_rows``: derive a balance, ask about the past, correct without deleting.
 ``nb02_event_store``: append with a version, try again, publish, repeat a command, stop before a gap.
 ``nb03_aggregates``: decide and apply, on an account; undo and rebase, in a document.

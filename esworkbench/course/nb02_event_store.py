@@ -1,21 +1,23 @@
 """Exercises of notebook 02: append with a version, try again, publish, repeat, and stop before a gap."""
 
-import tempfile
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
-from esworkbench.errors import ConcurrencyError, IdempotencyConflict
-from esworkbench.event_store import EventStore, Idempotency
+from hypothesis import strategies as st
+
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.grader.meaning import Raised
+from esworkbench.course.grader.observe import reply
+from esworkbench.course.store_in_memory import StoreInMemory
+from esworkbench.errors import ConcurrencyError, IdempotencyConflict, StoreBusy
+from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
 from esworkbench.events import NewEvent
 
 # --- append -----------------------------------------------------------------------------------------------------------
-
 
 Log = dict[tuple[str, int], str]
 """(stream, version) → event: a dict stands in for the table."""
@@ -26,122 +28,208 @@ def append(log: Log, stream: str, expected_version: int, events: Sequence[str]) 
     actual = max((version for name, version in log if name == stream), default=0)
     if expected_version != actual:
         raise ConcurrencyError(stream, expected_version, actual)
+    log.update({(stream, actual + number): event for number, event in enumerate(events, start=1)})
+
+
+def _unchecked(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
     log.update({(stream, expected_version + number): event for number, event in enumerate(events, start=1)})
 
 
-def unchecked(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    log.update({(stream, expected_version + number): event for number, event in enumerate(events, start=1)})
+def _off_by_one(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    append(log, stream, expected_version, [])
+    _unchecked(log, stream, expected_version - 1, events)
 
 
-def off_by_one(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    actual = max((version for name, version in log if name == stream), default=0)
-    if expected_version != actual:
-        raise ConcurrencyError(stream, expected_version, actual)
-    log.update({(stream, expected_version + number): event for number, event in enumerate(events)})
-
-
-def only_behind(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+def _only_behind(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
     actual = max((version for name, version in log if name == stream), default=0)
     if expected_version < actual:
         raise ConcurrencyError(stream, expected_version, actual)
-    unchecked(log, stream, expected_version, events)
+    _unchecked(log, stream, expected_version, events)
 
 
-def whole_log_counted(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+def _only_ahead(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    actual = max((version for name, version in log if name == stream), default=0)
+    if expected_version > actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+    _unchecked(log, stream, expected_version, events)
+
+
+def _whole_log_counted(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
     if expected_version != len(log):
         raise ConcurrencyError(stream, expected_version, len(log))
-    unchecked(log, stream, expected_version, events)
+    _unchecked(log, stream, expected_version, events)
 
 
-def _examine_append(answer: Callable[[Log, str, int, Sequence[str]], None]) -> None:
-    log: Log = {}
-    answer(log, "ACC-1", 0, ["opened", "deposited"])
-    if log != {("ACC-1", 1): "opened", ("ACC-1", 2): "deposited"}:
-        raise Wrong(
-            f"versions count 1, 2, 3 … and continue after the expected one: a new stream now holds {sorted(log)}"
-        )
+def _events_counted(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    actual = len([version for name, version in log if name == stream])
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+    _unchecked(log, stream, expected_version, events)
+
+
+def _told_the_wrong_way_round(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
     try:
-        answer(log, "ACC-2", 0, ["opened"])
-    except ConcurrencyError:
-        raise Wrong("another stream was refused: each stream counts for itself") from None
-    for expected, hint in (
-        (1, "a stale writer overwrote version 2: compare the expected version with the stream's"),
-        (5, "a writer ahead of the stream left a hole in it: the versions must be equal"),
-    ):
-        try:
-            answer(log, "ACC-1", expected, ["withdrawn"])
-        except ConcurrencyError:
-            continue
-        raise Wrong(hint)
+        append(log, stream, expected_version, events)
+    except ConcurrencyError as error:
+        raise ConcurrencyError(stream, error.actual, error.expected) from None
 
+
+def _play_append(answer: Any, log: Log, stream: str, expected_version: int, events: list[str]) -> Any:
+    """What a refusal says, and the log afterwards."""
+    try:
+        answer(log, stream, expected_version, events)
+    except ConcurrencyError as error:
+        refused = {"stream": error.stream_id, "expected": error.expected, "actual": error.actual}
+        return {"refused": refused, "log": log}
+    return {"refused": None, "log": log}
+
+
+@st.composite
+def _logs_and_appends(draw: st.DrawFn) -> tuple[Log, str, int, list[str]]:
+    """Two streams in one log, now and then with a hole, and a writer that is up to date, behind or ahead."""
+    last = {"A": 0, "AB": 0}
+    log: Log = {}
+    for stream, step in draw(st.lists(st.tuples(st.sampled_from(["A", "AB"]), st.sampled_from([1, 1, 2])), max_size=4)):
+        last[stream] += step
+        log[stream, last[stream]] = f"event {len(log) + 1}"
+    stream = draw(st.sampled_from(["A", "AB"]))
+    expected = draw(st.sampled_from([last[stream], last[stream], last[stream] - 1, last[stream] + 1, len(log)]))
+    return log, stream, max(expected, 0), ["new", "newer"][: draw(st.integers(0, 2))]
+
+
+APPEND = Exercise(
+    name="append",
+    task=(
+        "`log` is a dict `{(stream, version): event}`. A stream is at the version of its last event, at 0 if it has "
+        "none. If that is `expected_version`, put the events into `log` under the versions that follow it, and return "
+        "nothing. Otherwise raise `ConcurrencyError(stream, expected, actual)` and leave `log` as it is, even when "
+        "there are no events to append."
+    ),
+    stub=(
+        "from esworkbench.errors import ConcurrencyError\n\n\n"
+        "def my_append(log: dict[tuple[str, int], str], stream: str, expected_version: int, events: list[str]) "
+        "-> None: ..."
+    ),
+    reference=append,
+    cases=_logs_and_appends(),
+    examples=[({("A", 1): "event 1"}, "A", 0, ["new"]), ({("A", 1): "event 1"}, "A", 2, ["new"])],
+    play=_play_append,
+    hints=(
+        "Which version is this stream at now? An empty one is at 0.",
+        "`max((version for name, version in log if name == stream), default=0)`, then compare with `!=`.",
+    ),
+    mistakes={
+        "missing expected version": Mistake(
+            _unchecked, "the expected version is compared with nothing: a stale writer overwrites what others wrote"
+        ),
+        "off by one version": Mistake(
+            _off_by_one, "the first new event takes the version that the last one has already: it gets the next one"
+        ),
+        "only behind": Mistake(
+            _only_behind, "a writer ahead of the stream leaves a hole in it: the two versions must be equal"
+        ),
+        "only ahead": Mistake(
+            _only_ahead, "a writer behind the stream overwrites what others wrote: the two versions must be equal"
+        ),
+        "counts the whole log": Mistake(
+            _whole_log_counted, "it counts the events of all streams, but each stream has versions of its own"
+        ),
+        "counts events": Mistake(
+            _events_counted,
+            "it counts the stream's events, but a stream is at the version of its last one: if it has a hole the two "
+            "differ",
+        ),
+        "the wrong way round": Mistake(
+            _told_the_wrong_way_round,
+            "the error says the two versions the wrong way round: first what was expected, then what is there",
+        ),
+    },
+)
 
 # --- withdraw ---------------------------------------------------------------------------------------------------------
 
+Load = Callable[[], dict[str, int]]
+Save = Callable[[dict[str, int]], None]
 
-def withdraw(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
-    """Load, decide, save; after a lost race all three again. False: the account's rules refuse.
 
-    As ``CommandBus.handle`` does it.
-    """
-    for attempts_left in reversed(range(attempts)):
+def withdraw(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    """Load, decide, save; after a lost race all three again. As ``CommandBus.handle`` does it."""
+    while True:
         account = load()
         if amount > account["balance"]:
             return False
         try:
-            save(account | {"balance": account["balance"] - amount})
-        except ConcurrencyError:
-            if attempts_left == 0:
-                raise
-        else:
+            save({**account, "balance": account["balance"] - amount})
             return True
-    raise ValueError("attempts must be 1 or more")
+        except ConcurrencyError:
+            attempts -= 1
+            if attempts == 0:
+                raise
 
 
-def loads_once(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
+def _loads_once(load: Load, save: Save, amount: int, attempts: int) -> bool:
     account = load()
-    for attempts_left in reversed(range(attempts)):
-        if amount > account["balance"]:
-            return False
-        try:
-            save(account | {"balance": account["balance"] - amount})
-        except ConcurrencyError:
-            if attempts_left == 0:
-                raise
-        else:
-            return True
-    return False
+    return withdraw(lambda: account, save, amount, attempts)
 
 
-def decides_once(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
+def _decides_once(load: Load, save: Save, amount: int, attempts: int) -> bool:
     if amount > load()["balance"]:
         return False
-    for attempts_left in reversed(range(attempts)):
+    while True:
         account = load()
         try:
-            save(account | {"balance": account["balance"] - amount})
-        except ConcurrencyError:
-            if attempts_left == 0:
-                raise
-        else:
+            save({**account, "balance": account["balance"] - amount})
             return True
-    return False
+        except ConcurrencyError:
+            attempts -= 1
+            if attempts == 0:
+                raise
 
 
-def gives_up_silently(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
+def _refuses_all_of_it(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    while True:
+        account = load()
+        if amount >= account["balance"]:
+            return False
+        try:
+            save({**account, "balance": account["balance"] - amount})
+            return True
+        except ConcurrencyError:
+            attempts -= 1
+            if attempts == 0:
+                raise
+
+
+def _gives_up_silently(load: Load, save: Save, amount: int, attempts: int) -> bool:
     try:
         return withdraw(load, save, amount, attempts)
     except ConcurrencyError:
         return False
 
 
-def never_tries_again(load: Callable[[], Any], save: Callable[[Any], None], amount: int, attempts: int) -> bool:
+def _never_tries_again(load: Load, save: Save, amount: int, attempts: int) -> bool:
     return withdraw(load, save, amount, 1)
 
 
-class _Account:
-    """One stream from which other writers take ``others``, each just before our save."""
+def _tries_once_more(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    return withdraw(load, save, amount, attempts + 1)
 
-    def __init__(self, balance: int, others: Sequence[int]) -> None:
+
+def _saves_the_next_version(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    return withdraw(load, lambda account: save({**account, "version": account["version"] + 1}), amount, attempts)
+
+
+class TriesForEver(BaseException):
+    """No ``except Exception`` keeps such an answer going."""
+
+
+class _Account:
+    """A stream that others get at. Before each save, in turn: None, nobody; a number, somebody takes so much.
+
+    "busy": that save fails, because the store takes no writes.
+    """
+
+    def __init__(self, balance: int, others: Sequence[int | str | None]) -> None:
         self.balance = balance
         self.version = 1
         self.others = list(others)
@@ -152,112 +240,200 @@ class _Account:
 
     def save(self, account: dict[str, int]) -> None:
         self.saves += 1
-        if self.saves > 100:
-            raise Wrong("it tries for ever: stop after `attempts`")
-        if self.others:
-            self.balance -= self.others.pop(0)
+        if self.saves > 20:
+            raise TriesForEver("20 attempts and no end")
+        other = self.others.pop(0) if self.others else None
+        if other == "busy":
+            raise StoreBusy("the store takes no writes at the moment")
+        if isinstance(other, int):
+            self.balance -= other
             self.version += 1
         if account["version"] != self.version:
-            raise ConcurrencyError("BankAccount-ACC-1", account["version"], self.version)
+            raise ConcurrencyError("ACC-1", account["version"], self.version)
         self.balance = account["balance"]
         self.version += 1
 
 
-def _examine_withdraw(answer: Callable[..., bool]) -> None:
-    account = _Account(100, others=[10])
-    try:
-        paid = answer(account.load, account.save, 80, 3)
-    except ConcurrencyError:
-        hint = "after ConcurrencyError load again: " if account.saves > 1 else "one lost race is no reason to give up: "
-        raise Wrong(f"{hint}somebody took 10 in between, there are still 90") from None
-    if not paid or account.balance != 10:
-        raise Wrong(f"100, somebody takes 10, we take 80: that leaves 10, not {account.balance}")
-    account = _Account(100, others=[80])
-    if answer(account.load, account.save, 80, 3) or account.balance < 0:
-        raise Wrong("80 were paid although only 20 were left: after the fresh load, decide anew as well")
-    account = _Account(100, others=[1] * 9)
-    try:
-        answer(account.load, account.save, 80, 3)
-    except ConcurrencyError:
-        if account.saves != 3:
-            raise Wrong(f"with 3 attempts it tried {account.saves} times") from None
-        return
-    raise Wrong(
-        "when every attempt loses its race, let the last ConcurrencyError out: False means that the rules refused"
-    )
+def _play_withdraw(answer: Any, balance: int, others: list[int | str | None], amount: int, attempts: int) -> Any:
+    account = _Account(balance, others)
+    said = reply(answer, account.load, account.save, amount, attempts)
+    return {"reply": said, "balance": account.balance, "saves": account.saves}
 
+
+def _given_withdraw(balance: int, others: list[int | str | None], amount: int, attempts: int) -> str:
+    told: dict[int | str | None, str] = {None: "nobody gets in", "busy": "the store is busy"}
+    races = [f"save {number}: {told.get(other, f'somebody takes {other} just before')}"
+             for number, other in enumerate(others, start=1)]  # fmt: skip
+    return "; ".join([f"{balance} in the account, {amount} wanted, {attempts} attempts", *races])
+
+
+WITHDRAW = Exercise(
+    name="withdraw",
+    task=(
+        'Pay `amount` out. `load()` returns the account as a dict, `{"version": …, "balance": …}`. `save(account)` '
+        "takes such a dict: the version that you loaded (`save` counts it up), and the new balance. It raises "
+        "ConcurrencyError if somebody else has saved since. Then load, decide and save again: `save` may be called "
+        "`attempts` times in all (1 or more), and if the last of them is lost, too, its ConcurrencyError goes to the "
+        "caller. So does any other error, at once. Return True when it is paid, and False, without a save, when "
+        "`amount` is more than the balance; all of the balance may go."
+    ),
+    stub=(
+        "from collections.abc import Callable\n\n"
+        "from esworkbench.errors import ConcurrencyError\n\n"
+        "Load = Callable[[], dict[str, int]]\n"
+        "Save = Callable[[dict[str, int]], None]\n\n\n"
+        "def my_withdraw(load: Load, save: Save, amount: int, attempts: int) -> bool: ..."
+    ),
+    reference=withdraw,
+    cases=st.tuples(
+        st.integers(0, 8),
+        st.lists(st.sampled_from([None, 0, 1, 3, "busy"]), max_size=4),
+        st.integers(1, 6),
+        st.integers(1, 3),
+    ),
+    play=_play_withdraw,
+    given=_given_withdraw,
+    hints=(
+        "What of load, decide and save is still true after somebody else has written?",
+        "All three go into the loop. `False` is for the rules; the last ConcurrencyError goes to the caller.",
+    ),
+    mistakes={
+        "stale load": Mistake(
+            _loads_once,
+            "it never loads again: after a ConcurrencyError what it loaded is out of date, and stays so",
+        ),
+        "stale decision": Mistake(
+            _decides_once, "it loads again but doesn't decide anew: what is left by now may be too little"
+        ),
+        "swallowed": Mistake(
+            _gives_up_silently,
+            "when every attempt loses its race, let the last ConcurrencyError out: False means that the rules refused",
+        ),
+        "no second try": Mistake(_never_tries_again, "it gives up after one lost race, though it may try again"),
+        "one attempt too many": Mistake(
+            _tries_once_more, "it saves once more than it may: the first attempt counts as one of `attempts`"
+        ),
+        "refused at equality": Mistake(
+            _refuses_all_of_it, "it refuses to pay out the whole balance, but 0 may be left: look at the comparison"
+        ),
+        "the next version": Mistake(
+            _saves_the_next_version,
+            "it saves under the next version: `save` compares the version with the stream's, so hand in the loaded one",
+        ),
+    },
+)
 
 # --- save_and_tell ----------------------------------------------------------------------------------------------------
 
-
 Transaction = Callable[[], AbstractContextManager[list[str]]]
 """Gives a list for rows; at its end it commits them, or rolls back and raises."""
+Tell = Callable[[Sequence[str]], None]
 
 
-def save_and_tell(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
+def save_and_tell(transaction: Transaction, events: list[str], tell: Tell) -> None:
     """The block's end is the commit; only what comes after it may tell anybody."""
     with transaction() as rows:
         rows.extend(events)
-    tell(list(events))
+    tell(events)
 
 
-def tells_inside(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
+def _tells_inside(transaction: Transaction, events: list[str], tell: Tell) -> None:
     with transaction() as rows:
         rows.extend(events)
-        tell(list(events))
+        tell(events)
 
 
-def tells_finally(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
+def _tells_finally(transaction: Transaction, events: list[str], tell: Tell) -> None:
     try:
         with transaction() as rows:
             rows.extend(events)
     finally:
-        tell(list(events))
+        tell(events)
 
 
-def hides_the_failure(transaction: Transaction, events: Sequence[str], tell: Callable[[list[str]], None]) -> None:
+def _hides_the_failure(transaction: Transaction, events: list[str], tell: Tell) -> None:
     try:
-        with transaction() as rows:
-            rows.extend(events)
-    except RuntimeError:
+        save_and_tell(transaction, events, tell)
+    except StoreBusy:
         return
-    tell(list(events))
 
 
-def _examine_save_and_tell(answer: Callable[..., None]) -> None:
+def _tells_one_by_one(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with transaction() as rows:
+        rows.extend(events)
+    for event in events:
+        tell([event])
+
+
+def _one_transaction_each(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    for event in events:
+        with transaction() as rows:
+            rows.append(event)
+    tell(events)
+
+
+def _play_save_and_tell(answer: Any, events: list[str], ends: str) -> Any:
+    """What happened, in its order, and what is in the table in the end."""
     table: list[str] = []
-    happened: list[str] = []
+    happened: list[Any] = []
 
     @contextmanager
-    def transaction(commits: bool) -> Iterator[list[str]]:
+    def transaction() -> Iterator[list[str]]:
+        happened.append("begin")
         rows: list[str] = []
+        if ends == "fails at its begin":
+            raise StoreBusy("no transaction can begin")
         yield rows
-        happened.append("commit" if commits else "rollback")
-        if not commits:
-            raise RuntimeError("the commit failed")
+        if ends == "fails at its end":
+            happened.append("rollback")
+            raise StoreBusy("the commit failed")
+        happened.append("commit")
         table.extend(rows)
 
-    def tell(events: list[str]) -> None:
-        happened.append("tell")
+    said = reply(answer, transaction, events, lambda news: happened.append(("tell", list(news))))
+    return {"happened": happened, "table": table, "raised": said if isinstance(said, Raised) else None}
 
-    answer(partial(transaction, True), ["deposited"], tell)
-    told_first = happened == ["tell", "commit"]
-    if not told_first and (happened != ["commit", "tell"] or table != ["deposited"]):
-        raise Wrong("write the events in one transaction and tell about them once")
-    happened.clear()
-    try:
-        answer(partial(transaction, False), ["deposited"], tell)
-    except RuntimeError:
-        raised = True
-    else:
-        raised = False
-    if told_first:
-        raise Wrong("it tells before the commit, and the commit may still fail: then the news was false")
-    if "tell" in happened:
-        raise Wrong("the transaction rolled back and it told all the same: `finally` runs even then")
-    if not raised:
-        raise Wrong("the caller must learn that nothing was written: let the error out")
 
+SAVE_AND_TELL = Exercise(
+    name="save_and_tell",
+    task=(
+        "`with transaction() as rows:` begins a transaction and gives an empty list. Extend it with `events`, of which "
+        "there is at least one: at the end of the block they are committed, all of them, or rolled back. Whoever "
+        "listens is told once of all, with `tell(events)`, but of nothing that was rolled back. Whatever `transaction` "
+        "raises, at its begin or at its end, goes to the caller."
+    ),
+    stub=(
+        "from collections.abc import Callable\n"
+        "from contextlib import AbstractContextManager\n\n"
+        "Transaction = Callable[[], AbstractContextManager[list[str]]]\n"
+        "Tell = Callable[[list[str]], None]\n\n\n"
+        "def my_save_and_tell(transaction: Transaction, events: list[str], tell: Tell) -> None: ..."
+    ),
+    reference=save_and_tell,
+    cases=st.tuples(
+        st.lists(st.sampled_from(["opened", "deposited"]), min_size=1, max_size=3),
+        st.sampled_from(["commits", "fails at its begin", "fails at its end"]),
+    ),
+    play=_play_save_and_tell,
+    given=lambda events, ends: f"{events}, in a transaction that {ends}",
+    hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
+    mistakes={
+        "wrong order": Mistake(
+            _tells_inside, "it tells before the commit, and the commit may still fail: then the news was false"
+        ),
+        "finally": Mistake(
+            _tells_finally, "it tells even when the transaction failed: `finally` runs after an error as well"
+        ),
+        "swallowed": Mistake(_hides_the_failure, "the caller must learn that nothing was written: let the error out"),
+        "once per event": Mistake(
+            _tells_one_by_one, "it tells of each event by itself: what was written together is told together, once"
+        ),
+        "a transaction each": Mistake(
+            _one_transaction_each,
+            "each event has a transaction of its own, so some may stay while others fail: write them all in one",
+        ),
+    },
+)
 
 # --- deposit_once -----------------------------------------------------------------------------------------------------
 
@@ -266,192 +442,212 @@ def deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes | None
     """``EventStore.append`` looks for the key before the version, and keeps key and events in one transaction."""
     event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
     once = Idempotency(key, sha256(event.payload).hexdigest(), b'{"done":true}')
-    result = store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1"), idempotency=once)
-    return result.reply
+    return store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1"), idempotency=once).reply
 
 
-def new_key_each_time(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+def _deposit(store: EventStore, amount_minor: int, once: Idempotency, *, booked: int | None = None) -> bytes | None:
+    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % (booked or amount_minor))
+    return store.append("ACC-1", [event], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def _new_key_each_time(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     return deposit_once(store, str(uuid4()), amount_minor)
 
 
-def digest_of_the_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
-    once = Idempotency(key, sha256(key.encode()).hexdigest(), b'{"done":true}')
-    result = store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1"), idempotency=once)
-    return result.reply
+def _digest_of_the_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit(store, amount_minor, Idempotency(key, sha256(key.encode()).hexdigest(), b"{}"))
 
 
-def no_reply_to_a_repeat(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+def _no_reply_to_a_repeat(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     before = store.stream_version("ACC-1")
-    reply = deposit_once(store, key, amount_minor)
-    return reply if store.stream_version("ACC-1") > before else None
+    said = deposit_once(store, key, amount_minor)
+    return said if store.stream_version("ACC-1") > before else None
 
 
-def amount_as_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+def _amount_as_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     return deposit_once(store, str(amount_minor), amount_minor)
 
 
-def _examine_deposit_once(answer: Callable[[EventStore, str, int], bytes | None]) -> None:
-    with tempfile.TemporaryDirectory(prefix="esworkbench-exercise-") as folder:
-        store = EventStore.open(str(Path(folder) / "bank.db"))
-        try:
-            _deposit_and_repeat(answer, store)
-        finally:
-            store.engine.dispose()
+def _books_one(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit(store, amount_minor, Idempotency(key, str(amount_minor), b"{}"), booked=1)
 
 
-def _deposit_and_repeat(answer: Callable[[EventStore, str, int], bytes | None], store: EventStore) -> None:
-    first = answer(store, "monday", 500)
-    if first is None:
-        raise Wrong("the client wants an answer: return the reply")
-    again = answer(store, "monday", 500)
-    if store.stream_version("ACC-1") == 2:
-        raise Wrong("the retry was booked again: one intent, one key, drawn by the client and sent each time")
-    if again != first:
-        raise Wrong("the retry deserves the answer that got lost: return the stored reply")
-    answer(store, "tuesday", 500)
-    if store.stream_version("ACC-1") != 2:
-        raise Wrong("a second deposit of the same amount is a second intent, and was swallowed")
+def _conflict_swallowed(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     try:
-        answer(store, "monday", 99_900)
+        return deposit_once(store, key, amount_minor)
     except IdempotencyConflict:
-        return
-    raise Wrong("one key, another amount, and nobody noticed: the digest must be made from the command")
+        return None
 
+
+def _as_if_new(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
+    once = Idempotency(key, str(amount_minor), b"{}")
+    return store.append("ACC-1", [event], expected_version=0, idempotency=once).reply
+
+
+def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str, int]]) -> Any:
+    """Each reply, by whether its key was answered before and so; and what is in the store in the end."""
+    store = StoreInMemory()
+    for _ in range(events_there):
+        store.append("ACC-1", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
+    first: dict[str, bytes] = {}
+    replies: list[Any] = []
+    for key, amount_minor in commands:
+        said = reply(answer, store, key, amount_minor)
+        if isinstance(said, bytes):
+            repeated = "the same reply" if said == first.get(key) else "another reply"
+            replies.append(repeated if key in first else "a reply")
+            first.setdefault(key, said)
+        else:
+            replies.append(said)
+    written = [(each.stream_id, each.event_type, json.loads(each.payload)) for each in store.read_all()]
+    return {"replies": replies, "written": written[events_there:]}
+
+
+def _given_deposit_once(events_there: int, commands: list[tuple[str, int]]) -> str:
+    told = [f"{amount_minor} with the key {key!r}" for key, amount_minor in commands]
+    return "; ".join([f"{events_there} events in the stream", *told])
+
+
+DEPOSIT_ONCE = Exercise(
+    name="deposit_once",
+    task=(
+        "Append one event to stream `ACC-1` of a real `EventStore`: of type `MoneyDeposited`, its payload the JSON "
+        'object `{"amount_minor": …}` and nothing else. There may be events in the stream already. Return a reply: any '
+        "JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again: that "
+        "books nothing, and it gets the reply of the first time. The same key with another amount is another command: "
+        "let the store's IdempotencyConflict out. The store does it for whoever hands it `Idempotency(key, "
+        "command_digest, reply)`, where `command_digest` is a text that is the same for the same command and another "
+        "for any other: by it the store knows a repeat from a misused key."
+    ),
+    stub=(
+        "from hashlib import sha256\n\n"
+        "from esworkbench.event_store import EventStore, Idempotency\n"
+        "from esworkbench.events import NewEvent\n\n\n"
+        "def my_deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes: ..."
+    ),
+    reference=deposit_once,
+    cases=st.tuples(
+        st.integers(0, 2),
+        st.lists(
+            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 50])), min_size=1, max_size=4
+        ),
+    ),
+    play=_play_deposit_once,
+    given=_given_deposit_once,
+    hints=(
+        "`store.append(stream, [event], expected_version=store.stream_version(stream), idempotency=…)` does most of "
+        "it, and returns a result that has the `reply`.",
+        "The digest must differ when the command differs: hash the payload, `sha256(event.payload).hexdigest()`. "
+        "Return `result.reply`.",
+    ),
+    mistakes={
+        "double apply": Mistake(
+            _new_key_each_time, "the retry is booked again: hand the store the key that the client has drawn and sent"
+        ),
+        "digest of the key": Mistake(
+            _digest_of_the_key,
+            "one key, two amounts, and nobody notices: the digest must be made from the command, not from the key",
+        ),
+        "no reply": Mistake(
+            _no_reply_to_a_repeat, "a repeat deserves the answer that got lost: return the reply that the store kept"
+        ),
+        "the amount as key": Mistake(
+            _amount_as_key, "the amount serves as key, but a second deposit of the same amount is a second intent"
+        ),
+        "books one": Mistake(_books_one, "it books 1, whatever the amount"),
+        "swallowed": Mistake(
+            _conflict_swallowed,
+            "the key was used for another command, and the client isn't told: let IdempotencyConflict out",
+        ),
+        "as if new": Mistake(
+            _as_if_new, "it expects version 0, but the stream has events already: ask `store.stream_version`"
+        ),
+    },
+)
 
 # --- safe_checkpoint --------------------------------------------------------------------------------------------------
 
 
-def safe_checkpoint(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
-    """The last visible position before the first that may still fill; a position nobody holds stays empty."""
-    limit = min(under_way, default=max(visible, default=checkpoint) + 1)
-    return max((position for position in visible if position < limit), default=checkpoint)
+def safe_checkpoint(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    """On to the first position that may still fill, and not past it; one that nobody holds stays empty."""
+    for position in sorted([*visible, *under_way]):
+        if position in under_way:
+            break
+        checkpoint = position
+    return checkpoint
 
 
-def last_visible(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
+def _last_visible(visible: list[int], under_way: list[int], checkpoint: int) -> int:
     return max(visible, default=checkpoint)
 
 
-def stops_at_any_gap(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
+def _stops_at_any_gap(visible: list[int], under_way: list[int], checkpoint: int) -> int:
     while checkpoint + 1 in visible:
         checkpoint += 1
     return checkpoint
 
 
-def onto_the_gap(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
+def _onto_the_gap(visible: list[int], under_way: list[int], checkpoint: int) -> int:
     return min(under_way, default=max(visible, default=checkpoint))
 
 
-def counts(visible: Sequence[int], under_way: Sequence[int], checkpoint: int) -> int:
+def _just_below_the_gap(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    return min(under_way, default=max(visible, default=checkpoint) + 1) - 1
+
+
+def _counts(visible: list[int], under_way: list[int], checkpoint: int) -> int:
     return checkpoint + len([position for position in visible if position < min(under_way, default=2**63)])
 
 
-def _examine_safe_checkpoint(answer: Callable[[Sequence[int], Sequence[int], int], int]) -> None:
-    said = answer([11, 12, 14], [13], 10)
-    if said == 14:
-        raise Wrong("13 is still being written: with a checkpoint of 14 it is never seen")
-    if said == 13:
-        raise Wrong("13 hasn't been seen yet, so the checkpoint must stay below it")
-    if said != 12:
-        raise Wrong(f"11 and 12 are seen, 13 is under way: 12 is safe, not {said!r}")
-    said = answer([11, 12, 14], [], 10)
-    if said == 12:
-        raise Wrong("nobody writes 13 any more, it was rolled back: a reader that waits for it waits for ever")
-    if said == 13:
-        raise Wrong("13 events were counted, but a checkpoint is a position: rolled-back ones leave holes")
-    if said != 14:
-        raise Wrong(f"13 was rolled back and stays empty: 14 is safe, not {said!r}")
-    if answer([], [], 10) != 10:
-        raise Wrong("without news the checkpoint stays where it is")
+@st.composite
+def _positions(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
+    """After the checkpoint some positions, each visible, under way, or rolled back and so in neither list."""
+    checkpoint = draw(st.integers(0, 12))
+    many = draw(st.integers(0, 6))
+    fate = st.sampled_from(["visible", "visible", "under way", "rolled back"])
+    fates = draw(st.lists(fate, min_size=many, max_size=many))
+    visible = [checkpoint + number for number, fate in enumerate(fates, start=1) if fate == "visible"]
+    under_way = [checkpoint + number for number, fate in enumerate(fates, start=1) if fate == "under way"]
+    return visible, draw(st.permutations(under_way)), checkpoint
 
 
-exercises = Exercises(
-    Exercise(
-        name="append",
-        task=(
-            "`log` is a dict `{(stream, version): event}`. Append only onto the expected version, else "
-            "`raise ConcurrencyError(stream, expected, actual)`."
-        ),
-        examine=_examine_append,
-        reference=append,
-        hints=(
-            "Which version is this stream at now? An empty one is at 0.",
-            "`max((version for name, version in log if name == stream), default=0)`, then compare with `!=`.",
-        ),
-        mistakes={
-            "missing expected version": Mistake(unchecked, "a stale writer overwrote"),
-            "off by one version": Mistake(off_by_one, "versions count 1, 2, 3"),
-            "only behind": Mistake(only_behind, "left a hole"),
-            "counts the whole log": Mistake(whole_log_counted, "each stream counts for itself"),
-        },
+SAFE_CHECKPOINT = Exercise(
+    name="safe_checkpoint",
+    task=(
+        "A reader has read up to position `checkpoint`. Beyond it `visible` are the positions it can read now, in "
+        "ascending order, and `under_way` those that writers hold and may still commit, in any order. A position in "
+        "neither list was rolled back and stays empty for ever. Return the new checkpoint: the last visible position "
+        "below all that are under way, or the old checkpoint if there is none. Both lists may be empty."
     ),
-    Exercise(
-        name="withdraw",
-        task=(
-            '`load()` returns `{"version", "balance"}`; `save(account)` may raise ConcurrencyError. Then try again, '
-            "at most `attempts` times in all. Return True when paid, False when the balance doesn't allow it."
-        ),
-        examine=_examine_withdraw,
-        reference=withdraw,
-        hints=(
-            "What of load, decide and save is still true after somebody else has written?",
-            "All three go into the loop. `False` is for the rules; the last ConcurrencyError goes to the caller.",
-        ),
-        mistakes={
-            "stale load": Mistake(loads_once, "after ConcurrencyError load again"),
-            "stale decision": Mistake(decides_once, "decide anew"),
-            "swallowed": Mistake(gives_up_silently, "let the last ConcurrencyError out"),
-            "no second try": Mistake(never_tries_again, "no reason to give up"),
-        },
+    stub="def my_safe_checkpoint(visible: list[int], under_way: list[int], checkpoint: int) -> int: ...",
+    reference=safe_checkpoint,
+    cases=_positions(),
+    hints=(
+        "Two kinds of gaps: one may still fill, the other never will.",
+        "The largest visible position below the smallest one under way.",
     ),
-    Exercise(
-        name="save_and_tell",
-        task=(
-            "`with transaction() as rows:` commits at its end. Extend `rows`, call `tell(events)` once. If it rolls "
-            "back, nobody may hear of them."
+    mistakes={
+        "passes the gap": Mistake(
+            _last_visible, "it goes past a position that is still being written, and that is never seen then"
         ),
-        examine=_examine_save_and_tell,
-        reference=save_and_tell,
-        hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
-        mistakes={
-            "wrong order": Mistake(tells_inside, "before the commit"),
-            "finally": Mistake(tells_finally, "told all the same"),
-            "swallowed": Mistake(hides_the_failure, "let the error out"),
-        },
-    ),
-    Exercise(
-        name="deposit_once",
-        task=(
-            "Append a deposit to stream `ACC-1` of a real `EventStore`; return the reply as bytes. A retry with the "
-            "same key books nothing and gets the first reply; another deposit with that key is refused."
+        "waits for ever": Mistake(
+            _stops_at_any_gap,
+            "it stops at a gap that nobody will fill: what was rolled back is waited for in vain, for ever",
         ),
-        examine=_examine_deposit_once,
-        reference=deposit_once,
-        hints=(
-            "`store.append(…, idempotency=Idempotency(key, command_digest, reply))` does most of it.",
-            "The digest must differ when the command differs: hash the payload. Return `result.reply`.",
+        "off by one position": Mistake(
+            _onto_the_gap,
+            "it goes on to the position under way, which hasn't been read yet: the checkpoint must stay below it",
         ),
-        mistakes={
-            "double apply": Mistake(new_key_each_time, "booked again"),
-            "digest of the key": Mistake(digest_of_the_key, "the digest must be made from the command"),
-            "no reply": Mistake(no_reply_to_a_repeat, "deserves the answer"),
-            "the amount as key": Mistake(amount_as_key, "a second intent"),
-        },
-    ),
-    Exercise(
-        name="safe_checkpoint",
-        task="Positions you can see, positions still under way, your last checkpoint: how far may the new one go?",
-        examine=_examine_safe_checkpoint,
-        reference=safe_checkpoint,
-        hints=(
-            "Two kinds of gaps: one may still fill, the other never will.",
-            "The largest visible position below the smallest one under way.",
+        "just below the gap": Mistake(
+            _just_below_the_gap,
+            "it takes the position just below the one under way, but that may be an empty one: the task asks for one "
+            "of the visible positions",
         ),
-        mistakes={
-            "passes the gap": Mistake(last_visible, "never seen"),
-            "waits for ever": Mistake(stops_at_any_gap, "waits for ever"),
-            "off by one position": Mistake(onto_the_gap, "stay below it"),
-            "counts events": Mistake(counts, "a checkpoint is a position"),
-        },
-    ),
+        "counts events": Mistake(
+            _counts, "it counts events, but a checkpoint is a position: what was rolled back leaves holes"
+        ),
+    },
 )
+
+exercises = Exercises(__name__, APPEND, WITHDRAW, SAVE_AND_TELL, DEPOSIT_ONCE, SAFE_CHECKPOINT)

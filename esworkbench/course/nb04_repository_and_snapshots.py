@@ -1,37 +1,25 @@
 """The exercises of notebook 04: load from a snapshot, know when not to, migrate one, when one is due, the p99."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from decimal import Decimal
-from math import ceil
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 import msgspec
+from hypothesis import strategies as st
 
 from esworkbench.aggregates.snapshots import Snapshot
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
-from esworkbench.domains.bank import AccountOpened, BankAccount, MoneyDeposited
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.domains.bank import AccountOpened, BankAccount, MoneyDeposited, WithdrawalRequested, WithdrawalSettled
 from esworkbench.events import DomainEvent
 from esworkbench.snapshotting.frequency import percentile
 
+# --- load_from_snapshot -----------------------------------------------------------------------------------------------
+
 Stream = Sequence[tuple[int, DomainEvent]]
 """Version and event, from the first event on."""
-
-
-def snapshot_with(**changed: Any) -> Snapshot:
-    """A snapshot at version 3 of an account that holds 30, in shape 1, folded when deposits were v3."""
-    account = BankAccount("a")
-    account.open("Ada", "USD")
-    account.balance_minor = 30
-    snapshot = Snapshot(
-        stream_id=account.stream_id,
-        version=3,
-        state_version=1,
-        state=msgspec.json.encode(account.state()),
-        event_shapes={"AccountOpened": 1, "MoneyDeposited": 3},
-        event_hash="0" * 64,
-        based_on_version=None,
-    )
-    return snapshot._replace(**changed)
 
 
 def load_from_snapshot(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
@@ -43,40 +31,168 @@ def load_from_snapshot(account: BankAccount, snapshot: Snapshot, stream: Stream)
             account.replay(event)
 
 
-def examine_load(answer: Callable[[BankAccount, Snapshot, Stream], None]) -> None:
-    events: list[DomainEvent] = [AccountOpened(account_id="a", owner="Ada", currency="USD")]
-    for amount_minor in (10, 20, 400, 5_000):
-        events.append(MoneyDeposited(amount_minor=amount_minor, currency="USD", reference=f"r{amount_minor}"))
-    account = BankAccount("a")
-    answer(account, snapshot_with(), list(enumerate(events, start=1)))
-    wrong = {
-        5_450: "the event at the snapshot's own version is applied again: the state already includes it",
-        5_460: "every event is applied on top of a state that holds the first three: only those after it are missing",
-        5_030: "the first event after the snapshot is left out: after version 3 comes 4",
-        30: "the events after the snapshot are missing: it is the state of that day, not of today",
-        0: "the account holds nothing: `restore` takes over what the snapshot's JSON says",
-    }
-    if account.balance_minor != 5_430:
-        raise Wrong(wrong.get(account.balance_minor, f"the account should hold 5430, not {account.balance_minor}"))
-    if account.version != 5:
-        raise Wrong(f"the version is {account.version}, and the stream is at 5: the next save would be refused")
-
-
-def applies_one_again(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def _applies_one_again(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
     load_from_snapshot(account, snapshot._replace(version=snapshot.version - 1), stream)
 
 
-def applies_all(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def _applies_all(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
     load_from_snapshot(account, snapshot._replace(version=0), stream)
 
 
-def leaves_one_out(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def _leaves_one_out(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
     load_from_snapshot(account, snapshot._replace(version=snapshot.version + 1), stream)
+    account.version = stream[-1][0]
 
 
-def forgets_the_version(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def _forgets_the_version(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
     load_from_snapshot(account, snapshot, stream)
     account.version -= snapshot.version
+
+
+def _never_opens_it(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+    for _, event in stream:
+        account.replay(event)
+
+
+def _tail_without_a_state(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+    load_from_snapshot(account, snapshot._replace(state=b"{}"), stream)
+
+
+def _state_of_that_day(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+    load_from_snapshot(account, snapshot, [])
+
+
+def _records_the_tail(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+    load_from_snapshot(account, snapshot, [])
+    for version, event in stream:
+        if version > snapshot.version:
+            account.record(event)
+
+
+def _takes_the_balance_alone(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+    balance = {"balance_minor": msgspec.json.decode(snapshot.state)["balance_minor"]}
+    load_from_snapshot(account, snapshot._replace(state=msgspec.json.encode(balance)), stream)
+
+
+def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
+    """The account, of its state what a new one hasn't, what is to be saved, and which versions were applied."""
+    stream = list(enumerate(events, start=1))
+    kept = BankAccount("a")
+    for event in events[:snapshot_at]:
+        kept.replay(event)
+    snapshot = Snapshot(
+        stream_id=kept.stream_id,
+        version=snapshot_at,
+        state_version=1,
+        state=msgspec.json.encode(kept.state()),
+        event_shapes={},
+        event_hash="0" * 64,
+        based_on_version=None,
+    )
+    applied: list[int] = []
+
+    class Watched(BankAccount):
+        def apply(self, event: DomainEvent) -> None:
+            applied.append(next((version for version, each in stream if each is event), 0))
+            super().apply(event)
+
+    account, new = Watched("a"), Watched("a").state()
+    answer(account, snapshot, stream)
+    to_be_saved = [type(event).__name__ for event, _ in account.uncommitted]
+    changed = {name: value for name, value in account.state().items() if value != new[name]}
+    return {"version": account.version, "versions applied": applied, "to be saved": to_be_saved, **changed}
+
+
+OPENED = AccountOpened(account_id="a", owner="Ada", currency="USD")
+MONEY = {"currency": "USD", "reference": "r"}
+
+
+@st.composite
+def _events_and_a_version(draw: st.DrawFn) -> tuple[list[DomainEvent], int]:
+    """An account opened and in use, and the version of its snapshot, the last one perhaps."""
+    events: list[DomainEvent] = [OPENED]
+    for amount_minor, kind in draw(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2)), max_size=5)):
+        made: list[DomainEvent] = [
+            MoneyDeposited(amount_minor=amount_minor, **MONEY),
+            WithdrawalRequested(withdrawal_id="w", amount_minor=amount_minor, **MONEY),
+            WithdrawalSettled(withdrawal_id="w", amount_minor=amount_minor, currency="USD"),
+        ]
+        events.append(made[kind])
+    return events, draw(st.integers(1, len(events)))
+
+
+def _given_load(events: list[DomainEvent], snapshot_at: int) -> str:
+    told = [
+        f"{version} {type(event).__name__} {getattr(event, 'amount_minor', '')}".rstrip()
+        for version, event in enumerate(events, start=1)
+    ]
+    return f"{', '.join(told)}; the snapshot is of version {snapshot_at}"
+
+
+LOAD_FROM_SNAPSHOT = Exercise(
+    name="load_from_snapshot",
+    task=(
+        "Bring the new `account` to the head of its stream. `stream` is a list of (version, event) pairs, from the "
+        "first event on, ascending, without gaps. `snapshot.state` is JSON, as UTF-8 bytes, of what "
+        "`account.restore(state)` takes as a dict, and `snapshot.version` is the version of the last event in it; that "
+        "may be the last of the stream. Only what came after it is applied: `account.replay(event)` applies an event "
+        "and adds 1 to `account.version`, which `restore` leaves as it is. In the end `account.version` is the "
+        "stream's, and `account.uncommitted`, what is to be saved, is empty. Nothing is returned."
+    ),
+    stub=(
+        "import json\n\n"
+        "from esworkbench.aggregates.snapshots import Snapshot\n"
+        "from esworkbench.domains.bank import BankAccount\n"
+        "from esworkbench.events import DomainEvent\n\n\n"
+        "def my_load_from_snapshot(account: BankAccount, snapshot: Snapshot, stream: list[tuple[int, DomainEvent]]) "
+        "-> None: ..."
+    ),
+    reference=load_from_snapshot,
+    cases=_events_and_a_version(),
+    examples=[([OPENED, *(MoneyDeposited(amount_minor=10**each, **MONEY) for each in range(4))], 3)],
+    play=_play_load,
+    given=_given_load,
+    hints=(
+        "`account.restore(...)`, then the events with a version above the snapshot's.",
+        "`account.replay(event)` counts from `account.version`: set that to `snapshot.version` first.",
+    ),
+    mistakes={
+        "double apply": Mistake(
+            _applies_one_again,
+            "the event at the snapshot's own version is applied again: the state already includes it",
+        ),
+        "every event": Mistake(
+            _applies_all, "every event is applied on top of a state that includes the first of them already"
+        ),
+        "off by one version": Mistake(
+            _leaves_one_out, "the first event after the snapshot is left out: start at the version after the snapshot's"
+        ),
+        "the version": Mistake(
+            _forgets_the_version,
+            "the version only counts what was applied after the snapshot: the next save would be refused",
+        ),
+        "never opened": Mistake(
+            _never_opens_it, "the snapshot is never opened: all events are folded, as slowly as without one"
+        ),
+        "the tail alone": Mistake(
+            _tail_without_a_state, "the state is missing: `restore` takes over what the snapshot's JSON says"
+        ),
+        "the state alone": Mistake(
+            _state_of_that_day,
+            "the events after the snapshot are missing: it is the state of that day, not of today",
+        ),
+        "recorded": Mistake(
+            _records_the_tail,
+            "what happened long ago is recorded as new, and would be saved again: `replay` only applies it",
+        ),
+        "the balance alone": Mistake(
+            _takes_the_balance_alone,
+            "the balance alone is taken from the snapshot: there is more in it, so hand all of it to `restore`",
+        ),
+    },
+)
+
+# --- usable -----------------------------------------------------------------------------------------------------------
 
 
 def usable(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
@@ -86,36 +202,148 @@ def usable(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, in
     return all(event_shapes.get(event_type) == shape for event_type, shape in snapshot.event_shapes.items())
 
 
-def examine_usable(answer: Callable[[Snapshot, int, Mapping[str, int]], bool]) -> None:
-    shapes = {"AccountOpened": 1, "MoneyDeposited": 3}
-    if not answer(snapshot_with(), 1, shapes):
-        raise Wrong("a snapshot of today's shape, folded from events of today's shapes, is refused")
-    if answer(snapshot_with(), 2, shapes):
-        raise Wrong("a state of shape 1 is taken for shape 2: without a migration nobody can read it")
-    if answer(snapshot_with(state_version=2), 1, shapes):
-        raise Wrong("code that knows shape 1 accepts a state of shape 2: that happens after a rollback")
-    if answer(snapshot_with(), 1, {**shapes, "MoneyDeposited": 4}):
-        raise Wrong("deposits are v4 now and it was folded from v3: it bypasses the upcaster")
-    if not answer(snapshot_with(), 1, {**shapes, "PointsGranted": 1}):
-        raise Wrong("a new event type invalidates it, but code that didn't know PointsGranted folded none")
-    if answer(snapshot_with(event_shapes=None), 1, shapes):
-        raise Wrong("it doesn't say which events it was folded from, but is used all the same")
+def _looks_at_the_state_alone(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return snapshot.event_shapes is not None and snapshot.state_version == state_version
 
 
-def looks_at_the_state_alone(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
-    return snapshot.state_version == state_version
+def _takes_older_states(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return snapshot.state_version <= state_version and usable(snapshot, snapshot.state_version, event_shapes)
 
 
-def takes_older_shapes(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
-    return snapshot.state_version <= state_version
+def _takes_newer_states(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return snapshot.state_version >= state_version and usable(snapshot, snapshot.state_version, event_shapes)
 
 
-def wants_the_same_types(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+def _ignores_the_state(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return usable(snapshot, snapshot.state_version, event_shapes)
+
+
+def _takes_newer_events(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    if snapshot.state_version != state_version or snapshot.event_shapes is None:
+        return False
+    return all(event_shapes.get(event_type, 99) <= shape for event_type, shape in snapshot.event_shapes.items())
+
+
+def _takes_older_events(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    if snapshot.state_version != state_version or snapshot.event_shapes is None:
+        return False
+    return all(event_shapes.get(event_type, 0) >= shape for event_type, shape in snapshot.event_shapes.items())
+
+
+def _wants_the_same_types(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
     return snapshot.state_version == state_version and snapshot.event_shapes == event_shapes
 
 
-def trusts_the_silent(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+def _forgives_what_is_gone(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return usable(snapshot, state_version, {**(snapshot.event_shapes or {}), **event_shapes})
+
+
+def _trusts_the_silent(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
     return usable(snapshot._replace(event_shapes=snapshot.event_shapes or {}), state_version, event_shapes)
+
+
+SHAPES = {"AccountOpened": 1, "MoneyDeposited": 3}
+
+
+def _snapshot(event_shapes: Mapping[str, int] | None) -> Snapshot:
+    return Snapshot(
+        stream_id="BankAccount-a",
+        version=3,
+        state_version=2,
+        state=b"{}",
+        event_shapes=event_shapes,
+        event_hash="0" * 64,
+        based_on_version=None,
+    )
+
+
+@st.composite
+def _snapshots_and_code(draw: st.DrawFn) -> tuple[Snapshot, int, dict[str, int]]:
+    """The snapshot says what today's code says, but for one thing or two."""
+    shapes: dict[str, int] | None = dict(SHAPES)
+    today, state_version = dict(SHAPES), 2
+    for change in draw(st.lists(st.integers(0, 6), max_size=2)):
+        state_version = {0: 1, 1: 3}.get(change, state_version)
+        if change == 2:
+            shapes = None
+        elif change == 3:
+            today["PointsGranted"] = 1
+        elif change == 4:
+            today.pop("AccountOpened", None)
+        elif change in (5, 6):
+            today["MoneyDeposited"] = {5: 2, 6: 4}[change]
+    return _snapshot(shapes), state_version, today
+
+
+def _given_usable(snapshot: Snapshot, state_version: int, event_shapes: dict[str, int]) -> str:
+    kept = f"snapshot: state_version {snapshot.state_version}, event_shapes {snapshot.event_shapes}"
+    return f"{kept}; code: state_version {state_version}, event_shapes {event_shapes}"
+
+
+USABLE = Exercise(
+    name="usable",
+    task=(
+        "May code that knows the shape `state_version` of the state, and the latest schema version of each event type "
+        "in `event_shapes`, use this snapshot? There is no migration, so `snapshot.state_version` must be the same. "
+        "`snapshot.event_shapes` says which schema version of each event type was the latest when it was folded: each "
+        "type that it names must be known today in the same version, neither an older nor a newer one. Types that it "
+        "doesn't name don't matter. It is None in a snapshot that doesn't say: that one may not be used. Return a "
+        "`bool`."
+    ),
+    stub=(
+        "from esworkbench.aggregates.snapshots import Snapshot\n\n\n"
+        "def my_usable(snapshot: Snapshot, state_version: int, event_shapes: dict[str, int]) -> bool: ..."
+    ),
+    reference=usable,
+    cases=_snapshots_and_code(),
+    examples=[
+        (_snapshot(SHAPES), 1, SHAPES),
+        (_snapshot(SHAPES), 3, SHAPES),
+        (_snapshot(SHAPES), 2, {**SHAPES, "MoneyDeposited": 2}),
+        (_snapshot(SHAPES), 2, {**SHAPES, "MoneyDeposited": 4}),
+        (_snapshot(SHAPES), 2, {"MoneyDeposited": 3}),
+    ],
+    given=_given_usable,
+    hints=(
+        "`snapshot.state_version`, and `snapshot.event_shapes`, which may be None.",
+        "Each event type that the snapshot names must have the same version today. New types don't matter.",
+    ),
+    mistakes={
+        "missing upcast": Mistake(
+            _looks_at_the_state_alone,
+            "nobody looks at the shapes of the events: what was folded from an older one bypasses the upcaster",
+        ),
+        "an older state": Mistake(
+            _takes_older_states,
+            "a state of an older shape is taken for one of today's: without a migration nobody can read it",
+        ),
+        "a newer state": Mistake(
+            _takes_newer_states,
+            "a state of a newer shape is accepted by code that doesn't know it yet: that happens after a rollback",
+        ),
+        "any state": Mistake(_ignores_the_state, "nobody looks at the shape of the state, `snapshot.state_version`"),
+        "newer events": Mistake(
+            _takes_newer_events,
+            "it was folded from a newer event shape than this code knows, and is used: that happens after a rollback",
+        ),
+        "older events": Mistake(
+            _takes_older_events, "it was folded from an older event shape, and is used: it bypasses the upcaster"
+        ),
+        "new types": Mistake(
+            _wants_the_same_types,
+            "a new event type invalidates it, but code that didn't know that type has folded no event of it",
+        ),
+        "types that are gone": Mistake(
+            _forgives_what_is_gone,
+            "it was folded from an event type that today's code doesn't know: nobody can vouch for what that did",
+        ),
+        "says nothing": Mistake(
+            _trusts_the_silent, "it doesn't say which events it was folded from, but is used all the same"
+        ),
+    },
+)
+
+# --- count_in_minor_units ---------------------------------------------------------------------------------------------
 
 
 def count_in_minor_units(state: dict[str, Any]) -> dict[str, Any]:
@@ -125,38 +353,130 @@ def count_in_minor_units(state: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "balance_minor": int(Decimal(state["balance"]) * 100), "pending": pending}
 
 
-def examine_migration(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    migrated = answer({"owner": "Ada", "balance": "20.05", "pending": {"w1": "19.99"}})
-    if migrated.get("owner") != "Ada":
-        raise Wrong("the owner is gone: a migration carries over what it doesn't change")
-    if "balance" in migrated:
-        raise Wrong(
-            "the old field `balance` is still there, beside the new one: two fields for one thing will drift apart"
-        )
-    amounts = [migrated.get("balance_minor"), *(migrated.get("pending") or {}).values()]
-    if any(type(amount) is not int for amount in amounts):
-        raise Wrong(f"amounts should be whole numbers of cents, not {amounts}")
-    if amounts == [2005]:
-        raise Wrong("the hold is gone: its money would never come back")
-    if amounts != [2005, 1999]:
-        raise Wrong(f"20.05 and 19.99 became {amounts}: a float has lost a cent; Decimal reads the text exactly")
+def _migrated_by(state: dict[str, Any], cents: Any) -> dict[str, Any]:
+    pending = {withdrawal_id: cents(amount) for withdrawal_id, amount in state["pending"].items()}
+    return {**count_in_minor_units(state), "balance_minor": cents(state["balance"]), "pending": pending}
 
 
-def through_floats(state: dict[str, Any]) -> dict[str, Any]:
-    pending = {withdrawal_id: int(float(amount) * 100) for withdrawal_id, amount in state["pending"].items()}
-    return {"owner": state["owner"], "balance_minor": int(float(state["balance"]) * 100), "pending": pending}
+def _through_floats(state: dict[str, Any]) -> dict[str, Any]:
+    return _migrated_by(state, lambda amount: int(float(amount) * 100))
 
 
-def loses_the_hold(state: dict[str, Any]) -> dict[str, Any]:
+def _through_rounded_floats(state: dict[str, Any]) -> dict[str, Any]:
+    return _migrated_by(state, lambda amount: round(float(amount) * 100))
+
+
+def _as_floats(state: dict[str, Any]) -> dict[str, Any]:
+    return _migrated_by(state, lambda amount: float(amount) * 100)
+
+
+def _as_decimals(state: dict[str, Any]) -> dict[str, Any]:
+    return _migrated_by(state, lambda amount: Decimal(amount) * 100)
+
+
+def _whole_dollars(state: dict[str, Any]) -> dict[str, Any]:
+    return _migrated_by(state, lambda amount: int(Decimal(amount)) * 100)
+
+
+def _without_the_point(state: dict[str, Any]) -> dict[str, Any]:
+    return _migrated_by(state, lambda amount: int(amount.replace(".", "")))
+
+
+def _loses_the_holds(state: dict[str, Any]) -> dict[str, Any]:
     return {**count_in_minor_units(state), "pending": {}}
 
 
-def keeps_both(state: dict[str, Any]) -> dict[str, Any]:
+def _keeps_both(state: dict[str, Any]) -> dict[str, Any]:
     return {**state, **count_in_minor_units(state)}
 
 
-def leaves_holds_in_dollars(state: dict[str, Any]) -> dict[str, Any]:
+def _leaves_holds_in_dollars(state: dict[str, Any]) -> dict[str, Any]:
     return {**count_in_minor_units(state), "pending": state["pending"]}
+
+
+def _loses_the_rest(state: dict[str, Any]) -> dict[str, Any]:
+    migrated = count_in_minor_units(state)
+    return {name: migrated[name] for name in ("balance_minor", "pending")}
+
+
+def _play_migration(answer: Any, state: dict[str, Any]) -> Any:
+    """What a snapshot would keep of it, as JSON. It may change the state it is given, as the package's may."""
+    return msgspec.json.decode(msgspec.json.encode(answer(deepcopy(state))))
+
+
+LARGEST = 2**53 - 1
+
+
+def _as_text(amount_minor: int, digits: int) -> str:
+    """In dollars, with as many decimals as are needed, two at most, and at least ``digits``."""
+    dollars, cents = divmod(abs(amount_minor), 100)
+    decimals = f"{cents:02}"
+    while len(decimals) > digits and decimals.endswith("0"):
+        decimals = decimals[:-1]
+    return ("-" if amount_minor < 0 else "") + f"{dollars}" + (f".{decimals}" if decimals else "")
+
+
+def _amounts(lowest: int) -> st.SearchStrategy[str]:
+    """Amounts that floats get wrong among them, the largest of all too."""
+    small = st.integers(lowest, 300) | st.sampled_from([1_999, 2_005, 113, 11_010])
+    large = st.integers(LARGEST - 1_000, LARGEST)
+    return st.builds(_as_text, small | small | large, st.sampled_from([2, 2, 0]))
+
+
+COUNT_IN_MINOR_UNITS = Exercise(
+    name="count_in_minor_units",
+    task=(
+        "A migration from a state's first shape to its second. The first is a dict like `{'owner': 'Ada', 'balance': "
+        "'-20.05', 'pending': {'w1': '19.9'}}`: amounts are text in dollars, with at most two decimals, up to "
+        "90071992547409.91. In the second, `balance_minor` stands in place of `balance`, and all amounts, those in "
+        "`pending` too, are whole cents, `int`. Everything else stays as it is, as do fields that aren't shown here. "
+        "Return the new state; you may change the one that you are given."
+    ),
+    stub=(
+        "from decimal import Decimal\nfrom typing import Any\n\n\n"
+        "def my_count_in_minor_units(state: dict[str, Any]) -> dict[str, Any]: ..."
+    ),
+    reference=count_in_minor_units,
+    cases=st.tuples(
+        st.fixed_dictionaries(
+            {
+                "owner": st.sampled_from(["Ada", "Bob"]),
+                "balance": _amounts(-300),
+                "pending": st.dictionaries(st.sampled_from(["w1", "w2"]), _amounts(1), max_size=2),
+            },
+            optional={"currency": st.sampled_from(["USD", "CHF"])},
+        )
+    ),
+    play=_play_migration,
+    hints=("What does `int(19.99 * 100)` give?", "`int(Decimal(text) * 100)`, for each hold too."),
+    mistakes={
+        "float money": Mistake(
+            _through_floats,
+            "a float falls short of an amount now and then, and `int` cuts a cent off: Decimal is exact",
+        ),
+        "float money, rounded": Mistake(
+            _through_rounded_floats,
+            "rounding hides what a float loses until the amounts are large: Decimal reads the text exactly",
+        ),
+        "still floats": Mistake(_as_floats, "the amounts are floats: a whole number of cents is an `int`"),
+        "still decimals": Mistake(_as_decimals, "the amounts are Decimals: a whole number of cents is an `int`"),
+        "whole dollars": Mistake(_whole_dollars, "the cents are cut off before the amount is multiplied by 100"),
+        "without the point": Mistake(
+            _without_the_point, "it drops the point, but there may be one decimal only, or none"
+        ),
+        "the holds": Mistake(_loses_the_holds, "the holds are gone: their money would never come back"),
+        "both fields": Mistake(
+            _keeps_both,
+            "the old field `balance` is still there, beside the new one: two fields for one thing will drift apart",
+        ),
+        "half migrated": Mistake(
+            _leaves_holds_in_dollars, "the holds are still text in dollars: all amounts become whole numbers of cents"
+        ),
+        "the rest": Mistake(_loses_the_rest, "the owner is gone: a migration carries over what it doesn't change"),
+    },
+)
+
+# --- due --------------------------------------------------------------------------------------------------------------
 
 
 def due(before: int, after: int, every: int) -> bool:
@@ -164,137 +484,150 @@ def due(before: int, after: int, every: int) -> bool:
     return after // every > before // every
 
 
-def examine_due(answer: Callable[[int, int, int], bool]) -> None:
-    for before, after, expected, words in (
-        (20, 120, True, "one save of a hundred events passes from 20 to 120, over the multiple, and none is taken"),
-        (100, 101, False, "from 100 to 101 the multiple is already behind us: it would be taken one version late"),
-        (99, 100, True, "from 99 to 100 a multiple is reached, and none is taken: count multiples, not events"),
-        (98, 99, False, "from 98 to 99 no multiple is reached, and one is taken"),
-    ):
-        if bool(answer(before, after, 100)) is not expected:
-            raise Wrong(words)
-
-
-def only_on_the_multiple(before: int, after: int, every: int) -> bool:
+def _only_on_the_multiple(before: int, after: int, every: int) -> bool:
     return after % every == 0
 
 
-def counts_events(before: int, after: int, every: int) -> bool:
+def _counts_events(before: int, after: int, every: int) -> bool:
     return after - before >= every
 
 
-def off_by_one(before: int, after: int, every: int) -> bool:
+def _one_late(before: int, after: int, every: int) -> bool:
     return (after - 1) // every > (before - 1) // every
 
 
-def examine_percentile(answer: Callable[[Sequence[float], float], float]) -> None:
-    hundred = [float(number) for number in range(1, 100)] + [30_000.0]
-    found = answer(hundred, 0.99)
-    if found == hundred[-1]:
-        raise Wrong("that is the slowest of all: 99 of 100 loads are at or below 99")
-    if found > 99:
-        raise Wrong(f"{found:g} is no load that was measured: an average says little about the slow ones")
-    if found != 99:
-        raise Wrong(f"only {found:g} of 100 loads are at or below {found:g}: 99 are asked for")
-    if answer([7.0], 0.5) != 7:
-        raise Wrong("with a single load, every percentile is that load")
+def _at_either_end(before: int, after: int, every: int) -> bool:
+    return before % every == 0 or after // every > before // every
 
 
-def average(ordered: Sequence[float], share: float) -> float:
+DUE = Exercise(
+    name="due",
+    task=(
+        "A snapshot is due at every multiple of `every`. A save took the stream from version `before` to version "
+        "`after`, by one event or by many. Return True if it reached a multiple or passed one, else False; a multiple "
+        "that the stream had reached before counts no more. `every` is 1 or more, and `before` is 0 or more and not "
+        "above `after`; a save of no events makes nothing due."
+    ),
+    stub="def my_due(before: int, after: int, every: int) -> bool: ...",
+    reference=due,
+    cases=st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 6)).map(
+        lambda case: (case[0], case[0] + case[1], case[2])
+    ),
+    examples=[(20, 120, 100), (99, 100, 100), (100, 101, 100), (98, 99, 100)],
+    hints=("One save may hold several events.", "How many multiples are there up to `before`, and up to `after`?"),
+    mistakes={
+        "jumped over": Mistake(
+            _only_on_the_multiple,
+            "it only asks whether `after` is a multiple: a save of many events may pass one, one of none reaches none",
+        ),
+        "counts events": Mistake(
+            _counts_events, "it counts the events of this save: count the multiples between the two versions instead"
+        ),
+        "off by one version": Mistake(
+            _one_late, "it is one version late: the event that reaches the multiple makes it due, not the next one"
+        ),
+        "twice": Mistake(
+            _at_either_end,
+            "a multiple that the stream had reached before is due again: the save before this one took it",
+        ),
+    },
+)
+
+# --- percentile -------------------------------------------------------------------------------------------------------
+
+
+def _average(ordered: Sequence[float], share: float) -> float:
     return sum(ordered) / len(ordered)
 
 
-def slowest(ordered: Sequence[float], share: float) -> float:
+def _slowest(ordered: Sequence[float], share: float) -> float:
     return ordered[-1]
 
 
-def one_below(ordered: Sequence[float], share: float) -> float:
+def _one_below(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, ceil(share * len(ordered)) - 2)]
 
 
-exercises = Exercises(
-    Exercise(
-        name="load_from_snapshot",
-        task=(
-            "Write `my_load(account, snapshot, stream)`: bring the new `account` to the head of its stream. "
-            "`stream` is a list of (version, event) pairs, from the first event on; `snapshot.state` is JSON."
-        ),
-        examine=examine_load,
-        reference=load_from_snapshot,
-        hints=(
-            "`account.restore(...)`, then the events with a version above the snapshot's.",
-            "`account.replay(event)` counts from `account.version`: set that first.",
-        ),
-        mistakes={
-            "double apply": Mistake(applies_one_again, "applied again"),
-            "every event": Mistake(applies_all, "only those after it"),
-            "off by one version": Mistake(leaves_one_out, "left out"),
-            "the version": Mistake(forgets_the_version, "the next save would be refused"),
-        },
+def _one_above(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, floor(share * len(ordered)))]
+
+
+def _rounds_the_rank(ordered: Sequence[float], share: float) -> float:
+    return ordered[max(0, round(share * len(ordered)) - 1)]
+
+
+def _cuts_off_the_rank(ordered: Sequence[float], share: float) -> float:
+    return ordered[max(0, floor(share * len(ordered)) - 1)]
+
+
+def _rounds_the_result(ordered: Sequence[float], share: float) -> float:
+    return round(percentile(ordered, share))
+
+
+def _between_two(ordered: Sequence[float], share: float) -> float:
+    place = share * (len(ordered) - 1)
+    below = floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+
+
+@st.composite
+def _loads_and_a_share(draw: st.DrawFn) -> tuple[list[float], float]:
+    """A few loads, some of them equal, or a hundred; and a share that no float carries past a rank."""
+    ordered = sorted(draw(st.lists(st.integers(1, 20).map(lambda number: number / 4), min_size=1, max_size=12)))
+    if draw(st.sampled_from([False, False, False, True])):
+        ordered = [number / 4 for number in range(1, 101)]
+    exact = [share for share in SHARES if ceil(share * len(ordered)) == ceil(Fraction(str(share)) * len(ordered))]
+    return ordered, draw(st.sampled_from(exact))
+
+
+def _given_percentile(ordered: list[float], share: float) -> str:
+    told = f"{ordered}" if len(ordered) <= 12 else f"{ordered[0]}, {ordered[1]} … {ordered[-1]}, {len(ordered)} in all"
+    return f"ordered {told}; share {share}"
+
+
+PERCENTILE = Exercise(
+    name="percentile",
+    task=(
+        "Of the numbers in `ordered`, which are ascending and at least one, return the smallest such that at least "
+        "this `share` of them all is at or below it (nearest rank): one of the numbers, not one between two, and not "
+        "rounded. `share` runs from 0, which gives the smallest of all, to 1, which gives the largest; 0.99 is the p99."
     ),
-    Exercise(
-        name="usable",
-        task=(
-            "Write `my_usable(snapshot, state_version, event_shapes)`: may the snapshot be used by code that knows "
-            "this shape of the state and these latest schema versions of the events? There is no migration."
-        ),
-        examine=examine_usable,
-        reference=usable,
-        hints=(
-            "`snapshot.state_version`, and `snapshot.event_shapes`, which may be None.",
-            "Each event type that the snapshot names must have the same version today. New types don't matter.",
-        ),
-        mistakes={
-            "missing upcast": Mistake(looks_at_the_state_alone, "bypasses the upcaster"),
-            "an older shape": Mistake(takes_older_shapes, "without a migration"),
-            "new types": Mistake(wants_the_same_types, "folded none"),
-            "says nothing": Mistake(trusts_the_silent, "used all the same"),
-        },
+    stub="import math\n\n\ndef my_percentile(ordered: list[float], share: float) -> float: ...",
+    reference=percentile,
+    cases=_loads_and_a_share(),
+    given=_given_percentile,
+    hints=(
+        "Of 100 numbers, p99 is the 99th.",
+        "The rank is `math.ceil(share * len(ordered))`, and Python counts from 0. What about rank 0?",
     ),
-    Exercise(
-        name="count_in_minor_units",
-        task=(
-            "Write `my_migration(state)`: the first shape is `{'owner': …, 'balance': '20.05', 'pending': {'w1': "
-            "'19.99'}}`; the second has `balance_minor`, and all amounts as whole cents."
+    mistakes={
+        "the average": Mistake(
+            _average, "the average is no load that was measured, and says little about the slow ones"
         ),
-        examine=examine_migration,
-        reference=count_in_minor_units,
-        hints=("What does `int(19.99 * 100)` give?", "`int(Decimal(text) * 100)`, for each hold too."),
-        mistakes={
-            "float money": Mistake(through_floats, "a float has lost a cent"),
-            "the hold": Mistake(loses_the_hold, "the hold is gone"),
-            "both fields": Mistake(keeps_both, "still there"),
-            "half migrated": Mistake(leaves_holds_in_dollars, "whole numbers of cents"),
-        },
-    ),
-    Exercise(
-        name="due",
-        task=(
-            "Write `my_due(before, after, every)`: a save took the stream from version `before` to `after`. Did it "
-            "reach or pass a multiple of `every`?"
+        "the slowest": Mistake(_slowest, "it is the slowest of all, whatever the share"),
+        "off by one": Mistake(
+            _one_below, "it is one number too low: fewer than the share are at or below it; Python counts from 0"
         ),
-        examine=examine_due,
-        reference=due,
-        hints=("One save may hold several events.", "How many multiples are there up to `before`, and up to `after`?"),
-        mistakes={
-            "jumped over": Mistake(only_on_the_multiple, "over the multiple"),
-            "counts events": Mistake(counts_events, "count multiples"),
-            "off by one version": Mistake(off_by_one, "one version late"),
-        },
-    ),
-    Exercise(
-        name="percentile",
-        task=(
-            "Write `my_percentile(ordered, share)`: the smallest of the ascending numbers such that at least this "
-            "share of them all is at or below it."
+        "one above": Mistake(
+            _one_above, "it is one number too high where the rank is whole: rank 99 stands at index 98"
         ),
-        examine=examine_percentile,
-        reference=percentile,
-        hints=("Of 100 numbers, p99 is the 99th.", "Python counts from 0, and `math.ceil` rounds up."),
-        mistakes={
-            "the average": Mistake(average, "no load that was measured"),
-            "the slowest": Mistake(slowest, "the slowest of all"),
-            "off by one": Mistake(one_below, "99 are asked for"),
-        },
-    ),
+        "rounds the rank": Mistake(
+            _rounds_the_rank, "the rank is rounded, down as well as up: then fewer than the share may be at or below it"
+        ),
+        "cuts off the rank": Mistake(
+            _cuts_off_the_rank, "the rank is cut off: then fewer than the share may be at or below it, so round it up"
+        ),
+        "rounds the number": Mistake(
+            _rounds_the_result, "the number is rounded, but it should be one of those measured"
+        ),
+        "between two": Mistake(
+            _between_two, "it lies between two of the numbers: no load took so long, so return one of them"
+        ),
+    },
 )
+
+exercises = Exercises(__name__, LOAD_FROM_SNAPSHOT, USABLE, COUNT_IN_MINOR_UNITS, DUE, PERCENTILE)

@@ -1,13 +1,16 @@
 """Exercises of notebook 05: one batch, one message, one day, one bad event, each counted once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from hypothesis import strategies as st
+
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.lab.models.crash import (
-    ApplyBatch,
+    Connection,
     Transaction,
     Write,
     checkpoint_first,
@@ -18,52 +21,113 @@ from esworkbench.lab.models.crash import (
 
 # --- one_batch --------------------------------------------------------------------------------------------------------
 
-AMOUNTS = (100, 20, 3, 4_000, 500, 60)
 
-
-def examine_one_batch(apply_batch: ApplyBatch) -> None:
-    healthy = kept_after_a_kill(apply_batch, AMOUNTS, batch_size=2, lives_steps=None)
-    if healthy.checkpoint != len(AMOUNTS):
-        raise Wrong(
-            "nobody was killed, and the checkpoint never arrives at the end: each run starts where the last one started"
-        )
-    if healthy.balance_minor != sum(AMOUNTS):
-        raise Wrong("nobody was killed, and the rows are not those of the events: write them once for each batch")
-    for steps in range(4 * len(AMOUNTS)):
-        kept = kept_after_a_kill(apply_batch, AMOUNTS, batch_size=2, lives_steps=steps)
-        if kept.balance_minor > sum(AMOUNTS):
-            raise Wrong(f"killed after {steps} steps, a batch counts twice: its rows were there, its checkpoint wasn't")
-        if kept.balance_minor < sum(AMOUNTS):
-            raise Wrong(f"killed after {steps} steps, a batch is lost: its checkpoint was there, its rows weren't")
-
-
-def rows_only(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+def _rows_only(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
     with transaction() as connection:
         write_rows(connection)
 
 
-def checkpoint_only(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+def _checkpoint_only(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
     with transaction() as connection:
         save_checkpoint(connection)
+
+
+def _swallows_and_saves(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    with transaction() as connection:
+        with suppress(Exception):
+            write_rows(connection)
+        save_checkpoint(connection)
+
+
+def _swallows_all(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    with suppress(Exception):
+        one_transaction(transaction, write_rows, save_checkpoint)
+
+
+class WriteFailed(Exception):
+    """What a write raises when the database refuses it."""
+
+
+def _play_one_batch(
+    answer: Any, amounts: list[int], batch_size: int, killed_after: int | None, failing_write: int | None
+) -> dict[str, int]:
+    """The log is run to its end, however often the process has to be started again."""
+    writes, errors = 0, 0
+
+    def at_times(write: Write) -> Write:
+        def write_or_fail(connection: Connection) -> None:
+            nonlocal writes
+            writes += 1
+            if writes == failing_write:
+                raise WriteFailed
+            write(connection)
+
+        return write_or_fail
+
+    def one_life(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+        nonlocal errors
+        try:
+            answer(transaction, at_times(write_rows), at_times(save_checkpoint))
+        except WriteFailed:
+            errors += 1
+
+    kept = kept_after_a_kill(one_life, amounts, batch_size=batch_size, lives_steps=killed_after)
+    return {"balance": kept.balance_minor, "checkpoint": kept.checkpoint, "errors let out": errors}
+
+
+def _given_one_batch(amounts: list[int], batch_size: int, killed_after: int | None, failing_write: int | None) -> str:
+    killed = "nobody is killed" if killed_after is None else f"killed after {killed_after} steps (writes and commits)"
+    fails = "no write fails" if failing_write is None else f"write number {failing_write} raises WriteFailed"
+    return f"events of {amounts}, in batches of {batch_size}; {killed}; {fails}"
 
 
 ONE_BATCH = Exercise(
     name="one_batch",
     task=(
-        "Write `my_batch(transaction, write_rows, save_checkpoint)` so that every event counts once, whichever step "
-        "it dies at. `transaction()` is a context manager; it gives the connection that the other two take."
+        "Apply one batch so that every event counts once, at whichever step the process is killed. `transaction()` is "
+        "a context manager. It gives the connection that `write_rows(connection)` and `save_checkpoint(connection)` "
+        "take; it commits at its end, and undoes everything when an error leaves it. If a write raises an error, that "
+        "error must get out, and nothing of the batch may be kept: the next process begins the batch again."
     ),
-    examine=examine_one_batch,
+    stub=(
+        "from collections.abc import Callable\nfrom contextlib import AbstractContextManager\n\n"
+        "from esworkbench.lab.models.crash import Connection\n\n\n"
+        "def my_one_batch(\n    transaction: Callable[[], AbstractContextManager[Connection]],\n"
+        "    write_rows: Callable[[Connection], None],\n    save_checkpoint: Callable[[Connection], None],\n"
+        ") -> None: ..."
+    ),
     reference=one_transaction,
+    cases=st.tuples(
+        st.lists(st.sampled_from([1, 20, 300, -4]), max_size=4),
+        st.integers(1, 3),
+        st.none() | st.integers(0, 7),
+        st.none() | st.integers(1, 6),
+    ),
+    play=_play_one_batch,
+    given=_given_one_batch,
     hints=(
-        "Which order is right? None, as long as something can come between.",
-        "`with transaction() as connection:` and both writes inside it.",
+        "The rows in one transaction, the checkpoint in another: which order is right, if amounts are added up and the "
+        "process can be killed between the two?",
+        "Begin with `with transaction() as connection:`, put both writes inside it, and catch nothing.",
     ),
     mistakes={
-        "rows first": Mistake(rows_first, "counts twice"),
-        "checkpoint first": Mistake(checkpoint_first, "is lost"),
-        "no checkpoint": Mistake(rows_only, "never arrives"),
-        "no rows": Mistake(checkpoint_only, "not those of the events"),
+        "rows first": Mistake(
+            rows_first, "when it dies between the two, a batch counts twice: its rows are kept, its checkpoint isn't"
+        ),
+        "checkpoint first": Mistake(
+            checkpoint_first, "when it dies between the two, a batch is lost: its checkpoint is kept, its rows aren't"
+        ),
+        "no checkpoint": Mistake(
+            _rows_only, "the checkpoint is never saved, so each run begins where the last one began"
+        ),
+        "no rows": Mistake(_checkpoint_only, "the checkpoint moves past events whose rows were never written"),
+        "swallowed and saved": Mistake(
+            _swallows_and_saves,
+            "the error of a write is swallowed and the checkpoint is saved all the same: the batch is lost for good",
+        ),
+        "swallowed": Mistake(
+            _swallows_all, "the error of a write is swallowed: whoever runs this believes that the batch was applied"
+        ),
     },
 )
 
@@ -71,6 +135,8 @@ ONE_BATCH = Exercise(
 
 
 class Message(NamedTuple):
+    """An event on its way to another database. ``version`` counts the events of its account."""
+
     event_id: str
     account_id: str
     version: int
@@ -81,35 +147,9 @@ Inbox = set[object]
 Balances = dict[str, int]
 Receive = Callable[[Message, Inbox, Balances], bool]
 
-FIRST = Message("e1", "ada", 1, 500)
-OTHER = Message("e2", "bob", 1, 500)
-ALIKE = Message("e3", "ada", 2, 500)
 
-
-def told(receive: Receive, *messages: Message) -> tuple[Balances, list[bool]]:
-    inbox: Inbox = set()
-    balances: Balances = {}
-    answers = [receive(message, inbox, balances) for message in messages]
-    return balances, answers
-
-
-def examine_receive(receive: Receive) -> None:
-    balances, _ = told(receive, FIRST)
-    if balances != {"ada": 500}:
-        raise Wrong(f"one message of 5.00 for ada leaves {balances}: add what is new to the account's balance")
-    if told(receive, FIRST, FIRST)[0] != balances:
-        raise Wrong("a message came again at once, and its amount was added again: look into the inbox first")
-    if told(receive, FIRST, OTHER)[0] != {"ada": 500, "bob": 500}:
-        raise Wrong("bob's message was taken for ada's: events of two accounts can share a version, but not an id")
-    if told(receive, FIRST, ALIKE)[0] != {"ada": 1000}:
-        raise Wrong("ada paid in 5.00 twice, and one of them is lost: alike is not the same, and only the id can tell")
-    if told(receive, FIRST, OTHER, FIRST)[0] != {"ada": 500, "bob": 500}:
-        raise Wrong("a message came again after another one: the inbox must remember all ids, not just the last")
-    if told(receive, FIRST, OTHER, FIRST)[1] != [True, True, False]:
-        raise Wrong("the balances are right; say True for a message that was added now, and False for a known one")
-
-
-def receive_once(message: Message, inbox: Inbox, balances: Balances) -> bool:
+def receive(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    """As ``projections.inbox.Inbox``: the id of each event is kept beside the rows it changed."""
     if message.event_id in inbox:
         return False
     inbox.add(message.event_id)
@@ -117,143 +157,203 @@ def receive_once(message: Message, inbox: Inbox, balances: Balances) -> bool:
     return True
 
 
-def remembering(key: Callable[[Message], object], *, all_of_them: bool = True) -> Receive:
-    def receive(message: Message, inbox: Inbox, balances: Balances) -> bool:
+def _add(message: Message, balances: Balances) -> bool:
+    balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
+    return True
+
+
+def _receive_all(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    return _add(message, balances)
+
+
+def _remembering(key: Callable[[Message], object], *, all_of_them: bool = True) -> Receive:
+    def receive_unknown(message: Message, inbox: Inbox, balances: Balances) -> bool:
         if key(message) in inbox:
             return False
         if not all_of_them:
             inbox.clear()
         inbox.add(key(message))
-        balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
-        return True
+        return _add(message, balances)
 
-    return receive
+    return receive_unknown
 
 
-def receive_all(message: Message, inbox: Inbox, balances: Balances) -> bool:
-    balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
+def _overwrites(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    if message.event_id in inbox:
+        return False
+    inbox.add(message.event_id)
+    balances[message.account_id] = message.amount_minor
     return True
+
+
+def _never_adds(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    if message.event_id in inbox:
+        return False
+    inbox.add(message.event_id)
+    return True
+
+
+def _says_it_is_known(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    return not receive(message, inbox, balances)
+
+
+def _play_receive(answer: Any, deliveries: list[Message], balances: Balances) -> dict[str, Any]:
+    """Each delivery is an object of its own, as it is when it comes over a wire; all are held, so no ``id`` recurs."""
+    inbox: Inbox = set()
+    on_the_wire = [Message(*delivery) for delivery in deliveries]
+    return {"added": [answer(message, inbox, balances) for message in on_the_wire], "balances": dict(balances)}
+
+
+@st.composite
+def _deliveries(draw: st.DrawFn) -> tuple[list[Message], Balances]:
+    """Each message comes at least once, some again, in any order. Only an id, or account and version, is unique."""
+    messages: list[Message] = []
+    accounts = draw(st.lists(st.sampled_from(["ada", "bob"]), max_size=3))
+    for number, account in enumerate(accounts):
+        version = 1 + accounts[:number].count(account)
+        messages.append(Message(f"e{number + 1}", account, version, draw(st.sampled_from([500, 7, -500]))))
+    again = draw(st.lists(st.sampled_from(messages), max_size=3)) if messages else []
+    return draw(st.permutations(messages + again)), draw(st.sampled_from([{}, {"ada": 100}]))
 
 
 RECEIVE = Exercise(
     name="receive",
     task=(
-        "Write `my_receive(message, inbox, balances)`: add `message.amount_minor` to `balances[message.account_id]` "
-        "once, however often the message comes, and return whether it was added now. `inbox` is a set for you to "
-        "use."
+        "Add `message.amount_minor` to `balances[message.account_id]` once, however often the message comes and in "
+        "whatever order. An account that isn't in `balances` has 0. Return `True` if the amount was added now, "
+        "`False` if the message was known. `inbox` is a set for you to use. It is empty at first, and is committed "
+        "with the balances; nothing else outlives a call. A message that comes again is another object with the same "
+        "content."
     ),
-    examine=examine_receive,
-    reference=receive_once,
+    stub=(
+        "from esworkbench.course.nb05_projections import Message  # event_id, account_id, version, amount_minor\n\n\n"
+        "def my_receive(message: Message, inbox: set[object], balances: dict[str, int]) -> bool: ..."
+    ),
+    reference=receive,
+    cases=_deliveries(),
+    play=_play_receive,
     hints=(
         "What makes two messages the same one?",
-        "`message.event_id`: leave if it is in the inbox, else put it there and add.",
+        "Return `False` if `message.event_id` is in the inbox; else put it there, add the amount, and return `True`.",
     ),
     mistakes={
-        "double apply": Mistake(receive_all, "at once"),
-        "by version": Mistake(remembering(lambda message: message.version), "but not an id"),
-        "by content": Mistake(remembering(lambda message: (message.account_id, message.amount_minor)), "alike"),
-        "the last one only": Mistake(remembering(lambda message: message.event_id, all_of_them=False), "all ids"),
+        "double apply": Mistake(
+            _receive_all,
+            "a message that comes again is added again: look into the inbox first, for something that both copies of "
+            "the message have in common",
+        ),
+        "by version": Mistake(
+            _remembering(lambda message: message.version),
+            "events of two accounts can have the same version, so one account's message was taken for the other's",
+        ),
+        "by content": Mistake(
+            _remembering(lambda message: (message.account_id, message.amount_minor)),
+            "two payments of the same amount are two events: alike is not the same, and the id can tell them apart",
+        ),
+        "the last one only": Mistake(
+            _remembering(lambda message: message.event_id, all_of_them=False),
+            "a message can come again after another one: the inbox must remember all ids, and not just the last",
+        ),
+        "overwritten": Mistake(
+            _overwrites, "the amount replaces the balance: add it to what is there already, with `+` and not with `=`"
+        ),
+        "never added": Mistake(_never_adds, "the message is remembered, but its amount is never added to the balance"),
+        "the wrong way round": Mistake(
+            _says_it_is_known, "the answers are the wrong way round: `True` is for a message that was added now"
+        ),
     },
 )
 
 # --- day_of -----------------------------------------------------------------------------------------------------------
 
-DayOf = Callable[[datetime, str], date]
+ZONES = ["UTC", "Europe/Zurich", "America/New_York", "Asia/Tokyo", "Asia/Kolkata", "America/Havana"]
+"""Havana puts its clocks on at midnight, so that there even the day depends on the hour that is skipped."""
 
-
-def examine_day_of(day_of: DayOf) -> None:
-    late = datetime(2024, 3, 1, 23, 30, tzinfo=UTC)
-    if day_of(late, "UTC") != date(2024, 3, 1):
-        raise Wrong(f"23:30 UTC on 1 March is 1 March in UTC itself, not {day_of(late, 'UTC')}")
-    if day_of(late, "Europe/Zurich") == date(2024, 3, 1):
-        raise Wrong("23:30 UTC on 1 March is 2 March in Zurich: the moment must be converted, not its zone replaced")
-    if day_of(late, "Asia/Tokyo") != date(2024, 3, 2) or day_of(late, "America/New_York") != date(2024, 3, 1):
-        raise Wrong("in Zurich it is 2 March, in Tokyo too, in New York 1 March: use the zone that is asked for")
-    summer = datetime(2024, 7, 1, 22, 30, tzinfo=UTC)
-    if day_of(summer, "Europe/Zurich") != date(2024, 7, 2):
-        raise Wrong("22:30 UTC on 1 July is 2 July in Zurich, two hours ahead in summer: no fixed offset is right")
+DAYS = [date(2024, 1, 1), date(2024, 3, 10), date(2024, 3, 31), date(2024, 7, 2), date(2024, 11, 3)]
 
 
 def day_of(recorded_at: datetime, time_zone: str) -> date:
+    """The moment is converted first; only then does it have a day."""
     return recorded_at.astimezone(ZoneInfo(time_zone)).date()
 
 
-def zone_replaced(recorded_at: datetime, time_zone: str) -> date:
+def _zone_replaced(recorded_at: datetime, time_zone: str) -> date:
     return recorded_at.replace(tzinfo=ZoneInfo(time_zone)).date()
 
 
-def at_home(recorded_at: datetime, time_zone: str) -> date:
-    """The server is in Zurich."""
-    return recorded_at.astimezone(ZoneInfo("UTC" if time_zone == "UTC" else "Europe/Zurich")).date()
+def _at_home(recorded_at: datetime, time_zone: str) -> date:
+    return day_of(recorded_at, "Europe/Zurich")
 
 
-def fixed_offset(recorded_at: datetime, time_zone: str) -> date:
-    hours = {"Europe/Zurich": 1, "Asia/Tokyo": 9, "America/New_York": -5}.get(time_zone, 0)
-    return recorded_at.astimezone(timezone(timedelta(hours=hours))).date()
+def _fixed_offset(recorded_at: datetime, time_zone: str) -> date:
+    offset = ZoneInfo(time_zone).utcoffset(datetime(2024, 1, 1, 12)) or timedelta(0)  # noqa: DTZ001 - a wall clock
+    return recorded_at.astimezone(timezone(offset)).date()
+
+
+def _as_text(recorded_at: datetime, time_zone: str) -> str:
+    return day_of(recorded_at, time_zone).isoformat()
+
+
+def _as_a_moment(recorded_at: datetime, time_zone: str) -> datetime:
+    return recorded_at.astimezone(ZoneInfo(time_zone))
+
+
+@st.composite
+def _moments_near_midnight(draw: st.DrawFn) -> tuple[datetime, str]:
+    """Within three hours of a midnight in the zone that is asked for, told in any zone."""
+    time_zone = draw(st.sampled_from(ZONES))
+    day = draw(st.sampled_from(DAYS))
+    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+    moment = midnight + timedelta(minutes=draw(st.sampled_from([0, -1, 1, -30, 30, -90, 90, -150, 150])))
+    told_in = draw(st.sampled_from(["UTC", "UTC", "Asia/Tokyo", "America/New_York"]))
+    return moment if told_in == "UTC" else moment.astimezone(ZoneInfo(told_in)), time_zone
+
+
+def _given_day_of(recorded_at: datetime, time_zone: str) -> str:
+    return f"{recorded_at.isoformat()}, and {time_zone!r}"
 
 
 DAY_OF = Exercise(
     name="day_of",
-    task='Write `my_day(recorded_at, time_zone)`: the calendar day of a moment in a zone, such as `"Europe/Zurich"`.',
-    examine=examine_day_of,
+    task=(
+        "The calendar day on which a moment falls in a time zone, as a `date`. `recorded_at` is a moment with a zone "
+        'of its own, which may be any; `time_zone` names the zone that is asked for, such as `"Europe/Zurich"`.'
+    ),
+    stub=(
+        "from datetime import date, datetime\nfrom zoneinfo import ZoneInfo\n\n\n"
+        "def my_day_of(recorded_at: datetime, time_zone: str) -> date: ..."
+    ),
     reference=day_of,
-    hints=("A moment has no day before a zone is named.", "`recorded_at.astimezone(ZoneInfo(time_zone))`"),
+    cases=_moments_near_midnight(),
+    given=_given_day_of,
+    hints=(
+        "A moment has no day before a zone is named.",
+        "`recorded_at.astimezone(ZoneInfo(time_zone))` is the same moment in that zone; `.date()` is its day.",
+    ),
     mistakes={
-        "naive time zone": Mistake(zone_replaced, "not its zone replaced"),
-        "the server's zone": Mistake(at_home, "zone that is asked for"),
-        "fixed offset": Mistake(fixed_offset, "no fixed offset"),
+        "naive time zone": Mistake(
+            _zone_replaced, "the zone is replaced and the hour stays, which makes it another moment: convert it instead"
+        ),
+        "the server's zone": Mistake(_at_home, "it is the day in Zurich, whichever zone is asked for"),
+        "fixed offset": Mistake(
+            _fixed_offset,
+            "it uses the zone's offset of winter all year: where clocks change, no fixed offset is right",
+        ),
+        "as text": Mistake(_as_text, "it is the right day, but as a text: return a `date`"),
+        "as a moment": Mistake(
+            _as_a_moment, "it is the same moment told in that zone, and still has an hour: return its `date`"
+        ),
     },
 )
 
 # --- catch_up ---------------------------------------------------------------------------------------------------------
 
-CatchUp = Callable[[Sequence[int], Callable[[int], None], Callable[[int, Exception], None]], None]
-
-BAD = 3
-
-
-class Teller:
-    """Handles all events but ``BAD``; with ``down_at``, the database goes away at that event."""
-
-    def __init__(self, down_at: int | None = None) -> None:
-        self.down_at = down_at
-        self.handled: list[int] = []
-        self.parked: list[tuple[int, str]] = []
-
-    def handle(self, event: int) -> None:
-        if event == self.down_at:
-            raise ConnectionError("the database is down")
-        if event == BAD:
-            raise ValueError("what is this?")
-        self.handled.append(event)
-
-    def park(self, event: int, error: Exception) -> None:
-        self.parked.append((event, str(error)))
+Handle = Callable[[int], None]
+Park = Callable[[int, Exception], None]
 
 
-def examine_catch_up(catch_up: CatchUp) -> None:
-    teller = Teller()
-    try:
-        catch_up([1, 2, 3, 4, 5], teller.handle, teller.park)
-    except ValueError:
-        raise Wrong("event 3 is bad, and its error stops the run: events 4 and 5 wait for ever") from None
-    if teller.handled == [1, 2]:
-        raise Wrong("everything after the bad event is left undone: park only the bad one")
-    if teller.handled != [1, 2, 4, 5]:
-        raise Wrong(f"of events 1 to 5 only 3 is bad, but {teller.handled} were handled: handle each good one once")
-    if not teller.parked:
-        raise Wrong("event 3 was skipped without a record: nobody will ever know that the rows lack it")
-    if teller.parked != [(BAD, "what is this?")]:
-        raise Wrong(f"you parked {teller.parked}: park event 3 alone, once, with the error that was raised")
-    teller = Teller(down_at=2)
-    try:
-        catch_up([1, 2, 4], teller.handle, teller.park)
-    except ConnectionError:
-        return
-    raise Wrong("the database was down, and good events were parked for it: that error is no event's fault")
-
-
-def catch_up(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
+def catch_up(events: Sequence[int], handle: Handle, park: Park) -> None:
+    """As ``ProjectionRunner``: what is wrong with an event is parked, what is wrong with the database is not."""
     for event in events:
         try:
             handle(event)
@@ -263,29 +363,27 @@ def catch_up(events: Sequence[int], handle: Callable[[int], None], park: Callabl
             park(event, error)
 
 
-def stops(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
+def _stops(events: Sequence[int], handle: Handle, park: Park) -> None:
     for event in events:
         handle(event)
 
 
-def parks_and_stops(
-    events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]
-) -> None:
+def _parks_and_stops(events: Sequence[int], handle: Handle, park: Park) -> None:
     for event in events:
         try:
             handle(event)
-        except ValueError as error:
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - parked with its error
             park(event, error)
             return
 
 
-def skips(events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]) -> None:
+def _skips(events: Sequence[int], handle: Handle, park: Park) -> None:
     catch_up(events, handle, lambda event, error: None)
 
 
-def parks_everything(
-    events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]
-) -> None:
+def _parks_everything(events: Sequence[int], handle: Handle, park: Park) -> None:
     for event in events:
         try:
             handle(event)
@@ -293,24 +391,112 @@ def parks_everything(
             park(event, error)
 
 
+def _parks_value_errors(events: Sequence[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ValueError as error:
+            park(event, error)
+
+
+def _passes(events: Sequence[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError:
+            pass
+        except Exception as error:  # noqa: BLE001 - parked with its error
+            park(event, error)
+
+
+def _parks_interrupts(events: Sequence[int], handle: Handle, park: Any) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the mistake
+            park(event, error)
+
+
+ERRORS: dict[str, type[BaseException]] = {
+    each.__name__: each
+    for each in (ValueError, KeyError, RuntimeError, ConnectionError, ConnectionResetError, KeyboardInterrupt)
+}
+
+
+def _play_catch_up(answer: Any, fails_with: list[str]) -> dict[str, Any]:
+    """Event n raises the error that the n-th place names, and none where it is empty."""
+    tried: list[int] = []
+    parked: list[tuple[int, str]] = []
+
+    def handle(event: int) -> None:
+        tried.append(event)
+        if fails_with[event - 1]:
+            raise ERRORS[fails_with[event - 1]](f"event {event}")
+
+    def park(event: int, error: BaseException) -> None:
+        parked.append((event, repr(error)))
+
+    out = ""
+    try:
+        answer(list(range(1, len(fails_with) + 1)), handle, park)
+    except tuple(ERRORS.values()) as error:
+        out = "ConnectionError" if isinstance(error, ConnectionError) else type(error).__name__
+    return {"tried": tried, "parked": parked, "error let out": out}
+
+
+def _given_catch_up(fails_with: list[str]) -> str:
+    told = [f"event {number} {f'raises {name}' if name else 'is good'}" for number, name in enumerate(fails_with, 1)]
+    return ", ".join(told) or "no events"
+
+
 CATCH_UP = Exercise(
     name="catch_up",
     task=(
-        "Write `my_catch_up(events, handle, park)`: handle each event; `park(event, error)` any that `handle` "
-        "can't, and go on. A database that is down (`ConnectionError`) is no event's fault: let that error out."
+        "Call `handle(event)` once for each event, in order. If it raises an error, call `park(event, error)` with "
+        "that error, and go on with the next event. A database that is down (`ConnectionError` and its subclasses) is "
+        "no event's fault: let that error out, and handle nothing more. The same goes for whatever is no `Exception`, "
+        "such as the `KeyboardInterrupt` of a Ctrl-C."
     ),
-    examine=examine_catch_up,
+    stub=(
+        "from collections.abc import Callable, Sequence\n\n\n"
+        "def my_catch_up(\n    events: Sequence[int],\n    handle: Callable[[int], None],\n"
+        "    park: Callable[[int, Exception], None],\n) -> None: ..."
+    ),
     reference=catch_up,
+    cases=st.tuples(st.lists(st.sampled_from(["", *ERRORS]), max_size=4)),
+    play=_play_catch_up,
+    given=_given_catch_up,
     hints=(
-        "Put the `try` inside the loop.",
+        "Put the `try` inside the loop. Which errors must stop it all the same?",
         "`except ConnectionError: raise` comes before `except Exception as error: park(event, error)`.",
     ),
     mistakes={
-        "stops everybody": Mistake(stops, "stops the run"),
-        "stops after parking": Mistake(parks_and_stops, "everything after"),
-        "skipped": Mistake(skips, "without a record"),
-        "parks the database's errors": Mistake(parks_everything, "no event's fault"),
+        "stops everybody": Mistake(_stops, "the error of a bad event gets out, and all events after it wait for ever"),
+        "stops after parking": Mistake(
+            _parks_and_stops, "everything after a bad event is left undone: park only that one, and go on"
+        ),
+        "skipped": Mistake(
+            _skips, "a bad event is skipped without a record: nobody will ever know that the rows lack it"
+        ),
+        "parks the database's errors": Mistake(
+            _parks_everything,
+            "the database is down, and good events are parked for it: let a ConnectionError out with `raise`",
+        ),
+        "parks ValueError only": Mistake(
+            _parks_value_errors,
+            "only a ValueError is parked: an event can be bad in any way, and a KeyError stops everybody just as well",
+        ),
+        "passes over the database's errors": Mistake(
+            _passes,
+            "the database is down, and its error is passed over, so a good event is never handled: `raise` lets it out",
+        ),
+        "parks Ctrl-C": Mistake(
+            _parks_interrupts,
+            "a bare `except`, like `except BaseException`, catches a Ctrl-C too, and parks an event for it",
+        ),
     },
 )
 
-exercises = Exercises(ONE_BATCH, RECEIVE, DAY_OF, CATCH_UP)
+exercises = Exercises(__name__, ONE_BATCH, RECEIVE, DAY_OF, CATCH_UP)

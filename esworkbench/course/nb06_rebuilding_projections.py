@@ -1,61 +1,69 @@
 """Exercises of notebook 06: which process, from where, into what, by which query, and when to swap."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any, NamedTuple
 
 import duckdb
+from hypothesis import strategies as st
 
 from esworkbench.archive import bucket_of
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.lab.models.crash import Killed
 
 # --- shard_of ---------------------------------------------------------------------------------------------------------
 
-ShardOf = Callable[[str, int], int]
 
-STREAMS = [f"BankAccount-{number}" for number in range(40)]
-
-
-def examine_shard_of(shard_of: ShardOf) -> None:
-    found = [shard_of(stream, 4) for stream in STREAMS]
-    if len(set(found)) == 1:
-        raise Wrong("all accounts are in one shard: take the whole name of the stream, not its category")
-    if not set(found) <= {0, 1, 2, 3}:
-        raise Wrong(f"4 shards are numbered 0, 1, 2 and 3; you name {sorted(set(found))}")
-    expected = [bucket_of(stream, 4) for stream in STREAMS]
-    if found == expected:
-        return
-    if found == [hash(stream) % 4 for stream in STREAMS]:
-        raise Wrong("Python's hash of a text differs in each process: two of them would claim one stream")
-    raise Wrong(f"{STREAMS[0]} belongs in shard {expected[0]} of 4, by its CRC-32; you say {found[0]}")
-
-
-def by_hash(stream_id: str, count: int) -> int:
+def _by_hash(stream_id: str, count: int) -> int:
     return hash(stream_id) % count
 
 
-def by_category(stream_id: str, count: int) -> int:
-    return zlib.crc32(stream_id.partition("-")[0].encode()) % count
+def _by_category(stream_id: str, count: int) -> int:
+    return bucket_of(stream_id.partition("-")[0], count)
 
 
-def from_one(stream_id: str, count: int) -> int:
+def _from_one(stream_id: str, count: int) -> int:
     return bucket_of(stream_id, count) + 1
+
+
+def _by_bits(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode()) & (count - 1)
+
+
+def _by_length(stream_id: str, count: int) -> int:
+    return len(stream_id) % count
 
 
 SHARD_OF = Exercise(
     name="shard_of",
     task=(
-        "Write `my_shard(stream_id, count)`: the shard, from 0 on, that a stream belongs to, by the CRC-32 of its "
-        "name. Every process must come to the same answer."
+        "The shard that a stream belongs to: the CRC-32 of its name in UTF-8, modulo `count`. There are `count` "
+        "shards, at least one and any number of them, counted from 0. Every process must come to the same answer."
     ),
-    examine=examine_shard_of,
+    stub="import zlib\n\n\ndef my_shard_of(stream_id: str, count: int) -> int: ...",
     reference=bucket_of,
+    cases=st.tuples(
+        st.builds("{}-{}".format, st.sampled_from(["BankAccount", "Claim", "Pólizas"]), st.integers(1, 40)),
+        st.integers(1, 9),
+    ),
+    examples=[("BankAccount-1", 3), ("BankAccount-2", 4), ("BankAccount-2", 7), ("Pólizas-12", 5)],
     hints=("`zlib.crc32` takes bytes.", "`zlib.crc32(stream_id.encode()) % count`"),
     mistakes={
-        "hash()": Mistake(by_hash, "in each process"),
-        "by category": Mistake(by_category, "not its category"),
-        "counted from one": Mistake(from_one, "numbered 0, 1, 2 and 3"),
+        "hash()": Mistake(
+            _by_hash, "Python's `hash` of a text differs in each process: two of them would claim one stream"
+        ),
+        "by category": Mistake(
+            _by_category, "all streams of one category come into one shard: take the whole name of the stream"
+        ),
+        "counted from one": Mistake(_from_one, "the shards are counted from 0 on, so none has the number `count`"),
+        "by bits": Mistake(
+            _by_bits, "`&` cuts bits off, which is a remainder only where `count` is a power of two: use `%`"
+        ),
+        "by length": Mistake(
+            _by_length, "names of one length come into one shard, and nearly all have one length: take the CRC-32"
+        ),
     },
 )
 
@@ -63,203 +71,294 @@ SHARD_OF = Exercise(
 
 
 class Seen(NamedTuple):
+    """An event of the log, and the shard that handles it."""
+
     position: int
     shard: int
 
 
-LeftToDo = Callable[[Sequence[Seen], Sequence[int]], list[int]]
-
-LOG = [Seen(1, 0), Seen(2, 1), Seen(3, 1), Seen(4, 0), Seen(5, 0), Seen(6, 1)]
-CHECKPOINTS = [4, 2]
-"""Shard 0 has seen 1 and 4; shard 1 only 2."""
-
-
-def examine_left_to_do(left_to_do: LeftToDo) -> None:
-    found = list(left_to_do(LOG, CHECKPOINTS))
-    if found == [3, 5, 6]:
-        if list(left_to_do(LOG, [0, 0])) != [1, 2, 3, 4, 5, 6]:
-            raise Wrong("with both checkpoints at 0 nothing has been done yet, and all six events are left")
-        return
-    if {2, 4} <= set(found):
-        raise Wrong("2 and 4 are done again: a checkpoint is the last position that *was* seen")
-    if 4 in found:
-        raise Wrong("4 is done again, and its money counts twice: shard 0 was ahead of the slowest one")
-    if 3 not in found:
-        raise Wrong("3 is lost: shard 1 never saw it, whatever the fastest shard has seen")
-    raise Wrong(f"3, 5 and 6 are left, in that order; you say {found}")
-
-
 def left_to_do(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    """Each shard goes on from its own checkpoint."""
     return [event.position for event in log if event.position > checkpoints[event.shard]]
 
 
-def after_the_slowest(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+def _after_the_slowest(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
     return [event.position for event in log if event.position > min(checkpoints)]
 
 
-def after_the_fastest(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+def _after_the_fastest(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
     return [event.position for event in log if event.position > max(checkpoints)]
 
 
-def from_the_checkpoint(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+def _from_the_checkpoint(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
     return [event.position for event in log if event.position >= checkpoints[event.shard]]
+
+
+def _shard_by_shard(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    return [
+        event.position
+        for shard, checkpoint in enumerate(checkpoints)
+        for event in log
+        if event.shard == shard and event.position > checkpoint
+    ]
+
+
+def _whole_events(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[Seen]:
+    return [event for event in log if event.position > checkpoints[event.shard]]
+
+
+@st.composite
+def _logs_and_checkpoints(draw: st.DrawFn) -> tuple[list[Seen], list[int]]:
+    """Positions with gaps, two or three shards, and checkpoints at, between and behind the positions."""
+    shards = draw(st.integers(2, 3))
+    positions = sorted(draw(st.sets(st.integers(1, 9), max_size=6)))
+    log = [Seen(position, draw(st.integers(0, shards - 1))) for position in positions]
+    return log, draw(st.lists(st.integers(0, 9), min_size=shards, max_size=shards))
 
 
 LEFT_TO_DO = Exercise(
     name="left_to_do",
     task=(
-        "All processes were killed. Write `my_rest(log, checkpoints)`: the positions of the events still to be "
-        "handled, in order. Events have `position` and `shard`; `checkpoints[shard]` is what that shard committed."
+        "All processes were killed. Return the positions of the events that are still to be handled, in the order of "
+        "the log. Each event of `log` has a `position` and a `shard`. `checkpoints` is a list: `checkpoints[shard]` is "
+        "the last position up to which that shard has handled its events, and 0 if it has handled none."
     ),
-    examine=examine_left_to_do,
+    stub=(
+        "from collections.abc import Sequence\n\n"
+        "from esworkbench.course.nb06_rebuilding_projections import Seen  # position, shard\n\n\n"
+        "def my_left_to_do(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]: ..."
+    ),
     reference=left_to_do,
+    cases=_logs_and_checkpoints(),
+    examples=[
+        ([Seen(1, 0), Seen(2, 1), Seen(3, 1), Seen(4, 0), Seen(5, 0), Seen(6, 1)], [4, 2]),
+        ([Seen(1, 1), Seen(2, 0)], [0, 0]),
+    ],
     hints=("Each shard has a checkpoint of its own.", "`event.position > checkpoints[event.shard]`"),
     mistakes={
-        "double apply": Mistake(after_the_slowest, "counts twice"),
-        "lost": Mistake(after_the_fastest, "3 is lost"),
-        "off by one": Mistake(from_the_checkpoint, "that *was* seen"),
+        "double apply": Mistake(
+            _after_the_slowest, "what a shard ahead of the slowest one has done is done again, and counts twice"
+        ),
+        "lost": Mistake(
+            _after_the_fastest, "events are lost: a slower shard never saw them, whatever the fastest one has seen"
+        ),
+        "off by one": Mistake(
+            _from_the_checkpoint, "the event at a checkpoint is done again: a checkpoint is what *was* handled"
+        ),
+        "shard by shard": Mistake(
+            _shard_by_shard, "these are the right positions, shard by shard: return them in the order of the log"
+        ),
+        "whole events": Mistake(_whole_events, "these are the right events: return their positions alone"),
     },
 )
 
 # --- change_over ------------------------------------------------------------------------------------------------------
 
+OLD, HALF, NEW, NONE = "the old rows", "half of the new rows", "the new rows", "no table"
+
+
+class BuildFailed(Exception):
+    """The next table can't be built this time; what there is of it can't be used."""
+
 
 class Tables:
-    """A live table with wrong rows, and the next one; a reader looks after each commit."""
+    """A live table with wrong rows, and the next one. Readers look after each commit; any step may be the last.
 
-    def __init__(self) -> None:
-        self.live: str | None = "old"
-        self.next: str | None = None
-        self.seen: list[str | None] = []
-        self._inside = False
+    ``steps_left`` is how many more steps (a statement, a commit) the process lives; None: for ever.
+    """
+
+    def __init__(self, *, steps_left: int | None = None, build_fails: bool = False) -> None:
+        self.readers_found = [OLD]
+        self.found_while_building: set[str] = set()
+        self.built_in_a_transaction = False
+        self.steps_left = steps_left
+        self.build_fails = build_fails
+        self._live, self._next = OLD, NONE
+        self._before: tuple[str, str] | None = None
 
     def build_next(self) -> None:
-        """Takes six hours."""
-        if self._inside:
-            raise Wrong("the rows are built inside the transaction: its locks hold everybody up for six hours")
-        self.next = "new"
-        self._committed()
+        """Build the next table from all events, from nothing. It takes six hours."""
+        self.built_in_a_transaction |= self._before is not None
+        self.found_while_building.add(self._before[0] if self._before else self._live)
+        self._next = HALF
+        self._step()
+        if self.build_fails:
+            self.build_fails = False
+            raise BuildFailed("an event can't be handled")
+        self._next = NEW
 
     def drop_live(self) -> None:
-        self.live = None
-        self._committed()
+        """Drop the live table, if there is one."""
+        self._step()
+        self._live = NONE
+        self._look()
 
     def rename_next(self) -> None:
-        if self.live is not None:
-            raise Wrong("the name is still taken by the live table: drop that first, in the same transaction")
-        self.live, self.next = self.next, None
-        self._committed()
+        """Give the next table the live table's name. Raises RuntimeError if that is taken, or if there is no next."""
+        self._step()
+        if self._live != NONE:
+            raise RuntimeError("the name is still taken by the live table: drop that first, in the same transaction")
+        if self._next == NONE:
+            raise RuntimeError("there is no next table to rename: build it first")
+        self._live, self._next = self._next, NONE
+        self._look()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._inside = True
-        yield
-        self._inside = False
-        self._committed()
+        """Readers see nothing of it before its commit, which is at its end; an error in it undoes all of it."""
+        if self._before is not None:
+            raise RuntimeError("a transaction is open already")
+        self._before = self._live, self._next
+        try:
+            yield
+            self._step()
+        except BaseException:
+            self._live, self._next = self._before
+            raise
+        finally:
+            self._before = None
+        self._look()
 
-    def _committed(self) -> None:
-        if not self._inside:
-            self.seen.append(self.live)
+    def _step(self) -> None:
+        if self.steps_left == 0:
+            raise Killed
+        if self.steps_left is not None:
+            self.steps_left -= 1
 
-
-ChangeOver = Callable[[Tables], None]
-
-
-def examine_change_over(change_over: ChangeOver) -> None:
-    tables = Tables()
-    change_over(tables)
-    if tables.live != "new":
-        raise Wrong("at the end the live table isn't the new one: build, drop, rename")
-    if None not in tables.seen:
-        return
-    if tables.seen[0] is None:
-        raise Wrong("the live table is dropped before the next one is built: for six hours readers find nothing")
-    raise Wrong("for a moment there is no table at all, and a reader came just then: make the two steps one")
+    def _look(self) -> None:
+        if self._before is None and self.readers_found[-1] != self._live:
+            self.readers_found.append(self._live)
 
 
 def change_over(tables: Tables) -> None:
+    """As ``projections.rebuilding``: six hours beside the live table, one instant to take its place."""
     tables.build_next()
     with tables.transaction():
         tables.drop_live()
         tables.rename_next()
 
 
-def dropped_first(tables: Tables) -> None:
+def _dropped_first(tables: Tables) -> None:
     tables.drop_live()
     tables.build_next()
     tables.rename_next()
 
 
-def in_two_steps(tables: Tables) -> None:
+def _in_two_steps(tables: Tables) -> None:
     tables.build_next()
     tables.drop_live()
     tables.rename_next()
 
 
-def all_in_one(tables: Tables) -> None:
+def _all_in_one(tables: Tables) -> None:
     with tables.transaction():
-        tables.drop_live()
         tables.build_next()
+        tables.drop_live()
         tables.rename_next()
 
 
-def never_renamed(tables: Tables) -> None:
+def _never_renamed(tables: Tables) -> None:
     tables.build_next()
+
+
+def _renamed_onto_the_live_table(tables: Tables) -> None:
+    tables.build_next()
+    with tables.transaction():
+        tables.rename_next()
+        tables.drop_live()
+
+
+def _whatever_was_built(tables: Tables) -> None:
+    with suppress(Exception):
+        tables.build_next()
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
+def _play_change_over(answer: Any, killed_after: int | None, build_fails: bool) -> dict[str, Any]:
+    """Whoever is killed, or fails, is started again."""
+    tables = Tables(steps_left=killed_after, build_fails=build_fails)
+    failed = []
+    for _ in range(3):
+        try:
+            answer(tables)
+            break
+        except Killed:
+            tables.steps_left = None
+        except BuildFailed as error:
+            failed.append(repr(error))
+    return {
+        "readers found, in turn": tables.readers_found,
+        "while the next was built": sorted(tables.found_while_building),
+        "built inside a transaction": tables.built_in_a_transaction,
+        "errors let out": failed,
+    }
+
+
+def _given_change_over(killed_after: int | None, build_fails: bool) -> str:
+    killed = "nobody is killed" if killed_after is None else f"killed after {killed_after} steps, and started again"
+    return f"{killed}; {'the first' if build_fails else 'no'} build fails"
 
 
 CHANGE_OVER = Exercise(
     name="change_over",
     task=(
-        "Write `my_change_over(tables)` with `tables.build_next()` (six hours), `tables.drop_live()`, "
-        "`tables.rename_next()` and `with tables.transaction():` so that readers always find a complete table."
+        "Build the next table and put it in the live table's place, so that readers find a complete table at any time, "
+        "even if the process is killed on the way. `tables.build_next()` takes six hours, in which no transaction may "
+        "be open, for its locks would hold everybody up. If it raises an error, half of the rows are there: let the "
+        "error out, and leave the live table as it is. `tables.drop_live()` drops the live table, "
+        "`tables.rename_next()` gives its name to the next one, and `with tables.transaction():` shows readers nothing "
+        "before its end."
     ),
-    examine=examine_change_over,
+    stub=(
+        "from esworkbench.course.nb06_rebuilding_projections import Tables\n\n\n"
+        "def my_change_over(tables: Tables) -> None: ..."
+    ),
     reference=change_over,
+    cases=st.tuples(st.none() | st.integers(0, 4), st.booleans()),
+    examples=[(None, False), (None, True), (2, False)],
+    play=_play_change_over,
+    given=_given_change_over,
     hints=("What takes long comes first, beside the live table.", "Drop and rename together, in one transaction."),
     mistakes={
-        "dropped first": Mistake(dropped_first, "for six hours readers"),
-        "two transactions": Mistake(in_two_steps, "make the two steps one"),
-        "one long transaction": Mistake(all_in_one, "hold everybody up"),
-        "never renamed": Mistake(never_renamed, "isn't the new one"),
+        "dropped first": Mistake(
+            _dropped_first, "the live table is dropped before the next one is built: for six hours readers find nothing"
+        ),
+        "two transactions": Mistake(
+            _in_two_steps,
+            "between dropping and renaming there is no table at all, and a reader comes just then: make the two one",
+        ),
+        "one long transaction": Mistake(
+            _all_in_one, "the rows are built inside the transaction: its locks hold everybody up for six hours"
+        ),
+        "never renamed": Mistake(
+            _never_renamed, "the next table is built and never shown: drop the live one, and rename it"
+        ),
+        "renamed first": Mistake(
+            _renamed_onto_the_live_table, "the name is still taken by the live table when you rename: drop that first"
+        ),
+        "whatever was built": Mistake(
+            _whatever_was_built, "when the build fails its error is swallowed, and readers are given half of the rows"
+        ),
     },
 )
 
 # --- balances ---------------------------------------------------------------------------------------------------------
 
-Balances = Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]
 
-EVENTS = [
-    (1, "AccountOpened", "ada", None, None),
-    (2, "AccountOpened", "bob", None, None),
-    (3, "AccountOpened", "cyd", None, None),
-    (4, "MoneyDeposited", "ada", None, 16_777_217_00),
-    (5, "MoneyWithdrawn", "ada", None, 1),
-    (6, "MoneyTransferred", "ada", "bob", 500),
-]
-EXPECTED = [("ada", 16_777_217_00 - 501), ("bob", 500), ("cyd", 0)]
+class Line(NamedTuple):
+    """A row of ``events`` in the archive."""
 
-
-def examine_balances(balances: Balances) -> None:
-    with duckdb.connect() as connection:
-        connection.execute(
-            "CREATE TABLE events (position BIGINT, type TEXT, account TEXT, other TEXT, amount_minor BIGINT)"
-        )
-        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", EVENTS)
-        rows = balances(connection)
-    found = dict(rows)
-    if "cyd" not in found:
-        raise Wrong("cyd has opened an account, and isn't in the table: a new account has a row, with 0 in it")
-    if found.get("bob") != 500:
-        raise Wrong("ada sent bob 5.00, and bob has nothing: a transfer has two sides")
-    if any(isinstance(balance, float) for balance in found.values()):
-        raise Wrong(f"ada's balance is {found['ada']!r}: minor units are whole numbers, and no float may touch them")
-    if found["ada"] > EXPECTED[0][1]:
-        raise Wrong("ada has too much: what she withdrew and what she sent leave her account")
-    if [tuple(row) for row in rows] != EXPECTED:
-        raise Wrong(f"the rows should be {EXPECTED}, by account; yours are {rows}")
+    position: int
+    type: str
+    account: str
+    other: str | None
+    amount_minor: int | None
 
 
 def balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """What each event adds to which account, then the sum of it: a transfer is on two lines."""
     return connection.execute(
         """
         SELECT account, CAST(sum(minor) AS BIGINT) FROM (
@@ -272,11 +371,12 @@ def balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     ).fetchall()
 
 
-def without_new_accounts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    return [row for row in balances(connection) if row[1]]
+def _without_new_accounts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    connection.execute("DELETE FROM events WHERE type = 'AccountOpened'")
+    return balances(connection)
 
 
-def one_side(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+def _one_side(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     return connection.execute(
         """
         SELECT account, CAST(sum(CASE type WHEN 'MoneyDeposited' THEN amount_minor
@@ -286,101 +386,189 @@ def one_side(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     ).fetchall()
 
 
-def in_floats(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    connection.execute("ALTER TABLE events ALTER amount_minor TYPE DOUBLE")
+def _in_floats(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
+    return [(account, float(balance)) for account, balance in balances(connection)]
+
+
+def _in_dollars(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
+    return [(account, balance / 100) for account, balance in balances(connection)]
+
+
+def _all_added(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    connection.execute("UPDATE events SET type = 'MoneyDeposited' WHERE type = 'MoneyWithdrawn'")
+    return balances(connection)
+
+
+def _alike_once(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     return connection.execute(
         """
-        SELECT account, sum(minor) FROM (
+        SELECT account, CAST(sum(minor) AS BIGINT) FROM (
             SELECT account, CASE type WHEN 'MoneyDeposited' THEN amount_minor
                                       WHEN 'AccountOpened' THEN 0 ELSE -amount_minor END AS minor FROM events
-            UNION ALL
+            UNION
             SELECT other, amount_minor FROM events WHERE type = 'MoneyTransferred')
         GROUP BY account ORDER BY account
         """
     ).fetchall()
 
 
-def all_added(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    connection.execute("UPDATE events SET type = 'MoneyDeposited' WHERE type = 'MoneyWithdrawn'")
-    return balances(connection)
+def _in_any_order(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return balances(connection)[::-1]
+
+
+@cache
+def _archive() -> duckdb.DuckDBPyConnection:
+    """In memory, and one for all cases: to open one for each would take most of the time."""
+    return duckdb.connect(config={"threads": 1})
+
+
+CREATE = "CREATE OR REPLACE TABLE events (position BIGINT, type TEXT, account TEXT, other TEXT, amount_minor BIGINT);"
+
+
+def _play_balances(answer: Any, lines: list[Line]) -> Any:
+    """The values stand in the statement itself, which DuckDB takes in faster than bound ones; all are ours."""
+    rows = [", ".join("NULL" if field is None else repr(field) for field in line) for line in lines]
+    with _archive().cursor() as connection:
+        connection.execute(CREATE + (f"INSERT INTO events VALUES ({'), ('.join(rows)})" if rows else ""))
+        return answer(connection)
+
+
+LARGE = 2**53 + 1
+"""So much that a float would lose a cent of it."""
+
+
+MONEY_MOVES = [
+    ("MoneyDeposited", "ada", None, 500),
+    ("MoneyDeposited", "bob", None, LARGE),
+    ("MoneyWithdrawn", "ada", None, 500),
+    ("MoneyWithdrawn", "bob", None, 1),
+    ("MoneyTransferred", "ada", "bob", 500),
+    ("MoneyTransferred", "bob", "ada", 7),
+]
+
+
+@st.composite
+def _lines(draw: st.DrawFn) -> tuple[list[Line]]:
+    """No more than some dozens of cases in all, as a query takes its time: accounts, and no, one or two moves."""
+    names = draw(st.sampled_from([("ada", "bob"), ("cyd", "bob", "ada")]))
+    lines = [Line(number, "AccountOpened", name, None, None) for number, name in enumerate(names, start=1)]
+    for move in draw(st.lists(st.sampled_from(MONEY_MOVES), max_size=2)):
+        lines.append(Line(len(lines) + 1, *move))
+    return (lines,)
+
+
+EVERYTHING = [
+    Line(1, "AccountOpened", "cyd", None, None),
+    Line(2, "AccountOpened", "bob", None, None),
+    Line(3, "AccountOpened", "ada", None, None),
+    Line(4, "MoneyDeposited", "ada", None, 500),
+    Line(5, "MoneyDeposited", "ada", None, 500),
+    Line(6, "MoneyWithdrawn", "ada", None, 1),
+    Line(7, "MoneyTransferred", "ada", "bob", 70),
+]
+
+
+def _given_balances(lines: list[Line]) -> str:
+    told = [f"{line.type} {line.account}{f' → {line.other}' if line.other else ''} {line.amount_minor or ''}"
+            for line in lines]  # fmt: skip
+    return "; ".join(map(str.strip, told)) or "no events"
 
 
 BALANCES = Exercise(
     name="balances",
     task=(
-        "Write `my_balances(connection)`: one DuckDB query, `connection.execute(…).fetchall()`, that gives (account, "
-        "balance in minor units) by account. `events` has `type` (AccountOpened, MoneyDeposited, MoneyWithdrawn, "
-        "MoneyTransferred), `account`, `other` (who gets a transfer) and `amount_minor`. New accounts have 0."
+        "One DuckDB query, `connection.execute(…).fetchall()`, that gives (account, balance) for every account that "
+        "was opened, in the order of `account`. A balance is a whole number of minor units; a new account has 0. The "
+        "table `events` has a row per event, with `position`, `type` (AccountOpened, MoneyDeposited, MoneyWithdrawn, "
+        "MoneyTransferred), `account`, `other` (who gets a transfer, otherwise NULL) and `amount_minor` (NULL where an "
+        "account is opened). Without events there are no rows."
     ),
-    examine=examine_balances,
+    stub=("import duckdb\n\n\ndef my_balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]: ..."),
     reference=balances,
+    cases=_lines(),
+    examples=[(EVERYTHING,), (EVERYTHING[:4],), ([],)],
+    play=_play_balances,
+    given=_given_balances,
     hints=(
         "First list what each event adds to which account, with its sign; then sum by account.",
         "`UNION ALL` adds the other side of a transfer; an account that was opened adds 0.",
     ),
     mistakes={
-        "no row for a new account": Mistake(without_new_accounts, "0 in it"),
-        "one side": Mistake(one_side, "two sides"),
-        "float money": Mistake(in_floats, "no float"),
-        "withdrawals added": Mistake(all_added, "too much"),
+        "no row for a new account": Mistake(
+            _without_new_accounts, "an account that was opened and never used is missing: it has a row, with 0 in it"
+        ),
+        "one side": Mistake(
+            _one_side, "what was transferred has left one account and reached none: a transfer has two sides"
+        ),
+        "float money": Mistake(
+            _in_floats, "the balances are floats: minor units are whole numbers, and no float may touch them"
+        ),
+        "in dollars": Mistake(_in_dollars, "the balances are divided by 100: leave them in minor units"),
+        "withdrawals added": Mistake(_all_added, "withdrawals are added: what is withdrawn leaves the account"),
+        "alike once": Mistake(
+            _alike_once, "`UNION` leaves out rows that are alike: two deposits of one amount count once, so `UNION ALL`"
+        ),
+        "the wrong order": Mistake(_in_any_order, "the balances are right, but not in the order of `account`"),
     },
 )
 
 # --- ready ------------------------------------------------------------------------------------------------------------
 
-Ready = Callable[[Sequence[int], int], bool]
-
-
-def examine_ready(ready: Ready) -> None:
-    if ready([70, 70], 90):
-        raise Wrong("the shards are at 70 and readers have seen 90: after the swap, twenty events would be gone")
-    if not ready([90, 90], 90):
-        raise Wrong("the shards are at 90, like the live table: on a quiet day, waiting for more takes for ever")
-    if ready([90, 70], 80):
-        raise Wrong("one shard is at 90, but the other at 70, behind the live table: the slowest one counts")
-    if ready([90, 95], 80):
-        raise Wrong(
-            "one shard is at 90, the other at 95: a transfer might be half there, so bring them all to one position"
-        )
-    if not ready([95, 95], 90):
-        raise Wrong("all shards are at 95, past the live table's 90: what more is there to wait for?")
-
 
 def ready(shards: Sequence[int], live: int) -> bool:
+    """All shards at one position, and that not before what readers have seen already."""
     return min(shards) == max(shards) >= live
 
 
-def ready_without_looking(shards: Sequence[int], live: int) -> bool:
+def _without_looking(shards: Sequence[int], live: int) -> bool:
     return min(shards) == max(shards)
 
 
-def ready_when_ahead(shards: Sequence[int], live: int) -> bool:
+def _when_ahead(shards: Sequence[int], live: int) -> bool:
     return min(shards) == max(shards) > live
 
 
-def ready_when_one_is(shards: Sequence[int], live: int) -> bool:
+def _when_one_is(shards: Sequence[int], live: int) -> bool:
     return max(shards) >= live
 
 
-def ready_when_mixed(shards: Sequence[int], live: int) -> bool:
+def _when_mixed(shards: Sequence[int], live: int) -> bool:
     return min(shards) >= live
+
+
+def _when_equal(shards: Sequence[int], live: int) -> bool:
+    return all(shard == live for shard in shards)
 
 
 READY = Exercise(
     name="ready",
     task=(
-        "Write `my_ready(shards, live)`: may the next rows go live? `shards` are the checkpoints of the shards, `live` "
-        "is the live table's. Readers must see the rows of *one* position, and never an earlier one than before."
+        "May the next rows go live? `shards` are the checkpoints of the shards that build them, at least one; `live` "
+        "is the checkpoint of the table that readers see now. Readers must see the rows of *one* position, and never "
+        "of an earlier one than before; the same one as before will do."
     ),
-    examine=examine_ready,
+    stub=("from collections.abc import Sequence\n\n\ndef my_ready(shards: Sequence[int], live: int) -> bool: ..."),
     reference=ready,
+    cases=st.tuples(st.lists(st.integers(88, 92), min_size=1, max_size=3), st.integers(89, 91)),
+    examples=[([90, 90], 90), ([95, 95], 90), ([70, 70], 90), ([90, 70], 80), ([90, 95], 80)],
     hints=("What does a reader see whose table is half at 90 and half at 95?", "All equal, and not below `live`."),
     mistakes={
-        "without looking": Mistake(ready_without_looking, "would be gone"),
-        "off by one": Mistake(ready_when_ahead, "quiet day"),
-        "the fastest counts": Mistake(ready_when_one_is, "the slowest one counts"),
-        "mixed positions": Mistake(ready_when_mixed, "half there"),
+        "without looking": Mistake(
+            _without_looking, "the shards are behind what readers have seen: after the swap, events would be gone"
+        ),
+        "off by one": Mistake(
+            _when_ahead, "the shards are where the live table is: on a quiet day, waiting for more takes for ever"
+        ),
+        "the fastest counts": Mistake(
+            _when_one_is, "one shard has got far enough, and another hasn't: the slowest one counts"
+        ),
+        "mixed positions": Mistake(
+            _when_mixed, "the shards are at different positions: a transfer may be half there, so bring them to one"
+        ),
+        "exactly there": Mistake(
+            _when_equal, "all shards are at one position past the live table's: what more is there to wait for?"
+        ),
     },
 )
 
-exercises = Exercises(SHARD_OF, LEFT_TO_DO, CHANGE_OVER, BALANCES, READY)
+exercises = Exercises(__name__, SHARD_OF, LEFT_TO_DO, CHANGE_OVER, BALANCES, READY)

@@ -1,171 +1,271 @@
 """Exercises of notebook 08: the steps of a chain, the chain itself, the way back, and which snapshots may be used."""
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Callable, Iterable, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from hypothesis import strategies as st
+
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.grader.meaning import Raised
+from esworkbench.course.grader.observe import reply
 from esworkbench.domains.orders import contracts, upcasters
+from esworkbench.events import MAX_AMOUNT_MINOR
+from esworkbench.money import to_minor_units
 from esworkbench.upcasters import Payload, Shaped, Upcaster, UpcasterChain
 from esworkbench.upcasters.one_payload import upcast as upcast_payload
 
 Step = Callable[[Payload], Payload]
 Steps = Mapping[tuple[str, int], Step]
-Upcast = Callable[[Steps, str, int, Payload, int], Payload]
 
 
-def _cents(answer: Step, dollars: str) -> Any:
-    given = {"order_id": "o1", "customer": "Ada", "total_dollars": Decimal(dollars)}
-    became = answer(given)
-    if not isinstance(became, dict):
-        raise Wrong(f"it returns {became!r}: return the payload, or the next step has nothing to work on")
-    if "total_dollars" in became:
-        raise Wrong("total_dollars is still there: the class of v3 refuses a field that it doesn't know")
-    if {name for name in became if name != "total_cents"} != {"order_id", "customer"}:
-        raise Wrong("only the total changes: order_id and customer are passed on as they are")
-    return became.get("total_cents")
+class Written(str):
+    """A value as it is written, where its kind counts: to Python, Decimal('10.00') is 10."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
-def examine_count_in_cents(answer: Step) -> None:
-    plain = _cents(answer, "12.50")
-    if type(plain) is not int or plain != 1250:
-        raise Wrong(f"12.50 dollars are the whole number 1250 in cents, not {plain!r}")
-    if (cut := _cents(answer, "10.009")) != 1001:
-        raise Wrong(f"10.009 dollars became {cut}: what is below a cent was cut off, and 0.9 of a cent is nearly one")
-    if (through := _cents(answer, "1.015")) != 102:
-        raise Wrong(
-            f"1.015 dollars became {through}: along the way it was a float, which holds a little less than 1.015"
-        )
-    if (even := _cents(answer, "10.005")) != 1001:
-        raise Wrong(f"10.005 dollars became {even}: half a cent went to the even neighbour, and finance signed half up")
+def _play_step(answer: Any, payload: Payload) -> Any:
+    """As the chain does, it gives the step a copy; Decimals are compared digit by digit."""
+    became = answer(dict(payload))
+    if not isinstance(became, Mapping):
+        return became
+    return {name: Written(repr(each)) if isinstance(each, Decimal) else each for name, each in became.items()}
 
 
-def _drop_dollars(payload: Payload, cents: int) -> Payload:
+OTHER_FIELDS = st.sampled_from([{}, {"coupon": "SPRING"}])
+
+STEP_STUB = "from decimal import ROUND_HALF_UP, Decimal\n\nfrom esworkbench.upcasters import Payload\n\n\n"
+
+# --- count_in_cents ---------------------------------------------------------------------------------------------------
+
+
+def _in_cents(payload: Payload, cents: object) -> Payload:
     rest = {name: value for name, value in payload.items() if name != "total_dollars"}
     return {**rest, "total_cents": cents}
 
 
+def _rounded(payload: Payload, rounding: str) -> Payload:
+    return _in_cents(payload, int((payload["total_dollars"] * 100).quantize(Decimal(1), rounding)))
+
+
+def _through_a_float(payload: Payload) -> Payload:
+    return _in_cents(payload, round(float(payload["total_dollars"]) * 100))
+
+
+def _cut_off(payload: Payload) -> Payload:
+    return _rounded(payload, ROUND_FLOOR)
+
+
+def _half_to_even(payload: Payload) -> Payload:
+    return _rounded(payload, ROUND_HALF_EVEN)
+
+
+def _always_up(payload: Payload) -> Payload:
+    return _rounded(payload, ROUND_CEILING)
+
+
+def _old_field_stays(payload: Payload) -> Payload:
+    return {**payload, "total_cents": to_minor_units(payload["total_dollars"])}
+
+
+def _cents_as_a_decimal(payload: Payload) -> Payload:
+    return _in_cents(payload, (payload["total_dollars"] * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _known_fields_only(payload: Payload) -> Payload:
+    became = upcasters.count_in_cents(payload)
+    return {name: became[name] for name in ("order_id", "customer", "total_cents")}
+
+
+def _returns_nothing(payload: Payload) -> None:
+    upcasters.count_in_cents(payload)
+
+
+@st.composite
+def _priced_in_dollars(draw: st.DrawFn) -> tuple[Payload]:
+    """Totals of whole cents, just below, at and just above half a cent; some larger than a float keeps exact."""
+    cents = draw(st.integers(0, 2_000) | st.integers(MAX_AMOUNT_MINOR - 2_000, MAX_AMOUNT_MINOR - 1))
+    fraction = draw(st.sampled_from(["", "", "1", "4", "49", "5", "5", "50", "51", "6", "9"]))
+    dollars = Decimal(f"{cents}.{fraction}").scaleb(-2)
+    return ({"order_id": "o1", "customer": "Ada", "total_dollars": dollars, **draw(OTHER_FIELDS)},)
+
+
+def _priced(dollars: str) -> tuple[Payload]:
+    return ({"order_id": "o1", "customer": "Ada", "total_dollars": Decimal(dollars)},)
+
+
 COUNT_IN_CENTS = Exercise(
     name="count_in_cents",
-    task="`OrderPlaced` v2 holds `total_dollars`, a `Decimal`. Return the payload of v3: whole `total_cents`, half up.",
-    examine=examine_count_in_cents,
+    task=(
+        "`OrderPlaced` v2 holds `total_dollars`, a `Decimal` of 0 or more. Return the payload of v3: `total_cents`, an "
+        "`int`, in its place, half a cent going up; the other fields, whichever they are, stay. The payload is a copy "
+        "that you may change."
+    ),
+    stub=STEP_STUB + "def my_count_in_cents(payload: Payload) -> Payload: ...",
     reference=upcasters.count_in_cents,
+    cases=_priced_in_dollars(),
+    examples=[_priced("12.50"), _priced("10.009"), _priced("1.015"), _priced("10.005"), _priced("10.001")],
+    play=_play_step,
     hints=(
-        "Take `total_dollars` out, put `total_cents` in, return the payload. Never leave Decimal.",
+        "Take `total_dollars` out, put `total_cents` in, return the payload. Never leave Decimal before the end.",
         "`esworkbench.money.to_minor_units(Decimal('10.005'))` is 1001.",
     ),
     mistakes={
         "float money": Mistake(
-            lambda payload: _drop_dollars(payload, round(float(payload["total_dollars"]) * 100)), "it was a float"
+            _through_a_float, "along the way it was a float, which holds most fractions not quite: stay with Decimal"
         ),
-        "cut off": Mistake(lambda payload: _drop_dollars(payload, int(payload["total_dollars"] * 100)), "was cut off"),
+        "cut off": Mistake(
+            _cut_off, "what is below a cent was cut off: from half a cent on, it must become one cent more"
+        ),
         "half to even": Mistake(
-            lambda payload: _drop_dollars(
-                payload, int((payload["total_dollars"] * 100).quantize(Decimal(1), ROUND_HALF_EVEN))
-            ),
-            "even neighbour",
+            _half_to_even, "half a cent went to the even neighbour, as Python rounds; finance signed half up"
         ),
-        "old field stays": Mistake(lambda payload: {**payload, "total_cents": 1250}, "still there"),
+        "always up": Mistake(_always_up, "less than half a cent became a whole one: only half a cent and more goes up"),
+        "old field stays": Mistake(
+            _old_field_stays, "total_dollars is still there: the class of v3 refuses a field that it doesn't know"
+        ),
+        "cents as a Decimal": Mistake(
+            _cents_as_a_decimal, "total_cents is a Decimal, and v3 promises a whole number: make it an int"
+        ),
+        "other fields lost": Mistake(
+            _known_fields_only, "a field is lost that the step has nothing to do with: pass on whatever else is there"
+        ),
+        "returns nothing": Mistake(
+            _returns_nothing, "it returns nothing: return the payload, or the next step has nothing to work on"
+        ),
     },
 )
 
-
-def examine_one_fact_per_parcel(answer: Callable[[Payload], Sequence[Shaped]]) -> None:
-    facts = answer({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3"]})
-    if not isinstance(facts, Sequence) or not all(isinstance(fact, Shaped) for fact in facts):
-        raise Wrong(f"return a list of Shaped, not {facts!r}")
-    if len(facts) != 3:
-        raise Wrong(f"three parcels are three facts, and you return {len(facts)}")
-    for event_type, version, payload in facts:
-        if (event_type, version) != ("ParcelShipped", 1):
-            raise Wrong(f"you return {event_type} v{version}, but the shape it splits into is ParcelShipped v1")
-        if set(payload) != {"order_id", "tracking_number"}:
-            raise Wrong(f"a ParcelShipped has order_id and tracking_number, yours has {', '.join(sorted(payload))}")
-    found = [fact[2]["tracking_number"] for fact in facts]
-    if found != ["t2", "t1", "t3"]:
-        raise Wrong(f"the parcels come as {found}: their order in the event is the order in which they happened")
-    if list(answer({"order_id": "o1", "tracking_numbers": []})):
-        raise Wrong("an event without parcels stands for no fact at all")
+# --- one_fact_per_parcel ----------------------------------------------------------------------------------------------
 
 
-def _parcels(payload: Payload, numbers: Sequence[str], version: int = 1) -> list[Shaped]:
+def _parcels(payload: Payload, numbers: Iterable[str], version: int = 1) -> list[Shaped]:
     return [
         Shaped("ParcelShipped", version, {"order_id": payload["order_id"], "tracking_number": number})
         for number in numbers
     ]
 
 
+def _first_parcel_only(payload: Payload) -> list[Shaped]:
+    return _parcels(payload, payload["tracking_numbers"][:1])
+
+
+def _next_version(payload: Payload) -> list[Shaped]:
+    return _parcels(payload, payload["tracking_numbers"], version=2)
+
+
+def _sorted_parcels(payload: Payload) -> list[Shaped]:
+    return _parcels(payload, sorted(payload["tracking_numbers"]))
+
+
+def _reversed_parcels(payload: Payload) -> list[Shaped]:
+    return _parcels(payload, reversed(payload["tracking_numbers"]))
+
+
+def _whole_payload_in_each(payload: Payload) -> list[Shaped]:
+    return [Shaped("ParcelShipped", 1, payload) for _ in payload["tracking_numbers"]]
+
+
+def _one_dict_for_all(payload: Payload) -> list[Shaped]:
+    fact: Payload = {"order_id": payload["order_id"]}
+    facts = []
+    for number in payload["tracking_numbers"]:
+        fact["tracking_number"] = number
+        facts.append(Shaped("ParcelShipped", 1, fact))
+    return facts
+
+
+def _each_number_once(payload: Payload) -> list[Shaped]:
+    return _parcels(payload, dict.fromkeys(payload["tracking_numbers"]))
+
+
+def _plain_tuples(payload: Payload) -> list[tuple[str, int, Payload]]:
+    return [(fact.event_type, fact.schema_version, fact.payload) for fact in upcasters.one_fact_per_parcel(payload)]
+
+
+def _play_split(answer: Any, payload: Payload) -> Any:
+    """Each fact, and as it is written where it is no Shaped: the chain asks each for its shape."""
+    facts = answer({**payload, "tracking_numbers": list(payload["tracking_numbers"])})
+    if not isinstance(facts, Iterable):
+        return facts
+    return [fact if isinstance(fact, Shaped) else Written(repr(fact)) for fact in facts]
+
+
+TRACKING_NUMBERS = st.lists(st.sampled_from(["t1", "t2", "t3"]), max_size=4)
+
 ONE_FACT_PER_PARCEL = Exercise(
     name="one_fact_per_parcel",
     task=(
-        "An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`. Split it: one `Shaped('ParcelShipped', 1, "
-        "{…})` (from `esworkbench.upcasters`) with `order_id` and `tracking_number` for each parcel, in order."
+        "An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`, a list. Split it: return a list with one "
+        '`Shaped("ParcelShipped", 1, {…})` for each entry, in order, whose payload has `order_id` and '
+        "`tracking_number`. Without entries the list is empty, and a number that stands there twice is two parcels."
     ),
-    examine=examine_one_fact_per_parcel,
+    stub=(
+        "from esworkbench.upcasters import Payload, Shaped\n\n\n"
+        "def my_one_fact_per_parcel(payload: Payload) -> list[Shaped]: ..."
+    ),
     reference=upcasters.one_fact_per_parcel,
+    cases=st.builds(
+        lambda order, numbers: ({"order_id": order, "tracking_numbers": numbers},),
+        st.sampled_from(["o1", "o2"]),
+        TRACKING_NUMBERS,
+    ),
+    examples=[({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3", "t2"]},)],
+    play=_play_split,
     hints=("A list with one `Shaped` for each number.", "Copy `order_id` into each; a fact has to stand alone."),
     mistakes={
-        "first parcel only": Mistake(lambda payload: _parcels(payload, payload["tracking_numbers"][:1]), "return 1"),
+        "first parcel only": Mistake(_first_parcel_only, "only the first parcel is told: each of them is a fact"),
         "off by one version": Mistake(
-            lambda payload: _parcels(payload, payload["tracking_numbers"], version=2), "ParcelShipped v2"
+            _next_version, "the version is wrong: the shape that it splits into is ParcelShipped v1"
         ),
         "wrong order": Mistake(
-            lambda payload: _parcels(payload, sorted(payload["tracking_numbers"])), "order in which they happened"
+            _sorted_parcels, "the order has changed: that of the parcels in the event is the one in which they happened"
+        ),
+        "last parcel first": Mistake(
+            _reversed_parcels, "the last parcel comes first: begin with the first entry, as it happened"
         ),
         "whole payload in each": Mistake(
-            lambda payload: [Shaped("ParcelShipped", 1, payload) for _ in payload["tracking_numbers"]],
-            "yours has order_id, tracking_numbers",
+            _whole_payload_in_each,
+            "each fact has the payload of all: a ParcelShipped has order_id and one tracking_number",
+        ),
+        "one dict for all": Mistake(
+            _one_dict_for_all, "all facts share one dict, and so the last number: make a dict for each"
+        ),
+        "each number once": Mistake(
+            _each_number_once, "an entry is missing: a number that stands there twice is two parcels"
+        ),
+        "plain tuples": Mistake(
+            _plain_tuples, "a plain tuple has no shape to ask for: return a Shaped for each parcel"
         ),
     },
 )
 
+# --- upcast -----------------------------------------------------------------------------------------------------------
 
-def _noting(version: int) -> Step:
+IN_PLACE, ANEW = "changes the payload it is given", "returns a new payload"
+
+
+Chain = tuple[tuple[tuple[str, int], str], ...]
+"""The shapes that have a step, each with the way in which it works."""
+
+
+def _step(event_type: str, version: int, style: str) -> Step:
     def step(payload: Payload) -> Payload:
-        """Notes that it was taken, and changes the payload it is given, as real ones do."""
-        payload["taken"] = [*payload["taken"], version]
-        return payload
+        """Notes that it was taken, in one of the two ways in which real ones work."""
+        became = payload if style == IN_PLACE else dict(payload)
+        became["taken"] = [*payload["taken"], f"{event_type} v{version}"]
+        return became
 
     return step
 
 
-NOTING: Steps = {("Noted", version): _noting(version) for version in (1, 2, 3)}
-
-
-def examine_upcast(answer: Upcast) -> None:
-    _taken(answer, from_version=4, expected=[])
-    taken = _taken(answer, from_version=1, expected=[1, 2, 3], lenient=True)
-    if taken == [1]:
-        raise Wrong("from v1 to v4 only the first step was taken: go on until the wanted version is reached")
-    if taken == [1, 2]:
-        raise Wrong("from v1 to v4 it stops at v3, one version short")
-    if taken != [1, 2, 3]:
-        raise Wrong(f"from v1 to v4 the steps are taken from v1, v2 and v3, in this order, and yours are {taken}")
-    _taken(answer, from_version=3, expected=[3])
-    stored: Payload = {"taken": []}
-    answer(NOTING, "Noted", 1, stored, 4)
-    if stored["taken"]:
-        raise Wrong(
-            "the payload you were given was changed: whoever reads it again gets every step twice; work on a copy"
-        )
-    gap = {shape: step for shape, step in NOTING.items() if shape[1] != 2}
-    try:
-        answer(gap, "Noted", 1, {"taken": []}, 4)
-    except Exception:  # noqa: BLE001 - whichever error says so is right
-        return
-    raise Wrong("the step from v2 is missing and nothing is said: raise, before a reader takes v2 for v4")
-
-
-def _taken(answer: Upcast, *, from_version: int, expected: list[int], lenient: bool = False) -> list[int]:
-    became = answer(NOTING, "Noted", from_version, {"taken": []}, 4)
-    if not isinstance(became, dict):
-        raise Wrong(f"it returns {became!r}, not the payload")
-    taken: list[int] = became["taken"]
-    if not lenient and taken != expected:
-        raise Wrong(
-            f"a payload stored as v{from_version} needs the steps {expected}, and got {taken}: start where it is"
-        )
-    return taken
+def _play_upcast(answer: Any, steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> Any:
+    """What becomes of the payload; whichever error an answer raises is right where one is."""
+    functions = {shape: _step(*shape, style) for shape, style in steps}
+    became = reply(answer, functions, event_type, version, payload, to_version)
+    return Raised(Exception, became.message) if isinstance(became, Raised) else became
 
 
 def upcast_with_the_package(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
@@ -173,101 +273,252 @@ def upcast_with_the_package(steps: Steps, event_type: str, version: int, payload
     return upcast_payload(chain, event_type, version, payload, to_version=to_version)
 
 
-def _over(versions: Callable[[int, int], Sequence[int]], *, copy: bool = True, skip_missing: bool = False) -> Upcast:
-    """An answer that takes the steps of these versions, given the stored and the wanted one."""
+def _taking(
+    steps: Steps, event_type: str, versions: Iterable[int], payload: Payload, *, skips_missing: bool = False
+) -> Payload:
+    """The steps from these versions, in this order."""
+    payload = dict(payload)
+    for version in versions:
+        if (event_type, version) in steps or not skips_missing:
+            payload = steps[event_type, version](payload)
+    return payload
 
-    def upcast(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
-        payload = dict(payload) if copy else payload
-        for each in versions(version, to_version):
-            if (event_type, each) in steps or not skip_missing:
-                payload = steps[event_type, each](payload)
-        return payload
 
-    return upcast
+def _require_not_newer(version: int, to_version: int) -> None:
+    if version > to_version:
+        raise ValueError
+
+
+def _one_step_only(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    return _taking(steps, event_type, range(version, to_version)[:1], payload)
+
+
+def _one_step_short(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    return _taking(steps, event_type, range(version, to_version - 1), payload)
+
+
+def _last_step_first(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    return _taking(steps, event_type, range(version, to_version)[::-1], payload)
+
+
+def _always_from_v1(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    return _taking(steps, event_type, range(1, to_version), payload)
+
+
+def _no_copy(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    for each in range(version, to_version):
+        payload = steps[event_type, each](payload)
+    return payload
+
+
+def _missing_ones_skipped(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    return _taking(steps, event_type, range(version, to_version), payload, skips_missing=True)
+
+
+def _return_ignored(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    payload = dict(payload)
+    for each in range(version, to_version):
+        steps[event_type, each](payload)
+    return payload
+
+
+def _type_ignored(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    of_any_type = {(event_type, each): function for (_, each), function in steps.items()}
+    return _taking(of_any_type, event_type, range(version, to_version), payload)
+
+
+def _newer_let_through(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    return _taking(steps, event_type, range(version, to_version), payload)
+
+
+@st.composite
+def _chains(draw: st.DrawFn) -> tuple[Chain, str, int, Payload, int]:
+    """One type or two with up to three steps each, of which one is missing now and then; between any two versions."""
+    types = draw(st.sampled_from([["Noted"], ["Noted", "Sent"], ["Noted", "Sent"]]))
+    shapes = [(name, version) for version in (1, 2, 3) for name in types]
+    missing = draw(st.sets(st.sampled_from(shapes), max_size=2))
+    steps = tuple((shape, draw(st.sampled_from([IN_PLACE, ANEW]))) for shape in shapes if shape not in missing)
+    version = draw(st.integers(1, 4))
+    to_version = draw(st.integers(max(1, version - 1), 4))
+    return steps, draw(st.sampled_from(types)), version, {"taken": []}, to_version
+
+
+def _whole_chain(style: str) -> Chain:
+    return tuple(((name, version), style) for version in (1, 2, 3) for name in ("Noted", "Sent"))
+
+
+def _told_upcast(steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> str:
+    lines = "".join(f"\n  {shape}: {style}" for shape, style in steps)
+    return f"event_type={event_type!r}, {version=}, {payload=}, {to_version=}, steps:{lines or ' none'}"
 
 
 UPCAST = Exercise(
     name="upcast",
     task=(
-        "`steps` maps `(event_type, version)` to a function from that payload to the next version's. Return "
-        "`payload`, stored as `version`, in the shape of `to_version`. A missing step is an error, and the payload "
-        "you are given must stay as it is."
+        "`steps` maps `(event_type, version)` to a function that takes a payload of that version and returns it in the "
+        "next one; it may change the payload it is given. Return `payload`, stored as `version`, in the shape of "
+        "`to_version`. Raise an error, of whichever type, where a step is missing or the stored version is the newer "
+        "one. The payload that you are given must stay as it is."
     ),
-    examine=examine_upcast,
+    stub=(
+        "from collections.abc import Callable, Mapping\n\nfrom esworkbench.upcasters import Payload\n\n"
+        "Step = Callable[[Payload], Payload]\n\n\n"
+        "def my_upcast(\n"
+        "    steps: Mapping[tuple[str, int], Step], event_type: str, version: int, payload: Payload, to_version: int\n"
+        ") -> Payload: ..."
+    ),
     reference=upcast_with_the_package,
+    cases=_chains(),
+    examples=[
+        (_whole_chain(ANEW), "Noted", 1, {"taken": []}, 4),
+        (_whole_chain(IN_PLACE), "Noted", 2, {"taken": []}, 4),
+        (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, {"taken": []}, 4),
+        (_whole_chain(ANEW), "Sent", 4, {"taken": []}, 3),
+    ],
+    play=_play_upcast,
+    given=_told_upcast,
     hints=(
         "Count from the stored version up to, but not including, the one wanted.",
-        "`dict(payload)` is a copy. `steps[event_type, version]` raises where there is none.",
+        "`dict(payload)` is a copy. `steps[event_type, version]` raises where there is none; what a step returns is "
+        "what the next one is given.",
     ),
     mistakes={
         "one step only": Mistake(
-            _over(lambda first, wanted: range(first, min(first + 1, wanted))), "only the first step"
+            _one_step_only, "only the first step was taken: go on until the wanted version is reached"
         ),
-        "off by one version": Mistake(_over(lambda first, wanted: range(first, wanted - 1)), "one version short"),
-        "wrong order": Mistake(_over(lambda first, wanted: range(wanted - 1, first - 1, -1)), "in this order"),
+        "off by one version": Mistake(
+            _one_step_short, "it stops one version short: the last step is the one from the version before the wanted"
+        ),
+        "wrong order": Mistake(
+            _last_step_first, "the steps are taken in the wrong order: begin with the stored version and count up"
+        ),
         "always from v1": Mistake(
-            _over(lambda first, wanted: range(1, wanted) if first < wanted else ()), "start where it is"
+            _always_from_v1, "it always begins with the step from v1: start where the payload is, at its version"
         ),
-        "double apply": Mistake(_over(range, copy=False), "work on a copy"),
-        "missing upcast": Mistake(_over(range, skip_missing=True), "nothing is said"),
+        "double apply": Mistake(
+            _no_copy,
+            "the payload you were given was changed: whoever reads it again gets every step twice; work on a copy",
+        ),
+        "missing upcast": Mistake(
+            _missing_ones_skipped,
+            "a step is missing and nothing is said: raise, before a reader takes the old shape for the new one",
+        ),
+        "return ignored": Mistake(
+            _return_ignored,
+            "what a step returns is lost: some change the payload they are given, others make a new one",
+        ),
+        "type ignored": Mistake(
+            _type_ignored, "a step of another event type was taken: look it up by type and version together"
+        ),
+        "newer let through": Mistake(
+            _newer_let_through,
+            "the stored version is newer than the one wanted, and nothing is said: there is no way back, so raise",
+        ),
     },
 )
 
-
-def examine_cents_as_dollars(answer: Step) -> None:
-    became = answer({"order_id": "o1", "customer": "Ada", "total_cents": 1050})
-    if not isinstance(became, dict) or "total_dollars" not in became:
-        raise Wrong(f"it returns {became!r}: the payload of v2 has a field total_dollars")
-    if "total_cents" in became:
-        raise Wrong("total_cents is still there, and a reader of the older contract was never promised it")
-    if isinstance(became["total_dollars"], float):
-        raise Wrong("total_dollars is a float: dollars leave as Decimal, or large totals lose their last cents")
-    if became["total_dollars"] != Decimal("10.50"):
-        raise Wrong(f"1050 cents are 10.50 dollars, not {became['total_dollars']}")
-    whole = answer({"order_id": "o1", "customer": "Ada", "total_cents": 1000})["total_dollars"]
-    if str(whole) != "10.00":
-        raise Wrong(f"1000 cents are served as {whole}, and the contract promises exactly two decimals")
+# --- cents_as_dollars -------------------------------------------------------------------------------------------------
 
 
-def _with_dollars(payload: Payload, dollars: object) -> Payload:
+def _in_dollars(payload: Payload, dollars: object) -> Payload:
     rest = {name: value for name, value in payload.items() if name != "total_cents"}
     return {**rest, "total_dollars": dollars}
 
 
+def _float_dollars(payload: Payload) -> Payload:
+    return _in_dollars(payload, payload["total_cents"] / 100)
+
+
+def _rounded_float_dollars(payload: Payload) -> Payload:
+    return _in_dollars(payload, Decimal(f"{payload['total_cents'] / 100:.2f}"))
+
+
+def _decimals_lost(payload: Payload) -> Payload:
+    return _in_dollars(payload, Decimal(payload["total_cents"]) / 100)
+
+
+def _whole_dollars(payload: Payload) -> Payload:
+    return _in_dollars(payload, Decimal(payload["total_cents"] // 100))
+
+
+def _dollars_as_text(payload: Payload) -> Payload:
+    return _in_dollars(payload, str(Decimal(payload["total_cents"]).scaleb(-2)))
+
+
+def _both_fields(payload: Payload) -> Payload:
+    return {**payload, "total_dollars": Decimal(payload["total_cents"]).scaleb(-2)}
+
+
+def _known_fields_served(payload: Payload) -> Payload:
+    became = contracts.cents_as_dollars(payload)
+    return {name: became[name] for name in ("order_id", "customer", "total_dollars")}
+
+
+def _dollars_not_returned(payload: Payload) -> None:
+    contracts.cents_as_dollars(payload)
+
+
+@st.composite
+def _priced_in_cents(draw: st.DrawFn) -> tuple[Payload]:
+    cents = draw(st.integers(0, 1_100) | st.integers(MAX_AMOUNT_MINOR - 1_000, MAX_AMOUNT_MINOR))
+    return ({"order_id": "o1", "customer": "Ada", "total_cents": cents, **draw(OTHER_FIELDS)},)
+
+
 CENTS_AS_DOLLARS = Exercise(
     name="cents_as_dollars",
-    task="The way back, for readers who were promised dollars: from `total_cents` to `total_dollars`, a `Decimal` with "
-    "exactly two decimals.",
-    examine=examine_cents_as_dollars,
+    task=(
+        "The way back, for readers who were promised dollars: in place of `total_cents`, an `int` of 0 or more, return "
+        "`total_dollars`, a `Decimal` with exactly two decimals, and the other fields as they are. No cent may be lost "
+        "up to 2⁵³ - 1 cents. The payload is a copy that you may change."
+    ),
+    stub="from decimal import Decimal\n\nfrom esworkbench.upcasters import Payload\n\n\n"
+    "def my_cents_as_dollars(payload: Payload) -> Payload: ...",
     reference=contracts.cents_as_dollars,
+    cases=_priced_in_cents(),
+    examples=[
+        ({"order_id": "o1", "customer": "Ada", "total_cents": cents},) for cents in (1_050, 1_000, MAX_AMOUNT_MINOR)
+    ],
+    play=_play_step,
     hints=("Decimal can move its point: look at `Decimal.scaleb`.", "`Decimal(1000).scaleb(-2)` is `10.00`."),
     mistakes={
-        "float money": Mistake(lambda payload: _with_dollars(payload, payload["total_cents"] / 100), "is a float"),
+        "float money": Mistake(
+            _float_dollars, "total_dollars is a float: dollars leave as Decimal, or large totals lose their last cents"
+        ),
+        "through a float": Mistake(
+            _rounded_float_dollars,
+            "along the way it was a float, in which large totals lose their last cents: make the int a Decimal",
+        ),
         "lost decimals": Mistake(
-            lambda payload: _with_dollars(payload, Decimal(payload["total_cents"]) / 100), "exactly two decimals"
+            _decimals_lost, "zeros at the end are lost: the contract promises exactly two decimals, as in 10.00"
         ),
-        "whole dollars": Mistake(
-            lambda payload: _with_dollars(payload, Decimal(payload["total_cents"] // 100)), "10.50 dollars, not 10"
+        "whole dollars": Mistake(_whole_dollars, "the cents are cut off: // leaves whole dollars only"),
+        "text": Mistake(
+            _dollars_as_text, "total_dollars is a text: the contract promises a number, so leave it Decimal"
         ),
-        "both fields": Mistake(lambda payload: {**payload, "total_dollars": Decimal("10.50")}, "never promised"),
+        "both fields": Mistake(
+            _both_fields, "total_cents is still there, and a reader of the older contract was never promised it"
+        ),
+        "other fields lost": Mistake(
+            _known_fields_served,
+            "a field is lost that has nothing to do with the total: pass on whatever else is there",
+        ),
+        "returns nothing": Mistake(
+            _dollars_not_returned, "it returns nothing: return the payload, or there is nothing to serve"
+        ),
     },
 )
 
+# --- may_use ----------------------------------------------------------------------------------------------------------
+
 Versions = Mapping[str, int]
-
-
-def examine_may_use(answer: Callable[[Versions, Versions], bool]) -> None:
-    today = {"OrderPlaced": 3, "OrderPaid": 1}
-    if not answer({"OrderPlaced": 3, "OrderPaid": 1}, today):
-        raise Wrong("a snapshot folded from exactly today's shapes may be used")
-    if answer({"OrderPlaced": 2, "OrderPaid": 1}, today):
-        raise Wrong("OrderPlaced was v2 and is v3 now: the state may lack what the new shape says, so pass it over")
-    if answer({"OrderPlaced": 4, "OrderPaid": 1}, today):
-        raise Wrong("OrderPlaced was v4 for the code that folded it: that release knew more than this one")
-    if answer({"OrderPlaced": 3, "OrderPaid": 1, "OrderReturned": 1}, today):
-        raise Wrong("OrderReturned was known then and isn't now: nobody can vouch for what was folded from it")
-    if not answer({"OrderPlaced": 3}, today):
-        raise Wrong("OrderPaid is new since then: code that didn't know it can't have folded one, so it does no harm")
 
 
 def may_use(kept: Versions, today: Versions) -> bool:
@@ -275,28 +526,89 @@ def may_use(kept: Versions, today: Versions) -> bool:
     return all(today.get(event_type) == version for event_type, version in kept.items())
 
 
+def _older_is_fine(kept: Versions, today: Versions) -> bool:
+    return all(today.get(name, 0) >= version for name, version in kept.items())
+
+
+def _newer_is_fine(kept: Versions, today: Versions) -> bool:
+    return all(name in today and today[name] <= version for name, version in kept.items())
+
+
+def _only_todays_types(kept: Versions, today: Versions) -> bool:
+    return all(kept.get(name, version) == version for name, version in today.items())
+
+
+def _new_types_refused(kept: Versions, today: Versions) -> bool:
+    return kept == today
+
+
+def _any_type_will_do(kept: Versions, today: Versions) -> bool:
+    return not kept or any(today.get(name) == version for name, version in kept.items())
+
+
+def _names_only(kept: Versions, today: Versions) -> bool:
+    return kept.keys() <= today.keys()
+
+
+def _turned_round(kept: Versions, today: Versions) -> bool:
+    return may_use(today, kept)
+
+
+VERSIONS = st.dictionaries(
+    st.sampled_from(["OrderPaid", "OrderPlaced", "OrderReturned"]), st.integers(1, 3), max_size=3
+)
+
+
+@st.composite
+def _kept_and_today(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, int]]:
+    """Two that differ in one type as a rule: in its version, or in whether it is there."""
+    kept = draw(VERSIONS)
+    return kept, {**kept, **draw(VERSIONS)} if draw(st.booleans()) else draw(VERSIONS)
+
+
 MAY_USE = Exercise(
     name="may_use",
     task=(
         "A snapshot records `kept`, the latest version of each event type that its code knew. `today` says the same "
-        "for the code that loads it. May the snapshot be used? True or False."
+        "for the code that loads it. Return `True` where today's code, folding the same events, must come to the same "
+        "state, else `False`. A type in another version, newer or older, may be folded otherwise; code that doesn't "
+        "know a type has folded none of it. Where `kept` is empty, the snapshot may be used."
     ),
-    examine=examine_may_use,
+    stub=(
+        "from collections.abc import Mapping\n\n\n"
+        "def my_may_use(kept: Mapping[str, int], today: Mapping[str, int]) -> bool: ..."
+    ),
     reference=may_use,
+    cases=_kept_and_today(),
+    examples=[
+        ({"OrderPaid": 1, "OrderPlaced": 3}, {"OrderPaid": 1, "OrderPlaced": 3}),
+        ({"OrderPaid": 1, "OrderPlaced": 2}, {"OrderPaid": 1, "OrderPlaced": 3}),
+        ({"OrderPaid": 1, "OrderPlaced": 4}, {"OrderPaid": 1, "OrderPlaced": 3}),
+        ({"OrderPaid": 1, "OrderReturned": 1}, {"OrderPaid": 1}),
+        ({"OrderPaid": 1}, {"OrderPaid": 1, "OrderPlaced": 3}),
+    ],
     hints=("Go through the event types that the snapshot's code knew.", "A type it didn't know can't be in the state."),
     mistakes={
         "older is fine": Mistake(
-            lambda kept, today: all(today.get(name, 0) >= version for name, version in kept.items()), "was v2 and"
+            _older_is_fine,
+            "a type has a newer version now than then: the state may lack what the new shape says, so pass it over",
         ),
         "newer is fine": Mistake(
-            lambda kept, today: all(today.get(name, 0) <= version for name, version in kept.items()), "knew more"
+            _newer_is_fine, "a type had a newer version then than now: that release knew more than this one does"
         ),
         "only today's types": Mistake(
-            lambda kept, today: all(kept.get(name, version) == version for name, version in today.items()),
-            "known then and isn't now",
+            _only_todays_types,
+            "a type was known then and isn't now: nobody can vouch for what was folded from it",
         ),
-        "new types refused": Mistake(lambda kept, today: kept == today, "it does no harm"),
+        "new types refused": Mistake(
+            _new_types_refused, "a type is new since then: code that didn't know it can't have folded one of it"
+        ),
+        "any type will do": Mistake(_any_type_will_do, "one type with an equal version isn't enough: all must have it"),
+        "names only": Mistake(_names_only, "the versions are never compared: equal names may stand for other shapes"),
+        "turned round": Mistake(
+            _turned_round, "it goes through today's types, but only those of the snapshot's code can be in the state"
+        ),
     },
 )
 
-exercises = Exercises(COUNT_IN_CENTS, ONE_FACT_PER_PARCEL, UPCAST, CENTS_AS_DOLLARS, MAY_USE)
+exercises = Exercises(__name__, COUNT_IN_CENTS, ONE_FACT_PER_PARCEL, UPCAST, CENTS_AS_DOLLARS, MAY_USE)

@@ -1,74 +1,205 @@
 """Exercises of notebook 11: moments without doubt, the two axes of time, and an account as it stood."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, time, timedelta
+from itertools import product, takewhile
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
-from esworkbench.course.small_log import day, posting, recorded_event
+from hypothesis import strategies as st
+
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.small_log import START, day, posting, recorded_event
 from esworkbench.domains.bank import BankAccount, bank_decoder
-from esworkbench.errors import EsworkbenchError
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Posting
 from esworkbench.forensics.replay.moments import parse_moment
 
-# A cheque paid in on day 3 is recorded on day 8; a correction valid on day 5 is recorded on day 7.
-POSTINGS = [
-    posting(1, 10_000),
-    posting(2, -1_500),
-    posting(4, 20_000),
-    posting(7, 600, valid=5),
-    posting(8, 35_000, valid=3),
-    posting(9, -4_000),
-]
+# --- moment -----------------------------------------------------------------------------------------------------------
 
 
-def _naive_is_utc(text: str) -> datetime:
-    return datetime.fromisoformat(text[:16]).replace(tzinfo=UTC)
+def moment(text: str) -> datetime:
+    """As ``parse_moment`` does for local times: of a repeated or skipped one, the two folds have two offsets.
+
+    Where no zone is named, there is no third word, and to take the text apart raises ValueError.
+    """
+    date, clock, name = text.split(" ")
+    try:
+        zone = ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        raise ValueError(f"{name!r} is no time zone") from None
+    local = datetime.fromisoformat(f"{date} {clock}").replace(tzinfo=zone)
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        raise ValueError(f"{text!r} happened twice or never")
+    return local.astimezone(UTC)
+
+
+def _zone_dropped(text: str) -> datetime:
+    return moment(text).astimezone(ZoneInfo(text.split(" ")[2])).replace(tzinfo=UTC)
+
+
+def _zone_lost(text: str) -> datetime:
+    return moment(text).replace(tzinfo=None)
 
 
 def _always_winter(text: str) -> datetime:
-    return datetime.fromisoformat(text[:16] + "+01:00").astimezone(UTC)
+    there = moment(text).astimezone(ZoneInfo(text.split(" ")[2]))
+    winter = min(there.replace(month=month, day=15).utcoffset() or timedelta(0) for month in (1, 7))
+    return there.replace(tzinfo=UTC) - winter
+
+
+def _read_anyhow(text: str, *, refuses: Callable[[datetime], bool]) -> datetime:
+    """An answer that refuses only some of what the clocks repeat or skip."""
+    date, clock, name = text.split(" ")
+    try:
+        local = datetime.fromisoformat(f"{date} {clock}").replace(tzinfo=ZoneInfo(name))
+    except ZoneInfoNotFoundError:
+        raise ValueError from None
+    if refuses(local):
+        raise ValueError
+    return local.astimezone(UTC)
+
+
+def _exists(local: datetime) -> bool:
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
+
+
+def _happens_twice(local: datetime) -> bool:
+    return _exists(local) and local.utcoffset() != local.replace(fold=1).utcoffset()
+
+
+def _clocks_never_change(text: str) -> datetime:
+    return _read_anyhow(text, refuses=lambda local: False)
 
 
 def _first_of_two(text: str) -> datetime:
-    written, _, zone = text.rpartition(" ")
-    if "/" not in zone:
-        raise ValueError(text)
-    return datetime.fromisoformat(written).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return _read_anyhow(text, refuses=lambda local: not _exists(local))
+
+
+def _skipped_ones_shifted(text: str) -> datetime:
+    return _read_anyhow(text, refuses=_happens_twice)
 
 
 def _guesses_a_zone(text: str) -> datetime:
-    return parse_moment(text if "/" in text else f"{text} Europe/Zurich")
+    return moment(text if text.count(" ") > 1 else f"{text} Europe/Zurich")
 
 
-def _examine_moment(answer: Callable[[str], datetime]) -> None:
-    summer = answer("2023-07-15 15:47 Europe/Zurich")
-    if summer.tzinfo is None:
-        raise Wrong(f"{summer!r} is naive: it names a different instant on every machine; return it in UTC")
-    if summer == datetime(2023, 7, 15, 15, 47, tzinfo=UTC):
-        raise Wrong("the zone is dropped: 15:47 in Zurich was taken for 15:47 in UTC")
-    if summer == datetime(2023, 7, 15, 14, 47, tzinfo=UTC):
-        raise Wrong("Zurich is not one hour ahead all year: an offset belongs to a moment, not to a zone")
-    if summer != datetime(2023, 7, 15, 13, 47, tzinfo=UTC):
-        raise Wrong(f"15:47 in Zurich in July is 13:47 in UTC, not {summer}")
-    if answer("2023-03-15 15:47 Europe/Zurich") != datetime(2023, 3, 15, 14, 47, tzinfo=UTC):
-        raise Wrong("15:47 in Zurich in early March is 14:47 in UTC")
-    if not _refuses(answer, "2023-03-15 15:47"):
-        raise Wrong("a time without a zone was guessed, not refused")
-    if not _refuses(answer, "2023-10-29 02:30 Europe/Zurich"):
-        raise Wrong("02:30 happened twice on 29 October, an hour apart: refuse it rather than pick one")
-    if not _refuses(answer, "2023-03-26 02:30 Europe/Zurich"):
-        raise Wrong("02:30 never happened on 26 March, because the clocks skipped it: refuse it")
+def _lets_the_key_error_out(text: str) -> datetime:
+    ZoneInfo(text.rpartition(" ")[2])
+    return moment(text)
 
 
-def _refuses(answer: Callable[[str], datetime], text: str) -> bool:
-    try:
-        answer(text)
-    except (ValueError, EsworkbenchError):
-        return True
-    return False
+ZONES_AND_CHANGES = [
+    ("Europe/Zurich", "2023-03-26", "2023-10-29"),
+    ("America/New_York", "2023-03-12", "2023-11-05"),
+    ("Australia/Lord_Howe", "2023-04-02", "2023-10-01"),
+    ("Asia/Kolkata", "2023-03-26", "2023-10-29"),
+    ("UTC", "2023-03-26", "2023-10-29"),
+]
+"""Zones, and days on which the clocks of most of them change: on Lord Howe Island by half an hour."""
+
+
+@st.composite
+def _texts(draw: st.DrawFn) -> tuple[str]:
+    """Local times, often around a change of the clocks; sometimes without a zone, or with one that doesn't exist."""
+    name, *changes = draw(st.sampled_from(ZONES_AND_CHANGES))
+    date = draw(st.sampled_from(["2023-07-15", "2023-12-31", "2024-01-01", *changes, *changes]))
+    hour, minute = draw(st.sampled_from([0, 1, 1, 2, 2, 3, 15, 23])), draw(st.sampled_from([0, 1, 29, 30, 59]))
+    zone = draw(st.sampled_from([f" {name}"] * 8 + ["", " Europe/Atlantis"]))
+    return (f"{date} {hour:02}:{minute:02}{zone}",)
+
+
+MOMENT = Exercise(
+    name="moment",
+    task=(
+        "Turn a text such as `2023-07-15 15:47 Europe/Zurich` (date, time and the zone's name, with a space between) "
+        "into the instant that it names: a `datetime` with a time zone, best in UTC. Raise `ValueError` for a text "
+        "without a zone, for a zone that `ZoneInfo` doesn't know, and for a local time that a change of the clocks "
+        "repeats or skips."
+    ),
+    stub=(
+        "from datetime import UTC, datetime\nfrom zoneinfo import ZoneInfo, ZoneInfoNotFoundError\n\n\n"
+        "def my_moment(text: str) -> datetime: ..."
+    ),
+    reference=moment,
+    cases=_texts(),
+    examples=[
+        ("2023-07-15 15:47 Europe/Zurich",),
+        ("2023-10-29 02:30 Europe/Zurich",),
+        ("2023-03-26 02:30 Europe/Zurich",),
+        ("2023-07-15 15:47",),
+        ("2023-07-15 15:47 Europe/Atlantis",),
+    ],
+    hints=(
+        "What would the same text mean on a server in Tokyo?",
+        "`ZoneInfo` knows when clocks change, and raises a `KeyError` for a name it doesn't know. Of a `datetime`, "
+        "`fold` says which of two equal local times is meant.",
+        "Compare `utcoffset()` for `fold=0` and for `fold=1`: where they differ, the time is repeated or skipped.",
+    ),
+    mistakes={
+        "the zone dropped": Mistake(
+            _zone_dropped, "the zone is dropped: what the clocks of that zone showed was taken for UTC"
+        ),
+        "a naive reply": Mistake(
+            _zone_lost, "the reply has no time zone, so it names another instant on every machine: keep UTC with it"
+        ),
+        "a fixed offset": Mistake(
+            _always_winter, "an offset belongs to a moment, not to a zone: in summer it is another one than in winter"
+        ),
+        "clocks that never change": Mistake(
+            _clocks_never_change,
+            "a local time that a change of the clocks repeats or skips names no single instant: refuse it",
+        ),
+        "the first of two": Mistake(
+            _first_of_two, "when the clocks go back, some local times happen twice: refuse them rather than pick one"
+        ),
+        "skipped times shifted": Mistake(
+            _skipped_ones_shifted, "when the clocks go forward, some local times never happen: refuse them"
+        ),
+        "a zone guessed": Mistake(_guesses_a_zone, "a time without a zone was guessed: it must be refused"),
+        "another error": Mistake(
+            parse_moment, "it refuses what it should, but with an error of its own: it must be a ValueError"
+        ),
+        "a KeyError": Mistake(
+            _lets_the_key_error_out,
+            "`ZoneInfo` raises ZoneInfoNotFoundError, which is a KeyError: turn it into a ValueError",
+        ),
+    },
+)
+
+# --- known_then -------------------------------------------------------------------------------------------------------
+
+HALF_DAYS = st.integers(0, 6).map(lambda halves: halves / 2)
+
+
+@st.composite
+def _postings(draw: st.DrawFn) -> list[Posting]:
+    """Postings in no order; some are true before they are recorded, and some are announced."""
+    lives = draw(st.lists(st.tuples(st.integers(-900, 900), HALF_DAYS, HALF_DAYS), max_size=5))
+    return [
+        posting(number, amount, recorded=recorded, valid=valid)
+        for number, (amount, recorded, valid) in enumerate(lives, start=1)
+    ]
+
+
+EVERY_COMBINATION = [
+    posting(number, 2**number, recorded=recorded, valid=valid)
+    for number, (recorded, valid) in enumerate(product([2.5, 0, 1, 1.5, 2, 3], repeat=2))
+]
+"""Before, at and after the moments of the first cases on either axis. The sum tells which of them were added up."""
+
+
+@st.composite
+def _moments(draw: st.DrawFn) -> datetime:
+    zone = draw(st.sampled_from([UTC, ZoneInfo("Europe/Zurich"), ZoneInfo("America/New_York")]))
+    return day(draw(HALF_DAYS)).astimezone(zone)
+
+
+def _told(postings: Iterable[Posting]) -> str:
+    return "".join(
+        f"\n  amount_minor={each.amount_minor}, recorded_at={each.recorded_at}, valid_at={each.valid_at}"
+        for each in postings
+    )
 
 
 def known_then(postings: Sequence[Posting], moment: datetime) -> int:
@@ -88,17 +219,59 @@ def _today(postings: Sequence[Posting], moment: datetime) -> int:
     return sum(each.amount_minor for each in postings)
 
 
-def _examine_known_then(answer: Callable[[Sequence[Posting], datetime], int]) -> None:
-    moment = day(5.5)
-    said = answer(POSTINGS, moment)
-    if said == _true_then(POSTINGS, moment):
-        raise Wrong("that is what was true then: valid time. The court asks what the bank had been told: recorded time")
-    if said == _today(POSTINGS, moment):
-        raise Wrong("that is today's balance: leave out what was recorded after the moment")
-    if said != known_then(POSTINGS, moment):
-        raise Wrong(f"by then {known_then(POSTINGS, moment)} was known, not {said!r}")
-    if answer(POSTINGS, day(4)) != known_then(POSTINGS, day(4)):
-        raise Wrong("what was recorded exactly at that moment was known: the bound is inclusive")
+def _known_and_true(postings: Sequence[Posting], moment: datetime) -> int:
+    return believed(postings, moment, moment)
+
+
+def _whole_days(postings: Sequence[Posting], moment: datetime) -> int:
+    tomorrow = datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    return sum(each.amount_minor for each in postings if each.recorded_at < tomorrow)
+
+
+def _up_to_the_first_later(postings: Sequence[Posting], moment: datetime) -> int:
+    return sum(each.amount_minor for each in takewhile(lambda each: each.recorded_at <= moment, postings))
+
+
+POSTINGS_STUB = "from datetime import datetime\n\nfrom esworkbench.evidence import Posting\n\n\n"
+
+KNOWN_THEN = Exercise(
+    name="known_then",
+    task=(
+        "What had the store been told by a given `moment`? Add up the amounts of the postings, in minor units: an "
+        "`int`, 0 where there are none. Each posting has `recorded_at`, `valid_at` and `amount_minor`; they come in no "
+        "particular order, and what was recorded exactly at the moment was known. All moments have a time zone."
+    ),
+    stub=POSTINGS_STUB + "def my_known_then(postings: list[Posting], moment: datetime) -> int: ...",
+    reference=known_then,
+    cases=st.tuples(_postings(), _moments()),
+    examples=[([], day(1)), (EVERY_COMBINATION[6:], day(1))],
+    given=lambda postings, moment: f"moment={moment}, postings:{_told(postings)}",
+    hints=(
+        "Which of its two times says when the store learned of an event?",
+        "sum(each.amount_minor for each in postings if each.recorded_at <= moment)",
+    ),
+    mistakes={
+        "valid time": Mistake(
+            _true_then, "that is what was true then, valid time; what the store had been told goes by recorded time"
+        ),
+        "valid time too": Mistake(
+            _known_and_true,
+            "something that was recorded by then is missing: the store knew of it, though it was valid only later",
+        ),
+        "an exclusive bound": Mistake(
+            _told_before, "what was recorded exactly at the moment was known: the bound is inclusive"
+        ),
+        "no bound": Mistake(_today, "that is today's balance: leave out what was recorded after the moment"),
+        "whole days": Mistake(
+            _whole_days, "the rest of the day is counted too: a moment has a time, so compare moments and not dates"
+        ),
+        "stops too early": Mistake(
+            _up_to_the_first_later, "it stops at the first posting that came later, but they are in no particular order"
+        ),
+    },
+)
+
+# --- believed ---------------------------------------------------------------------------------------------------------
 
 
 def believed(postings: Sequence[Posting], at: datetime, known_at: datetime) -> int:
@@ -122,21 +295,57 @@ def _either(postings: Sequence[Posting], at: datetime, known_at: datetime) -> in
     return sum(each.amount_minor for each in postings if each.valid_at <= at or each.recorded_at <= known_at)
 
 
-def _examine_believed(answer: Callable[[Sequence[Posting], datetime, datetime], int]) -> None:
-    at, known_at = day(4.5), day(7.5)
-    said = answer(POSTINGS, at, known_at)
-    hints = {
-        _ignores_known(POSTINGS, at, known_at): "that is what we know today of that day: known_at has no effect",
-        _ignores_at(POSTINGS, at, known_at): "that is all that was known by then: at has no effect",
-        _either(POSTINGS, at, known_at): "an event counts only when it is within both bounds: and, not or",
-    }
-    if said in hints:
-        raise Wrong(hints[said])
-    later = answer(POSTINGS, day(3), day(8))
-    if later == believed(POSTINGS, day(8), day(3)):
-        raise Wrong("the axes are swapped: at bounds valid_at, known_at bounds recorded_at")
-    if said != believed(POSTINGS, at, known_at) or later != believed(POSTINGS, day(3), day(8)):
-        raise Wrong(f"on day 7.5 the balance of day 4.5 was believed to be {believed(POSTINGS, at, known_at)}")
+def _before_at(postings: Sequence[Posting], at: datetime, known_at: datetime) -> int:
+    return sum(each.amount_minor for each in postings if each.valid_at < at and each.recorded_at <= known_at)
+
+
+def _before_known_at(postings: Sequence[Posting], at: datetime, known_at: datetime) -> int:
+    return sum(each.amount_minor for each in postings if each.valid_at <= at and each.recorded_at < known_at)
+
+
+def _before_both(postings: Sequence[Posting], at: datetime, known_at: datetime) -> int:
+    return sum(each.amount_minor for each in postings if each.valid_at < at and each.recorded_at < known_at)
+
+
+def _one_bound_for_both(postings: Sequence[Posting], at: datetime, known_at: datetime) -> int:
+    return believed(postings, min(at, known_at), min(at, known_at))
+
+
+BELIEVED = Exercise(
+    name="believed",
+    task=(
+        "As of `known_at`, what did the store believe the balance was at `at`? An `int` in minor units, 0 where there "
+        "is nothing to add up. Each of the two moments bounds an axis of its own, inclusively; either of them may be "
+        "the earlier one. The postings are those of `known_then`, in no particular order."
+    ),
+    stub=POSTINGS_STUB + "def my_believed(postings: list[Posting], at: datetime, known_at: datetime) -> int: ...",
+    reference=believed,
+    cases=st.tuples(_postings(), _moments(), _moments()),
+    examples=[([], day(1), day(1)), (EVERY_COMBINATION, day(2), day(1)), (EVERY_COMBINATION, day(1), day(2))],
+    given=lambda postings, at, known_at: f"at={at}, known_at={known_at}, postings:{_told(postings)}",
+    hints=(
+        "Two questions of each posting: was it true by then, and had we been told?",
+        "valid_at <= at and recorded_at <= known_at",
+    ),
+    mistakes={
+        "known_at ignored": Mistake(_ignores_known, "that is what we know today of that time: known_at has no effect"),
+        "at ignored": Mistake(_ignores_at, "that is all that was known by then: at has no effect"),
+        "or": Mistake(_either, "a posting counts only when it is within both bounds: and, not or"),
+        "swapped": Mistake(_axes_swapped, "the axes are swapped: at bounds valid_at, known_at bounds recorded_at"),
+        "an exclusive at": Mistake(_before_at, "what was valid exactly at `at` counts: that bound is inclusive"),
+        "an exclusive known_at": Mistake(
+            _before_known_at, "what was recorded exactly at `known_at` counts: that bound is inclusive"
+        ),
+        "both exclusive": Mistake(_before_both, "both bounds are inclusive, and yours leave out what lies on them"),
+        "one bound for both": Mistake(
+            _one_bound_for_both,
+            "the earlier moment bounds both axes: each axis has a bound of its own, at for valid_at and known_at for "
+            "recorded_at",
+        ),
+    },
+)
+
+# --- as_of_version ----------------------------------------------------------------------------------------------------
 
 
 def as_of_version(events: Sequence[RecordedEvent], version: int) -> BankAccount:
@@ -148,141 +357,156 @@ def as_of_version(events: Sequence[RecordedEvent], version: int) -> BankAccount:
     return account
 
 
+def _replayed(events: Iterable[RecordedEvent]) -> BankAccount:
+    account = BankAccount("ACC-1")
+    for event in bank_decoder().decode_all(events):
+        account.replay(event.data)
+    return account
+
+
 def _one_short(events: Sequence[RecordedEvent], version: int) -> BankAccount:
     return as_of_version(events, version - 1)
 
 
 def _in_recorded_order(events: Sequence[RecordedEvent], version: int) -> BankAccount:
-    account = BankAccount("ACC-1")
-    chosen = sorted((event for event in events if event.version <= version), key=lambda event: event.recorded_at)
-    for event in bank_decoder().decode_all(chosen):
-        account.replay(event.data)
-    return account
+    chosen = [event for event in events if event.version <= version]
+    return _replayed(sorted(chosen, key=lambda event: event.recorded_at))
+
+
+def _as_they_come(events: Sequence[RecordedEvent], version: int) -> BankAccount:
+    return _replayed(event for event in events if event.version <= version)
+
+
+def _the_first_that_come(events: Sequence[RecordedEvent], version: int) -> BankAccount:
+    return _replayed(sorted(events[:version], key=lambda event: event.version))
 
 
 def _without_upcasters(events: Sequence[RecordedEvent], version: int) -> BankAccount:
-    return as_of_version(
-        [event for event in events if event.schema_version != 1 or b'"amount"' not in event.payload], version
-    )
+    return as_of_version([event for event in events if b'"amount"' not in event.payload], version)
 
 
 def _to_the_head(events: Sequence[RecordedEvent], version: int) -> BankAccount:
-    return as_of_version(events, max(event.version for event in events))
+    return as_of_version(events, len(events))
 
 
-# The server's clock was set back between versions 3 and 4.
-EVENTS = [
-    recorded_event(1, "AccountOpened", '{"account_id":"ACC-1","owner":"Ada","currency":"USD"}', recorded=1),
-    recorded_event(2, "MoneyDeposited", '{"amount":445.95,"reference":"OPEN"}', recorded=2),
-    recorded_event(
-        3,
-        "WithdrawalRequested",
-        '{"withdrawal_id":"W-1","amount_minor":2000,"currency":"USD","reference":"SHOP"}',
-        recorded=3,
-    ),
+def _only_applied(events: Sequence[RecordedEvent], version: int) -> BankAccount:
+    account = as_of_version(events, version)
+    account.version = 0
+    return account
+
+
+def _play_as_of_version(answer: Any, events: list[RecordedEvent], version: int) -> Any:
+    account = answer(events, version)
+    if not isinstance(account, BankAccount):
+        return account
+    return {"BankAccount": account.id, "version": account.version, **account.state()}
+
+
+OPENED = '{"account_id":"ACC-1","owner":"Ada","currency":"USD"}'
+MONEY = '"currency":"USD","reference":"R"'
+
+
+@st.composite
+def _shuffled_streams(draw: st.DrawFn) -> tuple[list[RecordedEvent], int]:
+    """The stream of one account in any order, told by a clock that is set back now and then, and a version of it."""
+    lives: list[tuple[str, int, str]] = [("AccountOpened", 1, OPENED)]
+    held: list[str] = []
+    kinds = ["dollars", "with currency", "cents", "fee", "request", "settle", "cancel"]
+    told = st.tuples(st.sampled_from(kinds), st.integers(1, 2_000), st.integers(0, 2), st.integers(0, 3))
+    happened = draw(st.lists(told, max_size=6))
+    for number, (kind, cents, *_) in enumerate(happened, start=1):
+        lives.append(_happens(kind, cents, f"W-{number}", held))
+    clock, places = [0, *(each[2] for each in happened)], [draw(st.integers(0, 3)), *(each[3] for each in happened)]
+    events = [
+        recorded_event(version, kind, payload, recorded=recorded, schema_version=schema_version)
+        for version, ((kind, schema_version, payload), recorded) in enumerate(zip(lives, clock, strict=True), start=1)
+    ]
+    version = draw(st.integers(0, len(events)))
+    return sorted(events, key=lambda event: places[event.version - 1]), version
+
+
+def _happens(kind: str, cents: int, withdrawal: str, held: list[str]) -> tuple[str, int, str]:
+    """Type, schema version and payload; where nothing is held, a withdrawal is requested in place of its end."""
+    match kind:
+        case "dollars":
+            return "MoneyDeposited", 1, f'{{"amount":{cents / 100:.2f},"reference":"R"}}'
+        case "with currency":
+            return "MoneyDeposited", 2, f'{{"amount":{cents / 100:.2f},{MONEY}}}'
+        case "cents":
+            return "MoneyDeposited", 3, f'{{"amount_minor":{cents},{MONEY}}}'
+        case "fee":
+            return "FeeCharged", 1, f'{{"amount_minor":{cents},{MONEY},"reason":"late"}}'
+        case "settle" if held:
+            return "WithdrawalSettled", 1, f'{{"withdrawal_id":"{held.pop()}","amount_minor":{cents},"currency":"USD"}}'
+        case "cancel" if held:
+            ended = f'"withdrawal_id":"{held.pop()}","amount_minor":{cents},"currency":"USD","reason":"changed"'
+            return "WithdrawalCancelled", 1, f"{{{ended}}}"
+    held.append(withdrawal)
+    return "WithdrawalRequested", 1, f'{{"withdrawal_id":"{withdrawal}","amount_minor":{cents},{MONEY}}}'
+
+
+SET_BACK = [
+    recorded_event(1, "AccountOpened", OPENED, recorded=1),
+    recorded_event(2, "MoneyDeposited", '{"amount":445.95,"reference":"R"}', recorded=2),
+    recorded_event(3, "WithdrawalRequested", f'{{"withdrawal_id":"W-1","amount_minor":2000,{MONEY}}}', recorded=3),
     recorded_event(
         4, "WithdrawalSettled", '{"withdrawal_id":"W-1","amount_minor":2000,"currency":"USD"}', recorded=2.5
     ),
-    recorded_event(
-        5,
-        "MoneyDeposited",
-        '{"amount_minor":700,"currency":"USD","reference":"CASH"}',
-        recorded=4,
-        schema_version=3,
-    ),
-    recorded_event(6, "MoneyWithdrawn", '{"amount_minor":100,"currency":"USD","reference":"ATM"}', recorded=5),
+    recorded_event(5, "MoneyDeposited", f'{{"amount_minor":700,{MONEY}}}', recorded=4, schema_version=3),
+    recorded_event(6, "MoneyWithdrawn", f'{{"amount_minor":100,{MONEY}}}', recorded=5),
 ]
+"""The server's clock was set back between versions 3 and 4."""
 
 
-def _examine_as_of_version(answer: Callable[[Sequence[RecordedEvent], int], Any]) -> None:
-    shuffled = [EVENTS[number] for number in (4, 0, 3, 5, 1, 2)]
-    said = answer(shuffled, 5)
-    if not isinstance(said, BankAccount):
-        raise Wrong(f"return the BankAccount that you folded, not {said!r}")
-    if said.balance_minor == _one_short(EVENTS, 5).balance_minor:
-        raise Wrong("off by one version: the account as of version 5 has seen event 5")
-    if said.balance_minor == _to_the_head(EVENTS, 5).balance_minor:
-        raise Wrong("that is the head: stop after the version asked for")
-    if said.balance_minor == _without_upcasters(EVENTS, 5).balance_minor:
-        raise Wrong("the deposit in dollars, schema version 1, is missing: decode with bank_decoder(), which upcasts")
-    if said.pending:
-        raise Wrong(
-            f"{said.pending} is still pending: clocks are set back, so fold in order of version, never by recorded_at"
-        )
-    if said.state() != as_of_version(EVENTS, 5).state():
-        raise Wrong(f"as of version 5 the account is {as_of_version(EVENTS, 5).state()}, not {said.state()}")
+def _told_events(events: list[RecordedEvent], version: int) -> str:
+    lines = (
+        f"\n  version {each.version}, recorded on day {(each.recorded_at - START).days}: "
+        f"{each.event_type} v{each.schema_version} {each.payload.decode()}"
+        for each in events
+    )
+    return f"version={version}, events:{''.join(lines)}"
 
 
-exercises = Exercises(
-    Exercise(
-        name="moment",
-        task="Turn '2023-07-15 15:47 Europe/Zurich' into the instant it names, in UTC. Raise ValueError for a time "
-        "without a zone, and for one that a clock change repeats or drops.",
-        examine=_examine_moment,
-        reference=parse_moment,
-        hints=(
-            "What would the same text mean on a server in Tokyo?",
-            "zoneinfo.ZoneInfo knows when clocks change; datetime's fold says which of two equal hours is meant.",
-            "Compare utcoffset() for fold=0 and fold=1: where they differ, the hour is repeated or dropped.",
-        ),
-        mistakes={
-            "the zone dropped": Mistake(_naive_is_utc, "the zone is dropped"),
-            "a fixed offset": Mistake(_always_winter, "not one hour ahead all year"),
-            "the first of two": Mistake(_first_of_two, "happened twice"),
-            "a zone guessed": Mistake(_guesses_a_zone, "guessed, not refused"),
-        },
+AS_OF_VERSION = Exercise(
+    name="as_of_version",
+    task=(
+        "Fold the recorded events of one stream, which come in no particular order, into the account as it was at a "
+        '`version`, the event of that version included: return a `BankAccount("ACC-1")`. Version 0 is the account to '
+        "which nothing has happened yet. `bank_decoder().decode_all(…)` reads recorded events in today's shape, and "
+        "`account.replay(event.data)` applies one and counts it."
     ),
-    Exercise(
-        name="known_then",
-        task=(
-            "What had the store been told by a given moment? Add up the postings, in minor units. Each has "
-            "`recorded_at`, `valid_at` and `amount_minor`."
-        ),
-        examine=_examine_known_then,
-        reference=known_then,
-        hints=(
-            "Which of its two times says when the store learned of an event?",
-            "sum(each.amount_minor for each in postings if each.recorded_at <= moment)",
-        ),
-        mistakes={
-            "valid time": Mistake(_true_then, "valid time"),
-            "an exclusive bound": Mistake(_told_before, "inclusive"),
-            "no bound": Mistake(_today, "today's balance"),
-        },
+    stub=(
+        "from esworkbench.domains.bank import BankAccount, bank_decoder\nfrom esworkbench.events import RecordedEvent"
+        "\n\n\ndef my_as_of_version(events: list[RecordedEvent], version: int) -> BankAccount: ..."
     ),
-    Exercise(
-        name="believed",
-        task="As of `known_at`, what did the store believe the balance was at `at`?",
-        examine=_examine_believed,
-        reference=believed,
-        hints=(
-            "Two questions of each posting: was it true by then, and had we been told?",
-            "valid_at <= at and recorded_at <= known_at",
-        ),
-        mistakes={
-            "known_at ignored": Mistake(_ignores_known, "known_at has no effect"),
-            "at ignored": Mistake(_ignores_at, "at has no effect"),
-            "or": Mistake(_either, "and, not or"),
-            "swapped": Mistake(_axes_swapped, "the axes are swapped"),
-        },
+    reference=as_of_version,
+    cases=_shuffled_streams(),
+    examples=[([SET_BACK[number] for number in (4, 0, 2, 3, 5, 1)], 5), (SET_BACK[::-1], 4)],
+    play=_play_as_of_version,
+    given=_told_events,
+    hints=(
+        "In which order did the account decide?",
+        "sorted(events, key=lambda event: event.version), those up to the version only",
     ),
-    Exercise(
-        name="as_of_version",
-        task=(
-            "Fold recorded events, which come in no particular order, into the BankAccount as it was at a version. "
-            "Use `bank_decoder().decode_all(…)` and `account.replay(event.data)`."
+    mistakes={
+        "off by one version": Mistake(
+            _one_short, "off by one version: the account as of a version has seen the event of that version"
         ),
-        examine=_examine_as_of_version,
-        reference=as_of_version,
-        hints=(
-            "In which order did the account decide?",
-            "sorted(events, key=lambda event: event.version), those up to the version only",
+        "recorded order": Mistake(
+            _in_recorded_order, "clocks are set back, so fold in order of version, never by recorded_at"
         ),
-        mistakes={
-            "off by one version": Mistake(_one_short, "off by one version"),
-            "recorded order": Mistake(_in_recorded_order, "fold in order of version"),
-            "no upcast": Mistake(_without_upcasters, "upcasts"),
-            "the head": Mistake(_to_the_head, "that is the head"),
-        },
-    ),
+        "as they come": Mistake(_as_they_come, "the events come in no particular order: fold in order of version"),
+        "the first that come": Mistake(
+            _the_first_that_come, "the first events of the list aren't the first of the stream: sort before you cut"
+        ),
+        "no upcast": Mistake(
+            _without_upcasters, "deposits in dollars, of old schema versions, are missing: bank_decoder() upcasts them"
+        ),
+        "the head": Mistake(_to_the_head, "that is the head: stop after the version asked for"),
+        "only applied": Mistake(
+            _only_applied, "the account doesn't know its version: replay applies an event and counts it, apply doesn't"
+        ),
+    },
 )
+
+exercises = Exercises(__name__, MOMENT, KNOWN_THEN, BELIEVED, AS_OF_VERSION)

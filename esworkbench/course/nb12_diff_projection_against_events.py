@@ -1,17 +1,19 @@
 """Exercises of notebook 12: fair comparisons, late or wrong, what was covered twice, and the one repair that lasts."""
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import Any
 
-from sqlalchemy import text
+from hypothesis import strategies as st
+from sqlalchemy import select, text, update
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.grader.observe import reply
+from esworkbench.course.small_bank import as_made
 from esworkbench.course.small_log import day, posting
-from esworkbench.domains.bank import Bank, Deposit, OpenAccount, bank_decoder
+from esworkbench.domains.bank import AdjustBalance, Bank, Deposit, OpenAccount, Withdraw, bank_decoder
 from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.evidence import Posting
 from esworkbench.forensics.diagnosis.context import Batch
@@ -21,18 +23,7 @@ from esworkbench.projections import ProjectionRunner
 Key = tuple[str, str]
 """An account and a currency."""
 
-# The projection has seen positions up to 5. ACC-1 is wrong in euros, ACC-2 is right, ACC-3 has no row at all.
-CHECKPOINT = 5
-POSTINGS = [
-    posting(1, 10_000, account="ACC-1"),
-    posting(2, 4_000, account="ACC-1", currency="EUR"),
-    posting(3, 2_500, account="ACC-2"),
-    posting(4, 900, account="ACC-3"),
-    posting(5, -1_500, account="ACC-2"),
-    posting(6, 7_000, account="ACC-2"),
-    posting(7, 300, account="ACC-1"),
-]
-CLAIMS: dict[Key, int] = {("ACC-1", "USD"): 10_000, ("ACC-1", "EUR"): 4_250, ("ACC-2", "USD"): 1_000}
+# --- deltas -----------------------------------------------------------------------------------------------------------
 
 
 def deltas(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
@@ -46,7 +37,7 @@ def deltas(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: i
 
 
 def _against_all(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
-    return deltas(claims, postings, max(each.position for each in postings))
+    return deltas(claims, postings, max((each.position for each in postings), default=0))
 
 
 def _before_checkpoint(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
@@ -57,38 +48,126 @@ def _only_rows(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoin
     return {key: delta for key, delta in deltas(claims, postings, checkpoint).items() if key in claims}
 
 
+def _only_events(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
+    seen = {(each.account, each.currency) for each in postings if each.position <= checkpoint}
+    return {key: delta for key, delta in deltas(claims, postings, checkpoint).items() if key in seen}
+
+
 def _other_way_round(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
     return {key: -delta for key, delta in deltas(claims, postings, checkpoint).items()}
 
 
 def _currencies_added(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
-    in_dollars: dict[Key, int] = {}
-    for (account, _), claimed in claims.items():
-        in_dollars[account, "USD"] = in_dollars.get((account, "USD"), 0) + claimed
-    return deltas(in_dollars, [each._replace(currency="USD") for each in postings], checkpoint)
+    seen = [each for each in postings if each.position <= checkpoint]
+    sums: dict[str, int] = {}
+    for each in seen:
+        sums[each.account] = sums.get(each.account, 0) + each.amount_minor
+    keys = {*claims, *((each.account, each.currency) for each in seen)}
+    found = {key: claims.get(key, 0) - sums.get(key[0], 0) for key in keys}
+    return {key: delta for key, delta in found.items() if delta}
+
+
+def _zeros_too(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, int]:
+    seen = {(each.account, each.currency): 0 for each in postings if each.position <= checkpoint}
+    return dict.fromkeys(claims, 0) | seen | deltas(claims, postings, checkpoint)
 
 
 def _in_floats(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> dict[Key, Any]:
     return {key: delta / 100 for key, delta in deltas(claims, postings, checkpoint).items()}
 
 
-def _examine_deltas(answer: Callable[[Mapping[Key, int], Sequence[Posting], int], dict[Key, int]]) -> None:
-    given = (CLAIMS, POSTINGS, CHECKPOINT)
-    said = dict(answer(dict(CLAIMS), list(POSTINGS), CHECKPOINT))
-    if any(isinstance(delta, float) for delta in said.values()):
-        raise Wrong("money is counted in whole minor units: a float can't hold a cent")
-    hints = [
-        (_against_all, "the claims are compared with all events: they have only seen those up to the checkpoint"),
-        (_before_checkpoint, "the event at the checkpoint was seen too: the bound is inclusive"),
-        (_only_rows, "ACC-3 has events and no row at all: what is missing is wrong as well"),
-        (_other_way_round, "the sign is the other way round: delta is claimed minus event sum"),
-        (_currencies_added, "dollars and euros are added up: an account has one balance per currency"),
-    ]
-    for mistake, hint in hints:
-        if said == mistake(*given):
-            raise Wrong(hint)
-    if said != deltas(*given):
-        raise Wrong(f"the deltas that are not 0 are {deltas(*given)}, not {said}")
+ACCOUNTS = st.sampled_from(["ACC-1", "ACC-2"])
+CURRENCIES = st.sampled_from(["USD", "EUR"])
+
+
+# Of positions up to 5, ACC-1 is wrong in euros, ACC-2 is right in dollars, ACC-3 has no row, ACC-4 has no events.
+POSTINGS = [
+    posting(1, 10_000, account="ACC-1"),
+    posting(2, 4_000, account="ACC-1", currency="EUR"),
+    posting(3, 2_500, account="ACC-2"),
+    posting(4, 900, account="ACC-3"),
+    posting(5, -1_500, account="ACC-2"),
+    posting(6, 7_000, account="ACC-2"),
+    posting(7, 300, account="ACC-1"),
+]
+CLAIMS: dict[Key, int] = {
+    ("ACC-1", "USD"): 10_000,
+    ("ACC-1", "EUR"): 4_250,
+    ("ACC-2", "USD"): 1_000,
+    ("ACC-4", "USD"): 75,
+}
+
+
+@st.composite
+def _claims_and_postings(draw: st.DrawFn) -> tuple[dict[Key, int], list[Posting], int]:
+    """Claims that are mostly right, or off by a cent; some have no events, some events no claim."""
+    postings: list[Posting] = []
+    position = 0
+    for _ in range(draw(st.integers(0, 5))):
+        position += draw(st.sampled_from([1, 1, 0, 2])) if postings else draw(st.integers(1, 2))
+        amount = draw(st.sampled_from([1, 100, -1, -100, 0, 2**60 + 1]))
+        each = posting(position, amount, account=draw(ACCOUNTS), currency=draw(CURRENCIES))
+        postings.append(each._replace(ordinal=len(postings), version=draw(st.integers(1, 3))))
+    checkpoint = draw(st.integers(0, position + 1))
+    sums = {key: -delta for key, delta in deltas({}, postings, checkpoint).items()}
+    claims = {}
+    for key in draw(st.lists(st.tuples(ACCOUNTS, CURRENCIES), unique=True, max_size=4)):
+        claims[key] = draw(st.sampled_from([sums.get(key, 0), 0, sums.get(key, 0) + 1, sums.get(key, 0) - 1]))
+    return claims, postings, checkpoint
+
+
+def _shown_deltas(claims: Mapping[Key, int], postings: Sequence[Posting], checkpoint: int) -> str:
+    posted = [f"{each.amount_minor:+} {each.currency} on {each.account} at {each.position}" for each in postings]
+    return f"claims {dict(claims)}, checkpoint {checkpoint}, postings: {'; '.join(posted) or 'none'}"
+
+
+DELTAS = Exercise(
+    name="deltas",
+    task=(
+        "Compare what a projection claims with the events that it had seen. `claims` maps an account and a currency "
+        "to minor units. `postings` come in order of `position`, and several may share one; the projection had seen "
+        "those up to `checkpoint`, that position included. Return each delta, claimed minus event sum, that is not 0, "
+        "by account and currency: a dictionary like `claims`, which stays as it is. Where there are postings and no "
+        "claim, 0 is claimed; where there is a claim and no posting, the event sum is 0."
+    ),
+    stub=(
+        "from esworkbench.evidence import Posting\n\n\n"
+        "def my_deltas(\n"
+        "    claims: dict[tuple[str, str], int], postings: list[Posting], checkpoint: int\n"
+        ") -> dict[tuple[str, str], int]:\n"
+        '    """A posting has a `position`, an `account`, a `currency` and an `amount_minor`."""'
+    ),
+    reference=deltas,
+    cases=_claims_and_postings(),
+    examples=[(CLAIMS, POSTINGS, 5)],
+    given=_shown_deltas,
+    hints=(
+        "Which postings can a row know that was written at the checkpoint?",
+        "Start from a copy of the claims, and take each posting at or before the checkpoint off its key.",
+    ),
+    mistakes={
+        "all events": Mistake(
+            _against_all, "the claims are compared with all events: they have only seen those up to the checkpoint"
+        ),
+        "an exclusive bound": Mistake(
+            _before_checkpoint, "the events at the checkpoint itself were seen too: the bound is inclusive"
+        ),
+        "no row": Mistake(
+            _only_rows, "an account with events and no row is left out: it claims 0, and what is missing is wrong too"
+        ),
+        "no events": Mistake(
+            _only_events, "a claim without any events is left out: its event sum is 0, and it may still claim something"
+        ),
+        "sign": Mistake(_other_way_round, "the sign is the other way round: delta is claimed minus event sum"),
+        "two currencies": Mistake(
+            _currencies_added, "dollars and euros are added up: an account has one balance for each currency"
+        ),
+        "zeros too": Mistake(_zeros_too, "deltas of 0 are listed as well: return only what is not 0"),
+        "float money": Mistake(_in_floats, "money is counted in whole minor units: a float can't hold a cent"),
+    },
+)
+
+# --- verdict ----------------------------------------------------------------------------------------------------------
 
 
 def verdict(delta: int, checkpoint: int, head: int) -> str:
@@ -110,71 +189,179 @@ def _no_head(delta: int, checkpoint: int, head: int) -> str:
     return "wrong" if delta else "right"
 
 
-def _examine_verdict(answer: Callable[[int, int, int], str]) -> None:
-    if answer(-759, 346, 354) == "late":
-        raise Wrong("late and wrong is wrong: waiting will not heal a delta at the projection's own checkpoint")
-    if answer(0, 346, 354) == "wrong":
-        raise Wrong("a projection that is behind and right for what it has seen is late, not wrong")
-    if answer(0, 346, 354) == "right":
-        raise Wrong("eight positions behind the head, it is right for what it has seen, but late: say so")
-    for delta, checkpoint, head in [(0, 354, 354), (26_923, 354, 354), (-759, 346, 354), (0, 346, 354)]:
-        if answer(delta, checkpoint, head) != verdict(delta, checkpoint, head):
-            raise Wrong(f"delta {delta} at checkpoint {checkpoint} of {head} is {verdict(delta, checkpoint, head)!r}")
+def _a_cent_is_nothing(delta: int, checkpoint: int, head: int) -> str:
+    return verdict(0 if abs(delta) <= 1 else delta, checkpoint, head)
 
 
-def _run(first: int, last: int, run_id: str) -> Batch:
-    return Batch(
-        id=first, shard=0, from_position=first, to_position=last, run_id=run_id, code_version="1", saved_at=day(first)
-    )
+def _only_too_much(delta: int, checkpoint: int, head: int) -> str:
+    return verdict(max(delta, 0), checkpoint, head)
 
 
-RUNS = [_run(1, 171, "a"), _run(172, 189, "b"), _run(190, 192, "c"), _run(193, 200, "d"), _run(180, 191, "e")]
+@st.composite
+def _delta_and_positions(draw: st.DrawFn) -> tuple[int, int, int]:
+    checkpoint = draw(st.sampled_from([0, 1, 346]))
+    return draw(st.sampled_from([0, 1, -1, 2, -2, 26_923, -759])), checkpoint, checkpoint + draw(st.integers(0, 3))
+
+
+VERDICT = Exercise(
+    name="verdict",
+    task=(
+        "Say `'right'`, `'late'` or `'wrong'`, given the delta at the projection's own checkpoint (minor units, of "
+        "either sign), that checkpoint, and the head of the log, which is never before it. Late means that waiting is "
+        "all it takes. One position behind the head is behind, and a delta of one cent is a delta."
+    ),
+    stub="def my_verdict(delta: int, checkpoint: int, head: int) -> str: ...",
+    reference=verdict,
+    cases=_delta_and_positions(),
+    hints=("Which of the two does time heal?", "Look at delta first."),
+    mistakes={
+        "late first": Mistake(
+            _late_first, "late and wrong is wrong: waiting will not heal a delta at the projection's own checkpoint"
+        ),
+        "never late": Mistake(
+            _never_late, "a projection that is behind, and right for what it has seen, is late and not wrong"
+        ),
+        "no head": Mistake(
+            _no_head, "a checkpoint before the head of the log is late, even where all that it has seen is right"
+        ),
+        "a cent of tolerance": Mistake(
+            _a_cent_is_nothing,
+            "a delta of one cent is let pass: whole numbers leave no room for rounding, so it is a fault",
+        ),
+        "only too much": Mistake(_only_too_much, "a claim that is too low is wrong as well: its delta is negative"),
+    },
+)
+
+# --- covered_twice ----------------------------------------------------------------------------------------------------
 
 
 def _touching(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
-    ordered = sorted(runs, key=lambda run: run.from_position)
-    pairs = pairwise(ordered)
-    return [(b.from_position, a.to_position, 1) for a, b in pairs if b.from_position <= a.to_position + 1]
-
-
-def _only_neighbours(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
-    pairs = pairwise(runs)
+    """As ``_neighbours``, but the end is taken for the first position that was not covered."""
+    pairs = pairwise(sorted(runs, key=lambda run: (run.from_position, run.to_position)))
     return [
-        (b.from_position, a.to_position, 1) for a, b in pairs if a.from_position <= b.from_position <= a.to_position
+        (b.from_position, min(a.to_position, b.to_position), 1)
+        for a, b in pairs if b.from_position <= a.to_position + 1
+    ]  # fmt: skip
+
+
+def _neighbours(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
+    pairs = pairwise(sorted(runs, key=lambda run: (run.from_position, run.to_position)))
+    return [
+        (b.from_position, min(a.to_position, b.to_position), 1)
+        for a, b in pairs if b.from_position <= a.to_position
+    ]  # fmt: skip
+
+
+def _each_pair(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
+    both = [
+        (max(a.from_position, b.from_position), min(a.to_position, b.to_position)) for a, b in combinations(runs, 2)
     ]
+    return [(first, last, 1) for first, last in both if first <= last]
 
 
 def _end_excluded(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
-    return [(first, last - 1, extra) for first, last, extra in overlaps(list(runs))]
+    return overlaps([run._replace(to_position=run.to_position - 1) for run in runs])
 
 
 def _counts_covers(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
     return [(first, last, extra + 1) for first, last, extra in overlaps(list(runs))]
 
 
-def _examine_covered_twice(answer: Callable[[list[Batch]], list[tuple[int, int, int]]]) -> None:
-    clean = RUNS[:4]
-    if answer(list(clean)):
-        raise Wrong("172 begins where 171 ends: runs that touch cover nothing twice")
-    said = sorted(tuple(each) for each in answer(list(RUNS)))
-    joined = sorted(overlaps(list(RUNS)))
-    if not said:
-        raise Wrong("the last run reaches back over two others: compare each run with all, not with the one before it")
-    if [each[:2] for each in said] == [each[:2] for each in joined] and said != joined:
-        raise Wrong("covered twice is once too many: count the extra applications")
-    if said == _end_excluded(RUNS):
-        raise Wrong("off by one: to_position was covered as well")
-    if said != joined:
-        raise Wrong(f"what was covered too often is {joined}, not {said}")
+def _once_at_most(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
+    return [(first, last, 1) for first, last, _ in overlaps(list(runs))]
 
 
-def _look_again(runner: ProjectionRunner) -> int:
-    return runner.catch_up()
+def _run(number: int, first: int, last: int) -> Batch:
+    return Batch(
+        id=number, shard=0, from_position=first, to_position=last, run_id=f"run-{number}", code_version="1",
+        saved_at=day(number),
+    )  # fmt: skip
+
+
+SPANS = st.builds(lambda first, more: (first, first + more), st.integers(1, 8), st.integers(0, 4))
+
+
+@st.composite
+def _runs(draw: st.DrawFn) -> tuple[list[Batch]]:
+    """Runs at and about each other's ends, some of a single position, some twice over."""
+    spans = draw(st.lists(SPANS, max_size=5))
+    return ([_run(number, *span) for number, span in enumerate(spans, start=1)],)
+
+
+def _play_covered(answer: Any, runs: list[Batch]) -> Any:
+    """In order, and neighbours with the same count joined: where to split a stretch is anybody's choice."""
+    said = answer(runs)
+    said = list(said) if isinstance(said, Iterator) else said
+    rows = reply(lambda: sorted((first, last, extra) for first, last, extra in said))
+    if not isinstance(rows, list):
+        return said
+    joined: list[tuple[Any, Any, Any]] = []
+    for first, last, extra in rows:
+        if joined and joined[-1][1] + 1 == first and joined[-1][2] == extra:
+            first = joined.pop()[0]
+        joined.append((first, last, extra))
+    return joined
+
+
+def _shown_runs(runs: Sequence[Batch]) -> str:
+    return "runs " + (", ".join(f"{run.from_position}–{run.to_position}" for run in runs) or "none")
+
+
+COVERED_TWICE = Exercise(
+    name="covered_twice",
+    task=(
+        "Given runs with `from_position` and `to_position`, both inclusive and in no order, list what was covered too "
+        "often: `(first, last, extra)`, both positions inclusive, `extra` being how often too many (2 for what was "
+        "covered three times). No position stands in two of them. Their order is yours to choose, and so is whether a "
+        "stretch is split where a run begins or ends."
+    ),
+    stub=(
+        "from esworkbench.forensics.diagnosis.context import Batch\n\n\n"
+        "def my_covered_twice(runs: list[Batch]) -> list[tuple[int, int, int]]: ..."
+    ),
+    reference=overlaps,
+    cases=_runs(),
+    examples=[([_run(1, 1, 5), _run(2, 6, 9), _run(3, 13, 13), _run(4, 4, 8), _run(5, 5, 7), _run(6, 13, 13)],)],
+    play=_play_covered,
+    given=_shown_runs,
+    hints=(
+        "A run may reach back over several others.",
+        "Count +1 where a run begins and −1 after it ends; walk along the positions and watch the depth.",
+    ),
+    mistakes={
+        "touching": Mistake(
+            _touching, "runs that only touch cover nothing twice: one begins at the position after the other's last"
+        ),
+        "neighbours": Mistake(
+            _neighbours, "a run may reach over several others: compare each run with all, not with the one before it"
+        ),
+        "each pair": Mistake(
+            _each_pair,
+            "a stretch that three runs share is listed once for each pair of them: list it once, and count all of them",
+        ),
+        "end excluded": Mistake(_end_excluded, "off by one: the position at which a run ends was covered as well"),
+        "covers counted": Mistake(_counts_covers, "covered twice is once too many: count the extra applications"),
+        "once at most": Mistake(_once_at_most, "what was covered three times is two times too many, not one"),
+    },
+)  # fmt: skip
+
+# --- mend -------------------------------------------------------------------------------------------------------------
+
+
+def mend(runner: ProjectionRunner) -> None:
+    """Rows and checkpoint go together, and then every event comes once."""
+    runner.rebuild()
+
+
+def _look_again(runner: ProjectionRunner) -> None:
+    runner.catch_up()
 
 
 def _edit_the_row(runner: ProjectionRunner) -> None:
+    right = Bank(_store_of(runner)).accounts.load("ACC-1").balance_minor
+    table = account_balances
     with write_transaction(runner.engine) as connection:
-        connection.execute(text("UPDATE account_balances SET balance_minor = 1500 WHERE account_id = 'ACC-1'"))
+        connection.execute(update(table).where(table.c.account_id == "ACC-1").values(balance_minor=right))
 
 
 def _empty_the_table(runner: ProjectionRunner) -> None:
@@ -189,112 +376,115 @@ def _replay_on_top(runner: ProjectionRunner) -> None:
     runner.catch_up()
 
 
-def _examine_repair(answer: Callable[[ProjectionRunner], Any]) -> None:
-    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
-        store = EventStore.open(f"sqlite:///{(Path(folder) / 'bank.db').as_posix()}")
-        try:
-            _examine_repair_of(answer, store)
-        finally:
-            store.engine.dispose()
-
-
-def _examine_repair_of(answer: Callable[[ProjectionRunner], Any], store: EventStore) -> None:
-    bank = Bank(store)
-    for number, account in enumerate(("ACC-1", "ACC-2"), start=1):
-        bank.handle(OpenAccount(account_id=account, owner="Ada", currency="USD"))
-        for amount in (1_000 * number, 500):
-            bank.handle(
-                Deposit(account_id=account, amount_minor=amount, currency="USD", reference=f"{account}-{amount}")
-            )
-    runner = ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise")
+def _make_up_for_it(runner: ProjectionRunner) -> None:
+    """Events against rows that are too high: now both are wrong."""
+    bank = Bank(_store_of(runner))
+    for account, currency, shown in _rows(runner.engine):
+        state = bank.accounts.load(account)
+        if shown != state.balance_minor:
+            command = AdjustBalance(
+                account_id=account, amount_minor=state.balance_minor - shown, currency=currency, reason="applied twice",
+                operator="you", case_id="CASE-1", reference="MEND",
+            )  # fmt: skip
+            bank.handle(command)
     runner.catch_up()
-    with write_transaction(store.engine) as connection:
-        connection.execute(text("UPDATE account_balances SET balance_minor = balance_minor + 500"))
+
+
+def _store_of(runner: ProjectionRunner) -> EventStore:
+    assert isinstance(runner.store, EventStore)
+    return runner.store
+
+
+LOG = [
+    OpenAccount(account_id="ACC-1", owner="Ada", currency="USD"),
+    Deposit(account_id="ACC-1", amount_minor=1_000, currency="USD", reference="A"),
+    OpenAccount(account_id="ACC-2", owner="Ada", currency="EUR"),
+    Deposit(account_id="ACC-2", amount_minor=2_000, currency="EUR", reference="B"),
+    Withdraw(account_id="ACC-1", amount_minor=300, currency="USD", reference="C"),
+    Deposit(account_id="ACC-2", amount_minor=500, currency="EUR", reference="D"),
+]
+"""One event each, so a command's place here is its event's position."""
+
+
+def _two_accounts(store: EventStore) -> None:
+    bank = Bank(store)
+    for command in LOG:
+        bank.handle(command)
+    _runner(store).catch_up()
+
+
+def _runner(store: EventStore) -> ProjectionRunner:
+    return ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise")
+
+
+def _play_mend(answer: Any, first: int, last: int) -> Any:
+    """What the table holds when the answer is through, and what it holds when it has then seen one event more."""
+    store = as_made(_two_accounts)
     events = store.read_all()
-    answer(runner)
-    if store.read_all() != events:
-        raise Wrong("the events were right: a wrong read model is no reason to write to the log")
-    query = text("SELECT account_id, balance_minor FROM account_balances ORDER BY account_id")
-    with store.engine.connect() as connection:
-        rows = {account: balance for account, balance in connection.execute(query)}
-    if rows == {"ACC-1": 2_000, "ACC-2": 3_000}:
-        raise Wrong("nothing changed: the checkpoint says that all events were seen, so catching up reads none of them")
-    if not rows:
-        raise Wrong("the table is empty: the checkpoint must go back to 0 together with the rows")
-    if rows == {"ACC-1": 3_500, "ACC-2": 5_500}:
-        raise Wrong("every event was applied once more, on top of the old rows: the rows must go with the checkpoint")
-    if rows["ACC-1"] == 1_500 != rows["ACC-2"] - 1_000:
-        raise Wrong("the row somebody complained about was edited; the other, wrong for the same reason, was not")
-    if rows != {"ACC-1": 1_500, "ACC-2": 2_500}:
-        raise Wrong(f"the rows are {rows}; the events come to 1500 and 2500")
+    with write_transaction(store.engine) as connection:
+        for recorded in events[first - 1 : last]:
+            AccountBalances().handle(bank_decoder().decode(recorded), connection)
+    answer(_runner(store))
+    mended = reply(_rows, store.engine)
+    after = store.read_all()
+    Bank(store).handle(Deposit(account_id="ACC-1", amount_minor=70, currency="USD", reference="LATER"))
+    return {
+        "rows": mended,
+        "events": "as they were" if after == events else "changed, or others appended",
+        "rows after a later deposit of 70 on ACC-1": reply(lambda: (_runner(store).catch_up(), _rows(store.engine))[1]),
+    }
 
 
-exercises = Exercises(
-    Exercise(
-        name="deltas",
-        task=(
-            "Compare claims (a dictionary from account and currency to minor units) with the postings that their "
-            "projection had seen. Return each delta that is not 0."
-        ),
-        examine=_examine_deltas,
-        reference=deltas,
-        hints=(
-            "Which postings can a row know that was written at the checkpoint?",
-            "Start from a copy of the claims, and take each posting at or before the checkpoint off its key.",
-        ),
-        mistakes={
-            "all events": Mistake(_against_all, "with all events"),
-            "an exclusive bound": Mistake(_before_checkpoint, "inclusive"),
-            "no row": Mistake(_only_rows, "no row at all"),
-            "sign": Mistake(_other_way_round, "other way round"),
-            "two currencies": Mistake(_currencies_added, "dollars and euros"),
-            "float money": Mistake(_in_floats, "minor units"),
-        },
+def _rows(engine: Any) -> list[tuple[str, str, int]]:
+    columns = account_balances.c
+    query = select(columns.account_id, columns.currency, columns.balance_minor).order_by(columns.account_id)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def _shown_mend(first: int, last: int) -> str:
+    posted = "ACC-1 +1000 USD at 2, ACC-2 +2000 EUR at 4, ACC-1 −300 USD at 5, ACC-2 +500 EUR at 6"
+    return f"the events {posted}; the rows have seen those from {first} to {last} twice, the others once"
+
+
+MEND = Exercise(
+    name="mend",
+    task=(
+        "Some rows of `account_balances` are wrong, because a batch of events was applied twice; which one, you are "
+        "not told. Repair the read model, so that every row is what the events say, and stays so when the next "
+        "event comes. You are given the projection's `runner`; its database is `runner.engine`, with the tables "
+        "`account_balances` and `checkpoints`. The events are right."
     ),
-    Exercise(
-        name="verdict",
-        task="Say 'right', 'late' or 'wrong', given the delta at the projection's own checkpoint, that checkpoint, and "
-        "the head of the log.",
-        examine=_examine_verdict,
-        reference=verdict,
-        hints=("Which of the two does time heal?", "Look at delta first."),
-        mistakes={
-            "late first": Mistake(_late_first, "late and wrong is wrong"),
-            "never late": Mistake(_never_late, "late, not wrong"),
-            "no head": Mistake(_no_head, "but late"),
-        },
+    stub=(
+        "from sqlalchemy import text\n\n"
+        "from esworkbench.event_store import write_transaction\n"
+        "from esworkbench.projections import ProjectionRunner\n\n\n"
+        "def my_mend(runner: ProjectionRunner) -> None: ..."
     ),
-    Exercise(
-        name="covered_twice",
-        task="Given runs with `from_position` and `to_position`, both inclusive and in no order, list what was covered "
-        "too often: (first, last, how often too many).",
-        examine=_examine_covered_twice,
-        reference=overlaps,
-        hints=(
-            "A run may reach back over several others.",
-            "Count +1 where a run begins and −1 after it ends; walk along the positions and watch the depth.",
+    reference=mend,
+    cases=st.sampled_from([(2, 2), (2, 3), (1, 4), (2, 6), (4, 4), (4, 5), (4, 6), (5, 5), (5, 6), (6, 6)]),
+    play=_play_mend,
+    given=_shown_mend,
+    hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),
+    mistakes={
+        "catching up": Mistake(
+            _look_again, "nothing changed: the checkpoint says that all events were seen, so catching up reads none"
         ),
-        mistakes={
-            "touching": Mistake(_touching, "touch"),
-            "neighbours": Mistake(_only_neighbours, "compare each run with all"),
-            "end excluded": Mistake(_end_excluded, "off by one"),
-            "covers counted": Mistake(_counts_covers, "once too many"),
-        },
-    ),
-    Exercise(
-        name="mend",
-        task=(
-            "Every row of `account_balances` is too high: a batch was applied twice. Repair the read model. You are "
-            "given its `runner`; its database is `runner.engine`."
+        "one row edited": Mistake(
+            _edit_the_row, "the row of ACC-1 was edited; one that is wrong for the same reason, ACC-2's, was not"
         ),
-        examine=_examine_repair,
-        reference=ProjectionRunner.rebuild,
-        hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),
-        mistakes={
-            "catching up": Mistake(_look_again, "nothing changed"),
-            "one row edited": Mistake(_edit_the_row, "was edited"),
-            "rows without checkpoint": Mistake(_empty_the_table, "the table is empty"),
-            "checkpoint without rows": Mistake(_replay_on_top, "on top of the old rows"),
-        },
-    ),
+        "rows without checkpoint": Mistake(
+            _empty_the_table, "the table is empty: the checkpoint must go back to 0 together with the rows"
+        ),
+        "checkpoint without rows": Mistake(
+            _replay_on_top,
+            "every event was applied once more, on top of the old rows: the rows must go with the checkpoint",
+        ),
+        "events appended": Mistake(
+            _make_up_for_it,
+            "events were appended to a log that was right: a wrong read model is no reason to write to it",
+        ),
+    },
 )
+
+exercises = Exercises(__name__, DELTAS, VERDICT, COVERED_TWICE, MEND)

@@ -5,18 +5,18 @@ from itertools import accumulate
 from math import ceil, log2
 from typing import Any
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from hypothesis import strategies as st
+
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.forensics.compare.bisect import Search, bisect_running, first_bad, plain_bisect, scan
 
-POSTED = [1_000, -200, 500, -4_210, 0, 300, -600, 250]
-CLAIMED = [1_000, 800, 1_300, 1_300, -2_910, -2_610, -3_210, -2_910]
-"""Wrong from event 4 on, right again at event 5, wrong again at event 8."""
+# --- residuals --------------------------------------------------------------------------------------------------------
 
 
 def residuals(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
     """claim[i] − claim[i−1] − posting[i]; the claim before the first is 0."""
-    before = [0, *claimed[:-1]]
-    return [now - then - moved for now, then, moved in zip(claimed, before, posted, strict=True)]
+    before = [0, *claimed]
+    return [now - then - moved for now, then, moved in zip(claimed, before, posted, strict=False)]
 
 
 def _deltas(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
@@ -27,27 +27,81 @@ def _without_the_first(claimed: Sequence[int], posted: Sequence[int]) -> list[in
     return residuals(claimed, posted)[1:]
 
 
+def _first_is_right(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
+    return [0, *residuals(claimed, posted)[1:]] if claimed else []
+
+
 def _one_posting_late(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
-    return residuals(claimed, [0, *posted[:-1]])
+    return residuals(claimed, [0, *posted[:-1]] if posted else [])
 
 
 def _other_sign(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
     return [-each for each in residuals(claimed, posted)]
 
 
-def _examine_residuals(answer: Callable[[Sequence[int], Sequence[int]], Sequence[int]]) -> None:
-    said = list(answer(list(CLAIMED), list(POSTED)))
-    hints = [
-        (_deltas, "those are deltas, claimed minus event sum: one step's error shows in all that follow"),
-        (_without_the_first, "the first step has a residual too: before it the claim was 0"),
-        (_one_posting_late, "off by one: step i is explained by posting i, not by the one before it"),
-        (_other_sign, "the sign is the other way round: what the claim moved by, minus what was posted"),
-    ]
-    for mistake, hint in hints:
-        if said == mistake(CLAIMED, POSTED):
-            raise Wrong(hint)
-    if said != residuals(CLAIMED, POSTED):
-        raise Wrong(f"the residuals are {residuals(CLAIMED, POSTED)}, not {said}")
+def _without_sign(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
+    return [abs(each) for each in residuals(claimed, posted)]
+
+
+def _only_moves(claimed: Sequence[int], posted: Sequence[int]) -> list[int]:
+    return residuals(claimed, [0] * len(posted))
+
+
+AMOUNTS = st.sampled_from([0, 100, -100, 4_210, -4_210, 1, 2**60 + 1])
+
+
+@st.composite
+def _claims_and_postings(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+    """Steps that are mostly right, the first no more than the others."""
+    steps = draw(st.lists(st.tuples(AMOUNTS, st.sampled_from([0, 0, 1, -1, 4_210, -4_210])), max_size=6))
+    posted = [amount for amount, _ in steps]
+    return list(accumulate(amount + off for amount, off in steps)), posted
+
+
+RESIDUALS = Exercise(
+    name="residuals",
+    task=(
+        "What does each step of a running claim leave unexplained? `claimed` holds the balance that was claimed after "
+        "each event, `posted` what each event posts, both in minor units and one of each per event. Return the list of "
+        "residuals, one per event, the first included: before it the claim was 0. Without events the list is empty."
+    ),
+    stub="def my_residuals(claimed: list[int], posted: list[int]) -> list[int]: ...",
+    reference=residuals,
+    cases=_claims_and_postings(),
+    examples=[([1_005, 805, 1_305, 1_305, -2_910], [1_000, -200, 500, -4_210, 0])],
+    hints=(
+        "A residual knows nothing of earlier errors.",
+        "claimed[i] − claimed[i−1] − posted[i], with 0 before the first claim",
+    ),
+    mistakes={
+        "deltas": Mistake(
+            _deltas, "those are deltas, claimed minus event sum: one step's error shows in all that follow"
+        ),
+        "the first missing": Mistake(
+            _without_the_first, "the first step is missing, and it has a residual too: before it the claim was 0"
+        ),
+        "the first taken as right": Mistake(
+            _first_is_right, "the first residual is always 0: the first claim may be wrong as well, and before it was 0"
+        ),
+        "off by one": Mistake(
+            _one_posting_late, "off by one: step i is explained by posting i, not by the one before it"
+        ),
+        "sign": Mistake(_other_sign, "the sign is the other way round: what the claim moved by, minus what was posted"),
+        "no sign": Mistake(_without_sign, "the sign is lost: a claim that moved too little has a negative residual"),
+        "nothing posted": Mistake(
+            _only_moves, "that is by how much the claim moved; take off what its event posts, which explains the move"
+        ),
+    },
+)
+
+# --- first_bad --------------------------------------------------------------------------------------------------------
+
+
+def _number(found: Any, asked: Sequence[int] | None = None) -> Any:
+    """The number itself, or the one in a Search, unless that lies about what it asked."""
+    if isinstance(found, Search) and asked in (None, found.probes):
+        return found.first_bad
+    return found
 
 
 def _one_by_one(count: int, is_bad: Callable[[int], bool]) -> int:
@@ -73,174 +127,226 @@ def _asks_twice(count: int, is_bad: Callable[[int], bool]) -> Any:
     return _number(first_bad(count, lambda step: is_bad(step) and is_bad(step)))
 
 
-def _number(found: Any) -> Any:
-    """The number itself, or the one in a Search."""
-    return found.first_bad if isinstance(found, Search) else found
+def _asks_for_the_last_too(count: int, is_bad: Callable[[int], bool]) -> int:
+    """The bisection of textbooks, on a window from 1: it asks one time more than need be, now and then."""
+    low, high = 1, count
+    while low <= high:
+        middle = (low + high) // 2
+        if is_bad(middle):
+            high = middle - 1
+        else:
+            low = middle + 1
+    return low
 
 
-def _examine_first_bad(answer: Callable[[int, Callable[[int], bool]], Any]) -> None:
-    if [_number(answer(16, first.__le__)) for first in range(1, 17)] == list(range(16)):
-        raise Wrong("that is the last good one; the question is for the first bad one, right after it")
-    for count in (220, 64, 7, 2, 1):
-        for first in sorted({1, 2, count // 2, count - 1, count} & set(range(1, count + 1))):
-            _examine_one_search(answer, count, first)
+class _TooManyQuestions(Exception):
+    """Nobody asks so often: the search may never end."""
 
 
-def _examine_one_search(answer: Callable[[int, Callable[[int], bool]], Any], count: int, first: int) -> None:
+def _play_first_bad(answer: Any, count: int, first: int) -> Any:
+    """The number, and whether it was found in as few questions as are enough. A step that isn't there is an error."""
     asked: list[int] = []
 
     def is_bad(step: int) -> bool:
         asked.append(step)
+        if len(asked) > 3 * count + 10:
+            raise _TooManyQuestions(f"is_bad was called {len(asked)} times for {count} steps")
+        if step not in range(1, count + 1):
+            raise IndexError(f"there is no step {step!r}: the steps are 1 to {count}")
         return step >= first
 
-    said = _number(answer(count, is_bad))
+    said = _number(answer(count, is_bad), asked)
     most = ceil(log2(count))
-    if said != first:
-        raise Wrong(
-            f"of {count} steps, bad from {first} on, you say {said}: a bad middle may itself be the first, keep it"
-        )
-    if len(asked) > 2 * most + 1:
-        raise Wrong(f"{len(asked)} questions for {count} steps: halve the window, {most} are enough")
-    if len(asked) > most:
-        raise Wrong(f"{len(asked)} questions where {most} are enough: keep the answers you have, each may cost an hour")
+    enough = len(asked) <= most
+    return {"first bad": said, "questions": "few enough" if enough else f"{len(asked)}, where {most} are enough"}
 
 
-def _by_balance(residuals_: Sequence[int]) -> int | None:
-    return plain_bisect(list(accumulate(residuals_))).first_bad
+@st.composite
+def _count_and_first(draw: st.DrawFn) -> tuple[int, int]:
+    """Powers of two and their neighbours, where one question more or less shows."""
+    count = draw(st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 63, 64, 65, 220])))
+    return count, draw(st.one_of(st.sampled_from([1, count]), st.integers(1, count)))
 
 
-def _by_own_step(residuals_: Sequence[int]) -> Any:
-    return first_bad(len(residuals_), lambda step: residuals_[step - 1] != 0)
+FIRST_BAD = Exercise(
+    name="first_bad",
+    task=(
+        "Of steps 1 … `count` the last is bad, and what is bad stays bad; `count` is at least 1. Return the number of "
+        "the first bad one. `is_bad(step)` says whether a step is bad, and each call costs an hour: make at most "
+        "⌈log₂ count⌉ of them, so none for a single step. (The package's own function returns a `Search`, which "
+        "holds the number and the steps that it asked about; the number alone will do.)"
+    ),
+    stub=(
+        "from collections.abc import Callable\n\n\n"
+        "def my_first_bad(count: int, is_bad: Callable[[int], bool]) -> int: ..."
+    ),
+    reference=first_bad,
+    cases=_count_and_first(),
+    examples=[(16, 11), (220, 100)],
+    play=_play_first_bad,
+    given=lambda count, first: f"steps 1 … {count}, bad from {first} on",
+    hints=(
+        "Keep two marks: one known to be good (0 is), one known to be bad (count is).",
+        "While they are not neighbours, ask in the middle and move one mark onto it.",
+    ),
+    mistakes={
+        "one by one": Mistake(
+            _one_by_one, "it asks about one step after the other: halve the window with each question"
+        ),
+        "the last good": Mistake(
+            _last_good, "that is the last good one; the question is for the first bad one, right after it"
+        ),
+        "the middle dropped": Mistake(
+            _drops_the_middle, "a bad middle may itself be the first bad one: keep it in the window"
+        ),
+        "asked twice": Mistake(
+            _asks_twice, "it asks about the same step again: keep the answers you have, each may cost an hour"
+        ),
+        "the last asked about": Mistake(
+            _asks_for_the_last_too,
+            "it asks one question too many now and then: that the last step is bad is known, so don't ask about it",
+        ),
+    },
+)
+
+# --- first_divergence -------------------------------------------------------------------------------------------------
 
 
-def _from_zero(residuals_: Sequence[int]) -> int | None:
-    found = bisect_running(residuals_).first_bad
+def _by_balance(residuals: Sequence[int]) -> int | None:
+    return plain_bisect(list(accumulate(residuals))).first_bad
+
+
+def _by_own_step(residuals: Sequence[int]) -> Any:
+    if not any(residuals):
+        return None
+    return _number(first_bad(len(residuals), lambda step: residuals[step - 1] != 0))
+
+
+def _from_zero(residuals: Sequence[int]) -> int | None:
+    found = bisect_running(residuals).first_bad
     return None if found is None else found - 1
 
 
-def _always_somebody(residuals_: Sequence[int]) -> int:
-    return bisect_running(residuals_).first_bad or len(residuals_)
+def _always_somebody(residuals: Sequence[int]) -> int:
+    return bisect_running(residuals).first_bad or len(residuals)
 
 
-# Off at 3 and healed at 4, off at 7 and healed at 8, off at 10 for good; and one whose errors all cancel.
+def _first_too_much(residuals: Sequence[int]) -> int | None:
+    return next((step for step, residual in enumerate(residuals, 1) if residual > 0), None)
+
+
+def _first_wrong_balance_above(residuals: Sequence[int]) -> int | None:
+    """As the sound way, but with the running sum of the residuals in place of their count."""
+    return next((step for step, total in enumerate(accumulate(residuals), 1) if total > 0), None)
+
+
+OFF = st.sampled_from([0, 0, 0, 42, -42, 1, -1])
+
+
+def _play_number(answer: Any, residuals: list[int]) -> Any:
+    return _number(answer(residuals))
+
+
+# Off at 3 and healed at 4, off at 7 and healed at 8, off at 10 for good.
 HEALING = [0, 0, 42, -42, 0, 0, 50, -50, 0, 7, 0, 0]
-CANCELLED = [0, 0, 42, 0, 0, -42, 0, 0]
-CLEAN = [0] * 8
+CANCELLED = [0, 0, -42, 0, 0, 42, 0, 0]
+
+FIRST_DIVERGENCE = Exercise(
+    name="first_divergence",
+    task=(
+        "Given the residuals of all steps, return the number (from 1) of the first step that is off, by however little "
+        "and in either direction; `None` where none is, as in an empty list. Bisect: which question stays *yes* once "
+        "it is? (Only what you return is judged. A `Search`, which the package's function returns, will do as well.)"
+    ),
+    stub=(
+        "from esworkbench.forensics.compare.bisect import first_bad\n\n\n"
+        "def my_first_divergence(residuals: list[int]) -> int | None:\n"
+        '    """`first_bad(count, is_bad)` is the search asked for above; its `first_bad` is the number."""'
+    ),
+    reference=bisect_running,
+    cases=st.tuples(st.lists(OFF, max_size=9)),
+    examples=[(HEALING,), (CANCELLED,)],
+    play=_play_number,
+    hints=(
+        "'Is the balance right here?' can turn back. So can 'is this step off?'.",
+        "Count the non-zero residuals up to each step: that count never falls. Give the question to first_bad.",
+    ),
+    mistakes={
+        "by balance": Mistake(
+            _by_balance, "it asks whether the balance is right at a step: errors cancel, so one may have come before"
+        ),
+        "by its own step": Mistake(
+            _by_own_step,
+            "'is this step off?' turns back to no at the next step: ask whether any step up to here was off",
+        ),
+        "from 0": Mistake(_from_zero, "off by one: steps are numbered from 1, as events are by their version"),
+        "always somebody": Mistake(_always_somebody, "where no step is off, say None, and accuse nobody"),
+        "only too much": Mistake(
+            _first_too_much, "a step that moves too little is off as well: its residual is negative"
+        ),
+        "the sum is above 0": Mistake(
+            _first_wrong_balance_above,
+            "it adds the residuals up, and their sum can be 0 or less though steps were off: count them instead",
+        ),
+    },
+)
+
+# --- every_divergence -------------------------------------------------------------------------------------------------
 
 
-def _examine_first_divergence(answer: Callable[[Sequence[int]], Any]) -> None:
-    said = _number(answer(list(HEALING)))
-    if said == 2:
-        raise Wrong("off by one: steps are numbered from 1, as events are by their version")
-    if said == 10 and _number(answer(list(CANCELLED))) is not None:
-        raise Wrong("'is this step off?' turns back to no at the next step: ask whether any step up to here was off")
-    if said == 10:
-        raise Wrong("the balance is right before that and wrong after it, but two errors that cancelled came before")
-    if said != 3:
-        raise Wrong(f"the first step that is off is 3, not {said}")
-    if _number(answer(list(CANCELLED))) != 3:
-        raise Wrong("the last balance is right, and still step 3 was off: errors cancel")
-    if _number(answer(list(CLEAN))) is not None:
-        raise Wrong("no step is off: say None, and accuse nobody")
+def _wrong_balances(residuals: Sequence[int]) -> list[int]:
+    return scan(list(accumulate(residuals)))
 
 
-def _wrong_balances(residuals_: Sequence[int]) -> list[int]:
-    return scan(list(accumulate(residuals_)))
+def _first_only(residuals: Sequence[int]) -> list[int]:
+    return scan(residuals)[:1]
 
 
-def _first_only(residuals_: Sequence[int]) -> list[int]:
-    return scan(residuals_)[:1]
+def _numbered_from_zero(residuals: Sequence[int]) -> list[int]:
+    return [step - 1 for step in scan(residuals)]
 
 
-def _numbered_from_zero(residuals_: Sequence[int]) -> list[int]:
-    return [step - 1 for step in scan(residuals_)]
+def _too_much_only(residuals: Sequence[int]) -> list[int]:
+    return [step for step, residual in enumerate(residuals, 1) if residual > 0]
 
 
-def _too_much_only(residuals_: Sequence[int]) -> list[int]:
-    return [step for step, residual in enumerate(residuals_, 1) if residual > 0]
+def _by_index(residuals: Sequence[int]) -> list[int]:
+    return [residuals.index(residual) + 1 for residual in residuals if residual]
 
 
-def _examine_every_divergence(answer: Callable[[Sequence[int]], Sequence[int]]) -> None:
-    said = list(answer(list(HEALING)))
-    hints = [
-        (
+def _more_than_a_cent(residuals: Sequence[int]) -> list[int]:
+    return [step for step, residual in enumerate(residuals, 1) if abs(residual) > 1]
+
+
+EVERY_DIVERGENCE = Exercise(
+    name="every_divergence",
+    task=(
+        "Given the residuals of all steps, list the number (from 1) of every step that is off, by however little and "
+        "in either direction, in order and in one pass: the check on the search. Where none is off, the list is empty."
+    ),
+    stub="def my_every_divergence(residuals: list[int]) -> list[int]: ...",
+    reference=scan,
+    cases=st.tuples(st.lists(OFF, max_size=9)),
+    examples=[(HEALING,)],
+    hints=("No search is needed here.", "enumerate(residuals, 1)"),
+    mistakes={
+        "wrong balances": Mistake(
             _wrong_balances,
             "those are the events after which the balance is wrong; the question is for the steps that are off",
         ),
-        (_first_only, "that is the first; a scan goes on to the end"),
-        (_numbered_from_zero, "off by one: steps are numbered from 1"),
-        (_too_much_only, "a step that moves too little is off as well: its residual is negative"),
-    ]
-    for mistake, hint in hints:
-        if said == mistake(HEALING):
-            raise Wrong(hint)
-    if said != scan(HEALING):
-        raise Wrong(f"the steps that are off are {scan(HEALING)}, not {said}")
-
-
-exercises = Exercises(
-    Exercise(
-        name="residuals",
-        task="What does each step of a running claim leave unexplained? Given claims and postings, one of each per "
-        "event, return the list of residuals.",
-        examine=_examine_residuals,
-        reference=residuals,
-        hints=(
-            "A residual knows nothing of earlier errors.",
-            "claimed[i] − claimed[i−1] − posted[i], with 0 before the first claim",
+        "only the first": Mistake(_first_only, "that is only the first; a scan goes on to the end"),
+        "from 0": Mistake(_numbered_from_zero, "off by one: steps are numbered from 1"),
+        "only too much": Mistake(
+            _too_much_only, "a step that moves too little is off as well: its residual is negative"
         ),
-        mistakes={
-            "deltas": Mistake(_deltas, "those are deltas"),
-            "the first missing": Mistake(_without_the_first, "the first step"),
-            "off by one": Mistake(_one_posting_late, "off by one"),
-            "sign": Mistake(_other_sign, "other way round"),
-        },
-    ),
-    Exercise(
-        name="first_bad",
-        task="Steps 1 … `count`; the last is bad, and what is bad stays bad. Find the first bad one by calling "
-        "`is_bad(step)` at most ⌈log₂ count⌉ times.",
-        examine=_examine_first_bad,
-        reference=first_bad,
-        hints=(
-            "Keep two marks: one known to be good (0 is), one known to be bad (count is).",
-            "While they are not neighbours, ask in the middle and move one mark onto it.",
+        "by index": Mistake(
+            _by_index, "`index` finds the first residual of that size every time: two steps may be off by the same"
         ),
-        mistakes={
-            "one by one": Mistake(_one_by_one, "halve the window"),
-            "the last good": Mistake(_last_good, "last good one"),
-            "the middle dropped": Mistake(_drops_the_middle, "keep it"),
-            "asked twice": Mistake(_asks_twice, "keep the answers"),
-        },
-    ),
-    Exercise(
-        name="first_divergence",
-        task="Given residuals, find the number (from 1) of the first step that is off, or None. Bisect: which question "
-        "stays *yes* once it is?",
-        examine=_examine_first_divergence,
-        reference=bisect_running,
-        hints=(
-            "'Is the balance right here?' can turn back. So can 'is this step off?'.",
-            "Count the non-zero residuals up to each step: that count never falls. Give the question to first_bad.",
+        "a cent of tolerance": Mistake(
+            _more_than_a_cent,
+            "a step that is off by one cent is let pass: whole numbers leave no room for rounding, so it is off",
         ),
-        mistakes={
-            "by balance": Mistake(_by_balance, "cancelled came before"),
-            "by its own step": Mistake(_by_own_step, "turns back to no"),
-            "from 0": Mistake(_from_zero, "off by one"),
-            "always somebody": Mistake(_always_somebody, "accuse nobody"),
-        },
-    ),
-    Exercise(
-        name="every_divergence",
-        task="List the number of every step that is off, in one pass: the check on the search.",
-        examine=_examine_every_divergence,
-        reference=scan,
-        hints=("No search is needed here.", "enumerate(residuals, 1)"),
-        mistakes={
-            "wrong balances": Mistake(_wrong_balances, "after which the balance is wrong"),
-            "only the first": Mistake(_first_only, "goes on to the end"),
-            "from 0": Mistake(_numbered_from_zero, "off by one"),
-            "only too much": Mistake(_too_much_only, "negative"),
-        },
-    ),
+    },
 )
+
+exercises = Exercises(__name__, RESIDUALS, FIRST_BAD, FIRST_DIVERGENCE, EVERY_DIVERGENCE)

@@ -1,24 +1,34 @@
 """Exercises of notebook 14: where to look, what was never answered, a repair that appends, and amounts in words."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
+from hypothesis import strategies as st
 from sqlalchemy import text
 
-from esworkbench.course.mechanism import Exercise, Exercises, Mistake, Wrong
+from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.small_bank import as_made
 from esworkbench.course.small_log import day, recorded_event
-from esworkbench.domains.bank import AdjustBalance, Bank, Deposit, OpenAccount, bank_decoder
-from esworkbench.domains.bank.compensate import BankCompensator
-from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled
+from esworkbench.cqrs.commands import Command, CommandReply
+from esworkbench.domains.bank import AdjustBalance, Bank, Deposit, OpenAccount, Withdraw, bank_decoder
+from esworkbench.domains.bank.events import (
+    BalanceAdjusted,
+    MoneyDeposited,
+    WithdrawalCancelled,
+    WithdrawalRequested,
+    WithdrawalSettled,
+)
 from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.events import DomainEvent, Event
-from esworkbench.money import format_minor
+from esworkbench.money import decimals_of
 from esworkbench.projections import ProjectionRunner
+
+# --- where_to_look ----------------------------------------------------------------------------------------------------
 
 
 def where_to_look(claimed: int, shown: int, event_sum: int) -> str:
@@ -40,19 +50,53 @@ def _events_first(claimed: int, shown: int, event_sum: int) -> str:
     return "what was recorded" if claimed != event_sum else where_to_look(claimed, shown, event_sum)
 
 
-def _examine_where(answer: Callable[[int, int, int], str]) -> None:
-    if answer(2_095_616, 2_090_893, 2_090_893) == "the projection":
-        raise Wrong("the projection shows what the events say: a rebuild would change nothing")
-    if answer(100, 100, 75) == "nowhere":
-        raise Wrong("customer and screen agree, but the events say otherwise: the next rebuild will move the balance")
-    if answer(100, 75, 80) == "what was recorded":
-        raise Wrong("the projection disagrees with its own events: put that right first, then look at the rest again")
-    for given in [(209, 208, 208), (100, 100, 75), (100, 75, 80), (100, 75, 100), (100, 100, 100)]:
-        if answer(*given) != where_to_look(*given):
-            raise Wrong(f"claimed, shown and event sum {given}: look at {where_to_look(*given)!r}")
+def _a_cent_is_nothing(claimed: int, shown: int, event_sum: int) -> str:
+    if abs(shown - event_sum) > 1:
+        return "the projection"
+    return "what was recorded" if abs(claimed - shown) > 1 else "nowhere"
 
+
+BALANCES = st.sampled_from([100, 101, 4_823])
+
+WHERE_TO_LOOK = Exercise(
+    name="where_to_look",
+    task=(
+        "Where is the fault to be looked for first: in `'the projection'`, in `'what was recorded'`, or `'nowhere'`? "
+        "Three balances in minor units are given: what the customer claims, what the screen shows, and the sum of the "
+        "events. A projection is judged by its own events, whatever the customer says; what was recorded is in "
+        "question once the projection is right and the customer still disagrees. One cent is a difference."
+    ),
+    stub="def my_where_to_look(claimed: int, shown: int, event_sum: int) -> str: ...",
+    reference=where_to_look,
+    cases=st.tuples(BALANCES, BALANCES, BALANCES),
+    hints=(
+        "Two comparisons, and their order matters: which one needs no customer?",
+        "First shown against event_sum.",
+    ),
+    mistakes={
+        "always rebuild": Mistake(
+            _screen_only,
+            "it never asks the events: where the screen shows what they say, a rebuild would change nothing",
+        ),
+        "both agree": Mistake(
+            _customer_is_right,
+            "customer and screen may agree where the events say otherwise: the next rebuild will move the balance",
+        ),
+        "events first": Mistake(
+            _events_first,
+            "a projection that disagrees with its own events is put right first; then look at the rest again",
+        ),
+        "a cent of tolerance": Mistake(
+            _a_cent_is_nothing,
+            "a difference of one cent is let pass: in whole minor units there is no rounding to excuse it",
+        ),
+    },
+)
+
+# --- unanswered -------------------------------------------------------------------------------------------------------
 
 LIMIT = timedelta(hours=24)
+ZURICH = ZoneInfo("Europe/Zurich")
 
 
 def unanswered(events: Sequence[Event], now: datetime) -> list[str]:
@@ -72,7 +116,27 @@ def _cancelled_forgotten(events: Sequence[Event], now: datetime) -> list[str]:
 
 
 def _young_accused(events: Sequence[Event], now: datetime) -> list[str]:
-    return unanswered(events, now + 10 * LIMIT)
+    return _where(events, lambda asked: True)
+
+
+def _a_day_is_enough(events: Sequence[Event], now: datetime) -> list[str]:
+    return _where(events, lambda asked: now - asked >= LIMIT)
+
+
+def _whole_days(events: Sequence[Event], now: datetime) -> list[str]:
+    return _where(events, lambda asked: (now - asked).days > 1)
+
+
+def _by_date(events: Sequence[Event], now: datetime) -> list[str]:
+    return _where(events, lambda asked: now.date() > asked.astimezone(now.tzinfo).date())
+
+
+def _by_the_clock_on_the_wall(events: Sequence[Event], now: datetime) -> list[str]:
+    return _where(events, lambda asked: now - asked.astimezone(now.tzinfo) > LIMIT)
+
+
+def _by_valid_time(events: Sequence[Event], now: datetime) -> list[str]:
+    return unanswered([_at(event, event.recorded.valid_at) for event in events], now)
 
 
 def _by_amount(events: Sequence[Event], now: datetime) -> list[str]:
@@ -86,8 +150,25 @@ def _by_amount(events: Sequence[Event], now: datetime) -> list[str]:
     return [each.withdrawal_id for each in left if isinstance(each, WithdrawalRequested)]
 
 
-def _event(version: int, data: DomainEvent, recorded: float) -> Event:
-    return Event(recorded_event(version, type(data).__name__, "{}", recorded=recorded), data)
+def _where(events: Sequence[Event], is_old: Callable[[datetime], bool]) -> list[str]:
+    """The requests that nothing answered, and that are old by that measure."""
+    open_ones = unanswered(events, day(10_000))
+    return [
+        event.data.withdrawal_id
+        for event in events
+        if isinstance(event.data, WithdrawalRequested)
+        and event.data.withdrawal_id in open_ones
+        and is_old(event.recorded.recorded_at)
+    ]
+
+
+def _at(event: Event, recorded_at: datetime, valid_at: datetime | None = None) -> Event:
+    recorded = msgspec.structs.replace(event.recorded, recorded_at=recorded_at, valid_at=valid_at or recorded_at)
+    return msgspec.structs.replace(event, recorded=recorded)
+
+
+def _event(version: int, data: DomainEvent) -> Event:
+    return Event(recorded_event(version, type(data).__name__, "{}", recorded=0), data)
 
 
 def _requested(withdrawal_id: str, amount: int) -> WithdrawalRequested:
@@ -102,203 +183,444 @@ def _cancelled(withdrawal_id: str, amount: int) -> WithdrawalCancelled:
     return WithdrawalCancelled(withdrawal_id=withdrawal_id, amount_minor=amount, currency="USD", reason="declined")
 
 
-# Two purchases of 47.23, one of them settled; one that was cancelled; one from this morning.
-HOLDS = [
-    _event(1, _requested("W-DAY", 4_723), 1),
-    _event(2, _requested("W-NIGHT", 4_723), 1.1),
-    _event(3, _requested("W-SHOP", 2_000), 1.2),
-    _event(4, _settled("W-DAY", 4_723), 1.3),
-    _event(5, _cancelled("W-SHOP", 2_000), 1.4),
-    _event(6, _requested("W-TODAY", 900), 9.8),
+def _deposited(reference: str, amount: int) -> MoneyDeposited:
+    return MoneyDeposited(amount_minor=amount, currency="USD", reference=reference)
+
+
+NOON_AFTER_THE_CLOCKS_WENT_BACK = day(28.5)
+"""29 October 2023: a day of 25 hours in Zurich."""
+
+AGES = [
+    timedelta(days=40), timedelta(days=2, seconds=1), timedelta(days=2), timedelta(hours=25),
+    timedelta(days=1, microseconds=1), timedelta(days=1), timedelta(days=1, microseconds=-1), timedelta(hours=20),
+    timedelta(0),
+]  # fmt: skip
+
+
+@st.composite
+def _holds(draw: st.DrawFn) -> tuple[list[Event], datetime]:
+    """Requests of all ages with and without an answer, answers to requests from before, and other events."""
+    now = NOON_AFTER_THE_CLOCKS_WENT_BACK
+    dated: list[tuple[timedelta, DomainEvent]] = []
+    for number in range(draw(st.integers(0, 4))):
+        withdrawal_id, amount, age = f"W-{number}", draw(st.sampled_from([4_723, 900])), draw(st.sampled_from(AGES))
+        kinds = draw(
+            st.sampled_from(
+                [
+                    (_requested,),
+                    (_requested, _settled),
+                    (_requested, _cancelled),
+                    (_settled,),
+                    (_cancelled,),
+                    (_deposited,),
+                ]
+            )
+        )
+        ages = [age, draw(st.sampled_from([age, age / 2, timedelta(0)]))]
+        dated += [(old, kind(withdrawal_id, amount)) for old, kind in zip(ages, kinds, strict=False)]
+    dated.sort(key=lambda each: -each[0])
+    earlier = draw(st.sampled_from([timedelta(0), timedelta(days=3), timedelta(days=-3)]))
+    events = [
+        _at(_event(version, data), now - age, now - age - earlier) for version, (age, data) in enumerate(dated, start=1)
+    ]
+    return events, now.astimezone(draw(st.sampled_from([UTC, ZURICH])))
+
+
+def _play_unanswered(answer: Any, events: list[Event], now: datetime) -> Any:
+    """In order of the ids: which order the answer has is its own choice."""
+    said = answer(events, now)
+    return sorted(said) if hasattr(said, "__iter__") and not isinstance(said, str) else said
+
+
+def _shown_holds(events: Sequence[Event], now: datetime) -> str:
+    told = [
+        f"{type(event.data).__name__} {getattr(event.data, 'withdrawal_id', '')} {now - event.recorded.recorded_at} ago"
+        for event in events
+    ]
+    dated = {event.recorded.recorded_at - event.recorded.valid_at for event in events} - {timedelta(0)}
+    valid = f"; valid_at is {next(iter(dated))} before recorded_at" if dated else ""
+    return f"now {now}, events {'; '.join(told) or 'none'}{valid}"
+
+
+# Two purchases of 47.23, one of them settled; one that was cancelled; and others that are about a day old, or less.
+EXAMPLE = [
+    _at(_event(1, _requested("W-DAY", 4_723)), day(1), day(27.9)),
+    _at(_event(2, _requested("W-NIGHT", 4_723)), day(1.1)),
+    _at(_event(3, _requested("W-SHOP", 2_000)), day(1.2)),
+    _at(_event(4, _settled("W-DAY", 4_723)), day(1.3)),
+    _at(_event(5, _cancelled("W-SHOP", 2_000)), day(1.4)),
+    _at(_event(6, _requested("W-YESTERDAY", 700)), day(27.48)),
+    _at(_event(7, _requested("W-NOON", 800)), day(27.5)),
+    _at(_event(8, _requested("W-EVENING", 850)), day(27.9)),
+    _at(_event(9, _requested("W-TODAY", 900)), day(28.4)),
 ]
 
+UNANSWERED = Exercise(
+    name="unanswered",
+    task=(
+        "List the `withdrawal_id` of each request that no event settled or cancelled, and that was recorded more than "
+        "24 hours before `now`; exactly 24 hours is not more. `events` come in the order in which they were recorded. "
+        "Each has `data`, of which the three classes below matter and others have no `withdrawal_id`, and "
+        "`recorded.recorded_at`, in UTC. `now` is in any zone, and hours are hours, also when clocks change. An answer "
+        "whose request is not among the events is passed over. The order of your list is yours to choose."
+    ),
+    stub=(
+        "from datetime import datetime, timedelta\n\n"
+        "from esworkbench.domains.bank.events import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled\n"
+        "from esworkbench.events import Event\n\n\n"
+        "def my_unanswered(events: list[Event], now: datetime) -> list[str]: ..."
+    ),
+    reference=unanswered,
+    cases=_holds(),
+    examples=[(EXAMPLE, NOON_AFTER_THE_CLOCKS_WENT_BACK.astimezone(ZURICH))],
+    play=_play_unanswered,
+    given=_shown_holds,
+    hints=(
+        "Which events end a request? There are two kinds.",
+        "Keep a dictionary from withdrawal id to the time of the request; take out what is answered.",
+    ),
+    mistakes={
+        "cancelled forgotten": Mistake(
+            _cancelled_forgotten, "a request that was cancelled is listed: to cancel it is an answer too"
+        ),
+        "young ones accused": Mistake(
+            _young_accused, "a request that is a few hours old is listed: within 24 hours an open hold is healthy"
+        ),
+        "by amount": Mistake(
+            _by_amount,
+            "two purchases may be of the same amount: an answer belongs to the id it names, not to the amount",
+        ),
+        "an inclusive bound": Mistake(
+            _a_day_is_enough,
+            "a request that is exactly 24 hours old is listed: the limit is 24 hours, so only more is late",
+        ),
+        "whole days": Mistake(
+            _whole_days, "only whole days are counted: a request of 25 hours is late, and its timedelta has `days` 1"
+        ),
+        "by date": Mistake(
+            _by_date, "dates are compared: a request from yesterday evening is younger than 24 hours this morning"
+        ),
+        "the clock on the wall": Mistake(
+            _by_the_clock_on_the_wall,
+            "moments in one zone are subtracted as the clock on the wall shows them, and clocks change: do it in UTC",
+        ),
+        "valid time": Mistake(
+            _by_valid_time, "the age is taken from valid_at, which may be dated back or ahead: ask recorded_at"
+        ),
+    },
+)
 
-def _examine_unanswered(answer: Callable[[Sequence[Event], datetime], list[str]]) -> None:
-    said = answer(list(HOLDS), day(10))
-    if "W-SHOP" in said:
-        raise Wrong("W-SHOP was cancelled: that is an answer too")
-    if "W-TODAY" in said:
-        raise Wrong("W-TODAY is a few hours old: within 24 hours an open hold is healthy")
-    if said == []:
-        raise Wrong("two purchases of the same amount: the settlement answers the id it names, not the amount")
-    if list(said) != ["W-NIGHT"]:
-        raise Wrong(f"only W-NIGHT was never answered, not {said}")
+# --- put_right --------------------------------------------------------------------------------------------------------
 
 
-def put_right(bank: Bank, event: Event) -> None:
+def put_right(bank: Bank, account_id: str, event: Event) -> None:
     """Append the opposite, dated like the original, under one key: the same intent twice is one event."""
-    recorded, compensator = event.recorded, BankCompensator(bank)
-    command = compensator.command_for(
-        account="ACC-1", currency="USD", amount_minor=-4_723, event_id=recorded.event_id,
-        event_type=recorded.event_type, payload={}, reason="booked twice", operator="you", case_id="CASE-1",
-        valid_at=recorded.valid_at,
-    )  # fmt: skip
-    links = {"compensates": recorded.event_id}
-    compensator.send(command, idempotency_key=f"repair:{recorded.event_id}", operator="you", metadata=links)
-
-
-def _adjust(bank: Bank, event: Event, amount: int, *, key: str | None, valid_at: datetime | None) -> None:
+    deposit = event.data
+    assert isinstance(deposit, MoneyDeposited)
     command = AdjustBalance(
-        account_id="ACC-1", amount_minor=amount, currency="USD", reason="booked twice", operator="you",
-        case_id="CASE-1", reference=f"REPAIR-{event.recorded.event_id}", valid_at=valid_at,
+        account_id=account_id,
+        amount_minor=-deposit.amount_minor,
+        currency=deposit.currency,
+        reason="booked twice",
+        operator="you",
+        case_id="CASE-1",
+        reference=f"REPAIR-{event.recorded.event_id}",
+        valid_at=event.recorded.valid_at,
+    )
+    bank.handle(command, idempotency_key=f"repair:{event.recorded.event_id}")
+
+
+def _adjust(bank: Bank, account_id: str, event: Event, *, sign: int = -1, dated: bool = True, key: str | None) -> None:
+    """As ``put_right``, but for one thing."""
+    data = _deposit(event)
+    command = AdjustBalance(
+        account_id=account_id, amount_minor=sign * data.amount_minor, currency=data.currency, reason="booked twice",
+        operator="you", case_id="CASE-1", reference=f"REPAIR-{event.recorded.event_id}",
+        valid_at=event.recorded.valid_at if dated else None,
     )  # fmt: skip
     bank.handle(command, idempotency_key=key)
 
 
-def _row_overwritten(bank: Bank, event: Event) -> None:
+def _row_overwritten(bank: Bank, account_id: str, event: Event) -> None:
+    change = text("UPDATE account_balances SET balance_minor = balance_minor - :amount WHERE account_id = :account")
     with write_transaction(bank.store.engine) as connection:
-        connection.execute(text("UPDATE account_balances SET balance_minor = 14723"))
+        connection.execute(change, {"amount": _deposit(event).amount_minor, "account": account_id})
 
 
-def _twice(bank: Bank, event: Event) -> None:
-    _adjust(bank, event, -4_723, key=None, valid_at=event.recorded.valid_at)
+def _twice(bank: Bank, account_id: str, event: Event) -> None:
+    _adjust(bank, account_id, event, key=None)
 
 
-def _wrong_way(bank: Bank, event: Event) -> None:
-    _adjust(bank, event, 4_723, key="repair", valid_at=event.recorded.valid_at)
+def _wrong_way(bank: Bank, account_id: str, event: Event) -> None:
+    _adjust(bank, account_id, event, sign=1, key=event.recorded.event_id)
 
 
-def _dated_now(bank: Bank, event: Event) -> None:
-    _adjust(bank, event, -4_723, key="repair", valid_at=None)
+def _dated_now(bank: Bank, account_id: str, event: Event) -> None:
+    _adjust(bank, account_id, event, dated=False, key=event.recorded.event_id)
 
 
-@contextmanager
-def _bank_with_a_deposit_booked_twice() -> Iterator[tuple[Bank, Event]]:
-    """10000, and 4723 twice under two event ids: the second of them is the event to make up for."""
-    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
-        now = [day(1)]
-        store = EventStore.open(f"sqlite:///{(Path(folder) / 'bank.db').as_posix()}", clock=lambda: now[0])
-        try:
-            bank = Bank(store)
-            bank.handle(OpenAccount(account_id="ACC-1", owner="Ada", currency="USD"))
-            for amount, reference in [(10_000, "OPEN"), (4_723, "CASH-7"), (4_723, "CASH-7")]:
-                deposit = Deposit(account_id="ACC-1", amount_minor=amount, currency="USD", reference=reference)
-                bank.handle(deposit)
-            now[0] = day(90)
-            ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise").catch_up()
-            yield bank, bank_decoder().decode(store.read_all()[-1])
-        finally:
-            store.engine.dispose()
+def _one_key_for_all(bank: Bank, account_id: str, event: Event) -> None:
+    _adjust(bank, account_id, event, key="repair")
 
 
-def _examine_put_right(answer: Callable[[Bank, Event], Any]) -> None:
-    with _bank_with_a_deposit_booked_twice() as (bank, event):
-        before = bank.store.read_all()
-        answer(bank, event)
-        after = bank.store.read_all()
-        if after[: len(before)] != before:
-            raise Wrong("an event that was recorded has changed: the past is made up for, never edited")
-        if len(after) == len(before):
-            raise Wrong(
-                "no event was appended: whatever you wrote over a row, the next rebuild brings the old number back"
-            )
-        balance = bank.accounts.load("ACC-1").balance_minor
-        if balance == 10_000 + 3 * 4_723:
-            raise Wrong("the wrong way: money that was booked twice goes off the account, so the amount is negative")
-        if balance != 14_723:
-            raise Wrong(f"the account holds {balance}; with the deposit booked once it is 14723")
-        if after[-1].valid_at != event.recorded.valid_at:
-            raise Wrong(
-                "the compensation is dated today, so every statement in between stays wrong: give it the valid_at of "
-                "the event it makes up for"
-            )
-        answer(bank, event)
-        if bank.store.read_all() != after:
-            raise Wrong(
-                "run twice, it compensates twice: an idempotency key, the same for the same intent, makes it one"
-            )
+def _one_key_for_an_amount(bank: Bank, account_id: str, event: Event) -> None:
+    """The command says nothing either of which event it makes up for, so nobody notices."""
+    data = _deposit(event)
+    command = AdjustBalance(
+        account_id=account_id, amount_minor=-data.amount_minor, currency=data.currency, reason="booked twice",
+        operator="you", case_id="CASE-1", reference=data.reference, valid_at=event.recorded.valid_at,
+    )  # fmt: skip
+    bank.handle(command, idempotency_key=f"repair:{account_id}:{data.amount_minor}")
+
+
+def _looked_first(bank: Bank, account_id: str, event: Event) -> None:
+    done = [bank_decoder().decode(each).data for each in bank.store.read_stream(f"BankAccount-{account_id}")]
+    references = [each.reference for each in done if isinstance(each, BalanceAdjusted)]
+    if f"REPAIR-{event.recorded.event_id}" not in references:
+        _adjust(bank, account_id, event, key=None)
+
+
+def _deposit(event: Event) -> MoneyDeposited:
+    assert isinstance(event.data, MoneyDeposited)
+    return event.data
+
+
+def _two_accounts(store: EventStore) -> None:
+    """A deposit of 47.23 three times over on one account, and twice on the other, which is in euros."""
+    store.clock = lambda: day(4)
+    bank = Bank(store)
+    for account, currency, times in [("ACC-1", "USD", 3), ("ACC-2", "EUR", 2)]:
+        bank.handle(OpenAccount(account_id=account, owner="Ada", currency=currency, valid_at=day(1)))
+        for amount, reference in [(10_000, "OPEN"), (250, "CASH-6"), (250, "CASH-6"), *[(4_723, "CASH-7")] * times]:
+            deposit = Deposit(account_id=account, amount_minor=amount, currency=currency, reference=reference,
+                              valid_at=day(2 if amount == 250 else 3))  # fmt: skip
+            bank.handle(deposit)
+    ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise").catch_up()
+
+
+WRONGLY_BOOKED = {"the second 47.23": 5, "the third 47.23": 6, "the second 2.50": 3, "the second 47.23 in euros": 12}
+"""Where they stand in the log, counted from 0."""
+
+AT_ONCE = "the second 47.23, twice at once"
+
+
+class _Overtaken(Bank):
+    """A bank where, before the first command is handled, somebody else does something."""
+
+    def __init__(self, store: EventStore, first: Callable[[], object]) -> None:
+        super().__init__(store)
+        handle = self.handle
+        waiting = [first]
+
+        def after_that(command: Command, **named: Any) -> CommandReply:
+            while waiting:
+                waiting.pop()()
+            return handle(command, **named)
+
+        self.handle = after_that
+
+
+def _play_put_right(answer: Any, steps: tuple[str, ...]) -> Any:
+    """What was appended. A step is one run for an event, two runs at once, or something that the customer does."""
+    store = as_made(_two_accounts)
+    store.clock = lambda: day(90)
+    before = store.read_all()
+    for step in steps:
+        name, _, how = step.partition(", ")
+        if name == "a withdrawal":
+            Bank(store).handle(Withdraw(account_id="ACC-1", amount_minor=1_000, currency="USD", reference="ATM"))
+            continue
+        recorded = before[WRONGLY_BOOKED[name]]
+        given = recorded.stream_id.removeprefix("BankAccount-"), bank_decoder().decode(recorded)
+        if how:
+            answer(_Overtaken(store, partial(answer, Bank(store), *given)), *given)
+        else:
+            answer(Bank(store), *given)
+    after = store.read_all()
+    appended = [_told(bank_decoder().decode(recorded)) for recorded in after[len(before) :]]
+    kept = after[: len(before)] == before
+    return {"what was recorded": "as it was" if kept else "changed", "appended": appended}
+
+
+def _told(event: Event) -> tuple[Any, ...]:
+    recorded, data = event.recorded, event.data
+    return (
+        recorded.event_type, recorded.stream_id, getattr(data, "amount_minor", None), getattr(data, "currency", None),
+        f"valid at {recorded.valid_at}",
+    )  # fmt: skip
+
+
+def _shown_steps(steps: tuple[str, ...]) -> str:
+    told = [step if step == "a withdrawal" else f"a run for {step}" for step in steps]
+    return f"one after the other: {'; '.join(told)}"
+
+
+STEPS = [*WRONGLY_BOOKED, AT_ONCE]
+
+PUT_RIGHT = Exercise(
+    name="put_right",
+    task=(
+        "A deposit on `account_id` was booked too often, and `event` is one that should not be there: `event.data` has "
+        "its `amount_minor` and `currency`, `event.recorded` its `event_id` and `valid_at`. Put it right with "
+        "`bank.handle(AdjustBalance(…), idempotency_key=…)`, in a way that is safe to run twice. The adjustment is "
+        "recorded now, as everything is; its `valid_at` is that of the event it makes up for, so that statements in "
+        "between come right. Its `reason`, `operator`, `case_id` and `reference` may be any text. Run again for the "
+        "same event, even at the same time, nothing more is appended and nothing raised; run for another event, be it "
+        "of the same amount and day, it makes up for that one as well."
+    ),
+    stub=(
+        "from esworkbench.domains.bank import AdjustBalance, Bank\n"
+        "from esworkbench.events import Event\n\n\n"
+        "def my_put_right(bank: Bank, account_id: str, event: Event) -> None: ..."
+    ),
+    reference=put_right,
+    cases=st.tuples(
+        st.sampled_from(
+            [
+                *[(step,) for step in STEPS],
+                *[(step, step) for step in STEPS],
+                ("the second 47.23", "a withdrawal", "the second 47.23"),
+                ("the second 47.23", "the third 47.23"),
+                ("the third 47.23", "the second 2.50", "the third 47.23"),
+                ("the second 47.23 in euros", AT_ONCE, "the second 47.23 in euros"),
+            ]
+        )
+    ),
+    examples=[(("the second 47.23", "the third 47.23", "the second 47.23 in euros", "the second 47.23", AT_ONCE),)],
+    play=_play_put_right,
+    given=_shown_steps,
+    hints=(
+        "Nothing stored is touched: which event, appended, makes up for it?",
+        "Minus its amount, valid_at of the event it makes up for, and an idempotency key made from that event's id.",
+    ),
+    mistakes={
+        "the row overwritten": Mistake(
+            _row_overwritten,
+            "no event was appended: whatever you wrote over a row, the next rebuild brings the old number back",
+        ),
+        "compensated twice": Mistake(
+            _twice, "run twice, it compensates twice: an idempotency key, the same for the same event, makes it one"
+        ),
+        "the wrong way": Mistake(
+            _wrong_way, "the wrong way: money that was booked too often goes off the account, so the amount is negative"
+        ),
+        "dated now": Mistake(
+            _dated_now,
+            "the compensation is dated today, so every statement in between stays wrong: give it the valid_at of the "
+            "event it makes up for",
+        ),
+        "one key for all": Mistake(
+            _one_key_for_all,
+            "every event gets the same key, so only the first is put right: make it from the event's id",
+        ),
+        "one key for an amount": Mistake(
+            _one_key_for_an_amount,
+            "two events of the same amount get the same key, so only one is put right: make it from the event's id",
+        ),
+        "looked first": Mistake(
+            _looked_first,
+            "of two that run at once both look before either has appended: the store checks a key as it appends",
+        ),
+    },
+)
+
+# --- in_words ---------------------------------------------------------------------------------------------------------
+
+
+def in_words(amount_minor: int, currency: str) -> str:
+    """As ``format_minor``: whole numbers throughout, and the sign apart."""
+    places = decimals_of(currency)
+    whole, fraction = divmod(abs(amount_minor), 10**places)
+    sign = "-" if amount_minor < 0 else ""
+    decimals = f".{fraction:0{places}d}" if places else ""
+    return f"{sign}{whole:,}{decimals} {currency}"
 
 
 def _divided(amount_minor: int, currency: str) -> str:
+    places = decimals_of(currency)
+    return f"{amount_minor / 10**places:,.{places}f} {currency}"
+
+
+def _by_a_hundred(amount_minor: int, currency: str) -> str:
     return f"{amount_minor / 100:,.2f} {currency}"
 
 
 def _floored(amount_minor: int, currency: str) -> str:
-    if currency == "JPY":
-        return format_minor(amount_minor, currency)
-    return f"{amount_minor // 100:,}.{amount_minor % 100:02} {currency}"
+    places = decimals_of(currency)
+    whole, fraction = divmod(amount_minor, 10**places)
+    return f"{whole:,}.{fraction:0{places}d} {currency}" if places else f"{whole:,} {currency}"
 
 
 def _always_cents(amount_minor: int, currency: str) -> str:
-    return format_minor(amount_minor, "USD").replace("USD", currency)
+    return in_words(amount_minor, "USD").replace("USD", currency)
 
 
-def _examine_in_words(answer: Callable[[int, str], str]) -> None:
-    if answer(-5, "USD") == "-1.95 USD":
-        raise Wrong("-0.05 came out as -1.95: // rounds down, and below zero that is away from zero")
-    if answer(9_007_199_254_740_993, "USD") != "90,071,992,547,409.93 USD":
-        raise Wrong("90,071,992,547,409.93 lost a cent: a float holds 53 bits, so divide whole numbers, never with /")
-    if answer(5_000, "JPY") == "50.00 JPY":
-        raise Wrong("5000 yen are 5,000: the yen has no cents, decimals belong to the currency")
-    for amount, currency in [(4_723, "USD"), (-123_456, "EUR"), (0, "USD"), (5_000, "JPY"), (-5, "USD")]:
-        if answer(amount, currency) != format_minor(amount, currency):
-            raise Wrong(f"{amount} in {currency} is written {format_minor(amount, currency)!r}")
+def _no_commas(amount_minor: int, currency: str) -> str:
+    return in_words(amount_minor, currency).replace(",", "")
 
 
-exercises = Exercises(
-    Exercise(
-        name="where_to_look",
-        task="Say 'the projection', 'what was recorded' or 'nowhere', given what the customer claims, what the screen "
-        "shows, and the event sum.",
-        examine=_examine_where,
-        reference=where_to_look,
-        hints=(
-            "Two comparisons, and their order matters: which one needs no customer?",
-            "First shown against event_sum.",
-        ),
-        mistakes={
-            "always rebuild": Mistake(_screen_only, "a rebuild would change nothing"),
-            "both agree": Mistake(_customer_is_right, "the next rebuild"),
-            "events first": Mistake(_events_first, "put that right first"),
-        },
+def _short_cents(amount_minor: int, currency: str) -> str:
+    whole, fraction = divmod(abs(amount_minor), 10 ** decimals_of(currency))
+    decimals = f".{fraction}" if decimals_of(currency) else ""
+    return f"{'-' if amount_minor < 0 else ''}{whole:,}{decimals} {currency}"
+
+
+def _sign_of_the_whole(amount_minor: int, currency: str) -> str:
+    places = decimals_of(currency)
+    whole, fraction = divmod(abs(amount_minor), 10**places)
+    decimals = f".{fraction:0{places}d}" if places else ""
+    return f"{-whole if amount_minor < 0 else whole:,}{decimals} {currency}"
+
+
+A_CENT_TOO_FINE_FOR_A_FLOAT = 9_007_199_254_740_993
+
+IN_WORDS = Exercise(
+    name="in_words",
+    task=(
+        "Write an amount in minor units for a report: 4723 in USD is `'47.23 USD'`, -123456 is `'-1,234.56 USD'`, and "
+        "500000 yen are `'500,000 JPY'`. How many decimals a currency has, `decimals_of(currency)` says: 2 for most, "
+        "0 for the yen, 3 for the Kuwaiti dinar; all of them are written, zeros too. Mind negative amounts below one "
+        "unit, and amounts of any size, to the cent."
     ),
-    Exercise(
-        name="unanswered",
-        task="List the `withdrawal_id` of each request older than 24 hours that no event settled or cancelled. Each "
-        "event has `data` and `recorded.recorded_at`.",
-        examine=_examine_unanswered,
-        reference=unanswered,
-        hints=(
-            "Which events end a request? There are two kinds.",
-            "Keep a dictionary from withdrawal id to the time of the request; take out what is answered.",
-        ),
-        mistakes={
-            "cancelled forgotten": Mistake(_cancelled_forgotten, "an answer too"),
-            "young ones accused": Mistake(_young_accused, "healthy"),
-            "by amount": Mistake(_by_amount, "not the amount"),
-        },
+    stub=(
+        "from esworkbench.money import decimals_of\n\n\ndef my_in_words(amount_minor: int, currency: str) -> str: ..."
     ),
-    Exercise(
-        name="put_right",
-        task=(
-            "A deposit of 47.23 on ACC-1 was booked twice; you get the `bank` and the second `event`. Put it right "
-            "with `bank.handle(AdjustBalance(…), …)` (from `esworkbench.domains.bank`), in a way that is safe to "
-            "run twice."
+    reference=in_words,
+    cases=st.tuples(
+        st.builds(
+            lambda size, sign: sign * size,
+            st.sampled_from(
+                [0, 1, 5, 99, 100, 101, 999, 1_000, 4_723, 100_000, 123_456_789, A_CENT_TOO_FINE_FOR_A_FLOAT]
+            ),
+            st.sampled_from([1, -1]),
         ),
-        examine=_examine_put_right,
-        reference=put_right,
-        hints=(
-            "Nothing stored is touched: which event, appended, makes up for it?",
-            "Minus 4723, valid_at of the event it makes up for, and an idempotency key made from that event's id.",
+        st.sampled_from(["USD", "EUR", "JPY", "KWD"]),
+    ),
+    examples=[(A_CENT_TOO_FINE_FOR_A_FLOAT, "USD"), (-5, "USD"), (5_000, "JPY"), (-1_234_005, "KWD")],
+    hints=(
+        "Stay in whole numbers.",
+        "divmod(abs(amount_minor), 10 ** decimals_of(currency)), the sign apart, and as many digits as decimals.",
+    ),
+    mistakes={
+        "float money": Mistake(
+            _divided, "large amounts lose a cent: a float holds 53 bits, so divide whole numbers, never with /"
         ),
-        mistakes={
-            "the row overwritten": Mistake(_row_overwritten, "no event was appended"),
-            "compensated twice": Mistake(_twice, "compensates twice"),
-            "the wrong way": Mistake(_wrong_way, "the wrong way"),
-            "dated now": Mistake(_dated_now, "dated today"),
-        },
-    ),
-    Exercise(
-        name="in_words",
-        task="Write an amount in minor units for a report: 4723 in USD is '47.23 USD', thousands get commas. Mind "
-        "negative amounts, large ones, and JPY.",
-        examine=_examine_in_words,
-        reference=format_minor,
-        hints=("Stay in whole numbers.", "divmod(abs(amount_minor), 100), the sign apart; two digits for cents."),
-        mistakes={
-            "float money": Mistake(_divided, "lost a cent"),
-            "rounded down": Mistake(_floored, "away from zero"),
-            "yen with cents": Mistake(_always_cents, "no cents"),
-        },
-    ),
+        "a hundred to everything": Mistake(
+            _by_a_hundred,
+            "it divides by 100 whatever the currency, and with /: the yen has no cents, and a float loses other cents",
+        ),
+        "rounded down": Mistake(
+            _floored, "below zero // rounds away from zero, and % counts from there: split the amount without its sign"
+        ),
+        "yen with cents": Mistake(
+            _always_cents, "two decimals are written for every currency: the yen has none, the Kuwaiti dinar three"
+        ),
+        "no commas": Mistake(_no_commas, "the thousands have no commas: 123456 dollars are 123,456.00 USD"),
+        "zeros left out": Mistake(_short_cents, "zeros are missing after the point: five cents are 0.05, not 0.5"),
+        "sign lost": Mistake(
+            _sign_of_the_whole, "the sign gets lost between 0 and -1: there is no -0 to carry it, so write it apart"
+        ),
+    },
 )
+
+exercises = Exercises(__name__, WHERE_TO_LOOK, UNANSWERED, PUT_RIGHT, IN_WORDS)

@@ -9,6 +9,7 @@ import inspect
 import sys
 import textwrap
 import types
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ class Mutant(NamedTuple):
 def mutants(function: Any) -> list[Mutant]:
     """Every mutant of a function or class that compiles, told by the line that was changed and by what it reads now."""
     source = textwrap.dedent(inspect.getsource(function))
-    tree = ast.parse(source)
+    tree = _without_annotations(ast.parse(source))
     found = {}
     for number, node in enumerate(ast.walk(tree)):
         for changed in _changes(node):
@@ -50,7 +51,22 @@ def mutants(function: Any) -> list[Mutant]:
             line = getattr(node, "lineno", 0)
             if text != ast.unparse(tree) and text not in found:
                 found[text] = f"{_line(tree, node)} → {_line_changed(changed)}", line
-    return [Mutant(what, _made(text, function)) for text, (what, _) in found.items()]
+    seen: Counter[str] = Counter()
+    made = []
+    for text, (what, _) in found.items():
+        seen[what] += 1
+        made.append(Mutant(what if seen[what] == 1 else f"{what}, again ({seen[what]})", _made(text, function)))
+    return made
+
+
+def _without_annotations(tree: ast.Module) -> ast.Module:
+    """What a function says of its types changes nothing that it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    return tree
 
 
 def _line(tree: ast.Module, node: ast.AST) -> str:

@@ -1,74 +1,31 @@
-"""Every exercise tells an untouched stub, the reference and each known mistake apart, each with a hint of its own."""
+"""Every notebook asks its exercises, each with its stub, in the words of its task."""
 
 import importlib
 import pkgutil
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from esworkbench import course
 from esworkbench.course.contents import DAYS, Entry, contents
-from esworkbench.course.grader import exercise as graded
-from esworkbench.course.grader.pasteable import pasteable
-from esworkbench.course.mechanism import Exercise, Exercises, Outcome
+from esworkbench.course.grader.exercise import Exercises
 from tests.notebooks.execute import code_cells, read
 from tests.notebooks.test_shape import ALL
 
 FEWEST = 4
-FEWEST_MISTAKES = 2
 ESSENTIAL = 2
 WITHOUT_EXERCISES = {"00", "18"}
 """Notebooks, by number, without exercises: the first one, which shows the way, and the interview, which only asks."""
 
 
-def exercises_of(module: str) -> Exercises | graded.Exercises:
+def exercises_of(module: str) -> Exercises:
     found = importlib.import_module(f"esworkbench.course.{module}").exercises
-    assert isinstance(found, Exercises | graded.Exercises)
+    assert isinstance(found, Exercises)
     return found
 
 
 MODULES = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
-EVERY = [(module, each) for module in MODULES for each in exercises_of(module) if isinstance(each, Exercise)]
-"""Those that are not proved in ``test_grader`` yet."""
-
-
-@pytest.fixture(params=EVERY, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
-def exercise(request: pytest.FixtureRequest) -> Exercise:
-    return request.param[1]
-
-
-def test_the_stub_is_not_attempted(exercise: Exercise) -> None:
-    assert exercise.judge(exercise.stub).outcome is Outcome.NOT_ATTEMPTED
-
-
-def test_the_reference_is_correct(exercise: Exercise) -> None:
-    verdict = exercise.judge(exercise.reference)
-    assert verdict.outcome is Outcome.CORRECT, verdict.hint
-
-
-def test_a_shown_solution_runs_when_pasted_and_is_correct(exercise: Exercise) -> None:
-    pasted: dict[str, Any] = {}
-    exec(compile(pasteable(exercise.name, exercise.reference), "<cell>", "exec"), pasted)
-    verdict = exercise.judge(pasted[exercise.name])
-    assert verdict.outcome is Outcome.CORRECT, verdict.hint
-
-
-def test_each_mistake_is_told_apart(exercise: Exercise) -> None:
-    assert len(exercise.mistakes) >= FEWEST_MISTAKES
-    hints = []
-    for name, mistake in exercise.mistakes.items():
-        verdict = exercise.judge(mistake.answer)
-        assert verdict.outcome is Outcome.INCORRECT, name
-        assert mistake.hint_says in verdict.hint, f"{name}: {verdict.hint}"
-        hints.append(verdict.hint)
-    assert len(set(hints)) == len(hints), "two mistakes get one hint"
-
-
-def test_it_says_what_is_asked_and_helps(exercise: Exercise) -> None:
-    assert exercise.task
-    assert exercise.hints
 
 
 @pytest.fixture(params=[path for path in ALL if path.stem[:2] not in WITHOUT_EXERCISES], ids=lambda path: path.stem)
@@ -133,5 +90,4 @@ def test_every_module_of_exercises_has_its_notebook() -> None:
 def test_a_notebook_holds_each_stub_and_its_check(path: Path) -> None:
     cells = [cell.source for cell in code_cells(read(path))]
     for exercise in exercises_of(f"nb{path.stem}"):
-        if isinstance(exercise, graded.Exercise):
-            assert f"{exercise.stub}\n\n\nexercises.{exercise.name}.check({exercise.asked})" in cells, exercise.name
+        assert f"{exercise.stub}\n\n\nexercises.{exercise.name}.check({exercise.asked})" in cells, exercise.name

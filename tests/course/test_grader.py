@@ -5,11 +5,14 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from esworkbench import course
-from esworkbench.course.grader.exercise import Exercise, Exercises
+from esworkbench.course.grader.exercise import Exercise
 from esworkbench.course.grader.judge import Outcome, first_failure, judge
+from esworkbench.course.grader.meaning import Raised
+from esworkbench.course.grader.observe import observe
 from esworkbench.course.grader.pasteable import pasteable
 from tests.course.mutants import mutants
 
@@ -19,13 +22,12 @@ EQUIVALENT_AT_MOST = 0.1
 SWEPT_CASES = 5_000
 
 
-def _graded() -> list[tuple[str, Exercise]]:
-    names = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
-    found = [(name, importlib.import_module(f"esworkbench.course.{name}").exercises) for name in names]
-    return [(name, exercise) for name, exercises in found if isinstance(exercises, Exercises) for exercise in exercises]
-
-
-EVERY = _graded()
+NOTEBOOKS = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
+EVERY: list[tuple[str, Exercise]] = [
+    (name, exercise)
+    for name in NOTEBOOKS
+    for exercise in importlib.import_module(f"esworkbench.course.{name}").exercises
+]
 
 
 @pytest.fixture(params=EVERY, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
@@ -63,6 +65,20 @@ def test_right_answers_in_other_styles_are_correct(exercise: Exercise, answers: 
     for answer in styles:
         verdict = judge(exercise, answer)
         assert verdict.outcome is Outcome.CORRECT, (answer, verdict)
+
+
+def test_what_the_reference_raises_is_named_in_the_task(exercise: Exercise) -> None:
+    """A case of another form than the answer's arguments would raise in every answer, and tell none apart."""
+    raised: set[str] = set()
+
+    def look(*case: Any) -> Any:
+        reply = observe(exercise.play, exercise.reference, case)
+        if isinstance(reply.value, Raised):
+            raised.add(reply.value.error.__name__)
+        return reply.value
+
+    first_failure(msgspec.structs.replace(exercise, play=lambda answer, *case: look(*case), mistakes={}), object())
+    assert [name for name in raised if name not in exercise.task] == []
 
 
 def test_each_mistake_gets_its_own_hint(exercise: Exercise) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from read_side import BothSides, deposit
@@ -99,6 +100,16 @@ def test_the_monitor_sees_the_holds_that_are_open_for_longer_than_the_limit(side
     assert sides.queries.ask(PendingWithdrawalsOlderThan(limit=limit, now=open_holds[0].requested_at)).value == []
     with pytest.raises(UnusableInput, match="no offset"):
         sides.queries.ask(PendingWithdrawalsOlderThan(limit=limit, now=now.replace(tzinfo=None)))
+
+
+def test_the_monitor_counts_real_hours_where_clocks_were_put_on_meanwhile(sides: BothSides) -> None:
+    sides.bank.handle(request("old"))
+    sides.catch_up()
+    [hold] = sides.queries.ask(PendingWithdrawalsOfAccount(account_id="pm")).value
+    limit = timedelta(days=180)
+    now = (hold.requested_at + limit).astimezone(ZoneInfo("Europe/Zurich"))
+    assert now.dst() != hold.requested_at.astimezone(now.tzinfo).dst()
+    assert sides.queries.ask(PendingWithdrawalsOlderThan(limit=limit, now=now)).value == []
 
 
 def test_waiting_ends_when_the_row_shows_the_version(sides: BothSides) -> None:

@@ -428,3 +428,16 @@ def test_lines_of_interest_off_by_two_units_are_not_rounding(tmp_path: Path) -> 
     copy = Copy("none", tmp_path)
     interest_off(copy, [2, 2])
     assert "rounding" not in {each.fault for each in copy.diagnose().findings}
+
+
+def test_cents_off_many_balances_that_no_row_of_history_shows_may_be_a_hand_at_work(tmp_path: Path) -> None:
+    """The salami: a cent off three balances, and all of them onto a fourth. Rounding is not the only name for that."""
+    copy = Copy("none", tmp_path)
+    for account, by in (("ACC-1001", -1), ("ACC-1002", -1), ("ACC-1004", -1), ("ACC-1003", 3)):
+        copy.edit_balance(by, account)
+    findings = copy.diagnose().unhealthy
+    for account in ("ACC-1001", "ACC-1002", "ACC-1004", "ACC-1003"):
+        mine = {finding.fault: finding.certainty for finding in findings if finding.account == account}
+        assert "manual_edit" in mine
+        assert mine.get("rounding") in (None, "possible")
+    assert all("agrees with each of them" in each.proof for each in findings if each.fault == "rounding")

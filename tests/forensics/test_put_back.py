@@ -277,3 +277,96 @@ def test_an_edited_day_of_a_renamed_stream_is_told_beside_it_to_the_cent(tmp_pat
     assert [(each.account, each.amount) for each in told if each.fault != "event_misfiled"] == [("ACC-1003", 700)]
     assert {each.account for each in told if each.fault == "event_misfiled"} == {"ACC-1003", "ACC-1777"}
     assert diagnosis.unexplained == []
+
+
+def last_of_busiest(bank: DamagedBank) -> Event:
+    return bank.events("stream_id = ?", busiest(bank))[-1]
+
+
+def without_witnesses(bank: DamagedBank) -> None:
+    """The log, and nobody else who could tell."""
+    for table in ("account_balances", "daily_summaries", "transaction_history", "pending_withdrawals"):
+        bank.sql(f"DROP TABLE {table}")
+    for table in ("snapshots", "checkpoints", "checkpoint_log"):
+        bank.sql(f"DELETE FROM {table}")
+    for path in outside_folder(bank.url).joinpath("statements").glob("*.csv"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("witnesses", [True, False])
+@pytest.mark.parametrize("by", [1, 5])
+def test_the_version_of_the_last_event_edited_is_one_finding_and_no_row_is_blamed(
+    by: int, witnesses: bool, tmp_path: Path
+) -> None:
+    bank = DamagedBank(tmp_path)
+    event = last_of_busiest(bank)
+    bank.sql("UPDATE events SET version = version + ? WHERE event_id = ?", by, event.event_id)
+    if not witnesses:
+        without_witnesses(bank)
+    diagnosis = diagnose(bank.captured())
+    judged(diagnosis, [Truth("payload_edited", event.account, 0, (event.event_id,))])
+    [found] = diagnosis.unhealthy
+    assert found.certainty == "proven"
+    assert f"from {event.version} to {event.version + by}" in found.proof
+
+
+def test_the_version_of_an_event_amid_its_stream_edited_puts_nothing_out_of_order(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.events("stream_id = ? AND version = 9", busiest(bank))[0]
+    bank.sql("UPDATE events SET version = 500 WHERE event_id = ?", event.event_id)
+    judged(diagnose(bank.captured()), [Truth("payload_edited", event.account, 0, (event.event_id,))])
+
+
+def test_version_and_amount_edited_is_one_act(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.events("stream_id = ? AND event_type = 'MoneyDeposited' AND schema_version = 3", busiest(bank))[-1]
+    bank.change_amount(event, 700)
+    bank.sql("UPDATE events SET version = version + 1000 WHERE event_id = ?", event.event_id)
+    judged(diagnose(bank.captured()), [Truth("payload_edited", event.account, -700, (event.event_id,))])
+
+
+@pytest.mark.parametrize("hash_before", ["0" * 64, "f" * 64])
+def test_the_hash_before_written_over_is_an_edit_and_no_fork(hash_before: str, tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.events("stream_id = ? AND version = 9", busiest(bank))[0]
+    bank.sql("UPDATE events SET prev_hash = ? WHERE event_id = ?", hash_before, event.event_id)
+    diagnosis = diagnose(bank.captured())
+    judged(diagnosis, [Truth("payload_edited", event.account, 0, (event.event_id,))])
+    assert "names as the hash before was changed too" in diagnosis.unhealthy[0].proof
+
+
+EDITS = {
+    "version": "version + 1000", "event_type": "'MoneyDeposited2'", "schema_version": "schema_version + 1",
+    "recorded_at": "'2021' || substr(recorded_at, 5)", "valid_at": "'2021' || substr(valid_at, 5)",
+    "payload": "json_set(payload, '$.reference', 'other')", "metadata": "json_set(metadata, '$.actor', 'other')",
+    "prev_hash": "hash", "hash": "prev_hash", "stream_id": "stream_id || 'X'",
+    "event_id": "'ffffffff' || substr(event_id, 9)",
+}  # fmt: skip
+"""By column of the log, another value of the same kind."""
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["the last", "amid its stream"])
+@pytest.mark.parametrize("witnesses", [True, False], ids=["with read models", "the log alone"])
+@pytest.mark.parametrize("column", EDITS)
+def test_no_edit_of_one_event_passes_in_silence(column: str, witnesses: bool, last: bool, tmp_path: Path) -> None:
+    """Whatever ``verify`` calls a break is in a finding or left unexplained: nobody is told that all is well."""
+    bank = DamagedBank(tmp_path)
+    if not witnesses:
+        without_witnesses(bank)
+    event = last_of_busiest(bank) if last else bank.events("stream_id = ? AND version = 9", busiest(bank))[0]
+    bank.sql(f"UPDATE events SET {column} = {EDITS[column]} WHERE event_id = ?", event.event_id)
+    diagnosis = diagnose(bank.captured())
+    named = {position for finding in diagnosis.unhealthy for position in finding.positions}
+    assert event.position in named | {each.at_position for each in diagnosis.unexplained}
+    assert "manual_edit" not in {finding.fault for finding in diagnosis.unhealthy}
+
+
+def test_the_time_of_an_event_edited_over_midnight_is_one_act_and_no_other_midnight(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    event = bank.events("stream_id = ? AND event_type = 'MoneyDeposited' AND schema_version = 3", busiest(bank))[-1]
+    bank.sql("UPDATE events SET recorded_at = substr(recorded_at, 1, 11) || '23:59:59.999999Z' "
+             "WHERE event_id = ?", event.event_id)  # fmt: skip
+    diagnosis = diagnose(bank.captured())
+    assert {finding.fault for finding in diagnosis.unhealthy} == {"payload_edited"}
+    [found] = diagnosis.unhealthy
+    assert (found.positions, found.amount) == ([event.position], 0)

@@ -25,7 +25,7 @@ SECONDS = 8
 """For all cases, shrinking among them."""
 
 NOT_WHOLE = "a float or a bool stands where a whole number belongs: money is counted in minor units, or cents get lost"
-CHANGED = "it changes what it was given: others hold the same list, so return a new one"
+CHANGED = "it changes what it was given: others hold the same, so leave it as it is and return something new"
 TOO_SLOW = "it is too slow on this case"
 
 

@@ -13,6 +13,9 @@ from esworkbench.course.grader.exercise import Exercise, is_stub
 from esworkbench.course.grader.judge import Outcome, Verdict, judge
 from esworkbench.course.grader.pasteable import pasteable
 from esworkbench.course.grader.worker import NoWorker, judge_elsewhere
+from esworkbench.course.progress import Attempt, keep
+from esworkbench.event_store.store import Clock
+from esworkbench.events import utc_now
 
 MARKS = {Outcome.CORRECT: "✔", Outcome.INCORRECT: "✘", Outcome.NOT_ATTEMPTED: "…"}
 
@@ -20,9 +23,10 @@ MARKS = {Outcome.CORRECT: "✔", Outcome.INCORRECT: "✘", Outcome.NOT_ATTEMPTED
 class Shown:
     """An exercise of a module, as the notebook's cells use it."""
 
-    def __init__(self, module: str, exercise: Exercise) -> None:
+    def __init__(self, module: str, exercise: Exercise, *, clock: Clock = utc_now) -> None:
         self.module = module
         self.exercise = exercise
+        self.clock = clock
 
     def judge(self, answer: Any = ...) -> tuple[Verdict, str]:
         """The verdict on the answer, and why it was reached in this very process, if it was."""
@@ -39,6 +43,8 @@ class Shown:
             verdict, here = self.judge(answer)
         except Exception as error:  # noqa: BLE001 - a check that fails in itself stops no notebook
             return _show(f"the check of **{self.exercise.name}** failed in itself, please report it: {error!r}")
+        if verdict.outcome is not Outcome.NOT_ATTEMPTED:
+            here = "; ".join(filter(None, (here, self._kept(verdict))))
         rest = f": {verdict.hint}" if verdict.hint else ""
         lines = [f"{MARKS[verdict.outcome]} **{self.exercise.name}** is {verdict.outcome.value}{rest}"]
         if verdict.counterexample:
@@ -46,6 +52,15 @@ class Shown:
         if here:
             lines.append(f"({here}.)")
         _show("\n\n".join(lines))
+
+    def _kept(self, verdict: Verdict) -> str:
+        """Keep the attempt on record; why not, where that can't be."""
+        notebook = self.module.rpartition(".nb")[2][:2]
+        try:
+            keep(Attempt(f"{notebook}.{self.exercise.name}", verdict.outcome.value, self.clock()))
+        except OSError as error:
+            return f"this attempt isn't kept on record: {error.strerror}"
+        return ""
 
     def hint(self, number: int = 1) -> None:
         """Show a hint; 1 is the first, and each one after it says more."""

@@ -8,6 +8,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import shutil
 import tempfile
 from concurrent.futures import TimeoutError as Timeout
 from functools import cache
@@ -56,24 +57,26 @@ def _judged(module: str, name: str, sent: bytes) -> Verdict:
 def _workers() -> ProcessPool:
     """One process, which has imported what it takes before the first answer's time begins."""
     try:
-        pool = ProcessPool(max_workers=1, initializer=_settle, context=multiprocessing.get_context("spawn"))
+        folder = tempfile.mkdtemp(prefix="esworkbench-answers-")
+        spawned = multiprocessing.get_context("spawn")
+        pool = ProcessPool(max_workers=1, initializer=_settle, initargs=(folder,), context=spawned)
         pool.schedule(is_stub, args=(...,)).result(STARTING_SECONDS)
     except (OSError, ImportError, NotImplementedError) as error:
         raise NoWorker(f"no other process can be started here ({error})") from None
-    atexit.register(_stop, pool)
+    atexit.register(_stop, pool, folder)
     return pool
 
 
-def _stop(pool: ProcessPool) -> None:
+def _stop(pool: ProcessPool, folder: str) -> None:
     pool.stop()  # type: ignore[no-untyped-call]  # pebble's own annotations are partial
     pool.join()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle() -> None:
-    """A folder that is removed with the process, and silence."""
-    folder = tempfile.TemporaryDirectory(prefix="esworkbench-answers-")
-    atexit.register(folder.cleanup)
-    os.chdir(folder.name)
+def _settle(folder: str) -> None:
+    """A folder for all that answers write, which is removed when they are judged no more, and silence."""
+    os.chdir(folder)
+    tempfile.tempdir = folder
     logging.disable()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

@@ -5,7 +5,7 @@ Amounts are in minor units. Each question is about one currency, because amounts
 
 import time
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
@@ -189,7 +189,8 @@ def read_pending_too_long(query: PendingWithdrawalsOlderThan, connection: Connec
     """Raises UnusableInput for a ``now`` without offset."""
     if query.now.utcoffset() is None:
         raise UnusableInput(f"the moment {query.now.isoformat()} has no offset: write it in UTC, or with its offset")
-    return Found(_holds(connection, pending_withdrawals.c.requested_at < query.now - query.limit))
+    end = query.now.astimezone(UTC) - query.limit  # hours are counted in UTC: clocks on a wall are put on and back
+    return Found(_holds(connection, pending_withdrawals.c.requested_at < end))
 
 
 def _holds(connection: Connection, which: ColumnElement[bool]) -> list[Hold]:

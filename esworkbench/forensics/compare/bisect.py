@@ -64,7 +64,7 @@ def first_bad(count: int, is_bad: Callable[[int], bool]) -> Search:
 
 def bisect_running(residuals: Sequence[int]) -> Search:
     """The true first divergence, whatever cancels later: bisection on the prefix count of non-zero residuals."""
-    seen = list(accumulate((1 if residual else 0 for residual in residuals), initial=0))
+    seen = list(accumulate((residual != 0 for residual in residuals), initial=0))
     if not seen[-1]:
         return Search(None, [])
     return first_bad(len(residuals), lambda step: seen[step] > 0)

@@ -19,7 +19,7 @@ from esworkbench.forensics.diagnosis.beside import consequences
 from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
-from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of
+from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of, links_of
 from esworkbench.forensics.diagnosis.findings import (
     FOUND,
     NO_TEST,
@@ -33,6 +33,9 @@ from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_c
 from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 from esworkbench.forensics.verify import Verification
+
+MOVES = ("event_deleted", "backdated_insert", "reordered", "event_misfiled", "payload_edited")
+"""Faults that leave events at other places than they were hashed for."""
 
 
 def diagnose(
@@ -144,11 +147,17 @@ def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> 
     for gap in gaps_of(facts):
         if not lost.isdisjoint({None, *_accounts(facts, gap.stream_id)}):
             seen.add(gap.before)
+    told = [finding.account for finding in findings if finding.fault in MOVES]
+    moved_from = set()
     for stream in facts.renumbered:
-        if any(finding.account in {None, *_accounts(facts, stream.stream_id)} for finding in findings):
+        if not {None, *_accounts(facts, stream.stream_id)}.isdisjoint(told):
             seen.update(event.position for event in stream.moved)
+    for event in facts.failing:
+        if event.home is not None and event.position in seen:
+            moved_from.add((event.home[0], event.home[1] + 1))
+    edited = {event.position for event in facts.failing if event.home is None and event.position in seen}
+    seen.update(after for after, named in links_of(facts, edited) if named in edited)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
-    moved_from = {(event.home[0], event.home[1] + 1) for event in facts.failing if event.home is not None}
     rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}
     return [
         Unexplained(

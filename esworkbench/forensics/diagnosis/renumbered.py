@@ -46,8 +46,20 @@ class Renumbered(NamedTuple):
     added: list[Placed]
 
     @property
+    def misnumbered(self) -> list[FailingHash]:
+        """``moved``, where no event is gone and none was added, and some version that they bear none was written as.
+
+        Nothing takes that version's place: what was changed is the number alone.
+        """
+        written = {event.written_as for event in self.original}
+        whole = not self.missing and not self.added
+        return self.moved if whole and any(event.version not in written for event in self.moved) else []
+
+    @property
     def out_of_order(self) -> list[Placed]:
         """Those that others have overtaken."""
+        if self.misnumbered:
+            return []
         ordered = sorted(self.original, key=lambda event: event.written_as or 0)
         return [event for event, other in zip(self.original, ordered, strict=True) if event != other]
 

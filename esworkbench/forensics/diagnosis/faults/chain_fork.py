@@ -19,8 +19,9 @@ def chain_fork(facts: Facts, left: Left) -> Explanations:
     if not any(each.kind == "fork" for each in facts.breaks):
         return []
     explanations = []
-    # Whoever puts an event between two others, or copies one, forks the chain too, and no writer did.
-    by_hand = {event.position for event in facts.failing if event.home is not None}
+    # Whoever puts an event between two others, copies one, or writes over the hash before it, forks the chain too, and
+    # no writer did: what an event names as its predecessor is only what was written where its content holds.
+    by_hand = {event.position for event in facts.failing}
     for stream_id, _, positions, event_ids in facts.rows(_FORKS):
         if not by_hand.isdisjoint(positions):
             continue

@@ -39,14 +39,19 @@ FAULT = Fault(
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     """A hold and its release that move to another day together leave every closing as it is, so all columns count."""
-    undated = set(facts.rows("SELECT DISTINCT account, currency FROM postings WHERE recorded_at IS NULL"))
+    edited = [event.position for event in facts.failing]
+    undated = set(facts.rows(
+        "SELECT DISTINCT account, currency FROM postings WHERE recorded_at IS NULL "
+        "OR list_contains($edited, position)", edited=edited,
+    ))  # fmt: skip
     steps = [
         step for kind in KINDS for step in left.steps(source=source.name, kind=kind) if step.key not in undated
     ]  # fmt: skip
     wrong = sorted({step.key for step in steps})
     if not wrong:
         return
-    # Where an event has no known time, no zone says its day: such accounts are left out.
+    # Where an event has no known time, or one that may have been edited, no zone says its day: such accounts are left
+    # out.
     # The accounts that part now allow the fewest zones, so they are asked first; then everybody must agree.
     claimed = _claimed(facts, source)
     kinds = {kind for days in claimed.values() for kind, _ in days}

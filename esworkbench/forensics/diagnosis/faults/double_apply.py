@@ -103,7 +103,7 @@ def overlaps(batches: list[Batch]) -> list[Covered]:
         edges[batch.from_position] = edges.get(batch.from_position, 0) + 1
         edges[batch.to_position + 1] = edges.get(batch.to_position + 1, 0) - 1
     found: list[Covered] = []
-    depth, start = 0, 0
+    depth = start = 0
     for position in sorted(edges):
         if depth > 1:
             found.append((start, position - 1, depth - 1))

@@ -1,6 +1,6 @@
 """event_deleted: a version is missing inside a stream, and the event after the gap links to a hash that is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from esworkbench.evidence.capturing.poster import account_of
@@ -22,6 +22,12 @@ _GAPS = """
     SELECT stream_id, version_before + 1, version - 1, position_before, position,
            prev_hash IS NOT NULL AND prev_hash <> hash_before
     FROM ordered WHERE version > version_before + 1 ORDER BY position
+"""
+
+_LINKED = """
+    SELECT after_it.position, named.position FROM events AS after_it JOIN events AS named
+        ON named.stream_id = after_it.stream_id AND named.hash = after_it.prev_hash
+    WHERE list_contains($positions, named.position) OR list_contains($positions, after_it.position)
 """
 
 _UNUSED = """
@@ -60,13 +66,20 @@ class StreamGap(NamedTuple):
 
 
 def gaps_of(facts: Facts) -> list[StreamGap]:
-    """Missing versions with an event after them, but for those of events that stand in another stream now, and for
-    those before an event that was written in another stream: its version is one of that stream."""
+    """Missing versions with an event after them, but for those of events that stand in another stream now, for those
+    before an event that was written in another stream, whose version is one of that stream, and for those that the
+    chain runs across to an event that was edited, or that one which was edited has left: so was its version."""
     moved = [event.home for event in facts.failing if event.home is not None and not event.is_copy]
     anew = facts.renumbered
     placed = {event.position for stream in anew for event in stream.original}
     placed |= {event.position for event in facts.failing if event.home and event.home[0] != event.stream_id}
-    gaps = [gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS)) if gap.before not in placed]
+    edited = {event.position for event in facts.failing if event.home is None}
+    whole = {after for after, _ in links_of(facts, edited)}
+    gaps = [
+        gap for gap in (StreamGap(*row) for row in facts.rows(_GAPS))
+        if gap.before not in placed and (gap.broken or gap.before not in edited)
+        and not (gap.before in whole and (gap.before in edited or gap.size == 1))
+    ]  # fmt: skip
     gaps += [
         StreamGap(stream.stream_id, first, last, stream.at(first - 1), stream.at(last + 1), True, stream.words)
         for stream in anew for first, last in stream.missing
@@ -77,6 +90,12 @@ def gaps_of(facts: Facts) -> list[StreamGap]:
         return len(inside) == gap.size
 
     return [gap for gap in gaps if not all_moved(gap)]
+
+
+def links_of(facts: Facts, positions: Collection[int]) -> list[tuple[int, int]]:
+    """Events that name another one of their stream as the one before them, and that one, where one of the two stands at
+    these positions."""
+    return facts.rows(_LINKED, positions=sorted(positions)) if positions else []
 
 
 def event_deleted(facts: Facts, left: Left) -> Explanations:

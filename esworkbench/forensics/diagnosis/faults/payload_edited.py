@@ -26,6 +26,12 @@ def payload_edited(facts: Facts, left: Left) -> Explanations:
     return [
         *(_explanation(facts, left, key, events) for key, events in contents.items()),
         *(_ids_replaced(left, key, events) for key, events in ids.items()),
+        *(
+            _versions_changed(key, stream.misnumbered)
+            for stream in facts.renumbered
+            if stream.misnumbered
+            for key in (*facts.accounts_of_stream(stream.stream_id),) or (None,)
+        ),
     ]
 
 
@@ -77,6 +83,19 @@ def _ids_replaced(left: Left, key: Key | None, edited: list[FailingHash]) -> Exp
     return Explanation(finding(FAULT, key, events=events, certainty=certainty, proof=proof), shares)
 
 
+def _versions_changed(key: Key | None, changed: Sequence[FailingHash]) -> Explanation:
+    """The version alone was changed, which posts nothing."""
+    shown = "; ".join(
+        f"at position {event.position} from {event.home[1]} to {event.version}" for event in changed[:5] if event.home
+    )
+    proof = (
+        f"the version of {len(changed)} event(s) of {changed[0].stream_id} was changed: {shown}; with the version of "
+        "then the stored hash holds again, so nothing else of the event was touched"
+    )
+    events = [(event.position, event.event_id) for event in changed]
+    return Explanation(finding(FAULT, key, events=events, proof=proof), [])
+
+
 def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
     ids = [event.event_id for event in edited]
     steps = [step for step in left.steps(key=key) if step.event_id in ids] if key else []
@@ -85,15 +104,20 @@ def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[Failing
     amount, witness = (0, None) if spared else witnessed(facts, left, key, steps)
     many = len(edited) > 1
     versions = ", ".join(f"{event.stream_id} version {event.version}" for event in edited[:5])
+    positions = [event.position for event in edited]
+    cut = [each.position for each in facts.breaks if each.kind == "link" and each.position in positions]
+    links = "every link before and after is intact" if not cut else (
+        f"every link after is intact; what {places(cut)} names as the hash before was changed too"
+    )  # fmt: skip
     proof = (
-        f"the content of the event{'s' * many} at {places([event.position for event in edited])} ({versions}) doesn't "
-        f"match the hash stored with {'them' if many else 'it'}, while every link before and after is intact"
+        f"the content of the event{'s' * many} at {places(positions)} ({versions}) doesn't "
+        f"match the hash stored with {'them' if many else 'it'}, while {links}"
     )
     if witness and key:
         proof += f"; {witness} still counts what it said before: claimed − event sum = {facts.money(amount, key)}"
     else:
         proof += "; all claims agree with the events, so the amount was not touched, or all claims were rebuilt since"
-    events = [(event.position, event.event_id) for event in edited]
+    events = list(zip(positions, ids, strict=True))
     found = finding(FAULT, key, amount=amount, events=events, source=witness, proof=proof)
     shares: list[Share] = []
     if key is not None and witness:

@@ -17,10 +17,13 @@ def reordered(facts: Facts, left: Left) -> Explanations:
         for stream in facts.renumbered if (overtaken := stream.out_of_order)
     }  # fmt: skip
     proven = set(streams)
-    moved = {event.event_id for event in facts.failing if event.home is not None}
+    # An event that fails its hash may owe its version to whoever edited it.
+    edited = {event.event_id for event in facts.failing}
     for each in facts.breaks:
-        if each.kind == "order" and each.stream_id is not None and each.event_id not in moved:
-            streams.setdefault(each.stream_id, []).extend(_out_of_place(facts, each.stream_id, each.version or 0))
+        if each.kind == "order" and each.stream_id is not None:
+            pair = _out_of_place(facts, each.stream_id, each.version or 0)
+            if edited.isdisjoint(event_id for _, event_id in pair):
+                streams.setdefault(each.stream_id, []).extend(pair)
     return [
         _explanation(facts, left, stream_id, key, list(dict.fromkeys(events)), proven)
         for stream_id, events in streams.items()

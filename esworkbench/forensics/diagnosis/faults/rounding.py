@@ -132,6 +132,15 @@ def _shown_elsewhere(left: Left, key: Key, amount: int, rounded: list[tuple[int,
     return False
 
 
+def _agreeing(facts: Facts, left: Left, key: Key) -> str:
+    """A read model that tells of each event of the account, and of each as the log does; "" where there is none."""
+    told = {name for (name,) in facts.rows(
+        "SELECT DISTINCT source FROM assertions WHERE kind = 'running' AND account = $account AND currency = $currency",
+        account=key[0], currency=key[1],
+    )}  # fmt: skip
+    return min(told - {step.source for step in left.steps(key=key, kind="running")}, default="")
+
+
 def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     """A bare figure shows no event, so a small change by hand looks the same; unless several accounts are off so."""
     events = _rounded(facts, source)
@@ -140,16 +149,20 @@ def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
         if len(events.get(key, ())) > 1 and abs(amount) <= LIMIT_MINOR * len(events[key])
         and not _shown_elsewhere(left, key, amount, events[key])
     }  # fmt: skip
-    several = len(small) > 1
+    running = {key: _agreeing(facts, left, key) for key in small}
+    several = len([key for key, by in running.items() if not by]) > 1
     others = (LookAlike("manual_edit", f"so small a change of {source.name} by hand would look the same"),)
     for key, amount in small.items():
         rounded = events[key]
         proof = (
             f"{source.name} is off by {facts.money(amount, key)}, within {facts.money(LIMIT_MINOR, key)} for each of "
-            f"the account's {len(rounded)} events that the ledger says are rounded; a running claim would show which"
+            f"the account's {len(rounded)} events that the ledger says are rounded; "
         )
+        by = running[key]
+        proof += f"yet {by} agrees with each of them" if by else "a running claim would show which"
+        alone = several and not by
         found = finding(
             FAULT, key, amount=amount, events=rounded, source=source.name,
-            certainty="likely" if several else "possible", proof=proof,
+            certainty="likely" if alone else "possible", proof=proof,
         )  # fmt: skip
-        yield Explanation(found, [Share(source.name, key, amount)], () if several else others)
+        yield Explanation(found, [Share(source.name, key, amount)], () if alone else others)

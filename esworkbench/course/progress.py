@@ -1,0 +1,97 @@
+"""What a learner has tried and solved: attempts are kept as they happen, and the table is derived from them.
+
+The record is a file of JSON lines beside the notebooks' work. It stays on the learner's machine: a trainer sees what
+the learner exports, and nothing else.
+"""
+
+import importlib
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from esworkbench.course.contents import contents
+from esworkbench.course.workspace import work_folder
+from esworkbench.errors import UnusableInput
+
+RECORD = "progress.jsonl"
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One answer that was checked: of which exercise (``"02.append"``), with which outcome, when (UTC)."""
+
+    exercise: str
+    outcome: str
+    at: datetime
+
+
+class Row(NamedTuple):
+    """One exercise: how often it was tried, and when it was solved first; None: not yet."""
+
+    notebook: str
+    exercise: str
+    essential: bool
+    attempts: int
+    solved: datetime | None
+
+
+def keep(attempt: Attempt, folder: Path | None = None) -> None:
+    """Append the attempt to the record in ``folder``, by default the notebooks' work folder. Raises OSError."""
+    place = folder or work_folder()
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / RECORD).open("ab+") as file:
+        file.seek(max(file.tell() - 1, 0))
+        begun = b"\n" if file.read(1) not in (b"", b"\n") else b""
+        file.write(begun + msgspec.json.encode(attempt) + b"\n")
+
+
+def attempts(folder: Path | None = None) -> list[Attempt]:
+    """Every attempt on record, oldest first; of a line that was cut off in writing, nothing.
+
+    Raises UnusableInput where the record can't be read, naming the line.
+    """
+    path = (folder or work_folder()) / RECORD
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UnusableInput(f"{path} can't be read: {error.strerror}") from None
+    found = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            found.append(msgspec.json.decode(line, type=Attempt))
+        except msgspec.DecodeError as error:
+            if line.startswith(b'{"exercise"') and not line.endswith(b"}"):
+                continue  # cut off: whoever was killed while writing it had seen the verdict, and can check again
+            raise UnusableInput(f"line {number} of {path} is no attempt ({error}): remove it, or the file") from None
+    return found
+
+
+def progress(folder: Path | None = None) -> list[Row]:
+    """A row for each exercise of the course, in its order."""
+    return derive(attempts(folder))
+
+
+def derive(tried: Iterable[Attempt]) -> list[Row]:
+    """The table that these attempts make."""
+    by_exercise: dict[str, list[Attempt]] = {}
+    for attempt in tried:
+        by_exercise.setdefault(attempt.exercise, []).append(attempt)
+    rows = []
+    for entry in contents():
+        for name in _exercises_of(entry.notebook):
+            of_it = by_exercise.get(f"{entry.notebook[:2]}.{name}", [])
+            solved = min((attempt.at for attempt in of_it if attempt.outcome == "correct"), default=None)
+            rows.append(Row(entry.notebook, name, name in entry.essential, len(of_it), solved))
+    return rows
+
+
+def _exercises_of(notebook: str) -> list[str]:
+    try:
+        module = importlib.import_module(f"esworkbench.course.nb{notebook}")
+    except ModuleNotFoundError:
+        return []
+    return [exercise.name for exercise in module.exercises]

@@ -1,0 +1,424 @@
+"""Answers to the exercises of notebook 02."""
+
+import json
+from bisect import bisect_left
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from esworkbench.course.nb02_event_store import Load, Log, Save, Tell, Transaction, append, deposit_once, withdraw
+from esworkbench.errors import ConcurrencyError, StoreBusy
+from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
+from esworkbench.events import NewEvent
+
+# --- append -----------------------------------------------------------------------------------------------------------
+
+
+def append_by_loop(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    last = 0
+    for name, version in log:
+        if name == stream and version > last:
+            last = version
+    if last != expected_version:
+        raise ConcurrencyError(stream, expected=expected_version, actual=last)
+    for event in events:
+        last += 1
+        log[stream, last] = event
+
+
+def append_by_sorting(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    class Stale(ConcurrencyError): ...
+
+    versions = sorted(version for name, version in log if name == stream) or [0]
+    if versions[-1] - expected_version:
+        raise Stale(stream, expected_version, versions[-1])
+    log |= dict(zip([(stream, expected_version + 1 + n) for n in range(len(events))], events, strict=True))
+
+
+def append_that_writes_first(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    actual = max((version for name, version in log if name == stream), default=0)
+    for number, event in enumerate(events, start=1):
+        log.setdefault((stream, actual + number), event)
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+
+
+def append_to_prefixes(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    actual = max((version for name, version in log if name.startswith(stream)), default=0)
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+    log.update({(stream, actual + number): event for number, event in enumerate(events, start=1)})
+
+
+def append_in_silence(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    with suppress(ConcurrencyError):
+        append(log, stream, expected_version, events)
+
+
+def append_only_the_first(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    append(log, stream, expected_version, events[:1])
+
+
+def append_without_looking_if_nothing_is_new(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    if events:
+        append(log, stream, expected_version, events)
+
+
+def append_and_empty(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+    append(log, stream, expected_version, events)
+    events.clear()
+
+
+# --- withdraw ---------------------------------------------------------------------------------------------------------
+
+
+def withdraw_by_counting(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    for attempt in range(1, attempts + 1):
+        account = load()
+        left = account["balance"] - amount
+        if left < 0:
+            return False
+        try:
+            save({"version": account["version"], "balance": left})
+        except ConcurrencyError:
+            if attempt == attempts:
+                raise
+            continue
+        return True
+    raise AssertionError("no attempts")
+
+
+def withdraw_by_recursion(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    account = load()
+    if account["balance"] < amount:
+        return False
+    account["balance"] -= amount
+    try:
+        save(account)
+    except ConcurrencyError as lost:
+        if attempts > 1:
+            return withdraw_by_recursion(load, save, amount, attempts - 1)
+        raise lost
+    return True
+
+
+def withdraw_keeping_the_error(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    last: ConcurrencyError | None = None
+    while attempts > 0:
+        attempts -= 1
+        account = load()
+        if not amount <= account["balance"]:
+            return False
+        try:
+            save(account | {"balance": account["balance"] - amount})
+            return True
+        except ConcurrencyError as error:
+            last = error
+    assert last is not None
+    raise last
+
+
+def withdraw_again_whatever_happens(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    for _ in range(attempts - 1):
+        with suppress(Exception):
+            return withdraw(load, save, amount, 1)
+    return withdraw(load, save, amount, 1)
+
+
+def withdraw_for_ever(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    while True:
+        try:
+            return withdraw(load, save, amount, attempts)
+        except ConcurrencyError:
+            continue
+
+
+def withdraw_without_deciding(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    account = load()
+    save({**account, "balance": account["balance"] - amount})
+    return True
+
+
+def withdraw_what_is_there(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    return withdraw(load, save, min(amount, load()["balance"]), attempts)
+
+
+def withdraw_and_say_nothing(load: Load, save: Save, amount: int, attempts: int) -> bool | None:
+    return withdraw(load, save, amount, attempts) or None
+
+
+def withdraw_saving_a_refusal(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    if withdraw(load, save, amount, attempts):
+        return True
+    save(load())
+    return False
+
+
+def withdraw_with_todays_version(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    while True:
+        account = load()
+        if amount > account["balance"]:
+            return False
+        with suppress(ConcurrencyError):
+            save({"version": load()["version"] + 1, "balance": account["balance"] - amount})
+            return True
+
+
+# --- save_and_tell ----------------------------------------------------------------------------------------------------
+
+
+def save_and_tell_in_else(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    try:
+        with transaction() as rows:
+            rows += events
+    except Exception:
+        raise
+    else:
+        tell(tuple(events))
+
+
+def save_and_tell_by_stack(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with ExitStack() as stack:
+        rows = stack.enter_context(transaction())
+        for event in events:
+            rows.append(event)
+    tell(rows)
+
+
+def save_and_tell_by_hand(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    manager = transaction()
+    rows = manager.__enter__()
+    rows[:] = events
+    if not manager.__exit__(None, None, None):
+        tell(events[:])
+
+
+def save_and_tell_the_other_way_round(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    tell(events)
+    with transaction() as rows:
+        rows.extend(events)
+
+
+def save_and_tell_nobody(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with transaction() as rows:
+        rows.extend(events)
+
+
+def save_and_tell_twice(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with transaction() as rows:
+        rows.extend(events)
+    tell(events)
+    tell(events)
+
+
+def save_one_and_tell_all(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with transaction() as rows:
+        rows.append(events[0])
+    tell(events)
+
+
+def save_and_tell_even_of_failure(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with suppress(StoreBusy), transaction() as rows:
+        rows.extend(events)
+    tell(events)
+
+
+def save_again_and_tell(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    try:
+        with transaction() as rows:
+            rows.extend(events)
+    except StoreBusy:
+        with transaction() as rows:
+            rows.extend(events)
+    tell(events)
+
+
+def save_and_tell_the_last(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with transaction() as rows:
+        rows.extend(events)
+    tell(events[-1:])
+
+
+# --- deposit_once -----------------------------------------------------------------------------------------------------
+
+
+def _deposited(amount_minor: int) -> NewEvent:
+    return NewEvent(event_type="MoneyDeposited", payload=json.dumps({"amount_minor": amount_minor}).encode())
+
+
+def deposit_once_looking_first(store: EventStore, key: str, amount_minor: int) -> bytes:
+    digest = f"deposit {amount_minor}"
+    known = store.find_reply(key, digest)
+    if known is not None:
+        return known
+    version = store.stream_version("ACC-1")
+    done = json.dumps({"version": version + 1}).encode()
+    once = Idempotency(key=key, command_digest=digest, reply=done)
+    store.append("ACC-1", [_deposited(amount_minor)], expected_version=version, idempotency=once)
+    return done
+
+
+def deposit_once_at_any_version(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    said = json.dumps([key, amount_minor, store.head_position()]).encode()
+    result = store.append_many(
+        [StreamAppend("ACC-1", ANY_VERSION, [_deposited(amount_minor)])],
+        idempotency=Idempotency(key, str(amount_minor), said),
+    )
+    return result.reply
+
+
+def deposit_once_with_todays_reply(store: EventStore, key: str, amount_minor: int) -> bytes:
+    """A repeat is told where the stream is now, not where it was when the money came."""
+    deposit_once(store, key, amount_minor)
+    return b'{"version":%d}' % store.stream_version("ACC-1")
+
+
+def deposit_once_in_memory() -> Callable[[EventStore, str, int], bytes]:
+    """It keeps the keys in the process: they are gone with it, and stand for any store."""
+    seen: dict[str, int] = {}
+
+    def deposit(store: EventStore, key: str, amount_minor: int) -> bytes:
+        if key not in seen:
+            store.append("ACC-1", [_deposited(amount_minor)], expected_version=ANY_VERSION)
+            seen[key] = amount_minor
+        return b"{}"
+
+    return deposit
+
+
+def deposit_by_length(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = _deposited(amount_minor)
+    once = Idempotency(key, str(len(event.payload)), b"{}")
+    return store.append("ACC-1", [event], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def deposit_without_a_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = _deposited(amount_minor)
+    return store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1")).reply
+
+
+def deposit_one(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return deposit_once(store, key, 1)
+
+
+def deposit_elsewhere(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    once = Idempotency(key, str(amount_minor), b"{}")
+    return store.append(f"ACC-{key}", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def deposit_a_float(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = NewEvent(event_type="MoneyDeposited", payload=json.dumps({"amount_minor": float(amount_minor)}).encode())
+    once = Idempotency(key, str(amount_minor), b"{}")
+    return store.append("ACC-1", [event], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def deposit_that_says_text(store: EventStore, key: str, amount_minor: int) -> str:
+    said = deposit_once(store, key, amount_minor)
+    return said.decode() if said else ""
+
+
+def deposit_to_the_first_comer(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    """Whoever comes with a known key gets the reply, whatever they want."""
+    once = Idempotency(key, "deposit", b"{}")
+    return store.append("ACC-1", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+# --- safe_checkpoint --------------------------------------------------------------------------------------------------
+
+
+def safe_checkpoint_by_limit(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    limit = min(under_way) if under_way else float("inf")
+    return max((position for position in visible if position < limit), default=checkpoint)
+
+
+def safe_checkpoint_by_bisecting(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    if not under_way:
+        return visible[-1] if visible else checkpoint
+    return [checkpoint, *visible][bisect_left(visible, min(under_way))]
+
+
+def safe_checkpoint_from_behind(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    visible = list(visible)
+    while visible and any(each < visible[-1] for each in under_way):
+        visible.pop()
+    return [checkpoint, *visible][-1]
+
+
+def safe_checkpoint_by_the_first_under_way(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    """As if those under way came in order."""
+    limit = under_way[0] if under_way else 2**63
+    return max((position for position in visible if position < limit), default=checkpoint)
+
+
+def safe_checkpoint_below_the_last(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    return max((position for position in visible if position < max(under_way, default=2**63)), default=checkpoint)
+
+
+def safe_checkpoint_from_zero(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    return max((position for position in visible if position < min(under_way, default=2**63)), default=0)
+
+
+def safe_checkpoint_waiting_for_all(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    return checkpoint if under_way else max(visible, default=checkpoint)
+
+
+def safe_checkpoint_that_pops(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    while visible and any(each < visible[-1] for each in under_way):
+        visible.pop()
+    return visible[-1] if visible else checkpoint
+
+
+RIGHT: dict[str, list[Any]] = {
+    "append": [append_by_loop, append_by_sorting],
+    "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
+    "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
+    "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version],
+    "safe_checkpoint": [safe_checkpoint_by_limit, safe_checkpoint_by_bisecting, safe_checkpoint_from_behind],
+}
+WRONG: dict[str, list[Any]] = {
+    "append": [
+        append_that_writes_first,
+        append_to_prefixes,
+        append_in_silence,
+        append_only_the_first,
+        append_without_looking_if_nothing_is_new,
+        append_and_empty,
+    ],
+    "withdraw": [
+        withdraw_again_whatever_happens,
+        withdraw_for_ever,
+        withdraw_without_deciding,
+        withdraw_what_is_there,
+        withdraw_and_say_nothing,
+        withdraw_saving_a_refusal,
+        withdraw_with_todays_version,
+    ],
+    "save_and_tell": [
+        save_and_tell_the_other_way_round,
+        save_and_tell_nobody,
+        save_and_tell_twice,
+        save_one_and_tell_all,
+        save_and_tell_even_of_failure,
+        save_again_and_tell,
+        save_and_tell_the_last,
+    ],
+    "deposit_once": [
+        deposit_once_with_todays_reply,
+        deposit_once_in_memory(),
+        deposit_by_length,
+        deposit_without_a_key,
+        deposit_one,
+        deposit_elsewhere,
+        deposit_a_float,
+        deposit_that_says_text,
+        deposit_to_the_first_comer,
+    ],
+    "safe_checkpoint": [
+        safe_checkpoint_by_the_first_under_way,
+        safe_checkpoint_below_the_last,
+        safe_checkpoint_from_zero,
+        safe_checkpoint_waiting_for_all,
+        safe_checkpoint_that_pops,
+    ],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {}

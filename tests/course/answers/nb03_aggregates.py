@@ -1,0 +1,446 @@
+"""Answers to the exercises of notebook 03."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from esworkbench.aggregates.aggregate import Aggregate, Uncommitted
+from esworkbench.aggregates.repository import Repository
+from esworkbench.course.nb03_aggregates import PointsGranted, save_or_rebase, withdraw_with_minimum
+from esworkbench.domains.bank import BankAccount, events
+from esworkbench.domains.document import Document, Edit, LineInserted, LineRemoved, LineRestored, LineRewritten, inverse
+from esworkbench.errors import AggregateNotFound, CommandRejected, ConcurrencyError, ReadOnlyAggregate, StoreBusy
+from esworkbench.events import DomainEvent
+
+# --- apply ------------------------------------------------------------------------------------------------------------
+
+
+def apply_by_match(account: BankAccount, event: DomainEvent) -> None:
+    match event:
+        case events.AccountOpened(owner=owner, currency=currency, overdraft_limit_minor=limit):
+            account.opened, account.overdraft_limit_minor = True, limit
+            account.owner, account.currency = owner, currency
+        case (
+            events.MoneyDeposited(amount_minor=amount)
+            | events.InterestCredited(amount_minor=amount)
+            | events.TransferReceived(amount_minor=amount)
+            | events.BalanceAdjusted(amount_minor=amount)
+        ):
+            account.balance_minor += amount
+        case (
+            events.MoneyWithdrawn(amount_minor=amount)
+            | events.TransferSent(amount_minor=amount)
+            | events.FeeCharged(amount_minor=amount)
+        ):
+            account.balance_minor -= amount
+        case events.WithdrawalRequested(withdrawal_id=which, amount_minor=amount):
+            account.balance_minor -= amount
+            account.pending = {**account.pending, which: amount}
+        case events.WithdrawalSettled(withdrawal_id=which):
+            account.pending = {each: amount for each, amount in account.pending.items() if each != which}
+        case events.WithdrawalCancelled(withdrawal_id=which, amount_minor=amount):
+            account.balance_minor += amount
+            account.pending.pop(which, None)
+        case events.AccountClosed():
+            account.closed = True
+        case _:
+            raise TypeError(event)
+
+
+def apply_by_table(account: BankAccount, event: DomainEvent) -> None:
+    signs = {
+        **dict.fromkeys(events.CREDITS, 1),
+        **dict.fromkeys(events.DEBITS, -1),
+        **dict.fromkeys((events.AccountOpened, events.WithdrawalSettled, events.AccountClosed), 0),
+    }
+    kind = type(event)
+    if kind not in signs:
+        raise TypeError(f"unknown: {kind}")
+    account.balance_minor += signs[kind] * getattr(event, "amount_minor", 0)
+    if kind is events.AccountOpened:
+        account.opened = True
+        for name in ("owner", "currency", "overdraft_limit_minor"):
+            setattr(account, name, getattr(event, name))
+    elif kind is events.AccountClosed:
+        account.closed = True
+    elif kind is events.WithdrawalRequested:
+        account.pending |= {event.withdrawal_id: event.amount_minor}
+    elif getattr(event, "withdrawal_id", None) in account.pending:
+        del account.pending[event.withdrawal_id]
+
+
+def apply_in_an_open_account_alone(account: BankAccount, event: DomainEvent) -> None:
+    if not account.opened and not isinstance(event, events.AccountOpened):
+        raise CommandRejected("the account was never opened")
+    BankAccount.apply(account, event)
+
+
+def apply_nothing_to_a_closed_account(account: BankAccount, event: DomainEvent) -> None:
+    if not account.closed:
+        BankAccount.apply(account, event)
+
+
+def apply_with_a_known_withdrawal(account: BankAccount, event: DomainEvent) -> None:
+    if isinstance(event, events.WithdrawalSettled | events.WithdrawalCancelled):
+        account.pending[event.withdrawal_id]
+    BankAccount.apply(account, event)
+
+
+def apply_in_one_currency(account: BankAccount, event: DomainEvent) -> None:
+    if getattr(event, "currency", account.currency) == account.currency or not account.opened:
+        BankAccount.apply(account, event)
+
+
+def apply_down_to_zero(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    account.balance_minor = max(0, account.balance_minor)
+
+
+def apply_the_size_of_an_adjustment(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, events.BalanceAdjusted) and event.amount_minor < 0:
+        account.balance_minor -= 2 * event.amount_minor
+
+
+def apply_without_interest(account: BankAccount, event: DomainEvent) -> None:
+    if not isinstance(event, events.InterestCredited):
+        BankAccount.apply(account, event)
+
+
+def apply_and_open_without_a_limit(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    account.overdraft_limit_minor = 0
+
+
+def apply_with_another_error(account: BankAccount, event: DomainEvent) -> None:
+    if isinstance(event, PointsGranted):
+        raise ValueError("unknown")
+    BankAccount.apply(account, event)
+
+
+# --- record -----------------------------------------------------------------------------------------------------------
+
+
+def record_by_parts(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    if self.read_only:
+        raise ReadOnlyAggregate
+    naive = valid_at is not None and getattr(valid_at, "tzinfo", None) is None
+    if naive:
+        raise CommandRejected(f"{valid_at} where?")
+    self.apply(event)
+    self.version += 1
+    self.uncommitted = [*self.uncommitted, Uncommitted(event=event, valid_at=valid_at)]
+
+
+def record_by_match(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    class Refused(CommandRejected): ...
+
+    match self.read_only, valid_at:
+        case True, _:
+            raise ReadOnlyAggregate("past")
+        case _, None:
+            pass
+        case _, datetime() if valid_at is not None and valid_at.utcoffset() is not None:
+            pass
+        case _:
+            raise Refused("no moment")
+    self.replay(event)
+    self.uncommitted += [Uncommitted(event, valid_at)]
+
+
+def record_what_is_late(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    """The two refusals the other way round."""
+    if valid_at is not None and (not isinstance(valid_at, datetime) or valid_at.utcoffset() is None):
+        raise CommandRejected("no moment")
+    if self.read_only:
+        raise ReadOnlyAggregate("past")
+    self.replay(event)
+    self.uncommitted.append(Uncommitted(event, valid_at))
+
+
+def record_in_silence(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    with suppress(ReadOnlyAggregate, CommandRejected):
+        Aggregate.record(self, event, valid_at=valid_at)
+
+
+def record_only_the_last(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    Aggregate.record(self, event, valid_at=valid_at)
+    self.uncommitted = self.uncommitted[-1:]
+
+
+def record_at_the_front(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    Aggregate.record(self, event, valid_at=valid_at)
+    self.uncommitted.insert(0, self.uncommitted.pop())
+
+
+def record_the_bare_event(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    Aggregate.record(self, event, valid_at=valid_at)
+    self.uncommitted[-1] = event  # type: ignore[call-overload]  # the mistake
+
+
+def record_any_moment_as_utc(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    Aggregate.record(self, event, valid_at=valid_at.astimezone() if isinstance(valid_at, datetime) else valid_at)
+
+
+def record_counting_failures(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    """The version is counted even of what can't be applied."""
+    if self.read_only:
+        raise ReadOnlyAggregate("past")
+    if valid_at is not None and (not isinstance(valid_at, datetime) or valid_at.utcoffset() is None):
+        raise CommandRejected("no moment")
+    self.version += 1
+    self.apply(event)
+    self.uncommitted.append(Uncommitted(event, valid_at))
+
+
+# --- withdraw_with_minimum --------------------------------------------------------------------------------------------
+
+
+def withdraw_by_the_accounts_own(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    left = account.balance_minor - amount_minor
+    if left >= minimum_minor:
+        return account.withdraw(amount_minor, account.currency, "MACHINE-1")
+    raise CommandRejected("too little left")
+
+
+def withdraw_as_a_closure(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    class TooLittleLeft(CommandRejected): ...
+
+    def disposable() -> int:
+        return account.balance_minor - minimum_minor
+
+    if amount_minor > disposable():
+        raise TooLittleLeft
+    withdrawn = {"amount_minor": amount_minor, "currency": account.currency, "reference": ""}
+    account.record(msgspec.convert(withdrawn, events.MoneyWithdrawn))
+
+
+def withdraw_and_return_false(account: BankAccount, amount_minor: int, minimum_minor: int) -> bool:
+    with suppress(CommandRejected):
+        withdraw_with_minimum(account, amount_minor, minimum_minor)
+        return True
+    return False
+
+
+def withdraw_with_an_assertion(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    assert account.balance_minor - amount_minor >= minimum_minor
+    withdraw_with_minimum(account, amount_minor, minimum_minor)
+
+
+def withdraw_by_replay(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    if account.balance_minor - amount_minor < minimum_minor:
+        raise CommandRejected("too much")
+    account.replay(events.MoneyWithdrawn(amount_minor=amount_minor, currency=account.currency, reference="ATM"))
+
+
+def withdraw_as_a_fee(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    if account.balance_minor - amount_minor < minimum_minor:
+        raise CommandRejected("too much")
+    account.charge_fee(amount_minor, account.currency, "ATM", "withdrawn")
+
+
+def withdraw_down_to_the_minimum(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    withdraw_with_minimum(account, min(amount_minor, max(account.balance_minor - minimum_minor, 1)), minimum_minor)
+
+
+# --- inverse ----------------------------------------------------------------------------------------------------------
+
+
+def inverse_by_ifs(edit: Edit, edit_id: str) -> Edit:
+    common: dict[str, Any] = {"edit_id": edit_id, "undoes": edit.edit_id}
+    common |= {"line_id": edit.line_id, "editor": edit.editor}
+    if isinstance(edit, LineRewritten):
+        return LineRewritten(text=edit.new_text, new_text=edit.text, **common)
+    if isinstance(edit, LineRemoved):
+        return LineRestored(text=edit.text, **common)
+    if isinstance(edit, LineInserted | LineRestored):
+        return LineRemoved(text=edit.text, **common)
+    raise TypeError
+
+
+def inverse_by_table(edit: Edit, edit_id: str) -> Edit:
+    opposite: dict[type[Edit], type[Edit]] = {LineInserted: LineRemoved, LineRestored: LineRemoved}
+    opposite |= {LineRemoved: LineRestored, LineRewritten: LineRewritten}
+    if type(edit) not in opposite:
+        raise TypeError(f"{edit!r} has no inverse")
+    fields = msgspec.structs.asdict(edit) | {"edit_id": edit_id, "undoes": edit.edit_id}
+    fields.pop("after", None)
+    if "new_text" in fields:
+        fields["text"], fields["new_text"] = fields["new_text"], fields["text"]
+    return opposite[type(edit)](**fields)
+
+
+def inverse_of_insertions_alone(edit: Edit, edit_id: str) -> Edit:
+    if isinstance(edit, LineRestored):
+        raise TypeError
+    return inverse(edit, edit_id)
+
+
+def inverse_by_the_reader(edit: Edit, edit_id: str) -> Edit:
+    return msgspec.structs.replace(inverse(edit, edit_id), editor="ada")
+
+
+def inverse_without_a_text(edit: Edit, edit_id: str) -> Edit:
+    undo = inverse(edit, edit_id)
+    return undo if isinstance(undo, LineRewritten) else msgspec.structs.replace(undo, text="")
+
+
+def inverse_with_the_lines_id(edit: Edit, edit_id: str) -> Edit:
+    return msgspec.structs.replace(inverse(edit, edit_id), undoes=edit.line_id)
+
+
+def inverse_of_a_redo(edit: Edit, edit_id: str) -> Edit:
+    """What is an undo itself can't be taken back."""
+    if edit.undoes is not None:
+        raise TypeError
+    return inverse(edit, edit_id)
+
+
+# --- save_or_rebase ---------------------------------------------------------------------------------------------------
+
+
+def save_or_rebase_by_suppressing(documents: Repository[Document], document: Document) -> None:
+    with suppress(ConcurrencyError):
+        documents.save(document)
+        return
+    fresh = documents.load_or_new(document.id)
+    fresh.rebase(event for event, _ in document.uncommitted)
+    documents.save(fresh, metadata={"rebased": True})
+
+
+def save_or_rebase_by_loop(documents: Repository[Document], document: Document) -> None:
+    copy = document
+    for attempt in range(2):
+        try:
+            documents.save(copy)
+            break
+        except ConcurrencyError:
+            if attempt:
+                raise
+            copy = documents.load(document.id)
+            copy.rebase([each.event for each in document.uncommitted])
+
+
+def save_one_by_one(documents: Repository[Document], document: Document) -> None:
+    """What comes before a conflict is saved by then."""
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        for event, _ in document.uncommitted:
+            fresh = documents.load(document.id)
+            fresh.rebase([event])
+            documents.save(fresh)
+
+
+def save_what_fits(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        for event, _ in document.uncommitted:
+            with suppress(CommandRejected):
+                fresh.rebase([event])
+        if fresh.uncommitted:
+            documents.save(fresh)
+
+
+def save_all_edits_again(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        fresh.rebase(document.edits)
+        documents.save(fresh)
+
+
+def save_the_last_edit(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        fresh.rebase([document.uncommitted[-1].event])
+        documents.save(fresh)
+
+
+def save_and_pretend(documents: Repository[Document], document: Document) -> None:
+    """The stale copy claims the version of the fresh one."""
+    document.version = documents.load(document.id).version + len(document.uncommitted)
+    documents.save(document)
+
+
+def save_until_the_store_takes_it(documents: Repository[Document], document: Document) -> None:
+    while True:
+        try:
+            return save_or_rebase(documents, document)
+        except StoreBusy:
+            continue
+
+
+def save_and_forget(documents: Repository[Document], document: Document) -> None:
+    fresh = documents.load(document.id)
+    fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+
+
+def save_nothing_known(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError as error:
+        raise AggregateNotFound(str(error)) from None
+
+
+RIGHT: dict[str, list[Any]] = {
+    "apply": [apply_by_match, apply_by_table],
+    "record": [record_by_parts, record_by_match],
+    "withdraw_with_minimum": [withdraw_by_the_accounts_own, withdraw_as_a_closure],
+    "inverse": [inverse_by_ifs, inverse_by_table],
+    "save_or_rebase": [save_or_rebase_by_suppressing, save_or_rebase_by_loop],
+}
+WRONG: dict[str, list[Any]] = {
+    "apply": [
+        apply_in_an_open_account_alone,
+        apply_nothing_to_a_closed_account,
+        apply_with_a_known_withdrawal,
+        apply_in_one_currency,
+        apply_down_to_zero,
+        apply_the_size_of_an_adjustment,
+        apply_without_interest,
+        apply_and_open_without_a_limit,
+        apply_with_another_error,
+    ],
+    "record": [
+        record_what_is_late,
+        record_in_silence,
+        record_only_the_last,
+        record_at_the_front,
+        record_the_bare_event,
+        record_any_moment_as_utc,
+        record_counting_failures,
+    ],
+    "withdraw_with_minimum": [
+        withdraw_and_return_false,
+        withdraw_with_an_assertion,
+        withdraw_by_replay,
+        withdraw_as_a_fee,
+        withdraw_down_to_the_minimum,
+    ],
+    "inverse": [
+        inverse_of_insertions_alone,
+        inverse_by_the_reader,
+        inverse_without_a_text,
+        inverse_with_the_lines_id,
+        inverse_of_a_redo,
+    ],
+    "save_or_rebase": [
+        save_one_by_one,
+        save_what_fits,
+        save_all_edits_again,
+        save_the_last_edit,
+        save_and_pretend,
+        save_until_the_store_takes_it,
+        save_and_forget,
+        save_nothing_known,
+    ],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {}

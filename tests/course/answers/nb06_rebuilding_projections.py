@@ -1,0 +1,303 @@
+"""Answers to the exercises of notebook 06."""
+
+import binascii
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import duckdb
+import pandas as pd
+
+from esworkbench.course.nb06_rebuilding_projections import BuildFailed, Seen, Tables
+
+
+def shard_of_by_hand(stream_id: str, count: int) -> int:
+    crc = 0xFFFFFFFF
+    for byte in bytes(stream_id, "utf-8"):
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
+    return divmod(crc ^ 0xFFFFFFFF, count)[1]
+
+
+def shard_of_by_binascii(stream_id: str, count: int) -> int:
+    crc = binascii.crc32(stream_id.encode("utf-8"))
+    return crc - crc // count * count
+
+
+def shard_of_masked(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode()) & count - 1
+
+
+def shard_of_and(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode()) & count
+
+
+def shard_of_by_adler(stream_id: str, count: int) -> int:
+    return zlib.adler32(stream_id.encode()) % count
+
+
+def shard_of_in_latin(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode("latin-1")) % count
+
+
+def shard_of_by_number(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.rpartition("-")[2].encode()) % count
+
+
+def shard_of_as_float(stream_id: str, count: int) -> float:
+    return float(zlib.crc32(stream_id.encode()) % count)
+
+
+def left_to_do_lazily(log: Sequence[Seen], checkpoints: Sequence[int]) -> Iterator[int]:
+    for position, shard in log:
+        if not position <= checkpoints[shard]:
+            yield position
+
+
+def left_to_do_by_shard(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    of_shard = defaultdict(list)
+    for event in log:
+        of_shard[event.shard].append(event.position)
+    rest = [place for shard, places in of_shard.items() for place in places if place > checkpoints[shard]]
+    return sorted(rest)
+
+
+def left_to_do_after_the_mean(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    return [event.position for event in log if event.position > sum(checkpoints) / len(checkpoints)]
+
+
+def left_to_do_counted(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    """Takes a checkpoint for a number of events."""
+    return [event.position for number, event in enumerate(log, start=1) if number > checkpoints[event.shard]]
+
+
+def left_to_do_of_shards_before_the_first(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    return [event.position for event in log if event.position > (checkpoints[event.shard - 1])]
+
+
+def left_to_do_if_there_is_one(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    """Takes a checkpoint of 0 for none, and a shard that did nothing for one that has nothing to do."""
+    return [e.position for e in log if checkpoints[e.shard] and e.position > checkpoints[e.shard]]
+
+
+def change_over_step_by_step(tables: Tables) -> None:
+    tables.build_next()
+    transaction = tables.transaction()
+    with transaction:
+        for step in (tables.drop_live, tables.rename_next):
+            step()
+
+
+def change_over_tries_again(tables: Tables) -> None:
+    try:
+        tables.build_next()
+    except BuildFailed as error:
+        error.add_note("the live table is as it was")
+        raise
+    else:
+        with tables.transaction():
+            tables.drop_live()
+            tables.rename_next()
+
+
+def change_over_builds_inside(tables: Tables) -> None:
+    with tables.transaction():
+        tables.drop_live()
+        tables.build_next()
+        tables.rename_next()
+
+
+def change_over_renames_outside(tables: Tables) -> None:
+    tables.build_next()
+    with tables.transaction():
+        tables.drop_live()
+    tables.rename_next()
+
+
+def change_over_without_a_build(tables: Tables) -> None:
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
+def change_over_in_any_case(tables: Tables) -> None:
+    try:
+        tables.build_next()
+    finally:
+        with tables.transaction():
+            tables.drop_live()
+            tables.rename_next()
+
+
+def change_over_gives_up_silently(tables: Tables) -> None:
+    with suppress(BuildFailed):
+        tables.build_next()
+        with tables.transaction():
+            tables.drop_live()
+            tables.rename_next()
+
+
+POSTINGS = """
+    SELECT account, 0 AS minor FROM events WHERE type = 'AccountOpened'
+    UNION ALL SELECT account, amount_minor FROM events WHERE type = 'MoneyDeposited'
+    UNION ALL SELECT account, -amount_minor FROM events WHERE type IN ('MoneyWithdrawn', 'MoneyTransferred')
+    UNION ALL SELECT other, amount_minor FROM events WHERE type = 'MoneyTransferred'
+"""
+
+
+def balances_of_postings(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return connection.execute(f"SELECT account, sum(minor) FROM ({POSTINGS}) GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def balances_by_subqueries(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return connection.execute(
+        """
+        WITH opened AS (SELECT DISTINCT account FROM events WHERE type = 'AccountOpened')
+        SELECT account, (
+            SELECT coalesce(sum(CASE WHEN e.type = 'MoneyDeposited' THEN e.amount_minor
+                                     WHEN e.type = 'AccountOpened' THEN 0
+                                     WHEN e.other = opened.account THEN e.amount_minor
+                                     ELSE -e.amount_minor END), 0)
+            FROM events e WHERE opened.account IN (e.account, e.other))::BIGINT AS balance
+        FROM opened ORDER BY account
+        """
+    ).df()
+
+
+def balances_in_python(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    totals: Counter[str] = Counter()
+    for kind, account, other, amount in connection.execute(
+        "SELECT type, account, other, amount_minor FROM events"
+    ).fetchall():
+        totals[account] += {"AccountOpened": 0, "MoneyDeposited": amount}.get(kind, -(amount or 0))
+        if other:
+            totals[other] += amount
+    return sorted(totals.items())
+
+
+def balances_of_distinct(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    postings = POSTINGS.replace("UNION ALL", "UNION")
+    return connection.execute(f"SELECT account, sum(minor) FROM ({postings}) GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def balances_by_doubles(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    postings = f"SELECT account, sum(minor::DOUBLE)::BIGINT FROM ({POSTINGS}) GROUP BY ALL ORDER BY ALL"
+    return connection.execute(postings).fetchall()
+
+
+def balances_not_ordered(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return connection.execute(f"SELECT account, sum(minor) FROM ({POSTINGS}) GROUP BY account ORDER BY 2").fetchall()
+
+
+def balances_of_one_kind_of_withdrawal(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    postings = POSTINGS.replace("'MoneyWithdrawn', ", "")
+    return connection.execute(f"SELECT account, sum(minor) FROM ({postings}) GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def balances_with_nulls(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """A new account has NULL."""
+    postings = POSTINGS.replace("0 AS minor", "amount_minor AS minor")
+    return connection.execute(f"SELECT account, sum(minor) FROM ({postings}) GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def balances_with_a_slip(right: str, wrong: str) -> Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]:
+    """The query with one slip of the pen, as ``mutants`` makes them of Python."""
+    query = f"SELECT account, sum(minor) FROM ({POSTINGS}) GROUP BY account ORDER BY account"
+    assert right in query
+    return lambda connection: connection.execute(query.replace(right, wrong, 1)).fetchall()
+
+
+SLIPS = [
+    ("-amount_minor", "amount_minor"),
+    ("0 AS minor", "1 AS minor"),
+    ("UNION ALL SELECT account, amount_minor", "UNION SELECT account, amount_minor"),
+    ("UNION ALL SELECT account, -amount_minor", "UNION SELECT account, -amount_minor"),
+    ("UNION ALL SELECT other", "UNION SELECT other"),
+    ("SELECT other", "SELECT account"),
+    ("'MoneyWithdrawn', 'MoneyTransferred'", "'MoneyTransferred'"),
+    ("'MoneyWithdrawn', 'MoneyTransferred'", "'MoneyWithdrawn'"),
+    ("type = 'MoneyDeposited'", "type != 'MoneyDeposited'"),
+    ("WHERE type = 'AccountOpened'", "WHERE type = 'AccountClosed'"),
+    ("sum(minor)", "max(minor)"),
+    ("sum(minor)", "count(minor)"),
+    ("sum(minor)", "sum(DISTINCT minor)"),
+    ("ORDER BY account", "ORDER BY account DESC"),
+]
+
+
+def balances_where_something_is_left(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return [row for row in balances_of_postings(connection) if row[1]]
+
+
+def ready_by_set(shards: Sequence[int], live: int) -> bool:
+    return len(set(shards)) == 1 and not shards[0] < live
+
+
+def ready_by_loop(shards: Sequence[int], live: int) -> bool:
+    first, *others = shards
+    for other in others:
+        if other != first:
+            return False
+    return first >= live
+
+
+def ready_by_mean(shards: Sequence[int], live: int) -> bool:
+    return sum(shards) / len(shards) >= live
+
+
+def ready_by_ends(shards: Sequence[int], live: int) -> bool:
+    return shards[0] == shards[-1] >= live
+
+
+def ready_by_any(shards: Sequence[int], live: int) -> bool:
+    return any(shard >= live for shard in shards)
+
+
+def ready_by_position(shards: Sequence[int], live: int) -> int:
+    """The position, where a yes or no is asked for."""
+    return shards[0] if len(set(shards)) == 1 and shards[0] >= live else 0
+
+
+RIGHT = {
+    "shard_of": [shard_of_by_hand, shard_of_by_binascii],
+    "left_to_do": [left_to_do_lazily, left_to_do_by_shard],
+    "change_over": [change_over_step_by_step, change_over_tries_again],
+    "balances": [balances_of_postings, balances_by_subqueries, balances_in_python],
+    "ready": [ready_by_set, ready_by_loop],
+}
+WRONG = {
+    "shard_of": [
+        shard_of_masked,
+        shard_of_and,
+        shard_of_by_adler,
+        shard_of_in_latin,
+        shard_of_by_number,
+        shard_of_as_float,
+    ],
+    "left_to_do": [
+        left_to_do_after_the_mean,
+        left_to_do_counted,
+        left_to_do_of_shards_before_the_first,
+        left_to_do_if_there_is_one,
+    ],
+    "change_over": [
+        change_over_builds_inside,
+        change_over_renames_outside,
+        change_over_without_a_build,
+        change_over_in_any_case,
+        change_over_gives_up_silently,
+    ],
+    "balances": [
+        balances_of_distinct,
+        balances_by_doubles,
+        balances_not_ordered,
+        balances_of_one_kind_of_withdrawal,
+        balances_with_nulls,
+        balances_where_something_is_left,
+        *(balances_with_a_slip(right, wrong) for right, wrong in SLIPS),
+    ],
+    "ready": [ready_by_mean, ready_by_ends, ready_by_any, ready_by_position],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -1,0 +1,302 @@
+"""Answers to the exercises of notebook 07."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select, text
+
+from esworkbench.course.nb07_cqrs_and_read_your_writes import OwnWrite, OwnWrites
+from esworkbench.cqrs.commands import CommandReply
+from esworkbench.cqrs.queries import Answer, Found, QueryBus, StreamQuery
+from esworkbench.cqrs.read_your_writes import ReadYourWrites
+from esworkbench.domains.bank.queries import Hold, PendingWithdrawalsOlderThan, read_pending_too_long
+from esworkbench.domains.bank.read_models.pending_withdrawals import pending_withdrawals
+from esworkbench.errors import UnusableInput
+from esworkbench.events import RecordedEvent
+from esworkbench.projections.monitoring.measure import Percentiles
+
+
+def fresh_by_any(answer: Answer[Any], reply: CommandReply) -> bool:
+    reached = ((answer.version or 0, reply.version), (answer.lag.checkpoint, reply.position))
+    return not answer.parked and any(said >= wanted for said, wanted in reached)
+
+
+def fresh_by_match(answer: Answer[Any], reply: CommandReply) -> bool:
+    match answer:
+        case Answer(parked=True):
+            return False
+        case Answer(version=int(version)) if not version < reply.version:
+            return True
+        case _:
+            return not answer.lag.checkpoint < reply.position
+
+
+def fresh_contradicting_the_notebook(answer: Answer[Any], reply: CommandReply) -> bool:
+    """As it was asked for once: a parked event counts as seen."""
+    shows_version = answer.version is not None and answer.version >= reply.version
+    return shows_version or answer.lag.checkpoint >= reply.position
+
+
+def fresh_by_version_and_position(answer: Answer[Any], reply: CommandReply) -> bool:
+    return not answer.parked and (answer.version or 0) >= reply.version and answer.lag.checkpoint >= reply.position
+
+
+def fresh_by_head(answer: Answer[Any], reply: CommandReply) -> bool:
+    return not answer.parked and ((answer.version or 0) >= reply.version or answer.lag.head >= reply.position)
+
+
+def fresh_where_a_version_is_true(answer: Answer[Any], reply: CommandReply) -> Any:
+    return answer.version and answer.version >= reply.version and not answer.parked
+
+
+class ByUser:
+    """A table of tables, and no look by waiting: what was asked for is compared here."""
+
+    def __init__(self, queries: QueryBus, *, timer: Callable[[], float]) -> None:
+        self.queries, self.timer = queries, timer
+        self.users: dict[str, dict[str, tuple[CommandReply, float, bool]]] = {}
+
+    def remember(self, user: str, reply: CommandReply) -> None:
+        streams = self.users.setdefault(user, {})
+        if reply.stream_id in streams and streams[reply.stream_id][0].version > reply.version:
+            return
+        streams[reply.stream_id] = (reply, self.timer(), True)
+
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        for streams in self.users.values():
+            for event in events:
+                reply, since, current = streams.get(event.stream_id, (None, 0.0, False))
+                if reply is not None:
+                    streams[event.stream_id] = (reply, since, current and reply.version >= event.version)
+
+    def ask(self, user: str, query: StreamQuery[Any], at_most_seconds: float = 2.0) -> Answer[Any]:
+        answer = self.queries.ask(query)
+        reply, since, current = self.users.get(user, {}).get(query.stream_id(), (None, 0.0, False))
+        if reply is None or self.timer() - since >= 30:
+            return answer
+        if (answer.version or 0) >= reply.version or answer.lag.checkpoint >= reply.position:
+            return answer
+        own = query.from_state(reply.state) if current else None
+        if own is not None:
+            return answer._replace(value=own, version=reply.version, from_own_write=True)
+        return self.queries.wait_for(query, position=reply.position, at_most_seconds=at_most_seconds)
+
+
+class OnlyTheFirstEvent(OwnWrites):
+    """Takes an append for one event."""
+
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        super().see(events[:1])
+
+
+class TheLatestReplyCounts(OwnWrites):
+    """The one that came last, and not the one with the higher version."""
+
+    def remember(self, user: str, reply: CommandReply) -> None:
+        until = self.timer() + 30
+        self.kept[user, reply.stream_id] = OwnWrite(reply.version, reply.position, reply.state, until)
+
+
+class KeptSinceTheFirstWrite(OwnWrites):
+    def remember(self, user: str, reply: CommandReply) -> None:
+        before = self.kept.get((user, reply.stream_id))
+        super().remember(user, reply)
+        key = user, reply.stream_id
+        if before is not None:
+            self.kept[key] = self.kept[key]._replace(until=before.until)
+
+
+class ForgotTheCurrency(OwnWrites):
+    """Shows the state's balance, whatever was asked for."""
+
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        answer = super().ask(user, query, at_most_seconds=0)
+        own = self.kept.get((user, query.stream_id()))
+        if answer.stale and own and own.state:
+            return answer._replace(value=own.state["balance_minor"], stale=False)
+        return super().ask(user, query, at_most_seconds=at_most_seconds)
+
+
+class WaitsFirst(OwnWrites):
+    """Right, a second late."""
+
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        own = self.kept.get((user, query.stream_id()))
+        if own is not None and own.until > self.timer():
+            self.queries.wait_for(query, position=own.position, at_most_seconds=at_most_seconds)
+        return super().ask(user, query, at_most_seconds=at_most_seconds)
+
+
+class WaitsForTheVersionOnly(OwnWrites):
+    def remember(self, user: str, reply: CommandReply) -> None:
+        super().remember(user, reply)
+        key = user, reply.stream_id
+        self.kept[key] = self.kept[key]._replace(position=10**9)
+
+
+class StaysStale(OwnWrites):
+    """The value is right, and said to be stale."""
+
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        answer = super().ask(user, query, at_most_seconds=at_most_seconds)
+        return answer._replace(stale=answer.stale or answer.from_own_write)
+
+
+def lag_percentiles_by_counting(values: Sequence[float]) -> Percentiles:
+    if len(values) == 0:
+        raise ValueError("nothing was measured")
+
+    def smallest(share: int) -> float:
+        return min(each for each in values if 100 * sum(other <= each for other in values) >= share * len(values))
+
+    return Percentiles(smallest(50), smallest(95), smallest(99))
+
+
+def lag_percentiles_by_numpy(values: Sequence[float]) -> tuple[float, ...]:
+    if not values:
+        raise ValueError("nothing was measured")
+    return tuple(np.percentile(np.array(values), [50, 95, 99], method="inverted_cdf"))
+
+
+def lag_percentiles_by_running_sum(values: Sequence[float]) -> list[float]:
+    if not values:
+        raise ValueError
+    found, seen = [], 0
+    shares = [50, 95, 99]
+    for value, count in sorted(Counter(values).items()):
+        seen += count
+        while shares and seen * 100 >= shares[0] * len(values):
+            found.append(value)
+            shares.pop(0)
+    return found
+
+
+def lag_percentiles_nearest(values: Sequence[float]) -> Percentiles:
+    if not values:
+        raise ValueError
+    ascending = sorted(values)
+    return Percentiles(*(ascending[round((len(values) - 1) * share / 100)] for share in (50, 95, 99)))
+
+
+def lag_percentiles_of_numpy(values: Sequence[float]) -> Percentiles:
+    if not values:
+        raise ValueError
+    return Percentiles(*np.percentile(values, [50, 95, 99]).tolist())
+
+
+def lag_percentiles_cut(values: Sequence[float]) -> Percentiles:
+    if not values:
+        raise ValueError
+    ascending = sorted(values)
+    return Percentiles(*(ascending[max(int(len(values) * share / 100) - 1, 0)] for share in (50, 95, 99)))
+
+
+def lag_percentiles_by_quantiles(values: Sequence[float]) -> Percentiles:
+    if not values:
+        raise ValueError
+    cuts = statistics.quantiles(values * 2 if len(values) < 2 else values, n=100)
+    return Percentiles(cuts[49], cuts[94], cuts[98])
+
+
+def lag_percentiles_rounded_values(values: Sequence[float]) -> Percentiles:
+    return Percentiles(*(round(each, 1) for each in lag_percentiles_by_counting(values)))
+
+
+def lag_percentiles_in_place(values: list[float]) -> Percentiles:
+    if not values:
+        raise ValueError
+    values.sort()
+    return lag_percentiles_by_counting(values)
+
+
+def lag_percentiles_of_all_values_once(values: Sequence[float]) -> Percentiles:
+    return lag_percentiles_by_counting(sorted(set(values)))
+
+
+def old_holds_in_python(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    if query.now.tzinfo is None:
+        raise UnusableInput("no zone")
+    rows = connection.execute(select(pending_withdrawals)).mappings().all()
+    now = query.now.astimezone(UTC)
+    old = [Hold(**row) for row in rows if now - row["requested_at"] > query.limit]
+    return Found(sorted(old, key=lambda hold: (hold.requested_at, hold.position)))
+
+
+def old_holds_as_text(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    if query.now.tzinfo is None:
+        raise UnusableInput("no zone")
+    end = (query.now.astimezone(UTC) - query.limit).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    wanted = text(f"SELECT {', '.join(Hold._fields)} FROM pending_withdrawals WHERE requested_at < :end ORDER BY 5, 6")
+    rows = connection.execute(wanted, {"end": end})
+    return Found([Hold(*row[:4], datetime.fromisoformat(row[4]), row[5]) for row in rows])
+
+
+def old_holds_in_any_order(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    if query.now.tzinfo is None:
+        raise UnusableInput("no zone")
+    columns = pending_withdrawals.c
+    wanted = select(*(columns[name] for name in Hold._fields))
+    rows = connection.execute(wanted.where(columns.requested_at < query.now.astimezone(UTC) - query.limit))
+    return Found([Hold(*row) for row in rows])
+
+
+def old_holds_by_withdrawal(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    found = old_holds_in_python(query, connection).value
+    return Found(sorted(found, key=lambda hold: (hold.account_id, hold.requested_at, hold.position)))
+
+
+def old_holds_of_whole_hours(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    found = old_holds_in_python(query, connection).value
+    hours = query.limit.total_seconds() // 3600
+    return Found([hold for hold in found if (query.now - hold.requested_at).total_seconds() // 3600 > hours])
+
+
+def old_holds_naive(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    found = old_holds_in_python(query, connection).value
+    end = query.now.replace(tzinfo=None) - query.limit
+    return Found([hold for hold in found if hold.requested_at.replace(tzinfo=None) < end])
+
+
+RIGHT = {
+    "fresh": [fresh_by_any, fresh_by_match],
+    "own_writes": [ReadYourWrites, ByUser],
+    "lag_percentiles": [lag_percentiles_by_counting, lag_percentiles_by_numpy, lag_percentiles_by_running_sum],
+    "old_holds": [old_holds_in_python, old_holds_as_text, read_pending_too_long],
+}
+WRONG = {
+    "fresh": [
+        fresh_contradicting_the_notebook,
+        fresh_by_version_and_position,
+        fresh_by_head,
+        fresh_where_a_version_is_true,
+    ],
+    "own_writes": [
+        OnlyTheFirstEvent,
+        TheLatestReplyCounts,
+        KeptSinceTheFirstWrite,
+        ForgotTheCurrency,
+        WaitsFirst,
+        WaitsForTheVersionOnly,
+        StaysStale,
+    ],
+    "lag_percentiles": [
+        lag_percentiles_nearest,
+        lag_percentiles_of_numpy,
+        lag_percentiles_cut,
+        lag_percentiles_by_quantiles,
+        lag_percentiles_rounded_values,
+        lag_percentiles_in_place,
+        lag_percentiles_of_all_values_once,
+    ],
+    "old_holds": [old_holds_in_any_order, old_holds_by_withdrawal, old_holds_of_whole_hours, old_holds_naive],
+}
+EQUIVALENT = {
+    "own_writes": {
+        "known.version < reply.version → known.version <= reply.version": "no user gets two replies with one version",
+        "0 → -1": "neither waits: one look is made in any case",
+    }
+}

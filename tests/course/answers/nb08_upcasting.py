@@ -1,0 +1,245 @@
+"""Answers to the exercises of notebook 08."""
+
+import math
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+from esworkbench.course.nb08_upcasting import Steps
+from esworkbench.upcasters import Payload, Shape, Shaped
+
+
+def cents_by_quantize(payload: Payload) -> Payload:
+    payload["total_cents"] = int(payload.pop("total_dollars").scaleb(2).quantize(Decimal(1), ROUND_HALF_UP))
+    return payload
+
+
+def cents_by_half_a_cent_more(payload: Payload) -> Payload:
+    rest = {name: value for name, value in payload.items() if name != "total_dollars"}
+    return rest | {"total_cents": math.floor(Fraction(payload["total_dollars"]) * 100 + Fraction(1, 2))}
+
+
+def cents_by_ceil(payload: Payload) -> Payload:
+    payload["total_cents"] = math.ceil(payload.pop("total_dollars") * 100)
+    return payload
+
+
+def cents_by_half_in_float(payload: Payload) -> Payload:
+    payload["total_cents"] = int(float(payload.pop("total_dollars")) * 100 + 0.5)
+    return payload
+
+
+def cents_rounded_twice(payload: Payload) -> Payload:
+    once = payload.pop("total_dollars").quantize(Decimal("0.001"), ROUND_HALF_UP)
+    payload["total_cents"] = int((once * 100).quantize(Decimal(1), ROUND_HALF_UP))
+    return payload
+
+
+def cents_by_round(payload: Payload) -> Payload:
+    payload["total_cents"] = round(payload.pop("total_dollars") * 100)
+    return payload
+
+
+def parcels_by_loop(payload: Payload) -> list[Shaped]:
+    facts = []
+    for number in payload.pop("tracking_numbers"):
+        facts.append(
+            Shaped(payload=payload | {"tracking_number": number}, event_type="ParcelShipped", schema_version=1)
+        )
+    return facts
+
+
+def parcels_one_at_a_time(payload: Payload) -> Iterator[Shaped]:
+    for number in payload["tracking_numbers"]:
+        yield Shaped("ParcelShipped", 1, dict(order_id=payload["order_id"], tracking_number=number))
+
+
+def parcels_as_a_set(payload: Payload) -> list[Shaped]:
+    return [
+        Shaped("ParcelShipped", 1, {"order_id": payload["order_id"], "tracking_number": number})
+        for number in sorted(set(payload["tracking_numbers"]), key=payload["tracking_numbers"].index)
+    ]
+
+
+def parcels_of_o1(payload: Payload) -> list[Shaped]:
+    return [
+        Shaped("ParcelShipped", 1, {"order_id": "o1", "tracking_number": number})
+        for number in payload["tracking_numbers"]
+    ]
+
+
+def parcels_reversed(payload: Payload) -> list[Shaped]:
+    return list(parcels_one_at_a_time(payload))[::-1]
+
+
+def parcels_backwards(payload: Payload) -> list[Shaped]:
+    return [
+        Shaped("ParcelShipped", 1, {"order_id": payload["order_id"], "tracking_number": numbers.pop()})
+        for numbers in [payload["tracking_numbers"]] * len(payload["tracking_numbers"])
+    ]
+
+
+def parcels_as_payloads(payload: Payload) -> list[Payload]:
+    return [fact.payload for fact in parcels_one_at_a_time(payload)]
+
+
+def upcast_by_loop(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    if version > to_version:
+        raise LookupError(f"v{version} is newer")
+    became = deepcopy(payload)
+    while version < to_version:
+        became = steps[event_type, version](became)
+        version += 1
+    return became
+
+
+def upcast_from_behind(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    if version == to_version:
+        return payload
+    if version > to_version:
+        raise RuntimeError("newer")
+    before = upcast_from_behind(steps, event_type, version, payload, to_version - 1)
+    return steps[Shape(event_type, to_version - 1)](before.copy())
+
+
+def upcast_without_the_return(
+    steps: Steps, event_type: str, version: int, payload: Payload, to_version: int
+) -> Payload:
+    assert version <= to_version
+    became = dict(payload)
+    for each in range(version, to_version):
+        steps[event_type, each](became)
+    return became
+
+
+def upcast_without_the_type(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    assert version <= to_version
+    became = dict(payload)
+    for each in range(version, to_version):
+        became = next(step for shape, step in steps.items() if shape[1] == each)(became)
+    return became
+
+
+def upcast_until_the_end(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    assert version <= to_version
+    became = dict(payload)
+    while (event_type, version) in steps:
+        became = steps[event_type, version](became)
+        version += 1
+    return became
+
+
+def upcast_silent(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload | None:
+    try:
+        return upcast_by_loop(steps, event_type, version, payload, to_version)
+    except LookupError:
+        return None
+
+
+def upcast_returns_the_given(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    payload.update(upcast_by_loop(steps, event_type, version, payload, to_version))
+    return payload
+
+
+def upcast_by_sorted_steps(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    assert version <= to_version
+    became = dict(payload)
+    for (name, each), step in sorted(steps.items(), key=lambda item: item[0]):
+        if name == event_type and version <= each < to_version:
+            became = step(became)
+    return became
+
+
+def dollars_by_quantize(payload: Payload) -> Payload:
+    cents = payload.pop("total_cents")
+    return {**payload, "total_dollars": (Decimal(cents) / 100).quantize(Decimal("0.01"))}
+
+
+def dollars_by_text(payload: Payload) -> Payload:
+    dollars, cents = divmod(payload.pop("total_cents"), 100)
+    payload["total_dollars"] = Decimal(f"{dollars}.{cents:02}")
+    return payload
+
+
+def dollars_by_float(payload: Payload) -> Payload:
+    payload["total_dollars"] = Decimal(payload.pop("total_cents") / 100).quantize(Decimal("0.01"))
+    return payload
+
+
+def dollars_by_rounded_float(payload: Payload) -> Payload:
+    payload["total_dollars"] = Decimal(str(round(payload.pop("total_cents") / 100, 2)))
+    return payload
+
+
+def dollars_without_zeros_before(payload: Payload) -> Payload:
+    dollars, cents = divmod(payload.pop("total_cents"), 100)
+    payload["total_dollars"] = Decimal(f"{dollars}.{cents}")
+    return payload
+
+
+def dollars_without_return(payload: Payload) -> None:
+    payload["total_dollars"] = Decimal(payload.pop("total_cents")).scaleb(-2)
+
+
+def may_use_by_items(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
+    return kept.items() <= today.items()
+
+
+def may_use_by_loop(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
+    bad = []
+    for name in kept:
+        if name not in today or kept[name] != today[name]:
+            bad.append(name)
+    return not bad
+
+
+def may_use_by_values(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
+    return set(kept.values()) <= set(today.values())
+
+
+def may_use_shared_types(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
+    return all(kept[name] == today[name] for name in kept.keys() & today.keys())
+
+
+def may_use_never_empty(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
+    return bool(kept) and kept.items() <= today.items()
+
+
+def may_use_by_sum(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
+    return kept.keys() <= today.keys() and sum(kept.values()) == sum(today[name] for name in kept)
+
+
+RIGHT = {
+    "count_in_cents": [cents_by_quantize, cents_by_half_a_cent_more],
+    "one_fact_per_parcel": [parcels_by_loop, parcels_one_at_a_time],
+    "upcast": [upcast_by_loop, upcast_from_behind],
+    "cents_as_dollars": [dollars_by_quantize, dollars_by_text],
+    "may_use": [may_use_by_items, may_use_by_loop],
+}
+WRONG = {
+    "count_in_cents": [cents_by_ceil, cents_by_half_in_float, cents_rounded_twice, cents_by_round],
+    "one_fact_per_parcel": [
+        parcels_as_a_set,
+        parcels_of_o1,
+        parcels_reversed,
+        parcels_backwards,
+        parcels_as_payloads,
+    ],
+    "upcast": [
+        upcast_without_the_return,
+        upcast_without_the_type,
+        upcast_until_the_end,
+        upcast_silent,
+        upcast_returns_the_given,
+        upcast_by_sorted_steps,
+    ],
+    "cents_as_dollars": [
+        dollars_by_float,
+        dollars_by_rounded_float,
+        dollars_without_zeros_before,
+        dollars_without_return,
+    ],
+    "may_use": [may_use_by_values, may_use_shared_types, may_use_never_empty, may_use_by_sum],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -1,0 +1,223 @@
+"""Answers to the exercises of notebook 09."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from esworkbench.lab.inherited.upcasters.telltales import INHERITED_TELLTALES
+from esworkbench.upcasters.archaeology import ShapedEvent, encode_payload
+
+
+def spread_by_rounding(positions: list[int], size: int) -> list[int]:
+    return [positions[round(number * (len(positions) - 1) / (size - 1))] for number in range(size)]
+
+
+def spread_by_numpy(positions: list[int], size: int) -> Any:
+    return np.array(positions)[np.linspace(0, len(positions) - 1, size).astype(int)]
+
+
+def spread_upwards(positions: list[int], size: int) -> Iterator[int]:
+    last = len(positions) - 1
+    yield from (positions[-(-last * number // (size - 1))] for number in range(size))
+
+
+def spread_by_slicing(positions: list[int], size: int) -> list[int]:
+    return positions[:: len(positions) // size][:size]
+
+
+def spread_by_slicing_with_ends(positions: list[int], size: int) -> list[int]:
+    return [*positions[:: max(1, (len(positions) - 1) // (size - 1))][: size - 1], positions[-1]]
+
+
+def spread_as_indexes(positions: list[int], size: int) -> list[int]:
+    return [(len(positions) - 1) * number // (size - 1) for number in range(size)]
+
+
+def spread_with_doubles(positions: list[int], size: int) -> list[int]:
+    return [positions[0]] * (size - 1) + [positions[-1]]
+
+
+def spread_in_a_set(positions: list[int], size: int) -> set[int]:
+    return set(spread_by_rounding(positions, size))
+
+
+def spread_by_value(positions: list[int], size: int) -> list[int]:
+    first, last = positions[0], positions[-1]
+    wanted = [first + (last - first) * number / (size - 1) for number in range(size)]
+    return [next(position for position in positions if position >= each) for each in wanted]
+
+
+def spread_of_both_halves(positions: list[int], size: int) -> list[int]:
+    return [*positions[: size // 2], *positions[len(positions) - (size - size // 2) :]]
+
+
+def version_by_telltales(payload: Mapping[str, Any], recorded: int) -> int:
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    return next(
+        each.version for each in INHERITED_TELLTALES if each.event_type == "OrderPlaced" and each.fits(payload, moment)
+    )
+
+
+def version_by_branches(payload: Mapping[str, Any], recorded: int) -> int:
+    if "total" in payload:
+        return 2 if "currency" in payload else 1
+    if "lines" not in payload:
+        return 3
+    return 4 if "channel" not in payload else 5
+
+
+def version_by_counting_news(payload: Mapping[str, Any], recorded: int) -> int:
+    return 1 + len({"currency", "total_cents", "lines", "channel"} & payload.keys())
+
+
+def version_by_get(payload: Mapping[str, Any], recorded: int) -> int:
+    return 5 if payload.get("channel") else 4 if payload.get("lines") else 3 if payload.get("total_cents") else 2
+
+
+def version_by_coupon(payload: Mapping[str, Any], recorded: int) -> int:
+    return 2 if "coupon" in payload and recorded == 1 else version_by_branches(payload, recorded)
+
+
+def version_by_last_field(payload: Mapping[str, Any], recorded: int) -> int:
+    return {"total": 1, "currency": 2, "lines": 4, "channel": 5}.get(list(payload)[-1], 3)
+
+
+def version_by_type_of_total(payload: Mapping[str, Any], recorded: int) -> int:
+    return 1 if isinstance(payload.get("total"), Decimal) else version_by_branches(payload, recorded)
+
+
+def dead_by_range(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    return [step for step in steps if sum(written.get(version, 0) for version in range(step + 1)) == 0]
+
+
+def dead_by_the_oldest(written: Mapping[int, int], steps: Sequence[int]) -> set[int]:
+    oldest = min((version for version, count in written.items() if count > 0), default=99)
+    return {step for step in steps if step < oldest}
+
+
+def dead_by_accumulating(written: Mapping[int, int], steps: Sequence[int]) -> Iterator[int]:
+    upto = dict(enumerate(accumulate(written.get(version, 0) for version in range(10))))
+    return (step for step in reversed(steps) if not upto[step])
+
+
+def dead_where_absent(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    return [step for step in steps if step not in written]
+
+
+def dead_below_the_oldest_key(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    return [step for step in steps if step < min(written, default=99)]
+
+
+def dead_or_next(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    return [step for step in steps if not written.get(step) and not written.get(step - 1)]
+
+
+def dead_versions(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    return [version for version in written if not written[version]]
+
+
+def dead_below_newest(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    newest = max((version for version, count in written.items() if count), default=99)
+    return [step for step in steps if step < newest and not written.get(step)]
+
+
+def same_by_kinds(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return (left.event_type, left.schema_version) == (right.event_type, right.schema_version) and _alike(
+        left.payload, right.payload
+    )
+
+
+def _alike(left: Any, right: Any) -> bool:
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(_alike(left[name], right[name]) for name in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(_alike, left, right))
+    return str(left) == str(right)
+
+
+def same_by_text(left: ShapedEvent, right: ShapedEvent) -> bool:
+    def canonical(event: ShapedEvent) -> str:
+        read = json.loads(encode_payload(event.payload), parse_float=lambda digits: {"digits": digits})
+        return json.dumps([event.event_type, event.schema_version, read], sort_keys=True)
+
+    return canonical(left) == canonical(right)
+
+
+def same_with_floats(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return json.dumps(left, default=float, sort_keys=True) == json.dumps(right, default=float, sort_keys=True)
+
+
+def same_with_texts(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return json.dumps(left, default=str, sort_keys=True) == json.dumps(right, default=str, sort_keys=True)
+
+
+def same_by_sorted_repr(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return repr(sorted(left.payload.items())) == repr(sorted(right.payload.items())) and left[:2] == right[:2]
+
+
+def same_by_letters(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return left[:2] == right[:2] and sorted(encode_payload(left.payload)) == sorted(encode_payload(right.payload))
+
+
+def same_by_get(left: ShapedEvent, right: ShapedEvent) -> bool:
+    names = left.payload.keys() | right.payload.keys()
+    return left[:2] == right[:2] and all(_alike(left.payload.get(name), right.payload.get(name)) for name in names)
+
+
+def same_one_way(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return left[:2] == right[:2] and all(
+        name in right.payload and _alike(value, right.payload[name]) for name, value in left.payload.items()
+    )
+
+
+def same_with_sorted_lists(left: ShapedEvent, right: ShapedEvent) -> bool:
+    def ordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return sorted((name, repr(ordered(each))) for name, each in value.items())
+        return sorted(map(repr, map(ordered, value))) if isinstance(value, list) else value
+
+    return repr(ordered(left.payload)) == repr(ordered(right.payload)) and left[:2] == right[:2]
+
+
+RIGHT = {
+    "spread": [spread_by_rounding, spread_by_numpy, spread_upwards],
+    "order_placed_version": [version_by_telltales, version_by_branches, version_by_counting_news],
+    "dead_steps": [dead_by_range, dead_by_the_oldest, dead_by_accumulating],
+    "same": [same_by_kinds, same_by_text],
+}
+WRONG = {
+    "spread": [
+        spread_by_slicing,
+        spread_by_slicing_with_ends,
+        spread_as_indexes,
+        spread_with_doubles,
+        spread_in_a_set,
+        spread_by_value,
+        spread_of_both_halves,
+    ],
+    "order_placed_version": [version_by_get, version_by_coupon, version_by_last_field, version_by_type_of_total],
+    "dead_steps": [
+        dead_where_absent,
+        dead_below_the_oldest_key,
+        dead_or_next,
+        dead_versions,
+        dead_below_newest,
+    ],
+    "same": [
+        same_with_floats,
+        same_with_texts,
+        same_by_sorted_repr,
+        same_by_letters,
+        same_by_get,
+        same_one_way,
+        same_with_sorted_lists,
+    ],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {}

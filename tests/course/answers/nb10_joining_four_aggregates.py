@@ -1,0 +1,286 @@
+"""Answers to the exercises of notebook 10."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, case, func, select
+
+from esworkbench.course.nb10_joining_four_aggregates import Happened, Join
+from esworkbench.domains.activity.contracts import NO_PROFILE, UserLoggedIn, UserProfileUpdated, UserPurchased
+from esworkbench.domains.activity.read_models import StillWaiting, still_waiting
+from esworkbench.domains.activity.read_models.waiting import activity_waiting
+
+Profiles = Mapping[tuple[str, int], str]
+
+
+def region_by_loop(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if not login.profile_version:
+        return "unknown"
+    for (user, version), region in profiles.items():
+        if user == login.user_id and version == login.profile_version:
+            return region
+    return None
+
+
+def region_by_a_table(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    return ({(login.user_id, NO_PROFILE): "unknown"} | dict(profiles)).get((login.user_id, login.profile_version))
+
+
+def region_by_index(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if login.profile_version == 0:
+        return "unknown"
+    return profiles[login.user_id, login.profile_version]
+
+
+def region_of_whoever_has_it(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if login.profile_version == 0:
+        return "unknown"
+    return next((region for (_, version), region in profiles.items() if version == login.profile_version), None)
+
+
+def region_unknown_without_profiles(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if login.user_id not in {user for user, _ in profiles}:
+        return "unknown"
+    return region_by_loop(login, profiles)
+
+
+def region_by_counting(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    known = [region for (user, _), region in sorted(profiles.items()) if user == login.user_id]
+    if login.profile_version == 0:
+        return "unknown"
+    return known[login.profile_version - 1] if login.profile_version <= len(known) else None
+
+
+def region_none_for_zero(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    return profiles.get((login.user_id, login.profile_version)) if login.profile_version > 1 else "unknown"
+
+
+def day_by_offset(event: Happened, time_zone: str) -> date:
+    offset = ZoneInfo(time_zone).utcoffset(event.valid_at.astimezone(ZoneInfo(time_zone))) or timedelta(0)
+    shifted = event.valid_at + offset
+    return date(shifted.year, shifted.month, shifted.day)
+
+
+def day_by_timestamp(event: Happened, time_zone: str) -> date:
+    return datetime.fromtimestamp(event.valid_at.timestamp(), ZoneInfo(time_zone)).date()
+
+
+def day_in_winter(event: Happened, time_zone: str) -> date:
+    january = datetime(2026, 1, 1, tzinfo=UTC).astimezone(ZoneInfo(time_zone))
+    return (event.valid_at + (january.utcoffset() or timedelta(0))).date()
+
+
+def day_of_the_earlier(event: Happened, time_zone: str) -> date:
+    return max(event).astimezone(ZoneInfo(time_zone)).date()
+
+
+def day_with_the_offset_pasted_on(event: Happened, time_zone: str) -> date:
+    return event.valid_at.replace(tzinfo=ZoneInfo(time_zone)).date()
+
+
+def day_back_in_utc(event: Happened, time_zone: str) -> date:
+    return event.valid_at.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC).date()
+
+
+def day_of_this_machine(event: Happened, time_zone: str) -> date:
+    return event.valid_at.astimezone().date()
+
+
+def day_in_zurich(event: Happened, time_zone: str) -> date:
+    return event.valid_at.astimezone(ZoneInfo("Europe/Zurich")).date()
+
+
+class JoinAnew:
+    """Keeps every event, and counts all of them whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str | None, Any]] = []
+
+    def handle(self, session: str | None, event: Any) -> None:
+        self.told.append((session, event))
+
+    @property
+    def spent(self) -> Counter[str]:
+        events = [event for _, event in self.told]
+        profiles = {(e.user_id, e.profile_version): e.region for e in events if isinstance(e, UserProfileUpdated)}
+        logins = {session: event for session, event in self.told if isinstance(event, UserLoggedIn)}
+        sums: Counter[str] = Counter()
+        for session, event in self.told:
+            if isinstance(event, UserPurchased) and session in logins:
+                region = region_by_loop(logins[session], profiles)
+                if region is not None:
+                    sums[region] += event.amount_minor
+        return sums
+
+
+class JoinByQueues:
+    """Purchases wait under their session, sessions wait under their profile version."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, int] = {"unknown": 0}
+        self.regions: dict[tuple[str, int], str] = {}
+        self.saw: dict[str | None, tuple[str, int]] = {}
+        self.unpaid: defaultdict[str | None, int] = defaultdict(int)
+
+    def handle(self, session: str | None, event: Any) -> None:
+        if isinstance(event, UserProfileUpdated):
+            self.regions[event.user_id, event.profile_version] = event.region
+            ready = [each for each, saw in self.saw.items() if saw == (event.user_id, event.profile_version)]
+        elif isinstance(event, UserLoggedIn):
+            self.saw[session] = (event.user_id, event.profile_version)
+            ready = [session]
+        else:
+            self.unpaid[session] += event.amount_minor
+            ready = [session]
+        for each in ready:
+            region = self._region(each)
+            if region:
+                self.spent[region] = self.spent.get(region, 0) + self.unpaid.pop(each, 0)
+
+    def _region(self, session: str | None) -> str | None:
+        if session not in self.saw:
+            return None
+        return "unknown" if self.saw[session][1] == 0 else self.regions.get(self.saw[session])
+
+
+class JoinByUser(JoinByQueues):
+    def handle(self, session: str | None, event: Any) -> None:
+        super().handle(event.user_id, event)
+
+
+class JoinWithTheFirstLogin(Join):
+    def handle(self, session: str | None, event: Any) -> None:
+        if isinstance(event, UserLoggedIn) and self._logins:
+            return
+        super().handle(session, event)
+
+
+class JoinThatCountsPurchases(JoinAnew):
+    @property
+    def spent(self) -> Counter[str]:
+        return Counter({region: 1 for region in super().spent})
+
+
+class JoinThatDropsDuplicates(Join):
+    """Takes two purchases of one amount for one."""
+
+    def handle(self, session: str | None, event: Any) -> None:
+        if isinstance(event, UserPurchased) and event.amount_minor in [each.amount_minor for _, each in self._waiting]:
+            return
+        super().handle(session, event)
+
+
+class JoinOnePerSession(Join):
+    """Frees one waiting purchase, the first, with each event."""
+
+    def handle(self, session: str | None, event: Any) -> None:
+        held = self._waiting[1:]
+        self._waiting = self._waiting[:1]
+        super().handle(session, event)
+        self._waiting += held
+
+
+def waits_in_python(connection: Connection, now: datetime) -> list[StillWaiting]:
+    columns = activity_waiting.c
+    found: Counter[tuple[str, str, str]] = Counter()
+    for event_type, waits_for, at in connection.execute(
+        select(columns.event_type, columns.waits_for, columns.occurred_at)
+    ):
+        hours = (now - at) / timedelta(hours=1)
+        found[event_type, waits_for, "under an hour" if hours < 1 else "under a day" if hours < 24 else "a day or more"] += 1  # fmt: skip  # noqa: E501
+    ages = ["under an hour", "under a day", "a day or more"]
+    return [StillWaiting(*key, count) for age in ages for key, count in found.items() if key[2] == age]
+
+
+def waits_by_three_queries(connection: Connection, now: datetime) -> list[tuple[Any, ...]]:
+    columns = activity_waiting.c
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    rows: list[tuple[Any, ...]] = []
+    for age, condition in [
+        ("under an hour", columns.occurred_at > hour),
+        ("under a day", (columns.occurred_at <= hour) & (columns.occurred_at > day)),
+        ("a day or more", columns.occurred_at <= day),
+    ]:
+        kinds = select(columns.event_type, columns.waits_for, func.count()).where(condition)
+        for event_type, waits_for, count in connection.execute(kinds.group_by(columns.event_type, columns.waits_for)):
+            rows.append((event_type, waits_for, age, count))
+    return rows
+
+
+def waits_inclusive(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return _by_sql(connection, now, hour=timedelta(hours=1, seconds=1), day=timedelta(days=1, seconds=1))
+
+
+def waits_a_day_inclusive(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return _by_sql(connection, now, hour=timedelta(hours=1), day=timedelta(days=1, seconds=1))
+
+
+def waits_hour_of_sixty_one(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return _by_sql(connection, now, hour=timedelta(minutes=61), day=timedelta(days=1))
+
+
+def _by_sql(connection: Connection, now: datetime, *, hour: timedelta, day: timedelta) -> list[StillWaiting]:
+    c = activity_waiting.c
+    age = case(
+        (c.occurred_at > now - hour, "under an hour"), (c.occurred_at > now - day, "under a day"), else_="a day or more"
+    ).label("age")
+    query = select(c.event_type, c.waits_for, age, func.count()).group_by(c.event_type, c.waits_for, "age")
+    rows = [StillWaiting(*row) for row in connection.execute(query)]
+    return sorted(rows, key=lambda row: ["under an hour", "under a day", "a day or more"].index(row.age))
+
+
+def waits_in_alphabetical_order(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return sorted(still_waiting(connection, now), key=lambda each: each.age)
+
+
+def waits_by_waits_for_only(connection: Connection, now: datetime) -> list[StillWaiting]:
+    last = {(each.waits_for, each.age): each for each in still_waiting(connection, now)}
+    return list(last.values())
+
+
+def waits_with_empty_groups(connection: Connection, now: datetime) -> list[StillWaiting]:
+    found = still_waiting(connection, now)
+    return found or [StillWaiting("UserPurchased", "UserLoggedIn", "under an hour", 0)]
+
+
+RIGHT = {
+    "region_of": [region_by_loop, region_by_a_table],
+    "day_of": [day_by_offset, day_by_timestamp],
+    "join": [JoinAnew, JoinByQueues],
+    "waits": [waits_in_python, waits_by_three_queries],
+}
+WRONG = {
+    "region_of": [
+        region_by_index,
+        region_of_whoever_has_it,
+        region_unknown_without_profiles,
+        region_by_counting,
+        region_none_for_zero,
+    ],
+    "day_of": [
+        day_in_winter,
+        day_of_the_earlier,
+        day_with_the_offset_pasted_on,
+        day_back_in_utc,
+        day_of_this_machine,
+        day_in_zurich,
+    ],
+    "join": [JoinByUser, JoinWithTheFirstLogin, JoinThatCountsPurchases, JoinThatDropsDuplicates, JoinOnePerSession],
+    "waits": [
+        waits_inclusive,
+        waits_a_day_inclusive,
+        waits_hour_of_sixty_one,
+        waits_in_alphabetical_order,
+        waits_by_waits_for_only,
+        waits_with_empty_groups,
+    ],
+}
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "waits": {
+        "groups.group_by(columns.event_type, columns.waits_for, 'age') → "
+        "groups.group_by(columns.waits_for, columns.event_type, 'age')": "groups are the same in any order of columns",
+    }
+}
