@@ -26,7 +26,8 @@ interview = typer.Typer(
 
 TopicName = Annotated[str | None, typer.Option("--topic", help="Only the cards of this topic.")]
 Ratings = Annotated[
-    Path | None, typer.Option(help="Where ratings are kept, a line of JSON each; absent: work/interview.jsonl.")
+    Path | None,
+    typer.Option(help="Where ratings are kept, a line of JSON each; absent: work/course/work/interview.jsonl."),
 ]
 Today = Annotated[str | None, typer.Option("--now", help="Ask as of this moment instead of now.")]
 

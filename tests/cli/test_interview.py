@@ -65,7 +65,7 @@ def test_a_sheet_is_written_whole_and_replaces_only_an_earlier_sheet(shell: Shel
 def test_a_rated_card_is_due_again_when_it_has_rested(shell: Shell, tmp_path: Path) -> None:
     rated = shell.json("interview", "rate", "undo", 3, "--now", "2026-03-02T09:00:00Z").document
     assert (rated["box"], rated["due"]) == (2, "2026-03-04T09:00:00Z")
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["interview.jsonl"]
+    assert [path.name for path in (tmp_path / "work" / "course" / "work").iterdir()] == ["interview.jsonl"]
 
     def due(now: str) -> list[str]:
         return [each["card"] for each in shell.json("interview", "due", "--now", now).document["due"]]

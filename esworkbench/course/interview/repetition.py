@@ -21,8 +21,8 @@ from esworkbench.events import utc_now
 DAYS_IN_BOX = (1, 2, 4, 8, 16)
 """For how long a card rests in each box; the first box is number 1."""
 
-RATINGS_FILE = Path("work") / "interview.jsonl"
-"""Where ratings are kept unless another file is named, seen from the folder where one works."""
+RATINGS_FILE = Path("work") / "course" / "work" / "interview.jsonl"
+"""Where ratings are kept unless another file is named: with the work of notebooks that ``esworkbench lab`` opened."""
 
 
 class Rated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
