@@ -2,8 +2,9 @@
 
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
 first listed as a statement would list them, and the two lists are matched by what they say: the nearest in time of the
-same reference and amount first, then equal amounts under another reference on one day, then one reference with another
-amount, and last one reference and amount with the sign turned. References are hints: what is left over, a line without
+same reference and amount first, then the same in another spelling, then equal amounts under another reference on one
+day, one that continues the movement's own before others, then one reference with another amount, and last one reference
+and amount with the sign turned. References are hints: what is left over, a line without
 an event or a movement without a line, counts by its amount. What a line claims is its balance; its amount only says
 which movement it means.
 
@@ -95,6 +96,8 @@ def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
             if _paired(connection) == before:
                 break
         _equals(connection, "reference", "amount", "0", undone)
+    _equals(connection, _SPELLED, "amount", "0", "undoes IS NULL")
+    connection.execute(_CONTINUED, {"zone": zone})
     _equals(connection, "''", "amount", day, f"undoes IS NULL AND NOT {_TOLD_ALREADY}", zone=zone)
     connection.execute(_NOTHING_LEFT)
     _equals(connection, "nullif(reference, '')", "step", "0", "undoes IS NULL")
@@ -133,6 +136,29 @@ _REPEATED = f"""
 _TOLD_ALREADY = f"""
     (reference <> '' AND (file, account, currency, reference, amount) IN
         (SELECT ({PART}, reference, amount) FROM expected JOIN pairs USING ({PART}, event_id)))
+"""
+
+# A bank prints references in capitals, or pads them.
+_SPELLED = "nullif(upper(trim(reference)), '')"
+
+# The second payment under one reference, to which the bank has added a number of its own.
+_CONTINUED = f"""
+    INSERT INTO pairs
+    WITH l AS (
+        SELECT {PART}, place, amount, reference, timezone($zone, due_at)::DATE AS day
+        FROM statement_lines ANTI JOIN pairs USING ({PART}, place) WHERE amount <> 0
+    ), m AS (
+        SELECT {PART}, event_id, position, amount, reference, timezone($zone, due_at)::DATE AS day
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id) WHERE undoes IS NULL AND NOT waits AND reference <> ''
+    ), continued AS (
+        SELECT {PART}, amount, day, m.reference, place, event_id,
+            dense_rank() OVER (PARTITION BY {PART}, amount, day, m.reference ORDER BY place) AS nth_line,
+            dense_rank() OVER (PARTITION BY {PART}, amount, day, m.reference ORDER BY position) AS nth_movement
+        FROM l JOIN m USING ({PART}, amount, day) WHERE starts_with(l.reference, m.reference)
+    )
+    SELECT {PART}, place, event_id FROM continued WHERE nth_line = nth_movement
+    QUALIFY row_number() OVER (PARTITION BY {PART}, place ORDER BY length(reference) DESC, event_id) = 1
+        AND row_number() OVER (PARTITION BY {PART}, event_id ORDER BY place) = 1
 """
 
 _MOVEMENTS = f"""
