@@ -304,8 +304,9 @@ _NOTHING_LEFT = f"""
 """
 
 # ``netted``: told in other parts than it was recorded in, and the same together: under one reference, or, of two, on
-# one day; or one line for several movements of one day that it is the sum of, all there are or the only two, and the
-# other way round; or a line for what was recorded and repaired since. Nothing is missing once all of them are counted.
+# one day; or one line for several movements of one day that it is the sum of, money in and out, and the other way
+# round: all there are, or all but one or just two where there is one way to choose them; or a line for what was
+# recorded and repaired since. Nothing is missing once all of them are counted.
 _NETTED = f"""
     CREATE OR REPLACE TEMP TABLE netted AS
     WITH told AS (
@@ -343,19 +344,26 @@ _NETTED = f"""
         SELECT a.file, a.account, a.currency, a.name AS whole, a.place AS whole_place, a.event_id AS whole_event,
             -a.excess AS total, b.name, b.place, b.event_id, b.excess
         FROM loose AS a JOIN loose AS b ON a.file = b.file AND a.account = b.account AND a.currency = b.currency
-            AND a.is_event <> b.is_event AND sign(a.excess) = -sign(b.excess) AND abs(b.excess) < abs(a.excess)
+            AND a.is_event <> b.is_event AND b.excess <> -a.excess
             AND abs(epoch(a.moment) - epoch(b.moment)) <= 86400
         QUALIFY count(*) OVER (PARTITION BY a.file, a.account, a.currency, a.name) <= {MOST_PARTS}
+    ), wholes AS (
+        SELECT {PART}, whole, total, count(*) AS parts, sum(excess) AS all_parts FROM near GROUP BY {PART}, whole, total
+    ), ways AS (
+        SELECT {PART}, whole, NULL AS one, NULL AS other, NULL AS without FROM wholes
+        WHERE all_parts = total AND parts > 1
+        UNION ALL
+        SELECT {PART}, whole, a.name, b.name, NULL
+        FROM near AS a JOIN near AS b USING ({PART}, whole) JOIN wholes AS w USING ({PART}, whole)
+        WHERE a.name < b.name AND a.excess + b.excess = w.total AND all_parts <> w.total
+        UNION ALL
+        SELECT {PART}, whole, NULL, NULL, name FROM near JOIN wholes AS w USING ({PART}, whole)
+        WHERE all_parts - excess = w.total AND parts > 3
     ), parts_of AS (
-        SELECT near.* FROM near SEMI JOIN (
-            SELECT {PART}, whole FROM near GROUP BY {PART}, whole, total HAVING sum(excess) = total
-        ) USING ({PART}, whole)
-        UNION
         SELECT near.* FROM near JOIN (
-            SELECT {PART}, a.whole, a.name, b.name AS other FROM near AS a JOIN near AS b USING ({PART}, whole)
-            WHERE a.name < b.name AND a.excess + b.excess = a.total
-            QUALIFY count(*) OVER (PARTITION BY {PART}, a.whole) = 1
-        ) AS two_parts USING ({PART}, whole) WHERE near.name IN (two_parts.name, two_parts.other)
+            SELECT * FROM ways QUALIFY count(*) OVER (PARTITION BY {PART}, whole) = 1
+        ) AS way USING ({PART}, whole)
+        WHERE CASE WHEN one IS NULL THEN name IS DISTINCT FROM without ELSE name IN (one, other) END
     ), merged AS (
         SELECT * FROM parts_of ANTI JOIN (
             SELECT {PART}, whole FROM parts_of

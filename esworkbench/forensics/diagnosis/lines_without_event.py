@@ -53,7 +53,7 @@ def unmatched_lines(
         and _not_before(booked.get((step.source, step.key, step.place)), first)
     ]  # fmt: skip
     numbers = {step.number for step in unbooked}
-    return Unmatched(loose, any(pair.event.number in numbers for pair in booked_elsewhere(facts)))
+    return Unmatched(loose, any(pair.event and pair.event.number in numbers for pair in booked_elsewhere(facts)))
 
 
 def _not_before(booked_at: datetime | None, first: datetime | None) -> bool:

@@ -1,4 +1,8 @@
-"""never_appended: a statement has a line with no event to match, and no event of the account is missing."""
+"""never_appended: a statement has a line with no event to match, and no event of the account is missing.
+
+A line whose reference and amount another account's event has, or one in another currency, is told in
+``written_elsewhere``.
+"""
 
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
@@ -36,12 +40,13 @@ def never_appended(facts: Facts, left: Left) -> Explanations:
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
     again = _answered_again(facts)
+    elsewhere = {pair.line.number: pair for pair in booked_elsewhere(facts)}
     unposted = {each.line.number: each for each in lines_of_unposted(facts, left).values()}
     groups: dict[tuple[str, Key], list[Residual]] = {}
     for step in left.steps(kind="statement"):
-        if step.reason == NO_EVENT and (*step.key, step.type) not in again:
+        written = step.number in elsewhere and elsewhere[step.number].same
+        if step.reason == NO_EVENT and (*step.key, step.type) not in again and not written:
             groups.setdefault((step.source, step.key), []).append(step)
-    elsewhere = {pair.line.number: pair for pair in booked_elsewhere(facts)} if groups else {}
     newest = _after_the_end(facts) if groups else set()
     explanations = []
     for (file, key), steps in groups.items():
@@ -65,7 +70,7 @@ FAULT = Fault(
     meaning="something happened in the world, but no event was ever written for it",
     look_alikes=(
         "handler_bug", "wrong_upcaster", "unresolved_pending", "half_transfer", "valid_time_shift", "poison_skipped",
-        "tail_truncated",
+        "tail_truncated", "event_misfiled",
     ),
     remedy="append the missing event, dated when it was true",
     repair="none",
