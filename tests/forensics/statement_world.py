@@ -75,6 +75,9 @@ class Printed(NamedTuple):
     balance: int
 
 
+_ENVELOPE = ("valid_at", "currency", "metadata", "correlation_id", "causation_id", "idempotency_key")
+
+
 class World:
     """Events and lines, written together. Amounts in minor units; the clock moves only by ``wait``."""
 
@@ -91,8 +94,7 @@ class World:
 
     def record(self, account: str, amount: int | None, kind: str, /, **payload: Any) -> str:
         """One event; returns its id."""
-        given = {name: payload.pop(name) for name in ("valid_at", "currency", "metadata", "correlation_id")
-                 if name in payload}  # fmt: skip
+        given = {name: payload.pop(name) for name in _ENVELOPE if name in payload}
         position = self.ledger.event(
             account, amount, type=kind, payload=json.dumps(payload), recorded_at=self.now, **given
         )
@@ -297,8 +299,8 @@ def a_bank() -> World:
     return world
 
 
-def later(world: World) -> None:
-    """Days pass, and both accounts move, so that the statement covers what was before."""
-    world.wait(days=3)
+def later(world: World, *, days: float = 11) -> None:
+    """Days pass, and both accounts move, so that the statement covers what was before, however late it books."""
+    world.wait(days=days)
     world.pay("A", 5, "LAST-A")
     world.pay("B", 5, "LAST-B")

@@ -98,12 +98,16 @@ def test_a_hold_that_the_statement_books_only_lacks_its_settlement(tmp_path: Pat
 
 @pytest.mark.parametrize("with_statement", [True, False])
 def test_a_retry_without_a_key_is_told_by_its_business_key(with_statement: bool, tmp_path: Path) -> None:
-    """Two event ids, one reference, close in time; the statement has it once. Without one it is merely possible."""
+    """Two event ids, one reference, close in time; the statement has it once, and goes on for days without the second.
+    Without a statement it is merely possible.
+    """
     copy = Copy("none", tmp_path)
     copy.deposit("R-1", 5_000)
     again = copy.deposit("R-1", 5_000)
+    copy.deposit("R-2", 100)
     copy.catch_up()
     copy.book("R-1", 5_000)
+    copy.book_at(copy.evidence.now + timedelta(days=11), "R-2", 100)
     if not with_statement:
         copy.statement().unlink()
     finding = only(copy.diagnose(), "retry_duplicate")

@@ -304,12 +304,11 @@ def test_a_reader_that_stands_at_the_end_of_the_log_vouches_that_it_is_the_end(t
 # Lines and events of one movement
 
 
-@pytest.mark.parametrize("reference", ["X-1", "Y-1"])
-def test_a_line_on_a_neighbours_account_is_told_with_the_event_that_it_means(reference: str, tmp_path: Path) -> None:
+def test_a_line_on_a_neighbours_account_is_told_with_the_event_that_it_may_mean(tmp_path: Path) -> None:
     """One of the two is wrong, and neither log nor statement says which: both name the other."""
     world = a_bank()
     world.pay("A", 5_550, "X-1", told=False)
-    world.book("B", 5_550, reference)
+    world.book("B", 5_550, "Y-1")
     later(world)
     diagnosis = judged(world, tmp_path)
     [finding] = diagnosis.findings
@@ -318,17 +317,72 @@ def test_a_line_on_a_neighbours_account_is_told_with_the_event_that_it_means(ref
     assert "which of the two accounts is right" in finding.remedy
     [other] = diagnosis.unexplained
     assert (other.account, other.amount) == ("A", -5_550)
-    assert f"the line {reference} of B in USD has that amount and no event" in other.words
+    assert "the line Y-1 of B in USD has that amount and no event" in other.words
 
 
-def test_a_line_in_another_currency_is_told_with_its_event(tmp_path: Path) -> None:
+@pytest.mark.parametrize("covers", [True, False])
+@pytest.mark.parametrize(("account", "currency"), [("B", "USD"), ("A", "EUR")])
+def test_an_event_that_stands_elsewhere_under_the_lines_reference_is_named_and_not_said_to_be_missing(
+    account: str, currency: str, covers: bool, tmp_path: Path
+) -> None:
+    """Whether or not a statement covers the place where it stands."""
     world = a_bank()
-    world.pay("A", 3_000, "X-1", told=False)
-    world.book("A", 3_000, "X-1", currency="EUR")
+    world.pay("A", 5_550, "X-1", told=False)
+    world.book(account, 5_550, "X-1", currency=currency)
+    later(world)
+    if not covers:
+        world.files["s.csv"] = [
+            line for line in world.printed() if (line.account, line.currency) == (account, currency)
+        ]
+    diagnosis = judged(world, tmp_path)
+    told_of = [("event_misfiled", account, 5_550)] + [("event_misfiled", "A", -5_550)] * covers
+    assert sorted(told(diagnosis)) == sorted(told_of)
+    assert {each.certainty for each in diagnosis.findings} == {"possible"}
+    assert {tuple(each.event_ids) for each in diagnosis.findings} == {("e5",)}
+    other = "account" if account == "B" else "currency"
+    assert all(f"one of the two stands under the wrong {other}" in each.proof for each in diagnosis.findings)
+    assert diagnosis.unexplained == []
+
+
+def test_two_accounts_exchanged_on_a_statement_are_one_fault_of_the_statement(tmp_path: Path) -> None:
+    world = a_bank()
+    for number in range(6):
+        world.pay("A", 1_000 + number, f"A-{number}")
+        world.pay("B", -2_000 - number, f"B-{number}")
+    later(world)
+    other = {"A": "B", "B": "A"}
+    world.files["s.csv"] = [line._replace(account=other[line.account]) for line in world.printed()]
+    diagnosis = judged(world, tmp_path)
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.account, finding.amount, finding.certainty) == (
+        "statement_inconsistent", None, 0, "likely",
+    )  # fmt: skip
+    assert "names the wrong accounts" in finding.proof
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("parts", [[9_000, -4_000], [-101, -102, -103], [500, 600, -70, 8]])
+@pytest.mark.parametrize("split", [True, False])
+def test_what_a_line_books_in_sum_is_told_beside_a_real_fault_of_that_day(
+    split: bool, parts: list[int], tmp_path: Path
+) -> None:
+    """Several movements in one line, money in and out, or one in several lines; and a payment recorded twice."""
+    world = a_bank()
+    if split:
+        world.pay("A", sum(parts), "NET", told=False)
+    for number, amount in enumerate(parts):
+        if split:
+            world.book("A", amount, f"P-{number}")
+        else:
+            world.pay("A", amount, f"P-{number}", told=False)
+    if not split:
+        world.book("A", sum(parts), "NET")
+    world.pay("A", 777, "X-1")
+    world.pay("A", 777, "X-1", told=False)
     later(world)
     diagnosis = judged(world, tmp_path)
-    assert "wrong currency" in diagnosis.findings[0].proof
-    assert "wrong currency" in diagnosis.unexplained[0].words
+    assert [(each.fault, each.amount) for each in mains(diagnosis)] == [("retry_duplicate", -777)]
+    assert diagnosis.unexplained == []
 
 
 @pytest.mark.parametrize("parts", [[3_000, 4_000], [3_000, 4_000, 500], [-3_000, -4_000]])

@@ -41,7 +41,7 @@ class RetriedHold(Copy):
         self.now += timedelta(minutes=minutes)
 
     def days_later(self) -> None:
-        self.now += timedelta(days=3)
+        self.now += timedelta(days=11)
         self.do(Deposit(account_id=ACCOUNT, amount_minor=100, currency="USD", reference="LAST"))
         self.book_now("LAST", 100)
 
@@ -98,5 +98,5 @@ def test_what_another_command_did_since_is_not_said_to_be_done(by: str, state: s
     done = copy.repair(evidence)
     assert [step.state for step in done.steps] == [state]
     if by == "settled":
-        assert "retry_duplicate is found instead" in done.steps[0].words
+        assert "retry_duplicate, statement_incomplete is found instead" in done.steps[0].words
         assert done.verified is False

@@ -116,7 +116,7 @@ class Doubled(Copy):
                 self.now += timedelta(minutes=5)
                 if not again:
                     self.book_at(self.now, *line)
-            self.now += timedelta(days=2)
+            self.now += timedelta(days=11)
         self.catch_up()
 
 

@@ -2,8 +2,9 @@
 
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
 first listed as a statement would list them, and the two lists are matched by what they say: the nearest in time of the
-same reference and amount first, then equal amounts under another reference on one day, then one reference with another
-amount, and last one reference and amount with the sign turned. References are hints: what is left over, a line without
+same reference and amount first, then the same in another spelling, then equal amounts under another reference on one
+day, one that continues the movement's own before others, then one reference with another amount, and last one reference
+and amount with the sign turned. References are hints: what is left over, a line without
 an event or a movement without a line, counts by its amount. What a line claims is its balance; its amount only says
 which movement it means.
 
@@ -95,6 +96,8 @@ def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
             if _paired(connection) == before:
                 break
         _equals(connection, "reference", "amount", "0", undone)
+    _equals(connection, _SPELLED, "amount", "0", "undoes IS NULL")
+    connection.execute(_CONTINUED, {"zone": zone})
     _equals(connection, "''", "amount", day, f"undoes IS NULL AND NOT {_TOLD_ALREADY}", zone=zone)
     connection.execute(_NOTHING_LEFT)
     _equals(connection, "nullif(reference, '')", "step", "0", "undoes IS NULL")
@@ -133,6 +136,29 @@ _REPEATED = f"""
 _TOLD_ALREADY = f"""
     (reference <> '' AND (file, account, currency, reference, amount) IN
         (SELECT ({PART}, reference, amount) FROM expected JOIN pairs USING ({PART}, event_id)))
+"""
+
+# A bank prints references in capitals, or pads them.
+_SPELLED = "nullif(upper(trim(reference)), '')"
+
+# The second payment under one reference, to which the bank has added a number of its own.
+_CONTINUED = f"""
+    INSERT INTO pairs
+    WITH l AS (
+        SELECT {PART}, place, amount, reference, timezone($zone, due_at)::DATE AS day
+        FROM statement_lines ANTI JOIN pairs USING ({PART}, place) WHERE amount <> 0
+    ), m AS (
+        SELECT {PART}, event_id, position, amount, reference, timezone($zone, due_at)::DATE AS day
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id) WHERE undoes IS NULL AND NOT waits AND reference <> ''
+    ), continued AS (
+        SELECT {PART}, amount, day, m.reference, place, event_id,
+            dense_rank() OVER (PARTITION BY {PART}, amount, day, m.reference ORDER BY place) AS nth_line,
+            dense_rank() OVER (PARTITION BY {PART}, amount, day, m.reference ORDER BY position) AS nth_movement
+        FROM l JOIN m USING ({PART}, amount, day) WHERE starts_with(l.reference, m.reference)
+    )
+    SELECT {PART}, place, event_id FROM continued WHERE nth_line = nth_movement
+    QUALIFY row_number() OVER (PARTITION BY {PART}, place ORDER BY length(reference) DESC, event_id) = 1
+        AND row_number() OVER (PARTITION BY {PART}, event_id ORDER BY place) = 1
 """
 
 _MOVEMENTS = f"""
@@ -278,8 +304,9 @@ _NOTHING_LEFT = f"""
 """
 
 # ``netted``: told in other parts than it was recorded in, and the same together: under one reference, or, of two, on
-# one day; or one line for several movements of one day that it is the sum of, all there are or the only two, and the
-# other way round; or a line for what was recorded and repaired since. Nothing is missing once all of them are counted.
+# one day; or one line for several movements of one day that it is the sum of, money in and out, and the other way
+# round: all there are, or all but one or just two where there is one way to choose them; or a line for what was
+# recorded and repaired since. Nothing is missing once all of them are counted.
 _NETTED = f"""
     CREATE OR REPLACE TEMP TABLE netted AS
     WITH told AS (
@@ -317,19 +344,26 @@ _NETTED = f"""
         SELECT a.file, a.account, a.currency, a.name AS whole, a.place AS whole_place, a.event_id AS whole_event,
             -a.excess AS total, b.name, b.place, b.event_id, b.excess
         FROM loose AS a JOIN loose AS b ON a.file = b.file AND a.account = b.account AND a.currency = b.currency
-            AND a.is_event <> b.is_event AND sign(a.excess) = -sign(b.excess) AND abs(b.excess) < abs(a.excess)
+            AND a.is_event <> b.is_event AND b.excess <> -a.excess
             AND abs(epoch(a.moment) - epoch(b.moment)) <= 86400
         QUALIFY count(*) OVER (PARTITION BY a.file, a.account, a.currency, a.name) <= {MOST_PARTS}
+    ), wholes AS (
+        SELECT {PART}, whole, total, count(*) AS parts, sum(excess) AS all_parts FROM near GROUP BY {PART}, whole, total
+    ), ways AS (
+        SELECT {PART}, whole, NULL AS one, NULL AS other, NULL AS without FROM wholes
+        WHERE all_parts = total AND parts > 1
+        UNION ALL
+        SELECT {PART}, whole, a.name, b.name, NULL
+        FROM near AS a JOIN near AS b USING ({PART}, whole) JOIN wholes AS w USING ({PART}, whole)
+        WHERE a.name < b.name AND a.excess + b.excess = w.total AND all_parts <> w.total
+        UNION ALL
+        SELECT {PART}, whole, NULL, NULL, name FROM near JOIN wholes AS w USING ({PART}, whole)
+        WHERE all_parts - excess = w.total AND parts > 3
     ), parts_of AS (
-        SELECT near.* FROM near SEMI JOIN (
-            SELECT {PART}, whole FROM near GROUP BY {PART}, whole, total HAVING sum(excess) = total
-        ) USING ({PART}, whole)
-        UNION
         SELECT near.* FROM near JOIN (
-            SELECT {PART}, a.whole, a.name, b.name AS other FROM near AS a JOIN near AS b USING ({PART}, whole)
-            WHERE a.name < b.name AND a.excess + b.excess = a.total
-            QUALIFY count(*) OVER (PARTITION BY {PART}, a.whole) = 1
-        ) AS two_parts USING ({PART}, whole) WHERE near.name IN (two_parts.name, two_parts.other)
+            SELECT * FROM ways QUALIFY count(*) OVER (PARTITION BY {PART}, whole) = 1
+        ) AS way USING ({PART}, whole)
+        WHERE CASE WHEN one IS NULL THEN name IS DISTINCT FROM without ELSE name IN (one, other) END
     ), merged AS (
         SELECT * FROM parts_of ANTI JOIN (
             SELECT {PART}, whole FROM parts_of

@@ -6,6 +6,7 @@ can prove comes first, patterns next, and what only exclusion can name comes las
 diagnosis; the records are modelled on Beancount's balance checks.)
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -32,6 +33,7 @@ from esworkbench.forensics.diagnosis.findings import (
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
 from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
+from esworkbench.forensics.diagnosis.written_elsewhere import written_elsewhere
 from esworkbench.forensics.verify import Verification
 
 MOVES = ("event_deleted", "backdated_insert", "reordered", "event_misfiled", "payload_edited")
@@ -86,6 +88,10 @@ def diagnose(
     left.book(consequences(facts, left, findings, damaged_log))
     for explanation in told_of_events(facts, tuple(findings), damaged_log):
         findings += [explanation.finding, *_look_alikes(explanation)]
+    of_the_log = tuple(findings)
+    for explanation in written_elsewhere(facts, left):
+        left.book(explanation.shares)
+        findings.append(explained(explanation.finding, explanation.shares))
     for finding in findings:
         tested[finding.fault] = FOUND
     shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
@@ -93,8 +99,8 @@ def diagnose(
     left.require_conserved(differences)
     unexplained = [
         *(each for each in differences if account in (None, each.account)),
-        *_breaks_left(facts, findings, account),
-        *(each for each in unexplained_of_events(facts, findings, damaged_log) if account in (None, each.account)),
+        *_breaks_left(facts, of_the_log, account),
+        *(each for each in unexplained_of_events(facts, of_the_log, damaged_log) if account in (None, each.account)),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
     return Diagnosis(
@@ -124,7 +130,7 @@ def _residuals_left(facts: Facts, left: Left) -> list[Unexplained]:
             apart = f"{source.name} differs from the events by {facts.money(amount, key)}"
             words = f"{apart}, and no fault in the catalogue explains it"
             found.append((key, source.name, amount, None, words))
-    elsewhere = {pair.event.number: pair.words_at_event() for pair in booked_elsewhere(facts)}
+    elsewhere = {pair.event.number: pair.words_at_event() for pair in booked_elsewhere(facts) if pair.event}
     for step in (*left.steps(), *left.columns()):
         words = f"{step.source} differs from the events by {facts.money(step.amount, step.key)} ({step.reason})"
         if rows := rows_without_order(facts.evidence, step.position):
@@ -140,7 +146,7 @@ def _residuals_left(facts: Facts, left: Left) -> list[Unexplained]:
     ]
 
 
-def _breaks_left(facts: Facts, findings: list[Finding], account: str | None) -> list[Unexplained]:
+def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None) -> list[Unexplained]:
     """Breaks in the log itself that belong to no finding, such as a single event that was rehashed."""
     seen = {position for finding in findings for position in finding.positions}
     lost = {finding.account for finding in findings if finding.fault == "event_deleted"}

@@ -48,8 +48,8 @@ def event_misfiled(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="event_misfiled",
-    meaning="an event was moved or copied to a place that it was not written at, so the accounts are off by its amount",
-    look_alikes=("half_transfer", "event_deleted"),
+    meaning="an event stands under another account or currency than it belongs to: moved there, copied, or so written",
+    look_alikes=("half_transfer", "event_deleted", "never_appended"),
     remedy="restore the streams from a good backup",
     repair="restore",
     detector=event_misfiled,

@@ -1,16 +1,20 @@
-"""never_appended: a statement has a line with no event to match, and no event of the account is missing."""
+"""never_appended: a statement has a line with no event to match, and no event of the account is missing.
+
+A line whose reference and amount another account's event has, or one in another currency, is told in
+``written_elsewhere``.
+"""
 
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.findings import Certainty, Finding
 from esworkbench.forensics.diagnosis.lines_of_unposted import UnpostedEvent, lines_of_unposted
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken
 from esworkbench.forensics.diagnosis.witnesses import was_reset
-from esworkbench.forensics.diagnosis.wording import finding
+from esworkbench.forensics.diagnosis.wording import finding, places
 
 SHOWN = 3
 """So many events under another account are named one by one."""
@@ -36,12 +40,13 @@ def never_appended(facts: Facts, left: Left) -> Explanations:
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
     again = _answered_again(facts)
+    elsewhere = {pair.line.number: pair for pair in booked_elsewhere(facts)}
     unposted = {each.line.number: each for each in lines_of_unposted(facts, left).values()}
     groups: dict[tuple[str, Key], list[Residual]] = {}
     for step in left.steps(kind="statement"):
-        if step.reason == NO_EVENT and (*step.key, step.type) not in again:
+        written = step.number in elsewhere and elsewhere[step.number].same
+        if step.reason == NO_EVENT and (*step.key, step.type) not in again and not written:
             groups.setdefault((step.source, step.key), []).append(step)
-    elsewhere = {pair.line.number: pair for pair in booked_elsewhere(facts)} if groups else {}
     newest = _after_the_end(facts) if groups else set()
     explanations = []
     for (file, key), steps in groups.items():
@@ -55,7 +60,7 @@ def never_appended(facts: Facts, left: Left) -> Explanations:
                 if ((file, key, step.place) in newest and step.number not in elsewhere) == late
             ]  # fmt: skip
             pairs = [elsewhere[step.number] for step in mine if step.number in elsewhere]
-            explanations += [_missing(facts, file, key, mine, pairs, newest=late)] if mine else []
+            explanations += [_missing(facts, left, file, key, mine, pairs, newest=late)] if mine else []
         explanations += [_unreadable(facts, file, key, events)] if events else []
     return explanations
 
@@ -65,7 +70,7 @@ FAULT = Fault(
     meaning="something happened in the world, but no event was ever written for it",
     look_alikes=(
         "handler_bug", "wrong_upcaster", "unresolved_pending", "half_transfer", "valid_time_shift", "poison_skipped",
-        "tail_truncated",
+        "tail_truncated", "event_misfiled",
     ),
     remedy="append the missing event, dated when it was true",
     repair="none",
@@ -99,7 +104,7 @@ def _known_inside(left: Left, key: Key, steps: list[Residual]) -> bool:
 
 
 def _missing(
-    facts: Facts, file: str, key: Key, steps: list[Residual], pairs: list[BookedElsewhere], *, newest: bool
+    facts: Facts, left: Left, file: str, key: Key, steps: list[Residual], pairs: list[BookedElsewhere], *, newest: bool
 ) -> Explanation:  # fmt: skip
     """``newest``: they would be the end of the log, which may as well have been cut off."""
     amount = sum(step.amount for step in steps)
@@ -119,9 +124,24 @@ def _missing(
     if pairs:
         proof += "; " + "; ".join(pair.words_at_line() for pair in pairs[:SHOWN])
         remedy = "find out which of the two accounts is right before anything is appended, and correct the other"
-    certainty: Certainty = "possible" if lost or cut_off else "likely"
+    doubted = _told_as_another(left, key, steps)
+    if doubted:
+        proof += f"; it may be what {doubted.fault} at {places(doubted.positions)} seems to lack, under another name"
+    certainty: Certainty = "possible" if lost or cut_off or doubted else "likely"
     found = finding(FAULT, key, amount=amount, source=file, certainty=certainty, proof=proof, remedy=remedy)
     return Explanation(found, [whole(step) for step in steps], cut_off)
+
+
+def _told_as_another(left: Left, key: Key, steps: list[Residual]) -> Finding | None:
+    """A finding of which these lines make a mere possibility, since they may book what it takes for not booked."""
+    money_out = any(step.amount < 0 for step in steps)
+    amounts = {step.amount for step in steps} | {sum(step.amount for step in steps)}
+    holds = [each for each in left.found("unresolved_pending") if each.amount > 0 and money_out]
+    repeats = [each for each in left.found("retry_duplicate") if -each.amount in amounts]
+    return next(
+        (each for each in (*holds, *repeats) if (each.account, each.currency) == key and each.certainty == "possible"),
+        None,
+    )
 
 
 def _unreadable(facts: Facts, file: str, key: Key, events: list[UnpostedEvent]) -> Explanation:

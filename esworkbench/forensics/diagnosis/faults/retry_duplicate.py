@@ -3,6 +3,10 @@
 A reference is a hint: rent bears one for years, part payments share one, a declined hold and its retry do. So a double
 is the same reference, kind and amount close in time, and a statement that books one fewer; one that books them all
 rules it out. Where no statement covers the second, only two that follow each other shortly are even possible.
+
+Two that follow each other shortly may both be meant, so that alone proves nothing. Proof is what the events bear of
+one act, the client's key, the cause or the transfer's id; or a statement that goes on for as long as a booking may
+take, and has no line left that might be the second.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +14,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
-from esworkbench.forensics.compare.statement_lines import make_movements
+from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING, make_movements
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.lines_without_event import unmatched_lines
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
     Explanations,
@@ -32,13 +38,20 @@ NEAR = timedelta(hours=24)
 """A queue or a clerk may take so long; what comes later has other reasons."""
 
 _ALIKE = """
+    WITH ends AS (
+        SELECT file, account, currency, max(booked_at) AS last FROM statement_lines GROUP BY ALL
+    )
     SELECT m.account, m.currency, m.type, m.amount, m.reference, m.position, m.event_id, m.recorded_at,
         EXISTS (SELECT 1 FROM pairs WHERE pairs.event_id = m.event_id AND pairs.account = m.account
-                AND pairs.currency = m.currency)
-    FROM movements AS m
-    WHERE undoes IS NULL AND (account, currency, type, amount) IN
+                AND pairs.currency = m.currency),
+        EXISTS (SELECT 1 FROM expected AS x JOIN ends USING (file, account, currency) WHERE x.event_id = m.event_id
+                AND x.account = m.account AND x.currency = m.currency AND ends.last - x.due_at >= $latest),
+        e.idempotency_key, e.causation_id, CASE WHEN json_valid(e.payload) AND list_contains($sides, e.type)
+            THEN json_extract_string(e.payload, $id) END
+    FROM movements AS m JOIN events AS e USING (event_id)
+    WHERE undoes IS NULL AND (account, currency, m.type, amount) IN
         (SELECT (account, currency, type, amount) FROM movements WHERE list_contains($holes, event_id))
-    ORDER BY position
+    ORDER BY m.position
 """
 
 # A third use of the reference makes it a habit, or money that came back.
@@ -58,7 +71,11 @@ _UNCOVERED = """
 
 
 class Alike(NamedTuple):
-    """An event as a statement would book it, in minor units; ``booked``: some statement has a line for it."""
+    """An event as a statement would book it, in minor units; ``booked``: some statement has a line for it.
+
+    ``is_due``: a statement goes on for long enough after it that it must have been booked by then. ``client_key``,
+    ``cause`` and ``transfer`` are what it bears of the act that it records, where it does.
+    """
 
     account: str
     currency: str
@@ -69,6 +86,10 @@ class Alike(NamedTuple):
     event_id: str
     recorded_at: datetime | None
     booked: bool
+    is_due: bool
+    client_key: str | None
+    cause: str | None
+    transfer: str | None
 
     @property
     def key(self) -> Key:
@@ -113,7 +134,7 @@ def _covered(facts: Facts, left: Left) -> Iterator[Double]:
     for step in left.steps(kind="statement"):
         if step.reason == NO_ROW and step.event_id is not None:
             steps.setdefault((step.key, step.event_id), []).append(step)
-    alike = [Alike(*row) for row in facts.rows(_ALIKE, holes=[event_id for _, event_id in steps])] if steps else []
+    alike = _alike(facts, [event_id for _, event_id in steps]) if steps else []
     same: dict[tuple[Key, str, int], list[Alike]] = {}
     for movement in alike:
         same.setdefault((movement.key, movement.type, movement.amount), []).append(movement)
@@ -124,11 +145,21 @@ def _covered(facts: Facts, left: Left) -> Iterator[Double]:
                 by_reference.setdefault(movement.reference, []).append(movement)
         for missing in by_reference.values():
             shown = [step for each in missing for step in steps[key, each.event_id]]
-            yield from _doubles(facts, missing, [each for each in movements if each.booked], shown)
+            yield from _doubles(facts, left, missing, [each for each in movements if each.booked], shown)
+
+
+def _alike(facts: Facts, holes: list[str]) -> list[Alike]:
+    """The events without a line, and all that agree with one of them in account, kind and amount."""
+    transfer = facts.evidence.ledger.transfer
+    rows = facts.rows(
+        _ALIKE, holes=holes, latest=LATEST_BOOKING, id=json_path(transfer.id_field if transfer else None),
+        sides=[transfer.sent, transfer.received] if transfer else [],
+    )  # fmt: skip
+    return [Alike(*row) for row in rows]
 
 
 def _doubles(
-    facts: Facts, missing: list[Alike], booked: list[Alike], steps: list[Residual]
+    facts: Facts, left: Left, missing: list[Alike], booked: list[Alike], steps: list[Residual]
 ) -> Iterator[Double]:  # fmt: skip
     """``missing`` have one reference, and no line. Of those that were recorded shortly after each other, and of which
     a line tells one, the last are too many.
@@ -143,9 +174,7 @@ def _doubles(
         if not lost:
             continue
         if kept:
-            close = all(_apart(before, after) <= AT_ONCE for before, after in pairwise(chain))
-            certain = close and is_whole(facts, chain[0].key)
-            yield Double(chain[-len(lost) :], chain[: -len(lost)], shown, "proven" if certain else "likely")
+            yield Double(chain[-len(lost) :], chain[: -len(lost)], shown, _certainty(facts, left, chain, shown))
             continue
         near = [each for each in others if _apart(each, lost[0]) <= AT_ONCE and each.position < lost[0].position]
         if near and len(lost) == 1:
@@ -153,6 +182,38 @@ def _doubles(
             yield Double(lost, derived[:1] or near[:1], shown, "likely" if derived else "possible")
         elif own:
             yield Double(lost, own, shown, "possible")
+
+
+def _certainty(facts: Facts, left: Left, chain: list[Alike], steps: list[Residual]) -> Certainty:
+    """How sure it is that the statement has fewer lines than ``chain`` has events because one act was recorded again.
+
+    Possible at most, where lines that no event explains come to just what seems too much; likely, where there are other
+    such lines, or the events say that they are of several acts.
+    """
+    one = chain[0]
+    unmatched = unmatched_lines(
+        facts, left, one.key, steps, [each.recorded_at for each in chain], sign=1 if one.amount > 0 else -1
+    )
+    if unmatched.is_elsewhere or any(line.amount % one.amount == 0 for line in unmatched.loose):
+        return "possible"
+    if unmatched or not is_whole(facts, one.key) or _of_several_acts(chain):
+        return "likely"
+    close = all(_apart(before, after) <= AT_ONCE for before, after in pairwise(chain))
+    return "proven" if _of_one_act(chain) or (close and all(each.is_due for each in chain)) else "likely"
+
+
+def _of_one_act(chain: Sequence[Alike]) -> bool:
+    """All bear one client's key, or one cause; or they are the same side of one transfer."""
+    return any(
+        None not in names and len(names) == 1
+        for names in ({each.client_key for each in chain}, {each.cause for each in chain},
+                      {each.transfer for each in chain})
+    )  # fmt: skip
+
+
+def _of_several_acts(chain: Sequence[Alike]) -> bool:
+    """Some bear different keys, or causes: a client that tries again sends the key that it sent before."""
+    return len({each.client_key for each in chain} - {None}) > 1 or len({each.cause for each in chain} - {None}) > 1
 
 
 def _chains(movements: Sequence[Alike]) -> Iterator[list[Alike]]:
@@ -194,8 +255,16 @@ def _explanation(facts: Facts, key: Key, doubles: list[Double], certainty: Certa
         f"{them} repeat kind and amount of {places([event.position for event in booked])} ({references}), and "
         f"{steps[0].source}, which covers them, differs from the events by just {facts.money(amount, key)}"
     )
+    if certainty == "likely":
+        proof += (
+            "; that they record one act is not shown: it would take a key or a cause that they share, or a whole log "
+            f"and a statement that goes on for {LATEST_BOOKING.days} days with every line explained"
+        )
     if certainty == "possible":
-        proof += "; that they are doubles is not shown: they are far apart in time, or have a reference of their own"
+        proof += (
+            "; that they are doubles is not shown: they are far apart in time, or have a reference of their own, or a "
+            "line that no event explains may be the second"
+        )
     found = finding(
         FAULT, key, amount=amount, events=[(event.position, event.event_id) for event in events], certainty=certainty,
         source=steps[0].source, proof=proof,

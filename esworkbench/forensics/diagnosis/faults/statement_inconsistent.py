@@ -38,7 +38,7 @@ def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="statement_inconsistent",
-    meaning="the statement's balances don't follow from its own amounts, and the events agree with one of the two",
+    meaning="the statement's balances don't follow from its own amounts, or its lines are another account's events",
     look_alikes=("statement_incomplete",),
     remedy="send the statement back, and leave events and read models as they are",
     repair="none",

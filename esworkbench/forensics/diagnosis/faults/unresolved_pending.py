@@ -10,6 +10,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.lines_without_event import Unmatched, bookings_of, unmatched_lines
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -32,6 +33,10 @@ _OVERDUE = """
 """
 
 _UNDATED = "SELECT DISTINCT position FROM holds WHERE answer IS NULL AND opened_at IS NULL ORDER BY position"
+
+
+SHOWN = 3
+"""So many lines that may have booked a hold are named one by one."""
 
 
 class Request(NamedTuple):
@@ -79,21 +84,30 @@ FAULT = Fault(
 
 
 def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[Request]) -> Explanation:
-    """The statement decides: money that it never booked is still the customer's."""
-    ids = {request.event_id for request in requests if request.booked_by is None}
-    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
+    """The statement decides: money that it never booked is still the customer's.
+
+    Unless it books something that no event explains: what comes to the same sum may be the payment.
+    """
     open_requests = [request for request in requests if request.booked_by is None]
+    ids = {request.event_id for request in open_requests}
+    steps = [step for step in left.steps(key=key, kind="statement") if step.event_id in ids]
     seen = {step.event_id for step in steps}
     unseen = [request for request in open_requests if request.event_id not in seen]
-    amount = _of_one(steps) + sum(request.amount for request in unseen)
+    opened = [request.opened_at for request in open_requests]
+    unmatched = unmatched_lines(facts, left, key, steps, opened, sign=-1)
+    payments = bookings_of(steps, unmatched.loose)
+    amount = _of_one([*steps, *payments]) + sum(request.amount for request in unseen)
     found = finding(
         FAULT, key, amount=amount, source=steps[0].source if steps else None,
-        certainty=_certainty(facts, key, requests, steps, unseen),
+        certainty="possible" if steps and unmatched else _certainty(facts, key, requests, steps, unseen),
         events=[(request.position, request.event_id) for request in requests],
-        proof="; ".join([_held(facts, key, requests), *_told(facts, key, requests, steps, unseen)]),
-        remedy=f"{_answer(pending, requests)}; watch for requests older than the limit",
+        proof="; ".join([
+            _held(facts, key, requests), *_told(facts, key, requests, steps, unseen),
+            *(_may_be_paid(facts, key, unmatched, payments) if steps else []),
+        ]),
+        remedy=f"{_answer(pending, requests, bool(payments))}; watch for requests older than the limit",
     )  # fmt: skip
-    return Explanation(found, [whole(step) for step in steps])
+    return Explanation(found, [whole(step) for step in (*steps, *payments)])
 
 
 def _of_one(steps: list[Residual]) -> int:
@@ -131,7 +145,7 @@ def _told(
     words = []
     if steps:
         amount = facts.money(_of_one(steps), key)
-        words.append(f"{steps[0].source} never booked it and claims {amount} more than the events")
+        words.append(f"{steps[0].source} has no line for it, and without it claims {amount} more than the events")
     booked = [request for request in requests if request.booked_by]
     if booked:
         words.append(
@@ -148,8 +162,29 @@ def _told(
     return words
 
 
-def _answer(pending: Pending, requests: list[Request]) -> str:
+def _may_be_paid(facts: Facts, key: Key, unmatched: Unmatched, payments: list[Residual]) -> list[str]:
+    """Which lines may have booked it under another name, so that the money has left."""
+    if payments:
+        names = ", ".join(repr(line.type or "") for line in payments[:SHOWN])
+        return [
+            f"but {payments[0].source} books {names}, {facts.money(_of_one(payments), key)} in all, which no event "
+            "explains: if that is the payment, the money has left, and only the settlement is missing"
+        ]
+    if unmatched.loose:
+        names = ", ".join(
+            f"{line.type or 'a line'} ({facts.money(line.amount, key)})" for line in unmatched.loose[:SHOWN]
+        )
+        return [f"but no event explains what {unmatched.loose[0].source} books as {names}, which may be the payment"]
+    return ["but a line of another account or currency books that amount"] if unmatched.is_elsewhere else []
+
+
+def _answer(pending: Pending, requests: list[Request], may_be_paid: bool) -> str:
     booked = [request for request in requests if request.booked_by]
+    if may_be_paid:
+        return (
+            f"find out whether the lines that no event explains are the payment: then append the missing "
+            f"{pending.settle}, else {pending.cancel}"
+        )
     if len(booked) == len(requests):
         return f"append the missing settlement, {pending.settle}"
     rest = f" ({pending.settle} for what the statement has booked)" if booked else ""

@@ -1,0 +1,82 @@
+"""Lines of a statement that no event explains. While there are any, that a statement lacks a line proves nothing.
+
+References are hints: a card payment is requested under a shop's name and booked under a terminal's number. So what an
+account's statement seems never to have booked may be just what such a line books, under the name that the bank gave it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.unexplained import Left
+
+A_DAY = timedelta(days=1)
+"""A statement that tells days and no hours books at midnight what happened afterwards."""
+
+_BOOKED = """
+    SELECT file, account, currency, s.place, l.booked_at
+    FROM statement_steps AS s JOIN statement_lines AS l USING (file, account, currency, line)
+    WHERE s.state = 'divergence'
+"""
+
+
+class Unmatched(NamedTuple):
+    """``loose``: what lines book beyond the events; ``is_elsewhere``: a line of another account books the movement."""
+
+    loose: list[Residual]
+    is_elsewhere: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.loose) or self.is_elsewhere
+
+
+def unmatched_lines(
+    facts: Facts, left: Left, key: Key, unbooked: Sequence[Residual], since: Iterable[datetime | None], *, sign: int
+) -> Unmatched:
+    """What may be the bookings of the movements that a statement lacks, ``unbooked``; they happened at ``since``.
+
+    Lines of the account, of its ``sign`` (1: money in, -1: money out), booked no earlier than the first of them. A
+    line that has an event and books more than it counts with what it books beyond it.
+    """
+    moments = list(since)
+    first = None if None in moments else min((moment for moment in moments if moment is not None), default=None)
+    booked = facts.once("when lines were booked", lambda: {
+        (file, (account, currency), place): at for file, account, currency, place, at in facts.rows(_BOOKED)
+    })  # fmt: skip
+    own = {step.event_id for step in unbooked if step.event_id is not None}
+    loose = [
+        step for step in left.steps(key=key, kind="statement")
+        if step.reason in (NO_EVENT, DIFFERS) and step.amount * sign > 0 and step.event_id not in own
+        and _not_before(booked.get((step.source, step.key, step.place)), first)
+    ]  # fmt: skip
+    numbers = {step.number for step in unbooked}
+    return Unmatched(loose, any(pair.event and pair.event.number in numbers for pair in booked_elsewhere(facts)))
+
+
+def _not_before(booked_at: datetime | None, first: datetime | None) -> bool:
+    return booked_at is None or first is None or booked_at >= first - A_DAY
+
+
+def bookings_of(unbooked: Sequence[Residual], loose: Sequence[Residual]) -> list[Residual]:
+    """Of the lines without an event those that come to just what is unbooked, statement by statement: one by one where
+    amounts are equal, else all that are left together. Empty for what they don't come to.
+    """
+    found: list[Residual] = []
+    for source in dict.fromkeys(step.source for step in unbooked):
+        lines = [line for line in loose if line.source == source and line.reason == NO_EVENT]
+        owed = []
+        for step in (each for each in unbooked if each.source == source):
+            equal = next((line for line in lines if line.amount == -step.amount), None)
+            if equal is None:
+                owed.append(step)
+            else:
+                lines.remove(equal)
+                found.append(equal)
+        total = -sum(step.amount for step in owed)
+        whole = [line for line in lines if owed and line.amount == total][:1]
+        if whole or (owed and sum(line.amount for line in lines) == total):
+            found += whole or lines
+    return found
