@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from esworkbench.credentials import without_credentials
 from esworkbench.errors import EsworkbenchError, UnusableInput
-from esworkbench.shown import secrets_in, without_credentials
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -190,7 +190,7 @@ def check_postgres() -> Check:
         engine.dispose()
     except (EsworkbenchError, ModuleNotFoundError) as error:
         dsn = os.environ.get("ESWORKBENCH_PG_DSN", "")
-        return Check("postgres", False, without_credentials(str(error), secrets_in(dsn)), advice, required=False)
+        return Check("postgres", False, without_credentials(str(error), [dsn]), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
         # Only the kind of error: its text may contain the address, password included.
         return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)

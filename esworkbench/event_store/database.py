@@ -1,7 +1,6 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
 import os
-import re
 import sqlite3
 import sys
 import time
@@ -16,9 +15,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
+from esworkbench.credentials import UNREADABLE, begins_as_an_address, reads_one_way
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.events import utc_now
-from esworkbench.shown import secrets_in
 
 SQLITE_GAVE_UP = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
@@ -27,13 +26,6 @@ SQLITE_GAVE_UP = {
 
 POSTGRES_GAVE_UP = ("08", "25", "53", "55", "57", "58", "XX", "40", "42501")
 """Beginnings of the codes by which PostgreSQL says that it, its disk, its settings or a right is at fault."""
-
-ADDRESS = re.compile(
-    r"\s*((postgres(ql)?|psql|sqlite)(\+\w+)?(:|//)"
-    r"|(host|hostaddr|port|dbname|user|password|passfile|service|options|ssl\w+)\s*=)",
-    re.IGNORECASE,
-)
-"""How a URL without ``://`` begins, and libpq's other way to write an address."""
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the one that holds the file before it gives up."""
@@ -143,40 +135,35 @@ def parse_url(url: str) -> URL:
     it is not repeated, because a password may stand anywhere in it.
     """
     if "://" not in url:
-        if _looks_like_an_address(url):
-            raise _unreadable()
+        require_no_address(url)
         return _on_disk(URL.create("sqlite", database=url))
+    if not reads_one_way(url):
+        raise UnusableInput(UNREADABLE)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise _unreadable() from None
+        raise UnusableInput(UNREADABLE) from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
         if parsed.host or parsed.username or parsed.password:
-            raise _unreadable()
+            raise UnusableInput(UNREADABLE)
         return _on_disk(parsed.set(drivername="sqlite"))
     if kind not in ("postgresql", "postgres"):
         raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
-    if "@" in f"{parsed.host}{parsed.database}" or url.count("://") > 1:
-        # An @ or / in a password that isn't percent-encoded: the rest of it was read as host or database.
-        raise _unreadable()
     return _with_hidden_password(parsed.set(drivername="postgresql+psycopg"))
 
 
-def _unreadable() -> UnusableInput:
-    return UnusableInput(
-        "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name, with "
-        "@ : / ? in a password percent-encoded (it isn't repeated here, because a password may stand in it)"
-    )
+def require_no_address(path: str) -> None:
+    """Raises UnusableInput for a mistyped URL, or libpq's ``host=… password=…``, where a file or folder is to be named.
 
-
-def _looks_like_an_address(text: str) -> bool:
-    """Whether text without ``://`` is a mistyped URL or libpq's ``host=… password=…``, and no file of that name."""
-    path = Path(text)
-    if path.exists():
-        return False
-    named = "@" not in path.name and path.parent.is_dir()
-    return ADDRESS.match(text) is not None or ("@" in text and not named) or bool(secrets_in(text))
+    Whoever is given the name of one asks this first: the sentences about files repeat their names.
+    """
+    file = Path(path)
+    if os.path.exists(path):  # noqa: PTH110 - Path.exists fails for a name that is too long
+        return
+    named = "@" not in file.name and file.parent.is_dir()
+    if begins_as_an_address(path) or ("@" in path and not named):
+        raise UnusableInput(UNREADABLE)
 
 
 def _with_hidden_password(url: URL) -> URL:
