@@ -134,7 +134,7 @@ def _ours(error: Exception, arguments: Sequence[str], as_json: bool) -> int:
     told = terminal(stderr=True)
     for frame in traceback.format_tb(error.__traceback__):
         for line in frame.splitlines():
-            told.print(line, markup=False)
+            told.print(without_credentials(line), markup=False)
     words = _without_credentials(next(iter(str(error).splitlines()), ""), arguments)
     shortened = words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}…"
     told.print(f"{type(error).__qualname__}: {shortened}", markup=False)
