@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from esworkbench.credentials import UNREADABLE, begins_as_an_address, reads_one_way
 from esworkbench.errors import StoreBusy, UnusableInput
+from esworkbench.event_store.postgres import durability
 from esworkbench.events import utc_now
 
 SQLITE_GAVE_UP = {
@@ -32,6 +33,9 @@ BUSY_SECONDS = 60
 
 CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server to answer."""
+
+PLAIN_NAMES = "-c quote_all_identifiers=off"
+"""Has names told as they are: where a session quotes them all, whoever looks a type up by its name finds none."""
 
 CONFLICT_CODES = ("40001", "40P01")
 """How PostgreSQL says that a transaction only met another: serialization failure, deadlock."""
@@ -52,8 +56,9 @@ def open_database(url: str, *, create: bool = True) -> Engine:
 
     On SQLite it sets what the store relies on: WAL, so that readers and the writer don't wait for each other;
     synchronous=FULL, so that a commit survives a power cut; and transactions that begin where they are asked to
-    begin. With ``create=False`` a missing SQLite file is refused rather than made, and the journal mode of one that is
-    there stays as it is. Raises UnusableInput, without credentials in its message, when the database can't be opened.
+    begin. On PostgreSQL a commit waits for the disk as well, whatever others set. With ``create=False`` a missing
+    SQLite file is refused rather than made, and the journal mode of one that is there stays as it is. Raises
+    UnusableInput, without credentials in its message, when the database can't be opened.
     """
     parsed = parse_url(url)
     engine = _sqlite_engine(parsed, create) if parsed.drivername == "sqlite" else _postgres_engine(parsed)
@@ -181,6 +186,11 @@ def servers_of(url: URL) -> str:
     return f"{hosts}:{ports}"
 
 
+def options_of(url: URL, *more: str) -> str:
+    """The settings that a URL gives to its PostgreSQL session, and ``more``, as libpq's one ``options``."""
+    return " ".join([*_as_list(url.query.get("options")), *more])
+
+
 def described(url: URL) -> str:
     """The database's kind, place and name; never its user, password or options."""
     if url.drivername == "sqlite":
@@ -232,6 +242,8 @@ def on_one_line(error: BaseException) -> str:
 def _on_disk(url: URL) -> URL:
     if url.database in (None, "", ":memory:"):
         raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///store.db")
+    if Path(url.database).name in ("", ".."):
+        raise UnusableInput(f"{url.database!r} is a folder: name a file in it, like sqlite:///store.db")
     return url
 
 
@@ -306,13 +318,21 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    # What a DBA set as the default for all would make readers of heads rely on a snapshot that has grown old.
-    own = ("-c timezone=UTC", r"-c default_transaction_isolation=read\ committed")
-    options = " ".join([*_as_list(url.query.get("options")), *own])
+    # What a DBA set as the default for all would make readers of heads rely on a snapshot that has grown old, and
+    # names that are looked up be spelt otherwise.
+    own = (
+        "-c timezone=UTC",
+        r"-c default_transaction_isolation=read\ committed",
+        PLAIN_NAMES,
+    )
+    options = options_of(url, *own)
     arguments: dict[str, Any] = {"options": options, "client_encoding": "utf8"}
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
-    return create_engine(url, connect_args=arguments)
+    engine = create_engine(url, connect_args=arguments)
+    if durability.NAME not in options:  # a staging area's address says that it need not wait for the disk
+        event.listen(engine, "connect", durability.commit_to_disk)
+    return engine
 
 
 def _require_utf8(connection: Connection) -> None:

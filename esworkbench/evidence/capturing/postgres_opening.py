@@ -9,6 +9,7 @@ import adbc_driver_manager
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import PLAIN_NAMES, options_of
 from esworkbench.event_store.postgres.sequence import out_of_order
 from esworkbench.evidence.capturing.source import BEGIN, Pace, PostgresSource
 
@@ -53,7 +54,7 @@ CODE = """
 
 SETTINGS = {
     "lock_timeout": "5s", "timezone": "UTC", "datestyle": "ISO, YMD", "row_security": "off",
-    "constraint_exclusion": "off",
+    "constraint_exclusion": "off", "quote_all_identifiers": "off",
 }  # fmt: skip
 WHERE_THE_SERVER_KNOWS_THEM = {"restrict_nonsystem_relation_kind": "view, foreign-table"}
 GRACE = 60
@@ -84,6 +85,8 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     settled = url.set(drivername="postgresql+psycopg")
     arguments: dict[str, Any] = {"connect_timeout": 10}
     arguments |= settled.get_dialect()().create_connect_args(settled)[1]
+    # ADBC looks types up by their names as soon as it connects, before a transaction could settle anything.
+    arguments["options"] = options_of(url, PLAIN_NAMES)
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}, autocommit=True) as connection:
