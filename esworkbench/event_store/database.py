@@ -191,6 +191,13 @@ def options_of(url: URL, *more: str) -> str:
     return " ".join([*_as_list(url.query.get("options")), *more])
 
 
+def libpq_arguments(url: URL, *settings: str) -> dict[str, Any]:
+    """What to hand to libpq one by one to connect as the URL says: written as one URL it reads ``+`` as a plus."""
+    settled = url.set(drivername="postgresql+psycopg")
+    arguments = dict(settled.get_dialect()().create_connect_args(settled)[1])
+    return {**arguments, "options": options_of(url, *settings)}
+
+
 def described(url: URL) -> str:
     """The database's kind, place and name; never its user, password or options."""
     if url.drivername == "sqlite":

@@ -9,7 +9,7 @@ import adbc_driver_manager
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import PLAIN_NAMES, options_of
+from esworkbench.event_store.database import PLAIN_NAMES, libpq_arguments
 from esworkbench.event_store.postgres.sequence import out_of_order
 from esworkbench.evidence.capturing.source import BEGIN, Pace, PostgresSource
 
@@ -82,11 +82,8 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     from psycopg import conninfo
 
     # One by one, as the store connects: written as one address, a blank in a password would be refused, and shown.
-    settled = url.set(drivername="postgresql+psycopg")
-    arguments: dict[str, Any] = {"connect_timeout": 10}
-    arguments |= settled.get_dialect()().create_connect_args(settled)[1]
     # ADBC looks types up by their names as soon as it connects, before a transaction could settle anything.
-    arguments["options"] = options_of(url, PLAIN_NAMES)
+    arguments = {"connect_timeout": 10, **libpq_arguments(url, PLAIN_NAMES)}
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}, autocommit=True) as connection:
