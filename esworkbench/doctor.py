@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from esworkbench.credentials import without_credentials
 from esworkbench.errors import EsworkbenchError, UnusableInput
-from esworkbench.shown import secrets_in, without_credentials
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -190,7 +190,7 @@ def check_postgres() -> Check:
         engine.dispose()
     except (EsworkbenchError, ModuleNotFoundError) as error:
         dsn = os.environ.get("ESWORKBENCH_PG_DSN", "")
-        return Check("postgres", False, without_credentials(str(error), secrets_in(dsn)), advice, required=False)
+        return Check("postgres", False, without_credentials(str(error), [dsn]), advice, required=False)
     except sqlalchemy.exc.SQLAlchemyError as error:
         # Only the kind of error: its text may contain the address, password included.
         return Check("postgres", False, f"no connection ({type(error).__name__})", advice, required=False)
@@ -201,25 +201,31 @@ def check_postgres() -> Check:
 
 
 def check_store(url: str) -> Check:
-    """An event store: its positions are drawn in order, what keeps its log append-only is in place, and a capture can
-    read all of it.
+    """An event store: its positions are drawn in order, what keeps its log append-only is in place, its server keeps
+    what it committed, and a capture can read all of it.
 
     Raises UnusableInput where there is none, or its positions aren't drawn in order.
     """
     from esworkbench.event_store import EventStore
     from esworkbench.event_store.database import described
     from esworkbench.event_store.missing_guards import unguarded
+    from esworkbench.event_store.postgres.durability import undurable
     from esworkbench.evidence.capturing.opening import event_types_in
 
     engine = EventStore.open(url, create=False).engine
     lacking = _missing_guards(engine)
+    with engine.connect() as connection:
+        weak = undurable(connection)
     engine.dispose()
     try:
         event_types_in(url)
     except UnusableInput as refusal:
         return _verdict("store", False, str(refusal), "until then nothing here can answer for the log")
     found = f"{described(engine.url)}, " + (f"without {', '.join(lacking)}" if lacking else "with all its guards")
-    return _verdict("store", not lacking, found, unguarded(lacking))
+    advice = [unguarded(lacking)] if lacking else []
+    if weak:
+        advice.append("set it on again in the server's configuration: events are worth what their disk keeps")
+    return _verdict("store", not lacking and not weak, "; ".join([found, *weak]), "; ".join(advice))
 
 
 def _missing_guards(engine: "sqlalchemy.Engine") -> list[str]:

@@ -1,25 +1,17 @@
-"""What may be shown of a string that somebody else wrote: nothing that a terminal or a browser acts on, no credentials.
+"""What may be shown of a string that somebody else wrote: nothing that a terminal or a browser acts on.
 
 Names, ids and error texts come from data and are hostile everywhere: a control sequence moves the cursor or writes the
 clipboard, a bidi override lets ``gpj.exe`` read ``exe.jpg``, a character without width lets two accounts look like one.
 (Unicode Technical Report 36; Boucher and Anderson, *Trojan Source*.)
 """
 
-import re
-from collections.abc import Iterable
 from unicodedata import category
-from urllib.parse import unquote
 
 _BLANK = frozenset(
     map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x3164, *range(0xFE00, 0xFE10),
               0xFFA0, *range(0xE0100, 0xE01F0)))
 )  # fmt: skip
 """Letters and marks by their category, and yet nothing is seen of them."""
-
-_PAIR = re.compile(r"""(?i)\b((?:ssl)?pass(?:word|wd|phrase)?|pwd)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'"]+)""")
-_USER = re.compile(r"""((?:^|[\s'"(])(?:[\w+.-]*:?/{1,3})?)([^\s'"/:@]*:)(?!//)([^\s'"]+)@""")
-SHORTEST_SECRET = 3
-"""Whatever is shorter is hidden where it stands as a password, not wherever else these letters occur."""
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -30,23 +22,6 @@ def printable(text: str, *, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(each if each in keep or _is_seen(each) else _written_out(each) for each in text)
-
-
-def secrets_in(text: str) -> list[str]:
-    """The passwords in an address of a database, well written or not; each as it stands and as it is meant."""
-    written = [found[3].strip("'") for found in _PAIR.finditer(text)]
-    for found in _USER.finditer(text):
-        parts = found[3].split(":")
-        written += [":".join(parts[start:]) for start in range(len(parts))]
-    meant = [unquote(each) for each in written] + [piece for each in written for piece in unquote(each).split("@")]
-    return [each for each in dict.fromkeys([*written, *meant]) if len(each) >= SHORTEST_SECRET]
-
-
-def without_credentials(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without anything that stands where a password stands, and without ``secrets`` wherever they stand."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return _USER.sub(r"\1\2…@", _PAIR.sub(r"\1\2…", text))
 
 
 def _is_seen(character: str) -> bool:

@@ -30,12 +30,15 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def primary() -> Iterator[Server]:
-    """A server that lives as long as the block. Raises ImportError where the wheel isn't installed."""
+def primary(*more: str) -> Iterator[Server]:
+    """A server, with more settings than ``SETTINGS``, that lives as long as the block.
+
+    Raises ImportError where the wheel isn't installed.
+    """
     with _folder() as folder:
         _run("initdb", "--auth=trust", "--encoding=utf8", "-U", USER, "-D", folder / "data")
         with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
-            settings.write("".join(f"{line}\n" for line in SETTINGS))
+            settings.write("".join(f"{line}\n" for line in (*SETTINGS, *more)))
         with _running(folder, port=5499) as server:
             yield server
 
@@ -48,6 +51,12 @@ def standby_of(server: Server) -> Iterator[Server]:
              "-D", folder / "data")  # fmt: skip
         with _running(folder, port=5498) as standby:
             yield standby
+
+
+def crash(server: Server) -> None:
+    """Kill it with all that it has in memory, and have it recover from what is on disk."""
+    _run("pg_ctl", "-w", "-m", "immediate", "-D", server.folder / "data", "stop")
+    _start(server.folder, server.port)
 
 
 def catch_up(server: Server, standby: Server) -> None:
@@ -77,11 +86,15 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _running(folder: Path, port: int) -> Iterator[Server]:
-    _run("pg_ctl", "-w", "-D", folder / "data", "-l", folder / "data" / "log", "-o", f"-k {folder} -p {port}", "start")
+    _start(folder, port)
     try:
         yield Server(folder, port)
     finally:
         _run("pg_ctl", "-w", "-m", "immediate", "-D", folder / "data", "stop")
+
+
+def _start(folder: Path, port: int) -> None:
+    _run("pg_ctl", "-w", "-D", folder / "data", "-l", folder / "data" / "log", "-o", f"-k {folder} -p {port}", "start")
 
 
 def _run(program: str, *arguments: object) -> None:

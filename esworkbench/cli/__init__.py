@@ -28,9 +28,10 @@
 
 import io
 import os
+import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -38,8 +39,8 @@ import typer
 from esworkbench.cli.on_demand import group
 from esworkbench.cli.output import OUR_ERROR, UNUSABLE, refuse, to_json
 from esworkbench.cli.terminal import terminal
+from esworkbench.credentials import without_credentials
 from esworkbench.errors import EsworkbenchError
-from esworkbench.shown import secrets_in, without_credentials
 from esworkbench.version import __version__
 
 DEFECT = "this is a defect in esworkbench, not in your input: please report the lines above"
@@ -106,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
 
     def refused(sentence: str) -> int:
-        return refuse(without_credentials(sentence, _secrets(arguments)), as_json=as_json)
+        return refuse(_without_credentials(sentence, arguments), as_json=as_json)
 
     try:
         return app(list(arguments), standalone_mode=False) or 0
@@ -120,32 +121,29 @@ def run(arguments: Sequence[str]) -> int:
         from esworkbench.cli.world import fault_of_the_world  # with the databases' libraries
 
         sentence = fault_of_the_world(error)
-        return _ours(error, _secrets(arguments), as_json) if sentence is None else refused(sentence)
+        return _ours(error, arguments, as_json) if sentence is None else refused(sentence)
 
 
-def _secrets(arguments: Sequence[str]) -> list[str]:
-    """The passwords that this process was given: no error may repeat one, whoever words it."""
-    given = [os.environ.get("PGPASSWORD", ""), *secrets_in(os.environ.get("ESWORKBENCH_PG_DSN", ""))]
-    return [each for each in (*given, *(secret for argument in arguments for secret in secrets_in(argument))) if each]
+def _without_credentials(sentence: str, arguments: Sequence[str]) -> str:
+    """The sentence without a password that this process was given: no error may repeat one, whoever words it."""
+    values = [re.sub(r"^--[\w-]+=", "", argument) for argument in arguments]
+    given = [*values, os.environ.get("ESWORKBENCH_PG_DSN", "")]
+    return without_credentials(sentence, given, [os.environ.get("PGPASSWORD", "")])
 
 
-def _ours(error: Exception, secrets: Sequence[str], as_json: bool) -> int:
+def _ours(error: Exception, arguments: Sequence[str], as_json: bool) -> int:
     """Where it happened, and one line of what: whole error texts of drivers hold rows and passwords."""
     told = terminal(stderr=True)
-    for line in _story(error):
-        told.print(without_credentials(line, secrets), markup=False)
+    for frame in traceback.format_tb(error.__traceback__):
+        for line in frame.splitlines():
+            told.print(without_credentials(line), markup=False)
+    words = _without_credentials(next(iter(str(error).splitlines()), ""), arguments)
+    shortened = words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}…"
+    told.print(f"{type(error).__qualname__}: {shortened}", markup=False)
     told.print(DEFECT)
     if as_json:
         sys.stdout.write(to_json({"error": DEFECT}) + "\n")
     return OUR_ERROR
-
-
-def _story(error: Exception) -> Iterator[str]:
-    for frame in traceback.format_tb(error.__traceback__):
-        yield from frame.splitlines()
-    words = next(iter(str(error).splitlines()), "")
-    shortened = words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}…"
-    yield f"{type(error).__qualname__}: {shortened}"
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The main job, put together: where the evidence is from, whose claim it is, what may be repaired, and the report."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,11 +17,11 @@ from esworkbench.cli.repairing import repair_scratch_copy, repair_source
 from esworkbench.composition import Domain, capture, domain_of, handlers_for
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import address_of, parse_url
-from esworkbench.event_store.sidecar import outside_folder
+from esworkbench.event_store.sidecar import COMPLAINT, outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.evidence.capturing.opening import is_database
-from esworkbench.evidence.capturing.regular_file import own_files
+from esworkbench.evidence.capturing.regular_file import own_file
 from esworkbench.forensics.compare.timeline import timeline
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
@@ -145,12 +146,11 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
         return DisputedBalance(account, currency, claimed, "the customer")
     if not is_database(source):
         return None
-    path = outside_folder(source) / "complaint.json"
-    found = own_files(path.parent, path.name)
-    if not found:
+    path = outside_folder(source) / COMPLAINT
+    if not os.path.lexists(path):
         return None
     try:
-        complaint = msgspec.json.decode(found[0].read_bytes(), type=Complaint)
+        complaint = msgspec.json.decode(own_file(path).read_bytes(), type=Complaint)
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnusableInput(f"{path} is no complaint ({error}): mend it, or move it away") from None
     if account not in (None, complaint.account):

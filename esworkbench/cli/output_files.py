@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
+from esworkbench.credentials import begins_as_an_address
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url
 from esworkbench.event_store.sidecar import BESIDE_A_STORE
@@ -100,6 +101,8 @@ def _require_nobodys_place(path: Path) -> None:
     """Not where evidence, a store or a server keeps its own files, by name or by folder."""
     from esworkbench.archive import MANIFEST  # it brings what reads evidence
 
+    if begins_as_an_address(str(path)):
+        raise UnusableInput("a file or folder is to be written, and what is named is a database: name a file or folder")
     name, folder = path.name, path.parent.resolve()
     for each in (folder, *folder.parents):
         if (each / MANIFEST).is_file() and (each / "events").is_dir():

@@ -17,6 +17,7 @@ from esworkbench.compaction.record import (
     is_record_entry,
     place_of,
     stream_heads,
+    under_way,
 )
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend, write_transaction
@@ -52,8 +53,8 @@ def compact(old: EventStore, new: EventStore, latest_shape: LatestShape, *, batc
 
     The old store is only read. It may be written to meanwhile, until it is caught up with: then its writers have to
     stop, or what they write stays behind (``verify_compaction`` says so). Raises UnusableInput when the old log is
-    empty, the batch size below 1, or the new store holds anything but a compaction of this log; ConcurrencyError when
-    another process compacts into it at the same time; whatever reading raises when an event can't be read. Then nothing
+    empty, the batch size below 1, or the new store holds anything but a compaction of this log; StoreBusy when another
+    process compacts into it at the same time; whatever reading raises when an event can't be read. Then nothing
     of its batch is written, and the run can be repeated once that is mended.
     """
     if batch_size < 1:
@@ -61,7 +62,7 @@ def compact(old: EventStore, new: EventStore, latest_shape: LatestShape, *, batc
     first = first_event(old)
     record = CompactionRecord(new, first)
     if record.version == 0:
-        _require_empty(new)
+        _require_empty(new, record)
         record.write(CompactionBegun(source=place_of(old), first_event_hash=first.hash))
     entry = record.last()
     if isinstance(entry, LogCompacted):
@@ -74,8 +75,10 @@ def compact(old: EventStore, new: EventStore, latest_shape: LatestShape, *, batc
     return _seal(old, record, first.hash)
 
 
-def _require_empty(new: EventStore) -> None:
+def _require_empty(new: EventStore, record: CompactionRecord) -> None:
     if new.head_position() > 0:
+        if new.stream_version(record.stream_id) > record.version:
+            raise under_way(new)
         raise UnusableInput(
             f"{place_of(new)} already holds events, and no compaction of this log: compact into a new, empty store"
         )

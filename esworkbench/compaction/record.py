@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Engine, text
 
-from esworkbench.errors import UnusableInput
+from esworkbench.errors import ConcurrencyError, StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore, StreamAppend
 from esworkbench.event_store.database import described
 from esworkbench.events import DomainEvent, EventTypes, RecordedEvent
@@ -106,11 +106,22 @@ class CompactionRecord:
         return BatchCompacted(to_position=0, events_read=0, events_written=0, events_dropped=0, dropped=[])
 
     def write(self, entry: DomainEvent, copied: Sequence[StreamAppend] = ()) -> None:
-        """The entry, and what it speaks of, in one transaction. Raises ConcurrencyError when another got ahead."""
+        """The entry, and what it speaks of, in one transaction. Raises StoreBusy when another compaction got ahead."""
         encoded = RECORD_TYPES.encode(entry, metadata={"actor": "compaction"})
         encoded = msgspec.structs.replace(encoded, event_id=f"{self.stream_id}-{self.version + 1}")
-        self.new.append_many([*copied, StreamAppend(self.stream_id, self.version, [encoded])])
+        try:
+            self.new.append_many([*copied, StreamAppend(self.stream_id, self.version, [encoded])])
+        except ConcurrencyError as error:
+            # What is copied is appended at any version, so it is the record that somebody else went on with.
+            raise under_way(self.new) from error
         self.version += 1
+
+
+def under_way(new: EventStore) -> StoreBusy:
+    return StoreBusy(
+        f"another compaction into {place_of(new)} is under way, so this one stopped: let that one end, or end it, and "
+        "run this again, which goes on where it got to"
+    )
 
 
 def first_event(old: EventStore) -> RecordedEvent:

@@ -1,7 +1,6 @@
 """Opening a database: SQLite through the standard library's driver, PostgreSQL through psycopg 3."""
 
 import os
-import re
 import sqlite3
 import sys
 import time
@@ -16,9 +15,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
+from esworkbench.credentials import UNREADABLE, begins_as_an_address, reads_one_way
 from esworkbench.errors import StoreBusy, UnusableInput
+from esworkbench.event_store.postgres import durability
 from esworkbench.events import utc_now
-from esworkbench.shown import secrets_in
 
 SQLITE_GAVE_UP = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
@@ -28,18 +28,14 @@ SQLITE_GAVE_UP = {
 POSTGRES_GAVE_UP = ("08", "25", "53", "55", "57", "58", "XX", "40", "42501")
 """Beginnings of the codes by which PostgreSQL says that it, its disk, its settings or a right is at fault."""
 
-ADDRESS = re.compile(
-    r"\s*((postgres(ql)?|psql|sqlite)(\+\w+)?(:|//)"
-    r"|(host|hostaddr|port|dbname|user|password|passfile|service|options|ssl\w+)\s*=)",
-    re.IGNORECASE,
-)
-"""How a URL without ``://`` begins, and libpq's other way to write an address."""
-
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for the one that holds the file before it gives up."""
 
 CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server to answer."""
+
+PLAIN_NAMES = "-c quote_all_identifiers=off"
+"""Has names told as they are: where a session quotes them all, whoever looks a type up by its name finds none."""
 
 CONFLICT_CODES = ("40001", "40P01")
 """How PostgreSQL says that a transaction only met another: serialization failure, deadlock."""
@@ -60,8 +56,9 @@ def open_database(url: str, *, create: bool = True) -> Engine:
 
     On SQLite it sets what the store relies on: WAL, so that readers and the writer don't wait for each other;
     synchronous=FULL, so that a commit survives a power cut; and transactions that begin where they are asked to
-    begin. With ``create=False`` a missing SQLite file is refused rather than made, and the journal mode of one that is
-    there stays as it is. Raises UnusableInput, without credentials in its message, when the database can't be opened.
+    begin. On PostgreSQL a commit waits for the disk as well, whatever others set. With ``create=False`` a missing
+    SQLite file is refused rather than made, and the journal mode of one that is there stays as it is. Raises
+    UnusableInput, without credentials in its message, when the database can't be opened.
     """
     parsed = parse_url(url)
     engine = _sqlite_engine(parsed, create) if parsed.drivername == "sqlite" else _postgres_engine(parsed)
@@ -143,40 +140,35 @@ def parse_url(url: str) -> URL:
     it is not repeated, because a password may stand anywhere in it.
     """
     if "://" not in url:
-        if _looks_like_an_address(url):
-            raise _unreadable()
+        require_no_address(url)
         return _on_disk(URL.create("sqlite", database=url))
+    if not reads_one_way(url):
+        raise UnusableInput(UNREADABLE)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise _unreadable() from None
+        raise UnusableInput(UNREADABLE) from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
         if parsed.host or parsed.username or parsed.password:
-            raise _unreadable()
+            raise UnusableInput(UNREADABLE)
         return _on_disk(parsed.set(drivername="sqlite"))
     if kind not in ("postgresql", "postgres"):
         raise UnusableInput(f"no event store can be kept in a {kind!r} database: use sqlite:///… or postgresql://…")
-    if "@" in f"{parsed.host}{parsed.database}" or url.count("://") > 1:
-        # An @ or / in a password that isn't percent-encoded: the rest of it was read as host or database.
-        raise _unreadable()
     return _with_hidden_password(parsed.set(drivername="postgresql+psycopg"))
 
 
-def _unreadable() -> UnusableInput:
-    return UnusableInput(
-        "the database URL can't be read: write it like sqlite:///store.db or postgresql://user@host:5432/name, with "
-        "@ : / ? in a password percent-encoded (it isn't repeated here, because a password may stand in it)"
-    )
+def require_no_address(path: str) -> None:
+    """Raises UnusableInput for a mistyped URL, or libpq's ``host=… password=…``, where a file or folder is to be named.
 
-
-def _looks_like_an_address(text: str) -> bool:
-    """Whether text without ``://`` is a mistyped URL or libpq's ``host=… password=…``, and no file of that name."""
-    path = Path(text)
-    if path.exists():
-        return False
-    named = "@" not in path.name and path.parent.is_dir()
-    return ADDRESS.match(text) is not None or ("@" in text and not named) or bool(secrets_in(text))
+    Whoever is given the name of one asks this first: the sentences about files repeat their names.
+    """
+    file = Path(path)
+    if os.path.exists(path):  # noqa: PTH110 - Path.exists fails for a name that is too long
+        return
+    named = "@" not in file.name and file.parent.is_dir()
+    if begins_as_an_address(path) or ("@" in path and not named):
+        raise UnusableInput(UNREADABLE)
 
 
 def _with_hidden_password(url: URL) -> URL:
@@ -192,6 +184,18 @@ def servers_of(url: URL) -> str:
     hosts = ",".join(_as_list(url.query.get("host"))) or url.host or os.environ.get("PGHOST") or "local"
     ports = ",".join(_as_list(url.query.get("port"))) or url.port or os.environ.get("PGPORT") or 5432
     return f"{hosts}:{ports}"
+
+
+def options_of(url: URL, *more: str) -> str:
+    """The settings that a URL gives to its PostgreSQL session, and ``more``, as libpq's one ``options``."""
+    return " ".join([*_as_list(url.query.get("options")), *more])
+
+
+def libpq_arguments(url: URL, *settings: str) -> dict[str, Any]:
+    """What to hand to libpq one by one to connect as the URL says: written as one URL it reads ``+`` as a plus."""
+    settled = url.set(drivername="postgresql+psycopg")
+    arguments = dict(settled.get_dialect()().create_connect_args(settled)[1])
+    return {**arguments, "options": options_of(url, *settings)}
 
 
 def described(url: URL) -> str:
@@ -245,6 +249,8 @@ def on_one_line(error: BaseException) -> str:
 def _on_disk(url: URL) -> URL:
     if url.database in (None, "", ":memory:"):
         raise UnusableInput("an event store in memory dies with its connection: name a file, like sqlite:///store.db")
+    if Path(url.database).name in ("", ".."):
+        raise UnusableInput(f"{url.database!r} is a folder: name a file in it, like sqlite:///store.db")
     return url
 
 
@@ -319,13 +325,21 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    # What a DBA set as the default for all would make readers of heads rely on a snapshot that has grown old.
-    own = ("-c timezone=UTC", r"-c default_transaction_isolation=read\ committed")
-    options = " ".join([*_as_list(url.query.get("options")), *own])
+    # What a DBA set as the default for all would make readers of heads rely on a snapshot that has grown old, and
+    # names that are looked up be spelt otherwise.
+    own = (
+        "-c timezone=UTC",
+        r"-c default_transaction_isolation=read\ committed",
+        PLAIN_NAMES,
+    )
+    options = options_of(url, *own)
     arguments: dict[str, Any] = {"options": options, "client_encoding": "utf8"}
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
-    return create_engine(url, connect_args=arguments)
+    engine = create_engine(url, connect_args=arguments)
+    if durability.NAME not in options:  # a staging area's address says that it need not wait for the disk
+        event.listen(engine, "connect", durability.commit_to_disk)
+    return engine
 
 
 def _require_utf8(connection: Connection) -> None:

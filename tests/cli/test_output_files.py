@@ -89,6 +89,35 @@ def test_no_command_makes_something_where_something_is(shell: Shell, incident: I
     assert not (home / "new.html").exists()
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "folder/..", "sqlite:///.", "sqlite:///..", "sqlite:////"])
+def test_a_folder_is_no_place_for_a_file_however_it_is_named(
+    shell: Shell, incident: Incident, home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    before = fingerprint(home)
+    for command in (
+        ["capture", incident.url, "--into", name],
+        ["capture", name, "--into", "new"],
+        ["investigate", incident.url, "--out", name],
+        ["investigate", name, "--out", "new"],
+        ["archive", incident.url, "--up-to", 10, "--into", name],
+        ["keep-read-model", incident.url, "--projection", "account_balances", "--into", name],
+        ["report", "ev", "--out", name],
+        ["shapes", incident.url, "--draft", name, "--through", THROUGH],
+        ["incident", "new", name, "--fault", "none", "--scale", "small"],
+        ["incident", "reveal", name],
+        ["compact", incident.url, "--into", name],
+        ["compact", name, "--into", "new.db"],
+        *([each, name] for each in ("lag", "pending", "outbox", "shapes", "verify", "diff", "take-snapshots", "case")),
+        ["rebuild", name, "--projection", "account_balances"],
+        ["repair", "ev", "--store", name, "--operator", "me"],
+        ["doctor", "--store", name],
+    ):
+        ran = shell(*command)
+        assert ran.code == 2, (command, ran)
+        assert fingerprint(home) == before, command
+
+
 def test_a_log_left_without_its_store_is_no_place_for_a_new_one(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "new.db-wal").write_bytes(b"the last commits of somebody's store")
     before = fingerprint(tmp_path)

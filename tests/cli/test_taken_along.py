@@ -48,12 +48,18 @@ def a_link_to_all_of_it(outside: Path) -> None:
     outside.symlink_to(outside.parent / "elsewhere")
 
 
+def a_link_that_ends_in_capitals(outside: Path) -> None:
+    (outside.parent / "elsewhere.csv").write_text(HEAD + LINE, "utf-8")
+    (outside / "statements" / "more.CSV").symlink_to(outside.parent / "elsewhere.csv")
+
+
 def a_folder_for_a_statement(outside: Path) -> None:
     (outside / "statements" / "more.csv").mkdir()
 
 
 WAYS: list[Callable[[Path], None]] = [
-    a_link_to_a_statement, a_link_to_nowhere, a_link_to_the_statements, a_link_to_all_of_it, a_folder_for_a_statement,
+    a_link_to_a_statement, a_link_to_nowhere, a_link_to_the_statements, a_link_to_all_of_it,
+    a_link_that_ends_in_capitals, a_folder_for_a_statement,
 ]  # fmt: skip
 
 
@@ -65,6 +71,31 @@ def test_no_link_is_taken_along(shell: Shell, bank: str, tmp_path: Path, way: Ca
         assert ran.code == 2, ran
         assert "a link" in ran.err or "a folder" in ran.err
         assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["later.CSV", "later.Csv", "STATEMENT.csv"])
+def test_a_statement_is_read_however_its_ending_is_written(bank: str, tmp_path: Path, name: str) -> None:
+    (tmp_path / "bank.db.outside" / "statements" / name).write_text(HEAD + LINE, "utf-8")
+    taken = capture(bank, tmp_path / "evidence", progress=False)
+    files = {file for (file,) in taken.rows("SELECT DISTINCT file FROM statements")}
+    assert files == {"statement.csv", name}
+    assert taken.manifest.assumptions == []
+
+
+def test_what_lies_outside_and_was_not_read_is_named(shell: Shell, bank: str, tmp_path: Path) -> None:
+    outside = tmp_path / "bank.db.outside"
+    for name in ("statements/later.csv.gz", "statements/later.txt", "statements/.hidden.csv", "later.csv"):
+        (outside / name).write_text("not read", "utf-8")
+    (outside / "Statements").mkdir()
+    (outside / "statements" / "2027").mkdir()
+    taken = shell.json("capture", bank, "--into", tmp_path / "evidence")
+    assert taken.code == 0, taken
+    [said] = taken.document["assumptions"]
+    assert said.startswith(
+        "not read of what lies outside: Statements, later.csv, statements/.hidden.csv, statements/2027, "
+        "statements/later.csv.gz and 1 more; statements are the files in the folder statements that end in .csv"
+    )
+    assert said in " ".join(shell("diff", tmp_path / "evidence").out.split())
 
 
 def test_a_complaint_is_no_link(shell: Shell, bank: str, tmp_path: Path) -> None:

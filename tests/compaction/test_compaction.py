@@ -11,7 +11,7 @@ from compaction_logs import OLD_START, latest_shape, new_store, old_store, order
 from support import START
 
 from esworkbench.compaction import compact, copy, verify_compaction
-from esworkbench.errors import ConcurrencyError, InvalidEvent, UnusableInput
+from esworkbench.errors import InvalidEvent, StoreBusy, UnusableInput
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
 from esworkbench.event_store.chain import event_hash
 from esworkbench.events import RecordedEvent
@@ -229,8 +229,25 @@ def test_of_two_compactions_at_once_one_is_refused(old: EventStore, new: EventSt
             compact(old, new, latest_shape, batch_size=5)
         return latest_shape(recorded)
 
-    with pytest.raises(ConcurrencyError):
+    with pytest.raises(StoreBusy, match=r"another compaction into .* is under way"):
         compact(old, new, overtaken, batch_size=5)
+    assert verify_compaction(old, new, latest_shape).problems == []
+
+
+def test_a_compaction_that_finds_another_just_begun_says_so(
+    old: EventStore, new: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looked for a record before the other wrote one, and for events afterwards."""
+    head_position = new.head_position
+
+    def another_begins() -> int:
+        monkeypatch.undo()
+        compact(old, new, latest_shape)
+        return head_position()
+
+    monkeypatch.setattr(new, "head_position", another_begins)
+    with pytest.raises(StoreBusy, match=r"another compaction into .* is under way"):
+        compact(old, new, latest_shape)
     assert verify_compaction(old, new, latest_shape).problems == []
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -262,7 +263,10 @@ def test_names_of_the_notebook_come_along() -> None:
     assert judge_elsewhere(__name__, "total", lambda amounts: helper(amounts)).outcome is Outcome.CORRECT
 
 
-def test_an_answer_that_can_not_be_sent_runs_here_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_can_not_be_sent_runs_here_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     said: list[str] = []
     monkeypatch.setattr(shown, "_show", said.append)
     lock = threading.Lock()
@@ -277,7 +281,8 @@ def test_an_answer_that_can_not_be_sent_runs_here_and_it_says_so(monkeypatch: py
     assert "it ran here, without a time limit" in said[0]
 
 
-def test_check_shows_verdict_hint_and_case_and_returns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_shows_verdict_hint_and_case_and_returns_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     said: list[str] = []
     monkeypatch.setattr(shown, "_show", said.append)
     assert exercises.total.check(lambda amounts: max(amounts, default=0)) is None

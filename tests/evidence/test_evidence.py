@@ -66,6 +66,8 @@ def test_an_account_that_nothing_names_is_unknown(evidence: Evidence) -> None:
 
 
 STATEMENT_HEADER = "account_id,currency,booked_at,reference,amount_minor,balance_minor\n"
+STATEMENT_LINE = "a1,USD,2026-01-01T00:00:00Z,r,1,1\n"
+YEARS = "line 2: booked_at .* isn't within the years 1 to 9999"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,19 @@ STATEMENT_HEADER = "account_id,currency,booked_at,reference,amount_minor,balance
         (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00,r,1,1\n", "line 2: booked_at .* has no offset"),
         (STATEMENT_HEADER + "a1,USD,yesterday,r,1,1\n", "line 2: booked_at .yesterday. is no time"),
         (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r,1.5,1\n", "line 2: amount_minor .1.5. is no whole number"),
-        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r\n", "line 2: "),
+        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r\n", "line 2 has 2 fields too few"),
+        (STATEMENT_HEADER + "a1,USD,2026-01-01T00:00:00Z,r,1,000,1000\n", "line 2 has 1 fields too many"),
+        (STATEMENT_HEADER + STATEMENT_LINE + STATEMENT_LINE.replace("\n", ",\n"), "line 3 has 1 fields too many"),
+        (STATEMENT_HEADER.replace("\n", ",balance_minor\n"), "line 1: the column 'balance_minor' is there more than"),
+        (STATEMENT_HEADER.replace("\n", ",note,note\n"), "line 1: the column 'note' is there more than once"),
+        (STATEMENT_HEADER + STATEMENT_LINE.replace("a1", " "), "line 2: account_id is empty"),
+        (STATEMENT_HEADER + STATEMENT_LINE.replace("USD", ""), "line 2: currency is empty"),
+        (
+            "currency,booked_at,reference,amount_minor,balance_minor,account_id\nUSD,2026-01-01T00:00:00Z,r,1,1",
+            "line 2 has 1 fields too few; where the file breaks off",
+        ),
+        (STATEMENT_HEADER + STATEMENT_LINE.replace("2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"), YEARS),
+        (STATEMENT_HEADER + STATEMENT_LINE.replace("2026-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00"), YEARS),
     ],
 )
 def test_a_bad_statement_is_one_sentence(sqlite_url: str, tmp_path: Path, text: str, words: str) -> None:

@@ -159,6 +159,7 @@ SET_BY_OTHERS = {
     "datestyle": "'German'",
     "timezone": "'Asia/Kathmandu'",
     "client_encoding": "'LATIN1'",
+    "quote_all_identifiers": "on",
 }
 
 
@@ -173,6 +174,7 @@ def test_the_transactions_rules_are_ours_whatever_the_defaults_are(database: Dat
             "current_setting('timezone')"
         )
         assert row == ("repeatable read", "on", "10min", "5s", "10min", "off", "UTC")
+        assert [batch.num_rows for batch in source.arrow("SELECT 1::bigint, 'a'::text, now()")] == [1]
         database.execute("SELECT pg_sleep(0.2)")
         assert source.server_time() is not None, "longer than the role would have let it idle"
 

@@ -110,6 +110,36 @@ def test_one_act_in_a_life_is_named_with_its_amount_and_nothing_else_is(
     assert diagnosis.unexplained == []
 
 
+@pytest.mark.parametrize(
+    ("account", "currency"),
+    [("ANNÉ-1 ", "USD"), ("anné-1", "USD"), ("ANNE\u0301-1", "USD"), ("ANNÉ-1", "usd"), ("\u00a0ANNÉ-\u200b1", "USD ")],
+)
+def test_a_statement_that_spells_the_account_otherwise_is_said_to(account: str, currency: str, tmp_path: Path) -> None:
+    """Otherwise all of a healthy account's money would be missing events."""
+    world = World()
+    world.pay("ANNÉ-1", 500, "r1")
+    world.pay("B", 700, "r2")
+    world.wait(days=1)
+    world.files["s.csv"] = [
+        line._replace(account=account, currency=currency) if line.account == "ANNÉ-1" else line
+        for line in world.printed()
+    ]
+    found = only(judged(world, tmp_path))
+    assert (found.fault, found.account, found.amount, found.certainty) == ("never_appended", account, 500, "possible")
+    assert f"no event is of account {account!r} in {currency!r}, and the log has 'ANNÉ-1' in 'USD'" in found.proof
+    assert "spell it as the log does" in (found.remedy or "")
+
+
+def test_a_statement_of_an_account_that_nobody_knows_names_no_other(tmp_path: Path) -> None:
+    world = World()
+    world.pay("ANNÉ-1", 500, "r1")
+    world.book("ANNÉ-10", 500, "r1")
+    world.wait(days=1)
+    [found] = [each for each in judged(world, tmp_path).findings if each.fault == "never_appended"]
+    assert found.account == "ANNÉ-10"
+    assert "differs only in blanks" not in found.proof
+
+
 @pytest.mark.parametrize("seed", DAMAGED)
 def test_a_line_cut_out_of_a_life_is_the_statements_fault_wherever_it_stood(seed: int, tmp_path: Path) -> None:
     chance, world = random.Random(seed), World()

@@ -8,9 +8,9 @@ from second_look import Look
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.sidecar import SEALED
 from esworkbench.lab import FAULTS, build_incident, reveal
 from esworkbench.lab.incidents.faults import PlantableFault, Scene
-from esworkbench.lab.incidents.sealed import FILE_NAME
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_the_answer_is_sealed(sqlite_url: str) -> None:
 
 def test_a_damaged_or_missing_answer_is_one_clear_sentence(sqlite_url: str, tmp_path: Path) -> None:
     incident = build_incident(sqlite_url, fault="none", seed=4, scale="small")
-    sealed = incident.outside / FILE_NAME
+    sealed = incident.outside / SEALED
     sealed.write_bytes(sealed.read_bytes()[:-9] + b"\n")
     with pytest.raises(UnusableInput, match="is damaged"):
         reveal(sqlite_url)

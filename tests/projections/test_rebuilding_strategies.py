@@ -80,6 +80,18 @@ def test_every_way_equals_the_incremental_run_bit_for_bit(
         )
 
 
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_every_way_works_where_the_database_quotes_all_names(store: EventStore, tmp_path: Path) -> None:
+    """ADBC looks the types of columns up by their names."""
+    with store.engine.begin() as connection:
+        database = connection.engine.url.database
+        connection.execute(text(f'ALTER DATABASE "{database}" SET quote_all_identifiers = on'))
+    store.engine.dispose()
+    expected, events = run_live(store, AccountBalances()), len(whole_log(store))
+    for strategy in ("plain", "bulk", "sharded", "set-based"):
+        rebuild_and_compare(store, BALANCES, strategy, Options(workers=2), expected, events)
+
+
 def test_several_processes_equal_the_incremental_run_bit_for_bit(store: EventStore) -> None:
     expected = run_live(store, TransactionHistory())
     events = len(whole_log(store))

@@ -84,7 +84,7 @@ def capture(
     with _memory_of_the_system(), ArchiveWriter(into, buckets) as writer:
         with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock, after)
-            captured = taken.run(outside_folder(source) / "statements")
+            captured = taken.run(outside_folder(source))
         found = captured.poster
         writer.finish(
             ledger=text,

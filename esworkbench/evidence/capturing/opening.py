@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import NotAnEventStore, UnusableInput
-from esworkbench.event_store.database import described, parse_url
+from esworkbench.event_store.database import described, parse_url, require_no_address
 from esworkbench.evidence.capturing.postgres_opening import open_postgres
 from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.evidence.capturing.source import Pace, SourceDatabase
@@ -28,7 +28,10 @@ ENDS = 10_000
 
 def is_database(source: str) -> bool:
     """Whether this names a database, by its URL or by the file's first bytes. Raises UnusableInput for no file."""
-    return "://" in source or _is_sqlite(Path(source))
+    if "://" in source:
+        return True
+    require_no_address(source)
+    return _is_sqlite(Path(source))
 
 
 def opened(

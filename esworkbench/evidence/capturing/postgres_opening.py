@@ -9,6 +9,7 @@ import adbc_driver_manager
 from sqlalchemy.engine import URL
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import PLAIN_NAMES, libpq_arguments
 from esworkbench.event_store.postgres.sequence import out_of_order
 from esworkbench.evidence.capturing.source import BEGIN, Pace, PostgresSource
 
@@ -51,9 +52,20 @@ CODE = """
 """
 """What calls code of the database's own: where its arguments are constants, the planner runs it, as whoever reads."""
 
+IN_THE_WAY = """
+    SELECT DISTINCT held.pid, p.gid FROM pg_locks held
+    LEFT JOIN pg_locks own ON held.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid'
+        AND own.virtualtransaction = held.virtualtransaction
+    LEFT JOIN pg_prepared_xacts p ON p.transaction = own.transactionid
+    WHERE held.relation = ANY (%s) AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND held.granted AND held.mode = 'AccessExclusiveLock'
+    ORDER BY 1, 2
+"""
+"""Who keeps readers out of tables: processes, or prepared transactions, which have none."""
+
 SETTINGS = {
     "lock_timeout": "5s", "timezone": "UTC", "datestyle": "ISO, YMD", "row_security": "off",
-    "constraint_exclusion": "off",
+    "constraint_exclusion": "off", "quote_all_identifiers": "off",
 }  # fmt: skip
 WHERE_THE_SERVER_KNOWS_THEM = {"restrict_nonsystem_relation_kind": "view, foreign-table"}
 GRACE = 60
@@ -81,9 +93,8 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
     from psycopg import conninfo
 
     # One by one, as the store connects: written as one address, a blank in a password would be refused, and shown.
-    settled = url.set(drivername="postgresql+psycopg")
-    arguments: dict[str, Any] = {"connect_timeout": 10}
-    arguments |= settled.get_dialect()().create_connect_args(settled)[1]
+    # ADBC looks types up by their names as soon as it connects, before a transaction could settle anything.
+    arguments = {"connect_timeout": 10, **libpq_arguments(url, PLAIN_NAMES)}
     secrets = [str(secret) for secret in (url.password, url.query.get("password")) if secret]
     try:
         with psycopg.connect(**{**arguments, "client_encoding": "utf8"}, autocommit=True) as connection:
@@ -94,12 +105,12 @@ def open_postgres(url: URL, pace: Pace, described: str, *, tables: Sequence[str]
             for statement in settings:
                 connection.execute(statement)
             there = _names(connection, tables)
-            _require_tables(connection, described, there)
+            objects = [oid for _, oid, *_ in _require_tables(connection, described, there)]
             connection.execute("ROLLBACK")
             connection.execute(BEGIN)
             for statement in settings:
                 connection.execute(statement)
-            _hold(connection, there)
+            _hold(connection, described, there, objects)
             _mind_superuser(connection, described, _require_tables(connection, described, there))
             _require_transaction(connection, described)
             uri = conninfo.make_conninfo(**arguments, client_encoding="utf8")
@@ -138,11 +149,24 @@ def _settings(connection: "Connection", pace: Pace, described: str) -> list[str]
     ]
 
 
-def _hold(connection: "Connection", names: list[str]) -> None:
-    from psycopg import sql
+def _hold(connection: "Connection", described: str, names: list[str], objects: list[int]) -> None:
+    """Lock the tables as any reader does. Raises UnusableInput that names who keeps readers out of them."""
+    from psycopg import errors, sql
 
-    for name in names:
-        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier(name)))
+    try:
+        for name in names:
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier(name)))
+    except errors.LockNotAvailable:
+        connection.execute("ROLLBACK")
+        holders = [
+            f"PostgreSQL process {pid}" if pid is not None else f"prepared transaction {gid!r}"
+            for pid, gid in connection.execute(IN_THE_WAY, (objects,))
+        ]
+        raise UnusableInput(
+            f"{described} can't be captured: for {SETTINGS['lock_timeout']} {name} was locked by "
+            f"{', '.join(holders) or 'somebody who is done by now'}: have that end (a prepared transaction by COMMIT "
+            "PREPARED or ROLLBACK PREPARED), or capture again later"
+        ) from None
 
 
 def _names(connection: "Connection", tables: Sequence[str]) -> list[str]:

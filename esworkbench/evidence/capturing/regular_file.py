@@ -31,14 +31,21 @@ def regular_file(path: Path) -> Path:
     return file
 
 
-def own_files(folder: Path, pattern: str) -> list[Path]:
-    """The files of a folder that fit the pattern, by name; none where there is no such folder.
+def own_files(folder: Path, ending: str) -> list[Path]:
+    """The files of a folder whose names end so, in whatever case, by name; none where there is no such folder.
 
-    Nobody named them one by one, so none may be a link, nor may the folder or the one that holds it: what a link leads
-    to is not what was laid there. Raises UnusableInput.
+    Hidden files are nobody's statement: editors and file managers leave them. Nobody named the files one by one, so
+    none may be a link, nor may the folder or the one that holds it: what a link leads to is not what was laid there.
+    Raises UnusableInput.
     """
     _no_link(folder.parent)
-    return [own_file(path) for path in sorted(_no_link(folder).glob(pattern))]
+    if not _no_link(folder).is_dir():
+        return []
+    return [own_file(path) for path in sorted(folder.iterdir()) if _is_meant(path, ending)]
+
+
+def _is_meant(path: Path, ending: str) -> bool:
+    return path.name.casefold().endswith(ending) and not path.name.startswith(".")
 
 
 def own_file(path: Path) -> Path:

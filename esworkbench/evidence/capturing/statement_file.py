@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.regular_file import regular_file
+from esworkbench.evidence.capturing.stored_form import moment_of
 
 COLUMNS = ["account_id", "currency", "booked_at", "reference", "amount_minor", "balance_minor"]
 
@@ -29,35 +31,65 @@ def read_statement(path: Path) -> Iterator[StatementLine]:
     """The lines of a statement, a CSV file with the columns ``COLUMNS``. Raises UnusableInput naming file and line."""
     try:
         with regular_file(path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise UnusableInput(f"statement {path} lacks the columns {', '.join(missing)}")
-            for row in reader:
-                yield _line(path, reader.line_num, row)
+            reader = csv.reader(file, strict=True)
+            names = next(reader, [])
+            _require_columns(path, names)
+            for texts in reader:
+                if texts:
+                    _require_as_many(path, reader.line_num, len(texts) - len(names))
+                    yield _line(path, reader.line_num, dict(zip(names, texts, strict=True)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnusableInput(f"statement {path} can't be read: {error}") from None
 
 
-def _minor(path: Path, number: int, name: str, text: str | None) -> int:
-    if text is None or not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
+def _require_columns(path: Path, names: list[str]) -> None:
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise UnusableInput(f"statement {path} lacks the columns {', '.join(missing)}")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UnusableInput(f"statement {path}, line 1: the column {repeated[0]!r} is there more than once")
+
+
+def _require_as_many(path: Path, number: int, surplus: int) -> None:
+    """A comma in a figure that isn't quoted makes two of it, and moves all that follows by one column."""
+    if surplus > 0:
         raise UnusableInput(
-            f"statement {path}, line {number}: {name} {text or ''!r} is no whole number of minor units; where the file "
+            f"statement {path}, line {number} has {surplus} fields too many: quote a figure or text with a comma in it"
+        )
+    if surplus < 0:
+        raise UnusableInput(
+            f"statement {path}, line {number} has {-surplus} fields too few; where the file breaks off, ask for it "
+            "again"
+        )
+
+
+def _minor(path: Path, number: int, name: str, text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
+        raise UnusableInput(
+            f"statement {path}, line {number}: {name} {text!r} is no whole number of minor units; where the file "
             "breaks off, ask for it again"
         )
     return int(text)
 
 
-def _line(path: Path, number: int, row: dict[str, str]) -> StatementLine:
+def _moment(path: Path, number: int, text: str) -> datetime:
+    where = f"statement {path}, line {number}: booked_at {text!r}"
     try:
-        booked_at = datetime.fromisoformat(row["booked_at"])
-    except (TypeError, ValueError):
-        raise UnusableInput(
-            f"statement {path}, line {number}: booked_at {row['booked_at']!r} is no time as RFC 3339 writes it"
-        ) from None
-    amount, balance = (_minor(path, number, name, row[name]) for name in ("amount_minor", "balance_minor"))
+        booked_at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UnusableInput(f"{where} is no time as RFC 3339 writes it") from None
     if booked_at.tzinfo is None:
-        raise UnusableInput(
-            f"statement {path}, line {number}: booked_at {row['booked_at']} has no offset: add one, or Z"
-        )
-    return StatementLine(number, row["account_id"], row["currency"], booked_at, row["reference"] or "", amount, balance)
+        raise UnusableInput(f"{where} has no offset: add one, or Z")
+    if moment_of(text) is None:
+        raise UnusableInput(f"{where} isn't within the years 1 to 9999, wherever one is: correct it")
+    return booked_at
+
+
+def _line(path: Path, number: int, row: dict[str, str]) -> StatementLine:
+    for name in ("account_id", "currency"):
+        if not row[name].strip():
+            raise UnusableInput(f"statement {path}, line {number}: {name} is empty")
+    booked_at = _moment(path, number, row["booked_at"])
+    amount, balance = (_minor(path, number, name, row[name]) for name in ("amount_minor", "balance_minor"))
+    return StatementLine(number, row["account_id"], row["currency"], booked_at, row["reference"], amount, balance)

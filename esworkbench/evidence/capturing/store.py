@@ -12,6 +12,7 @@ import pyarrow as pa
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
+from esworkbench.event_store.sidecar import COMPLAINT, SEALED, STATEMENTS
 from esworkbench.evidence.capturing.ahead import ahead
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
@@ -27,6 +28,8 @@ from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_lo
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections.checkpoints import checkpoint_log
 
+STATEMENT_ENDS = ".csv"
+NAMED_AT_MOST = 5
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 
 
@@ -89,8 +92,8 @@ class StoreCapture:
         self._tables = SourceTables(source, progress)
         self._claims = Claims(writer, self._columns, self._tables, self._poster.report, self._keep)
 
-    def run(self, statements: Path) -> Captured:
-        """Everything at the source's one cut, and the statements in the folder beside it, if there is one."""
+    def run(self, outside: Path) -> Captured:
+        """Everything at the source's one cut, and the statements in the folder outside of it, if there is one."""
         require_event_store(self._columns)
         found = self._events()
         checkpoints: dict[str, int] = {}
@@ -103,7 +106,8 @@ class StoreCapture:
         for read_model in self._ledger.read_model:
             if read_model.table in self._columns:
                 self._claims.read_model(read_model)
-        for path in own_files(statements, "*.csv"):
+        statements = own_files(outside / STATEMENTS, STATEMENT_ENDS)
+        for path in statements:
             self._claims.statement(path)
         gaps = found.unfilled()
         cut = Cut(
@@ -116,7 +120,8 @@ class StoreCapture:
         )
         decimals = self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
         lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
-        return Captured(cut, self._poster, decimals, lacking, self._claims.assumptions)
+        assumptions = [*self._claims.assumptions, *_not_read(outside, statements)]
+        return Captured(cut, self._poster, decimals, lacking, assumptions)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
@@ -167,6 +172,20 @@ class StoreCapture:
             self._keep(oddities)
             self._writer.write(table, columns)
             yield columns
+
+
+def _not_read(outside: Path, statements: list[Path]) -> list[str]:
+    """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
+    known = {outside / name for name in (STATEMENTS, COMPLAINT, SEALED)}.union(statements)
+    lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
+    names = sorted(str(each.relative_to(outside)) for each in lies_there if each not in known)
+    if not names:
+        return []
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return [
+        f"not read of what lies outside: {', '.join(names[:NAMED_AT_MOST])}{more}; statements are the files in the "
+        f"folder {STATEMENTS} that end in {STATEMENT_ENDS}, and no hidden ones"
+    ]
 
 
 def _with_metadata(events: pa.Table, said: pa.Table) -> pa.Table:

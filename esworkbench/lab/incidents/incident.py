@@ -17,7 +17,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.event_store.schema import events
-from esworkbench.event_store.sidecar import outside_folder
+from esworkbench.event_store.sidecar import COMPLAINT, STATEMENTS, outside_folder
 from esworkbench.lab.incidents.faults import FAULTS, PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
@@ -103,9 +103,9 @@ def _build(
     fault.last_run(scene)
     answer = fault.after(scene)
     complaint = _complaint(scene)
-    (outside / "statements").mkdir(parents=True)
-    life.books.print_statement(outside / "statements" / STATEMENT)
-    (outside / "complaint.json").write_bytes(msgspec.json.format(msgspec.json.encode(complaint), indent=2) + b"\n")
+    (outside / STATEMENTS).mkdir(parents=True)
+    life.books.print_statement(outside / STATEMENTS / STATEMENT)
+    (outside / COMPLAINT).write_bytes(msgspec.json.format(msgspec.json.encode(complaint), indent=2) + b"\n")
     seal(outside, answer)
     _settle_down(engine)
     with engine.connect() as connection:

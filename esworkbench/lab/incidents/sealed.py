@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.sidecar import SEALED
 
-FILE_NAME = "answer.sealed"
 _HEADER = b"esworkbench sealed answer v1; open it with: esworkbench incident reveal URL\n"
 
 
@@ -29,12 +29,12 @@ class PlantedFault(msgspec.Struct, frozen=True):
 
 def seal(folder: Path, planted: list[PlantedFault]) -> None:
     answer = base64.encodebytes(zlib.compress(msgspec.json.encode(planted)))
-    (folder / FILE_NAME).write_bytes(_HEADER + answer)
+    (folder / SEALED).write_bytes(_HEADER + answer)
 
 
 def unseal(folder: Path) -> list[PlantedFault]:
     """What ``seal`` put there. Raises UnusableInput when there is no answer, or none that opens."""
-    path = folder / FILE_NAME
+    path = folder / SEALED
     if not path.is_file():
         raise UnusableInput(f"there is no sealed answer at {str(path)!r}: the lab didn't build this bank, or not here")
     header, _, answer = path.read_bytes().partition(b"\n")

@@ -18,6 +18,7 @@ from esworkbench.archive import ArchiveWriter, Cut, Manifest, from_parquet, to_p
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.chain import EPOCH
+from esworkbench.event_store.database import PLAIN_NAMES, libpq_arguments
 from esworkbench.event_store.schema import events
 from esworkbench.events import RecordedEvent
 
@@ -269,9 +270,10 @@ def _from_sqlite(store: EventStore, query: str) -> Iterator[pa.Table]:
 def _from_postgres(store: EventStore, query: str) -> Iterator[pa.Table]:
     # Here, because it brings pandas along, and every process of a sharded rebuild would wait a second for nothing.
     import adbc_driver_postgresql.dbapi
+    from psycopg.conninfo import make_conninfo
 
-    url = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with adbc_driver_postgresql.dbapi.connect(url) as connection, connection.cursor() as cursor:
+    address = make_conninfo(**libpq_arguments(store.engine.url, PLAIN_NAMES))
+    with adbc_driver_postgresql.dbapi.connect(address) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         for batch in cursor.fetch_record_batch():
             yield pa.Table.from_batches([batch]).rename_columns(EVENT_SCHEMA.names).cast(EVENT_SCHEMA)

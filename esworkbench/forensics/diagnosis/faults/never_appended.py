@@ -34,6 +34,17 @@ _AFTER_THE_END = """
     WHERE s.reason = 'no event' AND l.booked_at >= (SELECT max(recorded_at) FROM events)
 """
 
+_MEANT = r"lower(nfc_normalize(regexp_replace({0}, '[\s\p{{Z}}\p{{Cf}}]', '', 'g')))"
+"""What is left of a name that people read as the same: not its blanks, its case, or how its letters are composed."""
+
+_OF_ITS_OWN = "SELECT 1 FROM postings WHERE account = $account AND currency = $currency LIMIT 1"
+_SPELT_OTHERWISE = f"""
+    SELECT account, currency FROM (SELECT DISTINCT account, currency FROM postings)
+    WHERE {_MEANT.format("account")} = {_MEANT.format("$account")}
+      AND {_MEANT.format("currency")} = {_MEANT.format("$currency")}
+    ORDER BY 1, 2
+"""
+
 
 def never_appended(facts: Facts, left: Left) -> Explanations:
     """Lines of a statement with no event to match, where no event of the account is missing."""
@@ -127,7 +138,14 @@ def _missing(
     doubted = _told_as_another(left, key, steps)
     if doubted:
         proof += f"; it may be what {doubted.fault} at {places(doubted.positions)} seems to lack, under another name"
-    certainty: Certainty = "possible" if lost or cut_off or doubted else "likely"
+    meant = _spelt_otherwise(facts, key)
+    if meant:
+        proof += (
+            f"; no event is of account {key[0]!r} in {key[1]!r}, and the log has {' and '.join(meant)}, which differs "
+            "only in blanks, case or how its letters are composed"
+        )
+        remedy = "if that account is meant, have the statement spell it as the log does, and capture again"
+    certainty: Certainty = "possible" if lost or cut_off or doubted or meant else "likely"
     found = finding(FAULT, key, amount=amount, source=file, certainty=certainty, proof=proof, remedy=remedy)
     return Explanation(found, [whole(step) for step in steps], cut_off)
 
@@ -142,6 +160,14 @@ def _told_as_another(left: Left, key: Key, steps: list[Residual]) -> Finding | N
         (each for each in (*holds, *repeats) if (each.account, each.currency) == key and each.certainty == "possible"),
         None,
     )
+
+
+def _spelt_otherwise(facts: Facts, key: Key) -> list[str]:
+    """The accounts of the log that a statement about an account without any event may mean."""
+    account, currency = key
+    if facts.rows(_OF_ITS_OWN, account=account, currency=currency):
+        return []
+    return [f"{each!r} in {code!r}" for each, code in facts.rows(_SPELT_OTHERWISE, account=account, currency=currency)]
 
 
 def _unreadable(facts: Facts, file: str, key: Key, events: list[UnpostedEvent]) -> Explanation:
