@@ -29,12 +29,16 @@ KEPT_SECONDS = 30.0
 
 
 class OwnWrite(NamedTuple):
-    """The latest a user wrote to a stream. ``state`` is None where no reply told it, or a later event is known."""
+    """The latest a user wrote to a stream. ``state`` is None where no reply told it, or a later event is known.
+
+    Of the second it is ``overtaken``: a reply that comes again, to a command that was repeated, brings no state back.
+    """
 
     version: int
     position: int
     state: dict[str, Any] | None
     until: float
+    overtaken: bool = False
 
 
 class ReadYourWrites:
@@ -81,7 +85,7 @@ class ReadYourWrites:
                 for user in self._users_of.get(event.stream_id, ()):
                     known = self._writes[user, event.stream_id]
                     if event.version > known.version:
-                        self._writes[user, event.stream_id] = known._replace(state=None)
+                        self._writes[user, event.stream_id] = known._replace(state=None, overtaken=True)
             if len({event.stream_id for event in events}) > 1:
                 for event in events:
                     actor = event.metadata_dict().get("actor")
@@ -111,7 +115,10 @@ class ReadYourWrites:
         known = self._writes.get((user, stream_id))
         if known is not None and known.version > version:
             return
-        self._writes[user, stream_id] = OwnWrite(version, position, state, self._timer() + self._kept_seconds)
+        overtaken = known is not None and known.version == version and known.overtaken
+        self._writes[user, stream_id] = OwnWrite(
+            version, position, None if overtaken else state, self._timer() + self._kept_seconds, overtaken
+        )
         self._writes.move_to_end((user, stream_id))
         self._users_of.setdefault(stream_id, set()).add(user)
         self._drop_oldest()

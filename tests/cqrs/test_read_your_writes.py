@@ -68,6 +68,17 @@ def test_a_later_event_ends_the_state_but_not_the_promise(sides: BothSides, read
     assert (minor(answer.value), answer.from_own_write, len(sides.waiting.pauses)) == (600_07, False, 3)
 
 
+def test_a_reply_that_comes_again_brings_no_overtaken_state_back(sides: BothSides, reads: ReadYourWrites) -> None:
+    """The command was repeated with its idempotency key: its reply is that of the first time, and others wrote since."""
+    first = sides.bank.handle(deposit("pm", 500_00), idempotency_key="k-1")
+    reads.remember("ada", first)
+    sides.bank.handle(deposit("pm", 7))
+    reads.remember("ada", sides.bank.handle(deposit("pm", 500_00), idempotency_key="k-1"))
+    sides.waiting.meanwhile[3] = sides.catch_up
+    answer = reads.ask("ada", BALANCE)
+    assert (minor(answer.value), answer.from_own_write) == (600_07, False)
+
+
 def test_a_read_model_that_never_comes_is_said_to_be_stale(sides: BothSides, reads: ReadYourWrites) -> None:
     reads.remember("ada", sides.bank.handle(deposit("pm", 500_00)))
     sides.bank.handle(deposit("pm", 7))
