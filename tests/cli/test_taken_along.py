@@ -74,12 +74,16 @@ def test_no_link_is_taken_along(shell: Shell, bank: str, tmp_path: Path, way: Ca
 
 
 @pytest.mark.parametrize("name", ["later.CSV", "later.Csv", "STATEMENT.csv"])
-def test_a_statement_is_read_however_its_ending_is_written(bank: str, tmp_path: Path, name: str) -> None:
+def test_a_statement_is_read_however_its_ending_is_written(
+    bank: str, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "bank.db.outside" / "statements" / name).write_text(HEAD + LINE, "utf-8")
-    taken = capture(bank, tmp_path / "evidence", progress=False)
-    files = {file for (file,) in taken.rows("SELECT DISTINCT file FROM statements")}
-    assert files == {"statement.csv", name}
-    assert taken.manifest.assumptions == []
+    monkeypatch.chdir(tmp_path)
+    for place, source in enumerate((bank, "bank.db")):
+        taken = capture(source, tmp_path / f"evidence-{place}", progress=False)
+        files = {file for (file,) in taken.rows("SELECT DISTINCT file FROM statements")}
+        assert files == {"statement.csv", name}
+        assert taken.manifest.assumptions == []
 
 
 def test_what_lies_outside_and_was_not_read_is_named(shell: Shell, bank: str, tmp_path: Path) -> None:

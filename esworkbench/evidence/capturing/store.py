@@ -176,9 +176,9 @@ class StoreCapture:
 
 def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
-    known = {outside / name for name in (STATEMENTS, COMPLAINT, SEALED)}.union(statements)
+    known = {STATEMENTS, COMPLAINT, SEALED, *(f"{STATEMENTS}/{path.name}" for path in statements)}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
-    names = sorted(str(each.relative_to(outside)) for each in lies_there if each not in known)
+    names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:
         return []
     more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
