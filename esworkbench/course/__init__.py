@@ -2,6 +2,7 @@
 
 ``mechanism``: an exercise: its task, its check, a hint for each mistake, a solution.
 ``grader``: an answer is run beside the right one on generated cases.
+``drills``: a mystery incident to solve against the clock, judged by its outcome.
 ``progress``: what was tried and solved, kept beside the notebooks' work.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
