@@ -20,7 +20,7 @@ from esworkbench.events import utc_now
 drill = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 DrillFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that `drill start` made.")]
-Drills = Annotated[list[Path], typer.Argument(metavar="DRILL…", help="Folders of drills, or their drill.json.")]
+Drills = Annotated[list[Path], typer.Argument(metavar="DRILL", help="Folders of drills, or their drill.json.")]
 LEVEL_HELP = "1: easy faults; 2: any fault; 3: any, and the complaint names only an account; 4: like 3, in less time."
 
 
@@ -59,14 +59,14 @@ def start(
 
 
 @drill.command()
-def hint(folder: DrillFolder, json: Json = False) -> None:
+def hint(begun: DrillFolder, json: Json = False) -> None:
     """The next of three hints, each for a few points: where to look, among which faults, and at last which one."""
     from esworkbench.course.drills.hints import take_hint
     from esworkbench.course.drills.record import read_drill
     from esworkbench.course.drills.verdict import HINT_COSTS
 
-    at_work = read_drill(folder)
-    taken = take_hint(folder, at_work, clock=utc_now)
+    at_work = read_drill(begun)
+    taken = take_hint(begun, at_work, clock=utc_now)
     number = len(at_work.of("hint"))
 
     def prose(console: Console) -> None:
@@ -77,7 +77,7 @@ def hint(folder: DrillFolder, json: Json = False) -> None:
 
 @drill.command()
 def verdict(
-    folder: DrillFolder,
+    begun: DrillFolder,
     fault: Annotated[str, typer.Option(help="The fault's name, as `explain` knows it.")],
     account: Annotated[str | None, typer.Option(help="An account that it hit; absent: the whole store.")] = None,
     event: Annotated[list[str] | None, typer.Option(help="The id of an event at fault; once for each.")] = None,
@@ -92,8 +92,8 @@ def verdict(
     from esworkbench.course.drills.record import read_drill
     from esworkbench.course.drills.verdict import RUBRIC, Claimed, judge
 
-    at_work = read_drill(folder)
-    judged = judge(folder, at_work, Claimed(fault, account, event or [], amount, currency), clock=utc_now)
+    at_work = read_drill(begun)
+    judged = judge(begun, at_work, Claimed(fault, account, event or [], amount, currency), clock=utc_now)
     minutes = at_work.minutes_until(judged.at)
     document = {**msgspec.to_builtins(judged), "minutes": minutes, "limit": at_work.minutes}
 
@@ -105,16 +105,16 @@ def verdict(
         console.print(f"{judged.total} points after {minutes} of {at_work.minutes} minutes; hints and earlier verdicts "
                       f"cost {judged.cost}", markup=False)  # fmt: skip
 
-    answer(document, prose, as_json=json, next_command=f"esworkbench drill debrief {quote(str(folder))}")
+    answer(document, prose, as_json=json, next_command=f"esworkbench drill debrief {quote(str(begun))}")
 
 
 @drill.command()
-def debrief(folder: DrillFolder, json: Json = False) -> None:
+def debrief(begun: DrillFolder, json: Json = False) -> None:
     """Open the answer, with the shortest path to it beside your own; this ends the drill."""
     from esworkbench.course.drills.debrief import debrief as look_back
     from esworkbench.course.drills.record import read_drill
 
-    told = look_back(folder, read_drill(folder), clock=utc_now)
+    told = look_back(begun, read_drill(begun), clock=utc_now)
     replay = [f"esworkbench case {quote(str(case))} --replay" for case in told.cases]
     document = {
         "planted": told.planted, "shortest": told.shortest, "taken": [each._asdict() for each in told.taken],

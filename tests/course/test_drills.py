@@ -26,7 +26,6 @@ from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.questions import ask
 from esworkbench.lab import reveal
-from esworkbench.resources import data_path
 from tests.support import START, StepClock
 
 FULL = {part: points for part, (points, _) in RUBRIC.items()}
@@ -88,7 +87,7 @@ def test_the_right_verdict_with_the_right_repair_earns_every_point(fault: str, s
     assert read_drill(folder).verdict == judged
 
 
-@pytest.mark.parametrize("fault", [name for name in ANY if FAULTS[name].repair in ("rebuild", "compensate")])
+@pytest.mark.parametrize("fault", ["unresolved_pending", "rounding"])
 def test_without_a_repair_its_points_are_lost_and_no_others(fault: str, started: Started) -> None:
     folder, drill = started(fault)
     judged = judge(folder, drill, truth(folder), clock=StepClock())
@@ -146,9 +145,13 @@ def test_an_event_appended_to_another_account_is_named(started: Started) -> None
     assert judged.words == [f"1 events were appended to {OTHER}"]
 
 
-def test_a_claim_that_was_removed_is_no_claim_that_agrees(started: Started) -> None:
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM account_balances WHERE account_id = 'ACC-1001'", "DROP TABLE account_balances"]
+)
+def test_a_claim_that_was_removed_is_no_claim_that_agrees(statement: str, started: Started) -> None:
     folder, drill = started("manual_edit")
-    by_hand(folder, f"DELETE FROM account_balances WHERE account_id = '{drill.account}'")
+    with closing(sqlite3.connect(folder / BANK)) as connection, connection:
+        connection.execute(statement)
     assert judge(folder, drill, truth(folder), clock=StepClock()).points["repair"] == 0
 
 
@@ -307,7 +310,7 @@ def test_what_happened_is_only_added_to(started: Started) -> None:
 
 
 def test_the_rubric_in_the_documents_is_that_of_the_code() -> None:
-    text = (data_path().parent / "docs" / "drills.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "drills.md").read_text("utf-8")
     for part, (points, what) in RUBRIC.items():
         assert f"| {part} | {points} | {what} |" in text
     for level, rules in LEVELS.items():
