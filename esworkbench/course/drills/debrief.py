@@ -16,7 +16,7 @@ by its difference from the log, what the log lacks by the first line of the stat
 CASE = ".case.jsonl"
 
 
-class StepTaken(NamedTuple):
+class PathStep(NamedTuple):
     """One entry of a case: when, in which whole minute since the start, on which evidence, what was asked and found."""
 
     at: datetime
@@ -31,7 +31,7 @@ class Debriefing(NamedTuple):
 
     planted: list[PlantedFault]
     shortest: list[str]
-    taken: list[StepTaken]
+    taken: list[PathStep]
     cases: list[Path]
 
 
@@ -40,7 +40,7 @@ def debrief(folder: Path, drill: Drill, *, clock: Clock) -> Debriefing:
     planted = reveal(bank_in(folder))
     cases = [path.with_name(path.name.removesuffix(CASE)) for path in sorted(folder.rglob(f"*{CASE}"))]
     taken = [
-        StepTaken(entry.asked_at, drill.minutes_until(entry.asked_at), case.name, entry.question, entry.found)
+        PathStep(entry.asked_at, drill.minutes_until(entry.asked_at), case.name, entry.question, entry.found)
         for case in cases
         for entry in Case(case).entries()
     ]

@@ -26,8 +26,10 @@ def rows_by_account(engine: Engine) -> Rows:
             if table not in there:
                 continue
             order = " ORDER BY stream_id, version" if table == EVENTS else ""
-            rows = connection.execute(text(f"SELECT * FROM {table}{order}")).mappings()
-            for row in rows:
+            result = connection.execute(text(f"SELECT * FROM {table}{order}"))  # noqa: S608 - names of ours
+            columns = list(result.keys())
+            for values in result:
+                row = dict(zip(columns, values, strict=True))
                 found.setdefault(_account(str(row[of_account])), {}).setdefault(table, []).append(_content(row))
     for tables in found.values():
         for table in tables.keys() - {EVENTS}:

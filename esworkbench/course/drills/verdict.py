@@ -122,5 +122,5 @@ def _repaired(folder: Path, drill: Drill, planted: Sequence[PlantedFault], rows:
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as scratch:
         evidence = capture(bank_in(folder), Path(scratch) / "evidence", progress=False)
         diagnosis = diagnose(evidence, now=drill.bank_now)
-    wrong = [each.account for each in (*diagnosis.unhealthy, *diagnosis.unexplained)]
+    wrong = [each.account for each in diagnosis.unhealthy] + [each.account for each in diagnosis.unexplained]
     return not any(account is None or account in hit for account in wrong)
