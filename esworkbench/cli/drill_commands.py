@@ -7,7 +7,6 @@ from random import SystemRandom
 from shlex import quote
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -95,7 +94,10 @@ def verdict(
     at_work = read_drill(begun)
     judged = judge(begun, at_work, Claimed(fault, account, event or [], amount, currency), clock=utc_now)
     minutes = at_work.minutes_until(judged.at)
-    document = {**msgspec.to_builtins(judged), "minutes": minutes, "limit": at_work.minutes}
+    document = {
+        "points": judged.points, "cost": judged.cost, "total": judged.total, "words": judged.words,
+        "minutes": minutes, "limit": at_work.minutes,
+    }  # fmt: skip
 
     def prose(console: Console) -> None:
         rows = [[part, judged.points[part], worth, what] for part, (worth, what) in RUBRIC.items()]

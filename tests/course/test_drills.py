@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from esworkbench.composition import capture, repair
-from esworkbench.course.drills.begin import begin
+from esworkbench.course.drills.begin import SCALE, begin
 from esworkbench.course.drills.debrief import SHOWN_BY, debrief, shortest_path
 from esworkbench.course.drills.hints import hints_on, take_hint
 from esworkbench.course.drills.levels import ANY, LEVELS, drawn_fault
@@ -25,10 +25,12 @@ from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.questions import ask
-from esworkbench.lab import reveal
+from esworkbench.lab import build_incident, reveal
 from tests.support import START, StepClock
 
 FULL = {part: points for part, (points, _) in RUBRIC.items()}
+OFTEN = ("unresolved_pending", "double_apply", "gap_skipped", "payload_edited", "handler_bug", "lag")
+EACH = [name if name in OFTEN else pytest.param(name, marks=pytest.mark.sweep) for name in ANY]
 OTHER = "ACC-1004"
 """An account that none of the faults used below hits."""
 
@@ -78,7 +80,7 @@ def by_hand(folder: Path, statement: str) -> None:
 Started = Callable[[str], tuple[Path, Drill]]
 
 
-@pytest.mark.parametrize("fault", ANY)
+@pytest.mark.parametrize("fault", EACH)
 def test_the_right_verdict_with_the_right_repair_earns_every_point(fault: str, started: Started) -> None:
     folder, drill = started(fault)
     repaired(folder)
@@ -166,6 +168,23 @@ def test_to_replay_a_damaged_log_is_no_repair(started: Started) -> None:
     assert judge(folder, drill, truth(folder), clock=StepClock()).points == FULL | {"repair": 0}
 
 
+def test_who_brings_the_changed_event_back_has_repaired_the_log(started: Started, tmp_path: Path) -> None:
+    """By whatever means: here out of the same bank before the fault, past the guards."""
+    folder, drill = started("payload_edited")
+    build_incident(f"sqlite:///{tmp_path / 'before.db'}", fault="none", seed=drill.seed, scale=SCALE)
+    with closing(sqlite3.connect(tmp_path / "before.db")) as before:
+        [event_id] = truth(folder).events
+        [payload] = before.execute("SELECT payload FROM events WHERE event_id = ?", [event_id]).fetchone()
+    with closing(sqlite3.connect(folder / BANK)) as connection, connection:
+        guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in guards:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE events SET payload = ? WHERE event_id = ?", [payload, event_id])
+        for _, definition in guards:
+            connection.execute(definition)
+    assert judge(folder, drill, truth(folder), clock=StepClock()).points == FULL
+
+
 def test_hints_cost_and_name_the_culprit_last(started: Started) -> None:
     folder, drill = started("gap_skipped")
     hints = [take_hint(folder, drill, clock=StepClock()).words[0] for _ in range(3)]
@@ -215,7 +234,7 @@ def test_whoever_opens_the_seal_ends_the_drill(started: Started, tmp_path: Path)
     assert not (tmp_path / RECORD).exists()
 
 
-@pytest.mark.parametrize("fault", ANY)
+@pytest.mark.parametrize("fault", EACH)
 def test_the_first_question_of_the_shortest_path_shows_the_fault(fault: str, started: Started) -> None:
     """A break in the log; a claim that differs; the very event; the finding."""
     folder, drill = started(fault)

@@ -26,7 +26,7 @@ def rows_by_account(engine: Engine) -> Rows:
             if table not in there:
                 continue
             order = " ORDER BY stream_id, version" if table == EVENTS else ""
-            result = connection.execute(text(f"SELECT * FROM {table}{order}"))  # noqa: S608 - names of ours
+            result = connection.execute(text(f"SELECT * FROM {table}{order}"))
             columns = list(result.keys())
             for values in result:
                 row = dict(zip(columns, values, strict=True))

@@ -11,7 +11,7 @@ from esworkbench.lab import reveal
 WHERE = {
     "restore": "the log itself isn't what was once written: ask the log about itself before any balance",
     "rebuild": "the log is sound: look at what reads it and claims something of it",
-    "compensate": "log and read models agree with each other: ask the outside world which of them lacks something",
+    "compensate": "log and read models agree with each other: ask the outside world what both of them lack",
     "none": "nothing here has to be put right: look at how far everything has got",
 }
 """By what it takes to put a fault right."""
