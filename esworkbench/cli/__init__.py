@@ -14,6 +14,7 @@
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``incident_commands``: incident new, incident reveal.
+``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
 ``lag_commands``: lag, pending.
 ``outbox_commands``: outbox.
@@ -49,6 +50,7 @@ LONGEST_WORDS = 200
 COMMANDS = {
     "investigate": "case_commands:investigate",
     "incident": "incident_commands:incident",
+    "drill": "drill_commands:drill",
     "capture": "evidence_commands:freeze",
     "replay": "evidence_commands:replay",
     "diff": "evidence_commands:diff",

@@ -10,7 +10,9 @@ from rich.console import Console
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.output_files import new_store
+from esworkbench.course.drills.record import noting_the_reveal
 from esworkbench.event_store.database import address_of, parse_url
+from esworkbench.events import utc_now
 from esworkbench.lab import build_incident
 from esworkbench.lab import reveal as open_sealed
 
@@ -45,7 +47,8 @@ def new(
 @incident.command()
 def reveal(url: Annotated[str, typer.Argument(help="The incident's URL.")], json: Json = False) -> None:
     """Open the sealed answer: which fault was planted, and where."""
-    faults = [msgspec.to_builtins(fault) for fault in open_sealed(url)]
+    with noting_the_reveal(url, utc_now):
+        faults = [msgspec.to_builtins(fault) for fault in open_sealed(url)]
     columns = ["fault", "account", "amount", "currency", "positions"]
 
     def prose(console: Console) -> None:

@@ -1,6 +1,7 @@
 """The exercises of the notebooks, one module a notebook, and the few things they share.
 
 ``grader``: an answer is run beside the right one on generated cases.
+``drills``: a mystery incident to solve against the clock, judged by its outcome.
 ``progress``: what was tried and solved, kept beside the notebooks' work.
 ``interview``: questions of an interview, each with the cells that prove the answer, and ways to practise.
 ``workspace``: empty stores and folders for a notebook to work in.

@@ -6,6 +6,7 @@ Each command that is registered is called, with a value for each of its options 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "batch": lambda _: [1],
     "try_again": lambda _: [1],
     "leave_out": lambda _: [1],
-    "fault": lambda _: ["none"],
+    "fault": lambda _: ["lag", "none"],
     "scale": lambda _: ["small"],
     "word": lambda _: ["posting"],
     "card_id": lambda _: ["undo", "no-card"],
@@ -138,10 +139,16 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "ratings": lambda walk: [walk.new_place()],
     "topic": lambda _: ["snapshots", ""],
     "minutes": lambda _: [30],
+    "folder": lambda walk: [walk.new_place()],
+    "level": lambda _: [4],
+    "begun": lambda walk: [walk.drill],
+    "drills": lambda walk: [walk.drill],
+    "event": lambda _: ["e1"],
+    "amount": lambda _: [-12],
 }
 """What each option or argument is given, by its name in the command's function; one after the other."""
-ALWAYS = {"url", "source", "out", "scale", "loads"}
-"""Given even where a command could do without: its own default is another store, a long time, or this folder."""
+ALWAYS = {"url", "source", "out", "scale", "loads", "once"}
+"""Given even where a command could do without: its own default is another store, a long time, this folder, no end."""
 AWAY = {"lab": "a server of notebooks, which reads no store"}
 
 
@@ -165,6 +172,13 @@ class Walk:
         assert taken.code in (0, 2), taken.err[-3000:]
         self.digest = taken.document.get("digest", "")
 
+    @cached_property
+    def drill(self) -> Path:
+        """A drill that was begun."""
+        folder = self.new_place()
+        assert self.shell("drill", "start", folder, "--seed", 2).code == 0
+        return folder
+
     def new_place(self) -> Path:
         return self.folder / f"new-{next(self._numbers)}"
 
@@ -185,8 +199,10 @@ class Walk:
             return [options[parameter], value] if options[parameter] else [value]
 
         def usual() -> list[object]:
-            needed = [each.name for each in parameters if each.required or each.name in ALWAYS]
-            return [part for each in needed for part in given(each, GIVEN[each](self)[0])]
+            needed = [each for each in parameters if each.required or each.name in ALWAYS]
+            flags = [options[each.name] for each in needed if getattr(each, "is_flag", False)]
+            valued = [each.name for each in needed if not getattr(each, "is_flag", False)]
+            return [*flags, *(part for each in valued for part in given(each, GIVEN[each](self)[0]))]
 
         yield usual()
         for each in parameters:

@@ -1,0 +1,39 @@
+"""Three hints on a fault, out of the catalogue: where to look, among which, and at last which one."""
+
+from pathlib import Path
+
+from esworkbench.course.drills.levels import LEVELS
+from esworkbench.course.drills.record import Clock, Drill, DrillEntry, add, bank_in
+from esworkbench.errors import UnusableInput
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.lab import reveal
+
+WHERE = {
+    "restore": "the log itself isn't what was once written: ask the log about itself before any balance",
+    "rebuild": "the log is sound: look at what reads it and claims something of it",
+    "compensate": "log and read models agree with each other: ask the outside world what both of them lack",
+    "none": "nothing here has to be put right: look at how far everything has got",
+}
+"""By what it takes to put a fault right."""
+
+
+def hints_on(name: str) -> list[str]:
+    """All three hints on this fault; its name is in the last alone, or hidden among its look-alikes."""
+    fault = FAULTS[name]
+    among = sorted((name, *fault.look_alikes))
+    return [
+        WHERE[fault.repair],
+        "it is one of these: " + "; ".join(f"{each} ({FAULTS[each].meaning})" for each in among),
+        f"it is {name}: {fault.meaning}; what to do: {fault.remedy}",
+    ]
+
+
+def take_hint(folder: Path, drill: Drill, *, clock: Clock) -> DrillEntry:
+    """The next hint, on record. Raises UnusableInput where the level has no more, or the answer is out."""
+    if drill.told:
+        raise UnusableInput("the answer of this drill has been seen, so there is nothing left to hint at")
+    taken = len(drill.of("hint"))
+    if taken == LEVELS[drill.level].hints:
+        raise UnusableInput(f"level {drill.level} has no more than {taken} hints, and all were taken")
+    words = hints_on(reveal(bank_in(folder))[0].fault)[taken]
+    return add(folder, drill, DrillEntry(at=clock(), what="hint", words=[words]))

@@ -1,0 +1,126 @@
+"""A verdict, and the points it earns: by what was found and by the state of the bank, never by the method."""
+
+import tempfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Engine, select
+
+from esworkbench.composition import capture
+from esworkbench.course.drills.begin import SCALE
+from esworkbench.course.drills.fingerprint import Rows, changes, rows_by_account
+from esworkbench.course.drills.record import Clock, Drill, DrillEntry, add, bank_in
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.schema import events
+from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.lab import PlantedFault, build_incident, reveal
+
+RUBRIC = {
+    "cause": (25, "the fault's name, or one that the evidence doesn't tell apart from it"),
+    "account": (10, "an account that it hit"),
+    "events": (20, "exactly the events at fault on that account"),
+    "amount": (15, "its share of claimed − event sum there, with its sign and currency"),
+    "repair": (15, "claims and events agree again; a damaged log without a backup was left as it is"),
+    "collateral": (15, "events and rows of every other account are what they were, byte for byte"),
+}
+"""The parts of a verdict: points and what earns them, a hundred in all."""
+HINT_COSTS = 5
+AGAIN_COSTS = 10
+"""For each verdict that came before."""
+
+
+class Claimed(NamedTuple):
+    """What the learner says it was. ``amount`` is in minor units; no account for a fault of the whole store."""
+
+    fault: str
+    account: str | None
+    events: Sequence[str]
+    amount: int
+    currency: str | None
+
+
+def judge(folder: Path, drill: Drill, claimed: Claimed, *, clock: Clock) -> DrillEntry:
+    """Judge the verdict beside the sealed answer, and the bank as it is now; on record in ``drill.json``.
+
+    Raises UnusableInput where the answer has been seen, for a name that is no fault's or account's, and where there is
+    no bank to look at.
+    """
+    if drill.told:
+        raise UnusableInput("the answer of this drill has been seen, so no verdict counts any more: start another")
+    if claimed.fault not in FAULTS:
+        raise UnusableInput(f"there is no fault {claimed.fault!r}: there are {', '.join(FAULTS)}")
+    if claimed.account is not None and claimed.account not in drill.fingerprint:
+        raise UnusableInput(f"there is no account {claimed.account!r}: there are {', '.join(drill.fingerprint)}")
+    at = clock()
+    planted = reveal(bank_in(folder))
+    store = EventStore.open(bank_in(folder), create=False)
+    rows = rows_by_account(store.engine)
+    hit = accounts_hit(planted, store.engine)
+    store.engine.dispose()
+    harmed = changes(drill.fingerprint, rows, (drill.fingerprint.keys() | rows.keys()) - hit)
+    right = _right_parts(drill, planted, claimed, hit)
+    right["repair"] = _repaired(folder, drill, planted, rows, hit)
+    right["collateral"] = not harmed
+    points = {part: worth if right[part] else 0 for part, (worth, _) in RUBRIC.items()}
+    cost = HINT_COSTS * len(drill.of("hint")) + AGAIN_COSTS * len(drill.of("verdict"))
+    words = list(harmed)
+    late = drill.minutes_until(at) - drill.minutes
+    if late >= 0:
+        words.append(f"late: the time was up {late} minutes ago")
+    total = max(0, sum(points.values()) - cost)
+    return add(folder, drill, DrillEntry(at=at, what="verdict", words=words, points=points, cost=cost, total=total))
+
+
+def accounts_hit(planted: Sequence[PlantedFault], engine: Engine) -> set[str]:
+    """The accounts that the fault is about; of a fault of the whole store, those whose events it names."""
+    named = {each.account for each in planted if each.account is not None}
+    unnamed = [event_id for each in planted if each.account is None for event_id in each.event_ids]
+    with engine.connect() as connection:
+        streams = connection.scalars(select(events.c.stream_id).where(events.c.event_id.in_(unnamed))).all()
+    return named | {stream.partition("-")[2] for stream in streams}
+
+
+def _right_parts(
+    drill: Drill, planted: Sequence[PlantedFault], claimed: Claimed, hit: Collection[str]
+) -> dict[str, bool]:
+    """Cause, account, events and amount. Of a wrong account the rest is judged by the complaint's own."""
+    whole_store = planted[0].account is None
+    account = claimed.account if claimed.account in hit else drill.account
+    share = next((each for each in planted if each.account == account), planted[0])
+    return {
+        "cause": claimed.fault == share.fault or claimed.fault in not_told_apart(drill, share.fault, claimed.fault),
+        "account": claimed.account in hit or (whole_store and claimed.account is None),
+        "events": set(claimed.events) == set(share.event_ids),
+        "amount": claimed.amount == share.amount and (whole_store or claimed.currency == share.currency),
+    }
+
+
+def not_told_apart(drill: Drill, planted: str, claimed: str) -> set[str]:
+    """Names that a diagnosis of the bank as it was offers in place of the planted fault's, if ``claimed`` may be one.
+
+    The bank is built once more from its seed, because by now the learner may have repaired it.
+    """
+    if claimed not in FAULTS[planted].look_alikes:
+        return set()
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
+        again = build_incident(f"sqlite:///{folder}/bank.db", fault=planted, seed=drill.seed, scale=SCALE)
+        found = diagnose(capture(again.url, f"{folder}/evidence", progress=False)).findings
+    return {each.fault for each in found if each.alternative_to == planted}
+
+
+def _repaired(folder: Path, drill: Drill, planted: Sequence[PlantedFault], rows: Rows, hit: Collection[str]) -> bool:
+    """Whether a diagnosis of the bank as it is now finds nothing wrong with the accounts hit, nor with the log.
+
+    Nothing a learner has brings a lost or changed event back: there, leaving all traces as they are is right too.
+    """
+    untouched = not changes(drill.fingerprint, rows, hit)
+    if untouched and FAULTS[planted[0].fault].repair == "restore":
+        return True
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as scratch:
+        evidence = capture(bank_in(folder), Path(scratch) / "evidence", progress=False)
+        diagnosis = diagnose(evidence, now=drill.bank_now)
+    wrong = [each.account for each in diagnosis.unhealthy] + [each.account for each in diagnosis.unexplained]
+    return not any(account is None or account in hit for account in wrong)
