@@ -69,7 +69,7 @@ def test_a_later_event_ends_the_state_but_not_the_promise(sides: BothSides, read
 
 
 def test_a_reply_that_comes_again_brings_no_overtaken_state_back(sides: BothSides, reads: ReadYourWrites) -> None:
-    """The command was repeated with its idempotency key: its reply is that of the first time, and others wrote since."""
+    """The command was repeated with its idempotency key: its reply is the first one, and others wrote since."""
     first = sides.bank.handle(deposit("pm", 500_00), idempotency_key="k-1")
     reads.remember("ada", first)
     sides.bank.handle(deposit("pm", 7))
