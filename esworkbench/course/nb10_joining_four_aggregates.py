@@ -383,7 +383,8 @@ JOIN = Exercise(
         "class my_join:\n"
         "    spent: dict[str, int]\n\n"
         "    def __init__(self) -> None: ...\n\n"
-        "    def handle(self, session: str | None, event: UserProfileUpdated | UserLoggedIn | UserPurchased) -> None: ..."
+        "    def handle(self, session: str | None, event: UserProfileUpdated | UserLoggedIn | UserPurchased)"
+        " -> None: ..."
     ),
     reference=Join,
     cases=_stories(),
