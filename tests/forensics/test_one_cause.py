@@ -320,28 +320,38 @@ def test_a_line_on_a_neighbours_account_is_told_with_the_event_that_it_may_mean(
     assert "the line Y-1 of B in USD has that amount and no event" in other.words
 
 
-@pytest.mark.parametrize("covers", [True, False])
 @pytest.mark.parametrize(("account", "currency"), [("B", "USD"), ("A", "EUR")])
-def test_an_event_that_stands_elsewhere_under_the_lines_reference_is_named_and_not_said_to_be_missing(
-    account: str, currency: str, covers: bool, tmp_path: Path
+def test_an_event_that_stands_where_no_statement_is_printed_is_named_and_not_said_to_be_missing(
+    account: str, currency: str, tmp_path: Path
 ) -> None:
-    """Whether or not a statement covers the place where it stands."""
     world = a_bank()
     world.pay("A", 5_550, "X-1", told=False)
     world.book(account, 5_550, "X-1", currency=currency)
     later(world)
-    if not covers:
-        world.files["s.csv"] = [
-            line for line in world.printed() if (line.account, line.currency) == (account, currency)
-        ]
+    world.files["s.csv"] = [line for line in world.printed() if (line.account, line.currency) == (account, currency)]
     diagnosis = judged(world, tmp_path)
-    told_of = [("event_misfiled", account, 5_550)] + [("event_misfiled", "A", -5_550)] * covers
-    assert sorted(told(diagnosis)) == sorted(told_of)
-    assert {each.certainty for each in diagnosis.findings} == {"possible"}
-    assert {tuple(each.event_ids) for each in diagnosis.findings} == {("e5",)}
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.account, finding.amount) == ("event_misfiled", account, 5_550)
+    assert (finding.certainty, finding.event_ids) == ("possible", ["e5"])
     other = "account" if account == "B" else "currency"
-    assert all(f"one of the two stands under the wrong {other}" in each.proof for each in diagnosis.findings)
+    assert f"one of the two stands under the wrong {other}" in finding.proof
     assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize(("account", "currency"), [("B", "USD"), ("A", "EUR")])
+def test_where_a_statement_covers_both_places_the_line_is_told_with_the_event_of_its_reference(
+    account: str, currency: str, tmp_path: Path
+) -> None:
+    world = a_bank()
+    world.pay("A", 5_550, "X-1", told=False)
+    world.book(account, 5_550, "X-1", currency=currency)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    [finding] = diagnosis.findings
+    assert (finding.fault, finding.account, finding.amount) == ("never_appended", account, 5_550)
+    assert "the event at position 5, of A in USD, has that amount and no line" in finding.proof
+    [other] = diagnosis.unexplained
+    assert (other.account, other.amount) == ("A", -5_550)
 
 
 def test_two_accounts_exchanged_on_a_statement_are_one_fault_of_the_statement(tmp_path: Path) -> None:

@@ -48,6 +48,15 @@ _PAIRS = """
 """
 
 
+MANY = 5
+"""So many lines, and most of those that there are, aren't each taken for another by chance."""
+
+Part = tuple[str, Key]
+"""A statement's file, and the account and currency that its lines name."""
+
+_LINES = "SELECT file, account, currency, count(*) FROM statement_lines GROUP BY ALL"
+
+
 class BookedElsewhere(NamedTuple):
     """One movement: the line, and the event, each without its other side where it stands.
 
@@ -84,6 +93,19 @@ class BookedElsewhere(NamedTuple):
 def booked_elsewhere(facts: Facts) -> list[BookedElsewhere]:
     """Every such pair among what differs, whether it is explained or not."""
     return list(facts.once("lines and events of one movement", lambda: _pairs(facts)))
+
+
+def wrong_names(facts: Facts) -> set[Part]:
+    """The parts of statements of which most lines book what is recorded of one other account."""
+    pairs = [pair for pair in booked_elsewhere(facts) if pair.same]
+    if not pairs:
+        return set()
+    lines = {(file, (account, currency)): count for file, account, currency, count in facts.rows(_LINES)}
+    meant: dict[tuple[Part, Key], int] = {}
+    for pair in pairs:
+        names = (pair.line.source, pair.line.key), pair.key
+        meant[names] = meant.get(names, 0) + 1
+    return {part for (part, _), count in meant.items() if count >= MANY and 2 * count > lines[part]}
 
 
 def _pairs(facts: Facts) -> list[BookedElsewhere]:

@@ -8,8 +8,8 @@ consequence.
 
 from collections.abc import Iterator
 
-from esworkbench.forensics.compare.records import DIFFERS, TOTAL, Key, Residual
-from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere
+from esworkbench.forensics.compare.records import DIFFERS, TOTAL, Key
+from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere, wrong_names
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.faults.event_misfiled import FAULT
 from esworkbench.forensics.diagnosis.faults.statement_inconsistent import FAULT as WRONG_STATEMENT
@@ -17,47 +17,25 @@ from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
 SHOWN = 3
-MANY = 5
-"""So many lines, and most of those that there are, aren't each taken for another by chance."""
 REMEDY = "find out which of the two accounts is right before anything is appended, and correct the other"
-
-Part = tuple[str, Key]
-"""A statement's file, and the account and currency that its lines name."""
-
-_LINES = "SELECT file, account, currency, count(*) FROM statement_lines GROUP BY ALL"
 
 
 def written_elsewhere(facts: Facts, left: Left) -> Iterator[Explanation]:
-    """One explanation for each statement under wrong names; else one for each account that has the line, and for each
-    that has the event and a statement without it.
+    """One explanation for each statement under wrong names; else one for each account of which a line means an event
+    that no statement covers. Where one does, the log and it agree that the event is of that account.
     """
     unexplained = {step.number for step in left.steps(kind="statement")}
     pairs = [pair for pair in booked_elsewhere(facts) if pair.same and pair.line.number in unexplained]
-    names = _wrong_names(facts, pairs)
+    names = wrong_names(facts)
     for file in dict.fromkeys(file for file, _ in names):
         mine = [pair for pair in pairs if (pair.line.source, pair.line.key) in names and pair.line.source == file]
         yield _statement(left, file, mine, unexplained)
-    sides: dict[Key, list[tuple[BookedElsewhere, Residual]]] = {}
+    lines: dict[Key, list[BookedElsewhere]] = {}
     for pair in pairs:
-        if (pair.line.source, pair.line.key) in names:
-            continue
-        sides.setdefault(pair.line.key, []).append((pair, pair.line))
-        if pair.event is not None and pair.event.number in unexplained:
-            sides.setdefault(pair.key, []).append((pair, pair.event))
-    for key, side in sides.items():
-        yield _events(facts, key, side)
-
-
-def _wrong_names(facts: Facts, pairs: list[BookedElsewhere]) -> set[Part]:
-    """The parts of statements of which most lines book what is recorded of one other account."""
-    if not pairs:
-        return set()
-    lines = {(file, (account, currency)): count for file, account, currency, count in facts.rows(_LINES)}
-    meant: dict[tuple[Part, Key], int] = {}
-    for pair in pairs:
-        names = (pair.line.source, pair.line.key), pair.key
-        meant[names] = meant.get(names, 0) + 1
-    return {part for (part, _), count in meant.items() if count >= MANY and 2 * count > lines[part]}
+        if pair.event is None and (pair.line.source, pair.line.key) not in names:
+            lines.setdefault(pair.line.key, []).append(pair)
+    for key, mine in lines.items():
+        yield _events(facts, key, mine)
 
 
 def _statement(left: Left, file: str, pairs: list[BookedElsewhere], unexplained: set[int]) -> Explanation:
@@ -86,16 +64,15 @@ def _statement(left: Left, file: str, pairs: list[BookedElsewhere], unexplained:
     return Explanation(found, [whole(step) for step in (*(pair.line for pair in pairs), *events, *others)])
 
 
-def _events(facts: Facts, key: Key, side: list[tuple[BookedElsewhere, Residual]]) -> Explanation:
+def _events(facts: Facts, key: Key, pairs: list[BookedElsewhere]) -> Explanation:
     words = [
-        f"{step.source} books {pair.line.type}, {facts.money(pair.line.amount, key)}, and {pair.words_at_line()}"
-        if step is pair.line else pair.words_at_event()
-        for pair, step in side
-    ]  # fmt: skip
-    rest = [f"and so are {len(side) - SHOWN} others"] * (len(side) > SHOWN)
+        f"{pair.line.source} books {pair.line.type}, {facts.money(pair.line.amount, key)}, and {pair.words_at_line()}"
+        for pair in pairs
+    ]
+    rest = [f"and so are {len(pairs) - SHOWN} others"] * (len(pairs) > SHOWN)
     found = finding(
-        FAULT, key, amount=sum(step.amount for _, step in side), source=side[0][1].source, certainty="possible",
-        events=[(pair.position, pair.event_id) for pair, _ in side], proof="; ".join([*words[:SHOWN], *rest]),
+        FAULT, key, amount=sum(pair.line.amount for pair in pairs), source=pairs[0].line.source, certainty="possible",
+        events=[(pair.position, pair.event_id) for pair in pairs], proof="; ".join([*words[:SHOWN], *rest]),
         remedy=REMEDY,
     )  # fmt: skip
-    return Explanation(found, [whole(step) for _, step in side])
+    return Explanation(found, [whole(pair.line) for pair in pairs])

@@ -6,7 +6,7 @@ A line whose reference and amount another account's event has, or one in another
 
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
-from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere
+from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere, wrong_names
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty, Finding
@@ -55,8 +55,9 @@ def never_appended(facts: Facts, left: Left) -> Explanations:
     unposted = {each.line.number: each for each in lines_of_unposted(facts, left).values()}
     groups: dict[tuple[str, Key], list[Residual]] = {}
     for step in left.steps(kind="statement"):
-        written = step.number in elsewhere and elsewhere[step.number].same
-        if step.reason == NO_EVENT and (*step.key, step.type) not in again and not written:
+        pair = elsewhere.get(step.number)
+        told_later = pair and pair.same and (pair.event is None or (step.source, step.key) in wrong_names(facts))
+        if step.reason == NO_EVENT and (*step.key, step.type) not in again and not told_later:
             groups.setdefault((step.source, step.key), []).append(step)
     newest = _after_the_end(facts) if groups else set()
     explanations = []
