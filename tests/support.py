@@ -1,10 +1,11 @@
 """Small things that many tests share: a clock and ids that never surprise, and events that are quick to write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from sqlalchemy import Connection
 
 from esworkbench.aggregates.snapshots.table import make_missing as make_snapshots
@@ -13,6 +14,16 @@ from esworkbench.outbox.tables import make_missing as make_outbox
 from esworkbench.projections.tables import make_missing as make_checkpoints
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def swept(values: Iterable[Any], *, every: int) -> list[Any]:
+    """The values as parameters of a test: each ``every``-th runs at once, from the first, and the rest in the sweep."""
+    return [
+        pytest.param(
+            *(value if isinstance(value, tuple) else (value,)), marks=[pytest.mark.sweep] if at % every else []
+        )
+        for at, value in enumerate(values)
+    ]
 
 
 class StepClock:

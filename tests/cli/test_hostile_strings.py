@@ -20,7 +20,7 @@ from esworkbench.domains.bank.read_models.account_balances import account_balanc
 from esworkbench.event_store import EventStore
 from esworkbench.events import NewEvent
 from esworkbench.shown import printable
-from tests.support import make_every_table
+from tests.support import make_every_table, swept
 
 PIECES = [
     "\x1b]52;c;cHduZWQ=\x07", "\x1b[2J", "\x9b31m", "\x00", "\x07", "\b\b\b", "\r", "\n", "\x7f", "\x85", "\u2028",
@@ -94,7 +94,7 @@ def everything_asked(shell: Shell, folder: Path, store: Path, name: str) -> Iter
         yield shell(*command, "--json")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", swept(range(2), every=2))
 def test_no_string_from_data_reaches_the_terminal_as_more_than_text(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -14,6 +14,7 @@ from cli_shell import Shell, fingerprint
 from esworkbench.cli.output_files import REPORT, write_output
 from esworkbench.errors import UnusableInput
 from esworkbench.lab import Incident
+from tests.support import swept
 
 THROUGH = "esworkbench.lab.inherited.shop:latest_shape"
 
@@ -39,9 +40,10 @@ TAKEN = [
     "ev", "ev/manifest.json", "ev/new.html", "ev/events/new.html", "ev.case.jsonl", "other.case.jsonl",
     "notes.html", "folder", "folder/../ev/x.html", "link.html", "dangling.html", "pipe", "missing/report.html",
 ]  # fmt: skip
+PLACES_FOR_NEW = ("folder", "missing/report.html")
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", swept(TAKEN, every=3))
 def test_a_report_takes_the_place_of_nothing(shell: Shell, home: Path, name: str) -> None:
     before = fingerprint(home)
     ran = shell("report", home / "ev", "--out", home / name)
@@ -69,7 +71,7 @@ def test_a_report_replaces_an_earlier_report(shell: Shell, home: Path) -> None:
     assert not list(home.glob(".*partial*"))
 
 
-@pytest.mark.parametrize("name", [name for name in TAKEN if name not in ("folder", "missing/report.html")])
+@pytest.mark.parametrize("name", swept((name for name in TAKEN if name not in PLACES_FOR_NEW), every=3))
 def test_no_command_makes_something_where_something_is(shell: Shell, incident: Incident, home: Path, name: str) -> None:
     place = home / name
     before = fingerprint(home)
@@ -89,7 +91,9 @@ def test_no_command_makes_something_where_something_is(shell: Shell, incident: I
     assert not (home / "new.html").exists()
 
 
-@pytest.mark.parametrize("name", [".", "..", "/", "folder/..", "sqlite:///.", "sqlite:///..", "sqlite:////"])
+@pytest.mark.parametrize(
+    "name", swept([".", "..", "folder/..", "/", "sqlite:///..", "sqlite:////", "sqlite:///."], every=3)
+)
 def test_a_folder_is_no_place_for_a_file_however_it_is_named(
     shell: Shell, incident: Incident, home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

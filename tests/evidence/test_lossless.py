@@ -17,6 +17,7 @@ from esworkbench.evidence import Evidence
 from esworkbench.evidence.agreement import require_agreement
 from esworkbench.forensics.investigation.investigate import investigate
 from esworkbench.forensics.verify import verify
+from tests.support import swept
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def oddities(evidence: Evidence) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     ("column", "value", "stored"),
-    [
+    swept([
         ("payload", PAYLOAD.encode(), ("blob", PAYLOAD, False)),
         ("payload", Text(b'{"owner":"\xff"}'), ("text", b'{"owner":"\xff"}'.hex(), True)),
         ("payload", '{"owner":"\0"}', ("text", '{"owner":"\0"}', False)),
@@ -69,8 +70,8 @@ def oddities(evidence: Evidence) -> list[tuple[Any, ...]]:
         ("prev_hash", b"\0", ("blob", "\0", False)),
         ("global_position", 0, ("integer", "0", False)),
         ("global_position", -5, ("integer", "-5", False)),
-    ],
-)
+    ], every=3),
+)  # fmt: skip
 def test_an_odd_event_is_kept_as_it_is_and_reported(
     bank: sqlite3.Connection, tmp_path: Path, column: str, value: Any, stored: tuple[Any, ...]
 ) -> None:

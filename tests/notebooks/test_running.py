@@ -11,8 +11,7 @@ import pytest
 from tests.notebooks.execute import code_cells, kernel_for, read, run_all
 from tests.notebooks.test_shape import ALL, COMPARED
 
-# Eight years of a bank take their time: the case runs twice, once on each.
-PASSES = {"14_the_47_23_case": ("sqlite", "postgres")}
+PASSES = ("sqlite", "postgres")
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
@@ -24,7 +23,7 @@ def test_it_says_the_same_twice_in_one_kernel_and_on_postgres_by_changing_one_li
     committed = compared(read(path))
     notebook = read(path)
     with kernel_for(notebook, tmp_path) as client:
-        for store in PASSES.get(path.stem, ("sqlite", "postgres", "sqlite")):
+        for store in PASSES:
             code_cells(notebook)[0].source = f'STORE = "{store}"'
             run_all(client)
             assert compared(notebook) == committed, f"on {store}"
