@@ -57,6 +57,8 @@ def never_appended(facts: Facts, left: Left) -> Explanations:
     for step in left.steps(kind="statement"):
         pair = elsewhere.get(step.number)
         told_later = pair and pair.same and (pair.event is None or (step.source, step.key) in wrong_names(facts))
+        if told_later and _spelt_otherwise(facts, step.key):
+            told_later = False  # the other account is this one
         if step.reason == NO_EVENT and (*step.key, step.type) not in again and not told_later:
             groups.setdefault((step.source, step.key), []).append(step)
     newest = _after_the_end(facts) if groups else set()
