@@ -13,6 +13,7 @@ from benchmarks.experiments import BATCH, COMMIT, COSTS_COMMIT, ENGINES, Sizes, 
 from benchmarks.ours import open_store
 from benchmarks.protections import NOTHING, AppendWithout
 from benchmarks.rounds import Contender, Experiment, run
+from tests.support import swept
 
 TINY = Sizes(
     rounds=2,
@@ -62,15 +63,15 @@ def test_contenders_are_measured_and_reported(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("local_server")
 @pytest.mark.parametrize(
     "words",
-    [
+    swept([
         "loading one aggregate, sqlite",
         "from a snapshot, sqlite",
         "checkpoint per event, sqlite",
         "inside the append, sqlite",
         "into a long log, sqlite",
         "writers",
-    ],
-)
+    ], every=2),
+)  # fmt: skip
 def test_the_other_experiments_do_their_work(tmp_path: Path, words: str) -> None:
     with Databases(tmp_path) as databases:
         for title, make in all_experiments(databases, TINY):

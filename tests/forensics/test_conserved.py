@@ -15,6 +15,7 @@ from esworkbench.forensics.compare.records import Residual
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.unexplained import Left, NotConserved
+from tests.support import swept
 
 room = importlib.import_module("esworkbench.forensics.diagnosis.diagnose")
 
@@ -27,7 +28,7 @@ def two_differences() -> SmallLedger:
     return ledger
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, "none"])
+@pytest.mark.parametrize("fault", swept([*FAULTS, "none"], every=2))
 def test_findings_and_what_is_unexplained_add_up_to_the_differences(fault: str) -> None:
     """Counted by nobody of the diagnosis: what each finding says it takes, and what is left."""
     evidence = incident(fault)

@@ -15,7 +15,7 @@ from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.lab import build_incident, reveal
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
 
-SEEDS = [1, 2, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(3, 13))]
+SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(2, 13))]
 HEALTHY = [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(4, 304))]
 
 

@@ -29,6 +29,7 @@ from esworkbench.forensics.repair.plan import Compensator
 from esworkbench.forensics.scratch_store import Factories
 from esworkbench.forensics.verify import verify, verify_log
 from esworkbench.lab.incidents.faults.buggy_handlers import FeesAdded
+from tests.support import swept
 
 REPAIRED = ("unresolved_pending", "double_apply", "gap_skipped", "manual_edit", "handler_bug")
 
@@ -55,7 +56,7 @@ def accounts(diagnosis: Diagnosis) -> set[str | None]:
     return {each.account for each in diagnosis.unhealthy} | {each.account for each in diagnosis.unexplained}
 
 
-@pytest.mark.parametrize("fault", REPAIRED)
+@pytest.mark.parametrize("fault", swept(REPAIRED, every=2))
 def test_the_short_look_finds_what_the_whole_one_does(fault: str, tmp_path: Path) -> None:
     evidence = incident(fault)
     store = copy_of(evidence, tmp_path)

@@ -14,6 +14,7 @@ from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.scratch_store import scratch_store
 from esworkbench.forensics.verify import verify
 from esworkbench.resources import data_path
+from tests.support import swept
 
 
 def test_the_events_are_copied_byte_for_byte(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_the_events_are_copied_byte_for_byte(tmp_path: Path) -> None:
     assert copy.read_all(limit=100_000) == source.read_all(limit=100_000)
 
 
-@pytest.mark.parametrize("fault", ["none", *FAULTS])
+@pytest.mark.parametrize("fault", swept(["none", *FAULTS], every=3))
 def test_a_copy_shows_the_same_faults(fault: str, tmp_path: Path) -> None:
     """Read models, checkpoints, the log of runs and statements come along as they are claimed, errors included."""
     evidence = incident(fault)
