@@ -19,6 +19,7 @@ from tests.course.mutants import mutants
 FEWEST_MISTAKES = 2
 FEWEST_STYLES = 2
 EQUIVALENT_AT_MOST = 0.1
+RIGHT_CASES = 80
 SWEPT_CASES = 5_000
 
 
@@ -55,7 +56,7 @@ def test_the_stub_is_not_attempted_and_brings_all_it_names(exercise: Exercise) -
 def test_the_reference_is_correct_whoever_pastes_it(exercise: Exercise) -> None:
     cell: dict[str, Any] = {}
     exec(compile(pasteable(exercise.asked, exercise.reference), "<cell>", "exec"), cell)
-    verdict = judge(exercise, cell[exercise.asked])
+    verdict = judge(exercise, cell[exercise.asked], cases=RIGHT_CASES)
     assert verdict.outcome is Outcome.CORRECT, verdict
 
 
@@ -63,7 +64,7 @@ def test_right_answers_in_other_styles_are_correct(exercise: Exercise, answers: 
     styles = answers.RIGHT[exercise.name]
     assert len(styles) >= FEWEST_STYLES
     for answer in styles:
-        verdict = judge(exercise, answer)
+        verdict = judge(exercise, answer, cases=RIGHT_CASES)
         assert verdict.outcome is Outcome.CORRECT, (answer, verdict)
 
 
@@ -104,6 +105,13 @@ def test_every_mutant_is_caught_or_means_the_same(exercise: Exercise, answers: M
     alive = [mutant.what for mutant in made if not first_failure(exercise, mutant.function)]
     assert sorted(alive) == sorted(equivalent), "a mutant lives, or one that is listed dies"
     assert len(alive) <= EQUIVALENT_AT_MOST * len(made)
+
+
+@pytest.mark.sweep
+def test_right_answers_stay_correct_however_long_they_are_tried(exercise: Exercise, answers: ModuleType) -> None:
+    for answer in answers.RIGHT[exercise.name]:
+        verdict = judge(exercise, answer, cases=SWEPT_CASES, seconds=300)
+        assert verdict.outcome is Outcome.CORRECT, (answer, verdict)
 
 
 @pytest.mark.sweep

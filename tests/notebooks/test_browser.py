@@ -114,7 +114,7 @@ ERRORS = (
     '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"], '
     '.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"], .jupyter-widgets.jp-mod-error'
 )
-EXERCISES = ".jp-Cell:has(h2:text-matches('Exercises|Two days'))"
+EXERCISES = ".jp-Cell:has(h2:text-matches('Exercises|Two days|What to take along'))"
 PROMPTS = ".jp-CodeCell .jp-InputPrompt"
 
 
