@@ -105,7 +105,7 @@ def parts(amounts: list[int], claims: list[int | None], gone: set[int]) -> bool:
     return False
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(events=EVENTS, damages=DAMAGES, checkpoint=st.integers(0, 14))
 def test_whatever_is_damaged_all_say_the_same_and_what_a_loop_says(
     events: list[tuple[str, int, int]], damages: list[Damage], checkpoint: int, tmp_path: Path
