@@ -29,7 +29,8 @@ def written_elsewhere(facts: Facts, left: Left) -> Iterator[Explanation]:
     names = wrong_names(facts)
     for file in dict.fromkeys(file for file, _ in names):
         mine = [pair for pair in pairs if (pair.line.source, pair.line.key) in names and pair.line.source == file]
-        yield _statement(left, file, mine, unexplained)
+        if mine:  # else what was done to the log explains them all
+            yield _statement(left, file, mine, unexplained)
     lines: dict[Key, list[BookedElsewhere]] = {}
     for pair in pairs:
         if pair.event is None and (pair.line.source, pair.line.key) not in names:
