@@ -6,9 +6,13 @@ from io import BytesIO
 from typing import Any
 
 import pandas as pd
-from IPython.display import Image
+from IPython.display import Image, Markdown, display
 from matplotlib.axes import Axes
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.spines import Spine
+from matplotlib.text import Text
 
 from esworkbench.money import iso_decimals
 from esworkbench.projections.monitoring.measure import ALARM_OVER_SECONDS, HEALTHY_UNDER_SECONDS, Lag
@@ -16,8 +20,11 @@ from esworkbench.projections.monitoring.monitor import Delay
 from esworkbench.shown import printable
 from esworkbench.snapshotting.frequency import FrequencyRow
 
-SUMMED: dict[str, Any] = {"color": "#0b5fa5", "linewidth": 1.4, "label": "event sum"}
-CLAIMED: dict[str, Any] = {"color": "#b3471b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
+INK = "#7f7f7f"
+"""Of text and axes: it is read on white and on black alike."""
+
+SUMMED: dict[str, Any] = {"color": "#2f7fc6", "linewidth": 1.4, "label": "event sum"}
+CLAIMED: dict[str, Any] = {"color": "#cc5a2b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
 
 
 def balance_figure(
@@ -43,7 +50,7 @@ def balance_figure(
     balance.step(timeline["recorded_at"], timeline["event_sum_minor"] / major, where="post", **SUMMED)
     balance.step(claims["recorded_at"], claims["claimed_minor"].astype(float) / major, where="post", **CLAIMED)
     delta = (claims["claimed_minor"] - claims["event_sum_minor"]).astype(float) / major
-    difference.step(claims["recorded_at"], delta, where="post", color="#b3471b")
+    difference.step(claims["recorded_at"], delta, where="post", color="#cc5a2b")
     difference.axhline(0, color="grey", linewidth=0.8)
     balance.set_ylabel(printable(f"balance, {unit}"), parse_math=False)
     difference.set_ylabel("claimed − sum")
@@ -74,15 +81,31 @@ def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
 
 
 def as_png(figure: Figure, *, dpi: int = 130) -> bytes:
-    """The figure as PNG bytes, without the date, which would make the same picture differ."""
+    """The figure as PNG bytes for a light or a dark page, without the date: the same picture is the same bytes."""
+    _draw_on_any_ground(figure)
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, transparent=True)
     return buffer.getvalue()
 
 
-def show(figure: Figure, alt: str) -> Image:
-    """The figure for a notebook to display; ``alt`` says in words what there is to see."""
-    return Image(as_png(figure, dpi=100), format="png", alt=alt)
+def _draw_on_any_ground(figure: Figure) -> None:
+    """What matplotlib draws in black is drawn in ink; nothing lies behind it."""
+    for line in figure.findobj(Line2D):
+        if same_color(line.get_color(), "black"):
+            line.set_color(INK)
+    for text in figure.findobj(Text):
+        if same_color(text.get_color(), "black"):
+            text.set_color(INK)
+        if text.get_bbox_patch() is not None:
+            text.set_bbox(None)
+    for spine in figure.findobj(Spine):
+        spine.set_edgecolor(INK)
+
+
+def show(figure: Figure, caption: str) -> None:
+    """Display the figure in a notebook, and below it what there is to see, in words."""
+    display(Image(as_png(figure, dpi=100), format="png", alt=caption))
+    display(Markdown(f"*{caption}*"))
 
 
 def as_data_uri(figure: Figure) -> str:
@@ -125,7 +148,7 @@ def lag_figure(measured: pd.DataFrame, *, title: str = "") -> Figure:
     """Lag over time as ``lag_table`` has it, with the two thresholds as labelled lines."""
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     axes = figure.subplots()
-    axes.plot(measured["moment"], measured["seconds"], color="#0b5fa5", linewidth=1.2, marker=".", markersize=3)
+    axes.plot(measured["moment"], measured["seconds"], color="#2f7fc6", linewidth=1.2, marker=".", markersize=3)
     for seconds, style, meaning in (
         (HEALTHY_UNDER_SECONDS, "--", f"healthy below {HEALTHY_UNDER_SECONDS:g} s"),
         (ALARM_OVER_SECONDS, ":", f"alarm above {ALARM_OVER_SECONDS:g} s at the 99th percentile"),
@@ -146,8 +169,8 @@ def frequency_figure(rows: Sequence[FrequencyRow], *, limit_ms: float, title: st
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     names = ["none" if row.every is None else str(row.every) for row in rows]
-    axes.plot(names, [row.p99_ms for row in rows], marker="o", color="#0b5fa5", label="p99")
-    axes.plot(names, [row.p50_ms for row in rows], marker="s", color="#b3471b", linestyle="--", label="p50")
+    axes.plot(names, [row.p99_ms for row in rows], marker="o", color="#2f7fc6", label="p99")
+    axes.plot(names, [row.p50_ms for row in rows], marker="s", color="#cc5a2b", linestyle="--", label="p50")
     axes.axhline(limit_ms, color="grey", linewidth=0.8, linestyle=":", label=f"limit, {limit_ms:g} ms")
     for name, row in zip(names, rows, strict=True):
         if row.recommended:
@@ -171,7 +194,7 @@ def shapes_figure(shapes: pd.DataFrame, *, title: str = "") -> Figure:
     rows = shapes.iloc[::-1].reset_index(drop=True)
     figure = Figure(figsize=(9, 0.6 + 0.26 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    axes.barh(rows.index, rows["last_at"] - rows["first_at"], left=rows["first_at"], height=0.6, color="#0b5fa5")
+    axes.barh(rows.index, rows["last_at"] - rows["first_at"], left=rows["first_at"], height=0.6, color="#2f7fc6")
     for place, row in rows.iterrows():
         label = f" {row['events']:,} events"
         axes.annotate(label, (row["last_at"], place), va="center", fontsize=8)

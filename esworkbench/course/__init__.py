@@ -3,6 +3,8 @@
 ``grader``: an answer is run beside the right one on generated cases.
 ``drills``: a mystery incident to solve against the clock, judged by its outcome.
 ``progress``: what was tried and solved, kept beside the notebooks' work.
+``answers``: accepted answers, kept as source, which later cells run on.
+``predictions``: a guess before the answer, kept and compared with what comes out.
 ``interview``: questions of an interview, each with the cells that prove the answer, and ways to practise.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.

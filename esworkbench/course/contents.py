@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,11 @@ BEYOND = "beyond"
 ESSENTIAL = "**essential**"
 """Marks, in a notebook, the exercises that belong to the two-day path."""
 
-_MINUTES = re.compile(r"\*\*Minutes:\*\* (?:about )?(\d+)")
+BEYOND_HEADING = "## Beyond"
+"""What stands below it in a notebook is for later, and isn't counted in its minutes."""
+
+WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_AN_EXERCISE = 150, 12, 8
+
 _CHECKED = re.compile(r"^exercises\.(\w+)\.check\(", re.MULTILINE)
 
 
@@ -50,13 +54,31 @@ def as_markdown(entries: Iterable[Entry]) -> str:
     )
 
 
+def minutes(cells: Iterable[Mapping[str, Any]]) -> int:
+    """About how long a notebook takes, from its size: words read, lines of code read, exercises done; in fives.
+
+    An estimate for somebody who reads every line once and tries everything, and nothing that anybody measured.
+    """
+    words = lines = exercises = 0
+    for cell in cells:
+        text = "".join(cell["source"])
+        if text.startswith(BEYOND_HEADING):
+            break
+        if cell["cell_type"] == "markdown":
+            words += len(text.split())
+        else:
+            lines += sum(bool(line.strip()) for line in text.splitlines())
+            exercises += len(_CHECKED.findall(text))
+    exact = words / WORDS_A_MINUTE + lines / LINES_A_MINUTE + exercises * MINUTES_AN_EXERCISE
+    return max(5, round(exact / 5) * 5)
+
+
 def _entry(path: Path) -> Entry:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     first = "".join(cells[0]["source"])
-    minutes = _MINUTES.search(first)
     title = first.splitlines()[0].removeprefix(f"# {path.stem[:2]} · ")
     day = next((day for day, numbers in DAYS.items() if path.stem[:2] in numbers), BEYOND)
-    return Entry(path.stem, title, int(minutes[1]) if minutes else 0, day, list(_essential(cells)))
+    return Entry(path.stem, title, minutes(cells), day, list(_essential(cells)))
 
 
 def _essential(cells: list[dict[str, Any]]) -> Iterator[str]:

@@ -39,12 +39,16 @@ class Row(NamedTuple):
 
 def keep(attempt: Attempt, folder: Path | None = None) -> None:
     """Append the attempt to the record in ``folder``, by default the notebooks' work folder. Raises OSError."""
-    place = folder or work_folder()
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / RECORD).open("ab+") as file:
+    append_line((folder or work_folder()) / RECORD, attempt)
+
+
+def append_line(path: Path, record: msgspec.Struct) -> None:
+    """One line of JSON more, on a line of its own even where the one before was cut off. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
         file.seek(max(file.tell() - 1, 0))
         begun = b"\n" if file.read(1) not in (b"", b"\n") else b""
-        file.write(begun + msgspec.json.encode(attempt) + b"\n")
+        file.write(begun + msgspec.json.encode(record) + b"\n")
 
 
 def attempts(folder: Path | None = None) -> list[Attempt]:

@@ -12,7 +12,7 @@ from esworkbench.upcasters import Payload, Shape, Shaped, UpcasterChain
 from esworkbench.upcasters.trace import FieldSeen, StepTaken, fields_of, steps_of
 
 MARKS = {"kept": " ", "changed": "~", "gone": "−", "new": "+"}
-COLORS = {"kept": "#333333", "changed": "#7a5c00", "gone": "#b3471b", "new": "#0b5fa5"}
+COLORS = {"kept": "#7f7f7f", "changed": "#9a7b1c", "gone": "#cc5a2b", "new": "#2f7fc6"}
 CELL = "style='padding:0 .6em;white-space:nowrap;line-height:1.5;text-align:left'"
 
 

@@ -119,9 +119,9 @@ def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
     for axes, (name, player) in zip(lanes, played, strict=True):
         numbers = range(1, len(player.log) + 1)
         off = [made.off_by_minor / 100 for made in player.log]
-        axes.step(numbers, off, where="post", color="#0b5fa5")
+        axes.step(numbers, off, where="post", color="#2f7fc6")
         deaths = [number for number in numbers if player.log[number - 1].what == "killed"]
-        axes.plot(deaths, [off[number - 1] for number in deaths], "X", color="#b3471b", markersize=9)
+        axes.plot(deaths, [off[number - 1] for number in deaths], "X", color="#cc5a2b", markersize=9)
         axes.axhline(0, color="grey", linewidth=0.8)
         axes.set_ylabel(f"off by, {CURRENCY}")
         axes.set_title(f"{name}: {_verdict(player)}", loc="left", fontsize=10)

@@ -12,7 +12,7 @@ from esworkbench.money import format_minor
 from esworkbench.widgets.alert import alert
 
 CELL = "style='padding:0 .6em;text-align:left;line-height:1.5'"
-COLOURS = ("#0b5fa5", "#b3471b", "#6b6b6b")
+COLOURS = ("#2f7fc6", "#cc5a2b", "#7f7f7f")
 
 
 class RaceView:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from esworkbench.course.contents import BEYOND, Entry, as_markdown, contents
+from esworkbench.course.contents import BEYOND, Entry, as_markdown, contents, minutes
 from tests.notebooks.execute import NOTEBOOKS, code_cells, read
 from tests.notebooks.test_shape import ALL
 
@@ -27,7 +27,21 @@ def test_an_entry_is_read_from_its_notebook(tmp_path: Path) -> None:
         ("code", "def my_proof(): ...\n\n\nexercises.proof.check(my_proof)"),
     )
     write_notebook(tmp_path, "notes", ("markdown", "# 07 · no notebook of the course"))
-    assert contents(tmp_path) == [Entry("06_snapshots", "Snapshots", 30, BEYOND, ["dial"])]
+    assert contents(tmp_path) == [Entry("06_snapshots", "Snapshots", 15, BEYOND, ["dial"])]
+
+
+def test_minutes_are_counted_from_words_lines_and_exercises_before_what_is_beyond() -> None:
+    words = {"cell_type": "markdown", "source": ["word " * 300]}
+    lines = {"cell_type": "code", "source": ["x = 1\n\n" * 60]}
+    asked = {"cell_type": "code", "source": ["exercises.dial.check(my_dial)"]}
+    beyond = {"cell_type": "markdown", "source": ["## Beyond\n\nmore"]}
+    assert minutes([words, lines]) == 5  # two minutes and five: seven, in fives
+    assert minutes([words, lines, lines, asked]) == 20
+    assert minutes([words, lines, lines, asked, beyond, words, lines, lines, asked]) == 20
+
+
+def test_day_one_is_done_in_six_hours() -> None:
+    assert sum(each.minutes for each in contents() if each.day == "day 1") <= 360
 
 
 def test_every_notebook_is_in_the_table_with_title_and_minutes() -> None:

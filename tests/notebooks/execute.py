@@ -40,10 +40,11 @@ def kernel_for(notebook: Notebook, folder: Path) -> Iterator[NotebookClient]:
         yield client
 
 
-def run_all(client: NotebookClient) -> None:
-    """All cells in order. A cell's error raises."""
+def run_all(client: NotebookClient, *, times: int = 1) -> None:
+    """All cells in order, each so many ``times`` in a row. A cell's error raises."""
     for index, cell in enumerate(client.nb.cells):
-        client.execute_cell(cell, index)
+        for _ in range(times):
+            client.execute_cell(cell, index)
 
 
 def without_widgets(notebook: Notebook) -> Notebook:

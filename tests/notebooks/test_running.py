@@ -1,21 +1,23 @@
-"""Notebooks run again and again in one kernel, on SQLite and on PostgreSQL, and say the same each time.
+"""Notebooks run again in one kernel, each cell twice, on both engines, on our answers and on a learner's: the same.
 
 `make notebooks` runs each once more, in a kernel of its own.
 """
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from esworkbench.course.answers import keep_answer
+from esworkbench.course.grader.pasteable import pasteable
+from tests.course.test_exercises import MODULES, exercises_of
 from tests.notebooks.execute import code_cells, kernel_for, read, run_all
-from tests.notebooks.test_shape import ALL, COMPARED
-
-PASSES = ("sqlite", "postgres")
+from tests.notebooks.test_shape import ALL, is_compared
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
-def test_it_says_the_same_twice_in_one_kernel_and_on_postgres_by_changing_one_line(
+def test_it_says_the_same_with_each_cell_run_twice_and_on_postgres_with_answers_of_a_learner(
     path: Path, postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESWORKBENCH_PG_DSN", postgres_server)
@@ -23,10 +25,24 @@ def test_it_says_the_same_twice_in_one_kernel_and_on_postgres_by_changing_one_li
     committed = compared(read(path))
     notebook = read(path)
     with kernel_for(notebook, tmp_path) as client:
-        for store in PASSES:
-            code_cells(notebook)[0].source = f'STORE = "{store}"'
-            run_all(client)
-            assert compared(notebook) == committed, f"on {store}"
+        run_all(client, times=2)
+        assert compared(notebook) == committed, "with each cell run twice"
+        keep_answers_of_a_learner(tmp_path / "work")
+        code_cells(notebook)[0].source = 'STORE = "postgres"'
+        run_all(client)
+        assert compared(notebook) == committed, "on PostgreSQL, on a learner's answers"
+        used = [output.data.get("text/markdown", "") for cell in code_cells(notebook) for output in cell.outputs
+                if "data" in output]  # fmt: skip
+        assert [text for text in used if "from here on the course's own" in text] == []
+
+
+def keep_answers_of_a_learner(work: Path) -> None:
+    """The last of the right answers in another style to each exercise, as if it had been accepted."""
+    for module in MODULES:
+        answers = importlib.import_module(f"tests.course.answers.{module}").RIGHT
+        for exercise in exercises_of(module):
+            answer = answers[exercise.name][-1]
+            keep_answer(f"{module[2:4]}.{exercise.name}", exercise.stub, pasteable(exercise.asked, answer), work)
 
 
 def compared(notebook: Any) -> list[tuple[str, list[str]]]:
@@ -34,5 +50,5 @@ def compared(notebook: Any) -> list[tuple[str, list[str]]]:
     return [
         (cell.source, [output.get("text") or output.data["text/plain"] for output in cell.outputs])
         for cell in code_cells(notebook)
-        if COMPARED in cell.source
+        if is_compared(cell)
     ]

@@ -2,20 +2,29 @@
 
 import json
 import re
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 
+from esworkbench.course.contents import minutes
+from esworkbench.course.interview.cards import load_cards
 from esworkbench.forensics.glossary import WORDS
 from tests.notebooks.execute import NOTEBOOKS, WIDGET, code_cells, read
 
 ALL = sorted(NOTEBOOKS.glob("*.ipynb"))
-COMPARED = "# NBVAL_CHECK_OUTPUT"
+COMPARED = "nbval-check-output"
+"""Tags a cell whose output is compared with the committed one."""
+
 MOST_CODE_CELLS = 40
 LONGEST_CELL_LINES = 22
 FEWEST_COMPARED = 6
+LATEST_EXERCISE = 14
+WITHOUT_EXERCISES = {"00", "18"}
+"""Notebooks, by number, without exercises: the first one, which shows the way, and the interview, which only asks."""
+
 MACHINE_PATH = re.compile(r"(?<![\w.])/(tmp|home|root|work|usr|var|opt|Users|private)/")
 
 
@@ -37,6 +46,15 @@ def prose(notebook: Any) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
+def is_compared(cell: Any) -> bool:
+    return COMPARED in cell.metadata.get("tags", [])
+
+
+def asks(cell: Any) -> bool:
+    """Whether the learner is to write something in it: an answer or a guess."""
+    return ".check(" in cell.source or "predict(" in cell.source
+
+
 def statements(cell: Any) -> int:
     """Lines to be read, without the imports that every stub brings along."""
     return sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in cell.source.splitlines())
@@ -46,6 +64,24 @@ def test_it_opens_with_goal_minutes_and_what_comes_before(notebook: Any, path: P
     first = notebook.cells[0].source
     assert first.startswith(f"# {path.name[:2]} · ")
     assert all(f"**{word}:**" in first for word in ("Goal", "Minutes", "Before this"))
+    assert f"**Minutes:** about {minutes(notebook.cells)} " in first, "the number is that of `contents.minutes`"
+
+
+def test_it_ends_with_the_question_it_answers(notebook: Any, path: Path) -> None:
+    """``**The question it answers:** … (card `id`)``: the card's own words, and a proof in this notebook."""
+    last = notebook.cells[-1].source.splitlines()
+    asked = [line for line in last if line.startswith("**The question it answers:**")]
+    assert len(asked) == 1
+    card = load_cards().by_id(asked[0].rpartition("(card `")[2].removesuffix("`)"))
+    assert asked[0] == f"**The question it answers:** {card.question} (card `{card.id}`)"
+    assert path.name[:2] in {point.proof.notebook for point in card.points if point.proof}
+
+
+def test_something_is_to_be_written_before_long(notebook: Any, path: Path) -> None:
+    if path.name[:2] in WITHOUT_EXERCISES:
+        return
+    before = list(takewhile(lambda cell: not asks(cell), code_cells(notebook)))
+    assert len(before) <= LATEST_EXERCISE
 
 
 def test_one_line_says_where_the_events_are_kept(notebook: Any) -> None:
@@ -56,7 +92,7 @@ def test_one_line_says_where_the_events_are_kept(notebook: Any) -> None:
 def test_cells_are_small_and_words_are_few(notebook: Any) -> None:
     lines = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
     words = [len(text.split()) for text in prose(notebook)]
-    assert len(lines) <= MOST_CODE_CELLS
+    assert sum(not asks(cell) for cell in code_cells(notebook)) <= MOST_CODE_CELLS
     assert max(lines) <= LONGEST_CELL_LINES
     assert median(map(statements, code_cells(notebook))) <= 7
     assert median(words) <= 30
@@ -70,7 +106,7 @@ def test_cells_were_run_in_order_and_without_an_error(notebook: Any) -> None:
 
 
 def test_results_are_committed_and_compared(notebook: Any) -> None:
-    compared = [cell for cell in code_cells(notebook) if COMPARED in cell.source]
+    compared = [cell for cell in code_cells(notebook) if is_compared(cell)]
     assert len(compared) >= FEWEST_COMPARED
     assert [cell.source for cell in compared if not cell.outputs] == []
 
@@ -79,7 +115,7 @@ def test_no_picture_is_compared_since_its_bytes_may_differ(notebook: Any) -> Non
     pictures = [
         cell.source
         for cell in code_cells(notebook)
-        if COMPARED in cell.source and any("image/png" in output.get("data", {}) for output in cell.outputs)
+        if is_compared(cell) and any("image/png" in output.get("data", {}) for output in cell.outputs)
     ]
     assert pictures == []
 

@@ -5,10 +5,12 @@ run from top to bottom. (The three outcomes are those of Kaggle's learntools.)
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from IPython.display import Markdown, display
 
+from esworkbench.course.answers import Unusable, drop_answer, keep_answer, kept_answer, kept_source, source_of
 from esworkbench.course.grader.exercise import Exercise, is_stub
 from esworkbench.course.grader.judge import Outcome, Verdict, judge
 from esworkbench.course.grader.pasteable import pasteable
@@ -45,6 +47,8 @@ class Shown:
             return _show(f"the check of **{self.exercise.name}** failed in itself, please report it: {error!r}")
         if verdict.outcome is not Outcome.NOT_ATTEMPTED:
             here = "; ".join(filter(None, (here, self._kept(verdict))))
+        if verdict.outcome is Outcome.CORRECT:
+            here = "; ".join(filter(None, (here, self._written_down(answer))))
         rest = f": {verdict.hint}" if verdict.hint else ""
         lines = [f"{MARKS[verdict.outcome]} **{self.exercise.name}** is {verdict.outcome.value}{rest}"]
         if verdict.counterexample:
@@ -53,11 +57,51 @@ class Shown:
             lines.append(f"({here}.)")
         _show("\n\n".join(lines))
 
+    @property
+    def key(self) -> str:
+        """The number of the notebook and the name of the exercise: ``"02.append"``."""
+        return f"{self.module.rpartition('.nb')[2][:2]}.{self.exercise.name}"
+
+    def in_use(self) -> Any:
+        """What the cells after it run on: the learner's accepted answer, or the course's own where there is none."""
+        if kept_source(self.key, self.exercise.stub) is None:
+            _show(f"**{self.exercise.name}**: from here on the course's own; yours, once it is accepted")
+            return self.exercise.reference
+        try:
+            answer = kept_answer(self.key, self.exercise.asked)
+        except Unusable as error:
+            _show(f"**{self.exercise.name}**: from here on the course's own, for {error}")
+            return self.exercise.reference
+        _show(f"**{self.exercise.name}**: from here on yours")
+        return answer
+
+    def source_in_use(self) -> str:
+        """The same as code that defines the answer's name (``my_append``), for a file that another process runs."""
+        kept = kept_source(self.key, self.exercise.stub)
+        return kept if kept is not None else pasteable(self.exercise.asked, self.exercise.reference)
+
+    def _written_down(self, answer: Any) -> str:
+        """Keep the answer's source for later cells and notebooks, if it is right by itself; why not, where it isn't."""
+        before = kept_source(self.key, self.exercise.stub)
+        try:
+            keep_answer(self.key, self.exercise.stub, source_of(self.exercise.asked, answer))
+            alone = self.judge(kept_answer(self.key, self.exercise.asked))[0]
+            if alone.outcome is Outcome.CORRECT:
+                return ""
+            reason = "write what it uses into its own cell"
+        except (Unusable, OSError) as error:
+            reason = str(error)
+        with suppress(OSError):  # said already, where that is the reason
+            if before is None:
+                drop_answer(self.key)
+            else:
+                keep_answer(self.key, self.exercise.stub, before)
+        return f"later cells can't use it: {reason}"
+
     def _kept(self, verdict: Verdict) -> str:
         """Keep the attempt on record; why not, where that can't be."""
-        notebook = self.module.rpartition(".nb")[2][:2]
         try:
-            keep(Attempt(f"{notebook}.{self.exercise.name}", verdict.outcome.value, self.clock()))
+            keep(Attempt(self.key, verdict.outcome.value, self.clock()))
         except OSError as error:
             return f"this attempt isn't kept on record: {error.strerror}"
         return ""
