@@ -7,6 +7,7 @@ the learner exports, and nothing else.
 import importlib
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +78,17 @@ def attempts(folder: Path | None = None) -> list[Attempt]:
 def progress(folder: Path | None = None) -> list[Row]:
     """A row for each exercise of the course, in its order."""
     return derive(attempts(folder))
+
+
+def as_markdown(rows: Iterable[Row]) -> str:
+    """A line for each notebook: how many of its exercises are solved, and which essential ones are not yet."""
+    lines = ["| notebook | solved | essential ones to go |", "| --- | --- | --- |"]
+    for notebook, of_it in groupby(rows, key=lambda row: row.notebook):
+        asked = list(of_it)
+        solved = sum(row.solved is not None for row in asked)
+        to_go = ", ".join(f"`{row.exercise}`" for row in asked if row.essential and not row.solved)
+        lines.append(f"| [{notebook}]({notebook}.ipynb) | {solved} of {len(asked)} | {to_go} |")
+    return "\n".join(lines)
 
 
 def derive(tried: Iterable[Attempt]) -> list[Row]:

@@ -8,7 +8,7 @@ import pytest
 from esworkbench.course.grader import shown
 from esworkbench.course.grader.shown import Shown
 from esworkbench.course.nb01_events_not_rows import BALANCE, balance
-from esworkbench.course.progress import RECORD, Attempt, attempts, keep, progress
+from esworkbench.course.progress import RECORD, Attempt, Row, as_markdown, attempts, keep, progress
 from esworkbench.errors import UnusableInput
 
 MODULE = "esworkbench.course.nb01_events_not_rows"
@@ -72,3 +72,16 @@ def test_where_nothing_can_be_kept_the_check_says_so(said: list[str], tmp_path: 
     Shown(MODULE, BALANCE).check(balance)
     assert said[0].startswith("✔ **balance** is correct")
     assert "this attempt isn't kept on record: File exists" in said[0]
+
+
+def test_the_page_has_a_line_for_each_notebook_and_names_what_is_essential_and_to_go() -> None:
+    rows = [
+        Row("02_event_store", "append", True, 2, START),
+        Row("02_event_store", "withdraw", True, 1, None),
+        Row("02_event_store", "deposit_once", False, 0, None),
+        Row("03_aggregates", "apply", True, 1, START),
+    ]
+    assert as_markdown(rows).splitlines()[2:] == [
+        "| [02_event_store](02_event_store.ipynb) | 1 of 3 | `withdraw` |",
+        "| [03_aggregates](03_aggregates.ipynb) | 1 of 1 |  |",
+    ]
