@@ -93,6 +93,8 @@ def _draw_on_any_ground(figure: Figure) -> None:
     for line in figure.findobj(Line2D):
         if same_color(line.get_color(), "black"):
             line.set_color(INK)
+        if same_color(line.get_markeredgecolor(), "black"):
+            line.set_markeredgecolor(INK)
     for text in figure.findobj(Text):
         if same_color(text.get_color(), "black"):
             text.set_color(INK)
