@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
-from esworkbench.forensics.compare.bisect import Search, bisect_running, first_bad, plain_bisect, scan
+from esworkbench.forensics.compare.bisect import Search, bisect_running, plain_bisect, scan
 
 # --- residuals --------------------------------------------------------------------------------------------------------
 
@@ -97,6 +97,18 @@ RESIDUALS = Exercise(
 # --- first_bad --------------------------------------------------------------------------------------------------------
 
 
+def first_bad(count: int, is_bad: Callable[[int], bool]) -> int:
+    """Two marks, one known to be good and one known to be bad, until they are neighbours."""
+    good, bad = 0, count
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if is_bad(middle):
+            bad = middle
+        else:
+            good = middle
+    return bad
+
+
 def _number(found: Any, asked: Sequence[int] | None = None) -> Any:
     """The number itself, or the one in a Search, unless that lies about what it asked."""
     if isinstance(found, Search) and asked in (None, found.probes):
@@ -108,8 +120,8 @@ def _one_by_one(count: int, is_bad: Callable[[int], bool]) -> int:
     return next(step for step in range(1, count + 1) if is_bad(step))
 
 
-def _last_good(count: int, is_bad: Callable[[int], bool]) -> Any:
-    return _number(first_bad(count, is_bad)) - 1
+def _last_good(count: int, is_bad: Callable[[int], bool]) -> int:
+    return first_bad(count, is_bad) - 1
 
 
 def _drops_the_middle(count: int, is_bad: Callable[[int], bool]) -> int:
@@ -123,8 +135,8 @@ def _drops_the_middle(count: int, is_bad: Callable[[int], bool]) -> int:
     return bad
 
 
-def _asks_twice(count: int, is_bad: Callable[[int], bool]) -> Any:
-    return _number(first_bad(count, lambda step: is_bad(step) and is_bad(step)))
+def _asks_twice(count: int, is_bad: Callable[[int], bool]) -> int:
+    return first_bad(count, lambda step: is_bad(step) and is_bad(step))
 
 
 def _asks_for_the_last_too(count: int, is_bad: Callable[[int], bool]) -> int:
@@ -173,8 +185,7 @@ FIRST_BAD = Exercise(
     task=(
         "Of steps 1 … `count` the last is bad, and what is bad stays bad; `count` is at least 1. Return the number of "
         "the first bad one. `is_bad(step)` says whether a step is bad, and each call costs an hour: make at most "
-        "⌈log₂ count⌉ of them, so none for a single step. (The package's own function returns a `Search`, which "
-        "holds the number and the steps that it asked about; the number alone will do.)"
+        "⌈log₂ count⌉ of them, so none for a single step."
     ),
     stub=(
         "from collections.abc import Callable\n\n\n"
@@ -216,10 +227,10 @@ def _by_balance(residuals: Sequence[int]) -> int | None:
     return plain_bisect(list(accumulate(residuals))).first_bad
 
 
-def _by_own_step(residuals: Sequence[int]) -> Any:
+def _by_own_step(residuals: Sequence[int]) -> int | None:
     if not any(residuals):
         return None
-    return _number(first_bad(len(residuals), lambda step: residuals[step - 1] != 0))
+    return first_bad(len(residuals), lambda step: residuals[step - 1] != 0)
 
 
 def _from_zero(residuals: Sequence[int]) -> int | None:
