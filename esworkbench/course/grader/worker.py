@@ -37,11 +37,17 @@ def judge_elsewhere(module: str, name: str, answer: Any) -> Verdict:
     except Exception as error:  # noqa: BLE001 - what an answer refers to may refuse to be pickled in any way
         raise NoWorker(f"your answer can't be sent to another process ({error})") from None
     try:
+        # Its imports, where it is new to the worker, take none of the answer's time.
+        _workers().schedule(_import, args=(module,), timeout=STARTING_SECONDS).result()
         return _workers().schedule(_judged, args=(module, name, sent), timeout=ALL_SECONDS).result()
     except Timeout:
         return Verdict(Outcome.INCORRECT, f"it did not end within {ALL_SECONDS} seconds and was stopped")
     except ProcessExpired as error:
         return Verdict(Outcome.INCORRECT, f"it ended the process it ran in (exit code {error.exitcode})")
+
+
+def _import(module: str) -> None:
+    importlib.import_module(module)
 
 
 def _judged(module: str, name: str, sent: bytes) -> Verdict:
