@@ -357,4 +357,4 @@ COMPENSATE = Exercise(
     },
 )
 
-exercises = Exercises(__name__, BALANCE, BALANCE_AT, BETWEEN, COMPENSATE)
+exercises = Exercises(__name__, BALANCE, BALANCE_AT, COMPENSATE, BETWEEN)
