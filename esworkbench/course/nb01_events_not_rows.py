@@ -104,6 +104,7 @@ BALANCE = Exercise(
     stub=FACTS_STUB + "\n\ndef my_balance(facts: list[Fact]) -> int: ...",
     reference=balance,
     cases=st.tuples(streams()),
+    examples=[([Fact(1, "WithdrawalRequested", 2_020, _at(13, 9))],)],
     hints=(
         "Give each kind a sign. Which of requested and settled takes the money?",
         "`POSTED` holds the signs: sum `POSTED[fact.kind] * fact.amount_minor`.",

@@ -10,7 +10,8 @@ from esworkbench.course.grader.pasteable import pasteable
 from esworkbench.course.nb01_events_not_rows import BALANCE, BETWEEN
 
 CELLS = [
-    "from esworkbench.course.nb01_events_not_rows import POSTED, exercises\n\nSIGNS = POSTED | {'WithdrawalSettled': -1}",
+    "from esworkbench.course.nb01_events_not_rows import POSTED, exercises\n\n"
+    "SIGNS = POSTED | {'WithdrawalSettled': -1}",
     "def my_balance(facts):\n    return sum(SIGNS[fact.kind] * fact.amount_minor for fact in facts)\n\n\n"
     "exercises.balance.check(my_balance)",
     "def my_between(facts, first, last, zone):\n    while True:\n        pass\n\n\nexercises.between.check(my_between)",
