@@ -14,7 +14,7 @@ ZURICH = ZoneInfo("Europe/Zurich")
 
 
 class Fact(NamedTuple):
-    """An event as these exercises use it: its version, what happened, the amount in minor units, when (UTC)."""
+    """An event as this notebook uses it: its version, its type, the amount in minor units, when it was recorded."""
 
     version: int
     kind: str
@@ -22,20 +22,23 @@ class Fact(NamedTuple):
     recorded_at: datetime
 
 
+# 14 March 2023 is a Tuesday. Zurich is one hour ahead of UTC until the clocks change on the 26th.
 def _at(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2023, 3, day, hour, minute, tzinfo=UTC)
 
 
-# 14 March 2023 is a Tuesday. Zurich is one hour ahead of UTC until the clocks change on the 26th.
-FACTS = [
-    Fact(1, "deposited", 10_010, _at(13, 9)),
-    Fact(2, "withdrawal_requested", 2_020, _at(13, 23, 30)),
-    Fact(3, "withdrawal_settled", 2_020, _at(14, 8)),
-    Fact(4, "deposited", 3_030, _at(15, 14, 47)),
-    Fact(5, "fee_charged", 250, _at(16, 22, 59)),
-    Fact(6, "withdrawn", 1_000, _at(16, 23, 30)),
-]
-POSTED = {"deposited": 1, "withdrawn": -1, "fee_charged": -1, "withdrawal_requested": -1, "withdrawal_settled": 0}
+POSTED = {
+    "AccountOpened": 0,
+    "MoneyDeposited": 1,
+    "MoneyWithdrawn": -1,
+    "TransferSent": -1,
+    "FeeCharged": -1,
+    "InterestCredited": 1,
+    "WithdrawalRequested": -1,
+    "WithdrawalSettled": 0,
+    "WithdrawalCancelled": 1,
+}
+"""What each event type of the bank does to the account's own balance."""
 
 STEPS = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=11, minutes=30)])
 
@@ -62,13 +65,17 @@ def balance(facts: Sequence[Fact]) -> int:
     return sum(POSTED[fact.kind] * fact.amount_minor for fact in facts)
 
 
+def _summed(facts: Sequence[Fact], **otherwise: int) -> int:
+    """With other signs for some event types."""
+    return sum((POSTED | otherwise)[fact.kind] * fact.amount_minor for fact in facts)
+
+
 def _settled_twice(facts: Sequence[Fact]) -> int:
-    return sum(fact.amount_minor if fact.kind == "deposited" else -fact.amount_minor for fact in facts)
+    return _summed(facts, WithdrawalSettled=-1)
 
 
 def _at_settlement(facts: Sequence[Fact]) -> int:
-    signs = POSTED | {"withdrawal_requested": 0, "withdrawal_settled": -1}
-    return sum(signs[fact.kind] * fact.amount_minor for fact in facts)
+    return _summed(facts, WithdrawalRequested=0, WithdrawalSettled=-1, WithdrawalCancelled=0)
 
 
 def _in_dollars(facts: Sequence[Fact]) -> float:
@@ -80,18 +87,24 @@ def _all_added(facts: Sequence[Fact]) -> int:
 
 
 def _without_fees(facts: Sequence[Fact]) -> int:
-    return sum(POSTED[fact.kind] * fact.amount_minor for fact in facts if fact.kind != "fee_charged")
+    return _summed(facts, FeeCharged=0)
+
+
+def _cancelled_forgotten(facts: Sequence[Fact]) -> int:
+    return _summed(facts, WithdrawalCancelled=0)
 
 
 BALANCE = Exercise(
     name="balance",
     task=(
-        "Fold the facts into the balance in minor units, an `int`; without facts it is 0. `POSTED` has the sign of "
-        "each kind: a withdrawal takes the money when it is requested, and settling it posts nothing."
+        "Fold the facts into the balance in minor units, an `int`; without facts it is 0. A fact's `kind` is its event "
+        "type, and `POSTED` has the sign of each: a withdrawal takes the money when it is requested, settling it posts "
+        "nothing, and cancelling it gives the money back."
     ),
     stub=FACTS_STUB + "\n\ndef my_balance(facts: list[Fact]) -> int: ...",
     reference=balance,
     cases=st.tuples(streams()),
+    examples=[([Fact(1, "WithdrawalRequested", 2_020, _at(13, 9))],)],
     hints=(
         "Give each kind a sign. Which of requested and settled takes the money?",
         "`POSTED` holds the signs: sum `POSTED[fact.kind] * fact.amount_minor`.",
@@ -107,6 +120,9 @@ BALANCE = Exercise(
         "no signs": Mistake(_all_added, "withdrawals and fees are added; they take money away"),
         "an event type overlooked": Mistake(
             _without_fees, "the fee is missing: an event type that a fold overlooks makes no noise"
+        ),
+        "cancelled": Mistake(
+            _cancelled_forgotten, "a cancelled withdrawal gives the money back, which its request has taken"
         ),
     },
 )
@@ -218,7 +234,7 @@ def _facts_and_days(draw: st.DrawFn) -> tuple[list[Fact], datetime, datetime, Zo
     last = first + timedelta(days=draw(st.integers(0, 2)))
     late = (last + timedelta(days=1)).astimezone(UTC) - timedelta(milliseconds=draw(st.sampled_from([0, 500])))
     if draw(st.booleans()) and late >= facts[-1].recorded_at:
-        facts.append(Fact(facts[-1].version + 1, "deposited", 1, late))
+        facts.append(Fact(facts[-1].version + 1, "MoneyDeposited", 1, late))
     return facts, first, last, zone
 
 
@@ -236,7 +252,7 @@ BETWEEN = Exercise(
     cases=_facts_and_days(),
     hints=(
         "On which date was 23:30 UTC in Zurich?",
-        "Compare `fact.recorded_at.astimezone(zone).date()` with the two dates.",
+        "Compare `fact.recorded_at.astimezone(zone).date()` with `first.date()` and `last.date()`, both included.",
     ),
     mistakes={
         "days of UTC": Mistake(_days_of_utc, "the days are UTC's: 23:30 in UTC is already tomorrow in Zurich"),
@@ -256,7 +272,7 @@ BETWEEN = Exercise(
 def compensate(facts: Sequence[Fact], wrong_version: int, now: datetime) -> list[Fact]:
     """Everything that was there, and one more fact, which posts the opposite of the wrong one."""
     wrong = next(fact for fact in facts if fact.version == wrong_version)
-    kind = {1: "withdrawn", -1: "deposited"}[POSTED[wrong.kind]]
+    kind = {1: "MoneyWithdrawn", -1: "MoneyDeposited"}[POSTED[wrong.kind]]
     return [*facts, Fact(facts[-1].version + 1, kind, wrong.amount_minor, now)]
 
 
@@ -300,7 +316,7 @@ def _effect(sign: Any, amount: Any) -> Any:
 
 @st.composite
 def _facts_and_the_wrong_one(draw: st.DrawFn) -> tuple[list[Fact], int, datetime]:
-    """A settled withdrawal posted nothing, so it is never the wrong one."""
+    """What posted nothing is never the wrong one."""
     facts = draw(streams(fewest=1).filter(lambda facts: any(POSTED[fact.kind] for fact in facts)))
     wrong = draw(st.sampled_from([fact for fact in facts if POSTED[fact.kind]]))
     return facts, wrong.version, _at(20, 9) + draw(STEPS)
@@ -309,9 +325,9 @@ def _facts_and_the_wrong_one(draw: st.DrawFn) -> tuple[list[Fact], int, datetime
 COMPENSATE = Exercise(
     name="compensate",
     task=(
-        "The fact with `wrong_version` should never have been recorded. Return all facts as they were, and one more "
-        "behind them: the next version, recorded at `now`, of a kind and an amount that post the opposite of the wrong "
-        "one. Which kind is yours to choose, as long as its sign in `POSTED` fits."
+        "The fact with `wrong_version`, which moved money, should never have been recorded. Return all facts as they "
+        "were, and one more behind them: the next version, recorded at `now`, of a kind and an amount that post the "
+        "opposite of the wrong one. Which kind is yours to choose, as long as its sign in `POSTED` fits."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
@@ -342,4 +358,4 @@ COMPENSATE = Exercise(
     },
 )
 
-exercises = Exercises(__name__, BALANCE, BALANCE_AT, BETWEEN, COMPENSATE)
+exercises = Exercises(__name__, BALANCE, BALANCE_AT, COMPENSATE, BETWEEN)

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.pool import StaticPool
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.course.grader.meaning import Raised
@@ -19,73 +22,129 @@ from esworkbench.events import NewEvent
 
 # --- append -----------------------------------------------------------------------------------------------------------
 
-Log = dict[tuple[str, int], str]
-"""(stream, version) → event: a dict stands in for the table."""
+LAST_VERSION = "SELECT coalesce(max(version), 0) FROM log WHERE stream = :stream"
+INSERT = "INSERT INTO log (stream, version, event) VALUES (:stream, :version, :event)"
 
 
-def append(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+def append(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
     """All or nothing, and only onto the version that the decision was made on."""
-    actual = max((version for name, version in log if name == stream), default=0)
+    last = "SELECT coalesce(max(version), 0) FROM log WHERE stream = :stream"
+    actual = connection.execute(text(last), {"stream": stream}).scalar_one()
     if expected_version != actual:
         raise ConcurrencyError(stream, expected_version, actual)
-    log.update({(stream, actual + number): event for number, event in enumerate(events, start=1)})
+    insert = "INSERT INTO log (stream, version, event) VALUES (:stream, :version, :event)"
+    for version, event in enumerate(events, start=actual + 1):
+        connection.execute(text(insert), {"stream": stream, "version": version, "event": event})
 
 
-def _unchecked(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    log.update({(stream, expected_version + number): event for number, event in enumerate(events, start=1)})
+def _actual(connection: Connection, stream: str) -> int:
+    return int(connection.execute(text(LAST_VERSION), {"stream": stream}).scalar_one())
 
 
-def _off_by_one(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    append(log, stream, expected_version, [])
-    _unchecked(log, stream, expected_version - 1, events)
+def _unchecked(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    for version, event in enumerate(events, start=expected_version + 1):
+        connection.execute(text(INSERT), {"stream": stream, "version": version, "event": event})
 
 
-def _only_behind(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    actual = max((version for name, version in log if name == stream), default=0)
-    if expected_version < actual:
+def _off_by_one(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    append(connection, stream, expected_version, [])
+    _unchecked(connection, stream, expected_version - 1, events)
+
+
+def _only_behind(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    if expected_version < (actual := _actual(connection, stream)):
         raise ConcurrencyError(stream, expected_version, actual)
-    _unchecked(log, stream, expected_version, events)
+    _unchecked(connection, stream, expected_version, events)
 
 
-def _only_ahead(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    actual = max((version for name, version in log if name == stream), default=0)
-    if expected_version > actual:
+def _only_ahead(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    if expected_version > (actual := _actual(connection, stream)):
         raise ConcurrencyError(stream, expected_version, actual)
-    _unchecked(log, stream, expected_version, events)
+    _unchecked(connection, stream, expected_version, events)
 
 
-def _whole_log_counted(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    if expected_version != len(log):
-        raise ConcurrencyError(stream, expected_version, len(log))
-    _unchecked(log, stream, expected_version, events)
-
-
-def _events_counted(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
-    actual = len([version for name, version in log if name == stream])
+def _whole_log_counted(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    actual = connection.execute(text("SELECT count(*) FROM log")).scalar_one()
     if expected_version != actual:
         raise ConcurrencyError(stream, expected_version, actual)
-    _unchecked(log, stream, expected_version, events)
+    _unchecked(connection, stream, expected_version, events)
 
 
-def _told_the_wrong_way_round(log: Log, stream: str, expected_version: int, events: Sequence[str]) -> None:
+def _events_counted(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    count = text("SELECT count(*) FROM log WHERE stream = :stream")
+    actual = connection.execute(count, {"stream": stream}).scalar_one()
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+    _unchecked(connection, stream, expected_version, events)
+
+
+def _empty_stream_is_none(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    last = text("SELECT max(version) FROM log WHERE stream = :stream")
+    actual = connection.execute(last, {"stream": stream}).scalar()
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)  # type: ignore[arg-type]
+    _unchecked(connection, stream, expected_version, events)
+
+
+def _told_the_wrong_way_round(
+    connection: Connection, stream: str, expected_version: int, events: Sequence[str]
+) -> None:
     try:
-        append(log, stream, expected_version, events)
+        append(connection, stream, expected_version, events)
     except ConcurrencyError as error:
         raise ConcurrencyError(stream, error.actual, error.expected) from None
 
 
-def _play_append(answer: Any, log: Log, stream: str, expected_version: int, events: list[str]) -> Any:
-    """What a refusal says, and the log afterwards."""
+def _commits(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    append(connection, stream, expected_version, events)
+    connection.commit()
+
+
+Log = dict[tuple[str, int], str]
+"""(stream, version) → event: what the table holds."""
+
+
+class RolledBack(Exception):
+    """The owner of the transaction thinks better of it."""
+
+
+@cache
+def _database() -> Engine:
+    return create_engine("sqlite://", poolclass=StaticPool)
+
+
+def _play_append(
+    answer: Any, log: Log, stream: str, expected_version: int, events: list[str], rolled_back: bool
+) -> Any:
+    """What a refusal says, and the table after the transaction's end."""
+    with _database().begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS log"))
+        connection.execute(text("CREATE TABLE log (stream TEXT, version BIGINT, event TEXT)"))
+        for (name, version), event in log.items():
+            connection.execute(text(INSERT), {"stream": name, "version": version, "event": event})
+    refused = None
     try:
-        answer(log, stream, expected_version, events)
+        with _database().begin() as connection:
+            answer(connection, stream, expected_version, events)
+            if rolled_back:
+                raise RolledBack
     except ConcurrencyError as error:
         refused = {"stream": error.stream_id, "expected": error.expected, "actual": error.actual}
-        return {"refused": refused, "log": log}
-    return {"refused": None, "log": log}
+    except RolledBack:
+        pass
+    with _database().connect() as connection:
+        rows = connection.execute(text("SELECT stream, version, event FROM log ORDER BY stream, version, event"))
+        return {"refused": refused, "log": [tuple(row) for row in rows]}
+
+
+def _given_append(log: Log, stream: str, expected_version: int, events: list[str], rolled_back: bool) -> str:
+    rows = ", ".join(f"({name!r}, {version}, {event!r})" for (name, version), event in log.items())
+    then = "; then the owner of the transaction rolls it back" if rolled_back else ""
+    return f"log: {rows or 'no rows'}; append {events} to {stream!r}, expected version {expected_version}{then}"
 
 
 @st.composite
-def _logs_and_appends(draw: st.DrawFn) -> tuple[Log, str, int, list[str]]:
+def _logs_and_appends(draw: st.DrawFn) -> tuple[Log, str, int, list[str], bool]:
     """Two streams in one log, now and then with a hole, and a writer that is up to date, behind or ahead."""
     last = {"A": 0, "AB": 0}
     log: Log = {}
@@ -94,33 +153,42 @@ def _logs_and_appends(draw: st.DrawFn) -> tuple[Log, str, int, list[str]]:
         log[stream, last[stream]] = f"event {len(log) + 1}"
     stream = draw(st.sampled_from(["A", "AB"]))
     expected = draw(st.sampled_from([last[stream], last[stream], last[stream] - 1, last[stream] + 1, len(log)]))
-    return log, stream, max(expected, 0), ["new", "newer"][: draw(st.integers(0, 2))]
+    events = ["new", "newer"][: draw(st.integers(0, 2))]
+    return log, stream, max(expected, 0), events, draw(st.sampled_from([False, False, False, True]))
 
 
 APPEND = Exercise(
     name="append",
     task=(
-        "`log` is a dict `{(stream, version): event}`. A stream is at the version of its last event, at 0 if it has "
-        "none. If that is `expected_version`, put the events into `log` under the versions that follow it, and return "
-        "nothing. Otherwise raise `ConcurrencyError(stream, expected, actual)` and leave `log` as it is, even when "
-        "there are no events to append."
+        "`connection` is in a transaction. Its owner, who calls you, commits it; when you raise, it is rolled back. "
+        "The table `log` has the columns `stream`, `version` and `event`. A stream is at the version of its last "
+        "event, at 0 if it has none. If that is `expected_version`, insert the events, which are texts, under the "
+        "versions that follow it, and return nothing. Otherwise raise `ConcurrencyError(stream, expected, actual)` "
+        "and insert nothing, even when there are no events to append."
     ),
     stub=(
+        "from sqlalchemy import Connection, text\n\n"
         "from esworkbench.errors import ConcurrencyError\n\n\n"
-        "def my_append(log: dict[tuple[str, int], str], stream: str, expected_version: int, events: list[str]) "
-        "-> None: ..."
+        "def my_append(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None: ..."
     ),
     reference=append,
     cases=_logs_and_appends(),
-    examples=[({("A", 1): "event 1"}, "A", 0, ["new"]), ({("A", 1): "event 1"}, "A", 2, ["new"])],
+    examples=[
+        ({("A", 1): "event 1"}, "A", 0, ["new"], False),
+        ({("A", 1): "event 1"}, "A", 2, ["new"], False),
+        ({("A", 1): "event 1"}, "A", 1, ["new"], True),
+    ],
     play=_play_append,
+    given=_given_append,
     hints=(
-        "Which version is this stream at now? An empty one is at 0.",
-        "`max((version for name, version in log if name == stream), default=0)`, then compare with `!=`.",
+        "Which version is this stream at now? Ask the table: `max(version)` is NULL, `None` in Python, for an empty "
+        "stream.",
+        f'`connection.execute(text("{LAST_VERSION}"), {{"stream": stream}}).scalar_one()`, then compare with `!=`, '
+        "raise, and insert in a loop.",
     ),
     mistakes={
         "missing expected version": Mistake(
-            _unchecked, "the expected version is compared with nothing: a stale writer overwrites what others wrote"
+            _unchecked, "the expected version is compared with nothing: two events may claim one version"
         ),
         "off by one version": Mistake(
             _off_by_one, "the first new event takes the version that the last one has already: it gets the next one"
@@ -129,7 +197,7 @@ APPEND = Exercise(
             _only_behind, "a writer ahead of the stream leaves a hole in it: the two versions must be equal"
         ),
         "only ahead": Mistake(
-            _only_ahead, "a writer behind the stream overwrites what others wrote: the two versions must be equal"
+            _only_ahead, "a writer behind the stream is let in, with a decision out of date: the two must be equal"
         ),
         "counts the whole log": Mistake(
             _whole_log_counted, "it counts the events of all streams, but each stream has versions of its own"
@@ -139,9 +207,17 @@ APPEND = Exercise(
             "it counts the stream's events, but a stream is at the version of its last one: if it has a hole the two "
             "differ",
         ),
+        "NULL for an empty stream": Mistake(
+            _empty_stream_is_none,
+            "the version of an empty stream is 0, but `max(version)` of no rows is NULL: `coalesce(max(version), 0)`",
+        ),
         "the wrong way round": Mistake(
             _told_the_wrong_way_round,
             "the error says the two versions the wrong way round: first what was expected, then what is there",
+        ),
+        "commits": Mistake(
+            _commits,
+            "it commits, but the transaction isn't its own: the caller may have more to write in it, or roll it back",
         ),
     },
 )
@@ -249,7 +325,7 @@ class _Account:
             self.balance -= other
             self.version += 1
         if account["version"] != self.version:
-            raise ConcurrencyError("ACC-1", account["version"], self.version)
+            raise ConcurrencyError("ACC-1001", account["version"], self.version)
         self.balance = account["balance"]
         self.version += 1
 
@@ -442,12 +518,12 @@ def deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes | None
     """``EventStore.append`` looks for the key before the version, and keeps key and events in one transaction."""
     event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
     once = Idempotency(key, sha256(event.payload).hexdigest(), b'{"done":true}')
-    return store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1"), idempotency=once).reply
+    return store.append("ACC-1001", [event], expected_version=store.stream_version("ACC-1001"), idempotency=once).reply
 
 
 def _deposit(store: EventStore, amount_minor: int, once: Idempotency, *, booked: int | None = None) -> bytes | None:
     event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % (booked or amount_minor))
-    return store.append("ACC-1", [event], expected_version=ANY_VERSION, idempotency=once).reply
+    return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
 
 
 def _new_key_each_time(store: EventStore, key: str, amount_minor: int) -> bytes | None:
@@ -459,9 +535,9 @@ def _digest_of_the_key(store: EventStore, key: str, amount_minor: int) -> bytes 
 
 
 def _no_reply_to_a_repeat(store: EventStore, key: str, amount_minor: int) -> bytes | None:
-    before = store.stream_version("ACC-1")
+    before = store.stream_version("ACC-1001")
     said = deposit_once(store, key, amount_minor)
-    return said if store.stream_version("ACC-1") > before else None
+    return said if store.stream_version("ACC-1001") > before else None
 
 
 def _amount_as_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
@@ -482,14 +558,14 @@ def _conflict_swallowed(store: EventStore, key: str, amount_minor: int) -> bytes
 def _as_if_new(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
     once = Idempotency(key, str(amount_minor), b"{}")
-    return store.append("ACC-1", [event], expected_version=0, idempotency=once).reply
+    return store.append("ACC-1001", [event], expected_version=0, idempotency=once).reply
 
 
 def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str, int]]) -> Any:
     """Each reply, by whether its key was answered before and so; and what is in the store in the end."""
     store = StoreInMemory()
     for _ in range(events_there):
-        store.append("ACC-1", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
+        store.append("ACC-1001", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
     first: dict[str, bytes] = {}
     replies: list[Any] = []
     for key, amount_minor in commands:
@@ -512,7 +588,7 @@ def _given_deposit_once(events_there: int, commands: list[tuple[str, int]]) -> s
 DEPOSIT_ONCE = Exercise(
     name="deposit_once",
     task=(
-        "Append one event to stream `ACC-1` of a real `EventStore`: of type `MoneyDeposited`, its payload the JSON "
+        "Append one event to stream `ACC-1001` of a real `EventStore`: of type `MoneyDeposited`, its payload the JSON "
         'object `{"amount_minor": …}` and nothing else. There may be events in the stream already. Return a reply: any '
         "JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again: that "
         "books nothing, and it gets the reply of the first time. The same key with another amount is another command: "
@@ -530,7 +606,7 @@ DEPOSIT_ONCE = Exercise(
     cases=st.tuples(
         st.integers(0, 2),
         st.lists(
-            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 50])), min_size=1, max_size=4
+            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 4723])), min_size=1, max_size=4
         ),
     ),
     play=_play_deposit_once,

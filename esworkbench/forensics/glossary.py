@@ -35,8 +35,8 @@ _SHOWN_IN = {
     "02_event_store": {
         "lost update": "two writers decide on one state, and the later one wipes out what the earlier one wrote",
         "optimistic concurrency": (
-            "nobody holds a lock while deciding; who appends names the version they decided on, and is told when it "
-            "is no longer the last"
+            "nobody holds a lock while deciding; a writer states the version its decision was based on, and is told "
+            "when it is no longer the last"
         ),
         "idempotency key": "drawn by a client once per intent: a repeated command is one command",
     },

@@ -108,14 +108,14 @@ WRITER_HEADS = ("writer", "now at", "loaded version", "loaded balance", "loads")
 def race_figure(*races: Race) -> Figure:
     """Each race as one lane per writer: its steps from left to right, a cross where ConcurrencyError stopped one.
 
-    A star marks a commit that overwrote another writer's. Whatever is drawn is in ``race.log`` as text.
+    A star marks a commit at a version that another event had already. Whatever is drawn is in ``race.log`` as text.
     """
     figure = Figure(figsize=(9, 1.9 * len(races)), layout="constrained")
     for axes, race in zip(figure.subplots(len(races), 1, squeeze=False)[:, 0], races, strict=True):
         names = list(race.writers)
         for made in race.log:
             lane = len(names) - 1 - names.index(made.writer)
-            marker = "X" if "ConcurrencyError" in made.what else "*" if "overwritten" in made.what else "o"
+            marker = "X" if "ConcurrencyError" in made.what else "*" if "second event" in made.what else "o"
             colour = COLOURS[names.index(made.writer) % len(COLOURS)]
             axes.plot(made.number, lane, marker=marker, color=colour, markersize=14 if marker == "*" else 8)
             axes.annotate(

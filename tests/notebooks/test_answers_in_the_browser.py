@@ -10,8 +10,9 @@ from esworkbench.course.grader.pasteable import pasteable
 from esworkbench.course.nb01_events_not_rows import BALANCE, BETWEEN
 
 CELLS = [
-    "from esworkbench.course.nb01_events_not_rows import exercises\n\nSIGNS = {'deposited': 1}",
-    "def my_balance(facts):\n    return sum(SIGNS.get(fact.kind, -1) * fact.amount_minor for fact in facts)\n\n\n"
+    "from esworkbench.course.nb01_events_not_rows import POSTED, exercises\n\n"
+    "SIGNS = POSTED | {'WithdrawalSettled': -1}",
+    "def my_balance(facts):\n    return sum(SIGNS[fact.kind] * fact.amount_minor for fact in facts)\n\n\n"
     "exercises.balance.check(my_balance)",
     "def my_between(facts, first, last, zone):\n    while True:\n        pass\n\n\nexercises.between.check(my_between)",
     f"{pasteable(BETWEEN.asked, BETWEEN.reference)}\n\nexercises.between.check(my_between)",
@@ -48,7 +49,7 @@ def test_wrong_slow_and_right_answers(jupyterlab: str, page: Page) -> None:
     wrong, slow, right, attempts = shown.all_inner_texts()
     assert wrong.startswith(f"✘ balance is incorrect: {BALANCE.mistakes['double apply'].hint}")
     assert "given facts" in wrong
-    assert "withdrawal_settled" in wrong
+    assert "WithdrawalSettled" in wrong
     assert "too slow on this case" in slow
     assert right.startswith("✔ between is correct")
     assert attempts == "[1, 2]"

@@ -88,7 +88,7 @@ def test_what_the_model_raises_is_shown(monkeypatch: pytest.MonkeyPatch, no_warn
     assert no_warning.records == []
 
 
-def test_the_picture_tells_a_lost_update_by_its_shape() -> None:
+def test_the_picture_tells_a_doubled_version_by_its_shape() -> None:
     figure = race_figure(played("ABABAABB", checked=False), played("ABABAABBB", checked=True))
     markers = [{str(line.get_marker()) for line in axes.lines} for axes in figure.axes]
     assert markers == [{"o", "*"}, {"o", "X"}]

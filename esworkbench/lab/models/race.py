@@ -1,10 +1,10 @@
 """Two writers on one stream, step by step, as a pure model: load, decide, append, commit.
 
 Two cash machines pay from one account that opened with ``OPENING_MINOR``. With the version check the slower of two
-appends gets ConcurrencyError and its writer begins anew from a fresh load. Without it the later append overwrites what
-is at its version, and money has been paid out that the stream knows nothing about: a lost update (the P4 of Berenson
-and others, "A Critique of ANSI SQL Isolation Levels"). As on real engines, nothing is visible before its commit, and an
-append waits while another writer's is uncommitted.
+appends gets ConcurrencyError and its writer begins anew from a fresh load. Without it both append at the same version,
+each by a decision that knew nothing of the other's, and more is paid out than was there. (On a row the second write
+would wipe out the first: the lost update, P4 of Berenson and others, "A Critique of ANSI SQL Isolation Levels".) As on
+SQLite, nothing is visible before its commit, and an append waits while another writer's is uncommitted.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from esworkbench.errors import ConcurrencyError, UnusableInput
 from esworkbench.money import format_minor
 
-STREAM = "BankAccount-ACC-1"
+STREAM = "BankAccount-ACC-1001"
 CURRENCY = "USD"
 OPENING_MINOR = 10_000
 ASKED_MINOR: Mapping[str, int] = MappingProxyType({"A": 8_000, "B": 8_000})
@@ -62,23 +62,26 @@ class Writer:
 
 
 class Race:
-    """``checked`` says whether ``append`` looks at the version. ``log`` holds every step made, in order."""
+    """``checked`` says whether ``append`` looks at the version. ``log`` holds every step made, in order.
+
+    ``doubled`` holds the withdrawals that were committed at a version which another event had already.
+    """
 
     def __init__(self, *, checked: bool, asked_minor: Mapping[str, int] = ASKED_MINOR) -> None:
         self.checked = checked
         self.writers = {name: Writer(name, asked) for name, asked in asked_minor.items()}
         self.log: list[RaceStep] = []
-        self.overwritten: list[Withdrawal] = []
-        self._stream: dict[int, Withdrawal] = {}
+        self.doubled: list[Withdrawal] = []
+        self._stream: list[Withdrawal] = []
 
     @property
     def stream(self) -> list[Withdrawal]:
-        """The committed withdrawals in version order; the first has version 2."""
-        return [self._stream[version] for version in sorted(self._stream)]
+        """The committed withdrawals in version order, two of one version in that of their commits; from version 2."""
+        return sorted(self._stream, key=lambda event: event.version)
 
     @property
     def version(self) -> int:
-        return max(self._stream, default=1)
+        return max((event.version for event in self._stream), default=1)
 
     @property
     def balance_minor(self) -> int:
@@ -118,14 +121,13 @@ class Race:
         """What can be said now, in one sentence."""
         if self.ready:
             return "nothing is decided yet" if not self.log else f"{' and '.join(self.ready)} can go on"
-        if self.overwritten:
-            lost = self.overwritten[0]
-            known = _money(OPENING_MINOR - self.balance_minor)
+        if self.doubled:
+            second = self.doubled[0]
             return (
-                f"a lost update: {_money(self.paid_minor)} left the machines, but the stream knows only of {known}: "
-                f"version {lost.version} of {lost.writer} is overwritten"
+                f"too much is paid: {_money(self.paid_minor)} left the machines, {_money(OPENING_MINOR)} were there; "
+                f"{second.writer} decided on a state that was gone, and two events are version {second.version}"
             )
-        return f"nothing is lost: {_money(self.paid_minor)} were paid out, and the stream knows of all of it"
+        return f"all is well: {_money(self.paid_minor)} were paid out, {_money(OPENING_MINOR)} were there"
 
     def _load(self, writer: Writer) -> str:
         writer.loaded = Loaded(self.version, self.balance_minor)
@@ -155,13 +157,13 @@ class Race:
     def _commit(self, writer: Writer) -> str:
         assert writer.uncommitted is not None
         mine, writer.uncommitted = writer.uncommitted, None
-        before = self._stream.get(mine.version)
-        self._stream[mine.version] = mine
+        taken = any(event.version == mine.version for event in self._stream)
+        self._stream.append(mine)
         writer.outcome = "paid"
-        if before is None:
+        if not taken:
             return f"version {mine.version} stands, {_money(mine.amount_minor)} paid out"
-        self.overwritten.append(before)
-        return f"version {mine.version} of {before.writer} is overwritten, {_money(mine.amount_minor)} paid out"
+        self.doubled.append(mine)
+        return f"a second event at version {mine.version}, {_money(mine.amount_minor)} paid out"
 
     def _writer(self, name: str) -> Writer:
         try:

@@ -14,9 +14,9 @@ def balance_by_loop(facts: list[Fact]) -> int:
     total = 0
     for fact in facts:
         match fact.kind:
-            case "deposited":
+            case "MoneyDeposited" | "InterestCredited" | "WithdrawalCancelled":
                 total += fact.amount_minor
-            case "withdrawn" | "fee_charged" | "withdrawal_requested":
+            case "MoneyWithdrawn" | "TransferSent" | "FeeCharged" | "WithdrawalRequested":
                 total -= fact.amount_minor
     return total
 
@@ -27,12 +27,12 @@ def balance_by_frame(facts: list[Fact]) -> int:
 
 
 def balance_by_settlement(facts: list[Fact]) -> int:
-    signs = POSTED | {"withdrawal_requested": 0, "withdrawal_settled": -1}
+    signs = POSTED | {"WithdrawalRequested": 0, "WithdrawalSettled": -1, "WithdrawalCancelled": 0}
     return sum(signs[fact.kind] * fact.amount_minor for fact in facts)
 
 
 def balance_by_or(facts: list[Fact]) -> int:
-    return sum(-fact.amount_minor if "with" in fact.kind or "fee" in fact.kind else fact.amount_minor for fact in facts)
+    return sum(-fact.amount_minor if "With" in fact.kind or "Fee" in fact.kind else fact.amount_minor for fact in facts)
 
 
 def balance_at_in_utc(facts: list[Fact], moment: datetime) -> int:
@@ -81,7 +81,7 @@ def between_a_day_later(facts: list[Fact], first: datetime, last: datetime, zone
 
 def compensate_with_a_fee(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
     [wrong] = [fact for fact in facts if fact.version == wrong_version]
-    kind = "fee_charged" if wrong.kind == "deposited" else "deposited"
+    kind = "FeeCharged" if POSTED[wrong.kind] > 0 else "InterestCredited"
     return [*facts, Fact(len(facts) + 1, kind, wrong.amount_minor, now)]
 
 

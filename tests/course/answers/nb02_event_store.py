@@ -6,7 +6,19 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from esworkbench.course.nb02_event_store import Load, Log, Save, Tell, Transaction, append, deposit_once, withdraw
+from sqlalchemy import Connection, column, insert, select, table, text
+
+from esworkbench.course.nb02_event_store import (
+    INSERT,
+    LAST_VERSION,
+    Load,
+    Save,
+    Tell,
+    Transaction,
+    append,
+    deposit_once,
+    withdraw,
+)
 from esworkbench.errors import ConcurrencyError, StoreBusy
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
 from esworkbench.events import NewEvent
@@ -14,58 +26,66 @@ from esworkbench.events import NewEvent
 # --- append -----------------------------------------------------------------------------------------------------------
 
 
-def append_by_loop(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
-    last = 0
-    for name, version in log:
-        if name == stream and version > last:
-            last = version
+def append_by_fetching(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    found = connection.execute(
+        text("SELECT version FROM log WHERE stream = :s ORDER BY version DESC LIMIT 1"), {"s": stream}
+    )
+    row = found.first()
+    last = row.version if row else 0
     if last != expected_version:
         raise ConcurrencyError(stream, expected=expected_version, actual=last)
     for event in events:
         last += 1
-        log[stream, last] = event
+        connection.execute(text("INSERT INTO log VALUES (:s, :v, :e)"), {"s": stream, "v": last, "e": event})
 
 
-def append_by_sorting(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+def append_by_many(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
     class Stale(ConcurrencyError): ...
 
-    versions = sorted(version for name, version in log if name == stream) or [0]
-    if versions[-1] - expected_version:
-        raise Stale(stream, expected_version, versions[-1])
-    log |= dict(zip([(stream, expected_version + 1 + n) for n in range(len(events))], events, strict=True))
+    log = table("log", column("stream"), column("version"), column("event"))
+    versions = connection.scalars(select(log.c.version).where(log.c.stream == stream)).all()
+    if (actual := max([0, *versions])) - expected_version:
+        raise Stale(stream, expected_version, actual)
+    rows = [{"stream": stream, "version": actual + n, "event": event} for n, event in enumerate(events, 1)]
+    if rows:
+        connection.execute(insert(log), rows)
 
 
-def append_that_writes_first(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
-    actual = max((version for name, version in log if name == stream), default=0)
-    for number, event in enumerate(events, start=1):
-        log.setdefault((stream, actual + number), event)
+def append_that_writes_first(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    actual = connection.execute(text(LAST_VERSION), {"stream": stream}).scalar_one()
+    for version, event in enumerate(events, start=actual + 1):
+        connection.execute(text(INSERT), {"stream": stream, "version": version, "event": event})
+    connection.commit()
     if expected_version != actual:
         raise ConcurrencyError(stream, expected_version, actual)
 
 
-def append_to_prefixes(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
-    actual = max((version for name, version in log if name.startswith(stream)), default=0)
+def append_to_prefixes(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    last = text("SELECT coalesce(max(version), 0) FROM log WHERE stream LIKE :stream")
+    actual = connection.execute(last, {"stream": stream + "%"}).scalar_one()
     if expected_version != actual:
         raise ConcurrencyError(stream, expected_version, actual)
-    log.update({(stream, actual + number): event for number, event in enumerate(events, start=1)})
+    append(connection, stream, expected_version, events)
 
 
-def append_in_silence(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+def append_in_silence(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
     with suppress(ConcurrencyError):
-        append(log, stream, expected_version, events)
+        append(connection, stream, expected_version, events)
 
 
-def append_only_the_first(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
-    append(log, stream, expected_version, events[:1])
+def append_only_the_first(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    append(connection, stream, expected_version, events[:1])
 
 
-def append_without_looking_if_nothing_is_new(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
+def append_without_looking_if_nothing_is_new(
+    connection: Connection, stream: str, expected_version: int, events: list[str]
+) -> None:
     if events:
-        append(log, stream, expected_version, events)
+        append(connection, stream, expected_version, events)
 
 
-def append_and_empty(log: Log, stream: str, expected_version: int, events: list[str]) -> None:
-    append(log, stream, expected_version, events)
+def append_and_empty(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    append(connection, stream, expected_version, events)
     events.clear()
 
 
@@ -251,17 +271,17 @@ def deposit_once_looking_first(store: EventStore, key: str, amount_minor: int) -
     known = store.find_reply(key, digest)
     if known is not None:
         return known
-    version = store.stream_version("ACC-1")
+    version = store.stream_version("ACC-1001")
     done = json.dumps({"version": version + 1}).encode()
     once = Idempotency(key=key, command_digest=digest, reply=done)
-    store.append("ACC-1", [_deposited(amount_minor)], expected_version=version, idempotency=once)
+    store.append("ACC-1001", [_deposited(amount_minor)], expected_version=version, idempotency=once)
     return done
 
 
 def deposit_once_at_any_version(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     said = json.dumps([key, amount_minor, store.head_position()]).encode()
     result = store.append_many(
-        [StreamAppend("ACC-1", ANY_VERSION, [_deposited(amount_minor)])],
+        [StreamAppend("ACC-1001", ANY_VERSION, [_deposited(amount_minor)])],
         idempotency=Idempotency(key, str(amount_minor), said),
     )
     return result.reply
@@ -270,7 +290,7 @@ def deposit_once_at_any_version(store: EventStore, key: str, amount_minor: int) 
 def deposit_once_with_todays_reply(store: EventStore, key: str, amount_minor: int) -> bytes:
     """A repeat is told where the stream is now, not where it was when the money came."""
     deposit_once(store, key, amount_minor)
-    return b'{"version":%d}' % store.stream_version("ACC-1")
+    return b'{"version":%d}' % store.stream_version("ACC-1001")
 
 
 def deposit_once_in_memory() -> Callable[[EventStore, str, int], bytes]:
@@ -279,7 +299,7 @@ def deposit_once_in_memory() -> Callable[[EventStore, str, int], bytes]:
 
     def deposit(store: EventStore, key: str, amount_minor: int) -> bytes:
         if key not in seen:
-            store.append("ACC-1", [_deposited(amount_minor)], expected_version=ANY_VERSION)
+            store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION)
             seen[key] = amount_minor
         return b"{}"
 
@@ -289,12 +309,12 @@ def deposit_once_in_memory() -> Callable[[EventStore, str, int], bytes]:
 def deposit_by_length(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     event = _deposited(amount_minor)
     once = Idempotency(key, str(len(event.payload)), b"{}")
-    return store.append("ACC-1", [event], expected_version=ANY_VERSION, idempotency=once).reply
+    return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
 
 
 def deposit_without_a_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     event = _deposited(amount_minor)
-    return store.append("ACC-1", [event], expected_version=store.stream_version("ACC-1")).reply
+    return store.append("ACC-1001", [event], expected_version=store.stream_version("ACC-1001")).reply
 
 
 def deposit_one(store: EventStore, key: str, amount_minor: int) -> bytes | None:
@@ -309,7 +329,7 @@ def deposit_elsewhere(store: EventStore, key: str, amount_minor: int) -> bytes |
 def deposit_a_float(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     event = NewEvent(event_type="MoneyDeposited", payload=json.dumps({"amount_minor": float(amount_minor)}).encode())
     once = Idempotency(key, str(amount_minor), b"{}")
-    return store.append("ACC-1", [event], expected_version=ANY_VERSION, idempotency=once).reply
+    return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
 
 
 def deposit_that_says_text(store: EventStore, key: str, amount_minor: int) -> str:
@@ -320,7 +340,7 @@ def deposit_that_says_text(store: EventStore, key: str, amount_minor: int) -> st
 def deposit_to_the_first_comer(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     """Whoever comes with a known key gets the reply, whatever they want."""
     once = Idempotency(key, "deposit", b"{}")
-    return store.append("ACC-1", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+    return store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
 
 
 # --- safe_checkpoint --------------------------------------------------------------------------------------------------
@@ -369,7 +389,7 @@ def safe_checkpoint_that_pops(visible: list[int], under_way: list[int], checkpoi
 
 
 RIGHT: dict[str, list[Any]] = {
-    "append": [append_by_loop, append_by_sorting],
+    "append": [append_by_fetching, append_by_many],
     "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
     "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
     "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version],
