@@ -647,4 +647,4 @@ PERCENTILE = Exercise(
     },
 )
 
-exercises = Exercises(__name__, LOAD_FROM_SNAPSHOT, USABLE, COUNT_IN_MINOR_UNITS, PERCENTILE, DUE)
+exercises = Exercises(__name__, LOAD_FROM_SNAPSHOT, USABLE, COUNT_IN_MINOR_UNITS, DUE, PERCENTILE)
