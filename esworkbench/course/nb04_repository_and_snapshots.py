@@ -1,6 +1,6 @@
 """The exercises of notebook 04: load from a snapshot, know when not to, migrate one, when one is due, the p99."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
@@ -18,65 +18,65 @@ from esworkbench.snapshotting.frequency import percentile
 
 # --- load_from_snapshot -----------------------------------------------------------------------------------------------
 
-Stream = Sequence[tuple[int, DomainEvent]]
-"""Version and event, from the first event on."""
+Read = Callable[[int], Sequence[DomainEvent]]
+"""The events that come after a version of the stream, in order; after 0, all of them."""
 
 
-def load_from_snapshot(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def load_from_snapshot(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
     """Restore the state, then apply what came after it, and nothing else."""
     account.restore(msgspec.json.decode(snapshot.state))
     account.version = snapshot.version
-    for version, event in stream:
-        if version > snapshot.version:
-            account.replay(event)
-
-
-def _applies_one_again(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot._replace(version=snapshot.version - 1), stream)
-
-
-def _applies_all(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot._replace(version=0), stream)
-
-
-def _leaves_one_out(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot._replace(version=snapshot.version + 1), stream)
-    account.version = stream[-1][0]
-
-
-def _forgets_the_version(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, stream)
-    account.version -= snapshot.version
-
-
-def _never_opens_it(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    for _, event in stream:
+    for event in read(snapshot.version):
         account.replay(event)
 
 
-def _tail_without_a_state(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot._replace(state=b"{}"), stream)
+def _applies_one_again(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot._replace(version=snapshot.version - 1), read)
 
 
-def _state_of_that_day(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, [])
+def _applies_all(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot._replace(version=0), read)
 
 
-def _records_the_tail(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, [])
-    for version, event in stream:
-        if version > snapshot.version:
-            account.record(event)
+def _leaves_one_out(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot._replace(version=snapshot.version + 1), read)
 
 
-def _takes_the_balance_alone(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def _forgets_the_version(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, read)
+    account.version -= snapshot.version
+
+
+def _never_opens_it(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    for event in read(0):
+        account.replay(event)
+
+
+def _reads_all(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, lambda after: read(0)[after:])
+
+
+def _tail_without_a_state(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot._replace(state=b"{}"), read)
+
+
+def _state_of_that_day(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, lambda after: [])
+
+
+def _records_the_tail(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, lambda after: [])
+    for event in read(snapshot.version):
+        account.record(event)
+
+
+def _takes_the_balance_alone(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
     balance = {"balance_minor": msgspec.json.decode(snapshot.state)["balance_minor"]}
-    load_from_snapshot(account, snapshot._replace(state=msgspec.json.encode(balance)), stream)
+    load_from_snapshot(account, snapshot._replace(state=msgspec.json.encode(balance)), read)
 
 
 def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
-    """The account, of its state what a new one hasn't, what is to be saved, and which versions were applied."""
-    stream = list(enumerate(events, start=1))
+    """The account, of its state what a new one hasn't, what is to be saved, which versions were read and applied."""
     kept = BankAccount("a")
     for event in events[:snapshot_at]:
         kept.replay(event)
@@ -89,18 +89,30 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
         event_hash="0" * 64,
         based_on_version=None,
     )
+    versions = range(1, len(events) + 1)
+    read_versions: set[int] = set()
     applied: list[int] = []
 
     class Counted(BankAccount):
         def apply(self, event: DomainEvent) -> None:
-            applied.append(next((version for version, each in stream if each is event), 0))
+            applied.append(next((version for version in versions if events[version - 1] is event), 0))
             super().apply(event)
 
+    def read(after: int) -> list[DomainEvent]:
+        read_versions.update(versions[after:])
+        return events[after:]
+
     account, new = Counted("a"), Counted("a").state()
-    answer(account, snapshot, stream)
+    answer(account, snapshot, read)
     to_be_saved = [type(event).__name__ for event, _ in account.uncommitted]
     changed = {name: value for name, value in account.state().items() if value != new[name]}
-    return {"version": account.version, "versions applied": applied, "to be saved": to_be_saved, **changed}
+    return {
+        "version": account.version,
+        "versions read": sorted(read_versions),
+        "versions applied": applied,
+        "to be saved": to_be_saved,
+        **changed,
+    }
 
 
 OPENED = AccountOpened(account_id="a", owner="Ada", currency="USD")
@@ -132,20 +144,22 @@ def _given_load(events: list[DomainEvent], snapshot_at: int) -> str:
 LOAD_FROM_SNAPSHOT = Exercise(
     name="load_from_snapshot",
     task=(
-        "Bring the new `account` to the head of its stream. `stream` is a list of (version, event) pairs, from the "
-        "first event on, ascending, without gaps. `snapshot.state` is JSON, as UTF-8 bytes, of what "
+        "Bring the new `account` to the head of its stream. `snapshot.state` is JSON, as UTF-8 bytes, of what "
         "`account.restore(state)` takes as a dict, and `snapshot.version` is the version of the last event in it; that "
-        "may be the last of the stream. Only what came after it is applied: `account.replay(event)` applies an event "
-        "and adds 1 to `account.version`, which `restore` leaves as it is. In the end `account.version` is the "
-        "stream's, and `account.uncommitted`, what is to be saved, is empty. Nothing is returned."
+        "may be the last of the stream. `read(version)` returns the events that come after that version, as a list in "
+        "their order. Each event it reads costs time, so read none that is in the snapshot. "
+        "`account.replay(event)` applies an event and adds 1 to `account.version`, which `restore` leaves as it is. In "
+        "the end `account.version` is the stream's, and `account.uncommitted`, what is to be saved, is empty. Nothing "
+        "is returned."
     ),
     stub=(
-        "import json\n\n"
+        "import json\n"
+        "from collections.abc import Callable\n\n"
         "from esworkbench.aggregates.snapshots import Snapshot\n"
         "from esworkbench.domains.bank import BankAccount\n"
-        "from esworkbench.events import DomainEvent\n\n\n"
-        "def my_load_from_snapshot(account: BankAccount, snapshot: Snapshot, stream: list[tuple[int, DomainEvent]]) "
-        "-> None: ..."
+        "from esworkbench.events import DomainEvent\n\n"
+        "Read = Callable[[int], list[DomainEvent]]\n\n\n"
+        "def my_load_from_snapshot(account: BankAccount, snapshot: Snapshot, read: Read) -> None: ..."
     ),
     reference=load_from_snapshot,
     cases=_events_and_a_version(),
@@ -153,7 +167,7 @@ LOAD_FROM_SNAPSHOT = Exercise(
     play=_play_load,
     given=_given_load,
     hints=(
-        "`account.restore(...)`, then the events with a version above the snapshot's.",
+        "`account.restore(...)` with what `json.loads` makes of the state, then the events after the snapshot.",
         "`account.replay(event)` counts from `account.version`: set that to `snapshot.version` first.",
     ),
     mistakes={
@@ -173,6 +187,9 @@ LOAD_FROM_SNAPSHOT = Exercise(
         ),
         "never opened": Mistake(
             _never_opens_it, "the snapshot is never opened: all events are folded, as slowly as without one"
+        ),
+        "reads all": Mistake(
+            _reads_all, "it reads every event, only to skip most of them: that takes as long as without a snapshot"
         ),
         "the tail alone": Mistake(
             _tail_without_a_state, "the state is missing: `restore` takes over what the snapshot's JSON says"

@@ -4,68 +4,79 @@ import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import dropwhile
 from math import ceil
 from typing import Any
 
 import numpy as np
 
 from esworkbench.aggregates.snapshots import Snapshot
-from esworkbench.course.nb04_repository_and_snapshots import Stream, count_in_minor_units, load_from_snapshot, usable
+from esworkbench.course.nb04_repository_and_snapshots import Read, count_in_minor_units, load_from_snapshot, usable
 from esworkbench.domains.bank import BankAccount
+from esworkbench.events import DomainEvent
 from esworkbench.snapshotting.frequency import percentile
 
 # --- load_from_snapshot -----------------------------------------------------------------------------------------------
 
 
-def load_by_slicing(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def load_by_counting(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
     account.restore(json.loads(snapshot.state))
-    for _, event in stream[snapshot.version :]:
+    tail = read(snapshot.version)
+    for event in tail:
         account.apply(event)
-    account.version = len(stream)
+    account.version = snapshot.version + len(tail)
 
 
-def load_by_dropping(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def load_by_attributes(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
     for name, value in json.loads(snapshot.state.decode("utf-8")).items():
         setattr(account, name, value)
     account.version = account.snapshot_version = snapshot.version
-    for version, event in dropwhile(lambda pair: pair[0] <= snapshot.version, stream):
+    for version, event in enumerate(read(snapshot.version), start=snapshot.version + 1):
         account.apply(event)
         account.version = version
 
 
-def load_and_keep_the_tail(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
+def load_and_keep_the_tail(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
     """Right but for the version where there is no tail."""
     account.restore(json.loads(snapshot.state))
-    for version, event in stream:
-        if version > snapshot.version:
-            account.replay(event)
-            account.version = version
+    for version, event in enumerate(read(snapshot.version), start=snapshot.version + 1):
+        account.replay(event)
+        account.version = version
 
 
-def load_twice(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, stream)
-    load_from_snapshot(account, snapshot, stream)
+def load_twice(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, read)
+    load_from_snapshot(account, snapshot, read)
 
 
-def load_backwards(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, list(reversed(stream)))
+def load_and_count_all(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    """Reads the whole stream to learn its version."""
+    account.restore(json.loads(snapshot.state))
+    for event in read(snapshot.version):
+        account.apply(event)
+    account.version = len(read(0))
 
 
-def load_only_deposits(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, [each for each in stream if "Deposited" in type(each[1]).__name__])
-    account.version = len(stream)
+def load_backwards(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, lambda after: list(reversed(read(after))))
 
 
-def load_by_commands(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, stream)
+def load_only_deposits(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    def deposits(after: int) -> list[DomainEvent]:
+        return [each for each in read(after) if "Deposited" in type(each).__name__]
+
+    load_from_snapshot(account, snapshot, deposits)
+    account.version = snapshot.version + len(read(snapshot.version))
+
+
+def load_by_commands(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, read)
     account.read_only = False
     account.uncommitted.clear()
     account.charge_fee(1, "USD", "r", "loading")
 
 
-def load_with_a_restored_state_last(account: BankAccount, snapshot: Snapshot, stream: Stream) -> None:
-    load_from_snapshot(account, snapshot, stream)
+def load_with_a_restored_state_last(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot, read)
     account.restore(json.loads(snapshot.state))
 
 
@@ -257,7 +268,7 @@ def percentile_by_numpy_as_it_is(ordered: list[float], share: float) -> float:
 
 
 RIGHT: dict[str, list[Any]] = {
-    "load_from_snapshot": [load_by_slicing, load_by_dropping],
+    "load_from_snapshot": [load_by_counting, load_by_attributes],
     "usable": [usable_by_sets, usable_by_loop],
     "count_in_minor_units": [count_in_place, count_by_text],
     "due": [due_by_trying, due_by_the_next, due_by_difference],
@@ -267,6 +278,7 @@ WRONG: dict[str, list[Any]] = {
     "load_from_snapshot": [
         load_and_keep_the_tail,
         load_twice,
+        load_and_count_all,
         load_backwards,
         load_only_deposits,
         load_by_commands,
