@@ -178,3 +178,40 @@ def test_within_a_day_one_clients_key_is_proof_and_the_distance_none(tmp_path: P
     paid_twice(world, apart=timedelta(hours=20), idempotency_key=("k", "k"))
     later(world)
     assert told(judged(world, tmp_path)) == [("retry_duplicate", "A", -4_321, "proven")]
+
+
+def test_a_hold_of_which_the_bank_has_booked_a_part_names_what_has_left_and_gives_nothing_back(tmp_path: Path) -> None:
+    world = a_bank()
+    hold = world.hold("A", 5_000, "SHOP")
+    world.book("A", -4_500, "SHOP")
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    [found] = diagnosis.findings
+    assert (found.fault, found.amount, found.event_ids) == ("unresolved_pending", 500, [hold.event_id])
+    assert "s.csv books -45.00 USD" in found.proof
+    assert "50.00 USD was held" in found.proof
+    assert "has no line" not in found.proof
+    assert "Released" not in found.remedy
+    assert moves_nothing(diagnosis)
+
+
+def test_a_line_that_stands_twice_for_one_event_may_be_the_banks_own_double(tmp_path: Path) -> None:
+    world = a_bank()
+    payment = world.pay("A", -4_500, "SHOP")
+    world.book("A", -4_500, "SHOP", payment)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    [found] = diagnosis.findings
+    assert (found.fault, found.amount) == ("never_appended", -4_500)
+    assert "or the statement booked it twice" in found.proof
+    assert "only if it did" in found.remedy
+    assert moves_nothing(diagnosis)
+
+
+def test_a_line_without_event_beside_others_of_its_reference_and_another_amount_is_no_double(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", -4_500, "SHOP")
+    world.book("A", -4_600, "SHOP")
+    later(world)
+    [found] = judged(world, tmp_path).findings
+    assert "booked it twice" not in found.proof

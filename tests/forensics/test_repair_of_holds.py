@@ -16,9 +16,11 @@ from esworkbench.domains.bank import (
     RequestWithdrawal,
     SettleWithdrawal,
 )
+from esworkbench.errors import StoreBusy
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.repair.apply import Repaired
+from esworkbench.projections import ProjectionRunner
 
 
 class RetriedHold(Copy):
@@ -100,3 +102,35 @@ def test_what_another_command_did_since_is_not_said_to_be_done(by: str, state: s
     if by == "settled":
         assert "retry_duplicate, statement_incomplete is found instead" in done.steps[0].words
         assert done.verified is False
+
+
+def test_what_was_appended_is_told_even_where_a_later_step_can_not_be_done(tmp_path: Path) -> None:
+    """An answer that only named the error would hide what stands in the store by now."""
+    copy = RetriedHold(tmp_path, "W-2")
+    copy.days_later()
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql("DELETE FROM pending_withdrawals")
+    evidence = copy.evidence_of()
+    before = copy.store.head_position()
+
+    def refuses(*_: object) -> None:
+        raise StoreBusy("another runner keeps the table")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ProjectionRunner, "rebuild", refuses)
+        repaired = copy.repair(evidence)
+    assert repaired.applied
+    assert [(step.kind, step.state) for step in repaired.steps] == [("compensate", "applied"), ("rebuild", "held back")]
+    assert "it could not be done: another runner keeps the table" in repaired.steps[1].words
+    assert copy.store.head_position() == before + 1
+
+
+def test_a_table_of_holds_that_was_emptied_is_rebuilt(tmp_path: Path) -> None:
+    """It claims that nothing is open: no row is a claim, too."""
+    copy = RetriedHold(tmp_path, "W-2")
+    copy.days_later()
+    with copy.by_hand() as connection:
+        connection.exec_driver_sql("DELETE FROM pending_withdrawals")
+    repaired = copy.repair(copy.evidence_of())
+    assert [(step.kind, step.state) for step in repaired.steps] == [("compensate", "applied"), ("rebuild", "applied")]
+    assert repaired.verified

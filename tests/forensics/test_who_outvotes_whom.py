@@ -1,5 +1,6 @@
 """Who contradicts the log, and who agrees with it: rows of read models don't outvote a claim of every event."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import NOT_TESTABLE, Diagnosis, Finding
+from esworkbench.forensics.repair.plan import rebuild_held_back
 from esworkbench.projections import ProjectionRunner
 
 ACCOUNT = "ACC-1003"
@@ -178,3 +180,38 @@ def test_a_currency_changed_in_one_snapshot_is_told_once(tmp_path: Path) -> None
     bank.sql("UPDATE snapshots SET state = json_set(state, '$.currency', 'EUR') WHERE stream_id = ? AND version = 50",
              HISTORIED)  # fmt: skip
     assert [(each.fault, each.currency) for each in headlines(diagnosed(bank))] == [("bad_snapshot", "EUR")]
+
+
+def test_two_read_models_that_remember_are_kept_though_a_statement_agrees_with_the_log(tmp_path: Path) -> None:
+    """The log was rewritten and its chain mended, one read model rebuilt from it and the statement forged to match."""
+    bank = DamagedBank(tmp_path)
+    event = bank.any_event("MoneyDeposited")
+    bank.change_amount(event, 77_700)
+    bank.rehash(event.stream_id)
+    bank.sql("DELETE FROM snapshots")
+    store = EventStore.open(bank.url)
+    history = BANK_PROJECTIONS["transaction_history"]()
+    ProjectionRunner(store, history, bank_decoder(), run_id="forged").rebuild()
+    store.engine.dispose()
+    forge_statement(bank, event, 77_700)
+    diagnosis = diagnosed(bank)
+    [edit] = [each for each in diagnosis.findings if each.alternative_to is None]
+    assert (edit.fault, edit.account, edit.amount, edit.certainty) == (
+        "manual_edit", event.account, -77_700, "possible",
+    )  # fmt: skip
+    assert edit.sources == ["account_balances", "daily_summaries"]
+    assert [each.fault for each in diagnosis.findings if each.alternative_to] == ["rehashed_history"]
+    assert all("only witness left" in rebuild_held_back(diagnosis, source, [edit]) for source in edit.sources)
+
+
+def forge_statement(bank: DamagedBank, event: Event, by: int) -> None:
+    """The line of the event and every balance from there on say what the event says by now."""
+    [path] = outside_folder(bank.url).joinpath("statements").glob("*.csv")
+    header, *lines = (line.split(",") for line in path.read_text("utf-8").splitlines())
+    reference = json.loads(event.payload)["reference"]
+    first = next(number for number, line in enumerate(lines) if (line[0], line[3]) == (event.account, reference))
+    lines[first][4] = str(int(lines[first][4]) + by)
+    for line in lines[first:]:
+        if line[0] == event.account:
+            line[5] = str(int(line[5]) + by)
+    path.write_text("".join(",".join(line) + "\n" for line in [header, *lines]), "utf-8")

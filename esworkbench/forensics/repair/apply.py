@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from esworkbench.errors import CommandRejected, UnreadableEvent, UnusableInput
+from esworkbench.errors import CommandRejected, EsworkbenchError, StoreBusy, UnreadableEvent, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence, capture
@@ -138,18 +138,26 @@ def _applied(
     copied: Copied | None,
 ) -> Repaired:
     before = copied.diagnosis if copied else look_again(store, evidence, now)
-    steps = []
-    for step in planned.steps:
+    steps: list[RepairStep] = []
+    for planned_step in planned.steps:
+        step = planned_step
         if step.state == "planned":
             step = _now_allowed(step, before, store)
-        if step.state == "planned" and step.kind == "compensate" and compensator is not None:
-            step = _compensate(step, store, planned, compensator)
-        elif step.state == "planned" and step.kind == "rebuild":
-            trial_at = None if copied else now
-            step = _rebuild(step, store, evidence, projections, decoder, planned.case_id, trial_at)
+        try:
+            if step.state == "planned" and step.kind == "compensate" and compensator is not None:
+                step = _compensate(step, store, planned, compensator)
+            elif step.state == "planned" and step.kind == "rebuild":
+                trial_at = None if copied else now
+                step = _rebuild(step, store, evidence, projections, decoder, planned.case_id, trial_at)
+        except EsworkbenchError as error:
+            if not any(each.state == "applied" for each in steps) and isinstance(error, StoreBusy):
+                raise
+            # What was written before stands, so the answer has to tell of it.
+            step = _held(step, f"it could not be done: {error}")
         steps.append(step)
     if any(step.appended for step in steps):
-        _catch_up(store, evidence, projections, decoder, planned.case_id)
+        behind = _catch_up(store, evidence, projections, decoder, planned.case_id)
+        steps = [_followed_by(step, behind) if step.appended else step for step in steps]
     applied = any(step.state == "applied" for step in steps)
     if not applied:
         return Repaired(steps=steps, applied=False, verified=_settled(before), after=before)
@@ -357,11 +365,20 @@ def _tried(step: RepairStep, after: Diagnosis) -> RepairStep:
 
 def _catch_up(
     store: EventStore, evidence: Evidence, projections: Factories, decoder: EventDecoder, case_id: str
-) -> None:
-    """Let the read models that run on this store see what was appended."""
+) -> list[str]:
+    """Let the read models that run on this store see what was appended; why not, of each that could not."""
+    behind = []
     for name, factory in projections.items():
         if evidence.checkpoint(name) is not None:
-            ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").catch_up()
+            try:
+                ProjectionRunner(store, factory(), decoder, run_id=f"repair-{case_id}").catch_up()
+            except EsworkbenchError as error:
+                behind.append(f"{name} has not followed: {error}")
+    return behind
+
+
+def _followed_by(step: RepairStep, behind: Sequence[str]) -> RepairStep:
+    return msgspec.structs.replace(step, words="; ".join([step.words, *behind]))
 
 
 def _held(step: RepairStep, reason: str) -> RepairStep:

@@ -7,6 +7,7 @@ suggests is possible, and the proof names what was not tested.
 
 from collections.abc import Iterator, Sequence
 
+from esworkbench.evidence.ledger import COLUMN_KINDS
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -110,16 +111,22 @@ def _edits(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             yield _head_edited(facts, source, key, amount)
         return
     steps: dict[Key, list[Residual]] = {}
+    balances = [step for step in left.steps(source=source.name) if step.reason != NO_ROW]
     for step in left.steps(source=source.name, kind=source.kind):
         if step.reason != NO_ROW or source.kind not in ("running", "daily"):
             steps.setdefault(step.key, []).append(step)
     for key, wrong in steps.items():
         if source.kind in ("running", "daily"):
-            yield _rows_edited(facts, source, key, wrong)
+            yield _rows_edited(facts, left, source, key, wrong)
         elif source.kind == "holds":
             yield _holds_edited(facts, source, key, wrong)
         else:
-            yield _column_edited(facts, source, key, wrong)
+            told = {
+                step.number for step in _in_one_row(left, source, key, [each for each in balances if each.key == key])
+            }
+            alone = [step for step in wrong if step.number not in told]
+            if alone:
+                yield _column_edited(facts, source, key, alone)
 
 
 def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explanation:
@@ -128,7 +135,7 @@ def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explana
     if healed:
         why += "; a rebuild with the projection's own code heals it"
     lacking = untested(facts, source)
-    others = _the_log_itself(facts, source, key) if certainty == "possible" else ()
+    others = _the_log_itself(facts, source, key, amount) if certainty == "possible" else ()
     if healed and not lacking and not others:
         certainty = "likely"
     proof = (
@@ -139,16 +146,40 @@ def _head_edited(facts: Facts, source: Source, key: Key, amount: int) -> Explana
     return Explanation(found, [Share(source.name, key, amount)], others)
 
 
-def _the_log_itself(facts: Facts, source: Source, key: Key) -> tuple[LookAlike, ...]:
+def _the_log_itself(facts: Facts, source: Source, key: Key, amount: int) -> tuple[LookAlike, ...]:
     """A log can be rewritten and hashed again. One claim against it is one witness; where none of another kind agrees
-    with it about the account, there is no other."""
-    if not facts.hashed or any(_agrees(facts, other, key) for other in facts.sources if other.kind != source.kind):
+    with it about the account, there is no other. Two read models that tell the same against it may be right, even where
+    a statement agrees with it: that file lies where whoever rewrote the log may write, too.
+    """
+    if not facts.hashed:
         return ()
+    others = [other for other in facts.sources if other.kind != source.kind]
+    agreeing = [other for other in others if _agrees(facts, other, key)]
+    alike = [other for other in others if _is_off_by(facts, other, key, amount)]
+    if agreeing and (not alike or any(other.kind != "statement" for other in agreeing)):
+        return ()
+    if agreeing:
+        words = (
+            f"{source.name} and {_names(alike)} are off alike; the events of this account may have been changed and "
+            f"hashed again, and {_names(agreeing)} with them, which an anchor from before would settle"
+        )
+        return (LookAlike("rehashed_history", words),)
     proof = (
         f"{source.name} contradicts the events of this account, and no claim of another kind agrees with them; they "
         "may have been changed and hashed again, which an anchor from before would settle"
     )
     return (LookAlike("rehashed_history", proof),)
+
+
+def _names(sources: Sequence[Source]) -> str:
+    return " and ".join(source.name for source in sources)
+
+
+def _is_off_by(facts: Facts, source: Source, key: Key, amount: int) -> bool:
+    off = [
+        step.amount for step in facts.residuals if (step.key, step.source, step.kind) == (key, source.name, source.kind)
+    ]
+    return bool(off) and sum(off) == amount
 
 
 def _agrees(facts: Facts, source: Source, key: Key) -> bool:
@@ -218,7 +249,21 @@ def _not_tested(lacking: list[str]) -> str:
     return f"; not tested: {'; '.join(lacking)}" if lacking else ""
 
 
-def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
+def _in_one_row(left: Left, source: Source, key: Key, balances: Sequence[Residual]) -> list[Residual]:
+    """What stands beside wrong balances in their own rows and makes up the same difference: it is one change."""
+    beside: dict[int, list[Residual]] = {}
+    for kind in COLUMN_KINDS:
+        for step in left.steps(source=source.name, key=key, kind=kind):
+            beside.setdefault(step.place, []).append(step)
+    return [
+        step
+        for balance in balances for step in beside.get(balance.place, [])
+        if sum(-each.amount if each.kind == "debits" else each.amount for each in beside[balance.place])
+        == balance.amount
+    ]  # fmt: skip
+
+
+def _rows_edited(facts: Facts, left: Left, source: Source, key: Key, steps: list[Residual]) -> Explanation:
     """An edited row shifts one running balance, and a later one shifts back: then the first is the amount."""
     wrong, healing = _healed(steps)
     amount = sum(step.amount for step in wrong)
@@ -233,8 +278,9 @@ def _rows_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) 
         FAULT, key, amount=amount, events=events, source=source.name, certainty="likely" if alone else "possible",
         proof=proof,
     )  # fmt: skip
-    others = () if alone or not amount else _the_log_itself(facts, source, key)
-    return Explanation(found, [whole(step) for step in steps], others)
+    others = () if alone or not amount else _the_log_itself(facts, source, key, amount)
+    beside = _in_one_row(left, source, key, wrong)
+    return Explanation(found, [whole(step) for step in (*steps, *beside)], others)
 
 
 def _healed(steps: Sequence[Residual]) -> tuple[list[Residual], list[Residual]]:

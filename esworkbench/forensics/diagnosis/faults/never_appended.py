@@ -37,6 +37,19 @@ _AFTER_THE_END = """
 _MEANT = r"lower(nfc_normalize(regexp_replace({0}, '[\s\p{{Z}}\p{{Cf}}]', '', 'g')))"
 """What is left of a name that people read as the same: not its blanks, its case, or how its letters are composed."""
 
+_BOOKED_BEFORE = """
+    SELECT DISTINCT mine.reference
+    FROM statement_steps AS s JOIN statement_lines AS mine USING (file, account, currency, line)
+        JOIN statement_lines AS told
+            ON (told.file, told.account, told.currency, told.reference, told.amount)
+             = (mine.file, mine.account, mine.currency, mine.reference, mine.amount)
+        JOIN pairs ON (pairs.file, pairs.account, pairs.currency, pairs.place)
+                    = (told.file, told.account, told.currency, told.place)
+    WHERE s.file = $file AND s.account = $account AND s.currency = $currency AND mine.reference <> ''
+      AND s.place IN (SELECT unnest($places::BIGINT[]))
+    ORDER BY 1
+"""
+
 _OF_ITS_OWN = "SELECT 1 FROM postings WHERE account = $account AND currency = $currency LIMIT 1"
 _SPELT_OTHERWISE = f"""
     SELECT account, currency FROM (SELECT DISTINCT account, currency FROM postings)
@@ -138,6 +151,14 @@ def _missing(
     if pairs:
         proof += "; " + "; ".join(pair.words_at_line() for pair in pairs[:SHOWN])
         remedy = "find out which of the two accounts is right before anything is appended, and correct the other"
+    twice = [reference for (reference,) in facts.rows(_BOOKED_BEFORE, places=[step.place for step in steps], file=file,
+                                                     account=key[0], currency=key[1])]  # fmt: skip
+    if twice:
+        proof += (
+            f"; another line books {', '.join(twice[:SHOWN])} with the same amount, and the event that is there is "
+            "told by that one: either it happened again, or the statement booked it twice"
+        )
+        remedy = "find out from the other side whether it happened twice, and append an event only if it did"
     doubted = _told_as_another(left, key, steps)
     if doubted:
         proof += f"; it may be what {doubted.fault} at {places(doubted.positions)} seems to lack, under another name"

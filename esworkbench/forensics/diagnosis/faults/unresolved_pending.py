@@ -105,7 +105,7 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
             _held(facts, key, requests), *_told(facts, key, requests, steps, unseen),
             *(_may_be_paid(facts, key, unmatched, payments) if steps else []),
         ]),
-        remedy=f"{_answer(pending, requests, bool(payments))}; watch for requests older than the limit",
+        remedy=f"{_answer(pending, requests, steps, bool(payments))}; watch for requests older than the limit",
     )  # fmt: skip
     return Explanation(found, [whole(step) for step in (*steps, *payments)])
 
@@ -143,9 +143,15 @@ def _told(
 ) -> list[str]:  # fmt: skip
     """What the statements say of it."""
     words = []
-    if steps:
-        amount = facts.money(_of_one(steps), key)
-        words.append(f"{steps[0].source} has no line for it, and without it claims {amount} more than the events")
+    missing = [step for step in steps if step.reason == NO_ROW]
+    if missing:
+        amount = facts.money(_of_one(missing), key)
+        words.append(f"{missing[0].source} has no line for it, and without it claims {amount} more than the events")
+    words += [
+        f"{step.source} books {facts.money(step.posted + step.amount, key)} for that of position {step.position}, "
+        f"where {facts.money(-step.posted, key)} was held: that has left, and the settlement that says so is missing"
+        for step in steps if step.reason != NO_ROW
+    ]  # fmt: skip
     booked = [request for request in requests if request.booked_by]
     if booked:
         words.append(
@@ -178,8 +184,13 @@ def _may_be_paid(facts: Facts, key: Key, unmatched: Unmatched, payments: list[Re
     return ["but a line of another account or currency books that amount"] if unmatched.is_elsewhere else []
 
 
-def _answer(pending: Pending, requests: list[Request], may_be_paid: bool) -> str:
+def _answer(pending: Pending, requests: list[Request], steps: list[Residual], may_be_paid: bool) -> str:
     booked = [request for request in requests if request.booked_by]
+    if any(step.reason != NO_ROW for step in steps):
+        return (
+            f"append the missing {pending.settle}, and what brings its amount to the one that the statement books; "
+            "don't give back what was held, for some of it has left"
+        )
     if may_be_paid:
         return (
             f"find out whether the lines that no event explains are the payment: then append the missing "
