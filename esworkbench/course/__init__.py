@@ -18,7 +18,7 @@
 ``nb05_projections``: one batch, one message, one day, one bad event, each counted once.
 ``nb06_rebuilding_projections``: shards, what is left after a kill, the swap, one query for all balances.
 ``nb07_cqrs_and_read_your_writes``: when a read model is fresh, own writes, percentiles of lag, old holds.
-``nb08_upcasting``: the steps of a chain, the chain, the way back, and the snapshots that may be used.
+``nb08_upcasting``: the chain, its steps, and the way back.
 ``nb09_upcaster_archaeology``: sample a log, recognise a version, find dead steps, compare two readers.
 ``nb10_joining_four_aggregates``: the region, the day, a join that waits, and what is still waiting.
 ``nb11_replay_to_a_moment``: moments with a zone, the two time axes, an account at a version.

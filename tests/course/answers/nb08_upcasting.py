@@ -1,7 +1,7 @@
 """Answers to the exercises of notebook 08."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import deepcopy
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -182,40 +182,11 @@ def dollars_without_return(payload: Payload) -> None:
     payload["total_dollars"] = Decimal(payload.pop("total_cents")).scaleb(-2)
 
 
-def may_use_by_items(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
-    return kept.items() <= today.items()
-
-
-def may_use_by_loop(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
-    bad = []
-    for name in kept:
-        if name not in today or kept[name] != today[name]:
-            bad.append(name)
-    return not bad
-
-
-def may_use_by_values(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
-    return set(kept.values()) <= set(today.values())
-
-
-def may_use_shared_types(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
-    return all(kept[name] == today[name] for name in kept.keys() & today.keys())
-
-
-def may_use_never_empty(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
-    return bool(kept) and kept.items() <= today.items()
-
-
-def may_use_by_sum(kept: Mapping[str, int], today: Mapping[str, int]) -> bool:
-    return kept.keys() <= today.keys() and sum(kept.values()) == sum(today[name] for name in kept)
-
-
 RIGHT = {
     "count_in_cents": [cents_by_quantize, cents_by_half_a_cent_more],
     "one_fact_per_parcel": [parcels_by_loop, parcels_one_at_a_time],
     "upcast": [upcast_by_loop, upcast_from_behind],
     "cents_as_dollars": [dollars_by_quantize, dollars_by_text],
-    "may_use": [may_use_by_items, may_use_by_loop],
 }
 WRONG = {
     "count_in_cents": [cents_by_ceil, cents_by_half_in_float, cents_rounded_twice, cents_by_round],
@@ -240,6 +211,5 @@ WRONG = {
         dollars_without_zeros_before,
         dollars_without_return,
     ],
-    "may_use": [may_use_by_values, may_use_shared_types, may_use_never_empty, may_use_by_sum],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}
