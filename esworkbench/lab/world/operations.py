@@ -10,7 +10,7 @@ COLUMNS = ("begins", "ends", "what")
 
 
 def write_operations(path: Path, partitions: Iterable[Partition]) -> None:
-    """One line for each interruption, oldest first; times in UTC. Whether anything was lost by it, nobody there knows."""
+    """One line for each interruption, oldest first; times in UTC. What was lost by it, nobody there knows."""
     with path.open("x", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(COLUMNS)
