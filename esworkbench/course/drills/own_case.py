@@ -44,9 +44,11 @@ def close_case(incident: Incident, verdict: Claimed | EllipsisType, folder: Path
     """
     assert incident.seed is not None, "a case of the course isn't one's own"
     if isinstance(verdict, EllipsisType):
-        return _show("No verdict yet: write it in place of the `...`. The answer stays sealed until then.")
+        _show("No verdict yet: write it in place of the `...`. The answer stays sealed until then.")
+        return None
     if verdict.fault not in FAULTS:
-        return _show(f"There is no fault `{verdict.fault}`. There are {', '.join(f'`{name}`' for name in FAULTS)}.")
+        _show(f"There is no fault `{verdict.fault}`. There are {', '.join(f'`{name}`' for name in FAULTS)}.")
+        return None
     planted = reveal(incident.url)
     engine = open_database(incident.url)
     right = _right(incident, planted, verdict, engine)
