@@ -10,8 +10,9 @@ from esworkbench.event_store.database import parse_url, servers_of
 BESIDE_A_STORE = ("-wal", "-shm", "-journal", ".outside")
 """What the names of a SQLite file's companions end in, after the file's own full name."""
 
-STATEMENTS, COMPLAINT, SEALED = "statements", "complaint.json", "answer.sealed"
-"""What may lie in an outside folder: a folder of bank statements, a customer's complaint, the lab's sealed answer."""
+STATEMENTS, COMPLAINT, OPERATIONS, SEALED = "statements", "complaint.json", "operations.csv", "answer.sealed"
+"""What may lie in an outside folder: a folder of bank statements, a customer's complaint, the log of those who run the
+network, the lab's sealed answer."""
 
 
 def user_folder() -> Path:

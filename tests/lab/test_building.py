@@ -1,16 +1,24 @@
 """Building: deterministic, sealed, and never on top of something."""
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from second_look import Look
+from sqlalchemy import create_engine
 
+from esworkbench.composition import capture
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.sidecar import SEALED
+from esworkbench.event_store.sidecar import OPERATIONS, SEALED
 from esworkbench.lab import FAULTS, build_incident, reveal
 from esworkbench.lab.incidents.faults import PlantableFault, Scene
+from esworkbench.lab.world.agenda import Agenda
+from esworkbench.lab.world.card_network import CLEARING
+from esworkbench.lab.world.life import Life, month_start
+from esworkbench.lab.world.people import SCALES
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +36,7 @@ def test_one_seed_gives_the_same_events_and_rows(tmp_path: Path, fault: str) -> 
     two = build_incident(url_in(tmp_path, "two.db"), fault=fault, seed=5, scale="small")
     assert Look(one.url).contents() == Look(two.url).contents()
     assert reveal(one.url) == reveal(two.url)
-    for name in ("statements/statement.csv", "complaint.json"):
+    for name in ("statements/statement.csv", "complaint.json", "operations.csv"):
         assert (one.outside / name).read_bytes() == (two.outside / name).read_bytes()
 
 
@@ -71,6 +79,66 @@ def test_the_answer_is_sealed(sqlite_url: str) -> None:
             assert b"manual_edit" not in path.read_bytes(), path
     assert "manual_edit" not in repr(incident)
     assert [planted.fault for planted in reveal(sqlite_url)] == ["manual_edit"]
+
+
+def test_a_case_is_that_fault_and_seed_and_tells_neither(tmp_path: Path) -> None:
+    case = build_incident(url_in(tmp_path, "case.db"), case="A", scale="small")
+    named = build_incident(url_in(tmp_path, "named.db"), fault="unresolved_pending", seed=1, scale="small")
+    assert Look(case.url).contents() == Look(named.url).contents()
+    assert reveal(case.url) == reveal(named.url)
+    assert (case.seed, named.seed) == (None, 1)
+    written = [path.read_bytes() for path in case.outside.rglob("*") if path.is_file()]
+    assert [each for each in [repr(case).encode(), *written] if b"pending" in each] == []
+
+
+@pytest.mark.parametrize("beside", [{"fault": "none"}, {"seed": 1}])
+def test_a_case_has_its_own_fault_and_seed(sqlite_url: str, beside: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="name either the case or those"):
+        build_incident(sqlite_url, case="A", scale="small", **beside)
+    with pytest.raises(UnusableInput, match="no case 'Z': choose one of A"):
+        build_incident(sqlite_url, case="Z", scale="small")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("fault", "more"), [("none", 0), ("unresolved_pending", 1), ("manual_edit", 0)])
+def test_the_operations_log_tells_no_fault(sqlite_url: str, fault: str, more: int) -> None:
+    """Whoever has only the log can't tell which fault it was: the link is down in every bank, now and then."""
+    incident = build_incident(sqlite_url, fault=fault, seed=5, scale="small")
+    header, *lines = (incident.outside / OPERATIONS).read_text(encoding="utf-8").splitlines()
+    assert header == "begins,ends,what"
+    assert len(lines) - more in range(2, 6)
+    assert lines == sorted(lines)
+    assert {line.split(",")[2] for line in lines} == {"the link from the card network is down"}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_other_interruptions_than_that_of_the_night_lose_nothing(seed: int) -> None:
+    """Their nights aren't that night, and they end before the first clearing and begin after the last refusal."""
+    engine = create_engine("sqlite://")
+    agenda = Agenda(month_start(SCALES["full"], 0))
+    life = Life(EventStore(engine, clock=agenda.clock), agenda, SCALES["full"], seed)
+    for each in life.bus.partitions:
+        assert each.begins.date() == each.ends.date() != life.partition_night.date()
+        assert each.begins.hour >= 1
+        assert each.ends.hour < CLEARING[0].hour
+
+
+def test_the_answer_was_lost_in_one_of_the_interruptions(sqlite_url: str) -> None:
+    incident = build_incident(sqlite_url, case="A", scale="small")
+    [lost] = [
+        posted for posted in Look(incident.url).postings() if posted.position in reveal(incident.url)[0].positions
+    ]
+    lines = (incident.outside / OPERATIONS).read_text(encoding="utf-8").splitlines()[1:]
+    begins = [datetime.fromisoformat(line.split(",")[0]) for line in lines]
+    assert [each - lost.recorded_at for each in begins if each.date() == lost.recorded_at.date()] == [
+        timedelta(minutes=5)
+    ]
+
+
+def test_evidence_says_nothing_of_the_operations_log_which_proves_no_balance(sqlite_url: str, tmp_path: Path) -> None:
+    build_incident(sqlite_url, case="A", scale="small")
+    told = capture(sqlite_url, tmp_path / "evidence", progress=False).manifest.assumptions
+    assert [each for each in told if "lies outside" in each] == []
 
 
 def test_a_damaged_or_missing_answer_is_one_clear_sentence(sqlite_url: str, tmp_path: Path) -> None:

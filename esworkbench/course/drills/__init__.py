@@ -6,6 +6,7 @@
 ``begin``: the bank with its fault, the complaint, the fingerprint.
 ``hints``: three hints from the catalogue of faults, the culprit's name in the last alone.
 ``verdict``: the rubric, and how a verdict earns its points.
+``own_case``: a mystery in a notebook, without a clock: the verdict is written down, and only then the answer opened.
 ``debrief``: the answer, and the shortest path to it beside the learner's own.
 ``sheet``: one row a drill, for a trainer.
 """

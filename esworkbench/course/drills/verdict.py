@@ -61,7 +61,7 @@ def judge(folder: Path, drill: Drill, claimed: Claimed, *, clock: Clock) -> Dril
     hit = accounts_hit(planted, store.engine)
     store.engine.dispose()
     harmed = changes(drill.fingerprint, rows, (drill.fingerprint.keys() | rows.keys()) - hit)
-    right = _right_parts(drill, planted, claimed, hit)
+    right = found_out(planted, claimed, hit, account=drill.account, seed=drill.seed)
     right["repair"] = _repaired(folder, drill, planted, rows, hit)
     right["collateral"] = not harmed
     points = {part: worth if right[part] else 0 for part, (worth, _) in RUBRIC.items()}
@@ -83,22 +83,25 @@ def accounts_hit(planted: Sequence[PlantedFault], engine: Engine) -> set[str]:
     return named | {stream.partition("-")[2] for stream in streams}
 
 
-def _right_parts(
-    drill: Drill, planted: Sequence[PlantedFault], claimed: Claimed, hit: Collection[str]
+def found_out(
+    planted: Sequence[PlantedFault], claimed: Claimed, hit: Collection[str], *, account: str, seed: int
 ) -> dict[str, bool]:
-    """Cause, account, events and amount. Of a wrong account the rest is judged by the complaint's own."""
+    """Which of cause, account, events and amount are right, in a small bank of that seed.
+
+    Of a wrong account the rest is judged by the complaint's own, ``account``.
+    """
     whole_store = planted[0].account is None
-    account = claimed.account if claimed.account in hit else drill.account
+    account = claimed.account if claimed.account is not None and claimed.account in hit else account
     share = next((each for each in planted if each.account == account), planted[0])
     return {
-        "cause": claimed.fault == share.fault or claimed.fault in not_told_apart(drill, share.fault, claimed.fault),
+        "cause": claimed.fault == share.fault or claimed.fault in not_told_apart(seed, share.fault, claimed.fault),
         "account": claimed.account in hit or (whole_store and claimed.account is None),
         "events": set(claimed.events) == set(share.event_ids),
         "amount": claimed.amount == share.amount and (whole_store or claimed.currency == share.currency),
     }
 
 
-def not_told_apart(drill: Drill, planted: str, claimed: str) -> set[str]:
+def not_told_apart(seed: int, planted: str, claimed: str) -> set[str]:
     """Names that a diagnosis of the bank as it was offers in place of the planted fault's, if ``claimed`` may be one.
 
     The bank is built once more from its seed, because by now the learner may have repaired it.
@@ -106,7 +109,7 @@ def not_told_apart(drill: Drill, planted: str, claimed: str) -> set[str]:
     if claimed not in FAULTS[planted].look_alikes:
         return set()
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
-        again = build_incident(f"sqlite:///{folder}/bank.db", fault=planted, seed=drill.seed, scale=SCALE)
+        again = build_incident(f"sqlite:///{folder}/bank.db", fault=planted, seed=seed, scale=SCALE)
         found = diagnose(capture(again.url, f"{folder}/evidence", progress=False)).findings
     return {each.fault for each in found if each.alternative_to == planted}
 

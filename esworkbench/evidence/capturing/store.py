@@ -12,7 +12,7 @@ import pyarrow as pa
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
-from esworkbench.event_store.sidecar import COMPLAINT, SEALED, STATEMENTS
+from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, SEALED, STATEMENTS
 from esworkbench.evidence.capturing.ahead import ahead
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
@@ -176,7 +176,7 @@ class StoreCapture:
 
 def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
-    known = {STATEMENTS, COMPLAINT, SEALED, *(f"{STATEMENTS}/{path.name}" for path in statements)}
+    known = {STATEMENTS, COMPLAINT, OPERATIONS, SEALED, *(f"{STATEMENTS}/{path.name}" for path in statements)}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:

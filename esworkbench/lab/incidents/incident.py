@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,11 +17,12 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.event_store.schema import events
-from esworkbench.event_store.sidecar import COMPLAINT, STATEMENTS, outside_folder
+from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, STATEMENTS, outside_folder
 from esworkbench.lab.incidents.faults import FAULTS, PlantableFault, Scene
-from esworkbench.lab.incidents.sealed import PlantedFault, seal, unseal
+from esworkbench.lab.incidents.sealed import PlantedFault, case_named, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.life import Life, month_start
+from esworkbench.lab.world.operations import write_operations
 from esworkbench.lab.world.people import SCALES, Scale
 from esworkbench.lab.world.readers import Readers
 from esworkbench.money import format_minor
@@ -42,7 +43,8 @@ class Complaint(msgspec.Struct, frozen=True):
 class Incident:
     """What was built, without a word about what is wrong with it. ``accounts`` and ``events`` are counts.
 
-    ``account``, ``currency`` and ``claimed_minor`` are the customer's complaint, which also lies in ``outside``.
+    ``account``, ``currency`` and ``claimed_minor`` are the customer's complaint, which also lies in ``outside``. A
+    case doesn't tell its ``seed``.
     """
 
     url: str
@@ -51,20 +53,32 @@ class Incident:
     claimed_minor: int
     accounts: int
     events: int
-    seed: int
+    seed: int | None
     outside: Path
 
 
 def build_incident(
-    url: str, *, fault: str | None = None, seed: int = 1, scale: str = "full", progress: bool = False
+    url: str,
+    *,
+    fault: str | None = None,
+    seed: int | None = None,
+    case: str | None = None,
+    scale: str = "full",
+    progress: bool = False,
 ) -> Incident:
     """A bank at ``url`` with that fault in it; ``none``: healthy; None: one drawn from the seed, for you to find.
 
+    ``case`` stands for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given.
     ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
-    One seed gives the same events and rows. Raises UnusableInput for an unknown name, or a database that already
-    holds something; if building fails, nothing is left behind.
+    One seed gives the same events and rows. Raises UnusableInput for an unknown name, a case with a fault or a seed
+    beside it, or a database that already holds something; if building fails, nothing is left behind.
     """
     size = _named("scale", scale, SCALES)
+    if case is not None:
+        if fault is not None or seed is not None:
+            raise UnusableInput(f"the case {case!r} has a fault and a seed of its own: name either the case or those")
+        fault, seed = msgspec.structs.astuple(case_named(case))
+    seed = 1 if seed is None else seed
     rng = Random(f"{seed}/fault")
     mystery = rng.choice([name for name in FAULTS if name != "none"])
     planted = _named("fault", mystery if fault is None else fault, FAULTS)()
@@ -73,7 +87,8 @@ def build_incident(
     try:
         with _nothing_stays_on_failure(engine, outside):
             _relax_durability(engine)
-            return _build(url, engine, planted, seed, size, rng, outside, progress)
+            built = _build(url, engine, planted, seed, size, rng, outside, progress)
+            return built if case is None else replace(built, seed=None)
     finally:
         engine.dispose()
 
@@ -106,6 +121,7 @@ def _build(
     (outside / STATEMENTS).mkdir(parents=True)
     life.books.print_statement(outside / STATEMENTS / STATEMENT)
     (outside / COMPLAINT).write_bytes(msgspec.json.format(msgspec.json.encode(complaint), indent=2) + b"\n")
+    write_operations(outside / OPERATIONS, life.bus.partitions)
     seal(outside, answer)
     _settle_down(engine)
     with engine.connect() as connection:

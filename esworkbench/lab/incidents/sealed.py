@@ -27,9 +27,31 @@ class PlantedFault(msgspec.Struct, frozen=True):
     currency: str | None
 
 
+class Case(msgspec.Struct, frozen=True):
+    """What a case of the course is built from."""
+
+    fault: str
+    seed: int
+
+
+CASES = {"A": b"eJyrVkpLLM0pUbJSKs0rSi3OzylLTYkvSM1LycxLV9JRKk5NTVGyMqwFAB27Dd4="}
+"""By name, each in an envelope of its own, so that a notebook that names one doesn't tell what it is."""
+
+
+def close(told: object) -> bytes:
+    """An envelope with this in it."""
+    return base64.encodebytes(zlib.compress(msgspec.json.encode(told)))
+
+
+def case_named(name: str) -> Case:
+    """What that case is built from. Raises UnusableInput for a name that is none."""
+    if name not in CASES:
+        raise UnusableInput(f"there is no case {name!r}: choose one of {', '.join(CASES)}")
+    return msgspec.json.decode(zlib.decompress(base64.b64decode(CASES[name])), type=Case)
+
+
 def seal(folder: Path, planted: list[PlantedFault]) -> None:
-    answer = base64.encodebytes(zlib.compress(msgspec.json.encode(planted)))
-    (folder / SEALED).write_bytes(_HEADER + answer)
+    (folder / SEALED).write_bytes(_HEADER + close(planted))
 
 
 def unseal(folder: Path) -> list[PlantedFault]:

@@ -31,13 +31,14 @@ from esworkbench.events import RecordedEvent
 from esworkbench.lab.world import old_release
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.books import Books
-from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage
+from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage, Partition
 from esworkbench.lab.world.card_network import CardNetwork
 from esworkbench.lab.world.interest import interest_half_up
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, FIRST_MONTH, Person, Scale, draw_people
 
 FEE_MINOR = 250
 FATEFUL_AMOUNT = 4723
+LINK_FROM_THE_NETWORK = "the link from the card network"
 
 
 def month_start(scale: Scale, month: int) -> datetime:
@@ -69,12 +70,30 @@ class Life:
         night = Random(f"{seed}/night")
         self.partition_night = self.month_start(int(scale.months * 0.6) + night.randrange(scale.months // 6))
         self.partition_night += timedelta(days=night.randrange(2, 27), hours=2)
+        self.bus.partitions += self._harmless_partitions(Random(f"{seed}/operations"))
         store.subscribe(self._announce)
         self.bus.subscribe(ANSWERS, self._answered)
 
     def month_start(self, month: int) -> datetime:
         """Midnight, UTC, of the first day of a month counted from 0."""
         return month_start(self.scale, month)
+
+    def _harmless_partitions(self, rng: Random) -> list[Partition]:
+        """Nights on which the link from the card network is down, too, and no answer is under way: nothing is lost.
+
+        Answers come between six in the morning and half past eleven, but for the one of ``partition_night``.
+        """
+        first, last = self.month_start(0), self.month_start(self.scale.months)
+        nights = [first + timedelta(days=day) for day in range(1, (last - first).days)]
+        nights.remove(self.partition_night.replace(hour=0))
+        begins = [
+            night + timedelta(minutes=rng.randrange(60, 240))
+            for night in sorted(rng.sample(nights, self.scale.months // 10 + rng.randint(1, 4)))
+        ]
+        return [
+            Partition(LINK_FROM_THE_NETWORK, ANSWERS, each, each + timedelta(minutes=rng.randrange(10, 50)))
+            for each in begins
+        ]
 
     def begin(self, month: int) -> None:
         """Plan one month for everybody. Call it at the month's start."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.world.bus import ANSWERS, Partition
+from esworkbench.lab.world.life import LINK_FROM_THE_NETWORK
 
 
 class UnresolvedPending(PlantableFault):
@@ -18,7 +19,7 @@ class UnresolvedPending(PlantableFault):
     def before(self, scene: Scene) -> None:
         begins = scene.life.partition_night + timedelta(minutes=10)
         scene.life.bus.partitions.append(
-            Partition("the link from the card network", ANSWERS, begins, begins + timedelta(minutes=30))
+            Partition(LINK_FROM_THE_NETWORK, ANSWERS, begins, begins + timedelta(minutes=30))
         )
 
     def after(self, scene: Scene) -> list[PlantedFault]:
