@@ -1,7 +1,7 @@
 """JupyterLab on a copy of the notebooks."""
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 from importlib.resources import files
@@ -35,7 +35,7 @@ def open_course(into: Path | None, *, reset: str | None, browser: bool, port: in
     folder.mkdir(parents=True, exist_ok=True)
     for original in originals:
         if not os.path.lexists(folder / original.name):
-            shutil.copyfile(original, folder / original.name)
+            _copy(original, folder / original.name)
     command = [sys.executable, "-m", "jupyter", "lab", f"--port={port}", *NOTHING_CALLS_OUT]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
@@ -63,9 +63,18 @@ def _reset(folder: Path, originals: list[Path], number: str) -> int:
         kept = _unused(target)
         target.rename(kept)
         terminal(stderr=False).print(f"your copy is kept as {kept}", markup=False)
-    shutil.copyfile(chosen[0], target)
+    _copy(chosen[0], target)
     terminal(stderr=False).print(f"fresh: {target}", markup=False)
     return 0
+
+
+def _copy(original: Path, target: Path) -> None:
+    """Without what its cells printed: who is asked for a guess doesn't see the answer below."""
+    notebook = json.loads(original.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    target.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _unused(path: Path) -> Path:
