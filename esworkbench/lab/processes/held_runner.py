@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import weakref
+from contextlib import suppress
+from typing import IO
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
@@ -36,7 +38,7 @@ class HeldRunner:
             start_new_session=True,
         )
         assert self._process.stdin is not None
-        weakref.finalize(self, self._process.stdin.close)
+        weakref.finalize(self, _close, self._process.stdin)
         self._tell(url)
 
     def follow(self) -> int:
@@ -67,6 +69,11 @@ class HeldRunner:
         if not said:
             raise EsworkbenchError("the process that feeds the read models has died: what it printed last says why")
         return int(said)
+
+
+def _close(pipe: IO[str]) -> None:
+    with suppress(OSError):  # the process may have died before
+        pipe.close()
 
 
 class _Follower:
