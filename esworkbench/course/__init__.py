@@ -20,7 +20,7 @@
 ``nb07_cqrs_and_read_your_writes``: when a read model is fresh, own writes, percentiles of lag, old holds.
 ``nb08_upcasting``: the chain, its steps, and the way back.
 ``nb09_upcaster_archaeology``: sample a log, recognise a version, find dead steps, compare two readers.
-``nb10_joining_four_aggregates``: the region, the day, a join that waits, and what is still waiting.
+``nb10_joining_four_aggregates``: the region, a join that waits, what is still waiting, and what breaks the contract.
 ``nb11_replay_to_a_moment``: moments with a zone, the two time axes, an account at a version.
 ``nb12_diff_projection_against_events``: fair comparisons, late or wrong, ranges covered twice, a rebuild.
 ``nb13_bisect_a_corrupted_balance``: residuals, the first bad step, every bad step.

@@ -1,7 +1,7 @@
 """Exercises of notebook 07: when is a read model fresh enough, what to keep of your own write, how late is late."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,63 +29,67 @@ START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 # --- fresh ------------------------------------------------------------------------------------------------------------
 
 
-def fresh(answer: Answer[Any], reply: CommandReply) -> bool:
+def fresh(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     """As ``QueryBus.wait_for``: a parked event is in no row, however far the projection has got."""
-    if answer.parked:
+    if reply.position in parked:
         return False
     shows_version = answer.version is not None and answer.version >= reply.version
     return shows_version or answer.lag.checkpoint >= reply.position
 
 
-def _fresh_after_version(answer: Answer[Any], reply: CommandReply) -> bool:
+def _fresh_after_version(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     later = (answer.version or 0) > reply.version or answer.lag.checkpoint > reply.position
-    return later and not answer.parked
+    return later and reply.position not in parked
 
 
-def _fresh_at_version(answer: Answer[Any], reply: CommandReply) -> bool:
+def _fresh_at_version(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     there = answer.version == reply.version or answer.lag.checkpoint == reply.position
-    return there and not answer.parked
+    return there and reply.position not in parked
 
 
-def _fresh_by_version_alone(answer: Answer[Any], reply: CommandReply) -> bool:
-    return answer.version is not None and answer.version >= reply.version and not answer.parked
+def _fresh_by_version_alone(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return answer.version is not None and answer.version >= reply.version and reply.position not in parked
 
 
-def _fresh_by_position_alone(answer: Answer[Any], reply: CommandReply) -> bool:
-    return answer.lag.checkpoint >= reply.position and not answer.parked
+def _fresh_by_position_alone(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return answer.lag.checkpoint >= reply.position and reply.position not in parked
 
 
-def _fresh_by_version_where_there_is_one(answer: Answer[Any], reply: CommandReply) -> bool:
+def _fresh_by_version_where_there_is_one(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     if answer.version is not None:
-        return answer.version >= reply.version and not answer.parked
-    return answer.lag.checkpoint >= reply.position and not answer.parked
+        return answer.version >= reply.version and reply.position not in parked
+    return answer.lag.checkpoint >= reply.position and reply.position not in parked
 
 
-def _fresh_though_parked(answer: Answer[Any], reply: CommandReply) -> bool:
-    return fresh(answer._replace(parked=False), reply)
+def _fresh_though_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return fresh(answer, reply, set())
+
+
+def _fresh_where_nothing_is_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return not parked and fresh(answer, reply, parked)
 
 
 REPLY = CommandReply(stream_id="BankAccount-joint", version=7, position=40, state={})
 
 
-def _answer_at(version: int | None, checkpoint: int, *, parked: bool = False) -> tuple[Answer[None], CommandReply]:
-    lag = Lag("account_balances", START, checkpoint, 90, 0.0)
-    return Answer(None, version, lag, stale=parked, parked=parked), REPLY
+def _answer_at(version: int | None, checkpoint: int, *parked: int) -> tuple[Answer[None], CommandReply, set[int]]:
+    """As ``QueryBus.ask`` answers, which was told of no position: it never says ``parked``."""
+    return Answer(None, version, Lag("account_balances", START, checkpoint, 90, 0.0)), REPLY, set(parked)
 
 
 @st.composite
-def _answers_and_replies(draw: st.DrawFn) -> tuple[Answer[None], CommandReply]:
+def _answers_and_replies(draw: st.DrawFn) -> tuple[Answer[None], CommandReply, set[int]]:
     """A version and a position around those of the reply. Only what was reached can have been parked."""
     checkpoint = draw(st.integers(REPLY.position - 1, REPLY.position + 1))
     version = draw(st.none() | st.integers(REPLY.version - 1, REPLY.version + 1))
-    return _answer_at(version, checkpoint, parked=checkpoint >= REPLY.position and draw(st.booleans()))
+    reached = range(REPLY.position - 2, checkpoint + 1)
+    return _answer_at(version, checkpoint, *draw(st.sets(st.sampled_from(reached), max_size=2)))
 
 
-def _given_fresh(answer: Answer[Any], reply: CommandReply) -> str:
-    parked = ", the reply's event parked" if answer.parked else ""
+def _given_fresh(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> str:
     return (
-        f"answer at version {answer.version}, checkpoint {answer.lag.checkpoint}{parked}; "
-        f"reply with version {reply.version}, position {reply.position}"
+        f"answer with version {answer.version} and lag.checkpoint {answer.lag.checkpoint}; "
+        f"reply with version {reply.version} and position {reply.position}; parked {set(parked) or 'nothing'}"
     )
 
 
@@ -93,22 +97,22 @@ FRESH = Exercise(
     name="fresh",
     task=(
         "Does the read model's answer include what the command wrote? There are two ways to know, and either is "
-        "enough, whatever the other says: the answer's `version` has got as far as the reply's `version`, or its "
-        "`lag.checkpoint` as far as the reply's `position`. `answer.version` may be `None`. Where `answer.parked` is "
-        "true, the projection has put the reply's event aside: then it is not in the answer, however far that has got."
+        "enough, whatever the other says: the answer's `version`, which may be `None`, has got as far as the reply's "
+        "`version`, or its `lag.checkpoint` as far as the reply's `position`. Only an event that was put aside is not "
+        "in the answer, however far that has got: `parked` has the positions of those."
     ),
     stub=(
         "from typing import Any\n\n"
         "from esworkbench.cqrs.commands import CommandReply\nfrom esworkbench.cqrs.queries import Answer\n\n\n"
-        "def my_fresh(answer: Answer[Any], reply: CommandReply) -> bool: ..."
+        "def my_fresh(answer: Answer[Any], reply: CommandReply, parked: set[int]) -> bool: ..."
     ),
     reference=fresh,
     cases=_answers_and_replies(),
-    examples=[_answer_at(7, 39), _answer_at(9, 39), _answer_at(None, 40), _answer_at(6, 60), _answer_at(7, 40)],
+    examples=[_answer_at(7, 39), _answer_at(9, 39), _answer_at(None, 40), _answer_at(6, 60), _answer_at(8, 41, 40)],
     given=_given_fresh,
     hints=(
         "There are two ways to know, and one thing that rules out both.",
-        "Unless it is parked: `answer.version >= reply.version`, if there is a version, or "
+        "Unless `reply.position in parked`: `answer.version >= reply.version`, if there is a version, or "
         "`answer.lag.checkpoint >= reply.position`.",
     ),
     mistakes={
@@ -130,7 +134,11 @@ FRESH = Exercise(
         ),
         "parked": Mistake(
             _fresh_though_parked,
-            "the reply's event was parked: its position is reached, and what it wrote is not in the rows",
+            "the reply's event was parked: its position is reached, and what it wrote is not in the row",
+        ),
+        "anything parked": Mistake(
+            _fresh_where_nothing_is_parked,
+            "some other event was parked: that one isn't in the row, and the reply's may well be",
         ),
     },
 )
@@ -142,8 +150,8 @@ KEPT_SECONDS = 30.0
 WAITS_SECONDS = 1.0
 
 
-class Remembered(NamedTuple):
-    """The latest write of a user to a stream; ``state`` is None once a later event is known."""
+class Kept(NamedTuple):
+    """The latest write of a user to a stream; ``state`` is None once it is out of date."""
 
     version: int
     position: int
@@ -151,55 +159,49 @@ class Remembered(NamedTuple):
     until: float
 
 
-class OwnWrites:
-    """As ``cqrs.read_your_writes``, without its threads, its limit, and commands that change several streams."""
+class Memory:
+    """The latest write of each user to each stream, for 30 seconds. Whoever reads it subclasses it."""
 
     def __init__(self, queries: QueryBus, *, timer: Callable[[], float]) -> None:
         self.queries = queries
         self.timer = timer
-        self.kept: dict[tuple[str, str], Remembered] = {}
+        self.kept: dict[tuple[str, str], Kept] = {}
 
     def remember(self, user: str, reply: CommandReply) -> None:
-        """Of two replies that come in the wrong order, the one with the later version is kept."""
+        """To be called with the reply to each of a user's commands; of two, the one with the later version counts."""
         known = self.kept.get((user, reply.stream_id))
         if known is None or known.version < reply.version:
             until = self.timer() + KEPT_SECONDS
-            self.kept[user, reply.stream_id] = Remembered(reply.version, reply.position, reply.state, until)
+            self.kept[user, reply.stream_id] = Kept(reply.version, reply.position, reply.state, until)
 
+    def own(self, user: str, stream_id: str) -> Kept | None:
+        """What the user wrote to the stream in the last 30 seconds."""
+        own = self.kept.get((user, stream_id))
+        return own if own is not None and self.timer() < own.until else None
+
+
+class OwnWrites(Memory):
     def see(self, events: Sequence[RecordedEvent]) -> None:
-        """Forget the states that these events have overtaken, and keep the versions to wait for."""
         for event in events:
             for (user, stream_id), own in self.kept.items():
                 if stream_id == event.stream_id and own.version < event.version:
                     self.kept[user, stream_id] = own._replace(state=None)
 
     def ask(self, user: str, query: StreamQuery[V], *, at_most_seconds: float = 2.0) -> Answer[V]:
-        """The read model's answer where it has got as far, the state's where it hasn't; else wait."""
-        own = self.kept.get((user, query.stream_id()))
-        if own is None or own.until <= self.timer():
+        own = self.own(user, query.stream_id())
+        if own is None:
             return self.queries.ask(query)
         now = self.queries.wait_for(query, position=own.position, at_most_seconds=0)
-        if not now.stale:
-            return now
         value = None if own.state is None else query.from_state(own.state)
-        if value is not None:
+        if now.stale and value is not None:
             return now._replace(value=value, version=own.version, stale=False, from_own_write=True)
         return self.queries.wait_for(query, position=own.position, at_most_seconds=at_most_seconds)
 
 
 class _ForEverybody(OwnWrites):
-    def remember(self, user: str, reply: CommandReply) -> None:
-        super().remember("everybody", reply)
-
-    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
-        return super().ask("everybody", query, at_most_seconds=at_most_seconds)
-
-
-class _OnePerUser(OwnWrites):
-    def remember(self, user: str, reply: CommandReply) -> None:
-        for key in [key for key in self.kept if key[0] == user and key[1] != reply.stream_id]:
-            del self.kept[key]
-        super().remember(user, reply)
+    def own(self, user: str, stream_id: str) -> Kept | None:
+        found = [super(_ForEverybody, self).own(*key) for key in self.kept if key[1] == stream_id]
+        return max((each for each in found if each is not None), key=lambda each: each.version, default=None)
 
 
 class _NeverInvalidated(OwnWrites):
@@ -221,20 +223,34 @@ class _DropsItsOwn(OwnWrites):
         self.kept = {key: own._replace(state=None) if key[1] in streams else own for key, own in self.kept.items()}
 
 
-class _KeptForAnHour(OwnWrites):
-    def remember(self, user: str, reply: CommandReply) -> None:
-        super().remember(user, reply)
-        key = user, reply.stream_id
-        self.kept[key] = self.kept[key]._replace(until=self.timer() + 3600)
+class _DropsAll(OwnWrites):
+    def see(self, events: Sequence[Any]) -> None:
+        latest = max((event.version for event in events), default=0)
+        for key, own in self.kept.items():
+            if own.version < latest:
+                self.kept[key] = own._replace(state=None)
+
+
+class _KeptForEver(OwnWrites):
+    def own(self, user: str, stream_id: str) -> Kept | None:
+        return self.kept.get((user, stream_id))
 
 
 class _WheneverKept(OwnWrites):
     def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
-        own = self.kept.get((user, query.stream_id()))
-        if own is not None and own.state is not None and own.until > self.timer():
-            value = query.from_state(own.state)
-            if value is not None:
-                return self.queries.ask(query)._replace(value=value, version=own.version, from_own_write=True)
+        own = self.own(user, query.stream_id())
+        value = None if own is None or own.state is None else query.from_state(own.state)
+        if own is not None and value is not None:
+            return self.queries.ask(query)._replace(value=value, version=own.version, from_own_write=True)
+        return super().ask(user, query, at_most_seconds=at_most_seconds)
+
+
+class _TakesTheParkedForSeen(OwnWrites):
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        now = self.queries.ask(query)
+        own = self.own(user, query.stream_id())
+        if own is not None and now.lag.checkpoint >= own.position:
+            return now
         return super().ask(user, query, at_most_seconds=at_most_seconds)
 
 
@@ -266,9 +282,10 @@ class Hear(NamedTuple):
 
 
 class Follow(NamedTuple):
-    """The read model takes in so many events."""
+    """The read model takes in so many events, or, where it ``stumbles``, puts them aside."""
 
     events: int
+    stumbles: bool
 
 
 class Pass(NamedTuple):
@@ -288,13 +305,17 @@ Step = Commit | TwoCommits | Hear | Follow | Pass | Ask
 
 
 class _Bank(QueryBus):
-    """Two accounts of 100.00 USD, a read model that follows when told, and a clock that only waiting moves."""
+    """Two accounts of 100.00 USD, a read model that follows when told, and a clock that only waiting moves.
+
+    ``parked``: the positions that the read model has put aside.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
         self.arrives = False
         self.log: list[tuple[str, int]] = [("joint", 100_00), ("savings", 100_00)]
         self.checkpoint = 2
+        self.parked: set[int] = set()
         self._timer = lambda: self.now
         self._pause = self._wait
 
@@ -303,8 +324,11 @@ class _Bank(QueryBus):
         if self.arrives:
             self.checkpoint = len(self.log)
 
-    def follow(self, events: int) -> None:
-        self.checkpoint = min(self.checkpoint + events, len(self.log))
+    def follow(self, events: int, *, stumbles: bool) -> None:
+        before = self.checkpoint
+        self.checkpoint = min(before + events, len(self.log))
+        if stumbles:
+            self.parked |= set(range(before + 1, self.checkpoint + 1))
 
     def append(self, accounts: Sequence[str]) -> list[RecordedEvent]:
         """Each amount differs from every other, so that no balance is right by accident."""
@@ -324,6 +348,12 @@ class _Bank(QueryBus):
     def version_of(self, account: str, until: int | None = None) -> int:
         return sum(each == account for each, _ in self.log[:until])
 
+    def shown(self, account: str) -> tuple[int, int]:
+        """Version and balance in the read model's row."""
+        seen = [place for place in range(self.checkpoint) if self.log[place][0] == account]
+        handled = [place for place in seen if place + 1 not in self.parked]
+        return self.version_of(account, handled[-1] + 1), sum(self.log[place][1] for place in handled)
+
     def balance_of(self, account: str, until: int) -> int:
         return sum(amount for each, amount in self.log[:until] if each == account)
 
@@ -331,14 +361,15 @@ class _Bank(QueryBus):
         assert isinstance(query, BalanceOfAccount)
         value, shows = None, None
         if query.currency == "USD":
-            balance = self.balance_of(query.account_id, self.checkpoint)
-            value, shows = Balance(query.account_id, "USD", balance), self.version_of(query.account_id, self.checkpoint)
+            shows, balance = self.shown(query.account_id)
+            value = Balance(query.account_id, "USD", balance)
         there = (version is not None and shows is not None and shows >= version) or (
             position is not None and self.checkpoint >= position
         )
         waits = version is not None or position is not None
+        parked = position in self.parked
         lag = Lag("account_balances", START, self.checkpoint, len(self.log), 0.0)
-        return Answer[Any](value, shows, lag, stale=waits and not there)
+        return Answer[Any](value, shows, lag, stale=waits and (parked or not there), parked=parked)
 
 
 def _event(account: str, version: int, position: int) -> RecordedEvent:
@@ -379,8 +410,8 @@ def _play_own_writes(answer: Any, steps: list[Step]) -> list[tuple[str, str, str
                 for events in unheard:
                     reads.see(events)
                 unheard.clear()
-            case Follow(events=number):
-                bank.follow(number)
+            case Follow(number, stumbles):
+                bank.follow(number, stumbles=stumbles)
             case Pass(seconds):
                 bank.now += seconds
             case Ask(user, account, currency, arrives):
@@ -402,8 +433,8 @@ def _told_of_step(step: Step) -> str:
             return f"{user} deposits twice ({account}, not seen yet) and is given the second reply first"
         case Hear():
             return "see() is told of the rest"
-        case Follow(events=number):
-            return f"the read model takes in up to {number} events"
+        case Follow(number, stumbles):
+            return f"the read model {'puts aside' if stumbles else 'takes in'} up to {number} events"
         case Pass(seconds):
             return f"{seconds} seconds pass"
         case Ask(user, account, currency, arrives):
@@ -417,13 +448,14 @@ STEPS = st.one_of(
     ASKS,
     st.builds(Commit, USERS, ACCOUNTS.map(lambda account: (account,)), st.booleans()),
     st.builds(Commit, st.none(), st.sampled_from([("joint",), ("savings",), ("savings", "joint")]), st.booleans()),
-    st.builds(Follow, st.sampled_from([1, 9])),
+    st.builds(Follow, st.sampled_from([1, 9]), st.sampled_from([False, False, False, True])),
     st.just(Hear()),
     st.builds(Pass, st.sampled_from([10, 20, 29, 30])),
     st.builds(TwoCommits, USERS, ACCOUNTS),
 )
 HER_OWN = Commit("ada", ("joint",), heard=False)
 HER_ASK = Ask("ada", "joint", "USD", arrives=False)
+HIS_OWN, HIS_ASK = HER_OWN._replace(user="bob"), HER_ASK._replace(user="bob")
 
 
 @st.composite
@@ -435,26 +467,25 @@ def _stories(draw: st.DrawFn) -> tuple[list[Step]]:
 OWN_WRITES = Exercise(
     name="own_writes",
     task=(
-        "Users read back their own writes, and nobody else's.\n\n"
-        "- `remember(user, reply)` is called with the reply to each of a user's commands. Of two about one stream, the "
-        "one with the higher version counts, in whatever order they come. It is kept for 30 seconds of `timer()`; at "
-        "30 it is forgotten.\n"
-        "- `see(events)` is called with the events of each append, the user's own among them. When it sees a later "
-        "version of the stream than the reply's, forget the reply's state, but not its version and position.\n"
-        "- `ask(user, query)` returns an `Answer`. Where nothing is kept for this user and `query.stream_id()`, it is "
-        "that of `queries.ask(query)`. Otherwise it is the read model's, if that has got as far as the reply. If not, "
-        "its `value` is `query.from_state(state)` and its `version` the reply's, and it is `from_own_write` and not "
-        "`stale`. Where there is no state, or `from_state` returns `None`, it is the answer of `queries.wait_for(…)`, "
-        "with `at_most_seconds`. That is the only case in which anybody waits."
+        "Users read back their own writes, and nobody else's. `Memory` keeps the latest reply of each user and stream "
+        "as `self.kept[user, stream_id]`, with `version`, `position` and `state`; `self.own(user, stream_id)` is that "
+        "of the last 30 seconds, or `None`. Write the rest.\n\n"
+        "- `see(events)` is called with the events of each append, the user's own among them. Where an event has a "
+        "later version of its stream than is kept, for whichever user, make the kept `state` `None` (`_replace` does) "
+        "and leave version and position.\n"
+        "- `ask(user, query)` returns an `Answer`. Where the user has no own write in `query.stream_id()`, it is that "
+        "of `self.queries.ask(query)`. Otherwise it is the read model's, if the write is in it: "
+        "`self.queries.wait_for(query, position=…, at_most_seconds=0)` looks once, and its answer is `stale` if not. "
+        "Then `value` is `query.from_state(state)` and `version` the kept one, and the answer is `from_own_write` and "
+        "not `stale`. Where there is no state, or `from_state` returns `None`, it is that of another `wait_for`, with "
+        "`at_most_seconds`. That is the only case in which anybody waits."
     ),
     stub=(
-        "from collections.abc import Callable, Sequence\nfrom typing import Any\n\n"
-        "from esworkbench.cqrs.commands import CommandReply  # stream_id, version, position, state\n"
-        "from esworkbench.cqrs.queries import Answer, QueryBus, StreamQuery\n"
+        "from collections.abc import Sequence\nfrom typing import Any\n\n"
+        "from esworkbench.course.nb07_cqrs_and_read_your_writes import Memory\n"
+        "from esworkbench.cqrs.queries import Answer, StreamQuery\n"
         "from esworkbench.events import RecordedEvent  # stream_id, version\n\n\n"
-        "class my_own_writes:\n"
-        "    def __init__(self, queries: QueryBus, *, timer: Callable[[], float]) -> None: ...\n"
-        "    def remember(self, user: str, reply: CommandReply) -> None: ...\n"
+        "class my_own_writes(Memory):\n"
         "    def see(self, events: Sequence[RecordedEvent]) -> None: ...\n"
         "    def ask(self, user: str, query: StreamQuery[Any], *, at_most_seconds: float = 2.0) -> Answer[Any]: ..."
     ),
@@ -465,7 +496,9 @@ OWN_WRITES = Exercise(
         ([HER_OWN, Hear(), HER_ASK],),
         ([HER_OWN, Ask("bob", "joint", "USD", arrives=False)],),
         ([HER_OWN, Commit(None, ("joint",), heard=True), HER_ASK],),
-        ([HER_OWN, Commit(None, ("joint",), heard=False), Follow(9), HER_ASK],),
+        ([HER_OWN, Commit(None, ("joint",), heard=False), Follow(9, stumbles=False), HER_ASK],),
+        ([HER_OWN, Follow(9, stumbles=True), HER_ASK],),
+        ([HER_OWN, HIS_OWN, Commit(None, ("joint",), heard=True), HER_ASK, HIS_ASK],),
         ([HER_OWN, Commit("ada", ("savings",), heard=True), HER_ASK],),
         ([HER_OWN, Pass(30), HER_ASK],),
         ([HER_OWN, Pass(20), HER_OWN, Pass(20), HER_ASK],),
@@ -474,20 +507,19 @@ OWN_WRITES = Exercise(
     given=lambda steps: "; ".join(map(_told_of_step, steps)),
     hints=(
         "What must outlive the state when a later event arrives?",
-        "Keep version, position, state and an end per user and stream. `see` sets the state to None. `ask` looks with "
-        "`queries.wait_for(query, version=…, position=…, at_most_seconds=0)`; a stale answer is replaced by "
-        "`query.from_state(state)` where there is one, and waited for where there isn't.",
+        "`see` puts `own._replace(state=None)` in the place of what is out of date. `ask` looks once; a "
+        "stale answer is replaced by `query.from_state(state)` where there is one, and waited for where there isn't.",
     ),
     mistakes={
         "shared by everybody": Mistake(
-            _ForEverybody, "one user is shown what only the other was told: keep it for the user who wrote"
-        ),
-        "one per user": Mistake(
-            _OnePerUser,
-            "a write to one account makes a user's write to another forgotten: keep one per user and stream",
+            _ForEverybody, "one user is shown what only the other was told: ask for the own write of this user"
         ),
         "whenever kept": Mistake(
             _WheneverKept, "the read model has got as far as the user's write, or further: then it wins"
+        ),
+        "takes the parked for seen": Mistake(
+            _TakesTheParkedForSeen,
+            "the user's own event was put aside: the checkpoint has passed it, and the row doesn't show it",
         ),
         "never invalidated": Mistake(
             _NeverInvalidated,
@@ -501,8 +533,11 @@ OWN_WRITES = Exercise(
             _DropsItsOwn,
             "the reply's own event was seen, and its state was thrown away: only later versions may end it",
         ),
-        "kept for an hour": Mistake(
-            _KeptForAnHour, "it is still kept after 30 seconds: a memory without an end is a second database"
+        "invalidated by any stream": Mistake(
+            _DropsAll, "an event of another account has ended the state: compare `stream_id` before the version"
+        ),
+        "kept for ever": Mistake(
+            _KeptForEver, "it is still kept after 30 seconds: `self.own` looks at the time, `self.kept` doesn't"
         ),
         "never waits": Mistake(
             _NeverWaits, "where no state can answer, wait for the read model as long as `at_most_seconds` allows"
@@ -779,4 +814,4 @@ OLD_HOLDS = Exercise(
     },
 )
 
-exercises = Exercises(__name__, FRESH, OWN_WRITES, LAG_PERCENTILES, OLD_HOLDS)
+exercises = Exercises(__name__, FRESH, OWN_WRITES, OLD_HOLDS, LAG_PERCENTILES)

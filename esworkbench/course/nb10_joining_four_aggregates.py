@@ -1,12 +1,11 @@
-"""Exercises of notebook 10: which region, which day, a join that waits, and what still waits."""
+"""Exercises of notebook 10: which region, a join that waits, what still waits, and what breaks the contract."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby, permutations
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, delete, insert
@@ -120,109 +119,6 @@ REGION_OF = Exercise(
     },
 )
 
-# --- day_of -----------------------------------------------------------------------------------------------------------
-
-
-class DatedEvent(NamedTuple):
-    """When it happened, and when the store learned of it, both in UTC."""
-
-    valid_at: datetime
-    recorded_at: datetime
-
-
-def day_of(event: DatedEvent, time_zone: str) -> date:
-    return event.valid_at.astimezone(ZoneInfo(time_zone)).date()
-
-
-def day_recorded(event: DatedEvent, time_zone: str) -> date:
-    return event.recorded_at.astimezone(ZoneInfo(time_zone)).date()
-
-
-def day_in_utc(event: DatedEvent, time_zone: str) -> date:
-    return event.valid_at.date()
-
-
-def day_an_hour_on(event: DatedEvent, time_zone: str) -> date:
-    return (event.valid_at + timedelta(hours=0 if time_zone == "UTC" else 1)).date()
-
-
-def day_as_in_january(event: DatedEvent, time_zone: str) -> date:
-    january = event.valid_at.replace(month=1, day=15).astimezone(ZoneInfo(time_zone))
-    return (event.valid_at + (january.utcoffset() or timedelta(0))).date()
-
-
-def day_as_a_text(event: DatedEvent, time_zone: str) -> str:
-    return day_of(event, time_zone).isoformat()
-
-
-def day_as_a_moment(event: DatedEvent, time_zone: str) -> datetime:
-    return datetime.combine(day_of(event, time_zone), time(), ZoneInfo(time_zone))
-
-
-ZONES = ["Europe/Zurich", "America/New_York", "Asia/Tokyo", "Asia/Kolkata", "UTC"]
-DAYS = [
-    date(2026, 1, 1),
-    date(2026, 3, 1),
-    date(2026, 3, 29),
-    date(2026, 7, 15),
-    date(2026, 10, 25),
-    date(2026, 12, 31),
-]
-
-
-@st.composite
-def _around_midnight(draw: st.DrawFn) -> tuple[DatedEvent, str]:
-    """What happens around midnight in the zone or in another one, in summer or winter, recorded at once or late."""
-    zone, other = draw(st.sampled_from(ZONES)), draw(st.sampled_from(ZONES))
-    midnight = datetime.combine(draw(st.sampled_from(DAYS)), time(), ZoneInfo(draw(st.sampled_from([zone, other]))))
-    happened = midnight.astimezone(UTC) + timedelta(minutes=draw(st.sampled_from([-61, -30, -1, 0, 1, 30, 61, 720])))
-    return DatedEvent(happened, happened + timedelta(hours=draw(st.sampled_from([0, 1, 30])))), zone
-
-
-def _utc(month: int, day: int, hour: int, minute: int) -> datetime:
-    return datetime(2026, month, day, hour, minute, tzinfo=UTC)
-
-
-DAY_OF = Exercise(
-    name="day_of",
-    task=(
-        "The `date` on which something happened, in a zone such as `Europe/Zurich`, whatever its clocks show at that "
-        "time of the year. The event has `valid_at`, when it happened, and `recorded_at`, when the store learned of "
-        "it, both in UTC; the day must be the same however late the event was recorded."
-    ),
-    stub=(
-        "from datetime import date\nfrom zoneinfo import ZoneInfo\n\n"
-        "from esworkbench.course.nb10_joining_four_aggregates import DatedEvent  # valid_at, recorded_at\n\n\n"
-        "def my_day_of(event: DatedEvent, time_zone: str) -> date: ..."
-    ),
-    reference=day_of,
-    cases=_around_midnight(),
-    examples=[
-        (DatedEvent(_utc(3, 1, 22, 30), _utc(3, 3, 8, 0)), "Europe/Zurich"),
-        (DatedEvent(_utc(3, 1, 23, 30), _utc(3, 1, 23, 30)), "Europe/Zurich"),
-        (DatedEvent(_utc(3, 1, 22, 30), _utc(3, 1, 22, 30)), "Asia/Tokyo"),
-        (DatedEvent(_utc(7, 15, 22, 30), _utc(7, 15, 22, 30)), "Europe/Zurich"),
-    ],
-    given=lambda event, zone: f"valid_at={event.valid_at}, recorded_at={event.recorded_at}, time_zone={zone}",
-    hints=("Which of the two moments is the same however late the event is?", "`astimezone(ZoneInfo(time_zone))`"),
-    mistakes={
-        "the day it was recorded": Mistake(
-            day_recorded, "that is the day on which it was recorded: a day must not depend on who was late"
-        ),
-        "naive time zone": Mistake(
-            day_in_utc, "that is the day in UTC: change the zone with `astimezone`, before you take the date"
-        ),
-        "a fixed offset": Mistake(
-            day_an_hour_on, "one hour is added whatever the zone is: ask the zone that is named for its offset"
-        ),
-        "January all year": Mistake(
-            day_as_in_january, "summer time is missing: the offset of a zone isn't the same all year"
-        ),
-        "a text": Mistake(day_as_a_text, "the day is right, but it is a text: return a `date`"),
-        "a moment": Mistake(day_as_a_moment, "the day is right, but it is a `datetime`: return its `date()`"),
-    },
-)
-
 # --- join -------------------------------------------------------------------------------------------------------------
 
 Session = str | None
@@ -248,7 +144,26 @@ def orders() -> Iterator[Sequence[Told]]:
 
 
 class Join:
-    """In memory, to stay small: it keeps what the read model keeps in tables."""
+    def __init__(self) -> None:
+        nothing_yet: Any = Counter(), {}, {}, []
+        self.spent, self.profiles, self.logins, self.waiting = nothing_yet
+
+    def handle(self, session: str | None, event: Any) -> None:
+        if isinstance(event, UserProfileUpdated):
+            self.profiles[event.user_id, event.profile_version] = event.region
+        elif isinstance(event, UserLoggedIn):
+            self.logins[session] = event
+        else:
+            self.waiting.append((session, event))
+        regions = {each: region_of(login, self.profiles) for each, login in self.logins.items()}
+        ready = [each for each in self.waiting if regions.get(each[0])]
+        for each in ready:
+            self.waiting.remove(each)
+            self.spent[regions[each[0]]] += each[1].amount_minor
+
+
+class JoinInParts:
+    """The same in small steps, each of which a mistake may take wrongly."""
 
     def __init__(self) -> None:
         self.spent: dict[str, int] = defaultdict(int)
@@ -277,13 +192,13 @@ class Join:
         return region_of(login, self._profiles)
 
 
-class LosesTheEarly(Join):
+class LosesTheEarly(JoinInParts):
     def handle(self, session: Session, event: DomainEvent) -> None:
         super().handle(session, event)
         self._waiting.clear()
 
 
-class CountsTwice(Join):
+class CountsTwice(JoinInParts):
     def handle(self, session: Session, event: DomainEvent) -> None:
         earlier = list(self._waiting)
         super().handle(session, event)
@@ -291,22 +206,22 @@ class CountsTwice(Join):
             self._waiting = earlier
 
 
-class TakesTheNewest(Join):
+class TakesTheNewest(JoinInParts):
     def _region(self, login: UserLoggedIn) -> str | None:
         return newest_region(login, self._profiles)
 
 
-class Guesses(Join):
+class Guesses(JoinInParts):
     def _region(self, login: UserLoggedIn) -> str | None:
         return guessed_region(login, self._profiles)
 
 
-class JoinsByUser(Join):
+class JoinsByUser(JoinInParts):
     def handle(self, session: Session, event: DomainEvent) -> None:
         super().handle(getattr(event, "user_id", session), event)
 
 
-class WaitsForLoginsOnly(Join):
+class WaitsForLoginsOnly(JoinInParts):
     def handle(self, session: Session, event: DomainEvent) -> None:
         earlier = list(self._waiting)
         if isinstance(event, UserProfileUpdated):
@@ -316,7 +231,7 @@ class WaitsForLoginsOnly(Join):
             self._waiting = earlier
 
 
-class NobodyIsUnknown(Join):
+class NobodyIsUnknown(JoinInParts):
     def _region(self, login: UserLoggedIn) -> str | None:
         return region_or_wait(login, self._profiles)
 
@@ -541,7 +456,7 @@ WAITS = Exercise(
         "`activity_waiting`, whose columns `event_type`, `waits_for` and `occurred_at` matter here, and return a list "
         "of `StillWaiting(event_type, waits_for, age, events)`, one for each group that has any events. The ages, "
         "counted from `occurred_at` to `now`, are `under an hour`, `under a day` (an hour or more) and `a day or "
-        "more`. The longest waits come last; the order within an age is yours. Compare `occurred_at` in a `select` or "
+        "more`. The longest wait comes last; the order within an age is yours. Compare `occurred_at` in a `select` or "
         "in Python: in plain SQL text, SQLite can't take a `datetime`."
     ),
     stub=(
@@ -564,9 +479,7 @@ WAITS = Exercise(
         "one number": Mistake(
             in_one_number, "one number for all: what has waited for a day must not hide behind what came a minute ago"
         ),
-        "most patient first": Mistake(
-            oldest_first, "the young ones come first, and what has waited longest comes last"
-        ),
+        "longest wait first": Mistake(oldest_first, "the shortest wait comes first, and the longest wait last"),
         "young ones left out": Mistake(
             old_ones_only, "the young ones are left out: none of them is lost, and none may be forgotten"
         ),
@@ -584,4 +497,127 @@ WAITS = Exercise(
     },
 )
 
-exercises = Exercises(__name__, REGION_OF, DAY_OF, JOIN, WAITS)
+# --- breaks_contract --------------------------------------------------------------------------------------------------
+
+LOGIN, PURCHASE, REFERRAL, PROFILE = "UserLoggedIn", "UserPurchased", "UserReferralSubmitted", "UserProfileUpdated"
+
+Read = tuple[str, Session]
+"""An event's type and its correlation id."""
+
+
+def breaks_contract(read: Sequence[Read]) -> list[int]:
+    logins, broken = set(), []
+    for place, (event_type, session) in enumerate(read):
+        if event_type == "UserProfileUpdated":
+            continue
+        if session is None or (event_type == "UserLoggedIn" and session in logins):
+            broken.append(place)
+        elif event_type == "UserLoggedIn":
+            logins.add(session)
+    return broken
+
+
+def _profiles_too(read: Sequence[Read]) -> list[int]:
+    return sorted({*breaks_contract(read), *(place for place, (_, session) in enumerate(read) if session is None)})
+
+
+def _missing_ids_only(read: Sequence[Read]) -> list[int]:
+    return [place for place in breaks_contract(read) if read[place][1] is None]
+
+
+def _second_logins_only(read: Sequence[Read]) -> list[int]:
+    return [place for place in breaks_contract(read) if read[place][1] is not None]
+
+
+def _both_logins(read: Sequence[Read]) -> list[int]:
+    twice = {read[place] for place in breaks_contract(read) if read[place][1] is not None}
+    return [place for place, each in enumerate(read) if each in twice or place in breaks_contract(read)]
+
+
+def _any_second_event(read: Sequence[Read]) -> list[int]:
+    found = []
+    for place, (event_type, session) in enumerate(read):
+        known = session in {earlier for _, earlier in read[:place]}
+        if event_type != PROFILE and (session is None or known):
+            found.append(place)
+    return found
+
+
+def _what_follows_too(read: Sequence[Read]) -> list[int]:
+    """Whatever comes in a session after its second login."""
+    found = breaks_contract(read)
+    spoilt = {read[place][1]: place for place in reversed(found)}
+    return [place for place, (_, session) in enumerate(read)
+            if place in found or (session is not None and place > spoilt.get(session, len(read)))]  # fmt: skip
+
+
+def _purchases_without_a_login(read: Sequence[Read]) -> list[int]:
+    logins = {session for event_type, session in read if event_type == LOGIN}
+    early = {place for place, (event_type, session) in enumerate(read)
+             if event_type in (PURCHASE, REFERRAL) and session not in logins}  # fmt: skip
+    return sorted({*breaks_contract(read), *early})
+
+
+def _told_in_order(read: Sequence[Read]) -> str:
+    return (
+        "".join(f"\n  {place}: {event_type}, {session}" for place, (event_type, session) in enumerate(read)) or "none"
+    )
+
+
+@st.composite
+def _read_events(draw: st.DrawFn) -> tuple[list[Read]]:
+    """Few sessions, so that they meet; a profile has an id of its own, or none."""
+    types = st.sampled_from([LOGIN, LOGIN, PURCHASE, REFERRAL, PROFILE])
+    sessions = st.sampled_from(["s1", "s1", "s2", None])
+    return (draw(st.lists(st.tuples(types, sessions), max_size=6)),)
+
+
+BREAKS_CONTRACT = Exercise(
+    name="breaks_contract",
+    task=(
+        "Which events break the contract, so that they must be parked? `read` has the events in the order in which "
+        "they are read, each as `(event_type, correlation_id)`; return the places of the broken ones, from 0, in "
+        "order. Broken is an event of a session (`UserLoggedIn`, `UserPurchased`, `UserReferralSubmitted`) whose "
+        "correlation id is `None`, and a `UserLoggedIn` whose correlation id an earlier login has had. A "
+        "`UserProfileUpdated` belongs to no session and never breaks anything. What merely comes before its login "
+        "isn't broken: it waits."
+    ),
+    stub=(
+        "from collections.abc import Sequence\n\n\n"
+        "def my_breaks_contract(read: Sequence[tuple[str, str | None]]) -> list[int]: ..."
+    ),
+    reference=breaks_contract,
+    cases=_read_events(),
+    examples=[
+        ([(PROFILE, None), (LOGIN, "s1"), (PURCHASE, "s1"), (PURCHASE, None), (LOGIN, "s1"), (PURCHASE, "s1")],),
+        ([(PURCHASE, "s1"), (REFERRAL, "s1"), (LOGIN, "s2"), (LOGIN, None), (LOGIN, None)],),
+    ],
+    given=_told_in_order,
+    hints=(
+        "Two things break it: an id that is missing, and an id that a login has had before.",
+        "Keep the correlation ids of the logins so far in a set, and pass over profiles.",
+    ),
+    mistakes={
+        "profiles too": Mistake(_profiles_too, "a profile belongs to no session: it needs no correlation id"),
+        "missing ids only": Mistake(
+            _missing_ids_only, "a second login with the same id is missed: its purchases could belong to either"
+        ),
+        "second logins only": Mistake(
+            _second_logins_only, "an event without a correlation id is missed: nobody can tell its session"
+        ),
+        "both logins": Mistake(
+            _both_logins, "the first login was right when it was read, and is counted by then: park the second alone"
+        ),
+        "any second event": Mistake(
+            _any_second_event, "a session has many events: only a second *login* with its id breaks the contract"
+        ),
+        "what follows too": Mistake(
+            _what_follows_too, "what comes after a second login is joined to the first one, and isn't broken itself"
+        ),
+        "purchases without a login": Mistake(
+            _purchases_without_a_login, "a purchase without its login isn't broken: the login may come, so it waits"
+        ),
+    },
+)
+
+exercises = Exercises(__name__, REGION_OF, JOIN, WAITS, BREAKS_CONTRACT)

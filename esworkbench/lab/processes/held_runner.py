@@ -9,6 +9,9 @@ The process reads a database URL (which may hold a password, so it isn't an argu
 import subprocess
 import sys
 import threading
+import weakref
+from contextlib import suppress
+from typing import IO
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
@@ -20,7 +23,10 @@ PAUSE_SECONDS = 0.01
 
 
 class HeldRunner:
-    """The process, as its parent sees it. It first brings the read models to the head of the log, then holds."""
+    """The process, as its parent sees it. It first brings the read models to the head of the log, then holds.
+
+    It ends at the latest with this object: a cell that is run again leaves none behind that goes on following.
+    """
 
     def __init__(self, url: str) -> None:
         # In a session of its own, or a notebook's interrupt would end it too.
@@ -31,6 +37,8 @@ class HeldRunner:
             encoding="utf-8",
             start_new_session=True,
         )
+        assert self._process.stdin is not None
+        weakref.finalize(self, _close, self._process.stdin)
         self._tell(url)
 
     def follow(self) -> int:
@@ -61,6 +69,11 @@ class HeldRunner:
         if not said:
             raise EsworkbenchError("the process that feeds the read models has died: what it printed last says why")
         return int(said)
+
+
+def _close(pipe: IO[str]) -> None:
+    with suppress(OSError):  # the process may have died before
+        pipe.close()
 
 
 class _Follower:

@@ -2,14 +2,14 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select, text
 
-from esworkbench.course.nb07_cqrs_and_read_your_writes import OwnWrites, Remembered
+from esworkbench.course.nb07_cqrs_and_read_your_writes import Memory, OwnWrites
 from esworkbench.cqrs.commands import CommandReply
 from esworkbench.cqrs.queries import Answer, Found, QueryBus, StreamQuery
 from esworkbench.cqrs.read_your_writes import ReadYourWrites
@@ -20,14 +20,14 @@ from esworkbench.events import RecordedEvent
 from esworkbench.projections.monitoring.measure import Percentiles
 
 
-def fresh_by_any(answer: Answer[Any], reply: CommandReply) -> bool:
+def fresh_by_any(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     reached = ((answer.version or 0, reply.version), (answer.lag.checkpoint, reply.position))
-    return not answer.parked and any(said >= wanted for said, wanted in reached)
+    return not parked & {reply.position} and any(said >= wanted for said, wanted in reached)
 
 
-def fresh_by_match(answer: Answer[Any], reply: CommandReply) -> bool:
+def fresh_by_match(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     match answer:
-        case Answer(parked=True):
+        case _ if reply.position in parked:
             return False
         case Answer(version=int(version)) if not version < reply.version:
             return True
@@ -35,26 +35,43 @@ def fresh_by_match(answer: Answer[Any], reply: CommandReply) -> bool:
             return not answer.lag.checkpoint < reply.position
 
 
-def fresh_contradicting_the_notebook(answer: Answer[Any], reply: CommandReply) -> bool:
-    """As it was asked for once: a parked event counts as seen."""
+def fresh_contradicting_the_notebook(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    """As it was asked for once: whether it was parked is read from an answer that was told of no position."""
     shows_version = answer.version is not None and answer.version >= reply.version
-    return shows_version or answer.lag.checkpoint >= reply.position
+    return not answer.parked and (shows_version or answer.lag.checkpoint >= reply.position)
 
 
-def fresh_by_version_and_position(answer: Answer[Any], reply: CommandReply) -> bool:
-    return not answer.parked and (answer.version or 0) >= reply.version and answer.lag.checkpoint >= reply.position
+def fresh_unless_stale(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return not answer.stale and reply.position not in parked
 
 
-def fresh_by_head(answer: Answer[Any], reply: CommandReply) -> bool:
-    return not answer.parked and ((answer.version or 0) >= reply.version or answer.lag.head >= reply.position)
+def fresh_by_version_and_position(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    reached = (answer.version or 0) >= reply.version and answer.lag.checkpoint >= reply.position
+    return reached and reply.position not in parked
 
 
-def fresh_where_a_version_is_true(answer: Answer[Any], reply: CommandReply) -> Any:
-    return answer.version and answer.version >= reply.version and not answer.parked
+def fresh_by_head(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    reached = (answer.version or 0) >= reply.version or answer.lag.head >= reply.position
+    return reached and reply.position not in parked
+
+
+def fresh_where_a_version_is_true(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> Any:
+    return answer.version and answer.version >= reply.version and reply.position not in parked
+
+
+def fresh_by_version_though_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    """Takes a row that shows a later version for one that shows the parked event too."""
+    if answer.version is not None and answer.version > reply.version:
+        return True
+    return fresh_by_any(answer, reply, parked)
+
+
+def fresh_where_nothing_later_is_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return fresh_by_any(answer, reply, {reply.position} if max(parked, default=0) >= reply.position else set())
 
 
 class ByUser:
-    """A table of tables, and no look by waiting: what was asked for is compared here."""
+    """A table of tables, without the memory that is given."""
 
     def __init__(self, queries: QueryBus, *, timer: Callable[[], float]) -> None:
         self.queries, self.timer = queries, timer
@@ -74,16 +91,34 @@ class ByUser:
                     streams[event.stream_id] = (reply, since, current and reply.version >= event.version)
 
     def ask(self, user: str, query: StreamQuery[Any], at_most_seconds: float = 2.0) -> Answer[Any]:
-        answer = self.queries.ask(query)
         reply, since, current = self.users.get(user, {}).get(query.stream_id(), (None, 0.0, False))
         if reply is None or self.timer() - since >= 30:
-            return answer
-        if (answer.version or 0) >= reply.version or answer.lag.checkpoint >= reply.position:
-            return answer
+            return self.queries.ask(query)
         own = query.from_state(reply.state) if current else None
-        if own is not None:
-            return answer._replace(value=own, version=reply.version, from_own_write=True)
-        return self.queries.wait_for(query, position=reply.position, at_most_seconds=at_most_seconds)
+        patience = at_most_seconds if own is None else 0
+        answer = self.queries.wait_for(query, version=reply.version, position=reply.position, at_most_seconds=patience)
+        if own is None or not answer.stale:
+            return answer
+        return answer._replace(value=own, version=reply.version, stale=False, from_own_write=True)
+
+
+class WithTheMemory(Memory):
+    """Asks for a state first, and looks once in any case."""
+
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        latest = {event.stream_id: event.version for event in events}
+        outdated = [key for key, own in self.kept.items() if own.version < latest.get(key[1], 0)]
+        self.kept |= {key: self.kept[key]._replace(state=None) for key in outdated}
+
+    def ask(self, user: str, query: StreamQuery[Any], *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        if (own := self.own(user, query.stream_id())) is None:
+            return self.queries.ask(query)
+        value = query.from_state(own.state) if own.state else None
+        seconds = 0 if value else at_most_seconds
+        answer = self.queries.wait_for(query, position=own.position, at_most_seconds=seconds)
+        if not value or not answer.stale:
+            return answer
+        return Answer(value, own.version, answer.lag, parked=answer.parked, from_own_write=True)
 
 
 class OnlyTheFirstEvent(OwnWrites):
@@ -93,21 +128,16 @@ class OnlyTheFirstEvent(OwnWrites):
         super().see(events[:1])
 
 
-class TheLatestReplyCounts(OwnWrites):
-    """The one that came last, and not the one with the higher version."""
+class ForgetsItsOwnUserOnly(OwnWrites):
+    """Only the first entry for the stream is found to be out of date."""
 
-    def remember(self, user: str, reply: CommandReply) -> None:
-        until = self.timer() + 30
-        self.kept[user, reply.stream_id] = Remembered(reply.version, reply.position, reply.state, until)
-
-
-class KeptSinceTheFirstWrite(OwnWrites):
-    def remember(self, user: str, reply: CommandReply) -> None:
-        before = self.kept.get((user, reply.stream_id))
-        super().remember(user, reply)
-        key = user, reply.stream_id
-        if before is not None:
-            self.kept[key] = self.kept[key]._replace(until=before.until)
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        for event in events:
+            for key, own in self.kept.items():
+                if key[1] == event.stream_id:
+                    if own.version < event.version:
+                        self.kept[key] = own._replace(state=None)
+                    break
 
 
 class ForgotTheCurrency(OwnWrites):
@@ -125,17 +155,16 @@ class WaitsFirst(OwnWrites):
     """Right, a second late."""
 
     def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
-        own = self.kept.get((user, query.stream_id()))
-        if own is not None and own.until > self.timer():
+        own = self.own(user, query.stream_id())
+        if own is not None:
             self.queries.wait_for(query, position=own.position, at_most_seconds=at_most_seconds)
         return super().ask(user, query, at_most_seconds=at_most_seconds)
 
 
-class WaitsForTheVersionOnly(OwnWrites):
-    def remember(self, user: str, reply: CommandReply) -> None:
-        super().remember(user, reply)
-        key = user, reply.stream_id
-        self.kept[key] = self.kept[key]._replace(position=10**9)
+class WaitsForAnotherPosition(OwnWrites):
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        super().see(events)
+        self.kept = {key: own if own.state else own._replace(position=10**9) for key, own in self.kept.items()}
 
 
 class StaysStale(OwnWrites):
@@ -263,24 +292,26 @@ def old_holds_naive(query: PendingWithdrawalsOlderThan, connection: Connection) 
 
 RIGHT = {
     "fresh": [fresh_by_any, fresh_by_match],
-    "own_writes": [ReadYourWrites, ByUser],
+    "own_writes": [ReadYourWrites, WithTheMemory, ByUser],
     "lag_percentiles": [lag_percentiles_by_counting, lag_percentiles_by_numpy, lag_percentiles_by_running_sum],
     "old_holds": [old_holds_in_python, old_holds_as_text, read_pending_too_long],
 }
 WRONG = {
     "fresh": [
         fresh_contradicting_the_notebook,
+        fresh_unless_stale,
+        fresh_by_version_though_parked,
+        fresh_where_nothing_later_is_parked,
         fresh_by_version_and_position,
         fresh_by_head,
         fresh_where_a_version_is_true,
     ],
     "own_writes": [
         OnlyTheFirstEvent,
-        TheLatestReplyCounts,
-        KeptSinceTheFirstWrite,
+        ForgetsItsOwnUserOnly,
         ForgotTheCurrency,
         WaitsFirst,
-        WaitsForTheVersionOnly,
+        WaitsForAnotherPosition,
         StaysStale,
     ],
     "lag_percentiles": [
@@ -296,7 +327,6 @@ WRONG = {
 }
 EQUIVALENT = {
     "own_writes": {
-        "known.version < reply.version → known.version <= reply.version": "no user gets two replies with one version",
         "0 → -1": "neither waits: one look is made in any case",
     }
 }

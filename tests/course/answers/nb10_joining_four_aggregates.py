@@ -1,14 +1,13 @@
 """Answers to the exercises of notebook 10."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, case, func, select
 
-from esworkbench.course.nb10_joining_four_aggregates import DatedEvent, Join
+from esworkbench.course.nb10_joining_four_aggregates import JoinInParts
 from esworkbench.domains.activity.contracts import NO_PROFILE, UserLoggedIn, UserProfileUpdated, UserPurchased
 from esworkbench.domains.activity.read_models import StillWaiting, still_waiting
 from esworkbench.domains.activity.read_models.waiting import activity_waiting
@@ -56,41 +55,6 @@ def region_by_counting(login: UserLoggedIn, profiles: Profiles) -> str | None:
 
 def region_none_for_zero(login: UserLoggedIn, profiles: Profiles) -> str | None:
     return profiles.get((login.user_id, login.profile_version)) if login.profile_version > 1 else "unknown"
-
-
-def day_by_offset(event: DatedEvent, time_zone: str) -> date:
-    offset = ZoneInfo(time_zone).utcoffset(event.valid_at.astimezone(ZoneInfo(time_zone))) or timedelta(0)
-    shifted = event.valid_at + offset
-    return date(shifted.year, shifted.month, shifted.day)
-
-
-def day_by_timestamp(event: DatedEvent, time_zone: str) -> date:
-    return datetime.fromtimestamp(event.valid_at.timestamp(), ZoneInfo(time_zone)).date()
-
-
-def day_in_winter(event: DatedEvent, time_zone: str) -> date:
-    january = datetime(2026, 1, 1, tzinfo=UTC).astimezone(ZoneInfo(time_zone))
-    return (event.valid_at + (january.utcoffset() or timedelta(0))).date()
-
-
-def day_of_the_earlier(event: DatedEvent, time_zone: str) -> date:
-    return max(event).astimezone(ZoneInfo(time_zone)).date()
-
-
-def day_with_the_offset_pasted_on(event: DatedEvent, time_zone: str) -> date:
-    return event.valid_at.replace(tzinfo=ZoneInfo(time_zone)).date()
-
-
-def day_back_in_utc(event: DatedEvent, time_zone: str) -> date:
-    return event.valid_at.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC).date()
-
-
-def day_of_this_machine(event: DatedEvent, time_zone: str) -> date:
-    return event.valid_at.astimezone().date()
-
-
-def day_in_zurich(event: DatedEvent, time_zone: str) -> date:
-    return event.valid_at.astimezone(ZoneInfo("Europe/Zurich")).date()
 
 
 class JoinAnew:
@@ -151,7 +115,7 @@ class JoinByUser(JoinByQueues):
         super().handle(event.user_id, event)
 
 
-class JoinWithTheFirstLogin(Join):
+class JoinWithTheFirstLogin(JoinInParts):
     def handle(self, session: str | None, event: Any) -> None:
         if isinstance(event, UserLoggedIn) and self._logins:
             return
@@ -164,7 +128,7 @@ class JoinThatCountsPurchases(JoinAnew):
         return Counter({region: 1 for region in super().spent})
 
 
-class JoinThatDropsDuplicates(Join):
+class JoinThatDropsDuplicates(JoinInParts):
     """Takes two purchases of one amount for one."""
 
     def handle(self, session: str | None, event: Any) -> None:
@@ -173,7 +137,7 @@ class JoinThatDropsDuplicates(Join):
         super().handle(session, event)
 
 
-class JoinOnePerSession(Join):
+class JoinOnePerSession(JoinInParts):
     """Frees one waiting purchase, the first, with each event."""
 
     def handle(self, session: str | None, event: Any) -> None:
@@ -246,11 +210,51 @@ def waits_with_empty_groups(connection: Connection, now: datetime) -> list[Still
     return found or [StillWaiting("UserPurchased", "UserLoggedIn", "under an hour", 0)]
 
 
+def breaks_by_counting(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    def is_broken(place: int) -> bool:
+        event_type, session = read[place]
+        if event_type == "UserProfileUpdated" or session is None:
+            return event_type != "UserProfileUpdated"
+        return event_type == "UserLoggedIn" and read[:place].count((event_type, session)) > 0
+
+    return [place for place in range(len(read)) if is_broken(place)]
+
+
+def breaks_by_first_logins(read: Sequence[tuple[str, str | None]]) -> Iterator[int]:
+    first = {session: place for place, (kind, session) in reversed([*enumerate(read)]) if kind == "UserLoggedIn"}
+    for place, (kind, session) in enumerate(read):
+        second = kind == "UserLoggedIn" and first[session] < place
+        if kind != "UserProfileUpdated" and (session is None or second):
+            yield place
+
+
+def breaks_once_per_session(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    """Takes the third login for one that is known by now."""
+    broken, seen = [], set()
+    for place in breaks_by_counting(read):
+        if read[place][1] is None or read[place] not in seen:
+            broken.append(place)
+        seen.add(read[place])
+    return broken
+
+
+def breaks_by_the_last_login(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    turned = breaks_by_counting(read[::-1])
+    return sorted(len(read) - 1 - place for place in turned)
+
+
+def breaks_with_profiles_as_logins(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    logins = [
+        (("UserLoggedIn" if kind == "UserProfileUpdated" and session else kind), session) for kind, session in read
+    ]
+    return breaks_by_counting(logins)
+
+
 RIGHT = {
     "region_of": [region_by_loop, region_by_a_table],
-    "day_of": [day_by_offset, day_by_timestamp],
     "join": [JoinAnew, JoinByQueues],
     "waits": [waits_in_python, waits_by_three_queries],
+    "breaks_contract": [breaks_by_counting, breaks_by_first_logins],
 }
 WRONG = {
     "region_of": [
@@ -259,14 +263,6 @@ WRONG = {
         region_unknown_without_profiles,
         region_by_counting,
         region_none_for_zero,
-    ],
-    "day_of": [
-        day_in_winter,
-        day_of_the_earlier,
-        day_with_the_offset_pasted_on,
-        day_back_in_utc,
-        day_of_this_machine,
-        day_in_zurich,
     ],
     "join": [JoinByUser, JoinWithTheFirstLogin, JoinThatCountsPurchases, JoinThatDropsDuplicates, JoinOnePerSession],
     "waits": [
@@ -277,6 +273,7 @@ WRONG = {
         waits_by_waits_for_only,
         waits_with_empty_groups,
     ],
+    "breaks_contract": [breaks_once_per_session, breaks_by_the_last_login, breaks_with_profiles_as_logins],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {
     "waits": {

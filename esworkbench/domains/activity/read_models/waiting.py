@@ -91,7 +91,7 @@ def take(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[H
 
 
 def still_waiting(connection: Connection, now: datetime) -> list[StillWaiting]:
-    """How much waits, for what and how long, most patient last. Nothing of it is lost, and nothing of it is counted.
+    """How much waits, for what and how long, longest wait last. Nothing of it is lost, and nothing of it is counted.
 
     What is young is on its way; what is old had a partner that was never written, and somebody should ask why.
     """
