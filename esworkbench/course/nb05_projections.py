@@ -143,7 +143,7 @@ class Message(NamedTuple):
     amount_minor: int
 
 
-Inbox = set[object]
+Inbox = set[str]
 Balances = dict[str, int]
 Receive = Callable[[Message, Inbox, Balances], bool]
 
@@ -166,7 +166,7 @@ def _receive_all(message: Message, inbox: Inbox, balances: Balances) -> bool:
     return _add(message, balances)
 
 
-def _remembering(key: Callable[[Message], object], *, all_of_them: bool = True) -> Receive:
+def _remembering(key: Callable[[Message], Any], *, all_of_them: bool = True) -> Receive:
     def receive_unknown(message: Message, inbox: Inbox, balances: Balances) -> bool:
         if key(message) in inbox:
             return False
@@ -201,7 +201,11 @@ def _play_receive(answer: Any, deliveries: list[Message], balances: Balances) ->
     """Each delivery is an object of its own, as it is when it comes over a wire; all are held, so no ``id`` recurs."""
     inbox: Inbox = set()
     on_the_wire = [Message(*delivery) for delivery in deliveries]
-    return {"added": [answer(message, inbox, balances) for message in on_the_wire], "balances": dict(balances)}
+    return {
+        "added": [answer(message, inbox, balances) for message in on_the_wire],
+        "balances": dict(balances),
+        "no text, in the inbox": sorted({type(key).__name__ for key in inbox if not isinstance(key, str)}),
+    }
 
 
 @st.composite
@@ -221,13 +225,13 @@ RECEIVE = Exercise(
     task=(
         "Add `message.amount_minor` to `balances[message.account_id]` once, however often the message comes and in "
         "whatever order. An account that isn't in `balances` has 0. Return `True` if the amount was added now, "
-        "`False` if the message was known. `inbox` is a set for you to use. It is empty at first, and is committed "
-        "with the balances; nothing else outlives a call. A message that comes again is another object with the same "
-        "content."
+        "`False` if the message was known. `inbox` is a set of texts (`str`) for you to use. It is empty at first, and "
+        "is committed with the balances; nothing else outlives a call. A message that comes again is another object "
+        "with the same content."
     ),
     stub=(
         "from esworkbench.course.nb05_projections import Message  # event_id, account_id, version, amount_minor\n\n\n"
-        "def my_receive(message: Message, inbox: set[object], balances: dict[str, int]) -> bool: ..."
+        "def my_receive(message: Message, inbox: set[str], balances: dict[str, int]) -> bool: ..."
     ),
     reference=receive,
     cases=_deliveries(),
@@ -243,11 +247,11 @@ RECEIVE = Exercise(
             "the message have in common",
         ),
         "by version": Mistake(
-            _remembering(lambda message: message.version),
+            _remembering(lambda message: str(message.version)),
             "events of two accounts can have the same version, so one account's message was taken for the other's",
         ),
         "by content": Mistake(
-            _remembering(lambda message: (message.account_id, message.amount_minor)),
+            _remembering(lambda message: f"{message.account_id} {message.amount_minor}"),
             "two payments of the same amount are two events: alike is not the same, and the id can tell them apart",
         ),
         "the last one only": Mistake(
@@ -258,6 +262,10 @@ RECEIVE = Exercise(
             _overwrites, "the amount replaces the balance: add it to what is there already, with `+` and not with `=`"
         ),
         "never added": Mistake(_never_adds, "the message is remembered, but its amount is never added to the balance"),
+        "no text": Mistake(
+            _remembering(lambda message: (message.account_id, message.version)),
+            "what you remember is right, but it is no text: the inbox is kept in one column, so put a `str` into it",
+        ),
         "the wrong way round": Mistake(
             _says_it_is_known, "the answers are the wrong way round: `True` is for a message that was added now"
         ),
@@ -499,4 +507,4 @@ CATCH_UP = Exercise(
     },
 )
 
-exercises = Exercises(__name__, ONE_BATCH, RECEIVE, DAY_OF, CATCH_UP)
+exercises = Exercises(__name__, ONE_BATCH, RECEIVE, CATCH_UP, DAY_OF)

@@ -571,4 +571,4 @@ READY = Exercise(
     },
 )
 
-exercises = Exercises(__name__, SHARD_OF, LEFT_TO_DO, CHANGE_OVER, BALANCES, READY)
+exercises = Exercises(__name__, CHANGE_OVER, SHARD_OF, LEFT_TO_DO, READY, BALANCES)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 import ipywidgets as widgets
-from matplotlib.figure import Figure
 
 from esworkbench.lab.models.crash import ApplyBatch, CrashPlayer, Kept, checkpoint_first, one_transaction, rows_first
 from esworkbench.money import format_minor
@@ -98,35 +97,6 @@ class CrashView:
             _table("now", ("", "balance", "checkpoint"), rows),
             _table("steps so far", ("", "step", "balance", "checkpoint", "off by"), steps),
         )
-
-
-def one_death_each(amounts: Sequence[int], *, batch_size: int) -> Figure:
-    """The picture of each order with one death: after two steps of its first batch."""
-    players = {name: CrashPlayer(apply_batch, amounts, batch_size=batch_size) for name, apply_batch in ORDERS.items()}
-    for player in players.values():
-        player.advance()
-        player.advance()
-        player.kill()
-        while player.next_step:
-            player.advance()
-    return _figure(*players.items())
-
-
-def _figure(*played: tuple[str, CrashPlayer]) -> Figure:
-    """How far each player's committed balance was off after each of its steps; a cross is a death."""
-    figure = Figure(figsize=(9, 1.6 * len(played)), layout="constrained")
-    lanes = figure.subplots(len(played), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-    for axes, (name, player) in zip(lanes, played, strict=True):
-        numbers = range(1, len(player.log) + 1)
-        off = [made.off_by_minor / 100 for made in player.log]
-        axes.step(numbers, off, where="post", color="#2f7fc6")
-        deaths = [number for number in numbers if player.log[number - 1].what == "killed"]
-        axes.plot(deaths, [off[number - 1] for number in deaths], "X", color="#cc5a2b", markersize=9)
-        axes.axhline(0, color="grey", linewidth=0.8)
-        axes.set_ylabel(f"off by, {CURRENCY}")
-        axes.set_title(f"{name}: {_verdict(player)}", loc="left", fontsize=10)
-    lanes[-1].set_xlabel("step")
-    return figure
 
 
 def _verdict(player: CrashPlayer) -> str:

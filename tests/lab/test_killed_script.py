@@ -25,6 +25,16 @@ with engine.begin() as connection:
     connection.execute(text("CREATE TABLE reached (a INTEGER)"))
 """
 
+BETWEEN_TWO_WRITES = """
+import sys
+from pathlib import Path
+from esworkbench.lab.processes.killed_script import stand_between
+folder = Path(sys.argv[1])
+first, second = stand_between(lambda _: (folder / "first").touch(), lambda _: (folder / "second").touch())
+second(None)
+first(None)
+"""
+
 
 def written(folder: Path, text: str) -> Path:
     script = folder / "script.py"
@@ -46,6 +56,13 @@ def test_it_stands_before_a_statement_is_sent(store_url: str, tmp_path: Path) ->
     # The second would fail if the first had made the table.
     for kill in (True, False):
         assert run_script(script, [store_url], kill=kill) == "before CREATE TABLE reached"
+
+
+@pytest.mark.parametrize("kill", [True, False])
+def test_it_stands_before_the_second_write_whichever_that_is(tmp_path: Path, kill: bool) -> None:
+    assert run_script(written(tmp_path, BETWEEN_TWO_WRITES), [], str(tmp_path), kill=kill) == "between the two"
+    assert (tmp_path / "second").exists()
+    assert (tmp_path / "first").exists() != kill
 
 
 @pytest.mark.parametrize(("text", "says"), [("", "before it reached"), (SCRIPT + "\n1 / 0", "and failed")])

@@ -3,8 +3,7 @@
 import pytest
 
 from esworkbench.lab.models.crash import CrashPlayer
-from esworkbench.plots import as_png
-from esworkbench.widgets.crash_view import ORDERS, CrashView, one_death_each
+from esworkbench.widgets.crash_view import ORDERS, CrashView
 
 AMOUNTS = (10_00, 10_00, 10_00, 10_00)
 
@@ -67,13 +66,6 @@ def test_a_wrong_key_and_a_failing_batch_are_told_in_the_widget(monkeypatch: pyt
     monkeypatch.setattr(view.player, "advance", fails)
     view.keys.value = "n"
     assert "what now?" in view.error.value
-
-
-def test_the_picture_says_for_each_order_how_it_ended() -> None:
-    figure = one_death_each(AMOUNTS, batch_size=4)
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert [title.rpartition(" ")[2] for title in titles] == ["much", "little", "once"]
-    assert as_png(figure)
 
 
 def test_a_player_that_is_done_stays_done() -> None:

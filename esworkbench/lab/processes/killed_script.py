@@ -6,11 +6,13 @@ exactly there, on every machine, and no clock is involved.
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
+
+Write = Callable[[Connection], None]
 
 
 def run_script(script: Path, urls: Sequence[str], *arguments: str, kill: bool) -> str:
@@ -48,6 +50,22 @@ def stand_at(point: str) -> None:
     """In the child: wait here to be killed, or to be let go on."""
     print(point, flush=True)
     sys.stdin.read()
+
+
+def stand_between(*writes: Write) -> list[Write]:
+    """In the child: the same writes, but whichever is called second waits first, in whatever order they are called."""
+    called: list[Write] = []
+
+    def waiting(write: Write) -> Write:
+        def wait_and_write(connection: Connection) -> None:
+            called.append(write)
+            if len(called) == 2:
+                stand_at("between the two")
+            write(connection)
+
+        return wait_and_write
+
+    return [waiting(write) for write in writes]
 
 
 def stand_before(engine: Engine, statement_begins: str) -> None:
