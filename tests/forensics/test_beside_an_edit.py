@@ -13,7 +13,7 @@ from damaged_bank import STREAM, DamagedBank, Event
 from statement_world import a_bank, later
 from test_statement_verdicts import judged
 
-from esworkbench.domains.bank import WithdrawalRequested, WithdrawalSettled
+from esworkbench.domains.bank import WithdrawalCancelled, WithdrawalRequested, WithdrawalSettled
 from esworkbench.event_store.chain import GENESIS
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.diagnosis.diagnose import diagnose
@@ -127,6 +127,18 @@ def test_a_hold_whose_id_was_edited_in_one_event_is_not_told_as_open_beside_it(w
     assert finding.explains["pending_withdrawals"] == -4_500
     assert "pending_withdrawals" in finding.proof
     assert "all claims agree" not in finding.proof
+
+
+def test_a_hold_whose_cancellation_was_edited_is_not_told_as_open_beside_it(tmp_path: Path) -> None:
+    """The statement has neither the hold nor what gave it back."""
+    bank = DamagedBank(tmp_path)
+    held(bank, "WX", 4_500)
+    back = WithdrawalCancelled(withdrawal_id="WX", amount_minor=4_500, currency="USD", reason="declined")
+    answer = bank.append(ACCOUNT, back, bank.healthy.now + timedelta(hours=3))
+    days_pass(bank)
+    put(bank, bank.events("event_id = ?", answer)[0], withdrawal_id="WZ")
+    diagnosis = diagnose(bank.captured())
+    assert told(diagnosis) == [("payload_edited", ACCOUNT, "USD", 0, "proven")]
 
 
 def test_an_edited_payment_beside_a_hold_that_is_open_leaves_the_hold_open(tmp_path: Path) -> None:

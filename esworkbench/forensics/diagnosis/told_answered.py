@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from esworkbench.evidence.ledger import Pending
 from esworkbench.forensics.compare.records import NO_ROW
 from esworkbench.forensics.diagnosis.context import Facts
-from esworkbench.forensics.diagnosis.unexplained import Left
+from esworkbench.forensics.diagnosis.edited_or_drifted import edited_or_drifted
+from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
 from esworkbench.forensics.diagnosis.witnesses import was_reset
 from esworkbench.forensics.diagnosis.wording import places
 
@@ -35,10 +36,7 @@ def answer_was_edited(facts: Facts, pending: Pending, event_id: str) -> bool:
 
     A read model that knew it answered says so; else an edited answer that answers nothing.
     """
-    positions = [
-        event.position for event in facts.failing
-        if event.home is None and event.id_then is None and not event.respelled and not event.named
-    ]  # fmt: skip
+    positions = [event.position for event in _edited(facts)]
     if not positions:
         return False
     given = {"settle": pending.settle, "cancel": pending.cancel}
@@ -50,12 +48,12 @@ def answer_was_edited(facts: Facts, pending: Pending, event_id: str) -> bool:
     return any(answers_nothing for _, answers_nothing in after)
 
 
-def changed_by_edits(facts: Facts, left: Left) -> dict[str, int]:
+def changed_by_edits(facts: Facts) -> dict[str, int]:
     """By event that was edited, what a claim says that it posted before less what it posts now, in minor units.
 
     A row of a running balance tells, else a row of a hold.
     """
-    ids = {event_id for finding in left.found("payload_edited") for event_id in finding.event_ids}
+    ids = {event.event_id for event in _edited(facts)}
     found: dict[str, int] = {}
     for kind in ("holds", "running"):
         for step in facts.residuals if ids else ():
@@ -63,3 +61,14 @@ def changed_by_edits(facts: Facts, left: Left) -> dict[str, int]:
             if step.kind == kind and step.event_id in ids and step.reason != NO_ROW:
                 found[step.event_id or ""] = -step.amount if kind == "holds" else step.amount
     return found
+
+
+def _edited(facts: Facts) -> list[FailingHash]:
+    """Events whose content was edited, and more than the id."""
+
+    def answer() -> list[FailingHash]:
+        found = edited_or_drifted(facts)
+        return [event for event in found.edited if not (event.id_then or event.position in found.with_neighbours)]
+
+    edited: list[FailingHash] = facts.once("contents edited", answer)
+    return edited

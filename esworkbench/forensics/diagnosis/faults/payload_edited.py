@@ -164,7 +164,7 @@ def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[Failing
     if key is not None and witness:
         shares = [*_but_for_open_holds(facts, steps, ids, shares_of(facts, left, key, amount, steps))]
     elif key is not None:
-        shares = [whole(step) for step in moved]
+        shares = [whole(step) for step in (*moved, *_hold_and_release(facts, left, key, ids))]
     return Explanation(found, [*shares, *(whole(step) for step in holds)])
 
 
@@ -175,6 +175,22 @@ def _told_otherwise(facts: Facts, key: Key, moved: Sequence[Residual], holds: Se
     for source in dict.fromkeys(step.source for step in holds):
         amount = sum(step.amount for step in holds if step.source == source)
         yield f"the holds of {source} are not those that the log leaves open now, by {facts.money(amount, key)}"
+
+
+def _hold_and_release(facts: Facts, left: Left, key: Key, event_ids: Sequence[str]) -> Iterator[Residual]:
+    """What gave a hold back, and was edited so that it answers nothing, and the hold: a statement tells of neither."""
+    steps = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_ROW]
+    waiting = facts.rows(
+        "SELECT event_id FROM holds WHERE answer IS NULL AND event_id IN (SELECT unnest($ids))",
+        ids=[step.event_id for step in steps],
+    )
+    holds = [step for step in steps if (step.event_id,) in waiting]
+    for back in steps:
+        if back.event_id in event_ids and back not in holds:
+            hold = next((each for each in holds if each.source == back.source and each.amount == -back.amount), None)
+            if hold is not None:
+                holds.remove(hold)
+                yield from (hold, back)
 
 
 def _but_for_open_holds(

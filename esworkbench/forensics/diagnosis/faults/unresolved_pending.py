@@ -87,7 +87,7 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     }  # fmt: skip
     given = {"now": facts.now, "limit": facts.limit_seconds, "moved": [*homes], "homes": [*homes.values()]}
     given["path"] = json_path(pending.id_field)
-    changed_by = changed_by_edits(facts, left)
+    changed_by = changed_by_edits(facts)
     given |= {"edited": [*changed_by], "changed_by": [*changed_by.values()]}
     for account, currency, *row in facts.rows(_OVERDUE, **given):
         request = Request(*row)
