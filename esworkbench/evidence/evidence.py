@@ -1,6 +1,7 @@
 """Evidence, opened: postings, balance assertions and the events behind them."""
 
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -34,11 +35,38 @@ MEMORY = "640MB"
 MOST_THREADS = 4
 """Each thread needs its share of that memory."""
 
+TIMES_TRIED = 20
+"""So many of the latest times may be in dispute; more were not edited one by one."""
+
+_CONTENTS_AT = """
+    SELECT hash, prev_hash, stream_id, version, event_id, type, schema_version, recorded_at, valid_at, payload, metadata
+    FROM events WHERE recorded_at = ? LIMIT 1000
+"""
+
+# A read model may keep whole seconds or milliseconds.
+_TOLD_AT = """
+    SELECT 1 FROM events AS e JOIN assertions AS a ON a.event_id = e.event_id
+    WHERE e.recorded_at = ? AND a.kind = 'running' AND a.recorded_at IN (
+        e.recorded_at, date_trunc('second', e.recorded_at), date_trunc('millisecond', e.recorded_at)) LIMIT 1
+"""
+
 _OPENINGS = """
     INSERT INTO openings
     SELECT a.account, a.currency, arg_min(a.claimed_minor - p.amount_minor, a.order_key)
     FROM assertions a JOIN postings p USING (account, currency, position) WHERE a.kind = 'running' GROUP BY ALL
 """
+
+
+def _holds(own: str | None, prev_hash: str | None, *content: Any) -> bool:
+    """Whether an event is what was hashed, or carries no hash that could tell."""
+    from esworkbench.event_store.chain import event_hash
+
+    if own is None:
+        return True
+    if any(part is None for part in content) or not re.fullmatch("[0-9a-f]{64}", prev_hash or ""):
+        return False
+    hashed = (*content[:-2], *(text.encode() for text in content[-2:]))
+    return event_hash(prev_hash or "", *hashed) == own
 
 
 class Posting(NamedTuple):
@@ -235,12 +263,29 @@ class Evidence:
 
     @property
     def now(self) -> datetime:
-        """The moment that ages are measured at: the latest event's, or the cut's where there is no event."""
+        """The moment that ages are measured at: the latest event's, or the cut's where there is no event.
+
+        An event that isn't what was hashed may have been given its time since, so it counts only where a read model's
+        row tells the same time of it; unless all the latest are like that, as where another serializer wrote them.
+        """
         latest: datetime | None = one_row(self.connection().execute("SELECT max(recorded_at) FROM events"))[0]
-        latest = latest or self.manifest.cut.server_time
+        latest = self._undisputed(latest) or latest or self.manifest.cut.server_time
         if latest is None:
             raise UnusableInput(f"{self.path} holds no event and no time of capture, so ages can't be measured")
         return latest
+
+    def _undisputed(self, latest: datetime | None) -> datetime | None:
+        connection = self.connection()
+        for _ in range(TIMES_TRIED):
+            if latest is None:
+                return None
+            contents = connection.execute(_CONTENTS_AT, [latest]).fetchall()
+            if any(_holds(*content) for content in contents) or connection.execute(_TOLD_AT, [latest]).fetchall():
+                return latest
+            latest = one_row(connection.execute("SELECT max(recorded_at) FROM events WHERE recorded_at < ?", [latest]))[
+                0
+            ]
+        return None
 
     def checkpoint(self, projection: str) -> int | None:
         """How far a projection had got at the cut; None where it keeps no checkpoint."""

@@ -16,12 +16,15 @@ beside               what only repeats a difference that a finding has taken
 failing_hashes       contents that don't match their hash
 renumbered           streams whose events bear other versions than they were hashed with
 edited_or_drifted    such contents, sorted into edited and serialized differently
+links_cut            links to a hash that no event bears any more
+moved_positions      events whose position was changed, which no hash covers
 spellings            ways in which other serializers write the same JSON
 told_of_events       rows that say otherwise of their event than it does, where no amount is wrong
 recorded_times       recorded times that go back while positions go on
 invariants           what the ledger says must never happen, and where it did
 wrong_snapshots      fields of snapshots that the events contradict
 whole_log            whether the log can prove that something is absent
+told_answered        what speaks for an answer to a hold that the log leaves open
 witnesses            what claims still remember of an event that the log has lost
 holes                missing rows that later rows of the same claim count
 misplaced_rows       rows that stand under another day, currency or account than they tell of

@@ -161,10 +161,12 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
     for event in facts.failing:
         if event.home is not None and event.position in seen:
             moved_from.add((event.home[0], event.home[1] + 1))
+        elif event.named and event.position in seen:
+            moved_from.add((event.stream_id, event.version + 1))
     edited = {event.position for event in facts.failing if event.home is None and event.position in seen}
     seen.update(after for after, named in links_of(facts, edited) if named in edited)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
-    rewritten = {finding.account for finding in findings if finding.fault == "rehashed_history"}
+    rewritten = [finding for finding in findings if finding.fault == "rehashed_history"]
     return [
         Unexplained(
             account=None, currency=None, source=each.source, amount=0, at_position=each.position, words=each.words
@@ -172,7 +174,10 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         for each in facts.breaks
         if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
         and (each.stream_id, each.version) not in moved_from
-        and not (each.kind == "link" and not rewritten.isdisjoint(_accounts(facts, each.stream_id or "")))
+        and not (each.kind == "link" and any(
+            finding.account in _accounts(facts, each.stream_id or "")
+            and min(finding.positions, default=0) < (each.position or 0) for finding in rewritten
+        ))
         and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
     ]  # fmt: skip
 

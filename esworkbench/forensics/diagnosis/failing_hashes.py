@@ -60,6 +60,8 @@ _ORIGINALS = """
     WHERE hash IN (SELECT unnest($hashes)) AND position NOT IN (SELECT unnest($positions)) ORDER BY position
 """
 
+_NAMED = "SELECT stream_id, version, prev_hash FROM events WHERE prev_hash IN (SELECT unnest($hashes))"
+
 _IDS_OF_ROWS = """
     SELECT DISTINCT position, event_id FROM assertions
     WHERE kind = 'running' AND event_id IS NOT NULL AND position IN (SELECT unnest($positions)) ORDER BY ALL
@@ -113,7 +115,8 @@ class FailingHash(NamedTuple):
 
     ``home`` is another place in the log at which the content does; ``is_copy``: the event that was hashed there still
     stands there. ``id_then`` is another event id with which it does. ``respelled``: the same JSON, written with other
-    spaces, escapes or order of keys, does.
+    spaces, escapes or order of keys, does. ``named``: its successor names what the content hashes to, and not what is
+    stored, so that the stored hash is what is wrong.
     """
 
     position: int
@@ -125,6 +128,7 @@ class FailingHash(NamedTuple):
     respelled: bool = False
     is_copy: bool = False
     id_then: str | None = None
+    named: bool = False
 
 
 class _Content(NamedTuple):
@@ -149,13 +153,19 @@ class _Content(NamedTuple):
         event_id: str | None = None,
     ) -> bool:
         """Whether this content, at that place, spelled so or under that id, hashes to what is stored."""
+        return self.hashed(place, payload, metadata, event_id) == self.hash
+
+    def hashed(
+        self, place: Place | None = None, payload: str | None = None, metadata: str | None = None,
+        event_id: str | None = None,
+    ) -> str:  # fmt: skip
+        """What it hashes to so."""
         stream_id, version = place or (self.stream_id, self.version)
-        computed = event_hash(
+        return event_hash(
             self.prev_hash, stream_id, version, event_id or self.event_id, self.type, self.schema_version,
             self.recorded_at, self.valid_at, (self.payload if payload is None else payload).encode(),
             (self.metadata if metadata is None else metadata).encode(),
         )  # fmt: skip
-        return computed == self.hash
 
 
 def failing_hashes(evidence: Evidence, breaks: Sequence[Break]) -> list[FailingHash]:
@@ -176,11 +186,13 @@ def failing_hashes(evidence: Evidence, breaks: Sequence[Break]) -> list[FailingH
     homes |= _shifted([each for each in contents if each.position not in copies], homes)
     rest = [each for each in contents if each.position not in homes and each.position not in copies]
     ids = _ids_then(evidence, rest)
+    unlinked = {event.position for event in failing if not event.linked}
+    named = _named(evidence, [each for each in rest if each.position in unlinked])
     respelled = set(_respelled(evidence, [each for each in rest if each.position not in ids], positions))
     return [
         event._replace(
             home=copies.get(event.position) or homes.get(event.position), respelled=event.position in respelled,
-            is_copy=event.position in copies, id_then=ids.get(event.position),
+            is_copy=event.position in copies, id_then=ids.get(event.position), named=event.position in named,
         )
         for event in failing
     ]  # fmt: skip
@@ -199,6 +211,15 @@ def _copies(evidence: Evidence, contents: Sequence[_Content], failing: Sequence[
         for place, content in originals.get(each.hash, [])[:1]
         if content == (each.type, each.schema_version, each.payload)
     }
+
+
+def _named(evidence: Evidence, contents: Sequence[_Content]) -> set[int]:
+    """Positions of events whose content hashes to what the next event of their stream names."""
+    if not contents:
+        return set()
+    computed = {each.position: each.hashed() for each in contents}
+    named = {tuple(row) for row in evidence.rows(_NAMED, hashes=list(computed.values()))}
+    return {each.position for each in contents if (each.stream_id, each.version + 1, computed[each.position]) in named}
 
 
 def _shifted(contents: Iterable[_Content], homes: dict[int, Place]) -> dict[int, Place]:

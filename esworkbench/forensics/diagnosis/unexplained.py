@@ -105,6 +105,9 @@ class Left:
         """What was found of that fault so far: whoever is asked later tells no second cause of the same events."""
         return [finding for finding in self._findings if finding.fault == fault]
 
+    def all_found(self) -> list[Finding]:
+        return list(self._findings)
+
     def note(self, finding: Finding) -> None:
         self._findings.append(finding)
 

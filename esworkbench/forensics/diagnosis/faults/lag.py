@@ -2,6 +2,7 @@
 
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.moved_positions import moved_positions
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
@@ -21,12 +22,15 @@ def lag(facts: Facts, left: Left) -> Explanations:
     right = [(name, position) for name, position in behind if name not in wrong]
     if not right:
         return []
+    moved = {event.event_id for event in moved_positions(facts) if event.then <= min(position for _, position in right)}
     words = " and ".join(f"{name} has read up to position {position}" for name, position in right)
     proof = f"{words}, and the log ends at {facts.head}; up to there all claims agree with the events"
     unread = facts.rows(
         "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
         after=min(position for _, position in right),
     )
+    if moved and moved.issuperset(event_id for _, event_id in unread):
+        return []  # it was read, at the position that it had then
     return [Explanation(finding(FAULT, None, events=unread, proof=proof), [])]
 
 

@@ -1,6 +1,6 @@
 """payload_edited: an event's content doesn't match the hash stored beside it, in a chain that is otherwise intact."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
@@ -8,6 +8,7 @@ from esworkbench.forensics.diagnosis.edited_or_drifted import edited_or_drifted
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.moved_positions import Moved, moved_positions
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
 from esworkbench.forensics.diagnosis.witnesses import shares_of, vouched, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -19,7 +20,7 @@ def payload_edited(facts: Facts, left: Left) -> Explanations:
     found = edited_or_drifted(facts)
     contents: dict[Key | None, list[FailingHash]] = {}
     ids: dict[Key | None, list[FailingHash]] = {}
-    for event in found.edited:
+    for event in (*found.edited, *(event for event in facts.failing if event.named)):
         of_id = event.id_then is not None or event.position in found.with_neighbours
         for key in _keys(facts, event):
             (ids if of_id else contents).setdefault(key, []).append(event)
@@ -32,6 +33,7 @@ def payload_edited(facts: Facts, left: Left) -> Explanations:
             if stream.misnumbered
             for key in (*facts.accounts_of_stream(stream.stream_id),) or (None,)
         ),
+        *_positions_changed(facts, left),
     ]
 
 
@@ -96,6 +98,34 @@ def _versions_changed(key: Key | None, changed: Sequence[FailingHash]) -> Explan
     return Explanation(finding(FAULT, key, events=events, proof=proof), [])
 
 
+def _positions_changed(facts: Facts, left: Left) -> Iterator[Explanation]:
+    """The position alone was changed, which no hash covers. What had read the event then seems ahead of the log."""
+    told = {event_id for each in left.all_found() for event_id in each.event_ids}
+    by_key: dict[Key, dict[str, Moved]] = {}
+    for event in moved_positions(facts):
+        if event.event_id not in told:
+            by_key.setdefault(event.key, {}).setdefault(event.event_id, event)
+    for key, events in by_key.items():
+        ahead = [
+            event for event in events.values()
+            if (source := facts.source(event.source)) is not None and event.now > source.cut >= event.then
+        ]  # fmt: skip
+        amount = sum(event.amount for event in ahead)
+        steps = [step for step in left.steps(key=key) if step.event_id in events]
+        shown = "; ".join(
+            f"of the event at position {event.now}, {event.source} says that it stands at {event.then}, where there is "
+            f"none, and {event.noted} has been there too" for event in events.values()
+        )  # fmt: skip
+        proof = f"{shown}: its position was changed, which no hash covers"
+        if ahead:
+            proof += f"; what had read it at its old position seems ahead of the log, by {facts.money(amount, key)}"
+        found = finding(
+            FAULT, key, amount=amount, events=[(event.now, event.event_id) for event in events.values()],
+            source=steps[0].source if steps else None, certainty="likely", proof=proof,
+        )  # fmt: skip
+        yield Explanation(found, [*shares_of(facts, left, key, amount, steps)] if amount else [])
+
+
 def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[FailingHash]) -> Explanation:
     ids = [event.event_id for event in edited]
     steps = [step for step in left.steps(key=key) if step.event_id in ids] if key else []
@@ -109,22 +139,79 @@ def _explanation(facts: Facts, left: Left, key: Key | None, edited: list[Failing
     links = "every link before and after is intact" if not cut else (
         f"every link after is intact; what {places(cut)} names as the hash before was changed too"
     )  # fmt: skip
+    if named := [event.position for event in edited if event.named]:
+        links = (
+            f"at {places(named)} it matches what the next event names as the hash before it: there the stored hash was "
+            "changed, or all that comes later was hashed again"
+        )
     proof = (
         f"the content of the event{'s' * many} at {places(positions)} ({versions}) doesn't "
         f"match the hash stored with {'them' if many else 'it'}, while {links}"
     )
+    moved = [*_moved_days(facts, left, key, ids)] if key and not witness else []
+    holds = left.steps(key=key, kind="holds") if key else []
     if witness and key:
         proof += f"; {witness} still counts what it said before: claimed − event sum = {facts.money(amount, key)}"
     else:
-        proof += "; all claims agree with the events, so the amount was not touched, or all claims were rebuilt since"
+        beside = [*_told_otherwise(facts, key, moved, holds)] if key else []
+        proof += "; " + (
+            f"no balance differs in the end, but {' and '.join(beside)}" if beside else
+            "all claims agree with the events, so the amount was not touched, or all claims were rebuilt since"
+        )  # fmt: skip
     events = list(zip(positions, ids, strict=True))
     found = finding(FAULT, key, amount=amount, events=events, source=witness, proof=proof)
     shares: list[Share] = []
     if key is not None and witness:
-        shares = list(shares_of(facts, left, key, amount, steps))
+        shares = [*_but_for_open_holds(facts, steps, ids, shares_of(facts, left, key, amount, steps))]
     elif key is not None:
-        shares = [whole(step) for step in _moved_days(facts, left, key, ids)]
-    return Explanation(found, shares)
+        shares = [whole(step) for step in (*moved, *_hold_and_release(facts, left, key, ids))]
+    return Explanation(found, [*shares, *(whole(step) for step in holds)])
+
+
+def _told_otherwise(facts: Facts, key: Key, moved: Sequence[Residual], holds: Sequence[Residual]) -> Iterator[str]:
+    """What claims still tell of the events as they were, where no balance differs."""
+    for source in dict.fromkeys(step.source for step in moved):
+        yield f"{source} counts the amount on another day, so the time was changed"
+    for source in dict.fromkeys(step.source for step in holds):
+        amount = sum(step.amount for step in holds if step.source == source)
+        yield f"the holds of {source} are not those that the log leaves open now, by {facts.money(amount, key)}"
+
+
+def _hold_and_release(facts: Facts, left: Left, key: Key, event_ids: Sequence[str]) -> Iterator[Residual]:
+    """What gave a hold back, and was edited so that it answers nothing, and the hold: a statement tells of neither."""
+    steps = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_ROW]
+    waiting = facts.rows(
+        "SELECT event_id FROM holds WHERE answer IS NULL AND event_id IN (SELECT unnest($ids))",
+        ids=[step.event_id for step in steps],
+    )
+    holds = [step for step in steps if (step.event_id,) in waiting]
+    for back in steps:
+        if back.event_id in event_ids and back not in holds:
+            hold = next((each for each in holds if each.source == back.source and each.amount == -back.amount), None)
+            if hold is not None:
+                holds.remove(hold)
+                yield from (hold, back)
+
+
+def _but_for_open_holds(
+    facts: Facts, steps: Sequence[Residual], event_ids: Sequence[str], shares: Iterable[Share]
+) -> Iterator[Share]:
+    """Of a hold that is still open and that a statement has no line for, the edit explains what it has changed; the
+    rest is the hold."""
+    if any(step.kind == "statement" and step.reason == NO_EVENT for step in steps):
+        yield from shares  # the line for it is there, and tells what it was
+        return
+    waiting = facts.rows(
+        "SELECT event_id FROM holds WHERE answer IS NULL AND event_id IN (SELECT unnest($ids))", ids=list(event_ids)
+    )
+    rows = [step for step in steps if step.kind == "running" and (step.event_id,) in waiting]
+    changed_by = {step.event_id: step.amount for step in reversed(rows)}
+    lacking = {
+        step.number: changed_by[step.event_id] for step in steps
+        if step.kind == "statement" and step.reason == NO_ROW and step.event_id in changed_by
+    }  # fmt: skip
+    for share in shares:
+        yield share._replace(amount=lacking.get(share.number or 0, share.amount)) if share.number else share
 
 
 def _lines_instead(left: Left, steps: Sequence[Residual]) -> list[Residual]:

@@ -2,7 +2,8 @@
 
 A log whose hashes hold is one witness. Read models, snapshots and statements are others, each written by other code, at
 another time or in another house. Where two of them tell the same story, and the log alone tells another, the log is
-what is in doubt. Only an anchor proves it.
+what is in doubt. Only an anchor proves it, or the chain itself, where whoever hashed again stopped before its end: the
+next event still names the hash of then.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from esworkbench.forensics.compare.records import REPEATED, Key, Residual
 from esworkbench.forensics.compare.residuals import EVERY_EVENT
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.links_cut import Link, links_cut
 from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike, readings
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
@@ -154,14 +156,33 @@ def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: di
     events = [*rows, *((gone[event_id], event_id) for event_id in ids if event_id in gone)]
     words = " and ".join(dict.fromkeys(story.source for story in alike))
     where = f"at {places([position for position, _ in events])}" if events else "somewhere up to their checkpoints"
+    cut = links_cut(facts, left, key, [event_id for _, event_id in rows])
     proof = (
-        f"every hash of this account's stream holds, but {words}, each by itself, say that the log is wrong {where}: "
-        f"claimed − event sum = {facts.money(amount, key)}; no other cause was found, and an anchor from before would "
-        "settle it"
+        f"{_hashes(facts, key, cut)}, {'and' if cut else 'but'} {words}, each by itself, say that the log is wrong "
+        f"{where}: claimed − event sum = {facts.money(amount, key)}"
     )
-    found = finding(FAULT, key, amount=amount, events=events, source=alike[0].source, certainty="likely", proof=proof)
+    # A link to a hash that is gone is a record of the act, where all that the claims dispute stands before it.
+    proven = bool(cut) and bool(rows) and len(rows) == len(events) and cut[-1].covers(rows)
+    if not proven:
+        proof += "; no other cause was found, and an anchor from before would settle it"
+    found = finding(
+        FAULT, key, amount=amount, events=events, source=alike[0].source,
+        certainty="proven" if proven else "likely", proof=proof,
+    )  # fmt: skip
     shares = list(shares_of(facts, left, key, amount, steps))
     return Explanation(found, [*shares, *_shares_ahead(left, key, amount, alike, shares)])
+
+
+def _hashes(facts: Facts, key: Key, cut: Sequence[Link]) -> str:
+    """What the hashes of the account's events say of themselves."""
+    if not facts.hashed:
+        return "the events carry no hashes"
+    if cut:
+        shown = "; ".join(link.words for link in cut[:3])
+        return f"{shown}, so what stands before was hashed again, and not to the end of the stream"
+    streams = {each.stream_id for each in facts.breaks if each.source == "events"}
+    mine = {stream for stream in streams if stream and key in facts.accounts_of_stream(stream)}
+    return f"every {'other ' * bool(mine)}hash of this account's stream holds"
 
 
 def _shares_ahead(

@@ -11,29 +11,54 @@ from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.lines_without_event import Unmatched, bookings_of, unmatched_lines
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
+from esworkbench.forensics.diagnosis.told_answered import answer_was_edited, changed_by_edits, told_answered
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    whole,
+)
 from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-# A request or an answer that stands elsewhere than it was written: the hold only seems open.
+# A request or an answer that stands elsewhere than it was written: the hold only seems open. Of a request whose amount
+# was edited, what counts is what was held then.
 _OVERDUE = """
     WITH moved AS (
         SELECT m.event_id, m.home, json_extract_string(payload, $path) AS hold
         FROM (SELECT unnest($moved::VARCHAR[]) AS event_id, unnest($homes::VARCHAR[]) AS home) AS m
         JOIN events USING (event_id) WHERE json_valid(payload)
+    ), edited AS (
+        SELECT unnest($edited::VARCHAR[]) AS event_id, unnest($changed_by::BIGINT[]) AS changed_by
+    ), as_written AS (
+        SELECT holds.* REPLACE (amount - coalesce(changed_by, 0) AS amount)
+        FROM holds LEFT JOIN edited USING (event_id)
     )
     SELECT account, currency, position, event_id, amount, opened_at,
         (SELECT min(file) FROM pairs JOIN statement_lines USING (file, account, currency, place)
-         WHERE pairs.event_id = holds.event_id AND pairs.account = holds.account AND pairs.currency = holds.currency
-           AND statement_lines.amount = -holds.amount)
-    FROM holds WHERE answer IS NULL AND $now - opened_at > to_seconds($limit)
-      AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = holds.event_id
-                      OR moved.home = holds.stream_id AND moved.hold = holds.hold)
+         WHERE pairs.event_id = held.event_id AND pairs.account = held.account AND pairs.currency = held.currency
+           AND statement_lines.amount = -held.amount)
+    FROM as_written AS held WHERE answer IS NULL AND $now - opened_at > to_seconds($limit)
+      AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = held.event_id
+                      OR moved.home = held.stream_id AND moved.hold = held.hold)
     ORDER BY position
 """
 
 _UNDATED = "SELECT DISTINCT position FROM holds WHERE answer IS NULL AND opened_at IS NULL ORDER BY position"
 
+
+# A line that was booked before a hold was opened is no payment of it.
+_ALIKE = """
+    SELECT DISTINCT other.position FROM movements AS mine
+    JOIN pairs USING (event_id, account, currency) JOIN statement_lines AS line USING (file, account, currency, place)
+    JOIN movements AS other ON other.account = mine.account AND other.currency = mine.currency
+        AND other.reference = mine.reference AND other.amount = mine.amount AND other.event_id <> mine.event_id
+    WHERE mine.event_id = $booked AND other.event_id IN (SELECT unnest($open))
+        AND other.recorded_at::DATE <= line.booked_at::DATE
+    ORDER BY 1
+"""
 
 SHOWN = 3
 """So many lines that may have booked a hold are named one by one."""
@@ -62,10 +87,14 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     }  # fmt: skip
     given = {"now": facts.now, "limit": facts.limit_seconds, "moved": [*homes], "homes": [*homes.values()]}
     given["path"] = json_path(pending.id_field)
+    changed_by = changed_by_edits(facts)
+    given |= {"edited": [*changed_by], "changed_by": [*changed_by.values()]}
     for account, currency, *row in facts.rows(_OVERDUE, **given):
         request = Request(*row)
         if request.event_id not in unbooked and may_have_answered(facts, request.event_id, request.amount):
             continue  # what is missing is the answer, and the finding that says so is the log's
+        if answer_was_edited(facts, pending, request.event_id):
+            continue  # the same
         overdue.setdefault((account, currency), []).append(request)
     if not overdue and (undated := facts.rows(_UNDATED)):
         return NotTestable(f"the log doesn't tell since when {places([row[0] for row in undated])} waits for an answer")
@@ -97,17 +126,28 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
     unmatched = unmatched_lines(facts, left, key, steps, opened, sign=-1)
     payments = bookings_of(steps, unmatched.loose)
     amount = _of_one([*steps, *payments]) + sum(request.amount for request in unseen)
+    answered = told_answered(facts, [request.event_id for request in requests])
     found = finding(
         FAULT, key, amount=amount, source=steps[0].source if steps else None,
-        certainty="possible" if steps and unmatched else _certainty(facts, key, requests, steps, unseen),
+        certainty="possible" if answered or (steps and unmatched) else _certainty(facts, key, requests, steps, unseen),
         events=[(request.position, request.event_id) for request in requests],
         proof="; ".join([
             _held(facts, key, requests), *_told(facts, key, requests, steps, unseen),
             *(_may_be_paid(facts, key, unmatched, payments) if steps else []),
+            *([f"but {answered}, so it was answered there"] if answered else []),
         ]),
         remedy=f"{_answer(pending, requests, steps, bool(payments))}; watch for requests older than the limit",
     )  # fmt: skip
-    return Explanation(found, [whole(step) for step in (*steps, *payments)])
+    others: tuple[LookAlike, ...] = ()
+    if answered and facts.hashed and not broken(facts, key):
+        others = (
+            LookAlike(
+                "rehashed_history",
+                f"{answered}: the answer may have been changed or taken out of the log, and the rest hashed again, "
+                "which an anchor from before would settle",
+            ),
+        )
+    return Explanation(found, [whole(step) for step in (*steps, *payments)], others)
 
 
 def _of_one(steps: list[Residual]) -> int:
@@ -153,10 +193,18 @@ def _told(
         for step in steps if step.reason != NO_ROW
     ]  # fmt: skip
     booked = [request for request in requests if request.booked_by]
-    if booked:
+    alike = {request.event_id: _alike(facts, request, requests) for request in booked}
+    if sure := [request.position for request in booked if not alike[request.event_id]]:
         words.append(
-            f"{booked[0].booked_by} has booked that of {places([request.position for request in booked])}, so the "
-            "money has left, and only the settlement is missing"
+            f"{booked[0].booked_by} has booked that of {places(sure)}, so the money has left, and only the settlement "
+            "is missing"
+        )
+    if unsure := {place for request in booked if alike[request.event_id]
+                  for place in (request.position, *alike[request.event_id])}:  # fmt: skip
+        count = sum(bool(each) for each in alike.values())
+        words.append(
+            f"of those of {places([*unsure])}, which have one reference and one amount, {booked[0].booked_by} has "
+            f"booked {count}, and nothing tells which: there the money has left, and only the settlement is missing"
         )
     if unseen:
         words.append(
@@ -166,6 +214,12 @@ def _told(
     if broken(facts, key):
         words.append("the answer may be among the events that are missing from this log")
     return words
+
+
+def _alike(facts: Facts, booked: Request, requests: list[Request]) -> list[int]:
+    """Positions of requests without a line that this one's line may as well mean."""
+    others = [request.event_id for request in requests if request.booked_by is None]
+    return [place for (place,) in facts.rows(_ALIKE, booked=booked.event_id, open=others)] if others else []
 
 
 def _may_be_paid(facts: Facts, key: Key, unmatched: Unmatched, payments: list[Residual]) -> list[str]:
