@@ -188,6 +188,7 @@ def _empty_database(parsed: URL, url: str) -> Iterator[Engine]:
 
     try:
         with engine.connect() as holder:
+            holder.detach()  # or a pool would keep the session, and with it the lock
             if not holder.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": BUILDING}):
                 raise UnusableInput(f"somebody is building in {described(parsed)} right now: name another database")
             holder.commit()  # the lock is the session's; an open transaction would hold back the vacuum
