@@ -140,7 +140,7 @@ class RatingLog:
             ) from None
 
 
-def _rated(*what: Any, **ticks: list[int]) -> Rated:
+def _rated(*what: Any, **ticks: Any) -> Rated:
     try:
         return Rated(*what, **ticks)
     except ValueError as error:
