@@ -97,7 +97,7 @@ class Case:
                 whole, torn = _parted(read_all(descriptor, self.path))
                 entry = CaseEntry(
                     number=len(_lines(whole)) + 1, asked_at=self._clock(), question=question,
-                    arguments={name: _text(value) for name, value in arguments.items()}, found=_text(found),
+                    arguments={name: _text(value) for name, value in arguments.items()}, found=_as_text(found),
                     digest=digest, evidence=self._evidence(),
                 )  # fmt: skip
                 if torn:
@@ -126,7 +126,7 @@ class Case:
         for entry in self.entries():
             if entry.question not in ACTS:
                 answer = ask(entry.question, entry.arguments)
-                told = in_words is None or _text(in_words(entry.question, answer)) == entry.found
+                told = in_words is None or _as_text(in_words(entry.question, answer)) == entry.found
                 same = told and digest_of(answer) == entry.digest and entry.evidence in here
                 replayed.append(Replayed(entry, same))
         return replayed
@@ -176,8 +176,12 @@ def digest_of(answer: Mapping[str, Any]) -> str:
 
 
 def _text(value: Argument) -> Argument:
+    return _as_text(value) if isinstance(value, str) else value
+
+
+def _as_text(value: str) -> str:
     """A file's name may hold bytes that are no text."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _lines(content: bytes) -> list[bytes]:
