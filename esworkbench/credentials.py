@@ -86,6 +86,12 @@ def secrets_in(address: str) -> list[str]:
     return [each for each in dict.fromkeys(spelt) if len(each) >= SHORTEST_SECRET]
 
 
+def shows_a_password(text: str) -> bool:
+    """Whether an address with a password in it stands somewhere in a text that is going to be kept."""
+    words = [text, *text.split()]
+    return any(secrets_in(each) or may_hold_a_password(each) for each in words) or without_credentials(text) != text
+
+
 def without_credentials(sentence: str, given: Iterable[str] = (), secrets: Iterable[str] = ()) -> str:
     """The sentence without anything that stands where a password stands.
 

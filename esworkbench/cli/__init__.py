@@ -38,7 +38,7 @@ from typing import Annotated
 import typer
 
 from esworkbench.cli.on_demand import group
-from esworkbench.cli.output import OUR_ERROR, UNUSABLE, refuse, to_json
+from esworkbench.cli.output import INTERRUPTED, OUR_ERROR, UNUSABLE, refuse, to_json
 from esworkbench.cli.terminal import terminal
 from esworkbench.credentials import without_credentials
 from esworkbench.errors import EsworkbenchError
@@ -105,20 +105,25 @@ def workbench(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code: 0, 1, 2 or 3 (see ``output``)."""
+    """Run one command and return its exit code: 0, 1, 2, 3 or 130 (see ``output``)."""
     as_json = "--json" in arguments
 
     def refused(sentence: str) -> int:
         return refuse(_without_credentials(sentence, arguments), as_json=as_json)
 
+    def interrupted() -> int:
+        refused("interrupted: what was half-written is removed, or known as such; run the command again")
+        return INTERRUPTED
+
     try:
-        return app(list(arguments), standalone_mode=False) or 0
+        code: int = app(list(arguments), standalone_mode=False) or 0
+        return interrupted() if code == INTERRUPTED else code  # Typer makes this silent code of Ctrl-C
     except typer.TyperException as error:
         return refused(error.format_message())
     except EsworkbenchError as error:
         return refused(str(error))
-    except KeyboardInterrupt:
-        return refused("interrupted: nothing half-written will be taken for evidence")
+    except (KeyboardInterrupt, typer.Abort):
+        return interrupted()
     except Exception as error:  # noqa: BLE001 - told with the exit code that says whose fault it is
         from esworkbench.cli.world import fault_of_the_world  # with the databases' libraries
 

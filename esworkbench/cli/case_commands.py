@@ -1,5 +1,6 @@
 """Commands on a whole case: investigate, repair, report, case."""
 
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -19,8 +20,9 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_in_words
-from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.investigation.case import ACTS, Case
 from esworkbench.forensics.investigation.investigate import Repair
+from esworkbench.forensics.investigation.questions import in_words
 from esworkbench.forensics.repair.plan import RepairPlan
 
 INCLUDED = {"investigate": ("diff", "diagnose"), "report": ("diff", "diagnose")}
@@ -180,7 +182,10 @@ def case(
     again = (
         {
             each.entry.number: each.same
-            for each in kept.replay(lambda question, given: ask_again(opened, question, given, projection, domain))
+            for each in kept.replay(
+                lambda question, given: ask_again(opened, question, given, projection, domain),
+                partial(in_words, opened),
+            )
         }
         if replay
         else {}
@@ -196,6 +201,8 @@ def case(
 
     def prose(console: Console) -> None:
         console.print(table(f"case on {evidence}", ["", "asked", "of", "found", "again"], rows, limit=1000))
+        if replay and any(entry.question in ACTS for entry in entries):
+            console.print(f"what was done ({', '.join(ACTS)}) isn't done again: nothing here vouches for those lines")
         if torn is not None:
             console.print(torn, markup=False)
         if still_open:

@@ -147,7 +147,8 @@ def sheet(drills: Drills, json: Json = False) -> None:
     from esworkbench.course.drills.sheet import sheet_row
     from esworkbench.course.drills.verdict import RUBRIC
 
-    rows = [sheet_row(path, read_drill(path)) for path in drills]
+    now = utc_now()
+    rows = [sheet_row(path, read_drill(path), now) for path in drills]
 
     def prose(console: Console) -> None:
         columns = ["who", "level", "seed", "minutes", "hints", "points", "cost", "total"]
@@ -156,6 +157,8 @@ def sheet(drills: Drills, json: Json = False) -> None:
             for row in rows
         ]
         console.print(table(f"drills; points for {', '.join(RUBRIC)}", columns, cells, limit=1000))
+        _say_doubts(console, rows)
+        console.print("points are as each learner's own record has them: cost and total are worked out from it here")
 
     answer({"drills": [row._asdict() for row in rows]}, prose, as_json=json)
 
@@ -195,3 +198,10 @@ def _in_a_row(points: dict[str, int]) -> str:
 def _show(console: Console, states: list[Any]) -> None:
     rows = [[each.who, each.level, f"{each.minutes} of {each.limit}", each.hints, each.state] for each in states]
     console.print(table("drills", ["who", "level", "minutes", "hints", "state"], rows, limit=1000))
+    _say_doubts(console, states)
+
+
+def _say_doubts(console: Console, rows: list[Any]) -> None:
+    for row in rows:
+        for doubt in row.doubts:
+            console.print(f"{row.who}: {doubt}; this tool didn't write that", markup=False)

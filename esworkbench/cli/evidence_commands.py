@@ -1,7 +1,7 @@
 """Commands on evidence: freeze it, and ask it questions. Each question is recorded in the case beside it."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -34,7 +34,7 @@ from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Handlers
-from esworkbench.forensics.investigation.questions import ask
+from esworkbench.forensics.investigation.questions import ask, in_words
 from esworkbench.forensics.replay.moments import parse_moment
 from esworkbench.forensics.replay.replay import Bounds, fold
 from esworkbench.money import iso_decimals
@@ -98,13 +98,14 @@ def replay(
     arguments = {"account": account, "currency": currency, "at": at, "known_at": known_at, "version": version}
     opened = open_agreeing(evidence)
     handlers = handlers_for(domain_of(opened, domain))
-    found = _asked(opened, "replay", arguments, lambda it: _balance_in_words(it, opened))
+    found = _asked(opened, "replay", arguments)
+    words = in_words(opened, "replay", found)
     state = _state(opened, handlers, account, at, known_at, version)
 
     def prose(console: Console) -> None:
         recorded = found["recorded_at"] or "at a time that the log doesn't tell"
         console.print(
-            f"[bold]{escape(_balance_in_words(found, opened))}[/bold] after "
+            f"[bold]{escape(words)}[/bold] after "
             f"{found['events']:,} events, the last at position {found['position']}, recorded {recorded}"
         )
         if found["undated"]:
@@ -119,7 +120,7 @@ def replay(
 def diff(evidence: EvidencePath, against: Against = None, json: Json = False) -> None:
     """Every balance assertion that differs from the events, each compared at its own cut. Lag is not corruption."""
     opened = open_agreeing(evidence)
-    found = _asked(opened, "diff", {"against": against}, lambda it: f"{it['divergent']} of {it['compared']} diverge")
+    found = _asked(opened, "diff", {"against": against})
     columns = ["account", "currency", "source", "kind", "claimed", "event_sum", "delta", "at_position"]
 
     def prose(console: Console) -> None:
@@ -149,7 +150,7 @@ def bisect(
     """The first event at which claims and events differ."""
     arguments = {"account": account, "currency": currency, "against": against}
     opened = open_agreeing(evidence)
-    found = _asked(opened, "bisect", arguments, lambda it: f"position {it['position']}, {it['probes']} probes")
+    found = _asked(opened, "bisect", arguments)
     diverges = found["position"] is not None
 
     def prose(console: Console) -> None:
@@ -190,7 +191,7 @@ def verify(
         raise UnusableInput(f"{source} was judged when it was captured: leave --ledger and --domain out")
     else:
         opened = Evidence.open(source)
-        found = _asked(opened, "verify", {}, lambda it: f"{len(it['breaks'])} breaks")
+        found = _asked(opened, "verify", {})
 
     def prose(console: Console) -> None:
         console.print(f"{found['events']:,} events in {found['streams']:,} streams, {len(found['breaks'])} breaks")
@@ -219,7 +220,7 @@ def diagnose(
     arguments = {"account": account, "now": now, "projection": projection}
     opened = open_agreeing(evidence)
     code = None if projection is None else code_named(projection, domain_of(opened, domain))
-    found = _asked(opened, "diagnose", arguments, _faults_named, {"projection": code})
+    found = _asked(opened, "diagnose", arguments, {"projection": code})
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]
 
     def prose(console: Console) -> None:
@@ -246,17 +247,12 @@ def _asked(
     evidence: Evidence,
     question: str,
     arguments: Mapping[str, Any],
-    words: Callable[[Mapping[str, Any]], str],
     code: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
-    Case(evidence.path).record(question, arguments, found, words(found))
+    Case(evidence.path).record(question, arguments, found, in_words(evidence, question, found))
     return found
-
-
-def _balance_in_words(found: Mapping[str, Any], evidence: Evidence) -> str:
-    return "no balance" if found["balance"] is None else evidence.money(found["balance"], found["currency"])
 
 
 def _whose(finding: Mapping[str, Any], evidence: Evidence) -> str:
@@ -313,11 +309,6 @@ def _balances_agree(found: Mapping[str, Any], evidence: Evidence) -> bool:
     """True where balances were compared and none differs; a day of a file without an order leaves that open."""
     open_days = any(each["account"] is not None for each in found["unexplained"])
     return evidence.ledger.posts and not found["divergences"] and not open_days
-
-
-def _faults_named(found: Mapping[str, Any]) -> str:
-    names = sorted({finding["fault"] for finding in found["findings"] if not finding["healthy"]})
-    return ", ".join(names) or "nothing but what is healthy"
 
 
 def _tell_scale(console: Console, currency: str, decimals: int | None) -> None:

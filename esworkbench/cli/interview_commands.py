@@ -71,7 +71,9 @@ def walk(topic: TopicName = None, json: Json = False) -> None:
 def mock(
     minutes: Annotated[int, typer.Option(help="The length of the interview.")] = 45,
     seed: Annotated[int, typer.Option(help="The same seed gives the same interview.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="The score sheet to write, in Markdown; absent: printed.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new file for the score sheet, in Markdown; absent: printed.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """A mock interview drawn by a seed, with a score sheet: points said or not, red flags heard, totals per topic."""
@@ -164,6 +166,10 @@ def deck(
 def _log(path: Path | None, now: str | None) -> "RatingLog":
     from esworkbench.course.interview.repetition import RATINGS_FILE, RatingLog
 
+    if path is not None:
+        from esworkbench.cli.output_files import growing_file  # it brings what opens stores
+
+        growing_file(path)
     return RatingLog(path or RATINGS_FILE, clock=utc_now if now is None else lambda: _moment(now))
 
 

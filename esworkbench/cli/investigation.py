@@ -16,7 +16,7 @@ from esworkbench.cli.output_files import REPORT, new_place, writable_output, wri
 from esworkbench.cli.repairing import repair_scratch_copy, repair_source
 from esworkbench.composition import Domain, capture, domain_of, handlers_for
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import address_of, parse_url
+from esworkbench.event_store.database import address_of, parse_url, sqlite_url
 from esworkbench.event_store.sidecar import COMPLAINT, outside_folder
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
@@ -67,7 +67,7 @@ def _investigated_in(
 ) -> tuple[Inquiry, Evidence, Path]:
     built_in = source is None
     if source is None:
-        source = f"sqlite:///{folder / 'bank.db'}"
+        source = sqlite_url(folder / "bank.db")
         told.print("Building eight years of a bank, with one fault in them that nobody wrote down.")
         build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, progress=True)
     evidence = capture(source, folder / "evidence", ledger=ledger, domain=domain)

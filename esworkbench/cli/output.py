@@ -16,8 +16,8 @@ from rich.table import Table
 from esworkbench.cli.terminal import NOBODY_READS, terminal
 from esworkbench.errors import UnusableInput
 
-NOTHING_FOUND, FOUND, UNUSABLE, OUR_ERROR = 0, 1, 2, 3
-"""Exit codes: nothing (or only healthy things) found; findings; unusable input; an error of ours."""
+NOTHING_FOUND, FOUND, UNUSABLE, OUR_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: nothing (or only healthy things) found; findings; unusable input; an error of ours; Ctrl-C."""
 
 Prose = Callable[[Console], None]
 

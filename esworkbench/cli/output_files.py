@@ -4,47 +4,71 @@ An earlier output of the same kind may be replaced, if it says by its own conten
 beside the target under another name until it is whole, so whoever is killed meanwhile leaves the old file as it was.
 """
 
-import contextlib
+import json
 import os
 import stat
-import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from esworkbench.credentials import begins_as_an_address
+from esworkbench.credentials import begins_as_an_address, may_hold_a_password
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url
 from esworkbench.event_store.sidecar import BESIDE_A_STORE
+from esworkbench.kept_files import opened, read_all, replace_whole
 
-MARK_WITHIN = 1024
+GoesOn = Callable[[bytes, bytes], bool]
+"""Whether what is to be written holds all that an earlier output tells."""
 
 
 class Kind(NamedTuple):
-    """What is written: its name, and the mark within an output's first KiB by which an earlier one is known.
+    """What is written: its name, and the mark with which an output begins, by which an earlier one is known.
 
-    Without a mark nothing is ever replaced.
+    A mark further inside may be a quotation in somebody's own file. Without a mark nothing is ever replaced: so what
+    people write into, or what nobody can make again, has none. With ``goes_on`` an earlier one stays unless all that it
+    tells is in the new one as well.
     """
 
     name: str
     mark: bytes | None = None
+    goes_on: GoesOn | None = None
 
 
-REPORT = Kind("report", b'<meta name="generator" content="esworkbench report">')
-PROGRESS = Kind("record of progress", b'"kind": "esworkbench progress"')
+def _same_learner(earlier: bytes, later: bytes) -> bool:
+    """Whether no attempt is lost, and whatever was solved was solved at the same moment."""
+    try:
+        told = [{row["exercise"]: row for row in json.loads(each)["exercises"]} for each in (earlier, later)]
+        return all(
+            row["attempts"] <= told[1][name]["attempts"] and row["solved"] in (None, told[1][name]["solved"])
+            for name, row in told[0].items()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False  # nobody knows what it tells
+
+
+REPORT = Kind(
+    "report",
+    b'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    b'<meta name="generator" content="esworkbench report">',
+)
+PROGRESS = Kind("record of progress of the same learner", b'{\n  "kind": "esworkbench progress"', _same_learner)
 CONTRACT_TESTS = Kind("file of contract tests")
-SCORE_SHEET = Kind("score sheet", b"<!-- esworkbench interview score sheet -->")
+SCORE_SHEET = Kind("score sheet")
 ANKI_DECK = Kind("deck")
 
 
-def writable_output(path: Path, kind: Kind) -> Path:
-    """The path, if an output of this kind may be written there. Raises UnusableInput, saying what is in the way."""
+def writable_output(path: Path, kind: Kind, content: bytes | None = None) -> Path:
+    """The path, if an output of this kind, and with this content, may be written there.
+
+    Raises UnusableInput, saying what is in the way.
+    """
     _require_parent(path)
     _require_nobodys_place(path)
     try:
         found = path.lstat()
     except FileNotFoundError:
         return path
-    if stat.S_ISREG(found.st_mode) and kind.mark is not None and kind.mark in _beginning(path):
+    if stat.S_ISREG(found.st_mode) and kind.mark is not None and _may_be_replaced(path, kind, content):
         return path
     earlier = "" if kind.mark is None else f" and is no earlier {kind.name}"
     raise UnusableInput(f"{path} is {_told(found.st_mode)}{earlier}: it stays as it is, name another file")
@@ -52,20 +76,27 @@ def writable_output(path: Path, kind: Kind) -> Path:
 
 def write_output(path: Path, content: str | bytes, kind: Kind) -> None:
     """Write bytes, or text as UTF-8: all of it or nothing. Raises UnusableInput where it may not or can't be."""
-    writable_output(path, kind)
-    partial = path.with_name(f".{path.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
+    content = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
+    writable_output(path, kind, content)
     try:
-        with partial.open("xb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
-        writable_output(path, kind)
-        partial.replace(path)
+        replace_whole(path, content, first=lambda: writable_output(path, kind, content))
     except OSError as error:
         raise UnusableInput(f"the {kind.name} can't be written to {path}: {error.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):  # renamed, or on a disk that takes nothing back
-            partial.unlink()
+
+
+def growing_file(path: Path) -> Path:
+    """The path, if a file that a command adds to may lie there: it is one already, or nothing. Raises UnusableInput."""
+    _require_parent(path)
+    _require_nobodys_place(path)
+    if path.is_symlink():
+        raise UnusableInput(f"{path} is a link: name the file itself")
+    return path
+
+
+def course_folder(path: Path) -> Path:
+    """The path, if a copy of the course may be kept there; it may be there already. Raises UnusableInput."""
+    _require_nobodys_place(path / "work")
+    return path
 
 
 def new_place(path: Path) -> Path:
@@ -101,7 +132,7 @@ def _require_nobodys_place(path: Path) -> None:
     """Not where evidence, a store or a server keeps its own files, by name or by folder."""
     from esworkbench.archive import MANIFEST  # it brings what reads evidence
 
-    if begins_as_an_address(str(path)):
+    if begins_as_an_address(str(path)) or may_hold_a_password(str(path).replace(":/", "://", 1)):
         raise UnusableInput("a file or folder is to be written, and what is named is a database: name a file or folder")
     name, folder = path.name, path.parent.resolve()
     for each in (folder, *folder.parents):
@@ -114,10 +145,11 @@ def _require_nobodys_place(path: Path) -> None:
         raise UnusableInput(f"{path} is the name of a file that belongs to a store or a case: name another file")
 
 
-def _beginning(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(MARK_WITHIN)
+def _may_be_replaced(path: Path, kind: Kind, content: bytes | None) -> bool:
+    with opened(path, links=False) as descriptor:
+        earlier = read_all(descriptor, path)
+    known = kind.mark is not None and earlier.startswith(kind.mark)
+    return known and (kind.goes_on is None or content is None or kind.goes_on(earlier, content))
 
 
 def _told(mode: int) -> str:

@@ -19,7 +19,7 @@ from esworkbench.cli.output import answer, table
 from esworkbench.composition import DOMAINS, domain_of_store
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.database import address_of, parse_url
+from esworkbench.event_store.database import address_of, parse_url, sqlite_url
 from esworkbench.lab.stream_profiles import abandoned_carts, thirty_year_account
 from esworkbench.snapshotting.background import Snapshotter
 from esworkbench.snapshotting.frequency import FrequencyRow, StreamProfile, measure_frequencies, profile_of
@@ -129,7 +129,7 @@ def _scratch_url(url: str | None) -> Iterator[str]:
     if parsed is None or parsed.drivername == "sqlite":
         beside = Path(str(parsed.database)).parent if parsed else None
         with tempfile.TemporaryDirectory(prefix="esworkbench-frequency-", dir=beside) as folder:
-            yield f"sqlite:///{Path(folder) / 'scratch.db'}"
+            yield sqlite_url(Path(folder) / "scratch.db")
         return
     import psycopg
     from psycopg import sql

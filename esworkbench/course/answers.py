@@ -12,6 +12,8 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]
 
 from esworkbench.course.workspace import work_folder
+from esworkbench.errors import UnusableInput
+from esworkbench.kept_files import read_kept, replace_whole
 
 FOLDER = "answers"
 
@@ -40,7 +42,7 @@ def keep_answer(key: str, stub: str, source: str, folder: Path | None = None) ->
     """Write an answer to the exercise ``key`` ("02.append") down, over an earlier one. Raises OSError."""
     path = _path(key, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{_first_line(stub)}\n{source}", encoding="utf-8")
+    replace_whole(path, f"{_first_line(stub)}\n{source}".encode())
 
 
 def drop_answer(key: str, folder: Path | None = None) -> None:
@@ -51,8 +53,8 @@ def drop_answer(key: str, folder: Path | None = None) -> None:
 def kept_source(key: str, stub: str, folder: Path | None = None) -> str | None:
     """The source on record; None where there is none, or where the exercise asks for something else by now."""
     try:
-        first, _, source = _path(key, folder).read_text(encoding="utf-8").partition("\n")
-    except (OSError, UnicodeDecodeError):
+        first, _, source = read_kept(_path(key, folder)).decode().partition("\n")
+    except (OSError, UnicodeDecodeError, UnusableInput):
         return None
     return source if first == _first_line(stub) else None
 
@@ -67,7 +69,7 @@ def kept_answer(key: str, name: str, folder: Path | None = None) -> Any:
     cloudpickle.register_pickle_by_value(module)  # another process can't import it
     try:
         # Not by the loader: it would take the bytes of an older answer that was written in the same second.
-        exec(compile(path.read_bytes(), path, "exec"), vars(module))
+        exec(compile(read_kept(path), path, "exec"), vars(module))
         return vars(module)[name]
     except Exception as error:  # noqa: BLE001 - the learner's own code may raise anything
         raise Unusable(f"{path.name} does not run by itself: {type(error).__name__}: {error}") from None

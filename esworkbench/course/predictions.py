@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from IPython.display import Markdown, display
 
-from esworkbench.course.progress import append_line
 from esworkbench.course.workspace import work_folder
+from esworkbench.kept_files import append_line
 
 RECORD = "predictions.jsonl"
 
@@ -33,7 +33,8 @@ class Prediction:
         if self.guess is ...:
             return _show(f"It was **{outcome}**. (You made no guess.)")
         _show(f"{'✔' if self.guess == outcome else '✘'} You said **{self.guess}**. It was **{outcome}**.")
-        append_line((self.folder or work_folder()) / RECORD, Kept(self.question, str(self.guess), str(outcome)))
+        kept = Kept(self.question, str(self.guess), str(outcome))
+        append_line((self.folder or work_folder()) / RECORD, msgspec.json.encode(kept))
 
 
 def predict(question: str, guess: Any = ...) -> Prediction:

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from esworkbench.course.contents import contents
 from esworkbench.course.workspace import work_folder
 from esworkbench.errors import UnusableInput
+from esworkbench.kept_files import append_line, read_kept
 
 RECORD = "progress.jsonl"
 
@@ -25,7 +26,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
     exercise: str
     outcome: str
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Row(NamedTuple):
@@ -39,17 +40,11 @@ class Row(NamedTuple):
 
 
 def keep(attempt: Attempt, folder: Path | None = None) -> None:
-    """Append the attempt to the record in ``folder``, by default the notebooks' work folder. Raises OSError."""
-    append_line((folder or work_folder()) / RECORD, attempt)
+    """Append the attempt to the record in ``folder``, by default the notebooks' work folder.
 
-
-def append_line(path: Path, record: msgspec.Struct) -> None:
-    """One line of JSON more, on a line of its own even where the one before was cut off. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        file.seek(max(file.tell() - 1, 0))
-        begun = b"\n" if file.read(1) not in (b"", b"\n") else b""
-        file.write(begun + msgspec.json.encode(record) + b"\n")
+    Raises OSError, and UnusableInput where it is no file.
+    """
+    append_line((folder or work_folder()) / RECORD, msgspec.json.encode(attempt))
 
 
 def attempts(folder: Path | None = None) -> list[Attempt]:
@@ -59,16 +54,14 @@ def attempts(folder: Path | None = None) -> list[Attempt]:
     """
     path = (folder or work_folder()) / RECORD
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_kept(path).split(b"\n")
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise UnusableInput(f"{path} can't be read: {error.strerror}") from None
     found = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
             found.append(msgspec.json.decode(line, type=Attempt))
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             if line.startswith(b'{"exercise"') and not line.endswith(b"}"):
                 continue  # cut off: whoever was killed while writing it had seen the verdict, and can check again
             raise UnusableInput(f"line {number} of {path} is no attempt ({error}): remove it, or the file") from None

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import event
 
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import sqlite_url
 
 Make = Callable[[EventStore], None]
 """Fills a new store."""
@@ -48,7 +49,7 @@ def as_made(make: Make) -> EventStore:
 @cache
 def _made(make: Make) -> _Made:
     folder = TemporaryDirectory(prefix="esworkbench-", ignore_cleanup_errors=True)
-    made = _Made(EventStore.open(f"sqlite:///{(Path(folder.name) / 'bank.db').as_posix()}"), folder)
+    made = _Made(EventStore.open(sqlite_url(Path(folder.name) / "bank.db")), folder)
     # Nobody needs this bank after a power cut.
     event.listen(made.store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     made.store.engine.dispose()

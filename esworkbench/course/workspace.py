@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.database import sqlite_url
 from esworkbench.event_store.postgres.local_server import local_postgres_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.resources import notebooks_path
@@ -24,7 +25,7 @@ def fresh_store(name: str, kind: str = "sqlite") -> str:
     """
     _require_plain(name)
     if kind == "sqlite":
-        return f"sqlite:///{(fresh_folder(name) / 'bank.db').as_posix()}"
+        return sqlite_url(fresh_folder(name) / "bank.db")
     if kind != "postgres":
         raise UnusableInput(f"there is no kind of store {kind!r}: choose sqlite or postgres")
     url = _fresh_database(make_url(local_postgres_url()), DATABASE_PREFIX + name)

@@ -133,6 +133,19 @@ def server_clock(engine: Engine) -> Callable[[], datetime]:
     return now
 
 
+def sqlite_url(path: str | Path) -> str:
+    """The URL of a SQLite file. Whatever its path holds, a ``?`` or a ``%20``, stays a part of the path.
+
+    Raises UnusableInput for a name that isn't text.
+    """
+    name = Path(path).as_posix()
+    try:
+        # SQLite would read "file:" at the beginning as a URI of its own.
+        return URL.create("sqlite", database=f"./{name}" if name.startswith("file:") else name).render_as_string()
+    except UnicodeEncodeError:
+        raise UnusableInput(f"{name!r} holds bytes that are no text: name another place") from None
+
+
 def parse_url(url: str) -> URL:
     """The URL with its driver settled and its password, if any, where no rendering shows it.
 

@@ -19,6 +19,7 @@ from esworkbench.archive import SCHEMAS, quoted
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore, schema, write_transaction
 from esworkbench.event_store.columns import UtcMoment, identifier
+from esworkbench.event_store.database import sqlite_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence import Evidence
@@ -59,7 +60,7 @@ def scratch_store(
         raise UnusableInput(f"{path} already exists: name another folder for the scratch copy")
     if not evidence.connection().execute("SELECT count(hash) = count(*) FROM events").fetchall()[0][0]:
         raise UnusableInput(f"{evidence.path} holds events without our hashes, so no copy of its store can be made")
-    url = f"sqlite:///{path}"
+    url = sqlite_url(path)
     store = EventStore.open(url, clock=clock)
     with write_transaction(store.engine) as connection:
         _copy_events(evidence, connection)

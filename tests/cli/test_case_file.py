@@ -115,3 +115,54 @@ def test_a_repair_that_no_case_can_keep_is_not_done(shell: Shell, tmp_path: Path
     (tmp_path / "ev.case.jsonl").mkdir()
     assert "ev.case.jsonl" in shell("repair", ev, "--store", built.url, *applied_by_ada(ev)).err
     assert shell.json("verify", built.url).document["events"] == built.events
+
+
+def test_a_sentence_that_was_edited_is_not_the_same_though_its_digest_is(shell: Shell, evidence: Path) -> None:
+    """What a reader of a case reads is ``found``; no digest covers it, so it is worked out anew."""
+    shell("diff", evidence)
+    shell("diagnose", evidence)
+    kept = evidence.with_name("ev.case.jsonl")
+    assert shell.json("case", evidence, "--replay").document["replayed"] == {"1": True, "2": True}
+    whole = kept.read_text("utf-8")
+    kept.write_text(whole.replace('"found":"unresolved_pending"', '"found":"nothing but what is healthy"'), "utf-8")
+    ran = shell.json("case", evidence, "--replay")
+    assert (ran.code, ran.document["replayed"]) == (1, {"1": True, "2": False})
+
+
+def test_each_questions_sentence_is_worked_out_anew(shell: Shell, incident: Incident, evidence: Path) -> None:
+    kept = evidence.with_name("ev.case.jsonl")
+    for command in ("diff", "verify", "diagnose", "bisect", "replay"):
+        shell(command, evidence, *(["--account", incident.account] if command in ("bisect", "replay") else []))
+    entries = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
+    for edited in entries:
+        edited["found"] += "!"
+    kept.write_text("".join(json.dumps(each) + "\n" for each in entries), "utf-8")
+    assert set(shell.json("case", evidence, "--replay").document["replayed"].values()) == {False}
+
+
+@pytest.mark.parametrize("order", [[0, 1, 1], [1, 0], [1], [0, 0, 1]])
+def test_lines_put_in_moved_or_taken_out_are_refused(shell: Shell, evidence: Path, order: list[int]) -> None:
+    shell("diff", evidence)
+    shell("diagnose", evidence)
+    kept = evidence.with_name("ev.case.jsonl")
+    lines = kept.read_text("utf-8").splitlines()
+    kept.write_text("".join(lines[number] + "\n" for number in order), "utf-8")
+    before = kept.read_bytes()
+    for command in (["case"], ["case", "--replay"], ["report", "--out", evidence.with_name("r.html")]):
+        ran = shell(command[0], evidence, *command[1:])
+        assert ran.code == 2
+        assert "a line was put in, moved or taken out" in " ".join(ran.err.split())
+    assert kept.read_bytes() == before
+
+
+def test_a_time_without_a_zone_is_refused_by_its_line(shell: Shell, evidence: Path) -> None:
+    write_case(evidence, "diff", {})
+    kept = evidence.with_name("ev.case.jsonl")
+    kept.write_text(kept.read_text("utf-8").replace("00:00:00Z", "00:00:00"), "utf-8")
+    ran = shell("case", evidence)
+    assert (ran.code, "line 1 of" in ran.err) == (2, True)
+
+
+def test_a_replay_says_what_it_does_not_vouch_for(shell: Shell, evidence: Path) -> None:
+    shell("report", evidence, "--out", evidence.with_name("r.html"))
+    assert "nothing here vouches" in shell("case", evidence, "--replay").out

@@ -112,7 +112,7 @@ def test_the_sheet_has_a_row_for_each_drill(shell: Shell, monday: Path, begun_on
 def test_the_watch_ends_when_every_drill_has_its_verdict(shell: Shell, monday: Path, clock: StepClock) -> None:
     states = shell.json("drill", "watch", monday).document["drills"]
     assert states == [
-        {"who": "monday", "level": 1, "minutes": 1, "limit": 60, "hints": 0, "state": "at work"},
+        {"who": "monday", "level": 1, "minutes": 1, "limit": 60, "hints": 0, "state": "at work", "doubts": []},
     ]  # fmt: skip
     shell("drill", "verdict", monday, "--fault", "lag")
     ran = shell("drill", "watch", monday, "--every", 3600)

@@ -48,18 +48,20 @@ def test_one_seed_prints_one_sheet(shell: Shell) -> None:
     assert shell.json("interview", "mock", "--minutes", 30).document["planned"] <= 30
 
 
-def test_a_sheet_is_written_whole_and_replaces_only_an_earlier_sheet(shell: Shell, tmp_path: Path) -> None:
+def test_a_sheet_is_written_whole_and_takes_the_place_of_nothing(shell: Shell, tmp_path: Path) -> None:
+    """An earlier sheet may be filled in, and somebody's notes may quote one."""
     out = tmp_path / "sheet.md"
     printed = shell("interview", "mock", "--seed", 3).out
-    assert shell("interview", "mock", "--seed", 4, "--out", out).code == 0
     assert shell("interview", "mock", "--seed", 3, "--out", out).code == 0
     assert out.read_text("utf-8") == printed
-    out.write_text("# My own notes\n", encoding="utf-8")
-    before = fingerprint(tmp_path)
-    ran = shell("interview", "mock", "--seed", 3, "--out", out)
-    assert ran.code == 2
-    assert "is no earlier score sheet" in ran.err
-    assert fingerprint(tmp_path) == before
+    filled_in = printed.replace("- [ ]", "- [x]").replace("Candidate: ____", "Candidate: Alice")
+    for content in (filled_in, "# My own notes\n", f"Sheets begin with {SHEET_MARK}, and so on\n"):
+        out.write_text(content, encoding="utf-8")
+        before = fingerprint(tmp_path)
+        ran = shell("interview", "mock", "--seed", 4, "--out", out)
+        assert ran.code == 2
+        assert "stays as it is" in ran.err
+        assert fingerprint(tmp_path) == before
 
 
 def test_a_rated_card_is_due_again_when_it_has_rested(shell: Shell, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell, fingerprint
 
-from esworkbench.cli.output_files import REPORT, write_output
+from esworkbench.cli import output_files
+from esworkbench.cli.output_files import REPORT, Kind, write_output
 from esworkbench.errors import UnusableInput
 from esworkbench.lab import Incident
 from tests.support import swept
@@ -174,3 +175,34 @@ def test_a_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("mine", encoding="utf-8")
     with pytest.raises(UnusableInput, match=r"no earlier report.*name another file"):
         write_output(tmp_path / "report.html", "new", REPORT)
+
+
+def test_a_mark_counts_at_the_beginning_alone(tmp_path: Path) -> None:
+    """Anybody's file may quote it."""
+    for kind in (each for each in vars(output_files).values() if isinstance(each, Kind) and each.mark is not None):
+        assert kind.mark is not None
+        mine = tmp_path / f"{kind.name}.txt"
+        mine.write_bytes(b"I found this: " + kind.mark)
+        with pytest.raises(UnusableInput, match="stays as it is"):
+            write_output(mine, b"new", kind)
+        assert mine.read_bytes() == b"I found this: " + kind.mark
+
+
+def test_a_report_begins_with_the_mark_of_reports(shell: Shell, home: Path) -> None:
+    shell("report", home / "ev", "--out", home / "r.html")
+    assert REPORT.mark is not None
+    assert (home / "r.html").read_bytes().startswith(REPORT.mark)
+
+
+def test_ctrl_c_ends_with_a_sentence_a_code_of_its_own_and_nothing_half_made(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from esworkbench import cli; import esworkbench.lab.incidents.incident as incident\n"
+        "incident._complaint = lambda scene: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(cli.run(['incident', 'new', 'b.db', '--fault', 'none', '--scale', 'small', *sys.argv[1:]]))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, "--json"], check=False, capture_output=True, cwd=tmp_path)
+    assert ran.returncode == 130, ran
+    assert b'"error": "interrupted: ' in ran.stdout
+    assert b"interrupted: " in ran.stderr
+    assert b"Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -43,3 +43,22 @@ def test_without_a_record_nothing_was_tried(shell: Shell, tmp_path: Path) -> Non
     ran = shell.json("progress", tmp_path / "nowhere")
     assert ran.code == 0
     assert {row["attempts"] for row in ran.document["exercises"]} == {0}
+
+
+def test_it_replaces_its_own_with_more_and_never_somebody_elses(shell: Shell, folder: Path, tmp_path: Path) -> None:
+    out = folder / "ada.json"
+    assert shell("progress", folder, "--out", out).code == 0
+    keep(Attempt("02.append", "incorrect", datetime(2024, 5, 3, tzinfo=UTC)), folder)
+    assert shell("progress", folder, "--out", out).code == 0
+    others = {"nobody": [], "bob": [3, 4, 5, 6]}
+    for name, days in others.items():
+        for day in days:
+            keep(Attempt("02.append", "correct", datetime(2024, 6, day, tzinfo=UTC)), tmp_path / name)
+    before = out.read_bytes()
+    for name in others:
+        ran = shell("progress", tmp_path / name, "--out", out)
+        assert (ran.code, "stays as it is" in ran.err) == (2, True)
+    for damaged in (before[:-9], before.replace(b'"attempts": 3', b'"attempts": null'), b"# mine\n" + before):
+        out.write_bytes(damaged)
+        assert shell("progress", folder, "--out", out).code == 2
+        assert out.read_bytes() == damaged

@@ -302,14 +302,15 @@ def test_every_fault_of_a_level_is_drawn() -> None:
 def test_the_sheet_tells_the_verdict_that_counts(started: Started) -> None:
     folder, drill = started("event_deleted")
     path = folder / RECORD
-    assert sheet_row(path, drill)[3:] == (None, 0, {}, 0, None)
-    assert state_of(folder, drill, START + timedelta(minutes=3))[2:] == (3, 45, 0, "at work")
+    now = START + timedelta(hours=1)
+    assert sheet_row(path, drill, now)[3:] == (None, 0, {}, 0, None, [])
+    assert state_of(folder, drill, START + timedelta(minutes=3))[2:] == (3, 45, 0, "at work", [])
     take_hint(folder, drill, clock=StepClock())
     judge(folder, drill, truth(folder)._replace(fault="lag"), clock=StepClock())
     judge(folder, drill, truth(folder), clock=StepClock(START + timedelta(minutes=9, seconds=1)))
-    row = sheet_row(path, read_drill(folder))
-    assert row == ("event_deleted", 2, drill.seed, 9, 1, FULL, HINT_COSTS + AGAIN_COSTS, 85)
-    assert state_of(folder, drill, START + timedelta(minutes=30))[2:] == (9, 45, 1, "verdict: 85 points")
+    row = sheet_row(path, read_drill(folder), now)
+    assert row == ("event_deleted", 2, drill.seed, 9, 1, FULL, HINT_COSTS + AGAIN_COSTS, 85, [])
+    assert state_of(folder, drill, START + timedelta(minutes=30))[2:] == (9, 45, 1, "verdict: 85 points", [])
 
 
 @pytest.mark.parametrize("content", [b"", b'{"kind":"esworkbench drill","level":1', b"[" * 9000, b"{}", b"\xff",

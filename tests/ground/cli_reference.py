@@ -26,6 +26,7 @@ stderr. Amounts in it are integers in minor units beside their currency; times a
 | 1 | findings |
 | 2 | unusable input: one sentence says what, where, and what to do; nothing was written |
 | 3 | an error of ours, with its traceback |
+| 130 | interrupted with Ctrl-C; nothing half-written is left to be taken for whole |
 """
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from second_look import Look
 from sqlalchemy import create_engine
@@ -13,7 +14,7 @@ from esworkbench.composition import capture
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.sidecar import OPERATIONS, SEALED
-from esworkbench.lab import FAULTS, build_incident, reveal
+from esworkbench.lab import FAULTS, PlantedFault, build_incident, reveal
 from esworkbench.lab.incidents.faults import PlantableFault, Scene
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.card_network import CLEARING
@@ -200,3 +201,33 @@ def test_a_failed_build_leaves_nothing(store_url: str, tmp_path: Path, monkeypat
     assert not list(tmp_path.rglob("*.outside"))
     assert not (tmp_path / "bank.db").exists()
     build_incident(store_url, fault="none", seed=1, scale="small")
+
+
+def test_what_somebody_else_put_there_meanwhile_stays(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(PlantableFault):
+        def last_run(self, scene: Scene) -> None:
+            with psycopg.connect(postgres_url) as connection:
+                connection.execute("CREATE TABLE precious (v text)")
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(FAULTS, "interrupted", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_incident(postgres_url, fault="interrupted", seed=1, scale="small")
+    with psycopg.connect(postgres_url) as connection:
+        left = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert left == [("precious",)]
+
+
+def test_of_two_who_build_at_once_in_one_place_one_is_refused(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Meanwhile(PlantableFault):
+        def before(self, scene: Scene) -> None:
+            with pytest.raises(UnusableInput, match=r"exists already|somebody is building"):
+                build_incident(store_url, fault="none", seed=2, scale="small")
+
+        def after(self, scene: Scene) -> list[PlantedFault]:
+            return []
+
+    monkeypatch.setitem(FAULTS, "meanwhile", Meanwhile)
+    built = build_incident(store_url, fault="meanwhile", seed=1, scale="small")
+    assert built.events > 0
+    assert reveal(store_url) == []

@@ -4,6 +4,7 @@
 ``record``: what ``drill.json`` keeps of a drill, and that nobody else's file is taken for one.
 ``fingerprint``: events and rows of every account as they were, so that collateral damage is seen.
 ``begin``: the bank with its fault, the complaint, the fingerprint.
+``planted``: the sealed answer.
 ``hints``: three hints from the catalogue of faults, the culprit's name in the last alone.
 ``verdict``: the rubric, and how a verdict earns its points.
 ``own_case``: a mystery in a notebook, without a clock: the verdict is written down, and only then the answer opened.

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from esworkbench.course.drills.fingerprint import fingerprint, rows_by_account
 from esworkbench.course.drills.levels import LEVELS, drawn_fault
-from esworkbench.course.drills.record import Clock, Drill, bank_in, keep_drill
+from esworkbench.course.drills.record import MOST, MOST_MINUTES, Clock, Drill, bank_in, keep_drill
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import open_database
 from esworkbench.event_store.schema import events
@@ -23,12 +23,17 @@ def begin(folder: Path, *, level: int, seed: int, minutes: int | None, clock: Cl
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UnusableInput(f"{folder} is there already, and stays as it is: name a new folder")
+    if not -MOST <= seed <= MOST or not (minutes is None or 1 <= minutes <= MOST_MINUTES):
+        raise UnusableInput(
+            f"a seed has 63 bits at most, and a drill 1 to {MOST_MINUTES} minutes: give smaller numbers"
+        )
+    url = bank_in(folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise UnusableInput(f"the folder {folder} can't be made: {error.strerror}") from None
     rules = LEVELS[level]
-    built = build_incident(bank_in(folder), fault=drawn_fault(level, seed), seed=seed, scale=SCALE)
+    built = build_incident(url, fault=drawn_fault(level, seed), seed=seed, scale=SCALE)
     kept = built.outside / "complaint.json"
     complaint = msgspec.json.decode(kept.read_bytes(), type=Complaint).text
     if not rules.complaint_in_full:

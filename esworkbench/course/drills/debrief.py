@@ -5,10 +5,11 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from esworkbench.course.drills.record import BANK, Clock, Drill, DrillEntry, add, bank_in
+from esworkbench.course.drills.planted import planted_in
+from esworkbench.course.drills.record import BANK, Clock, Drill, DrillEntry, add
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.case import Case
-from esworkbench.lab import PlantedFault, reveal
+from esworkbench.lab import PlantedFault
 
 SHOWN_BY = {"restore": "verify", "rebuild": "diff", "compensate": "bisect", "none": "diagnose"}
 """The first question that shows a fault, by what it takes to put it right: a damaged log by its own chain, a read model
@@ -37,7 +38,7 @@ class Debriefing(NamedTuple):
 
 def debrief(folder: Path, drill: Drill, *, clock: Clock) -> Debriefing:
     """Open the answer, which ends the drill. Raises UnusableInput for a case in the folder that can't be read."""
-    planted = reveal(bank_in(folder))
+    planted = planted_in(folder)
     cases = [path.with_name(path.name.removesuffix(CASE)) for path in sorted(folder.rglob(f"*{CASE}"))]
     taken = [
         PathStep(entry.asked_at, drill.minutes_until(entry.asked_at), case.name, entry.question, entry.found)
@@ -45,7 +46,7 @@ def debrief(folder: Path, drill: Drill, *, clock: Clock) -> Debriefing:
         for entry in Case(case).entries()
     ]
     if not drill.of("debrief"):
-        add(folder, drill, DrillEntry(at=clock(), what="debrief"))
+        add(folder, drill, lambda _: DrillEntry(at=clock(), what="debrief"))
     return Debriefing(planted, shortest_path(folder, planted[0].fault, drill.account), sorted(taken), cases)
 
 

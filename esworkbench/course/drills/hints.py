@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from esworkbench.course.drills.levels import LEVELS
-from esworkbench.course.drills.record import Clock, Drill, DrillEntry, add, bank_in
+from esworkbench.course.drills.planted import planted_in
+from esworkbench.course.drills.record import Clock, Drill, DrillEntry, add
 from esworkbench.errors import UnusableInput
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
-from esworkbench.lab import reveal
 
 WHERE = {
     "restore": "the log itself isn't what was once written: ask the log about itself before any balance",
@@ -30,10 +30,14 @@ def hints_on(name: str) -> list[str]:
 
 def take_hint(folder: Path, drill: Drill, *, clock: Clock) -> DrillEntry:
     """The next hint, on record. Raises UnusableInput where the level has no more, or the answer is out."""
+    hints = hints_on(planted_in(folder)[0].fault)
+    return add(folder, drill, lambda now: _next(now, hints, clock))
+
+
+def _next(drill: Drill, hints: list[str], clock: Clock) -> DrillEntry:
     if drill.told:
         raise UnusableInput("the answer of this drill has been seen, so there is nothing left to hint at")
-    taken = len(drill.of("hint"))
-    if taken == LEVELS[drill.level].hints:
-        raise UnusableInput(f"level {drill.level} has no more than {taken} hints, and all were taken")
-    words = hints_on(reveal(bank_in(folder))[0].fault)[taken]
-    return add(folder, drill, DrillEntry(at=clock(), what="hint", words=[words]))
+    taken, most = len(drill.of("hint")), LEVELS[drill.level].hints
+    if taken >= most:
+        raise UnusableInput(f"level {drill.level} has no more than {most} hints, and all were taken")
+    return DrillEntry(at=clock(), what="hint", words=[hints[taken]])

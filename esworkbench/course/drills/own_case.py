@@ -12,10 +12,11 @@ from IPython.display import Markdown, display
 from sqlalchemy import Engine
 
 from esworkbench.course.drills.verdict import RUBRIC, Claimed, accounts_hit, found_out
-from esworkbench.course.progress import append_line
 from esworkbench.course.workspace import work_folder
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store import open_database
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.kept_files import append_line, read_kept
 from esworkbench.lab import Incident, PlantedFault, reveal
 from esworkbench.money import format_minor
 
@@ -57,8 +58,10 @@ def close_case(incident: Incident, verdict: Claimed | EllipsisType, folder: Path
     total = sum(points.values())
     path = (folder or work_folder()) / RECORD
     earlier = next((each for each in _written(path) if each.seed == incident.seed), None)
-    append_line(path, Written(incident.seed, verdict.fault, verdict.account, list(verdict.events), verdict.amount,
-                              verdict.currency, total))  # fmt: skip
+    written = Written(
+        incident.seed, verdict.fault, verdict.account, list(verdict.events), verdict.amount, verdict.currency, total
+    )
+    append_line(path, msgspec.json.encode(written))
     rows = [f"| {part} | {RUBRIC[part][1]} | {points[part]} of {RUBRIC[part][0]} |" for part in PARTS]
     counts = ""
     if earlier is not None:
@@ -90,8 +93,8 @@ def _positions(positions: list[int]) -> str:
 def _written(path: Path) -> Iterable[Written]:
     """What is on record; a line that isn't whole is nobody's verdict."""
     try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
+        lines = read_kept(path).splitlines()
+    except (FileNotFoundError, UnusableInput):
         return
     for line in lines:
         try:

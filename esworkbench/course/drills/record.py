@@ -4,8 +4,6 @@ It holds nothing of the answer. The fingerprint is of all accounts, because a li
 others. What happened is only ever added to.
 """
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,19 +13,24 @@ from typing import Annotated, Literal
 import msgspec
 
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.database import parse_url
+from esworkbench.event_store.database import parse_url, sqlite_url
+from esworkbench.kept_files import read_kept, replace_whole, turn_at
 
 RECORD = "drill.json"
 BANK = "bank.db"
 
 Clock = Callable[[], datetime]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+MOST = 2**63 - 1
+Whole = Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
+MOST_MINUTES = 366 * 24 * 60
+"""Nobody is at a drill for longer than a year."""
 
 
 class RowsMark(msgspec.Struct, frozen=True):
     """How many rows of one table belong to one account, and the SHA-256 over all of them, 64 hex digits."""
 
-    rows: int
+    rows: Whole
     sha256: str
 
 
@@ -44,9 +47,9 @@ class DrillEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment
     what: Literal["hint", "verdict", "revealed", "debrief"]
     words: list[str] = []
-    points: dict[str, int] = {}
-    cost: int = 0
-    total: int = 0
+    points: dict[str, Whole] = {}
+    cost: Whole = 0
+    total: Whole = 0
 
 
 class Drill(msgspec.Struct, kw_only=True):
@@ -54,8 +57,8 @@ class Drill(msgspec.Struct, kw_only=True):
 
     kind: Literal["esworkbench drill"] = "esworkbench drill"
     level: Annotated[int, msgspec.Meta(ge=1, le=4)]
-    seed: int
-    minutes: Annotated[int, msgspec.Meta(ge=1)]
+    seed: Whole
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=MOST_MINUTES)]
     started_at: Moment
     bank_now: Moment
     account: str
@@ -84,41 +87,46 @@ class Drill(msgspec.Struct, kw_only=True):
 
 def bank_in(folder: Path) -> str:
     """The URL of a drill's bank."""
-    return f"sqlite:///{folder / BANK}"
+    return sqlite_url(folder / BANK)
 
 
 def read_drill(path: Path) -> Drill:
     """The drill in this folder, or in this file. Raises UnusableInput where there is none, or none that can be read."""
     path = path / RECORD if path.is_dir() else path
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Drill)
+        return msgspec.json.decode(read_kept(path), type=Drill)
+    except UnusableInput:
+        raise
     except FileNotFoundError:
         raise UnusableInput(f"there is no drill at {path}: `esworkbench drill start` begins one") from None
-    except OSError as error:
-        raise UnusableInput(f"the drill {path} can't be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise UnusableInput(f"{path} is damaged, or no drill of this tool: {error}") from None
 
 
 def keep_drill(folder: Path, drill: Drill) -> None:
     """Write ``drill.json``, all of it or nothing. Raises UnusableInput where it can't be."""
-    partial = folder / f".{RECORD}.partial-{uuid.uuid4().hex[:8]}"
     try:
-        with partial.open("xb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(drill), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / RECORD)
+        replace_whole(folder / RECORD, msgspec.json.format(msgspec.json.encode(drill), indent=2) + b"\n")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UnusableInput(f"the drill in {folder} can't be kept: {error.strerror}") from None
 
 
-def add(folder: Path, drill: Drill, happening: DrillEntry) -> DrillEntry:
-    """One more line of what happened, in the file and in ``drill``."""
-    drill.happened = [*drill.happened, happening]
-    keep_drill(folder, drill)
-    return happening
+def add(folder: Path, drill: Drill, happening: Callable[[Drill], DrillEntry]) -> DrillEntry:
+    """One more line of what happened, in the file and in ``drill``: made of what is on record by then.
+
+    ``drill`` may have been read a while ago, and others may have added to the record since; of two at once each has
+    its turn. What ``happening`` raises leaves the record as it is.
+    """
+    try:
+        with turn_at(folder / RECORD):
+            now = read_drill(folder)
+            added = happening(now)
+            now.happened = [*now.happened, added]
+            keep_drill(folder, now)
+    except OSError as error:
+        raise UnusableInput(f"the drill in {folder} can't be kept: {error.strerror}") from None
+    drill.happened = now.happened
+    return added
 
 
 @contextmanager
@@ -133,4 +141,4 @@ def noting_the_reveal(url: str, clock: Clock) -> Iterator[None]:
     drill = read_drill(path.parent) if is_drill else None
     yield
     if drill is not None and not drill.told:
-        add(path.parent, drill, DrillEntry(at=clock(), what="revealed"))
+        add(path.parent, drill, lambda _: DrillEntry(at=clock(), what="revealed"))

@@ -1,7 +1,7 @@
 """A verdict, and the points it earns: by what was found and by the state of the bank, never by the method."""
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +10,15 @@ from sqlalchemy import Engine, select
 from esworkbench.composition import capture
 from esworkbench.course.drills.begin import SCALE
 from esworkbench.course.drills.fingerprint import Rows, changes, rows_by_account
-from esworkbench.course.drills.record import Clock, Drill, DrillEntry, add, bank_in
+from esworkbench.course.drills.planted import planted_in
+from esworkbench.course.drills.record import BANK, Clock, Drill, DrillEntry, add, bank_in
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import sqlite_url
 from esworkbench.event_store.schema import events
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.lab import PlantedFault, build_incident, reveal
+from esworkbench.lab import PlantedFault, build_incident
 
 RUBRIC = {
     "cause": (25, "the fault's name, or one that the evidence doesn't tell apart from it"),
@@ -48,14 +50,13 @@ def judge(folder: Path, drill: Drill, claimed: Claimed, *, clock: Clock) -> Dril
     Raises UnusableInput where the answer has been seen, for a name that is no fault's or account's, and where there is
     no bank to look at.
     """
-    if drill.told:
-        raise UnusableInput("the answer of this drill has been seen, so no verdict counts any more: start another")
+    _require_untold(drill)
     if claimed.fault not in FAULTS:
         raise UnusableInput(f"there is no fault {claimed.fault!r}: there are {', '.join(FAULTS)}")
     if claimed.account is not None and claimed.account not in drill.fingerprint:
         raise UnusableInput(f"there is no account {claimed.account!r}: there are {', '.join(drill.fingerprint)}")
     at = clock()
-    planted = reveal(bank_in(folder))
+    planted = planted_in(folder)
     store = EventStore.open(bank_in(folder), create=False)
     rows = rows_by_account(store.engine)
     hit = accounts_hit(planted, store.engine)
@@ -65,13 +66,33 @@ def judge(folder: Path, drill: Drill, claimed: Claimed, *, clock: Clock) -> Dril
     right["repair"] = _repaired(folder, drill, planted, rows, hit)
     right["collateral"] = not harmed
     points = {part: worth if right[part] else 0 for part, (worth, _) in RUBRIC.items()}
-    cost = HINT_COSTS * len(drill.of("hint")) + AGAIN_COSTS * len(drill.of("verdict"))
     words = list(harmed)
     late = drill.minutes_until(at) - drill.minutes
     if late >= 0:
         words.append(f"late: the time was up {late} minutes ago")
-    total = max(0, sum(points.values()) - cost)
-    return add(folder, drill, DrillEntry(at=at, what="verdict", words=words, points=points, cost=cost, total=total))
+
+    def judged(now: Drill) -> DrillEntry:
+        _require_untold(now)
+        cost = cost_of(now.happened)
+        return DrillEntry(at=at, what="verdict", words=words, points=points, cost=cost, total=total_of(points, cost))
+
+    return add(folder, drill, judged)
+
+
+def cost_of(happened: Sequence[DrillEntry]) -> int:
+    """What a verdict costs after all this."""
+    before = [each.what for each in happened]
+    return HINT_COSTS * before.count("hint") + AGAIN_COSTS * before.count("verdict")
+
+
+def total_of(points: Mapping[str, int], cost: int) -> int:
+    """What is left of the points; never less than nothing."""
+    return max(0, sum(points.values()) - cost)
+
+
+def _require_untold(drill: Drill) -> None:
+    if drill.told:
+        raise UnusableInput("the answer of this drill has been seen, so no verdict counts any more: start another")
 
 
 def accounts_hit(planted: Sequence[PlantedFault], engine: Engine) -> set[str]:
@@ -109,7 +130,7 @@ def not_told_apart(seed: int, planted: str, claimed: str) -> set[str]:
     if claimed not in FAULTS[planted].look_alikes:
         return set()
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
-        again = build_incident(f"sqlite:///{folder}/bank.db", fault=planted, seed=seed, scale=SCALE)
+        again = build_incident(sqlite_url(Path(folder) / BANK), fault=planted, seed=seed, scale=SCALE)
         found = diagnose(capture(again.url, f"{folder}/evidence", progress=False)).findings
     return {each.fault for each in found if each.alternative_to == planted}
 

@@ -16,6 +16,7 @@ from esworkbench.course.grader.judge import Outcome, Verdict, judge
 from esworkbench.course.grader.pasteable import pasteable
 from esworkbench.course.grader.worker import NoWorker, judge_elsewhere
 from esworkbench.course.progress import Attempt, keep
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store.store import Clock
 from esworkbench.events import utc_now
 
@@ -102,8 +103,8 @@ class Shown:
         """Keep the attempt on record; why not, where that can't be."""
         try:
             keep(Attempt(self.key, verdict.outcome.value, self.clock()))
-        except OSError as error:
-            return f"this attempt isn't kept on record: {error.strerror}"
+        except (OSError, UnusableInput) as error:
+            return f"this attempt isn't kept on record: {getattr(error, 'strerror', None) or error}"
         return ""
 
     def hint(self, number: int = 1) -> None:

@@ -14,7 +14,7 @@ MOST_FOLLOW_UPS = 2
 """How many follow-ups are asked after one question, so that an hour isn't spent on a single subject."""
 
 SHEET_MARK = "<!-- esworkbench interview score sheet -->"
-"""By its first line an earlier sheet is known, which may be replaced."""
+"""The first line, by which a sheet is known. An earlier one is never replaced: somebody may have filled it in."""
 
 _BLANK = "____"
 

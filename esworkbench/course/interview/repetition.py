@@ -7,9 +7,9 @@ line of JSON for each rating. Which box a card is in is derived from it, as ever
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -17,6 +17,7 @@ from esworkbench.course.interview.cards import Card, Cards
 from esworkbench.course.interview.rubric import AGAIN, EASY, GOOD, HARD, RATINGS, ScoredAnswer
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
+from esworkbench.kept_files import append_line, read_kept
 
 DAYS_IN_BOX = (1, 2, 4, 8, 16)
 """For how long a card rests in each box; the first box is number 1."""
@@ -45,6 +46,10 @@ class Rated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             raise ValueError(f"there is no rating {self.rating}: there are {told}")
         if self.at.utcoffset() is None:
             raise ValueError(f"the moment {self.at.isoformat()} has no offset")
+        if self.at.year in (MINYEAR, MAXYEAR):
+            raise ValueError(
+                f"the moment {self.at.isoformat()} is at the end of the calendar: no card comes back after it"
+            )
 
 
 class Due(NamedTuple):
@@ -79,21 +84,14 @@ class RatingLog:
             return []
         if not self.path.is_file():
             raise UnusableInput(f"{self.path} is no file, so no ratings can be kept in it: name another one")
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise UnusableInput(f"{self.path} can't be read: {error.strerror}") from None
+        content = read_kept(self.path)
         if content and not content.endswith(b"\n"):
-            raise UnusableInput(f"the last line of {self.path} was cut off: end it with a line break, or remove it")
+            self._read_cut_off(content.rpartition(b"\n")[2])
         return [self._read(number, line) for number, line in enumerate(content.splitlines(), start=1)]
 
     def rate(self, card: Card, rating: int) -> Rated:
         """Append a rating, durably. Raises UnusableInput for one that isn't 1 to 4, or where the file is damaged."""
-        try:
-            rated = Rated(card.id, rating, self._clock())
-        except ValueError as error:
-            raise UnusableInput(str(error)) from None
-        return self._append(rated)
+        return self._append(_rated(card.id, rating, self._clock()))
 
     def keep(self, scored: ScoredAnswer) -> Rated:
         """Append a written answer with its ticks and the rating that follows from them, durably.
@@ -101,16 +99,12 @@ class RatingLog:
         Raises UnusableInput where the file is damaged.
         """
         ticks = {"said": sorted(scored.said), "heard": sorted(scored.heard)}
-        return self._append(Rated(scored.card.id, scored.rating, self._clock(), scored.answer, **ticks))
+        return self._append(_rated(scored.card.id, scored.rating, self._clock(), scored.answer, **ticks))
 
     def _append(self, rated: Rated) -> Rated:
         self.ratings()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
-                file.write(msgspec.json.encode(rated) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            append_line(self.path, msgspec.json.encode(rated))
         except OSError as error:
             raise UnusableInput(f"the rating can't be kept in {self.path}: {error.strerror}") from None
         return rated
@@ -128,13 +122,29 @@ class RatingLog:
                 rested.append(Due(card, box, since))
         return sorted(rested, key=lambda due: (due.since, due.card.id)) + new
 
+    def _read_cut_off(self, line: bytes) -> NoReturn:
+        try:
+            msgspec.json.decode(line, type=Rated)
+        except (ValueError, RecursionError):
+            what = "remove that line alone, and rate that card again"
+        else:
+            what = "it lacks no more than its line break: add that"
+        raise UnusableInput(f"the last line of {self.path} was cut off: {what}")
+
     def _read(self, number: int, line: bytes) -> Rated:
         try:
             return msgspec.json.decode(line, type=Rated)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UnusableInput(
                 f"line {number} of {self.path} is no rating ({error}): correct or remove that line, and ask again"
             ) from None
+
+
+def _rated(*what: Any, **ticks: Any) -> Rated:
+    try:
+        return Rated(*what, **ticks)
+    except ValueError as error:
+        raise UnusableInput(str(error)) from None
 
 
 def boxes_of(ratings: Iterable[Rated]) -> dict[str, tuple[int, datetime]]:

@@ -10,31 +10,29 @@ A case file is data that travels with the evidence, so it is read as hostile: no
 import contextlib
 import json
 import os
-import stat
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from glob import escape
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from esworkbench.archive import MANIFEST, file_digest
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
+from esworkbench.kept_files import alone, opened, read_all, write_at
 
 Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+InWords = Callable[[str, Mapping[str, Any]], str]
+"""What an answer to this question comes to, in the sentence that a case keeps as ``found``."""
+
 Argument = str | int | bool | None
 
 ACTS = ("investigate", "repair", "report")
 """What a case records and a replay leaves alone."""
-
-LOCK_SECONDS = 10
-"""How long to wait for somebody else who is adding a line."""
 
 
 class CaseEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +42,7 @@ class CaseEntry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     number: int
-    asked_at: datetime
+    asked_at: Annotated[datetime, msgspec.Meta(tz=True)]
     question: str
     arguments: dict[str, Argument]
     found: str
@@ -53,7 +51,7 @@ class CaseEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """Whether a question, asked again of the same evidence, got the same answer."""
+    """Whether a question, asked again of the same evidence, got the same answer, told in the same words."""
 
     entry: CaseEntry
     same: bool
@@ -73,7 +71,10 @@ class Case:
         self._clock = clock
 
     def entries(self) -> list[CaseEntry]:
-        """All entries so far, oldest first. Raises UnusableInput naming the line that can't be read."""
+        """All entries so far, oldest first. Raises UnusableInput naming a line that can't be read or is out of place.
+
+        Entries are numbered as they lie, 1, 2, 3 and on.
+        """
         whole, _ = _parted(self._content())
         return [self._entry(number, line) for number, line in enumerate(_lines(whole), start=1)]
 
@@ -92,17 +93,17 @@ class Case:
         """
         digest = digest_of(answer)
         try:
-            with self._opened(os.O_RDWR | os.O_CREAT) as descriptor, _alone(descriptor):
-                whole, torn = _parted(_read_all(descriptor))
+            with self._opened(os.O_RDWR | os.O_CREAT) as descriptor, alone(descriptor, self.path):
+                whole, torn = _parted(read_all(descriptor, self.path))
                 entry = CaseEntry(
                     number=len(_lines(whole)) + 1, asked_at=self._clock(), question=question,
-                    arguments={name: _text(value) for name, value in arguments.items()}, found=found, digest=digest,
-                    evidence=self._evidence(),
+                    arguments={name: _text(value) for name, value in arguments.items()}, found=_as_text(found),
+                    digest=digest, evidence=self._evidence(),
                 )  # fmt: skip
                 if torn:
                     self._set_aside(torn)
                 line_end = b"\n" if whole and not whole.endswith(b"\n") else b""
-                _write_at(descriptor, len(whole), line_end + msgspec.json.encode(entry) + b"\n")
+                write_at(descriptor, len(whole), line_end + msgspec.json.encode(entry) + b"\n")
         except OSError as error:
             raise self._unkept(error) from None
         return entry
@@ -115,14 +116,20 @@ class Case:
         except OSError as error:
             raise self._unkept(error) from None
 
-    def replay(self, ask: Ask) -> list[Replayed]:
-        """Ask every question again; an answer that differs means changed evidence, or a changed tool. Acts are left."""
+    def replay(self, ask: Ask, in_words: InWords | None = None) -> list[Replayed]:
+        """Ask every question again; an answer that differs means changed evidence, or a changed tool. Acts are left.
+
+        With ``in_words`` the sentence ``found`` has to be the same as well: no digest covers it.
+        """
         here = (None, self._evidence())
-        return [
-            Replayed(entry, digest_of(ask(entry.question, entry.arguments)) == entry.digest and entry.evidence in here)
-            for entry in self.entries()
-            if entry.question not in ACTS
-        ]
+        replayed = []
+        for entry in self.entries():
+            if entry.question not in ACTS:
+                answer = ask(entry.question, entry.arguments)
+                told = in_words is None or _as_text(in_words(entry.question, answer)) == entry.found
+                same = told and digest_of(answer) == entry.digest and entry.evidence in here
+                replayed.append(Replayed(entry, same))
+        return replayed
 
     def _evidence(self) -> str | None:
         return file_digest(self._manifest) if self._manifest.is_file() else None
@@ -130,27 +137,14 @@ class Case:
     def _content(self) -> bytes:
         try:
             with self._opened(os.O_RDONLY) as descriptor:
-                return _read_all(descriptor)
+                return read_all(descriptor, self.path)
         except FileNotFoundError:
             return b""
         except OSError as error:
             raise UnusableInput(f"the case {self.path} can't be read: {error.strerror}") from None
 
-    @contextlib.contextmanager
-    def _opened(self, how: int) -> Iterator[int]:
-        """The file itself, with no waiting for the other end of a pipe. Raises UnusableInput for what is no file."""
-        if self.path.is_symlink():
-            raise self._no_file("a link")
-        descriptor = os.open(self.path, how | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise self._no_file("a folder, pipe or device")
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def _no_file(self, what: str) -> UnusableInput:
-        return UnusableInput(f"the case {self.path} is {what} and no file: move it away, or copy the evidence")
+    def _opened(self, how: int) -> contextlib.AbstractContextManager[int]:
+        return opened(self.path, how, links=False)
 
     def _unkept(self, error: OSError) -> UnusableInput:
         return UnusableInput(
@@ -168,7 +162,10 @@ class Case:
     def _entry(self, number: int, line: bytes) -> CaseEntry:
         try:
             found = json.loads(line.decode(), object_pairs_hook=_without_repeats)
-            return msgspec.convert(found, CaseEntry)
+            entry = msgspec.convert(found, CaseEntry)
+            if entry.number != number:
+                raise ValueError(f"it has the number {entry.number}, so a line was put in, moved or taken out")
+            return entry
         except (ValueError, RecursionError, msgspec.ValidationError) as error:
             raise UnusableInput(f"line {number} of {self.path} is no entry of a case: {error}") from None
 
@@ -179,8 +176,12 @@ def digest_of(answer: Mapping[str, Any]) -> str:
 
 
 def _text(value: Argument) -> Argument:
+    return _as_text(value) if isinstance(value, str) else value
+
+
+def _as_text(value: str) -> str:
     """A file's name may hold bytes that are no text."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _lines(content: bytes) -> list[bytes]:
@@ -208,57 +209,3 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
         raise ValueError("it has a key more than once")
     return dict(pairs)
-
-
-@contextlib.contextmanager
-def _alone(descriptor: int) -> Iterator[None]:
-    """Hold the file's lock, which dies with its holder. Raises UnusableInput where somebody else keeps it."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while not _locked(descriptor):
-        if time.monotonic() > deadline:
-            raise UnusableInput(f"somebody else has kept the case file locked for {LOCK_SECONDS} seconds: try again")
-        time.sleep(0.005)
-    yield  # closing the descriptor lets go of it
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _locked(descriptor: int) -> bool:
-        try:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _locked(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-
-def _read_all(descriptor: int) -> bytes:
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    parts = []
-    while part := os.read(descriptor, 1 << 20):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _write_at(descriptor: int, end: int, content: bytes) -> None:
-    """Put the content behind the first ``end`` bytes, or leave no more than these."""
-    os.ftruncate(descriptor, end)
-    os.lseek(descriptor, end, os.SEEK_SET)
-    try:
-        while content:
-            content = content[os.write(descriptor, content) :]
-        os.fsync(descriptor)
-    except OSError:
-        os.ftruncate(descriptor, end)
-        raise

@@ -34,6 +34,11 @@ def ask(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> Docu
     return document
 
 
+def in_words(evidence: Evidence, question: str, found: Mapping[str, Any]) -> str:
+    """What the answer comes to, in the sentence that a case keeps of it."""
+    return QUESTIONS[question].words(found, evidence)
+
+
 def _require_asked_as_it_can_be(question: str, given: Mapping[str, Any]) -> None:
     if question not in QUESTIONS:
         raise UnusableInput(f"there is no question {question!r}: evidence is asked {', '.join(QUESTIONS)}")
@@ -61,20 +66,35 @@ def replay(evidence: Evidence, account: str, *, currency: str | None = None, **m
     return stream_at(evidence, account, **moment)
 
 
+def _balance(found: Mapping[str, Any], evidence: Evidence) -> str:
+    return "no balance" if found["balance"] is None else evidence.money(found["balance"], found["currency"])
+
+
+def _faults(found: Mapping[str, Any], _: Evidence) -> str:
+    names = sorted({finding["fault"] for finding in found["findings"] if not finding["healthy"]})
+    return ", ".join(names) or "nothing but what is healthy"
+
+
 class Question(NamedTuple):
-    """What answers it, and the arguments that it takes, by type."""
+    """What answers it, the arguments that it takes, by type, and what its answer comes to in words."""
 
     answer: Callable[..., Any]
     takes: dict[str, type]
+    words: Callable[[Mapping[str, Any], Evidence], str]
 
 
 QUESTIONS = {
-    "replay": Question(replay, {"account": str, "currency": str, "at": str, "known_at": str, "version": int}),
-    "diff": Question(diff, {"against": str}),
-    "bisect": Question(bisect, {"account": str, "currency": str, "against": str}),
-    "verify": Question(verify, {}),
-    "diagnose": Question(diagnose, {"account": str, "now": str, "projection": Code}),
-}
+    "replay": Question(
+        replay, {"account": str, "currency": str, "at": str, "known_at": str, "version": int}, _balance
+    ),
+    "diff": Question(diff, {"against": str}, lambda it, _: f"{it['divergent']} of {it['compared']} diverge"),
+    "bisect": Question(
+        bisect, {"account": str, "currency": str, "against": str},
+        lambda it, _: f"position {it['position']}, {it['probes']} probes",
+    ),
+    "verify": Question(verify, {}, lambda it, _: f"{len(it['breaks'])} breaks"),
+    "diagnose": Question(diagnose, {"account": str, "now": str, "projection": Code}, _faults),
+}  # fmt: skip
 """Everything that can be asked. Code is never named here by text: whoever asks has loaded it."""
 
 NEED_ACCOUNT = ("replay", "bisect")

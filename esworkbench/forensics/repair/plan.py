@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from esworkbench.cqrs.commands import Command, CommandReply
+from esworkbench.credentials import shows_a_password
+from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import hold_limit, make_holds
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
@@ -116,7 +118,15 @@ def plan(
     case_id: str | None = None,
     compensator: Compensator | None = None,
 ) -> RepairPlan:
-    """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest."""
+    """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest.
+
+    Raises UnusableInput for an ``operator`` with a password in it: the name goes into events, which nobody can edit.
+    """
+    if shows_a_password(operator):
+        raise UnusableInput(
+            "the operator's name is kept in events, plan and case, and a password seems to stand in it (so it isn't "
+            "repeated here): give a name alone"
+        )
     case = case_id or f"case-{evidence.digest[:12]}"
     findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
     ours = {model.projection for model in evidence.ledger.read_model}

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Engine, MetaData, event, func, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, Table, event, func, inspect, select, text
 
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
@@ -28,6 +28,8 @@ from esworkbench.lab.world.readers import Readers
 from esworkbench.money import format_minor
 
 STATEMENT = "statement.csv"
+BUILDING = 8451_1
+"""The advisory lock of whoever builds an incident in a PostgreSQL database."""
 
 
 class Complaint(msgspec.Struct, frozen=True):
@@ -71,7 +73,8 @@ def build_incident(
     ``case`` stands for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given.
     ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
     One seed gives the same events and rows. Raises UnusableInput for an unknown name, a case with a fault or a seed
-    beside it, or a database that already holds something; if building fails, nothing is left behind.
+    beside it, or a database that already holds something, or in which somebody else is building. If building fails,
+    what it made is taken away again, and nothing else.
     """
     size = _named("scale", scale, SCALES)
     if case is not None:
@@ -82,15 +85,10 @@ def build_incident(
     rng = Random(f"{seed}/fault")
     mystery = rng.choice([name for name in FAULTS if name != "none"])
     planted = _named("fault", mystery if fault is None else fault, FAULTS)()
-    outside = _untouched(url)
-    engine = open_database(url)
-    try:
-        with _nothing_stays_on_failure(engine, outside):
-            _relax_durability(engine)
-            built = _build(url, engine, planted, seed, size, rng, outside, progress)
-            return built if case is None else replace(built, seed=None)
-    finally:
-        engine.dispose()
+    with _target(url) as (engine, outside):
+        _relax_durability(engine)
+        built = _build(url, engine, planted, seed, size, rng, outside, progress)
+        return built if case is None else replace(built, seed=None)
 
 
 def reveal(url: str) -> list[PlantedFault]:
@@ -152,40 +150,87 @@ def _named(kind: str, name: str, known: dict[str, Any]) -> Any:
     return known[name]
 
 
-def _untouched(url: str) -> Path:
-    """The outside folder of a database that is still empty. Raises UnusableInput for any other."""
+@contextmanager
+def _target(url: str) -> Iterator[tuple[Engine, Path]]:
+    """The database at ``url``, reserved for this build alone, and its outside folder.
+
+    It was empty, but somebody may put something beside us meanwhile: on failure what was made here is removed, nothing
+    else. Raises UnusableInput for a database that isn't empty or is another's to build in.
+    """
     parsed = parse_url(url)
     outside = outside_folder(url)
     if outside.is_dir() and any(outside.iterdir()):
         raise UnusableInput(f"the folder {str(outside)!r} isn't empty: remove it, or name another database")
-    if parsed.drivername == "sqlite":
-        if Path(str(parsed.database)).exists():
-            raise UnusableInput(f"{described(parsed)} exists already: remove it, or name a new file")
-        return outside
-    engine = open_database(url)
-    tables = inspect(engine).get_table_names()
-    engine.dispose()
-    if tables:
-        raise UnusableInput(f"{described(parsed)} holds {len(tables)} tables already: name an empty database")
-    return outside
+    reserved = _new_file if parsed.drivername == "sqlite" else _empty_database
+    with reserved(parsed, url) as engine:
+        try:
+            yield engine, outside
+        except BaseException:
+            shutil.rmtree(outside, ignore_errors=True)
+            raise
 
 
 @contextmanager
-def _nothing_stays_on_failure(engine: Engine, outside: Path) -> Iterator[None]:
-    """The target was empty, so whatever is in it now is ours to remove."""
+def _new_file(parsed: URL, url: str) -> Iterator[Engine]:
+    """Whoever makes the file builds in it."""
+    path = Path(str(parsed.database))
     try:
-        yield
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        raise UnusableInput(f"{described(parsed)} exists already: remove it, or name a new file") from None
+    except OSError as error:
+        raise UnusableInput(f"{described(parsed)} can't be made: {error.strerror}") from None
+    try:
+        engine = open_database(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
     except BaseException:
-        engine.dispose()
-        if engine.dialect.name == "sqlite":
-            for ending in ("", "-wal", "-shm"):
-                Path(f"{engine.url.database}{ending}").unlink(missing_ok=True)
-        else:
-            tables = MetaData()
-            tables.reflect(engine)
-            tables.drop_all(engine)
-        shutil.rmtree(outside, ignore_errors=True)
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _empty_database(parsed: URL, url: str) -> Iterator[Engine]:
+    """Whoever holds its lock, which dies with the session, builds in it."""
+    engine = open_database(url)
+    made: list[Table] = []
+
+    def note(table: Table, connection: Connection, **_: object) -> None:
+        if connection.engine is engine:
+            made.append(table)
+
+    try:
+        with engine.connect() as holder:
+            holder.detach()  # or a pool would keep the session, and with it the lock
+            if not holder.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": BUILDING}):
+                raise UnusableInput(f"somebody is building in {described(parsed)} right now: name another database")
+            holder.commit()  # the lock is the session's; an open transaction would hold back the vacuum
+            tables = inspect(engine).get_table_names()
+            if tables:
+                raise UnusableInput(f"{described(parsed)} holds {len(tables)} tables already: name an empty database")
+            event.listen(Table, "after_create", note)
+            try:
+                yield engine
+            except BaseException:
+                event.remove(Table, "after_create", note)
+                _drop(url, made)
+                raise
+            event.remove(Table, "after_create", note)
+    finally:
+        engine.dispose()
+
+
+def _drop(url: str, made: list[Table]) -> None:
+    """Take these tables away, over a connection of its own: the build's may be in any state."""
+    engine = open_database(url)
+    try:
+        for table in reversed(list(dict.fromkeys(made))):
+            table.drop(engine, checkfirst=True)
+    finally:
+        engine.dispose()
 
 
 def _relax_durability(engine: Engine) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.sidecar import SEALED
+from esworkbench.kept_files import MOST_BYTES, read_kept
 
 _HEADER = b"esworkbench sealed answer v1; open it with: esworkbench incident reveal URL\n"
 
@@ -59,10 +60,19 @@ def unseal(folder: Path) -> list[PlantedFault]:
     path = folder / SEALED
     if not path.is_file():
         raise UnusableInput(f"there is no sealed answer at {str(path)!r}: the lab didn't build this bank, or not here")
-    header, _, answer = path.read_bytes().partition(b"\n")
+    header, _, answer = read_kept(path).partition(b"\n")
     try:
         if header + b"\n" != _HEADER:
             raise ValueError("another header")
-        return msgspec.json.decode(zlib.decompress(base64.b64decode(answer)), type=list[PlantedFault])
-    except (ValueError, zlib.error, msgspec.MsgspecError):
+        return msgspec.json.decode(_unpacked(base64.b64decode(answer)), type=list[PlantedFault])
+    except (ValueError, RecursionError, zlib.error, msgspec.MsgspecError):
         raise UnusableInput(f"the sealed answer at {str(path)!r} is damaged: build the incident again") from None
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """A few bytes may unpack to more than a machine holds."""
+    unpacking = zlib.decompressobj()
+    found = unpacking.decompress(packed, MOST_BYTES)
+    if not unpacking.eof:
+        raise ValueError("cut off, or larger than any answer")
+    return found

@@ -1,0 +1,166 @@
+"""Files that a person's record is kept in, line by line or whole: read as hostile, written all or not at all.
+
+A case, a learner's attempts, guesses and ratings, a drill: what lies under such a name may be anybody's. A pipe or a
+device is never waited for, nothing endless is read, whoever adds does so alone, and a disk that is full takes nothing
+away from what was there.
+"""
+
+import contextlib
+import os
+import stat
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from esworkbench.errors import UnusableInput
+
+LOCK_SECONDS = 10
+"""How long to wait for somebody else who is adding something."""
+
+MOST_BYTES = 1 << 26
+"""No record of a person's grows so large."""
+
+
+@contextlib.contextmanager
+def opened(path: Path, how: int = os.O_RDONLY, *, links: bool = True) -> Iterator[int]:
+    """The file itself, without waiting for the other end of a pipe.
+
+    Raises UnusableInput for what is no regular file, or one too large to be a record; OSError as ``os.open`` does.
+    """
+    if not links and path.is_symlink():
+        raise _no_file(path, "a link")
+    follow = 0 if links else getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, how | follow | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o666)
+    except IsADirectoryError:
+        raise _no_file(path, "a folder") from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise _no_file(path, "a folder, pipe or device")
+        if found.st_size > MOST_BYTES:
+            raise _too_large(path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_all(descriptor: int, path: Path) -> bytes:
+    """All that is in the file. Raises UnusableInput where that has no end in sight."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    parts, size = [], 0
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BYTES:
+            raise _too_large(path)
+    return b"".join(parts)
+
+
+def read_kept(path: Path) -> bytes:
+    """All of a file, links followed. Raises FileNotFoundError; UnusableInput, naming it, where it can't be read."""
+    try:
+        with opened(path) as descriptor:
+            return read_all(descriptor, path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UnusableInput(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def write_at(descriptor: int, end: int, content: bytes) -> None:
+    """Put the content behind the first ``end`` bytes, durably, or leave no more than these. Raises OSError."""
+    os.ftruncate(descriptor, end)
+    os.lseek(descriptor, end, os.SEEK_SET)
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+        os.fsync(descriptor)
+    except BaseException:
+        os.ftruncate(descriptor, end)
+        raise
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """One line more, on a line of its own even where the one before was cut off: all of it or nothing.
+
+    Raises OSError, and UnusableInput for what is no file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with opened(path, os.O_RDWR | os.O_CREAT) as descriptor, alone(descriptor, path):
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        os.lseek(descriptor, max(end - 1, 0), os.SEEK_SET)
+        begun = b"\n" if os.read(descriptor, 1) not in (b"", b"\n") else b""
+        write_at(descriptor, end, begun + line + b"\n")
+
+
+def replace_whole(path: Path, content: bytes, *, first: Callable[[], object] = lambda: None) -> None:
+    """Put a file with this content in the place of the one that is there: all of it or nothing. Raises OSError.
+
+    ``first`` is called when all is on disk under another name; what it raises leaves the old file.
+    """
+    partial = path.with_name(f".{path.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        first()
+        partial.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # renamed, or on a disk that takes nothing back
+            partial.unlink()
+
+
+@contextlib.contextmanager
+def turn_at(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is replaced as a whole, and so can't carry its own: a hidden one beside it does.
+
+    Raises OSError, and UnusableInput where somebody else keeps it.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with opened(lock, os.O_RDWR | os.O_CREAT, links=False) as descriptor, alone(descriptor, path):
+        yield
+
+
+@contextlib.contextmanager
+def alone(descriptor: int, path: Path) -> Iterator[None]:
+    """Hold the file's lock, which dies with its holder. Raises UnusableInput where somebody else keeps it."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _locked(descriptor):
+        if time.monotonic() > deadline:
+            raise UnusableInput(f"somebody else has kept {path} locked for {LOCK_SECONDS} seconds: try again")
+        time.sleep(0.005)
+    yield  # closing the descriptor lets go of it
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _locked(descriptor: int) -> bool:
+        try:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _locked(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _no_file(path: Path, what: str) -> UnusableInput:
+    return UnusableInput(f"{path} is {what} and no file: move it away, or name another place")
+
+
+def _too_large(path: Path) -> UnusableInput:
+    return UnusableInput(f"{path} is larger than {MOST_BYTES >> 20} MiB, and no record of a person's: move it away")
