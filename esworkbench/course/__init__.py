@@ -8,6 +8,7 @@
 ``interview``: questions of an interview, each with the cells that prove the answer, and ways to practise.
 ``workspace``: empty stores and folders for a notebook to work in.
 ``contents``: the table of contents, read from the notebooks.
+``case_database``: the database that the cases of an exercise are played on.
 ``store_in_memory``: an event store with lists where a database would be, for exercises.
 ``small_log``: postings and events written by hand, for notebooks 11, 12 and 14.
 ``small_bank``: a bank with a real store, put back as it was for each trial of an answer.

@@ -3,19 +3,17 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, text
 
+from esworkbench.course.case_database import case_engine, case_store
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.course.grader.meaning import Raised
 from esworkbench.course.grader.observe import reply
-from esworkbench.course.store_in_memory import StoreInMemory
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict, StoreBusy
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
 from esworkbench.events import NewEvent
@@ -108,23 +106,18 @@ class RolledBack(Exception):
     """The owner of the transaction thinks better of it."""
 
 
-@cache
-def _database() -> Engine:
-    return create_engine("sqlite://", poolclass=StaticPool)
-
-
 def _play_append(
     answer: Any, log: Log, stream: str, expected_version: int, events: list[str], rolled_back: bool
 ) -> Any:
     """What a refusal says, and the table after the transaction's end."""
-    with _database().begin() as connection:
+    with case_engine().begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS log"))
         connection.execute(text("CREATE TABLE log (stream TEXT, version BIGINT, event TEXT)"))
         for (name, version), event in log.items():
             connection.execute(text(INSERT), {"stream": name, "version": version, "event": event})
     refused = None
     try:
-        with _database().begin() as connection:
+        with case_engine().begin() as connection:
             answer(connection, stream, expected_version, events)
             if rolled_back:
                 raise RolledBack
@@ -132,7 +125,7 @@ def _play_append(
         refused = {"stream": error.stream_id, "expected": error.expected, "actual": error.actual}
     except RolledBack:
         pass
-    with _database().connect() as connection:
+    with case_engine().connect() as connection:
         rows = connection.execute(text("SELECT stream, version, event FROM log ORDER BY stream, version, event"))
         return {"refused": refused, "log": [tuple(row) for row in rows]}
 
@@ -563,7 +556,7 @@ def _as_if_new(store: EventStore, key: str, amount_minor: int) -> bytes | None:
 
 def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str, int]]) -> Any:
     """Each reply, by whether its key was answered before and so; and what is in the store in the end."""
-    store = StoreInMemory()
+    store = case_store()
     for _ in range(events_there):
         store.append("ACC-1001", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
     first: dict[str, bytes] = {}

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
+from esworkbench.course.case_database import case_engine
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.cqrs.commands import CommandReply
 from esworkbench.cqrs.queries import Answer, Found, Query, QueryBus, StreamQuery, V
@@ -704,16 +704,9 @@ def _hours_of_the_zone(query: PendingWithdrawalsOlderThan, connection: Connectio
     return old_holds(PendingWithdrawalsOlderThan(limit=timedelta(0), now=end), connection)
 
 
-@cache
-def _engine() -> Engine:
-    """In memory, and one for all cases: to make the table anew for each would take most of the time."""
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    pending_withdrawals.metadata.create_all(engine)
-    return engine
-
-
 def _play_old_holds(answer: Any, holds: list[Hold], limit: timedelta, now: datetime) -> Any:
-    with _engine().connect() as connection:
+    with case_engine().connect() as connection:
+        pending_withdrawals.create(connection, checkfirst=True)
         connection.execute(delete(pending_withdrawals))
         if holds:
             connection.execute(insert(pending_withdrawals), [hold._asdict() for hold in holds])

@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import groupby, permutations
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, delete, insert
+from sqlalchemy import Connection, delete, insert
 
+from esworkbench.course.case_database import case_engine
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.domains.activity.contracts import (
     NO_PROFILE,
@@ -382,12 +382,6 @@ def one_by_one(connection: Connection, now: datetime) -> list[StillWaiting]:
     return [each._replace(events=1) for each in still_waiting(connection, now) for _ in range(each.events)]
 
 
-@cache
-def _engine() -> Engine:
-    """One database in memory for all cases: to make one takes longer than to ask it."""
-    return create_engine("sqlite://", poolclass=StaticPool)
-
-
 def _play_waits(answer: Any, waiting: list[Waiting], now: datetime) -> Any:
     """The answer's rows; those of one age may come in any order."""
     rows = [
@@ -398,7 +392,7 @@ def _play_waits(answer: Any, waiting: list[Waiting], now: datetime) -> Any:
         }
         for number, (event_type, waits_for, minutes) in enumerate(waiting)
     ]  # fmt: skip
-    with _engine().connect() as connection:
+    with case_engine().connect() as connection:
         activity_waiting.create(connection, checkfirst=True)
         connection.execute(delete(activity_waiting))
         if rows:

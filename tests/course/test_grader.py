@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from esworkbench import course
+from esworkbench.course.case_database import play_cases_on
 from esworkbench.course.grader.exercise import Exercise
 from esworkbench.course.grader.judge import Outcome, first_failure, judge
 from esworkbench.course.grader.meaning import Raised
@@ -21,6 +22,9 @@ FEWEST_STYLES = 2
 EQUIVALENT_AT_MOST = 0.1
 RIGHT_CASES = 80
 SWEPT_CASES = 5_000
+POSTGRES_CASES = 25
+ON_SQLITE_ALONE = {"old_holds_as_text"}
+"""Right where times are stored as text."""
 
 
 NOTEBOOKS = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
@@ -125,3 +129,24 @@ def test_no_case_refutes_an_equivalent_mutant(exercise: Exercise, answers: Modul
 def test_it_says_what_is_asked_and_helps(exercise: Exercise) -> None:
     assert exercise.task
     assert exercise.hints
+
+
+ON_A_DATABASE = [
+    pair for pair in EVERY if pair[1].name in {"append", "deposit_once", "old_holds", "waits", "rebuild", "put_right"}
+]
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("pair", ON_A_DATABASE, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
+def test_right_answers_are_right_on_postgres_too(pair: tuple[str, Exercise], postgres_url: str) -> None:
+    name, exercise = pair
+    answers = importlib.import_module(f"tests.course.answers.{name}")
+    play_cases_on(postgres_url)
+    try:
+        for answer in [exercise.reference, *answers.RIGHT[exercise.name]]:
+            if answer.__name__ in ON_SQLITE_ALONE:
+                continue
+            verdict = judge(exercise, answer, cases=POSTGRES_CASES, seconds=300)
+            assert verdict.outcome is Outcome.CORRECT, (answer, verdict)
+    finally:
+        play_cases_on(None)
