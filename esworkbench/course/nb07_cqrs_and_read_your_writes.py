@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, insert, select
 
@@ -77,19 +78,35 @@ def _answer_at(version: int | None, checkpoint: int, *parked: int) -> tuple[Answ
     return Answer(None, version, Lag("account_balances", START, checkpoint, 90, 0.0)), REPLY, set(parked)
 
 
+def _repeated(
+    answer: Answer[None], reply: CommandReply, parked: set[int]
+) -> tuple[Answer[None], CommandReply, set[int]]:
+    """The reply to a command that was sent a second time: it says nothing of the read model."""
+    return answer, msgspec.structs.replace(reply, repeated=True), parked
+
+
+def _stale(answer: Answer[None], reply: CommandReply, parked: set[int]) -> tuple[Answer[None], CommandReply, set[int]]:
+    """The answer to a question that waited for a later write than the reply's."""
+    return answer._replace(stale=True), reply, parked
+
+
 @st.composite
 def _answers_and_replies(draw: st.DrawFn) -> tuple[Answer[None], CommandReply, set[int]]:
     """A version and a position around those of the reply. Only what was reached can have been parked."""
     checkpoint = draw(st.integers(REPLY.position - 1, REPLY.position + 1))
     version = draw(st.none() | st.integers(REPLY.version - 1, REPLY.version + 1))
     reached = range(REPLY.position - 2, checkpoint + 1)
-    return _answer_at(version, checkpoint, *draw(st.sets(st.sampled_from(reached), max_size=2)))
+    case = _answer_at(version, checkpoint, *draw(st.sets(st.sampled_from(reached), max_size=2)))
+    for told_too in draw(st.sampled_from([[], [], [], [], [_repeated], [_stale], [_repeated, _stale]])):
+        case = told_too(*case)
+    return case
 
 
 def _given_fresh(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> str:
+    stale, repeated = ", stale" if answer.stale else "", ", repeated" if reply.repeated else ""
     return (
-        f"answer with version {answer.version} and lag.checkpoint {answer.lag.checkpoint}; "
-        f"reply with version {reply.version} and position {reply.position}; parked {set(parked) or 'nothing'}"
+        f"answer with version {answer.version} and lag.checkpoint {answer.lag.checkpoint}{stale}; "
+        f"reply with version {reply.version} and position {reply.position}{repeated}; parked {set(parked) or 'nothing'}"
     )
 
 
@@ -99,7 +116,8 @@ FRESH = Exercise(
         "Does the read model's answer include what the command wrote? There are two ways to know, and either is "
         "enough, whatever the other says: the answer's `version`, which may be `None`, has got as far as the reply's "
         "`version`, or its `lag.checkpoint` as far as the reply's `position`. Only an event that was put aside is not "
-        "in the answer, however far that has got: `parked` has the positions of those."
+        "in the answer, however far that has got: `parked` has the positions of those. Nothing else counts: "
+        "`answer.stale` is about what *that* question waited for, and `reply.repeated` about the command."
     ),
     stub=(
         "from typing import Any\n\n"
@@ -108,7 +126,15 @@ FRESH = Exercise(
     ),
     reference=fresh,
     cases=_answers_and_replies(),
-    examples=[_answer_at(7, 39), _answer_at(9, 39), _answer_at(None, 40), _answer_at(6, 60), _answer_at(8, 41, 40)],
+    examples=[
+        _answer_at(7, 39),
+        _answer_at(9, 39),
+        _answer_at(None, 40),
+        _answer_at(6, 60),
+        _answer_at(8, 41, 40),
+        _repeated(*_answer_at(6, 39)),
+        _stale(*_answer_at(8, 41)),
+    ],
     given=_given_fresh,
     hints=(
         "There are two ways to know, and one thing that rules out both.",
@@ -262,12 +288,14 @@ class _NeverWaits(OwnWrites):
 class Commit(NamedTuple):
     """An append by a user, who is given the reply, or by somebody else (None).
 
-    ``heard``: it is announced at once, before the reply; otherwise at the next Hear.
+    ``heard``: it is announced at once, before the reply; otherwise at the next Hear. ``empties``: what the account
+    holds is withdrawn.
     """
 
     user: str | None
     accounts: tuple[str, ...]
     heard: bool
+    empties: bool = False
 
 
 class TwoCommits(NamedTuple):
@@ -330,11 +358,12 @@ class _Bank(QueryBus):
         if stumbles:
             self.parked |= set(range(before + 1, self.checkpoint + 1))
 
-    def append(self, accounts: Sequence[str]) -> list[RecordedEvent]:
+    def append(self, accounts: Sequence[str], *, empties: bool = False) -> list[RecordedEvent]:
         """Each amount differs from every other, so that no balance is right by accident."""
         events = []
         for account in accounts:
-            self.log.append((account, 2 ** len(self.log)))
+            amount = -self.balance_of(account, len(self.log)) if empties else 2 ** len(self.log)
+            self.log.append((account, amount))
             events.append(_event(account, self.version_of(account), len(self.log)))
         return events
 
@@ -393,8 +422,8 @@ def _play_own_writes(answer: Any, steps: list[Step]) -> list[tuple[str, str, str
     told = []
     for step in steps:
         match step:
-            case Commit(user, accounts, heard):
-                events = bank.append(accounts)
+            case Commit(user, accounts, heard, empties):
+                events = bank.append(accounts, empties=empties)
                 if heard:
                     reads.see(events)
                 else:
@@ -426,9 +455,11 @@ def _play_own_writes(answer: Any, steps: list[Step]) -> list[tuple[str, str, str
 
 def _told_of_step(step: Step) -> str:
     match step:
-        case Commit(user, accounts, heard):
-            who = f"{user} deposits and is given the reply" if user else "somebody else deposits"
-            return f"{who} ({' and '.join(accounts)}, {'seen at once' if heard else 'not seen yet'})"
+        case Commit(user, accounts, heard, empties):
+            did = "withdraws all" if empties else "deposits"
+            who = f"{user} {did} and is given the reply" if user else f"somebody else {did}"
+            together = " in one append" if len(accounts) > 1 else ""
+            return f"{who} ({' and '.join(accounts)}{together}, {'seen at once' if heard else 'not seen yet'})"
         case TwoCommits(user, account):
             return f"{user} deposits twice ({account}, not seen yet) and is given the second reply first"
         case Hear():
@@ -446,8 +477,15 @@ USERS, ACCOUNTS = st.sampled_from(["ada", "ada", "bob"]), st.sampled_from(["join
 ASKS = st.builds(Ask, USERS, ACCOUNTS, st.sampled_from(["USD", "USD", "USD", "CHF"]), st.booleans())
 STEPS = st.one_of(
     ASKS,
-    st.builds(Commit, USERS, ACCOUNTS.map(lambda account: (account,)), st.booleans()),
-    st.builds(Commit, st.none(), st.sampled_from([("joint",), ("savings",), ("savings", "joint")]), st.booleans()),
+    st.builds(
+        Commit, USERS, ACCOUNTS.map(lambda account: (account,)), st.booleans(), st.sampled_from([False, False, True])
+    ),
+    st.builds(
+        Commit,
+        st.none(),
+        st.sampled_from([("joint",), ("savings",), ("savings", "joint"), ("joint", "savings"), ("joint", "joint")]),
+        st.booleans(),
+    ),
     st.builds(Follow, st.sampled_from([1, 9]), st.sampled_from([False, False, False, True])),
     st.just(Hear()),
     st.builds(Pass, st.sampled_from([10, 20, 29, 30])),
@@ -470,9 +508,9 @@ OWN_WRITES = Exercise(
         "Users read back their own writes, and nobody else's. `Memory` keeps the latest reply of each user and stream "
         "as `self.kept[user, stream_id]`, with `version`, `position` and `state`; `self.own(user, stream_id)` is that "
         "of the last 30 seconds, or `None`. Write the rest.\n\n"
-        "- `see(events)` is called with the events of each append, the user's own among them. Where an event has a "
-        "later version of its stream than is kept, for whichever user, make the kept `state` `None` (`_replace` does) "
-        "and leave version and position.\n"
+        "- `see(events)` is called with the events of each append, the user's own among them; one append may write "
+        "several events, to several streams. Where an event has a later version of its stream than is kept, for "
+        "whichever user, make the kept `state` `None` (`_replace` does) and leave version and position.\n"
         "- `ask(user, query)` returns an `Answer`. Where the user has no own write in `query.stream_id()`, it is that "
         "of `self.queries.ask(query)`. Otherwise it is the read model's, if the write is in it: "
         "`self.queries.wait_for(query, position=…, at_most_seconds=0)` looks once, and its answer is `stale` if not. "
@@ -494,8 +532,10 @@ OWN_WRITES = Exercise(
     examples=[
         ([HER_OWN, HER_ASK],),
         ([HER_OWN, Hear(), HER_ASK],),
+        ([HER_OWN._replace(empties=True), HER_ASK],),
         ([HER_OWN, Ask("bob", "joint", "USD", arrives=False)],),
         ([HER_OWN, Commit(None, ("joint",), heard=True), HER_ASK],),
+        ([HER_OWN, Commit(None, ("joint", "savings"), heard=True), HER_ASK],),
         ([HER_OWN, Commit(None, ("joint",), heard=False), Follow(9, stumbles=False), HER_ASK],),
         ([HER_OWN, Follow(9, stumbles=True), HER_ASK],),
         ([HER_OWN, HIS_OWN, Commit(None, ("joint",), heard=True), HER_ASK, HIS_ASK],),
@@ -616,10 +656,10 @@ LAG_PERCENTILES = Exercise(
     ),
     reference=percentiles,
     cases=st.tuples(
-        st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.25, 3.0]), max_size=7)
+        st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.123456789, 1.25, 3.0]), max_size=7)
         | st.sampled_from([20, 21, 50, 99, 100, 101, 130, 150, 200]).map(_shuffled)
     ),
-    examples=[([],), (_shuffled(100),)],
+    examples=[([],), (_shuffled(100),), ([0.123456789],)],
     given=_given_values,
     hints=(
         "Sort, then count from the front.",
@@ -723,9 +763,13 @@ CLOCKS_CHANGED = datetime(2024, 3, 31, 10, tzinfo=UTC)
 @st.composite
 def _holds_and_question(draw: st.DrawFn) -> tuple[list[Hold], timedelta, datetime]:
     """Holds a moment before, at and after the limit, often two at once, in rows of any order."""
-    limit = timedelta(hours=draw(st.sampled_from([24, 1])))
+    limit = timedelta(hours=draw(st.sampled_from([24, 1, 36])))
     steps = st.sampled_from(
-        [timedelta(0), timedelta(minutes=1), timedelta(minutes=-1), timedelta(minutes=-30), timedelta(minutes=30)]
+        [
+            timedelta(0),
+            *(timedelta(minutes=minutes) for minutes in (1, -1, 30, -30)),
+            *(timedelta(milliseconds=milliseconds) for milliseconds in (500, -500)),
+        ]
     )
     holds = [
         Hold(
@@ -743,10 +787,12 @@ def _holds_and_question(draw: st.DrawFn) -> tuple[list[Hold], timedelta, datetim
     return draw(st.permutations(holds)), limit, now
 
 
-YOUNG_AND_OLD = [
-    Hold("joint", f"w-{number}", "USD", 10_00, CLOCKS_CHANGED - timedelta(minutes=60 + older), number)
-    for number, older in enumerate((30, -1, 0, 1, 90), start=1)
-]
+def _young_and_old(limit: timedelta) -> list[Hold]:
+    """Minutes older than the limit, or younger; one is half a second older."""
+    return [
+        Hold("joint", f"w-{number}", "USD", 10_00, CLOCKS_CHANGED - limit - timedelta(minutes=older), number)
+        for number, older in enumerate((30, -1, 0, 1, 90, 1 / 120), start=1)
+    ]
 
 
 def _given_old_holds(holds: list[Hold], limit: timedelta, now: datetime) -> str:
@@ -774,7 +820,7 @@ OLD_HOLDS = Exercise(
     ),
     reference=old_holds,
     cases=_holds_and_question(),
-    examples=[(YOUNG_AND_OLD, timedelta(hours=1), CLOCKS_CHANGED)],
+    examples=[(_young_and_old(timedelta(hours=hours)), timedelta(hours=hours), CLOCKS_CHANGED) for hours in (24, 1)],
     play=_play_old_holds,
     given=_given_old_holds,
     hints=(

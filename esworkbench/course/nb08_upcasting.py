@@ -1,6 +1,7 @@
 """Exercises of notebook 08: the steps of a chain, the chain itself, and the way back."""
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -33,7 +34,7 @@ def _play_step(answer: Any, payload: Payload) -> Any:
     return {name: Written(repr(each)) if isinstance(each, Decimal) else each for name, each in became.items()}
 
 
-OTHER_FIELDS = st.sampled_from([{}, {"coupon": "SPRING"}])
+OTHER_FIELDS: st.SearchStrategy[Payload] = st.sampled_from([{}, {"coupon": "SPRING"}, {"coupon": None}])
 
 STEP_STUB = "from decimal import ROUND_HALF_UP, Decimal\n\nfrom esworkbench.upcasters import Payload\n\n\n"
 
@@ -86,7 +87,7 @@ def _returns_nothing(payload: Payload) -> None:
 def _priced_in_dollars(draw: st.DrawFn) -> tuple[Payload]:
     """Totals of whole cents, just below, at and just above half a cent; some larger than a float keeps exact."""
     cents = draw(st.integers(0, 2_000) | st.integers(MAX_AMOUNT_MINOR - 2_000, MAX_AMOUNT_MINOR - 1))
-    fraction = draw(st.sampled_from(["", "", "1", "4", "49", "5", "5", "50", "51", "6", "9"]))
+    fraction = draw(st.sampled_from(["", "", "1", "4", "49", "4999999999", "5", "5", "50", "51", "6", "9"]))
     dollars = Decimal(f"{cents}.{fraction}").scaleb(-2)
     return ({"order_id": "o1", "customer": "Ada", "total_dollars": dollars, **draw(OTHER_FIELDS)},)
 
@@ -105,7 +106,14 @@ COUNT_IN_CENTS = Exercise(
     stub=STEP_STUB + "def my_count_in_cents(payload: Payload) -> Payload: ...",
     reference=upcasters.count_in_cents,
     cases=_priced_in_dollars(),
-    examples=[_priced("12.50"), _priced("10.009"), _priced("1.015"), _priced("10.005"), _priced("10.001")],
+    examples=[
+        _priced("12.50"),
+        _priced("10.009"),
+        _priced("1.015"),
+        _priced("10.005"),
+        _priced("10.001"),
+        _priced("0.0049999999"),
+    ],
     play=_play_step,
     hints=(
         "Take `total_dollars` out, put `total_cents` in, return the payload. Never leave Decimal before the end.",
@@ -192,14 +200,15 @@ def _play_split(answer: Any, payload: Payload) -> Any:
     return [fact if isinstance(fact, Shaped) else Written(repr(fact)) for fact in facts]
 
 
-TRACKING_NUMBERS = st.lists(st.sampled_from(["t1", "t2", "t3"]), max_size=4)
+TRACKING_NUMBERS = st.lists(st.sampled_from(["t1", "t2", "t3", "0034", "34", ""]), max_size=4)
 
 ONE_FACT_PER_PARCEL = Exercise(
     name="one_fact_per_parcel",
     task=(
         "An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`, a list. Split it: return a list with one "
         '`Shaped("ParcelShipped", 1, {…})` for each entry, in order, whose payload has `order_id` and '
-        "`tracking_number`. Without entries the list is empty, and a number that stands there twice is two parcels."
+        "`tracking_number`, a text as it stands there, even an empty one. Without entries the list is empty, and a "
+        "number that stands there twice is two parcels."
     ),
     stub=(
         "from esworkbench.upcasters import Payload, Shaped\n\n\n"
@@ -211,7 +220,10 @@ ONE_FACT_PER_PARCEL = Exercise(
         st.sampled_from(["o1", "o2"]),
         TRACKING_NUMBERS,
     ),
-    examples=[({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3", "t2"]},)],
+    examples=[
+        ({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3", "t2"]},),
+        ({"order_id": "o1", "tracking_numbers": ["0034", "", "34"]},),
+    ],
     play=_play_split,
     hints=("A list with one `Shaped` for each number.", "Copy `order_id` into each; a fact has to stand alone."),
     mistakes={
@@ -243,7 +255,7 @@ ONE_FACT_PER_PARCEL = Exercise(
 
 # --- upcast -----------------------------------------------------------------------------------------------------------
 
-IN_PLACE, ANEW = "changes the payload it is given", "returns a new payload"
+IN_PLACE, INSIDE, ANEW = "changes the payload it is given", "changes what is inside it", "returns a new payload"
 
 
 Chain = tuple[tuple[tuple[str, int], str], ...]
@@ -252,9 +264,13 @@ Chain = tuple[tuple[tuple[str, int], str], ...]
 
 def _step(event_type: str, version: int, style: str) -> Step:
     def step(payload: Payload) -> Payload:
-        """Notes that it was taken, in one of the two ways in which real ones work."""
+        """Notes that it was taken, in one of the three ways in which real ones work."""
+        taken = f"{event_type} v{version}"
+        if style == INSIDE:
+            payload["lines"][0]["taken"].append(taken)
+            return payload
         became = payload if style == IN_PLACE else dict(payload)
-        became["taken"] = [*payload["taken"], f"{event_type} v{version}"]
+        became["lines"] = [{"taken": [*payload["lines"][0]["taken"], taken]}]
         return became
 
     return step
@@ -268,11 +284,12 @@ def _play_upcast(answer: Any, steps: Chain, event_type: str, version: int, paylo
 
 
 def upcast(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
-    """It counts the versions itself, and each step works on a copy; where a step is missing, a KeyError names it."""
+    """It counts the versions itself, and the steps work on a copy; where a step is missing, a KeyError names it."""
     if version > to_version:
         raise ValueError(f"{event_type} was written in a newer version than v{to_version}")
+    payload = deepcopy(payload)
     for each in range(version, to_version):
-        payload = steps[event_type, each](dict(payload))
+        payload = steps[event_type, each](payload)
     return payload
 
 
@@ -280,7 +297,7 @@ def _taking(
     steps: Steps, event_type: str, versions: Iterable[int], payload: Payload, *, skips_missing: bool = False
 ) -> Payload:
     """The steps from these versions, in this order."""
-    payload = dict(payload)
+    payload = deepcopy(payload)
     for version in versions:
         if (event_type, version) in steps or not skips_missing:
             payload = steps[event_type, version](payload)
@@ -319,6 +336,13 @@ def _no_copy(steps: Steps, event_type: str, version: int, payload: Payload, to_v
     return payload
 
 
+def _outside_copied(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    for each in range(version, to_version):
+        payload = steps[event_type, each](dict(payload))
+    return payload
+
+
 def _missing_ones_skipped(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
     _require_not_newer(version, to_version)
     return _taking(steps, event_type, range(version, to_version), payload, skips_missing=True)
@@ -326,7 +350,7 @@ def _missing_ones_skipped(steps: Steps, event_type: str, version: int, payload: 
 
 def _return_ignored(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
     _require_not_newer(version, to_version)
-    payload = dict(payload)
+    payload = deepcopy(payload)
     for each in range(version, to_version):
         steps[event_type, each](payload)
     return payload
@@ -342,20 +366,28 @@ def _newer_let_through(steps: Steps, event_type: str, version: int, payload: Pay
     return _taking(steps, event_type, range(version, to_version), payload)
 
 
+NOTHING_TAKEN: Payload = {"total": Decimal("0.1"), "lines": [{"taken": []}]}
+
+
 @st.composite
 def _chains(draw: st.DrawFn) -> tuple[Chain, str, int, Payload, int]:
     """One type or two with up to three steps each, of which one is missing now and then; between any two versions."""
     types = draw(st.sampled_from([["Noted"], ["Noted", "Sent"], ["Noted", "Sent"]]))
     shapes = [(name, version) for version in (1, 2, 3) for name in types]
     missing = draw(st.sets(st.sampled_from(shapes), max_size=2))
-    steps = tuple((shape, draw(st.sampled_from([IN_PLACE, ANEW]))) for shape in shapes if shape not in missing)
+    styles = st.sampled_from([IN_PLACE, INSIDE, ANEW])
+    steps = tuple((shape, draw(styles)) for shape in shapes if shape not in missing)
     version = draw(st.integers(1, 4))
     to_version = draw(st.integers(max(1, version - 1), 4))
-    return steps, draw(st.sampled_from(types)), version, {"taken": []}, to_version
+    return steps, draw(st.sampled_from(types)), version, NOTHING_TAKEN, to_version
 
 
 def _whole_chain(style: str) -> Chain:
     return tuple(((name, version), style) for version in (1, 2, 3) for name in ("Noted", "Sent"))
+
+
+def _long_chain(until: int) -> Chain:
+    return tuple((("Noted", version), ANEW) for version in range(1, until))
 
 
 def _told_upcast(steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> str:
@@ -367,12 +399,14 @@ UPCAST = Exercise(
     name="upcast",
     task=(
         "`steps` maps `(event_type, version)` to a function that takes a payload of that version and returns it in the "
-        "next one; it may change the payload it is given. Return `payload`, stored as `version`, in the shape of "
-        "`to_version`. Raise an error, of whichever type, where a step is missing or the stored version is the newer "
-        "one. The payload that you are given must stay as it is."
+        "next one; it may change the payload it is given, and the lists and dicts inside it. Return `payload`, stored "
+        "as `version`, in the shape of `to_version`, however many steps that takes. Raise an error, of whichever type, "
+        "where a step is missing or the stored version is the newer one. The payload that you are given must stay as "
+        "it is, inside too."
     ),
     stub=(
-        "from collections.abc import Callable, Mapping\n\nfrom esworkbench.upcasters import Payload\n\n"
+        "from collections.abc import Callable, Mapping\nfrom copy import deepcopy\n\n"
+        "from esworkbench.upcasters import Payload\n\n"
         "Step = Callable[[Payload], Payload]\n\n\n"
         "def my_upcast(\n"
         "    steps: Mapping[tuple[str, int], Step], event_type: str, version: int, payload: Payload, to_version: int\n"
@@ -381,17 +415,19 @@ UPCAST = Exercise(
     reference=upcast,
     cases=_chains(),
     examples=[
-        (_whole_chain(ANEW), "Noted", 1, {"taken": []}, 4),
-        (_whole_chain(IN_PLACE), "Noted", 2, {"taken": []}, 4),
-        (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, {"taken": []}, 4),
-        (_whole_chain(ANEW), "Sent", 4, {"taken": []}, 3),
+        (_whole_chain(ANEW), "Noted", 1, NOTHING_TAKEN, 4),
+        (_whole_chain(IN_PLACE), "Noted", 2, NOTHING_TAKEN, 4),
+        (_whole_chain(INSIDE), "Noted", 2, NOTHING_TAKEN, 4),
+        (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4),
+        (_whole_chain(ANEW), "Sent", 4, NOTHING_TAKEN, 3),
+        (_long_chain(until=13), "Noted", 1, NOTHING_TAKEN, 13),
     ],
     play=_play_upcast,
     given=_told_upcast,
     hints=(
         "Count from the stored version up to, but not including, the one wanted.",
-        "`dict(payload)` is a copy. `steps[event_type, version]` raises where there is none; what a step returns is "
-        "what the next one is given.",
+        "`deepcopy(payload)` copies what is inside, too. `steps[event_type, version]` raises where there is none; what "
+        "a step returns is what the next one is given.",
     ),
     mistakes={
         "one step only": Mistake(
@@ -409,6 +445,10 @@ UPCAST = Exercise(
         "double apply": Mistake(
             _no_copy,
             "the payload you were given was changed: whoever reads it again gets every step twice; work on a copy",
+        ),
+        "inside not copied": Mistake(
+            _outside_copied,
+            "what is inside the payload you were given was changed: `dict(…)` copies the outside alone, deepcopy all",
         ),
         "missing upcast": Mistake(
             _missing_ones_skipped,

@@ -7,7 +7,7 @@ from itertools import groupby, permutations
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, insert, select
 
 from esworkbench.course.case_database import case_engine
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
@@ -221,6 +221,18 @@ class JoinsByUser(JoinInParts):
         super().handle(getattr(event, "user_id", session), event)
 
 
+class TakesTheBuyer(JoinInParts):
+    def _count(self, session: Session, purchase: UserPurchased) -> bool:
+        login = self._logins.get(session)
+        if login is None:
+            return False
+        of_buyer = UserLoggedIn(user_id=purchase.user_id, profile_version=login.profile_version)
+        region = self._region(of_buyer)
+        if region is not None:
+            self.spent[region] += purchase.amount_minor
+        return region is not None
+
+
 class WaitsForLoginsOnly(JoinInParts):
     def handle(self, session: Session, event: DomainEvent) -> None:
         earlier = list(self._waiting)
@@ -252,7 +264,8 @@ def _play_join(answer: Any, told: list[Told]) -> Any:
 def _stories(draw: st.DrawFn) -> tuple[list[Told]]:
     """Two users and up to three sessions, told in an order in which only a profile's own versions must ascend.
 
-    A login may name a version that is told later or never, and a session may have purchases and never a login.
+    A login may name a version that is told later or never, and a session may have purchases and never a login. Now and
+    then Bob buys in a session that isn't his.
     """
     told: list[tuple[int, Told]] = []
     for user in ("ada", "bob"):
@@ -266,8 +279,9 @@ def _stories(draw: st.DrawFn) -> tuple[list[Told]]:
             login = UserLoggedIn(user_id=user, profile_version=draw(st.integers(0, 2)))
             told.append((draw(st.integers(0, 9)), (session, login)))
         for number, amount in enumerate(draw(st.lists(st.integers(1, 500), max_size=2)), start=1):
+            buyer = draw(st.sampled_from([user, user, user, "bob"]))
             purchase = UserPurchased(
-                purchase_id=f"{session}-{number}", user_id=user, amount_minor=amount, currency="EUR"
+                purchase_id=f"{session}-{number}", user_id=buyer, amount_minor=amount, currency="EUR"
             )
             told.append((draw(st.integers(0, 9)), (session, purchase)))
     return ([each for _, each in sorted(told, key=lambda pair: pair[0])],)
@@ -282,13 +296,21 @@ TWO_SESSIONS: list[Told] = [
     ("s2", UserPurchased(purchase_id="p3", user_id="ada", amount_minor=9, currency="EUR")),
 ]
 
+BOB_IN_HER_SESSION: list[Told] = [
+    STORY[0],
+    (None, UserProfileUpdated(user_id="bob", profile_version=1, region="east")),
+    STORY[2],
+    ("s1", UserPurchased(purchase_id="p4", user_id="bob", amount_minor=30, currency="EUR")),
+]
+
 JOIN = Exercise(
     name="join",
     task=(
         "A join of profiles, logins and purchases that is right in any order. `handle(session, event)` gets one event "
         "after another; `session` is the correlation id, `None` for profiles. `spent` maps each region to the sum of "
         "`amount_minor`, all in one currency. A purchase counts in the region that the login of *its session* saw (see "
-        "`region_of`); of a session there is one login, and a user may have several sessions. Only the versions of one "
+        "`region_of`), whoever the purchase names as its user; of a session there is one login, and a user may have "
+        "several sessions. Only the versions of one "
         "user's profile come in order. After each event, `spent` holds all that can be counted by then and nothing "
         "else; what lacks its login, or its login's profile version, waits."
     ),
@@ -307,6 +329,7 @@ JOIN = Exercise(
         ([*STORY, *TWO_SESSIONS],),
         ([*STORY[3:], STORY[2], *STORY[:2]],),
         ([STORY[0], STORY[3], *TWO_SESSIONS, STORY[2], STORY[1], STORY[4]],),
+        (BOB_IN_HER_SESSION,),
     ],
     play=_play_join,
     given=_told_one_by_one,
@@ -331,6 +354,9 @@ JOIN = Exercise(
             JoinsByUser,
             "purchases and logins are joined by user, who may have several sessions: join them by session",
         ),
+        "the buyer's region": Mistake(
+            TakesTheBuyer, "it is counted where the buyer lives: the region is that of the user who has logged in"
+        ),
         "profiles wake nothing": Mistake(
             WaitsForLoginsOnly,
             "a profile that was read doesn't set free what waits for it: look at what waits after every event",
@@ -344,8 +370,8 @@ JOIN = Exercise(
 
 # --- waits ------------------------------------------------------------------------------------------------------------
 
-Waiting = tuple[str, str, int]
-"""Type, what it waits for, and how many minutes ago it happened."""
+Waiting = tuple[str, str, float]
+"""Type, what it waits for, and how many seconds ago it happened; below 0, it is yet to come."""
 
 
 def in_one_number(connection: Connection, now: datetime) -> list[StillWaiting]:
@@ -366,7 +392,7 @@ def at_a_moment_of_its_own(connection: Connection, now: datetime) -> list[StillW
 
 
 def bounds_belong_below(connection: Connection, now: datetime) -> list[StillWaiting]:
-    return still_waiting(connection, now - timedelta(seconds=1))
+    return still_waiting(connection, now - timedelta(microseconds=1))
 
 
 def by_type_only(connection: Connection, now: datetime) -> list[StillWaiting]:
@@ -376,6 +402,14 @@ def by_type_only(connection: Connection, now: datetime) -> list[StillWaiting]:
         known = together.get((each.event_type, each.age))
         together[each.event_type, each.age] = known._replace(events=known.events + each.events) if known else each
     return list(together.values())
+
+
+def future_left_out(connection: Connection, now: datetime) -> list[StillWaiting]:
+    columns = activity_waiting.c
+    ahead = connection.execute(select(columns.event_type, columns.waits_for).where(columns.occurred_at > now))
+    early = Counter((event_type, waits_for, "under an hour") for event_type, waits_for in ahead)
+    left = [each._replace(events=each.events - early[each[:3]]) for each in still_waiting(connection, now)]
+    return [each for each in left if each.events]
 
 
 def one_by_one(connection: Connection, now: datetime) -> list[StillWaiting]:
@@ -388,9 +422,9 @@ def _play_waits(answer: Any, waiting: list[Waiting], now: datetime) -> Any:
         {
             "event_id": f"e{number}", "event_type": event_type, "correlation_id": f"s{number}", "waits_for": waits_for,
             "user_id": "ada", "profile_version": 0, "day": NOON.date(), "amount_minor": 100, "currency": "EUR",
-            "occurred_at": now - timedelta(minutes=minutes),
+            "occurred_at": now - timedelta(seconds=seconds),
         }
-        for number, (event_type, waits_for, minutes) in enumerate(waiting)
+        for number, (event_type, waits_for, seconds) in enumerate(waiting)
     ]  # fmt: skip
     with case_engine().connect() as connection:
         activity_waiting.create(connection, checkfirst=True)
@@ -418,30 +452,35 @@ KINDS = st.sampled_from(
         ("UserPurchased", "UserProfileUpdated"),
     ]
 )
-MINUTES = st.sampled_from([0, 1, 59, 60, 61, 1_439, 1_440, 1_441, 3_000])
+HOUR, DAY = 3_600, 86_400
+SECONDS = st.sampled_from(
+    [0, 60, HOUR - 60, HOUR - 0.4, HOUR, HOUR + 60, DAY - 60, DAY - 0.4, DAY, DAY + 60, 2 * DAY, -60, -2 * DAY]
+)
 
 
 @st.composite
 def _waiting_lines(draw: st.DrawFn) -> tuple[list[Waiting], datetime]:
-    """A few events that wait, as old as the bounds of the ages, or a minute more or less."""
-    lines = draw(st.lists(st.tuples(KINDS, MINUTES), max_size=5))
-    return [(*kind, minutes) for kind, minutes in lines], NOON + timedelta(
+    """A few events that wait, as old as the bounds of the ages, or a little more or less."""
+    lines = draw(st.lists(st.tuples(KINDS, SECONDS), max_size=5))
+    return [(*kind, seconds) for kind, seconds in lines], NOON + timedelta(
         minutes=draw(st.sampled_from([0, 61, 2_880]))
     )
 
 
 def _told_waiting(waiting: list[Waiting], now: datetime) -> str:
     lines = (
-        f"\n  {kind} waits for {other}, occurred_at={now - timedelta(minutes=ago)}" for kind, other, ago in waiting
+        f"\n  {kind} waits for {other}, occurred_at={now - timedelta(seconds=ago)}" for kind, other, ago in waiting
     )
     return f"now={now}, waiting:{''.join(lines) or ' nothing'}"
 
 
-A_FEW_WAITING = [
-    *[("UserPurchased", "UserLoggedIn", minutes) for minutes in (0, 60, 300, 1_440, 1_800)],
-    ("UserPurchased", "UserProfileUpdated", 1),
-    ("UserLoggedIn", "UserProfileUpdated", 1),
+A_FEW_WAITING: list[Waiting] = [
+    *[("UserPurchased", "UserLoggedIn", seconds) for seconds in (0, HOUR, 5 * HOUR, DAY, 30 * HOUR)],
+    ("UserPurchased", "UserProfileUpdated", 60),
+    ("UserLoggedIn", "UserProfileUpdated", 60),
 ]
+ALMOST: list[Waiting] = [("UserPurchased", "UserLoggedIn", seconds) for seconds in (HOUR - 0.4, DAY - 0.4)]
+YET_TO_COME: list[Waiting] = [("UserPurchased", "UserLoggedIn", -60)]
 
 WAITS = Exercise(
     name="waits",
@@ -450,7 +489,8 @@ WAITS = Exercise(
         "`activity_waiting`, whose columns `event_type`, `waits_for` and `occurred_at` matter here, and return a list "
         "of `StillWaiting(event_type, waits_for, age, events)`, one for each group that has any events. The ages, "
         "counted from `occurred_at` to `now`, are `under an hour`, `under a day` (an hour or more) and `a day or "
-        "more`. The longest wait comes last; the order within an age is yours. Compare `occurred_at` in a `select` or "
+        "more`; seconds are not rounded, and an event dated later than `now`, by a clock that is ahead, is `under an "
+        "hour`. The longest wait comes last; the order within an age is yours. Compare `occurred_at` in a `select` or "
         "in Python: in plain SQL text, SQLite can't take a `datetime`."
     ),
     stub=(
@@ -461,7 +501,13 @@ WAITS = Exercise(
     ),
     reference=still_waiting,
     cases=_waiting_lines(),
-    examples=[(A_FEW_WAITING, NOON), (A_FEW_WAITING, NOON + timedelta(days=2)), ([], NOON)],
+    examples=[
+        (A_FEW_WAITING, NOON),
+        (A_FEW_WAITING, NOON + timedelta(days=2)),
+        ([], NOON),
+        (ALMOST, NOON),
+        (YET_TO_COME, NOON),
+    ],
     play=_play_waits,
     given=_told_waiting,
     hints=(
@@ -486,6 +532,9 @@ WAITS = Exercise(
         ),
         "by type only": Mistake(
             by_type_only, "events of one type may wait for different things: group by `waits_for` as well"
+        ),
+        "the future left out": Mistake(
+            future_left_out, "what is dated later than `now` is left out: it waits as well, and is under an hour old"
         ),
         "one by one": Mistake(one_by_one, "each event has a row of its own: count those of one group in one row"),
     },
@@ -554,7 +603,7 @@ def _purchases_without_a_login(read: Sequence[Read]) -> list[int]:
 
 def _told_in_order(read: Sequence[Read]) -> str:
     return (
-        "".join(f"\n  {place}: {event_type}, {session}" for place, (event_type, session) in enumerate(read)) or "none"
+        "".join(f"\n  {place}: {event_type}, {session!r}" for place, (event_type, session) in enumerate(read)) or "none"
     )
 
 
@@ -562,7 +611,7 @@ def _told_in_order(read: Sequence[Read]) -> str:
 def _read_events(draw: st.DrawFn) -> tuple[list[Read]]:
     """Few sessions, so that they meet; a profile has an id of its own, or none."""
     types = st.sampled_from([LOGIN, LOGIN, PURCHASE, REFERRAL, PROFILE])
-    sessions = st.sampled_from(["s1", "s1", "s2", None])
+    sessions = st.sampled_from(["s1", "s1", "s2", None, ""])
     return (draw(st.lists(st.tuples(types, sessions), max_size=6)),)
 
 
@@ -572,9 +621,9 @@ BREAKS_CONTRACT = Exercise(
         "Which events break the contract, so that they must be parked? `read` has the events in the order in which "
         "they are read, each as `(event_type, correlation_id)`; return the places of the broken ones, from 0, in "
         "order. Broken is an event of a session (`UserLoggedIn`, `UserPurchased`, `UserReferralSubmitted`) whose "
-        "correlation id is `None`, and a `UserLoggedIn` whose correlation id an earlier login has had. A "
-        "`UserProfileUpdated` belongs to no session and never breaks anything. What merely comes before its login "
-        "isn't broken: it waits."
+        "correlation id is `None` (an empty text is an id like any other), and a `UserLoggedIn` whose correlation id "
+        "an earlier login has had. A `UserProfileUpdated` belongs to no session and never breaks anything. What merely "
+        "comes before its login isn't broken: it waits."
     ),
     stub=(
         "from collections.abc import Sequence\n\n\n"
@@ -585,6 +634,7 @@ BREAKS_CONTRACT = Exercise(
     examples=[
         ([(PROFILE, None), (LOGIN, "s1"), (PURCHASE, "s1"), (PURCHASE, None), (LOGIN, "s1"), (PURCHASE, "s1")],),
         ([(PURCHASE, "s1"), (REFERRAL, "s1"), (LOGIN, "s2"), (LOGIN, None), (LOGIN, None)],),
+        ([(PURCHASE, ""), (LOGIN, ""), (LOGIN, "")],),
     ],
     given=_told_in_order,
     hints=(

@@ -45,6 +45,16 @@ def fresh_unless_stale(answer: Answer[Any], reply: CommandReply, parked: Set[int
     return not answer.stale and reply.position not in parked
 
 
+def fresh_if_repeated(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return reply.repeated or fresh_by_any(answer, reply, parked)
+
+
+def fresh_but_not_if_stale(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    if answer.stale:
+        return False
+    return fresh_by_any(answer, reply, parked)
+
+
 def fresh_by_version_and_position(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     reached = (answer.version or 0) >= reply.version and answer.lag.checkpoint >= reply.position
     return reached and reply.position not in parked
@@ -126,6 +136,21 @@ class OnlyTheFirstEvent(OwnWrites):
 
     def see(self, events: Sequence[RecordedEvent]) -> None:
         super().see(events[:1])
+
+
+class OnlyTheLastEvent(OwnWrites):
+    """Takes an append for what its last event is."""
+
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        super().see(events[-1:])
+
+
+class NothingLeftIsNoState(OwnWrites):
+    """Takes a balance of 0 for one that isn't known."""
+
+    def own(self, user: str, stream_id: str) -> Any:
+        own = super().own(user, stream_id)
+        return own and own._replace(state=own.state if own.state and own.state["balance_minor"] else None)
 
 
 class ForgetsItsOwnUserOnly(OwnWrites):
@@ -235,6 +260,10 @@ def lag_percentiles_rounded_values(values: Sequence[float]) -> Percentiles:
     return Percentiles(*(round(each, 1) for each in lag_percentiles_by_counting(values)))
 
 
+def lag_percentiles_to_the_millisecond(values: Sequence[float]) -> Percentiles:
+    return Percentiles(*(round(each, 3) for each in lag_percentiles_by_counting(values)))
+
+
 def lag_percentiles_in_place(values: list[float]) -> Percentiles:
     if not values:
         raise ValueError
@@ -284,6 +313,12 @@ def old_holds_of_whole_hours(query: PendingWithdrawalsOlderThan, connection: Con
     return Found([hold for hold in found if (query.now - hold.requested_at).total_seconds() // 3600 > hours])
 
 
+def old_holds_of_whole_seconds(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    found = old_holds_in_python(query, connection).value
+    seconds = query.limit.total_seconds()
+    return Found([hold for hold in found if int((query.now - hold.requested_at).total_seconds()) > seconds])
+
+
 def old_holds_naive(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
     found = old_holds_in_python(query, connection).value
     end = query.now.replace(tzinfo=None) - query.limit
@@ -300,6 +335,8 @@ WRONG = {
     "fresh": [
         fresh_contradicting_the_notebook,
         fresh_unless_stale,
+        fresh_if_repeated,
+        fresh_but_not_if_stale,
         fresh_by_version_though_parked,
         fresh_where_nothing_later_is_parked,
         fresh_by_version_and_position,
@@ -308,6 +345,8 @@ WRONG = {
     ],
     "own_writes": [
         OnlyTheFirstEvent,
+        OnlyTheLastEvent,
+        NothingLeftIsNoState,
         ForgetsItsOwnUserOnly,
         ForgotTheCurrency,
         WaitsFirst,
@@ -320,10 +359,17 @@ WRONG = {
         lag_percentiles_cut,
         lag_percentiles_by_quantiles,
         lag_percentiles_rounded_values,
+        lag_percentiles_to_the_millisecond,
         lag_percentiles_in_place,
         lag_percentiles_of_all_values_once,
     ],
-    "old_holds": [old_holds_in_any_order, old_holds_by_withdrawal, old_holds_of_whole_hours, old_holds_naive],
+    "old_holds": [
+        old_holds_in_any_order,
+        old_holds_by_withdrawal,
+        old_holds_of_whole_hours,
+        old_holds_of_whole_seconds,
+        old_holds_naive,
+    ],
 }
 EQUIVALENT = {
     "own_writes": {

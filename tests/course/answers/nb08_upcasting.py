@@ -1,5 +1,6 @@
 """Answers to the exercises of notebook 08."""
 
+import json
 import math
 from collections.abc import Iterator
 from copy import deepcopy
@@ -41,6 +42,16 @@ def cents_by_round(payload: Payload) -> Payload:
     return payload
 
 
+def cents_where_there_is_a_value(payload: Payload) -> Payload:
+    return {name: value for name, value in cents_by_quantize(payload).items() if value is not None}
+
+
+def cents_of_six_decimals(payload: Payload) -> Payload:
+    """As a column of six decimals would keep them."""
+    payload["total_dollars"] = payload["total_dollars"].quantize(Decimal("0.000001"), ROUND_HALF_UP)
+    return cents_by_quantize(payload)
+
+
 def parcels_by_loop(payload: Payload) -> list[Shaped]:
     facts = []
     for number in payload.pop("tracking_numbers"):
@@ -80,6 +91,17 @@ def parcels_backwards(payload: Payload) -> list[Shaped]:
     ]
 
 
+def parcels_with_numbers(payload: Payload) -> list[Shaped]:
+    return [
+        Shaped("ParcelShipped", 1, {"order_id": payload["order_id"], "tracking_number": int(n) if n.isdigit() else n})
+        for n in payload["tracking_numbers"]
+    ]
+
+
+def parcels_that_say_something(payload: Payload) -> list[Shaped]:
+    return [fact for fact in parcels_one_at_a_time(payload) if fact.payload["tracking_number"]]
+
+
 def parcels_as_payloads(payload: Payload) -> list[Payload]:
     return [fact.payload for fact in parcels_one_at_a_time(payload)]
 
@@ -100,7 +122,7 @@ def upcast_from_behind(steps: Steps, event_type: str, version: int, payload: Pay
     if version > to_version:
         raise RuntimeError("newer")
     before = upcast_from_behind(steps, event_type, version, payload, to_version - 1)
-    return steps[Shape(event_type, to_version - 1)](before.copy())
+    return steps[Shape(event_type, to_version - 1)](deepcopy(before))
 
 
 def upcast_without_the_return(
@@ -151,6 +173,28 @@ def upcast_by_sorted_steps(steps: Steps, event_type: str, version: int, payload:
     return became
 
 
+def upcast_of_a_shallow_copy(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    assert version <= to_version
+    became = dict(payload)
+    for each in range(version, to_version):
+        became = steps[event_type, each](dict(became))
+    return became
+
+
+def upcast_of_copied_lists(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    copied = {name: list(each) if isinstance(each, list) else each for name, each in payload.items()}
+    return upcast_of_a_shallow_copy(steps, event_type, version, copied, to_version)
+
+
+def upcast_through_json(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    return upcast_by_loop(steps, event_type, version, json.loads(json.dumps(payload, default=str)), to_version)
+
+
+def upcast_ten_steps(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    """So that a circle ends."""
+    return upcast_by_loop(steps, event_type, version, payload, min(to_version, version + 10))
+
+
 def dollars_by_quantize(payload: Payload) -> Payload:
     cents = payload.pop("total_cents")
     return {**payload, "total_dollars": (Decimal(cents) / 100).quantize(Decimal("0.01"))}
@@ -189,12 +233,21 @@ RIGHT = {
     "cents_as_dollars": [dollars_by_quantize, dollars_by_text],
 }
 WRONG = {
-    "count_in_cents": [cents_by_ceil, cents_by_half_in_float, cents_rounded_twice, cents_by_round],
+    "count_in_cents": [
+        cents_by_ceil,
+        cents_by_half_in_float,
+        cents_rounded_twice,
+        cents_by_round,
+        cents_where_there_is_a_value,
+        cents_of_six_decimals,
+    ],
     "one_fact_per_parcel": [
         parcels_as_a_set,
         parcels_of_o1,
         parcels_reversed,
         parcels_backwards,
+        parcels_with_numbers,
+        parcels_that_say_something,
         parcels_as_payloads,
     ],
     "upcast": [
@@ -204,6 +257,10 @@ WRONG = {
         upcast_silent,
         upcast_returns_the_given,
         upcast_by_sorted_steps,
+        upcast_of_a_shallow_copy,
+        upcast_of_copied_lists,
+        upcast_through_json,
+        upcast_ten_steps,
     ],
     "cents_as_dollars": [
         dollars_by_float,

@@ -147,6 +147,20 @@ class JoinOnePerSession(JoinInParts):
         self._waiting += held
 
 
+class JoinOfTheBuyer(JoinInParts):
+    """Of the login it takes the version alone, and the user from the purchase."""
+
+    def _count(self, session: str | None, purchase: UserPurchased) -> bool:
+        login = self._logins.get(session)
+        if login is None:
+            return False
+        version = login.profile_version
+        region = self._region(UserLoggedIn(user_id=purchase.user_id, profile_version=version))
+        if region is not None:
+            self.spent[region] += purchase.amount_minor
+        return region is not None
+
+
 def waits_in_python(connection: Connection, now: datetime) -> list[StillWaiting]:
     columns = activity_waiting.c
     found: Counter[tuple[str, str, str]] = Counter()
@@ -196,6 +210,18 @@ def _by_sql(connection: Connection, now: datetime, *, hour: timedelta, day: time
     return sorted(rows, key=lambda row: ["under an hour", "under a day", "a day or more"].index(row.age))
 
 
+def waits_of_rounded_seconds(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return _by_sql(connection, now, hour=timedelta(hours=1, seconds=-0.5), day=timedelta(days=1, seconds=-0.5))
+
+
+def waits_without_the_future(connection: Connection, now: datetime) -> list[StillWaiting]:
+    rows = _by_sql(connection, now, hour=timedelta(hours=1), day=timedelta(days=1))
+    ahead = select(activity_waiting.c.event_type, activity_waiting.c.waits_for)
+    early = Counter(map(tuple, connection.execute(ahead.where(activity_waiting.c.occurred_at > now))))
+    left = [row._replace(events=row.events - early[row[:2]] * (row.age == "under an hour")) for row in rows]
+    return [row for row in left if row.events]
+
+
 def waits_in_alphabetical_order(connection: Connection, now: datetime) -> list[StillWaiting]:
     return sorted(still_waiting(connection, now), key=lambda each: each.age)
 
@@ -238,6 +264,10 @@ def breaks_once_per_session(read: Sequence[tuple[str, str | None]]) -> list[int]
     return broken
 
 
+def breaks_without_a_text(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    return breaks_by_counting([(kind, session or None) for kind, session in read])
+
+
 def breaks_by_the_last_login(read: Sequence[tuple[str, str | None]]) -> list[int]:
     turned = breaks_by_counting(read[::-1])
     return sorted(len(read) - 1 - place for place in turned)
@@ -264,16 +294,30 @@ WRONG = {
         region_by_counting,
         region_none_for_zero,
     ],
-    "join": [JoinByUser, JoinWithTheFirstLogin, JoinThatCountsPurchases, JoinThatDropsDuplicates, JoinOnePerSession],
+    "join": [
+        JoinByUser,
+        JoinWithTheFirstLogin,
+        JoinThatCountsPurchases,
+        JoinThatDropsDuplicates,
+        JoinOnePerSession,
+        JoinOfTheBuyer,
+    ],
     "waits": [
         waits_inclusive,
         waits_a_day_inclusive,
         waits_hour_of_sixty_one,
+        waits_of_rounded_seconds,
+        waits_without_the_future,
         waits_in_alphabetical_order,
         waits_by_waits_for_only,
         waits_with_empty_groups,
     ],
-    "breaks_contract": [breaks_once_per_session, breaks_by_the_last_login, breaks_with_profiles_as_logins],
+    "breaks_contract": [
+        breaks_once_per_session,
+        breaks_without_a_text,
+        breaks_by_the_last_login,
+        breaks_with_profiles_as_logins,
+    ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {
     "waits": {
