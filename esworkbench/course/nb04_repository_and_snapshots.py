@@ -75,6 +75,10 @@ def _takes_the_balance_alone(account: BankAccount, snapshot: Snapshot, read: Rea
     load_from_snapshot(account, snapshot._replace(state=msgspec.json.encode(balance)), read)
 
 
+def _decodes_as_latin_1(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    load_from_snapshot(account, snapshot._replace(state=snapshot.state.decode("latin-1").encode()), read)
+
+
 def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
     """The account, of its state what a new one hasn't, what is to be saved, which versions were read and applied."""
     kept = BankAccount("a")
@@ -115,14 +119,14 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
     }
 
 
-OPENED = AccountOpened(account_id="a", owner="Ada", currency="USD")
+OPENED, ZOE_OPENED = (AccountOpened(account_id="a", owner=owner, currency="USD") for owner in ("Ada", "Zoë"))
 MONEY = {"currency": "USD", "reference": "r"}
 
 
 @st.composite
 def _events_and_a_version(draw: st.DrawFn) -> tuple[list[DomainEvent], int]:
     """An account opened and in use, and the version of its snapshot, the last one perhaps."""
-    events: list[DomainEvent] = [OPENED]
+    events: list[DomainEvent] = [draw(st.sampled_from([OPENED, OPENED, ZOE_OPENED]))]
     for amount_minor, kind in draw(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2)), max_size=5)):
         made: list[DomainEvent] = [
             MoneyDeposited(amount_minor=amount_minor, **MONEY),
@@ -135,7 +139,7 @@ def _events_and_a_version(draw: st.DrawFn) -> tuple[list[DomainEvent], int]:
 
 def _given_load(events: list[DomainEvent], snapshot_at: int) -> str:
     told = [
-        f"{version} {type(event).__name__} {getattr(event, 'amount_minor', '')}".rstrip()
+        f"{version} {type(event).__name__} {getattr(event, 'amount_minor', getattr(event, 'owner', ''))}"
         for version, event in enumerate(events, start=1)
     ]
     return f"{', '.join(told)}; the snapshot is of version {snapshot_at}"
@@ -163,7 +167,10 @@ LOAD_FROM_SNAPSHOT = Exercise(
     ),
     reference=load_from_snapshot,
     cases=_events_and_a_version(),
-    examples=[([OPENED, *(MoneyDeposited(amount_minor=10**each, **MONEY) for each in range(4))], 3)],
+    examples=[
+        ([OPENED, *(MoneyDeposited(amount_minor=10**each, **MONEY) for each in range(4))], 3),
+        ([ZOE_OPENED, MoneyDeposited(amount_minor=1, **MONEY)], 1),
+    ],
     play=_play_load,
     given=_given_load,
     hints=(
@@ -205,6 +212,10 @@ LOAD_FROM_SNAPSHOT = Exercise(
         "the balance alone": Mistake(
             _takes_the_balance_alone,
             "the balance alone is taken from the snapshot: there is more in it, so hand all of it to `restore`",
+        ),
+        "as Latin-1": Mistake(
+            _decodes_as_latin_1,
+            "the bytes are read in another encoding than UTF-8, which spoils each name beyond ASCII, such as Zoë's",
         ),
     },
 )
@@ -259,6 +270,10 @@ def _trusts_the_silent(snapshot: Snapshot, state_version: int, event_shapes: Map
     return usable(snapshot._replace(event_shapes=snapshot.event_shapes or {}), state_version, event_shapes)
 
 
+def _takes_none_for_unsaid(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return bool(snapshot.event_shapes) and usable(snapshot, state_version, event_shapes)
+
+
 SHAPES = {"AccountOpened": 1, "MoneyDeposited": 3}
 
 
@@ -279,7 +294,7 @@ def _snapshots_and_code(draw: st.DrawFn) -> tuple[Snapshot, int, dict[str, int]]
     """The snapshot says what today's code says, but for one thing or two."""
     shapes: dict[str, int] | None = dict(SHAPES)
     today, state_version = dict(SHAPES), 2
-    for change in draw(st.lists(st.integers(0, 6), max_size=2)):
+    for change in draw(st.lists(st.integers(0, 8), max_size=2)):
         state_version = {0: 1, 1: 3}.get(change, state_version)
         if change == 2:
             shapes = None
@@ -289,6 +304,10 @@ def _snapshots_and_code(draw: st.DrawFn) -> tuple[Snapshot, int, dict[str, int]]
             today.pop("AccountOpened", None)
         elif change in (5, 6):
             today["MoneyDeposited"] = {5: 2, 6: 4}[change]
+        elif change == 7:
+            shapes = {}
+        elif change == 8:
+            today.clear()
     return _snapshot(shapes), state_version, today
 
 
@@ -319,6 +338,9 @@ USABLE = Exercise(
         (_snapshot(SHAPES), 2, {**SHAPES, "MoneyDeposited": 2}),
         (_snapshot(SHAPES), 2, {**SHAPES, "MoneyDeposited": 4}),
         (_snapshot(SHAPES), 2, {"MoneyDeposited": 3}),
+        (_snapshot({}), 2, SHAPES),
+        (_snapshot({}), 2, {}),
+        (_snapshot(SHAPES), 2, {}),
     ],
     given=_given_usable,
     hints=(
@@ -356,6 +378,10 @@ USABLE = Exercise(
         ),
         "says nothing": Mistake(
             _trusts_the_silent, "it doesn't say which events it was folded from, but is used all the same"
+        ),
+        "names none": Mistake(
+            _takes_none_for_unsaid,
+            "a snapshot that names no event type is refused like one that doesn't say: only None doesn't say",
         ),
     },
 )
@@ -416,6 +442,16 @@ def _loses_the_rest(state: dict[str, Any]) -> dict[str, Any]:
     return {name: migrated[name] for name in ("balance_minor", "pending")}
 
 
+def _changes_whatever_looks_like_an_amount(state: dict[str, Any]) -> dict[str, Any]:
+    def cents(value: Any) -> Any:
+        try:
+            return int(Decimal(value) * 100) if isinstance(value, str) else value
+        except ArithmeticError:
+            return value
+
+    return {name: cents(value) for name, value in count_in_minor_units(state).items()}
+
+
 def _play_migration(answer: Any, state: dict[str, Any]) -> Any:
     """What a snapshot would keep of it, as JSON. It may change the state it is given, as the package's may."""
     return msgspec.json.decode(msgspec.json.encode(answer(deepcopy(state))))
@@ -457,13 +493,18 @@ COUNT_IN_MINOR_UNITS = Exercise(
     cases=st.tuples(
         st.fixed_dictionaries(
             {
-                "owner": st.sampled_from(["Ada", "Bob"]),
+                "owner": st.sampled_from(["Ada", "Zoë", "007"]),
                 "balance": _amounts(-300),
                 "pending": st.dictionaries(st.sampled_from(["w1", "w2"]), _amounts(1), max_size=2),
             },
-            optional={"currency": st.sampled_from(["USD", "CHF"])},
+            optional={
+                "currency": st.sampled_from(["USD", "CHF"]),
+                "branch": st.sampled_from(["0301", "12.5"]),
+                "overdraft_limit_minor": st.sampled_from([0, 5_000]),
+            },
         )
     ),
+    examples=[({"owner": "007", "balance": "-20.05", "pending": {"w1": "19.9"}, "branch": "0301"},)],
     play=_play_migration,
     hints=("What does `int(19.99 * 100)` give?", "`int(Decimal(text) * 100)`, for each hold too."),
     mistakes={
@@ -488,6 +529,10 @@ COUNT_IN_MINOR_UNITS = Exercise(
         ),
         "half migrated": Mistake(
             _leaves_holds_in_dollars, "the holds are still text in dollars: all amounts become whole numbers of cents"
+        ),
+        "all that look like amounts": Mistake(
+            _changes_whatever_looks_like_an_amount,
+            "a text that looks like a number needn't be an amount: convert `balance` and what is in `pending` alone",
         ),
         "the rest": Mistake(_loses_the_rest, "the owner is gone: a migration carries over what it doesn't change"),
     },
@@ -588,15 +633,20 @@ def _between_two(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
+def _load(number: int) -> float:
+    """Exact, also for whoever interpolates, and another number when rounded to seven decimals or fewer."""
+    return number * 257 / 256
+
+
 SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
 
 @st.composite
 def _loads_and_a_share(draw: st.DrawFn) -> tuple[list[float], float]:
     """A few loads, some of them equal, or a hundred; and a share that no float carries past a rank."""
-    ordered = sorted(draw(st.lists(st.integers(1, 20).map(lambda number: number / 4), min_size=1, max_size=12)))
+    ordered = sorted(draw(st.lists(st.integers(1, 20).map(_load), min_size=1, max_size=12)))
     if draw(st.sampled_from([False, False, False, True])):
-        ordered = [number / 4 for number in range(1, 101)]
+        ordered = [_load(number) for number in range(1, 101)]
     exact = [share for share in SHARES if ceil(share * len(ordered)) == ceil(Fraction(str(share)) * len(ordered))]
     return ordered, draw(st.sampled_from(exact))
 
@@ -611,7 +661,8 @@ PERCENTILE = Exercise(
     task=(
         "Of the numbers in `ordered`, which are ascending and at least one, return the smallest such that at least "
         "this `share` of them all is at or below it (nearest rank): one of the numbers, not one between two, and not "
-        "rounded. `share` runs from 0, which gives the smallest of all, to 1, which gives the largest; 0.99 is the p99."
+        "rounded. `share` runs from 0, which gives the smallest of all, to 1, which gives the largest; 0.99 is the "
+        "p99. It is a float, but no case depends on how `share * len(ordered)` is rounded."
     ),
     stub="import math\n\n\ndef my_percentile(ordered: list[float], share: float) -> float: ...",
     reference=percentile,
@@ -619,7 +670,9 @@ PERCENTILE = Exercise(
     given=_given_percentile,
     hints=(
         "Of 100 numbers, p99 is the 99th.",
-        "The rank is `math.ceil(share * len(ordered))`, and Python counts from 0. What about rank 0?",
+        "Counted from 1, it is the first at whose rank `rank / len(ordered) >= share`. "
+        "`math.ceil(share * len(ordered))` is that rank too, but for 0, and where a float passes it: 0.07 * 100 is a "
+        "little more than 7.",
     ),
     mistakes={
         "the average": Mistake(

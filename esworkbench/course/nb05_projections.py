@@ -197,13 +197,19 @@ def _says_it_is_known(message: Message, inbox: Inbox, balances: Balances) -> boo
     return not receive(message, inbox, balances)
 
 
+def _passes_over_nothing(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    return message.amount_minor != 0 and receive(message, inbox, balances)
+
+
 def _play_receive(answer: Any, deliveries: list[Message], balances: Balances) -> dict[str, Any]:
     """Each delivery is an object of its own, as it is when it comes over a wire; all are held, so no ``id`` recurs."""
     inbox: Inbox = set()
     on_the_wire = [Message(*delivery) for delivery in deliveries]
+    added = [answer(message, inbox, balances) for message in on_the_wire]
+    accounts = sorted({*balances, *(message.account_id for message in on_the_wire)})
     return {
-        "added": [answer(message, inbox, balances) for message in on_the_wire],
-        "balances": dict(balances),
+        "added": added,
+        "balances": {account: balances.get(account, 0) for account in accounts},
         "no text, in the inbox": sorted({type(key).__name__ for key in inbox if not isinstance(key, str)}),
     }
 
@@ -212,22 +218,24 @@ def _play_receive(answer: Any, deliveries: list[Message], balances: Balances) ->
 def _deliveries(draw: st.DrawFn) -> tuple[list[Message], Balances]:
     """Each message comes at least once, some again, in any order. Only an id, or account and version, is unique."""
     messages: list[Message] = []
-    accounts = draw(st.lists(st.sampled_from(["ada", "bob"]), max_size=3))
+    accounts = draw(st.lists(st.sampled_from(["ACC-1", "ACC-11"]), max_size=3))
+    first = {"ACC-1": draw(st.sampled_from([1, 11])), "ACC-11": 1}
     for number, account in enumerate(accounts):
-        version = 1 + accounts[:number].count(account)
-        messages.append(Message(f"e{number + 1}", account, version, draw(st.sampled_from([500, 7, -500]))))
+        version = first[account] + accounts[:number].count(account)
+        event_id = f"0190c0de-{number + 1:04}"
+        messages.append(Message(event_id, account, version, draw(st.sampled_from([500, 7, -500, 0]))))
     again = draw(st.lists(st.sampled_from(messages), max_size=3)) if messages else []
-    return draw(st.permutations(messages + again)), draw(st.sampled_from([{}, {"ada": 100}]))
+    return draw(st.permutations(messages + again)), draw(st.sampled_from([{}, {"ACC-1": 100}]))
 
 
 RECEIVE = Exercise(
     name="receive",
     task=(
         "Add `message.amount_minor` to `balances[message.account_id]` once, however often the message comes and in "
-        "whatever order. An account that isn't in `balances` has 0. Return `True` if the amount was added now, "
-        "`False` if the message was known. `inbox` is a set of texts (`str`) for you to use. It is empty at first, and "
-        "is committed with the balances; nothing else outlives a call. A message that comes again is another object "
-        "with the same content."
+        "whatever order. An account that isn't in `balances` has 0. Return `True` if the amount was added now, be it "
+        "0, `False` if the message was known. `inbox` is a set of texts (`str`) for you to use. It is empty at first, "
+        "and is committed with the balances; nothing else outlives a call. A message that comes again is another "
+        "object with the same content."
     ),
     stub=(
         "from esworkbench.course.nb05_projections import Message  # event_id, account_id, version, amount_minor\n\n\n"
@@ -235,6 +243,10 @@ RECEIVE = Exercise(
     ),
     reference=receive,
     cases=_deliveries(),
+    examples=[
+        ([Message("0190c0de-0001", "ACC-1", 11, 500), Message("0190c0de-0002", "ACC-11", 1, 500)], {}),
+        ([Message("0190c0de-0001", "ACC-1", 1, 0), Message("0190c0de-0001", "ACC-1", 1, 0)], {"ACC-1": 100}),
+    ],
     play=_play_receive,
     hints=(
         "What makes two messages the same one?",
@@ -249,6 +261,17 @@ RECEIVE = Exercise(
         "by version": Mistake(
             _remembering(lambda message: str(message.version)),
             "events of two accounts can have the same version, so one account's message was taken for the other's",
+        ),
+        "run together": Mistake(
+            _remembering(lambda message: f"{message.account_id}{message.version}"),
+            "account and version run together: ACC-1 with 11 reads like ACC-11 with 1, so put something between them",
+        ),
+        "the beginning of the id": Mistake(
+            _remembering(lambda message: message.event_id[:8]),
+            "ids that are made at about the same time begin alike: remember the whole id",
+        ),
+        "nothing to add": Mistake(
+            _passes_over_nothing, "a message of amount 0 comes for the first time like any other: `True`"
         ),
         "by content": Mistake(
             _remembering(lambda message: f"{message.account_id} {message.amount_minor}"),
@@ -293,6 +316,10 @@ def _at_home(recorded_at: datetime, time_zone: str) -> date:
     return day_of(recorded_at, "Europe/Zurich")
 
 
+def _in_utc(recorded_at: datetime, time_zone: str) -> date:
+    return recorded_at.astimezone(UTC).date()
+
+
 def _fixed_offset(recorded_at: datetime, time_zone: str) -> date:
     offset = ZoneInfo(time_zone).utcoffset(datetime(2024, 1, 1, 12)) or timedelta(0)  # noqa: DTZ001 - a wall clock
     return recorded_at.astimezone(timezone(offset)).date()
@@ -333,6 +360,11 @@ DAY_OF = Exercise(
     ),
     reference=day_of,
     cases=_moments_near_midnight(),
+    examples=[
+        (datetime(2024, 7, 2, 3, tzinfo=ZoneInfo("Asia/Tokyo")), "America/New_York"),
+        (datetime(2024, 7, 2, 23, tzinfo=ZoneInfo("America/New_York")), "Asia/Kolkata"),
+        (datetime(2024, 7, 2, 4, tzinfo=ZoneInfo("Asia/Tokyo")), "Europe/Zurich"),
+    ],
     given=_given_day_of,
     hints=(
         "A moment has no day before a zone is named.",
@@ -340,7 +372,13 @@ DAY_OF = Exercise(
     ),
     mistakes={
         "naive time zone": Mistake(
-            _zone_replaced, "the zone is replaced and the hour stays, which makes it another moment: convert it instead"
+            _zone_replaced,
+            "it is the day in the zone that `recorded_at` came with: convert the moment first, and don't just replace "
+            "its zone, since then the hour stays",
+        ),
+        "in UTC": Mistake(
+            _in_utc,
+            "it is the day in UTC, whichever zone is asked for: an `astimezone()` that names none takes the computer's",
         ),
         "the server's zone": Mistake(_at_home, "it is the day in Zurich, whichever zone is asked for"),
         "fixed offset": Mistake(
@@ -427,10 +465,48 @@ def _parks_interrupts(events: Sequence[int], handle: Handle, park: Any) -> None:
             park(event, error)
 
 
+def _lets_all_of_the_systems_errors_out(events: Sequence[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - parked with its error
+            park(event, error)
+
+
+def _lets_time_run_out(events: Sequence[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001 - parked with its error
+            park(event, error)
+
+
+def _parks_all_but_ctrl_c(events: Sequence[int], handle: Handle, park: Any) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except (KeyboardInterrupt, ConnectionError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the mistake
+            park(event, error)
+
+
+class Cancelled(BaseException):
+    """No error of an event, like the one that ends a task of asyncio."""
+
+
 ERRORS: dict[str, type[BaseException]] = {
     each.__name__: each
-    for each in (ValueError, KeyError, RuntimeError, ConnectionError, ConnectionResetError, KeyboardInterrupt)
-}
+    for each in (
+        ValueError, KeyError, RuntimeError, FileNotFoundError, TimeoutError,
+        ConnectionError, ConnectionResetError,
+        KeyboardInterrupt, SystemExit, Cancelled,
+    )
+}  # fmt: skip
 
 
 def _play_catch_up(answer: Any, fails_with: list[str]) -> dict[str, Any]:
@@ -465,7 +541,7 @@ CATCH_UP = Exercise(
         "Call `handle(event)` once for each event, in order. If it raises an error, call `park(event, error)` with "
         "that error, and go on with the next event. A database that is down (`ConnectionError` and its subclasses) is "
         "no event's fault: let that error out, and handle nothing more. The same goes for whatever is no `Exception`, "
-        "such as the `KeyboardInterrupt` of a Ctrl-C."
+        "such as the `KeyboardInterrupt` of a Ctrl-C, or a `SystemExit`."
     ),
     stub=(
         "from collections.abc import Callable, Sequence\n\n\n"
@@ -474,6 +550,7 @@ CATCH_UP = Exercise(
     ),
     reference=catch_up,
     cases=st.tuples(st.lists(st.sampled_from(["", *ERRORS]), max_size=4)),
+    examples=[([name, ""],) for name in ERRORS],
     play=_play_catch_up,
     given=_given_catch_up,
     hints=(
@@ -503,6 +580,17 @@ CATCH_UP = Exercise(
         "parks Ctrl-C": Mistake(
             _parks_interrupts,
             "a bare `except`, like `except BaseException`, catches a Ctrl-C too, and parks an event for it",
+        ),
+        "parks an exit": Mistake(
+            _parks_all_but_ctrl_c,
+            "Ctrl-C is let out, but a SystemExit is parked: neither is an `Exception`, so catch nothing wider",
+        ),
+        "lets every OSError out": Mistake(
+            _lets_all_of_the_systems_errors_out,
+            "a FileNotFoundError is an OSError too, but no ConnectionError: park it, as the event's own",
+        ),
+        "lets a TimeoutError out": Mistake(
+            _lets_time_run_out, "a TimeoutError is no ConnectionError in Python: by this task it is parked"
         ),
     },
 )

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
+from math import isclose
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,7 +58,14 @@ def _a_cent_is_nothing(claimed: int, shown: int, event_sum: int) -> str:
     return "what was recorded" if abs(claimed - shown) > 1 else "nowhere"
 
 
-BALANCES = st.sampled_from([100, 101, 4_823])
+def _near_enough(claimed: int, shown: int, event_sum: int) -> str:
+    if not isclose(shown, event_sum):
+        return "the projection"
+    return "nowhere" if isclose(claimed, shown) else "what was recorded"
+
+
+A_CENT_TOO_FINE_FOR_A_FLOAT = 9_007_199_254_740_993
+BALANCES = st.sampled_from([100, 101, 4_823, A_CENT_TOO_FINE_FOR_A_FLOAT - 1, A_CENT_TOO_FINE_FOR_A_FLOAT])
 
 WHERE_TO_LOOK = Exercise(
     name="where_to_look",
@@ -64,11 +73,16 @@ WHERE_TO_LOOK = Exercise(
         "Where is the fault to be looked for first: in `'the projection'`, in `'what was recorded'`, or `'nowhere'`? "
         "Three balances in minor units are given: what the customer claims, what the screen shows, and the sum of the "
         "events. A projection is judged by its own events, whatever the customer says; what was recorded is in "
-        "question once the projection is right and the customer still disagrees. One cent is a difference."
+        "question once the projection is right and the customer still disagrees. One cent is a difference, however "
+        "large the balances are."
     ),
     stub="def my_where_to_look(claimed: int, shown: int, event_sum: int) -> str: ...",
     reference=where_to_look,
     cases=st.tuples(BALANCES, BALANCES, BALANCES),
+    examples=[
+        (11_000_000_000, 11_000_000_001, 11_000_000_000),
+        (11_000_000_001, 11_000_000_000, 11_000_000_000),
+    ],
     hints=(
         "Two comparisons, and their order matters: which one needs no customer?",
         "First shown against event_sum.",
@@ -89,6 +103,9 @@ WHERE_TO_LOOK = Exercise(
         "a cent of tolerance": Mistake(
             _a_cent_is_nothing,
             "a difference of one cent is let pass: in whole minor units there is no rounding to excuse it",
+        ),
+        "near enough": Mistake(
+            _near_enough, "a cent in a large balance is let pass: `isclose` is for floats, and these are whole numbers"
         ),
     },
 )
@@ -541,6 +558,11 @@ def _divided(amount_minor: int, currency: str) -> str:
     return f"{amount_minor / 10**places:,.{places}f} {currency}"
 
 
+def _divided_as_decimals(amount_minor: int, currency: str) -> str:
+    places = decimals_of(currency)
+    return f"{Decimal(amount_minor) / 10**places:,.{places}f} {currency}"
+
+
 def _by_a_hundred(amount_minor: int, currency: str) -> str:
     return f"{amount_minor / 100:,.2f} {currency}"
 
@@ -572,7 +594,8 @@ def _sign_of_the_whole(amount_minor: int, currency: str) -> str:
     return f"{-whole if amount_minor < 0 else whole:,}{decimals} {currency}"
 
 
-A_CENT_TOO_FINE_FOR_A_FLOAT = 9_007_199_254_740_993
+A_CENT_TOO_FINE_FOR_A_DECIMAL = 10**30 + 1
+"""For one of the precision that Decimals have by default, 28 digits."""
 
 IN_WORDS = Exercise(
     name="in_words",
@@ -590,13 +613,33 @@ IN_WORDS = Exercise(
         st.builds(
             lambda size, sign: sign * size,
             st.sampled_from(
-                [0, 1, 5, 99, 100, 101, 999, 1_000, 4_723, 100_000, 123_456_789, A_CENT_TOO_FINE_FOR_A_FLOAT]
+                [
+                    0,
+                    1,
+                    5,
+                    99,
+                    100,
+                    101,
+                    999,
+                    1_000,
+                    4_723,
+                    100_000,
+                    123_456_789,
+                    A_CENT_TOO_FINE_FOR_A_FLOAT,
+                    A_CENT_TOO_FINE_FOR_A_DECIMAL,
+                ]
             ),
             st.sampled_from([1, -1]),
         ),
         st.sampled_from(["USD", "EUR", "JPY", "KWD"]),
     ),
-    examples=[(A_CENT_TOO_FINE_FOR_A_FLOAT, "USD"), (-5, "USD"), (5_000, "JPY"), (-1_234_005, "KWD")],
+    examples=[
+        (A_CENT_TOO_FINE_FOR_A_FLOAT, "USD"),
+        (A_CENT_TOO_FINE_FOR_A_DECIMAL, "USD"),
+        (-5, "USD"),
+        (5_000, "JPY"),
+        (-1_234_005, "KWD"),
+    ],
     hints=(
         "Stay in whole numbers.",
         "divmod(abs(amount_minor), 10 ** decimals_of(currency)), the sign apart, and as many digits as decimals.",
@@ -604,6 +647,10 @@ IN_WORDS = Exercise(
     mistakes={
         "float money": Mistake(
             _divided, "large amounts lose a cent: a float holds 53 bits, so divide whole numbers, never with /"
+        ),
+        "a Decimal divided": Mistake(
+            _divided_as_decimals,
+            "very large amounts lose a cent: a Decimal's division keeps 28 digits, and divmod of whole numbers all",
         ),
         "a hundred to everything": Mistake(
             _by_a_hundred,

@@ -50,6 +50,14 @@ def test_it_stands_at_its_point_and_its_parent_decides(tmp_path: Path, kill: boo
     assert kill or after.read_text() == "sqlite:///x"
 
 
+@pytest.mark.parametrize("kill", [True, False])
+def test_what_a_script_prints_is_no_point(tmp_path: Path, kill: bool) -> None:
+    after = tmp_path / "after"
+    printing = 'print("the first batch")\nprint("and so", end=" ")\n' + SCRIPT + 'print("done")\n'
+    assert run_script(written(tmp_path, printing), ["sqlite:///x"], str(after), kill=kill) == "the point"
+    assert after.exists() != kill
+
+
 def test_it_stands_before_a_statement_is_sent(store_url: str, tmp_path: Path) -> None:
     EventStore.open(store_url).engine.dispose()
     script = written(tmp_path, BEFORE_A_STATEMENT)
@@ -65,7 +73,10 @@ def test_it_stands_before_the_second_write_whichever_that_is(tmp_path: Path, kil
     assert (tmp_path / "first").exists() != kill
 
 
-@pytest.mark.parametrize(("text", "says"), [("", "before it reached"), (SCRIPT + "\n1 / 0", "and failed")])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "before it reached"), ("print('hello')", "before it reached"), (SCRIPT + "\n1 / 0", "and failed")],
+)
 def test_a_script_that_goes_wrong_is_noticed(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(RuntimeError, match=says):
         run_script(written(tmp_path, text), ["sqlite:///x"], str(tmp_path / "after"), kill=False)

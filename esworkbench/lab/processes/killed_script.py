@@ -14,6 +14,9 @@ from sqlalchemy import Connection, Engine, event
 
 Write = Callable[[Connection], None]
 
+STANDS = "\x1estands "
+"""Begins what the child says where it stands: nothing that a script prints for itself is taken for it."""
+
 
 def run_script(script: Path, urls: Sequence[str], *arguments: str, kill: bool) -> str:
     """Start the script, wait until it stands at its point, kill it there or let it end. Returns the point's name.
@@ -30,7 +33,7 @@ def run_script(script: Path, urls: Sequence[str], *arguments: str, kill: bool) -
         assert child.stdout is not None
         child.stdin.write("".join(f"{url}\n" for url in urls))
         child.stdin.flush()
-        point = child.stdout.readline().strip()
+        point = next((line.partition(STANDS)[2].strip() for line in child.stdout if STANDS in line), "")
         if kill:
             child.kill()
         child.communicate()
@@ -48,7 +51,7 @@ def url_from_parent() -> str:
 
 def stand_at(point: str) -> None:
     """In the child: wait here to be killed, or to be let go on."""
-    print(point, flush=True)
+    print(f"{STANDS}{point}", flush=True)
     sys.stdin.read()
 
 

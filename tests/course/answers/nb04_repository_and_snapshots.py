@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from math import ceil
 from typing import Any
 
@@ -80,6 +81,13 @@ def load_with_a_restored_state_last(account: BankAccount, snapshot: Snapshot, re
     account.restore(json.loads(snapshot.state))
 
 
+def load_from_latin_1(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    account.restore(json.loads(snapshot.state.decode("latin-1")))
+    account.version = snapshot.version
+    for event in read(snapshot.version):
+        account.replay(event)
+
+
 # --- usable -----------------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +135,16 @@ def usable_if_any(snapshot: Snapshot, state_version: int, event_shapes: Mapping[
 
 def usable_unless_it_raises(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
     assert snapshot.event_shapes is not None
+    return usable(snapshot, state_version, event_shapes)
+
+
+def usable_if_it_names_any(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return bool(snapshot.event_shapes) and usable(snapshot, state_version, event_shapes)
+
+
+def usable_if_code_knows_any(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    if not event_shapes:
+        return False
     return usable(snapshot, state_version, event_shapes)
 
 
@@ -188,6 +206,20 @@ def count_of_the_first_hold(state: dict[str, Any]) -> dict[str, Any]:
 def count_under_the_old_name(state: dict[str, Any]) -> dict[str, Any]:
     migrated = count_in_minor_units(state)
     migrated["balance"] = migrated.pop("balance_minor")
+    return migrated
+
+
+def count_whatever_looks_like_an_amount(state: dict[str, Any]) -> dict[str, Any]:
+    def cents(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: cents(each) for name, each in value.items()}
+        try:
+            return int(Decimal(value) * 100)
+        except ArithmeticError:
+            return value
+
+    migrated = {name: cents(value) for name, value in state.items()}
+    migrated["balance_minor"] = migrated.pop("balance")
     return migrated
 
 
@@ -267,12 +299,34 @@ def percentile_by_numpy_as_it_is(ordered: list[float], share: float) -> float:
     return float(np.percentile(ordered, share))
 
 
+def percentile_to_two_decimals(ordered: list[float], share: float) -> float:
+    return round(percentile(ordered, share), 2)
+
+
+def percentile_to_microseconds(ordered: list[float], share: float) -> float:
+    return round(percentile(ordered, share), 6)
+
+
+def percentile_by_the_rank(ordered: list[float], share: float) -> float:
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def percentile_by_exact_rank(ordered: list[float], share: float) -> float:
+    return ordered[max(1, ceil(Fraction(str(share)) * len(ordered))) - 1]
+
+
 RIGHT: dict[str, list[Any]] = {
     "load_from_snapshot": [load_by_counting, load_by_attributes],
     "usable": [usable_by_sets, usable_by_loop],
     "count_in_minor_units": [count_in_place, count_by_text],
     "due": [due_by_trying, due_by_the_next, due_by_difference],
-    "percentile": [percentile_by_its_words, percentile_by_numpy, percentile_by_bisecting],
+    "percentile": [
+        percentile_by_its_words,
+        percentile_by_numpy,
+        percentile_by_bisecting,
+        percentile_by_the_rank,
+        percentile_by_exact_rank,
+    ],
 }
 WRONG: dict[str, list[Any]] = {
     "load_from_snapshot": [
@@ -283,8 +337,16 @@ WRONG: dict[str, list[Any]] = {
         load_only_deposits,
         load_by_commands,
         load_with_a_restored_state_last,
+        load_from_latin_1,
     ],
-    "usable": [usable_by_today, usable_by_the_sum, usable_if_any, usable_unless_it_raises],
+    "usable": [
+        usable_by_today,
+        usable_by_the_sum,
+        usable_if_any,
+        usable_unless_it_raises,
+        usable_if_it_names_any,
+        usable_if_code_knows_any,
+    ],
     "count_in_minor_units": [
         count_without_the_sign,
         count_and_return_nothing,
@@ -292,6 +354,7 @@ WRONG: dict[str, list[Any]] = {
         count_with_the_owner_alone,
         count_of_the_first_hold,
         count_under_the_old_name,
+        count_whatever_looks_like_an_amount,
     ],
     "due": [due_at_the_multiple_before, due_short_of_the_last, due_by_remainders, due_as_a_number],
     "percentile": [
@@ -301,6 +364,8 @@ WRONG: dict[str, list[Any]] = {
         percentile_as_text,
         percentile_to_a_decimal,
         percentile_by_numpy_as_it_is,
+        percentile_to_two_decimals,
+        percentile_to_microseconds,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

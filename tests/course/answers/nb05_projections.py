@@ -137,6 +137,31 @@ def receive_whole_messages(message: Message, inbox: set[Any], balances: dict[str
     return True
 
 
+def receive_keys_run_together(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    key = f"{message.account_id}{message.version}"
+    if key in inbox:
+        return False
+    inbox.add(key)
+    balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
+    return True
+
+
+def receive_passes_over_nothing(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    if message.amount_minor == 0 or message.event_id in inbox:
+        return False
+    inbox.add(message.event_id)
+    balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
+    return True
+
+
+def receive_by_eight_letters(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    if message.event_id[:8] in inbox:
+        return False
+    inbox.add(message.event_id[:8])
+    balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
+    return True
+
+
 def day_of_by_offset(recorded_at: datetime, time_zone: str) -> date:
     offset = recorded_at.astimezone(ZoneInfo(time_zone)).utcoffset()
     assert offset is not None
@@ -267,6 +292,46 @@ def catch_up_parks_last(events: Iterable[int], handle: Handle, park: Park) -> No
         park(event, error)
 
 
+def catch_up_lets_oserrors_out(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_lets_timeouts_out(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_parks_an_exit(events: Iterable[int], handle: Handle, park: Callable[[int, Any], None]) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except (KeyboardInterrupt, ConnectionError):
+            raise
+        except BaseException as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_knows_two_that_are_none(events: Iterable[int], handle: Handle, park: Callable[[int, Any], None]) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except (KeyboardInterrupt, SystemExit, ConnectionError):
+            raise
+        except BaseException as error:  # noqa: BLE001
+            park(event, error)
+
+
 RIGHT = {
     "one_batch": [one_batch_checkpoint_first, one_batch_with_a_stack],
     "receive": [receive_with_defaults, receive_by_stream_and_version],
@@ -288,6 +353,9 @@ WRONG = {
         receive_with_its_own_inbox,
         receive_from_zero,
         receive_whole_messages,
+        receive_keys_run_together,
+        receive_passes_over_nothing,
+        receive_by_eight_letters,
     ],
     "day_of": [
         day_of_in_summer,
@@ -303,6 +371,10 @@ WRONG = {
         catch_up_parks_the_text,
         catch_up_tries_twice,
         catch_up_parks_last,
+        catch_up_lets_oserrors_out,
+        catch_up_lets_timeouts_out,
+        catch_up_parks_an_exit,
+        catch_up_knows_two_that_are_none,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -1,10 +1,11 @@
 """Answers to the exercises of notebook 14."""
 
+import math
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from esworkbench.domains.bank import AdjustBalance, Bank, Withdraw, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
@@ -44,6 +45,12 @@ def where_against_the_claim(claimed: int, shown: int, event_sum: int) -> str:
     if claimed == shown == event_sum:
         return "nowhere"
     return "the projection" if claimed == event_sum else "what was recorded"
+
+
+def where_it_is_not_close(claimed: int, shown: int, event_sum: int) -> str:
+    if not math.isclose(shown, event_sum):
+        return "the projection"
+    return "nowhere" if math.isclose(claimed, shown) else "what was recorded"
 
 
 def unanswered_by_sets(events: list[Event], now: datetime) -> set[str]:
@@ -226,6 +233,16 @@ def in_words_by_decimal(amount_minor: int, currency: str) -> str:
     return f"{Decimal(amount_minor) / 10**places:,.{places}f} {currency}"
 
 
+def in_words_by_ample_decimal(amount_minor: int, currency: str) -> str:
+    places = decimals_of(currency)
+    with localcontext(prec=100):
+        return f"{Decimal(amount_minor) / 10**places:,.{places}f} {currency}"
+
+
+def in_words_by_scaling(amount_minor: int, currency: str) -> str:
+    return f"{Decimal(amount_minor).scaleb(-decimals_of(currency)):,} {currency}"
+
+
 def in_words_by_text(amount_minor: int, currency: str) -> str:
     places = decimals_of(currency)
     digits = str(abs(amount_minor)).zfill(places + 1)
@@ -265,10 +282,10 @@ RIGHT = {
     "where_to_look": [where_by_match, where_by_set],
     "unanswered": [unanswered_by_sets, unanswered_one_by_one],
     "put_right": [put_right_by_id, put_right_by_place, put_right_as_the_package_does],
-    "in_words": [in_words_by_decimal, in_words_by_text, in_words_by_to_major_units, format_minor],
+    "in_words": [in_words_by_ample_decimal, in_words_by_text, in_words_by_to_major_units, format_minor],
 }
 WRONG = {
-    "where_to_look": [where_only_too_much, where_against_the_claim],
+    "where_to_look": [where_only_too_much, where_against_the_claim, where_it_is_not_close],
     "unanswered": [
         unanswered_in_hours,
         unanswered_raises_for_strangers,
@@ -289,6 +306,8 @@ WRONG = {
         put_right_by_the_balance,
     ],
     "in_words": [
+        in_words_by_decimal,
+        in_words_by_scaling,
         in_words_by_rounding,
         in_words_without_commas,
         in_words_yen_only,
