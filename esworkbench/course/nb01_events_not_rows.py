@@ -46,8 +46,11 @@ STEPS = st.sampled_from(
 )
 
 
+START = _at(13, 22)
+
+
 @st.composite
-def streams(draw: st.DrawFn, *, fewest: int = 0, start: datetime = _at(13, 22), may_lack: bool = False) -> list[Fact]:
+def streams(draw: st.DrawFn, *, fewest: int = 0, start: datetime = START, may_lack: bool = False) -> list[Fact]:
     """Facts of one account, each no earlier than the one before: versions from 1, some missing if they may be."""
     lives = draw(st.lists(st.tuples(st.sampled_from(sorted(POSTED)), st.integers(1, 5_000), STEPS), min_size=fewest,
                           max_size=6))  # fmt: skip
