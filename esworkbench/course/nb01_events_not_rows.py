@@ -414,7 +414,7 @@ COMPENSATE = Exercise(
         "The fact with `wrong_version`, which moved money, should never have been recorded. Return all facts as they "
         "were, and one more behind them: of the version after the last one, recorded at `now`, of a kind and an amount "
         "that post the opposite of the wrong one. Which kind is yours to choose, as long as its sign in `POSTED` fits. "
-        "Versions ascend, but one may be missing, as in a stream that somebody has deleted from."
+        "Versions ascend, but one may be missing."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
