@@ -40,17 +40,24 @@ POSTED = {
 }
 """What each event type of the bank does to the account's own balance."""
 
-STEPS = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=11, minutes=30)])
+HALF_A_SECOND = timedelta(milliseconds=500)
+STEPS = st.sampled_from(
+    [timedelta(0), HALF_A_SECOND, timedelta(minutes=1), timedelta(hours=1), timedelta(hours=11, minutes=30)]
+)
+
+
+START = _at(13, 22)
 
 
 @st.composite
-def streams(draw: st.DrawFn, *, fewest: int = 0) -> list[Fact]:
-    """Facts of one account, versions from 1, each no earlier than the one before."""
+def streams(draw: st.DrawFn, *, fewest: int = 0, start: datetime = START, may_lack: bool = False) -> list[Fact]:
+    """Facts of one account, each no earlier than the one before: versions from 1, some missing if they may be."""
     lives = draw(st.lists(st.tuples(st.sampled_from(sorted(POSTED)), st.integers(1, 5_000), STEPS), min_size=fewest,
                           max_size=6))  # fmt: skip
-    facts, moment = [], _at(13, 22)
-    for version, (kind, amount, step) in enumerate(lives, start=1):
+    facts, moment, version = [], start, 0
+    for kind, amount, step in lives:
         moment += step
+        version += draw(st.sampled_from([1, 1, 2])) if may_lack and facts else 1
         facts.append(Fact(version, kind, amount, moment))
     return facts
 
@@ -156,6 +163,16 @@ def _todays_balance(facts: Sequence[Fact], moment: datetime) -> int:
     return balance(facts)
 
 
+def _asks_each_fact(facts: Sequence[Fact], moment: datetime) -> int:
+    return balance_at(facts, moment) if facts else 0
+
+
+def _in_whole_seconds(facts: Sequence[Fact], moment: datetime) -> int:
+    _require_zone(moment)
+    until = moment.replace(microsecond=0)
+    return balance([fact for fact in facts if fact.recorded_at.replace(microsecond=0) <= until])
+
+
 def _require_zone(moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise ValueError
@@ -163,9 +180,13 @@ def _require_zone(moment: datetime) -> None:
 
 @st.composite
 def _facts_and_moment(draw: st.DrawFn) -> tuple[list[Fact], datetime]:
-    """A moment at, just before or just after one of the facts, told in some zone or in none."""
-    facts = draw(streams(fewest=1))
-    moment = draw(st.sampled_from(facts)).recorded_at + timedelta(minutes=draw(st.integers(-1, 1)))
+    """A moment at, just before or just after one of the facts, if there are any, told in some zone or in none."""
+    facts = draw(streams())
+    moments = [fact.recorded_at for fact in facts] or [_at(13, 22)]
+    off = draw(
+        st.sampled_from([timedelta(0), HALF_A_SECOND, -HALF_A_SECOND, timedelta(minutes=1), timedelta(minutes=-1)])
+    )
+    moment = draw(st.sampled_from(moments)) + off
     zone = draw(st.sampled_from([UTC, ZURICH, ZoneInfo("America/New_York"), None]))
     return facts, moment.replace(tzinfo=None) if zone is None else moment.astimezone(zone)
 
@@ -174,7 +195,7 @@ BALANCE_AT = Exercise(
     name="balance_at",
     task=(
         "The balance of what was recorded up to `moment`, what was recorded exactly then included. A `moment` without "
-        "a time zone is refused with `ValueError`."
+        "a time zone is refused with `ValueError`, even where there are no facts."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
@@ -182,6 +203,11 @@ BALANCE_AT = Exercise(
     ),
     reference=balance_at,
     cases=_facts_and_moment(),
+    examples=[
+        ([Fact(1, "MoneyDeposited", 1, _at(13, 22))], _at(13, 22).replace(tzinfo=None)),
+        ([], _at(13, 22).replace(tzinfo=None)),
+        ([Fact(1, "MoneyDeposited", 1, _at(13, 22) + HALF_A_SECOND)], _at(13, 22)),
+    ],
     hints=(
         "Choose the facts first, then fold them. What does `moment.utcoffset()` say of a naive moment?",
         "Keep those with `fact.recorded_at <= moment`: Python compares moments with zones correctly.",
@@ -196,6 +222,13 @@ BALANCE_AT = Exercise(
         "exclusive bound": Mistake(_before, "what was recorded exactly at that moment counts: the bound is inclusive"),
         "today's balance": Mistake(
             _todays_balance, "that is today's balance: leave out what was recorded after the moment"
+        ),
+        "no facts": Mistake(
+            _asks_each_fact,
+            "a naive moment is refused only where a fact is compared with it: look at the moment before the facts",
+        ),
+        "whole seconds": Mistake(
+            _in_whole_seconds, "moments are cut to whole seconds, but half a second after the moment is after it"
         ),
     },
 )
@@ -225,16 +258,50 @@ def _the_day_before_too(facts: Sequence[Fact], first: datetime, last: datetime, 
     return [fact for fact in facts if fact.recorded_at.astimezone(zone).date() <= last.date()]
 
 
+def _twenty_four_hours(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    end = last.astimezone(UTC) + timedelta(hours=24)
+    return [fact for fact in facts if first <= fact.recorded_at < end]
+
+
+def _days_of_the_month(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return [fact for fact in facts if first.day <= fact.recorded_at.astimezone(zone).day <= last.day]
+
+
+def _and_the_next_midnight(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return [fact for fact in facts if first <= fact.recorded_at <= last + timedelta(days=1)]
+
+
+NEW_YORK = ZoneInfo("America/New_York")
+DAYS = [
+    (ZURICH, datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, which the zone beside it makes a midnight
+    (NEW_YORK, datetime(2023, 3, 14)),  # noqa: DTZ001
+    (ZoneInfo("UTC"), datetime(2023, 3, 14)),  # noqa: DTZ001
+    (ZURICH, datetime(2023, 3, 26)),  # noqa: DTZ001
+    (NEW_YORK, datetime(2023, 3, 12)),  # noqa: DTZ001
+    (ZURICH, datetime(2023, 10, 29)),  # noqa: DTZ001
+    (NEW_YORK, datetime(2023, 11, 5)),  # noqa: DTZ001
+    (ZURICH, datetime(2023, 3, 31)),  # noqa: DTZ001
+    (NEW_YORK, datetime(2024, 2, 29)),  # noqa: DTZ001
+    (ZoneInfo("UTC"), datetime(2023, 12, 31)),  # noqa: DTZ001
+]
+"""Where a customer lives, and a day there: any day, one of 23 hours, one of 25, the last one of a month."""
+
+EDGES = [timedelta(0), -HALF_A_SECOND, timedelta(minutes=-30), timedelta(minutes=30)]
+
+
 @st.composite
 def _facts_and_days(draw: st.DrawFn) -> tuple[list[Fact], datetime, datetime, ZoneInfo]:
-    """Two midnights where the customer lives, and a fact in the last half second of the last day now and then."""
-    zone = draw(st.sampled_from([ZURICH, ZoneInfo("America/New_York"), ZoneInfo("UTC")]))
-    facts = draw(streams(fewest=1))
-    first = datetime(2023, 3, draw(st.integers(13, 15)), tzinfo=zone)
+    """Two midnights where the customer lives, and facts on the edges of the two days now and then."""
+    zone, day = draw(st.sampled_from(DAYS))
+    first = (day - timedelta(days=draw(st.integers(0, 1)))).replace(tzinfo=zone)
     last = first + timedelta(days=draw(st.integers(0, 2)))
-    late = (last + timedelta(days=1)).astimezone(UTC) - timedelta(milliseconds=draw(st.sampled_from([0, 500])))
-    if draw(st.booleans()) and late >= facts[-1].recorded_at:
-        facts.append(Fact(facts[-1].version + 1, "MoneyDeposited", 1, late))
+    start = (day - timedelta(days=1)).replace(hour=22, tzinfo=UTC)
+    moments = [(fact.recorded_at, fact.kind, fact.amount_minor) for fact in draw(streams(fewest=1, start=start))]
+    for edge in first, last + timedelta(days=1):
+        off = draw(st.sampled_from([None, *EDGES]))
+        if off is not None:
+            moments.append((edge.astimezone(UTC) + off, "MoneyDeposited", 1))
+    facts = [Fact(version, kind, amount, at) for version, (at, kind, amount) in enumerate(sorted(moments), start=1)]
     return facts, first, last, zone
 
 
@@ -263,6 +330,16 @@ BETWEEN = Exercise(
             _to_the_last_minute, "the last second is cut off: a day ends where the next one begins, not at 23:59:59"
         ),
         "no lower bound": Mistake(_the_day_before_too, "it includes what happened before the first day"),
+        "24 hours": Mistake(
+            _twenty_four_hours,
+            "the last day is taken for 24 hours, but on the two days on which the clocks change it has 23 or 25",
+        ),
+        "days of the month": Mistake(
+            _days_of_the_month, "it compares days of the month, which begin again at 1: compare whole dates"
+        ),
+        "the next midnight": Mistake(
+            _and_the_next_midnight, "it includes the midnight after the last day, which belongs to the next one"
+        ),
     },
 )
 
@@ -293,6 +370,15 @@ def _reuses_the_version(facts: Sequence[Fact], wrong_version: int, now: datetime
     return [*facts, compensate(facts, wrong_version, now)[-1]._replace(version=facts[-1].version)]
 
 
+def _counts_the_facts(facts: Sequence[Fact], wrong_version: int, now: datetime) -> list[Fact]:
+    return [*facts, compensate(facts, wrong_version, now)[-1]._replace(version=len(facts) + 1)]
+
+
+def _looks_by_place(facts: Sequence[Fact], wrong_version: int, now: datetime) -> list[Fact]:
+    wrong = facts[wrong_version - 1]
+    return [*facts, Fact(facts[-1].version + 1, wrong.kind, -wrong.amount_minor, now)]
+
+
 def _dated_back(facts: Sequence[Fact], wrong_version: int, now: datetime) -> list[Fact]:
     wrong = next(fact for fact in facts if fact.version == wrong_version)
     return [*facts, compensate(facts, wrong_version, wrong.recorded_at)[-1]]
@@ -316,8 +402,8 @@ def _effect(sign: Any, amount: Any) -> Any:
 
 @st.composite
 def _facts_and_the_wrong_one(draw: st.DrawFn) -> tuple[list[Fact], int, datetime]:
-    """What posted nothing is never the wrong one."""
-    facts = draw(streams(fewest=1).filter(lambda facts: any(POSTED[fact.kind] for fact in facts)))
+    """What posted nothing is never the wrong one. A version may be missing."""
+    facts = draw(streams(fewest=1, may_lack=True).filter(lambda facts: any(POSTED[fact.kind] for fact in facts)))
     wrong = draw(st.sampled_from([fact for fact in facts if POSTED[fact.kind]]))
     return facts, wrong.version, _at(20, 9) + draw(STEPS)
 
@@ -326,8 +412,9 @@ COMPENSATE = Exercise(
     name="compensate",
     task=(
         "The fact with `wrong_version`, which moved money, should never have been recorded. Return all facts as they "
-        "were, and one more behind them: the next version, recorded at `now`, of a kind and an amount that post the "
-        "opposite of the wrong one. Which kind is yours to choose, as long as its sign in `POSTED` fits."
+        "were, and one more behind them: of the version after the last one, recorded at `now`, of a kind and an amount "
+        "that post the opposite of the wrong one. Which kind is yours to choose, as long as its sign in `POSTED` fits. "
+        "Versions ascend, but one may be missing."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
@@ -335,6 +422,16 @@ COMPENSATE = Exercise(
     ),
     reference=compensate,
     cases=_facts_and_the_wrong_one(),
+    examples=[
+        (
+            [
+                Fact(1, "AccountOpened", 1, _at(13, 22)),
+                *[Fact(each, "MoneyDeposited", each, _at(13, 23)) for each in (3, 4)],
+            ],
+            3,
+            _at(20, 9),
+        )
+    ],
     play=_play_compensate,
     hints=(
         "An accountant doesn't erase a line either. What do they write below it?",
@@ -350,6 +447,14 @@ COMPENSATE = Exercise(
         ),
         "off by one version": Mistake(
             _reuses_the_version, "the last version is used twice: what is appended gets the next one"
+        ),
+        "counts the facts": Mistake(
+            _counts_the_facts,
+            "it counts the facts, but a version may be missing: the next one is the last fact's version and 1",
+        ),
+        "by its place": Mistake(
+            _looks_by_place,
+            "it looks by the place in the list: where a version is missing, another fact stands in that place",
         ),
         "dated back": Mistake(
             _dated_back,

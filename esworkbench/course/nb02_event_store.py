@@ -93,6 +93,17 @@ def _told_the_wrong_way_round(
         raise ConcurrencyError(stream, error.actual, error.expected) from None
 
 
+def _pastes(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
+    append(connection, stream, expected_version, [])
+    for version, event in enumerate(events, start=expected_version + 1):
+        connection.exec_driver_sql(f"INSERT INTO log VALUES ('{stream}', {version}, '{event}')")
+
+
+def _returns_the_version(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> int:
+    append(connection, stream, expected_version, events)
+    return expected_version + len(events)
+
+
 def _commits(connection: Connection, stream: str, expected_version: int, events: Sequence[str]) -> None:
     append(connection, stream, expected_version, events)
     connection.commit()
@@ -115,10 +126,10 @@ def _play_append(
         connection.execute(text("CREATE TABLE log (stream TEXT, version BIGINT, event TEXT)"))
         for (name, version), event in log.items():
             connection.execute(text(INSERT), {"stream": name, "version": version, "event": event})
-    refused = None
+    refused, returned = None, None
     try:
         with case_engine().begin() as connection:
-            answer(connection, stream, expected_version, events)
+            returned = answer(connection, stream, expected_version, events)
             if rolled_back:
                 raise RolledBack
     except ConcurrencyError as error:
@@ -127,7 +138,8 @@ def _play_append(
         pass
     with case_engine().connect() as connection:
         rows = connection.execute(text("SELECT stream, version, event FROM log ORDER BY stream, version, event"))
-        return {"refused": refused, "log": [tuple(row) for row in rows]}
+        told = {"refused": refused, "log": [tuple(row) for row in rows]}
+        return told if returned is None else {**told, "returned": type(returned).__name__}
 
 
 def _given_append(log: Log, stream: str, expected_version: int, events: list[str], rolled_back: bool) -> str:
@@ -146,7 +158,9 @@ def _logs_and_appends(draw: st.DrawFn) -> tuple[Log, str, int, list[str], bool]:
         log[stream, last[stream]] = f"event {len(log) + 1}"
     stream = draw(st.sampled_from(["A", "AB"]))
     expected = draw(st.sampled_from([last[stream], last[stream], last[stream] - 1, last[stream] + 1, len(log)]))
-    events = ["new", "newer"][: draw(st.integers(0, 2))]
+    events = draw(st.sampled_from([["new", "newer"], ["it's new", 'it is "newer": 50 % :now']]))[
+        : draw(st.integers(0, 2))
+    ]
     return log, stream, max(expected, 0), events, draw(st.sampled_from([False, False, False, True]))
 
 
@@ -155,9 +169,10 @@ APPEND = Exercise(
     task=(
         "`connection` is in a transaction. Its owner, who calls you, commits it; when you raise, it is rolled back. "
         "The table `log` has the columns `stream`, `version` and `event`. A stream is at the version of its last "
-        "event, at 0 if it has none. If that is `expected_version`, insert the events, which are texts, under the "
-        "versions that follow it, and return nothing. Otherwise raise `ConcurrencyError(stream, expected, actual)` "
-        "and insert nothing, even when there are no events to append."
+        "event, at 0 if it has none. If that is `expected_version`, insert the events, which are texts of any "
+        "kind, under the versions that follow it, and return nothing. Otherwise raise `ConcurrencyError(stream, "
+        "expected, actual)` "
+        "(by name, `stream_id`, `expected` and `actual`) and insert nothing, even when there are no events to append."
     ),
     stub=(
         "from sqlalchemy import Connection, text\n\n"
@@ -170,6 +185,7 @@ APPEND = Exercise(
         ({("A", 1): "event 1"}, "A", 0, ["new"], False),
         ({("A", 1): "event 1"}, "A", 2, ["new"], False),
         ({("A", 1): "event 1"}, "A", 1, ["new"], True),
+        ({("A", 1): "event 1"}, "A", 1, ["it's new"], False),
     ],
     play=_play_append,
     given=_given_append,
@@ -211,6 +227,14 @@ APPEND = Exercise(
         "commits": Mistake(
             _commits,
             "it commits, but the transaction isn't its own: the caller may have more to write in it, or roll it back",
+        ),
+        "pasted into SQL": Mistake(
+            _pastes,
+            "it writes the event into the statement, and an apostrophe ends the text there: hand values in beside it, "
+            "as `:event`",
+        ),
+        "returns the version": Mistake(
+            _returns_the_version, "it returns something, but the task says that nothing is returned"
         ),
     },
 )
@@ -288,12 +312,41 @@ def _saves_the_next_version(load: Load, save: Save, amount: int, attempts: int) 
     return withdraw(load, lambda account: save({**account, "version": account["version"] + 1}), amount, attempts)
 
 
+def _makes_an_error_up(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    try:
+        return withdraw(load, save, amount, attempts)
+    except ConcurrencyError:
+        version = load()["version"]
+        raise ConcurrencyError("ACC-1001", version, version + 1) from None
+
+
+def _repeats_the_save(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    account = load()
+    if amount > account["balance"]:
+        return False
+    left = account["balance"] - amount
+    while True:
+        try:
+            save({"version": account["version"], "balance": left})
+            return True
+        except ConcurrencyError:
+            attempts -= 1
+            if attempts == 0:
+                raise
+            account = load()
+
+
 class TriesForEver(BaseException):
     """No ``except Exception`` keeps such an answer going."""
 
 
+class NotTheLast(Exception):
+    """A ConcurrencyError that isn't the one that the last save raised."""
+
+
 class _Account:
-    """A stream that others get at. Before each save, in turn: None, nobody; a number, somebody takes so much.
+    """A stream that others get at. Before each save, in turn: None, nobody; a number, somebody takes so much,
+    with two events.
 
     "busy": that save fails, because the store takes no writes.
     """
@@ -303,6 +356,7 @@ class _Account:
         self.version = 1
         self.others = list(others)
         self.saves = 0
+        self.raised: list[str] = []
 
     def load(self) -> dict[str, int]:
         return {"version": self.version, "balance": self.balance}
@@ -316,9 +370,11 @@ class _Account:
             raise StoreBusy("the store takes no writes at the moment")
         if isinstance(other, int):
             self.balance -= other
-            self.version += 1
+            self.version += 2
         if account["version"] != self.version:
-            raise ConcurrencyError("ACC-1001", account["version"], self.version)
+            lost = ConcurrencyError("ACC-1001", account["version"], self.version)
+            self.raised.append(str(lost))
+            raise lost
         self.balance = account["balance"]
         self.version += 1
 
@@ -326,6 +382,12 @@ class _Account:
 def _play_withdraw(answer: Any, balance: int, others: list[int | str | None], amount: int, attempts: int) -> Any:
     account = _Account(balance, others)
     said = reply(answer, account.load, account.save, amount, attempts)
+    if (
+        isinstance(said, Raised)
+        and issubclass(said.error, ConcurrencyError)
+        and said.message not in account.raised[-1:]
+    ):
+        said = Raised(NotTheLast, said.message)
     return {"reply": said, "balance": account.balance, "saves": account.saves}
 
 
@@ -342,8 +404,9 @@ WITHDRAW = Exercise(
         'Pay `amount` out. `load()` returns the account as a dict, `{"version": …, "balance": …}`. `save(account)` '
         "takes such a dict: the version that you loaded (`save` counts it up), and the new balance. It raises "
         "ConcurrencyError if somebody else has saved since. Then load, decide and save again: `save` may be called "
-        "`attempts` times in all (1 or more), and if the last of them is lost, too, its ConcurrencyError goes to the "
-        "caller. So does any other error, at once. Return True when it is paid, and False, without a save, when "
+        "`attempts` times in all (1 or more). If the last of these saves raises ConcurrencyError, too, let that very "
+        "error out, to the caller. Any other error goes to the caller at once. Return True when it is paid, and "
+        "False, without a save, when "
         "`amount` is more than the balance; all of the balance may go."
     ),
     stub=(
@@ -377,6 +440,15 @@ WITHDRAW = Exercise(
         "swallowed": Mistake(
             _gives_up_silently,
             "when every attempt loses its race, let the last ConcurrencyError out: False means that the rules refused",
+        ),
+        "an error made up": Mistake(
+            _makes_an_error_up,
+            "it raises a ConcurrencyError of its own making: let out the one that the last save raised",
+        ),
+        "only the save again": Mistake(
+            _repeats_the_save,
+            "only the save is repeated, with a fresh version and the old balance: what somebody else took is back. "
+            "The new balance comes from a fresh load",
         ),
         "no second try": Mistake(_never_tries_again, "it gives up after one lost race, though it may try again"),
         "one attempt too many": Mistake(
@@ -427,6 +499,14 @@ def _hides_the_failure(transaction: Transaction, events: list[str], tell: Tell) 
         return
 
 
+def _has_no_connection(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    try:
+        block = transaction()
+    except StoreBusy:
+        return
+    save_and_tell(lambda: block, events, tell)
+
+
 def _tells_one_by_one(transaction: Transaction, events: list[str], tell: Tell) -> None:
     with transaction() as rows:
         rows.extend(events)
@@ -446,8 +526,14 @@ def _play_save_and_tell(answer: Any, events: list[str], ends: str) -> Any:
     table: list[str] = []
     happened: list[Any] = []
 
+    def transaction() -> AbstractContextManager[list[str]]:
+        if ends == "can't even be had":
+            happened.append("no connection")
+            raise StoreBusy("no connection is free")
+        return block()
+
     @contextmanager
-    def transaction() -> Iterator[list[str]]:
+    def block() -> Iterator[list[str]]:
         happened.append("begin")
         rows: list[str] = []
         if ends == "fails at its begin":
@@ -468,8 +554,8 @@ SAVE_AND_TELL = Exercise(
     task=(
         "`with transaction() as rows:` begins a transaction and gives an empty list. Extend it with `events`, of which "
         "there is at least one: at the end of the block they are committed, all of them, or rolled back. Whoever "
-        "listens is told once of all, with `tell(events)`, but of nothing that was rolled back. Whatever `transaction` "
-        "raises, at its begin or at its end, goes to the caller."
+        "listens is told once of all, with `tell(events)`, but of nothing that was rolled back. Whatever is "
+        "raised, when `transaction` is called, or at the begin or the end of the block, goes to the caller."
     ),
     stub=(
         "from collections.abc import Callable\n"
@@ -481,8 +567,9 @@ SAVE_AND_TELL = Exercise(
     reference=save_and_tell,
     cases=st.tuples(
         st.lists(st.sampled_from(["opened", "deposited"]), min_size=1, max_size=3),
-        st.sampled_from(["commits", "fails at its begin", "fails at its end"]),
+        st.sampled_from(["commits", "can't even be had", "fails at its begin", "fails at its end"]),
     ),
+    examples=[(["opened"], "fails at its begin"), (["opened"], "can't even be had")],
     play=_play_save_and_tell,
     given=lambda events, ends: f"{events}, in a transaction that {ends}",
     hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
@@ -494,6 +581,12 @@ SAVE_AND_TELL = Exercise(
             _tells_finally, "it tells even when the transaction failed: `finally` runs after an error as well"
         ),
         "swallowed": Mistake(_hides_the_failure, "the caller must learn that nothing was written: let the error out"),
+        "swallowed at the call": Mistake(
+            _has_no_connection,
+            "what `transaction()` raises when it is called is swallowed: then, too, nothing was written, and the "
+            "caller "
+            "must learn it",
+        ),
         "once per event": Mistake(
             _tells_one_by_one, "it tells of each event by itself: what was written together is told together, once"
         ),
@@ -554,6 +647,27 @@ def _as_if_new(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     return store.append("ACC-1001", [event], expected_version=0, idempotency=once).reply
 
 
+def _digest_by_hash(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit(store, amount_minor, Idempotency(key, str(hash(b"%d" % amount_minor)), b"{}"))
+
+
+@contextmanager
+def _another_process(answer: Any, number: int) -> Iterator[None]:
+    """In which ``hash`` of a text or of bytes is another one, as it is wherever PYTHONHASHSEED isn't set."""
+    names = getattr(answer, "__globals__", {})
+
+    def salted(value: Any) -> int:
+        return hash(value if isinstance(value, int | float) else (number, value))
+
+    own = {name: names[name] for name in ("hash",) if name in names}
+    names["hash"] = salted
+    try:
+        yield
+    finally:
+        del names["hash"]
+        names.update(own)
+
+
 def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str, int]]) -> Any:
     """Each reply, by whether its key was answered before and so; and what is in the store in the end."""
     store = case_store()
@@ -561,8 +675,9 @@ def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str,
         store.append("ACC-1001", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
     first: dict[str, bytes] = {}
     replies: list[Any] = []
-    for key, amount_minor in commands:
-        said = reply(answer, store, key, amount_minor)
+    for number, (key, amount_minor) in enumerate(commands):
+        with _another_process(answer, number):
+            said = reply(answer, store, key, amount_minor)
         if isinstance(said, bytes):
             repeated = "the same reply" if said == first.get(key) else "another reply"
             replies.append(repeated if key in first else "a reply")
@@ -583,11 +698,14 @@ DEPOSIT_ONCE = Exercise(
     task=(
         "Append one event to stream `ACC-1001` of a real `EventStore`: of type `MoneyDeposited`, its payload the JSON "
         'object `{"amount_minor": …}` and nothing else. There may be events in the stream already. Return a reply: any '
-        "JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again: that "
-        "books nothing, and it gets the reply of the first time. The same key with another amount is another command: "
+        "JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again, and may "
+        "reach "
+        "another process of the bank with it: that books nothing, and it gets the reply of the first time. The same "
+        "key with another amount is another command: "
         "let the store's IdempotencyConflict out. The store does it for whoever hands it `Idempotency(key, "
-        "command_digest, reply)`, where `command_digest` is a text that is the same for the same command and another "
-        "for any other: by it the store knows a repeat from a misused key."
+        "command_digest, reply)`, where `command_digest` is a text that is the same for the same command, in every "
+        "process, "
+        "and another for any other: by it the store knows a repeat from a misused key."
     ),
     stub=(
         "from hashlib import sha256\n\n"
@@ -599,16 +717,19 @@ DEPOSIT_ONCE = Exercise(
     cases=st.tuples(
         st.integers(0, 2),
         st.lists(
-            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 4723])), min_size=1, max_size=4
+            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 1005, 4723])),
+            min_size=1,
+            max_size=4,
         ),
     ),
+    examples=[(0, [("monday", 5), ("monday", 5)]), (0, [("monday", 5), ("monday", 1005)])],
     play=_play_deposit_once,
     given=_given_deposit_once,
     hints=(
         "`store.append(stream, [event], expected_version=store.stream_version(stream), idempotency=…)` does most of "
         "it, and returns a result that has the `reply`.",
-        "The digest must differ when the command differs: hash the payload, `sha256(event.payload).hexdigest()`. "
-        "Return `result.reply`.",
+        "The digest must differ when the command differs, and be the same in every process, as Python's own `hash` "
+        "isn't: `sha256(event.payload).hexdigest()`. Return `result.reply`.",
     ),
     mistakes={
         "double apply": Mistake(
@@ -617,6 +738,11 @@ DEPOSIT_ONCE = Exercise(
         "digest of the key": Mistake(
             _digest_of_the_key,
             "one key, two amounts, and nobody notices: the digest must be made from the command, not from the key",
+        ),
+        "another hash in each process": Mistake(
+            _digest_by_hash,
+            "`hash` of a text or of bytes is another one in each process, so a repeat that reaches another one looks "
+            "like another command: take `sha256`",
         ),
         "no reply": Mistake(
             _no_reply_to_a_repeat, "a repeat deserves the answer that got lost: return the reply that the store kept"
@@ -672,7 +798,7 @@ def _counts(visible: list[int], under_way: list[int], checkpoint: int) -> int:
 @st.composite
 def _positions(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
     """After the checkpoint some positions, each visible, under way, or rolled back and so in neither list."""
-    checkpoint = draw(st.integers(0, 12))
+    checkpoint = draw(st.integers(0, 12) | st.sampled_from([999, 10**6, 10**12]))
     many = draw(st.integers(0, 6))
     fate = st.sampled_from(["visible", "visible", "under way", "rolled back"])
     fates = draw(st.lists(fate, min_size=many, max_size=many))
@@ -692,6 +818,7 @@ SAFE_CHECKPOINT = Exercise(
     stub="def my_safe_checkpoint(visible: list[int], under_way: list[int], checkpoint: int) -> int: ...",
     reference=safe_checkpoint,
     cases=_positions(),
+    examples=[([1000], [], 999)],
     hints=(
         "Two kinds of gaps: one may still fill, the other never will.",
         "The largest visible position below the smallest one under way.",

@@ -56,6 +56,12 @@ class PointsGranted(DomainEvent, frozen=True, kw_only=True):
     points: int
 
 
+class PointsRedeemed(DomainEvent, frozen=True, kw_only=True):
+    """Another one, with an amount."""
+
+    amount_minor: int
+
+
 def _opened(currency: str = "USD", overdraft_limit_minor: int = 0) -> AccountOpened:
     return AccountOpened(account_id="a", owner="Ada", currency=currency, overdraft_limit_minor=overdraft_limit_minor)
 
@@ -85,8 +91,9 @@ BANK_EVENTS = st.one_of(
     _events_of(BalanceAdjusted, **MONEY, amount_minor=[2, -2], reason="typo", operator="Eve", case_id="c"),
     _events_of(AccountClosed, reason="moved"),
     _events_of(PointsGranted, points=1),
+    st.builds(PointsRedeemed, amount_minor=st.integers(1, 5)),
 )
-"""Any event of an account, and one that it doesn't know; nothing says that it fits those before it."""
+"""Any event of an account, and two that it doesn't know; nothing says that it fits those before it."""
 
 
 def apply(account: BankAccount, event: DomainEvent) -> None:
@@ -149,8 +156,46 @@ def _keeps_what_was_cancelled(account: BankAccount, event: DomainEvent) -> None:
         account.balance_minor -= event.amount_minor
 
 
+def _requires_the_withdrawal(account: BankAccount, event: DomainEvent) -> None:
+    if isinstance(event, WithdrawalSettled | WithdrawalCancelled):
+        account.pending[event.withdrawal_id]
+    BankAccount.apply(account, event)
+
+
+def _checks_the_funds_by_value_error(account: BankAccount, event: DomainEvent) -> None:
+    if isinstance(event, MoneyWithdrawn) and event.amount_minor > account.balance_minor:
+        raise ValueError("there is not enough money in the account")
+    BankAccount.apply(account, event)
+
+
+def _checks_every_debit(account: BankAccount, event: DomainEvent) -> None:
+    if isinstance(event, DEBITS) and event.amount_minor > account.balance_minor:
+        raise ValueError("there is not enough money in the account")
+    BankAccount.apply(account, event)
+
+
+def _opens_anew(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, AccountOpened):
+        account.balance_minor, account.pending, account.closed = 0, {}, False
+
+
+def _adds_before_it_asks(account: BankAccount, event: DomainEvent) -> None:
+    if hasattr(event, "amount_minor") and not isinstance(event, WithdrawalSettled):
+        account.balance_minor += -event.amount_minor if isinstance(event, DEBITS) else event.amount_minor
+    balance = account.balance_minor
+    BankAccount.apply(account, event)
+    account.balance_minor = balance
+
+
+def _clears_at_the_close(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, AccountClosed):
+        account.pending.clear()
+
+
 def _passes_over_the_unknown(account: BankAccount, event: DomainEvent) -> None:
-    if not isinstance(event, PointsGranted):
+    if not isinstance(event, PointsGranted | PointsRedeemed):
         BankAccount.apply(account, event)
 
 
@@ -181,7 +226,10 @@ APPLY = Exercise(
         "`overdraft_limit_minor`.\n"
         "- AccountClosed: `closed` becomes True.\n\n"
         "A fact of a known class is never refused or passed over, whatever the account is like: not opened, closed, "
-        "overdrawn, in another currency. An event of any other class raises TypeError and changes nothing."
+        "overdrawn, in another currency, without the withdrawal that is settled. Nothing changes but what is named "
+        "here, not "
+        "even at a second AccountOpened. An event of any other class raises TypeError and changes nothing, whatever "
+        "fields it has."
     ),
     stub=(
         "from esworkbench.domains.bank import BankAccount\n"
@@ -196,6 +244,17 @@ APPLY = Exercise(
     examples=[
         ([_opened("CHF"), MoneyDeposited(amount_minor=1, **MONEY)],),
         ([AccountClosed(reason="moved"), MoneyDeposited(amount_minor=1, **MONEY)],),
+        ([MoneyWithdrawn(amount_minor=1, **MONEY)],),
+        ([FeeCharged(amount_minor=1, **MONEY, reason="paper")],),
+        ([WithdrawalRequested(amount_minor=1, currency="USD", withdrawal_id="w1", reference="r"), _opened()],),
+        ([AccountClosed(reason="moved"), _opened()],),
+        (
+            [
+                WithdrawalRequested(amount_minor=1, currency="USD", withdrawal_id="w1", reference="r"),
+                AccountClosed(reason="moved"),
+            ],
+        ),
+        ([PointsRedeemed(amount_minor=1)],),
     ],
     play=_play_apply,
     hints=(
@@ -209,6 +268,32 @@ APPLY = Exercise(
         ),
         "a rule in the handler": Mistake(
             _checks_the_funds, "it refuses what has happened: the rule belongs in the command, which can still say no"
+        ),
+        "a rule on withdrawals": Mistake(
+            _checks_the_funds_by_value_error,
+            "it refuses a withdrawal that has happened: a fact is never refused, so the rule belongs in the command",
+        ),
+        "a rule on every debit": Mistake(
+            _checks_every_debit,
+            "it refuses what has taken more than is there: a fact is never refused, and the rule belongs in the "
+            "command",
+        ),
+        "an unknown withdrawal": Mistake(
+            _requires_the_withdrawal,
+            "it raises where the withdrawal isn't in `pending`: a fact is never refused, so let the entry go if it is "
+            "there: `pending.pop(event.withdrawal_id, None)`",
+        ),
+        "opened anew": Mistake(
+            _opens_anew, "AccountOpened sets more than it says: balance, holds and `closed` come from other events"
+        ),
+        "changed before refused": Mistake(
+            _adds_before_it_asks,
+            "an event it doesn't know has changed the balance by the time it raises TypeError: having an "
+            "`amount_minor` makes it no credit",
+        ),
+        "cleared at the close": Mistake(
+            _clears_at_the_close,
+            "AccountClosed empties `pending`, but what is still open is settled or cancelled later",
         ),
         "wrong sign": Mistake(_adds_the_fee, "a fee is added to the balance, but it takes money away"),
         "float money": Mistake(
@@ -233,8 +318,24 @@ APPLY = Exercise(
 # --- record -----------------------------------------------------------------------------------------------------------
 
 NOON = datetime(2024, 10, 15, 12, 0)  # noqa: DTZ001 - where it says no zone it is to be refused
-WHEN = (None, NOON.replace(tzinfo=UTC), NOON.replace(tzinfo=ZoneInfo("Europe/Zurich")), NOON, "2024-10-15")
-"""What may be handed in as ``valid_at``; the last two name no moment."""
+
+
+class Moment(datetime):
+    """A moment of some library, as pandas has one."""
+
+
+NOON_OF_A_LIBRARY = Moment(2024, 10, 15, 12, tzinfo=UTC)
+WHEN = (
+    None,
+    NOON.replace(tzinfo=UTC),
+    NOON.replace(tzinfo=ZoneInfo("Europe/Zurich")),
+    NOON_OF_A_LIBRARY,
+    NOON,
+    "",
+    0,
+    "2024-10-15",
+)
+"""What may be handed in as ``valid_at``; the last four name no moment."""
 
 
 class Decision(NamedTuple):
@@ -303,6 +404,17 @@ def _refuses_afterwards(account: Aggregate, event: DomainEvent, *, valid_at: dat
     account.uncommitted.append(Uncommitted(event, valid_at))
 
 
+def _asks_only_what_counts_as_true(account: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    Aggregate.record(account, event, valid_at=valid_at or None)
+    account.uncommitted[-1] = Uncommitted(event, valid_at)
+
+
+def _takes_no_subclass(account: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    if not account.read_only and valid_at is not None and type(valid_at) is not datetime:
+        raise CommandRejected("no moment")
+    Aggregate.record(account, event, valid_at=valid_at)
+
+
 def _keeps_first(account: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
     try:
         Aggregate.record(account, event, valid_at=valid_at)
@@ -358,8 +470,10 @@ RECORD = Exercise(
     name="record",
     task=(
         "The one path of every decision. If the aggregate is a past state (`self.read_only` is True), raise "
-        "ReadOnlyAggregate. Then, if `valid_at` is given and is no `datetime` with an offset from UTC (a naive one, or "
-        "a text), raise CommandRejected. Otherwise apply the event as a replay would (`self.replay(event)` applies it "
+        "ReadOnlyAggregate. Then, if `valid_at` is given (not None) and is no `datetime` with an offset from UTC (a "
+        "naive "
+        "one, a text, even an empty one), raise CommandRejected; a subclass of `datetime` will do. Otherwise apply "
+        "the event as a replay would (`self.replay(event)` applies it "
         "and counts the version), and then append `Uncommitted(event, valid_at)` to the list `self.uncommitted`. An "
         "error leaves everything as it was: what `replay` raises goes to the caller, too, and nothing is kept then."
     ),
@@ -385,7 +499,12 @@ RECORD = Exercise(
             max_size=3,
         )
     ),
-    examples=[([Decision(_opened(), NOON)],), ([Decision(_opened(), WHEN[-1])],)],
+    examples=[
+        ([Decision(_opened(), NOON)],),
+        ([Decision(_opened(), WHEN[-1])],),
+        ([Decision(_opened(), "")],),
+        ([Decision(_opened(), NOON_OF_A_LIBRARY)],),
+    ],
     play=_play_record,
     given=_given_record,
     hints=(
@@ -411,6 +530,14 @@ RECORD = Exercise(
         "a text as moment": Mistake(
             _refuses_naive_moments_alone,
             "it refuses a naive `datetime`, but not what is no `datetime` at all: that, too, is CommandRejected",
+        ),
+        "what counts as false": Mistake(
+            _asks_only_what_counts_as_true,
+            "an empty text gets through: `if valid_at` is false for it as for None, so ask `is not None`",
+        ),
+        "no subclass": Mistake(
+            _takes_no_subclass,
+            "it refuses a subclass of `datetime`, such as a library's own: ask `isinstance`, not `type(…) is`",
         ),
         "no refusal": Mistake(
             _checks_nothing, "it refuses nothing, neither a past state nor a `valid_at` of no moment"
@@ -479,11 +606,19 @@ def _always_dollars(account: BankAccount, amount_minor: int, minimum_minor: int)
         account.currency = currency
 
 
-def _play_withdraw(answer: Any, balance_minor: int, currency: str, amount_minor: int, minimum_minor: int) -> Any:
+def _takes_holds_off_again(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    withdraw_with_minimum(account, amount_minor, minimum_minor + sum(account.pending.values()))
+
+
+def _play_withdraw(
+    answer: Any, balance_minor: int, currency: str, amount_minor: int, minimum_minor: int, on_hold: int = 0
+) -> Any:
     """What it is refused with, and the account with its new events; any ``reference`` is right."""
     account = BankAccount("a")
     account.replay(_opened(currency))
-    account.replay(MoneyDeposited(amount_minor=balance_minor, currency=currency, reference="r"))
+    account.replay(MoneyDeposited(amount_minor=balance_minor + on_hold, currency=currency, reference="r"))
+    if on_hold:
+        account.replay(WithdrawalRequested(amount_minor=on_hold, currency=currency, withdrawal_id="w1", reference="r"))
     raised = None
     try:
         answer(account, amount_minor, minimum_minor)
@@ -502,7 +637,8 @@ WITHDRAW_WITH_MINIMUM = Exercise(
         "A command with a new rule. If less than `minimum_minor` would be left in the open `account`, raise "
         "CommandRejected and change nothing; exactly the minimum may be left. Otherwise record one MoneyWithdrawn with "
         "`account.record(event)`, in the account's own `currency`, under a `reference` of your choice. `amount_minor` "
-        "is above 0, `minimum_minor` is 0 or more, and the account has no overdraft."
+        "is above 0, `minimum_minor` is 0 or more, and the account has no overdraft. What is on hold (`pending`) has "
+        "left `balance_minor` already."
     ),
     stub=(
         "from esworkbench.domains.bank import BankAccount, MoneyWithdrawn\n"
@@ -510,7 +646,14 @@ WITHDRAW_WITH_MINIMUM = Exercise(
         "def my_withdraw_with_minimum(account: BankAccount, amount_minor: int, minimum_minor: int) -> None: ..."
     ),
     reference=withdraw_with_minimum,
-    cases=st.tuples(st.integers(0, 8), st.sampled_from(["USD", "CHF"]), st.integers(1, 6), st.integers(0, 4)),
+    cases=st.tuples(
+        st.integers(0, 8),
+        st.sampled_from(["USD", "CHF"]),
+        st.integers(1, 6),
+        st.integers(0, 4),
+        st.sampled_from([0, 0, 1, 3]),
+    ),
+    examples=[(7, "USD", 6, 0, 3)],
     play=_play_withdraw,
     hints=(
         "Two steps: decide, then record. Neither changes the balance by hand.",
@@ -529,6 +672,9 @@ WITHDRAW_WITH_MINIMUM = Exercise(
         ),
         "no event": Mistake(
             _only_changes_state, "the balance changes and no event says so: without the event nothing happened"
+        ),
+        "holds taken off again": Mistake(
+            _takes_holds_off_again, "it takes off what is on hold, but each request has taken its money already"
         ),
         "too late": Mistake(
             _asks_what_is_there, "it compares the minimum with what is there, not with what would be left"
@@ -640,7 +786,7 @@ INVERSE = Exercise(
         ),
         "silent on unknown edits": Mistake(
             _no_inverse_for_the_unknown,
-            "for an edit it doesn't know it returns nothing: an undo is lost so, and TypeError would say it",
+            "for an edit it doesn't know it returns nothing, and the undo is lost without a word: raise TypeError",
         ),
     },
 )
@@ -780,7 +926,9 @@ SAVE_OR_REBASE = Exercise(
     name="save_or_rebase",
     task=(
         "Save `document`, which has unsaved edits, with `documents.save`. If it raises ConcurrencyError, load a fresh "
-        "copy, make the unsaved edits on that one again with `rebase`, and save it instead: all edits together or "
+        "copy, make the unsaved edits on that one again with `rebase`, which takes a list of edits "
+        "(`document.uncommitted` "
+        "holds them, each as `.event` beside its `.valid_at`), and save it instead: all edits together or "
         "none, and once is enough. A real conflict is for a person to settle: let out the CommandRejected that "
         "`rebase` raises. Any other error goes to the caller, too. Nothing is returned."
     ),
@@ -799,7 +947,7 @@ SAVE_OR_REBASE = Exercise(
     play=_play_save_or_rebase,
     given=_given_save_or_rebase,
     hints=(
-        "`documents.load(document.id)` gives the fresh copy.",
+        "`documents.load(document.id)` gives the fresh copy, and `document.uncommitted` says what to make again on it.",
         "`fresh.rebase([unsaved.event for unsaved in document.uncommitted])`, then save `fresh`.",
     ),
     mistakes={

@@ -1,8 +1,9 @@
-"""The grader itself: whatever an answer does, it gets one of three verdicts, and a wrong one its smallest case."""
+"""The grader itself: whatever an answer does, it gets a verdict, and a wrong one its smallest case."""
 
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -14,12 +15,12 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
-from esworkbench.course.grader import shown
+from esworkbench.course.grader import shown, worker
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake, is_stub
-from esworkbench.course.grader.judge import CHANGED, NOT_WHOLE, TOO_SLOW, Outcome, Verdict, judge
+from esworkbench.course.grader.judge import CHANGED, FEWEST_CASES, NOT_WHOLE, TOO_SLOW, Outcome, Verdict, judge
 from esworkbench.course.grader.meaning import Raised, alike, plain
-from esworkbench.course.grader.observe import reply
-from esworkbench.course.grader.worker import judge_elsewhere
+from esworkbench.course.grader.observe import CASE_SECONDS, reply
+from esworkbench.course.grader.worker import _workers, judge_elsewhere
 
 
 def total(amounts: Sequence[int]) -> int:
@@ -234,8 +235,50 @@ def _never_ends(amounts: list[int]) -> int:
 
 def test_an_answer_that_takes_too_long_is_stopped_on_the_case_it_took_long_on() -> None:
     verdict = judge_elsewhere(__name__, "total", lambda amounts: _never_ends(amounts) if amounts else 0)
-    assert verdict.hint == TOO_SLOW
+    assert (verdict.outcome, verdict.hint) == (Outcome.TOO_SLOW, TOO_SLOW)
     assert verdict.counterexample["yours"] == "no reply yet"
+
+
+def test_a_case_takes_as_long_as_the_answer_works_on_it_however_busy_the_machine_is() -> None:
+    """Where others hold the processor the clock goes on and the work doesn't, as while it sleeps."""
+    waited = iter([CASE_SECONDS + 0.3])
+
+    def answer(amounts: Sequence[int]) -> int:
+        time.sleep(next(waited, 0))
+        return sum(amounts)
+
+    assert judge(TOTAL, answer, limited=True).outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(("works", "outcome"), [(0.02, Outcome.CORRECT), (0.3, Outcome.TOO_SLOW)])
+def test_a_slow_right_answer_is_never_called_incorrect(works: float, outcome: Outcome) -> None:
+    def answer(amounts: Sequence[int]) -> int:
+        until = time.process_time() + works
+        while time.process_time() < until:
+            pass
+        return sum(amounts)
+
+    verdict = judge(TOTAL, answer, limited=True, seconds=1.5)
+    assert (verdict.outcome, verdict.counterexample) == (outcome, {})
+    assert (verdict.cases < FEWEST_CASES) == (outcome is Outcome.TOO_SLOW)
+
+
+def test_an_answer_that_is_stopped_in_the_end_is_not_called_incorrect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(amounts: Sequence[int]) -> int:
+        time.sleep(0.3)
+        return sum(amounts)
+
+    monkeypatch.setattr(worker, "ALL_SECONDS", 1)
+    verdict = judge_elsewhere(__name__, "total", answer)
+    assert verdict == Verdict(Outcome.TOO_SLOW, "it did not end within 1 seconds and was stopped")
+
+
+def test_an_answer_is_judged_in_a_notebook_that_was_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ``%reset -f`` the notebook's module lacks ``__spec__``; the next process is started from it."""
+    assert "ended the process" in judge_elsewhere(__name__, "total", lambda amounts: os._exit(7)).hint
+    monkeypatch.delattr(sys.modules["__main__"], "__spec__")
+    _workers.cache_clear()
+    assert judge_elsewhere(__name__, "total", total).outcome is Outcome.CORRECT
 
 
 def test_an_answer_that_ends_its_process_ends_no_other(tmp_path: Any) -> None:

@@ -22,19 +22,26 @@ from esworkbench.course.grader.observe import Reply, TooSlow, call, difference, 
 
 CASES = 200
 SECONDS = 8
-"""For all cases, shrinking among them."""
+"""For all cases, shrinking among them: time of the processor. When it is over, the cases tried by then must do."""
+
+WAITING = 2.5
+"""So many times as long it may take by the clock: an answer may wait, and other programs run beside it."""
+
+FEWEST_CASES = 20
+"""Fewer than these prove nothing, where there was no time for more."""
 
 NOT_WHOLE = (
     "a float, a bool or a Decimal stands where an int belongs: money is counted in minor units, or cents get lost"
 )
 CHANGED = "it changes what it was given: others hold the same, so leave it as it is and return something new"
-TOO_SLOW = "it is too slow on this case"
+TOO_SLOW = "it was too slow on this case"
 
 
 class Outcome(Enum):
     NOT_ATTEMPTED = "not attempted"
     INCORRECT = "incorrect"
     CORRECT = "correct"
+    TOO_SLOW = "too slow to be judged"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -65,11 +72,11 @@ class Trial:
         self.tried = 0
         self.failure: Failure | None = None
         self.agreeing = {name: mistake.answer for name, mistake in exercise.mistakes.items()}
-        self._until = time.monotonic() + seconds
+        self._until = time.process_time() + seconds, time.monotonic() + WAITING * seconds
 
     def fails(self, case: tuple[Any, ...]) -> bool:
         """Whether the answer differs from a right one on this case, in the way in which it first did."""
-        if time.monotonic() > self._until or (self.failure and self.failure.kind == TOO_SLOW):
+        if self.is_over or (self.failure and self.failure.kind == TOO_SLOW):
             return False
         self.tried += 1
         right = self._observed(self.exercise.reference, case)
@@ -84,6 +91,11 @@ class Trial:
             return False
         self.failure = Failure(case, right, said, kind)
         return True
+
+    @property
+    def is_over(self) -> bool:
+        worked, waited = self._until
+        return time.process_time() > worked or time.monotonic() > waited
 
     def _compare_mistakes(self, case: tuple[Any, ...], said: Reply) -> None:
         for name, mistake in list(self.agreeing.items()):
@@ -106,8 +118,12 @@ def judge(
         trial.fails(case)
     _search(exercise, trial.fails, cases)
     if trial.failure is None:
+        if trial.is_over and trial.tried < FEWEST_CASES:
+            few = f"it was right on {trial.tried} cases, and there was no time for more"
+            return Verdict(Outcome.TOO_SLOW, few, cases=trial.tried)
         return Verdict(Outcome.CORRECT, cases=trial.tried)
-    return Verdict(Outcome.INCORRECT, _hint(trial, trial.failure), _shown(exercise, trial.failure), trial.tried)
+    outcome = Outcome.TOO_SLOW if trial.failure.kind == TOO_SLOW else Outcome.INCORRECT
+    return Verdict(outcome, _hint(trial, trial.failure), _shown(exercise, trial.failure), trial.tried)
 
 
 def first_failure(exercise: Exercise, answer: Any, *, cases: int = CASES) -> Failure | None:

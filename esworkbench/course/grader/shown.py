@@ -1,7 +1,7 @@
 """Verdict, hint and solution as the learner sees them.
 
 ``check``, ``hint`` and ``solution`` show something and never raise: a notebook full of unanswered exercises must still
-run from top to bottom. (The three outcomes are those of Kaggle's learntools.)
+run from top to bottom. (Three of the outcomes are those of Kaggle's learntools.)
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.store import Clock
 from esworkbench.events import utc_now
 
-MARKS = {Outcome.CORRECT: "✔", Outcome.INCORRECT: "✘", Outcome.NOT_ATTEMPTED: "…"}
+MARKS = {Outcome.CORRECT: "✔", Outcome.INCORRECT: "✘", Outcome.NOT_ATTEMPTED: "…", Outcome.TOO_SLOW: "…"}
 
 
 class Shown:

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import shutil
+import sys
 import tempfile
 from concurrent.futures import TimeoutError as Timeout
 from functools import cache
@@ -20,8 +21,8 @@ from pebble import ProcessExpired, ProcessPool
 from esworkbench.course.grader.exercise import is_stub
 from esworkbench.course.grader.judge import Outcome, Verdict, judge
 
-ALL_SECONDS = 10
-"""So long all cases together may take before the process is killed."""
+ALL_SECONDS = 40
+"""So long all cases together may take before the process is killed; ``judge`` is done much sooner."""
 
 STARTING_SECONDS = 60
 
@@ -36,27 +37,39 @@ def judge_elsewhere(module: str, name: str, answer: Any) -> Verdict:
         sent = cloudpickle.dumps(answer)
     except Exception as error:  # noqa: BLE001 - what an answer refers to may refuse to be pickled in any way
         raise NoWorker(f"your answer can't be sent to another process ({error})") from None
+    _restore_what_reset_removes()
     try:
-        # Its imports, where it is new to the worker, take none of the answer's time.
-        _workers().schedule(_import, args=(module,), timeout=STARTING_SECONDS).result()
+        # The imports of both, where they are new to the worker, take none of the answer's time.
+        _workers().schedule(_import, args=(module, sent), timeout=STARTING_SECONDS).result()
         return _workers().schedule(_judged, args=(module, name, sent), timeout=ALL_SECONDS).result()
     except Timeout:
-        return Verdict(Outcome.INCORRECT, f"it did not end within {ALL_SECONDS} seconds and was stopped")
+        return Verdict(Outcome.TOO_SLOW, f"it did not end within {ALL_SECONDS} seconds and was stopped")
     except ProcessExpired as error:
         return Verdict(Outcome.INCORRECT, f"it ended the process it ran in (exit code {error.exitcode})")
 
 
-def _import(module: str) -> None:
+def _restore_what_reset_removes() -> None:
+    """``%reset`` takes ``__spec__`` from the notebook's module, and ``spawn`` starts no process without it."""
+    notebook = sys.modules["__main__"]
+    if not hasattr(notebook, "__spec__"):
+        notebook.__spec__ = None
+
+
+def _import(module: str, sent: bytes) -> None:
     importlib.import_module(module)
+    _made_again(sent)
+
+
+def _made_again(sent: bytes) -> Any:
+    try:
+        return cloudpickle.loads(sent)
+    except Exception as error:  # noqa: BLE001 - what made an answer here may be unknown there
+        raise NoWorker(f"your answer can't be made again in another process ({error})") from None
 
 
 def _judged(module: str, name: str, sent: bytes) -> Verdict:
     exercise = next(each for each in importlib.import_module(module).exercises if each.name == name)
-    try:
-        answer = cloudpickle.loads(sent)
-    except Exception as error:  # noqa: BLE001 - what made an answer here may be unknown there
-        raise NoWorker(f"your answer can't be made again in another process ({error})") from None
-    return judge(exercise, answer, limited=True)
+    return judge(exercise, _made_again(sent), limited=True)
 
 
 @cache

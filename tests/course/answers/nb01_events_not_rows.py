@@ -57,6 +57,36 @@ def balance_at_by_loop(facts: list[Fact], moment: datetime) -> int:
     return balance(known)
 
 
+def balance_at_by_frame(facts: list[Fact], moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    table = pd.DataFrame([fact for fact in facts if fact.recorded_at <= moment], columns=list(Fact._fields))
+    return int((table["kind"].map(POSTED) * table["amount_minor"]).astype("int64").sum())
+
+
+def balance_at_looking_at_each(facts: list[Fact], moment: datetime) -> int:
+    total = 0
+    for fact in facts:
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        if fact.recorded_at <= moment:
+            total += POSTED[fact.kind] * fact.amount_minor
+    return total
+
+
+def balance_at_by_another_error(facts: list[Fact], moment: datetime) -> int:
+    try:
+        return balance([fact for fact in facts if fact.recorded_at <= moment])
+    except TypeError:
+        raise ValueError("no zone") from None
+
+
+def balance_at_in_whole_seconds(facts: list[Fact], moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    return balance([fact for fact in facts if fact.recorded_at.replace(microsecond=0) <= moment])
+
+
 def balance_at_raises_type_error(facts: list[Fact], moment: datetime) -> int:
     return balance([fact for fact in facts if fact.recorded_at <= moment])
 
@@ -79,15 +109,41 @@ def between_a_day_later(facts: list[Fact], first: datetime, last: datetime, zone
     return [fact for fact in facts if first <= fact.recorded_at <= last + timedelta(days=1)]
 
 
+def between_in_24_hours(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    end = last.astimezone(UTC) + timedelta(hours=24)
+    return [fact for fact in facts if first.astimezone(UTC) <= fact.recorded_at < end]
+
+
+def between_days_of_the_month(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return [fact for fact in facts if first.day <= fact.recorded_at.astimezone(zone).day <= last.day]
+
+
+def between_at_todays_offset(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    """As if the first day's offset from UTC held on all of them."""
+    offset = first.utcoffset()
+    assert offset is not None
+    return [f for f in facts if first.date() <= (f.recorded_at.astimezone(UTC) + offset).date() <= last.date()]
+
+
 def compensate_with_a_fee(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
     [wrong] = [fact for fact in facts if fact.version == wrong_version]
     kind = "FeeCharged" if POSTED[wrong.kind] > 0 else "InterestCredited"
-    return [*facts, Fact(len(facts) + 1, kind, wrong.amount_minor, now)]
+    return [*facts, Fact(max(fact.version for fact in facts) + 1, kind, wrong.amount_minor, now)]
 
 
 def compensate_with_a_negative(facts: list[Fact], wrong_version: int, now: datetime) -> tuple[Fact, ...]:
+    wrong = {fact.version: fact for fact in facts}[wrong_version]
+    return (*facts, Fact(facts[-1].version + 1, wrong.kind, -wrong.amount_minor, now))
+
+
+def compensate_by_counting(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
+    wrong = next(fact for fact in facts if fact.version == wrong_version)
+    return [*facts, Fact(len(facts) + 1, wrong.kind, -wrong.amount_minor, now)]
+
+
+def compensate_by_place(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
     wrong = facts[wrong_version - 1]
-    return (*facts, Fact(len(facts) + 1, wrong.kind, -wrong.amount_minor, now))
+    return [*facts, Fact(facts[-1].version + 1, wrong.kind, -wrong.amount_minor, now)]
 
 
 def compensate_in_place(facts: list[Fact], wrong_version: int, now: datetime) -> list[Fact]:
@@ -98,14 +154,25 @@ def compensate_in_place(facts: list[Fact], wrong_version: int, now: datetime) ->
 
 RIGHT = {
     "balance": [balance_by_loop, balance_by_frame],
-    "balance_at": [balance_at_in_utc, balance_at_by_loop],
+    "balance_at": [balance_at_in_utc, balance_at_by_loop, balance_at_by_frame],
     "between": [between_by_midnights, between_as_a_tuple],
     "compensate": [compensate_with_a_fee, compensate_with_a_negative],
 }
 WRONG = {
     "balance": [balance_by_settlement, balance_by_or],
-    "balance_at": [balance_at_raises_type_error],
-    "between": [between_to_a_second_before, between_a_day_later],
-    "compensate": [compensate_in_place],
+    "balance_at": [
+        balance_at_raises_type_error,
+        balance_at_looking_at_each,
+        balance_at_by_another_error,
+        balance_at_in_whole_seconds,
+    ],
+    "between": [
+        between_to_a_second_before,
+        between_a_day_later,
+        between_in_24_hours,
+        between_days_of_the_month,
+        between_at_todays_offset,
+    ],
+    "compensate": [compensate_in_place, compensate_by_counting, compensate_by_place],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -89,6 +89,17 @@ def append_and_empty(connection: Connection, stream: str, expected_version: int,
     events.clear()
 
 
+def append_pasting(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    append(connection, stream, expected_version, [])
+    for version, event in enumerate(events, start=expected_version + 1):
+        connection.execute(text(f"INSERT INTO log VALUES ('{stream}', {version}, '{event}')"))
+
+
+def append_and_return(connection: Connection, stream: str, expected_version: int, events: list[str]) -> int:
+    append(connection, stream, expected_version, events)
+    return 0
+
+
 # --- withdraw ---------------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +154,19 @@ def withdraw_again_whatever_happens(load: Load, save: Save, amount: int, attempt
         with suppress(Exception):
             return withdraw(load, save, amount, 1)
     return withdraw(load, save, amount, 1)
+
+
+def withdraw_making_an_error_up(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    version = 0
+    for _ in range(attempts):
+        account = load()
+        version = account["version"]
+        if amount > account["balance"]:
+            return False
+        with suppress(ConcurrencyError):
+            save({**account, "balance": account["balance"] - amount})
+            return True
+    raise ConcurrencyError("ACC-1001", version, version + 1)
 
 
 def withdraw_for_ever(load: Load, save: Save, amount: int, attempts: int) -> bool:
@@ -211,6 +235,16 @@ def save_and_tell_by_hand(transaction: Transaction, events: list[str], tell: Tel
     rows[:] = events
     if not manager.__exit__(None, None, None):
         tell(events[:])
+
+
+def save_and_tell_if_there_is_a_connection(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    try:
+        opened = transaction()
+    except Exception:  # noqa: BLE001 - the mistake
+        return
+    with opened as rows:
+        rows.extend(events)
+    tell(events)
 
 
 def save_and_tell_the_other_way_round(transaction: Transaction, events: list[str], tell: Tell) -> None:
@@ -312,6 +346,23 @@ def deposit_by_length(store: EventStore, key: str, amount_minor: int) -> bytes |
     return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
 
 
+def deposit_by_hash(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = _deposited(amount_minor)
+    once = Idempotency(key, str(hash(event.payload)), b"{}")
+    return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def deposit_by_the_last_digits(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    once = Idempotency(key, str(amount_minor % 1000), b"{}")
+    return store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def deposit_once_by_the_hash_of_a_number(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    """Of a number it is the same in every process."""
+    once = Idempotency(key, str(hash(amount_minor)), b"{}")
+    return store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+
+
 def deposit_without_a_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     event = _deposited(amount_minor)
     return store.append("ACC-1001", [event], expected_version=store.stream_version("ACC-1001")).reply
@@ -370,6 +421,10 @@ def safe_checkpoint_by_the_first_under_way(visible: list[int], under_way: list[i
     return max((position for position in visible if position < limit), default=checkpoint)
 
 
+def safe_checkpoint_up_to_a_thousand(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    return max((position for position in visible if position < min(under_way, default=1000)), default=checkpoint)
+
+
 def safe_checkpoint_below_the_last(visible: list[int], under_way: list[int], checkpoint: int) -> int:
     return max((position for position in visible if position < max(under_way, default=2**63)), default=checkpoint)
 
@@ -392,7 +447,7 @@ RIGHT: dict[str, list[Any]] = {
     "append": [append_by_fetching, append_by_many],
     "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
     "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
-    "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version],
+    "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version, deposit_once_by_the_hash_of_a_number],
     "safe_checkpoint": [safe_checkpoint_by_limit, safe_checkpoint_by_bisecting, safe_checkpoint_from_behind],
 }
 WRONG: dict[str, list[Any]] = {
@@ -403,9 +458,12 @@ WRONG: dict[str, list[Any]] = {
         append_only_the_first,
         append_without_looking_if_nothing_is_new,
         append_and_empty,
+        append_pasting,
+        append_and_return,
     ],
     "withdraw": [
         withdraw_again_whatever_happens,
+        withdraw_making_an_error_up,
         withdraw_for_ever,
         withdraw_without_deciding,
         withdraw_what_is_there,
@@ -414,6 +472,7 @@ WRONG: dict[str, list[Any]] = {
         withdraw_with_todays_version,
     ],
     "save_and_tell": [
+        save_and_tell_if_there_is_a_connection,
         save_and_tell_the_other_way_round,
         save_and_tell_nobody,
         save_and_tell_twice,
@@ -426,6 +485,8 @@ WRONG: dict[str, list[Any]] = {
         deposit_once_with_todays_reply,
         deposit_once_in_memory(),
         deposit_by_length,
+        deposit_by_hash,
+        deposit_by_the_last_digits,
         deposit_without_a_key,
         deposit_one,
         deposit_elsewhere,
@@ -435,6 +496,7 @@ WRONG: dict[str, list[Any]] = {
     ],
     "safe_checkpoint": [
         safe_checkpoint_by_the_first_under_way,
+        safe_checkpoint_up_to_a_thousand,
         safe_checkpoint_below_the_last,
         safe_checkpoint_from_zero,
         safe_checkpoint_waiting_for_all,

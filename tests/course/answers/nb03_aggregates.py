@@ -8,7 +8,7 @@ import msgspec
 
 from esworkbench.aggregates.aggregate import Aggregate, Uncommitted
 from esworkbench.aggregates.repository import Repository
-from esworkbench.course.nb03_aggregates import PointsGranted, save_or_rebase, withdraw_with_minimum
+from esworkbench.course.nb03_aggregates import PointsGranted, PointsRedeemed, save_or_rebase, withdraw_with_minimum
 from esworkbench.domains.bank import BankAccount, events
 from esworkbench.domains.document import Document, Edit, LineInserted, LineRemoved, LineRestored, LineRewritten, inverse
 from esworkbench.errors import AggregateNotFound, CommandRejected, ConcurrencyError, ReadOnlyAggregate, StoreBusy
@@ -114,8 +114,32 @@ def apply_and_open_without_a_limit(account: BankAccount, event: DomainEvent) -> 
     account.overdraft_limit_minor = 0
 
 
+def apply_whatever_has_an_amount(account: BankAccount, event: DomainEvent) -> None:
+    if not isinstance(event, events.CREDITS + events.DEBITS + (events.WithdrawalSettled,)):
+        account.balance_minor += getattr(event, "amount_minor", 0)
+    BankAccount.apply(account, event)
+
+
+def apply_and_open_at_zero(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, events.AccountOpened):
+        account.balance_minor, account.pending = 0, {}
+
+
+def apply_and_open_what_was_closed(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, events.AccountOpened):
+        account.closed = False
+
+
+def apply_and_close_with_nothing_pending(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, events.AccountClosed):
+        account.pending = {}
+
+
 def apply_with_another_error(account: BankAccount, event: DomainEvent) -> None:
-    if isinstance(event, PointsGranted):
+    if isinstance(event, PointsGranted | PointsRedeemed):
         raise ValueError("unknown")
     BankAccount.apply(account, event)
 
@@ -156,6 +180,24 @@ def record_what_is_late(self: Aggregate, event: DomainEvent, *, valid_at: dateti
         raise CommandRejected("no moment")
     if self.read_only:
         raise ReadOnlyAggregate("past")
+    self.replay(event)
+    self.uncommitted.append(Uncommitted(event, valid_at))
+
+
+def record_if_there_is_a_moment(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    if self.read_only:
+        raise ReadOnlyAggregate("past")
+    if valid_at and (not isinstance(valid_at, datetime) or valid_at.utcoffset() is None):
+        raise CommandRejected("no moment")
+    self.replay(event)
+    self.uncommitted.append(Uncommitted(event, valid_at))
+
+
+def record_no_subclass(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    if self.read_only:
+        raise ReadOnlyAggregate("past")
+    if valid_at is not None and (type(valid_at) is not datetime or valid_at.utcoffset() is None):
+        raise CommandRejected("no moment")
     self.replay(event)
     self.uncommitted.append(Uncommitted(event, valid_at))
 
@@ -233,6 +275,12 @@ def withdraw_by_replay(account: BankAccount, amount_minor: int, minimum_minor: i
     if account.balance_minor - amount_minor < minimum_minor:
         raise CommandRejected("too much")
     account.replay(events.MoneyWithdrawn(amount_minor=amount_minor, currency=account.currency, reference="ATM"))
+
+
+def withdraw_what_is_not_on_hold(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    if account.balance_minor - sum(account.pending.values()) - amount_minor < minimum_minor:
+        raise CommandRejected("too much")
+    account.record(events.MoneyWithdrawn(amount_minor=amount_minor, currency=account.currency, reference="ATM"))
 
 
 def withdraw_as_a_fee(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
@@ -408,9 +456,15 @@ WRONG: dict[str, list[Any]] = {
         apply_without_interest,
         apply_and_open_without_a_limit,
         apply_with_another_error,
+        apply_whatever_has_an_amount,
+        apply_and_open_at_zero,
+        apply_and_open_what_was_closed,
+        apply_and_close_with_nothing_pending,
     ],
     "record": [
         record_what_is_late,
+        record_if_there_is_a_moment,
+        record_no_subclass,
         record_in_silence,
         record_only_the_last,
         record_at_the_front,
@@ -422,6 +476,7 @@ WRONG: dict[str, list[Any]] = {
         withdraw_and_return_false,
         withdraw_with_an_assertion,
         withdraw_by_replay,
+        withdraw_what_is_not_on_hold,
         withdraw_as_a_fee,
         withdraw_down_to_the_minimum,
     ],
