@@ -72,6 +72,7 @@ def _play_spread(answer: Any, positions: list[int], size: int) -> Any:
 def _positions_and_size(draw: st.DrawFn) -> tuple[list[int], int]:
     """Positions of a type that was written now more, now less often, and as many as there are at most."""
     steps = draw(st.lists(st.sampled_from([1, 1, 2, 3, 40]), min_size=2, max_size=12))
+    steps *= draw(st.sampled_from([1] * 9 + [10]))
     positions = [sum(steps[: number + 1]) for number in range(len(steps))]
     return positions, draw(st.integers(2, len(positions)))
 
@@ -90,6 +91,7 @@ SPREAD = Exercise(
     examples=[
         (list(range(10, 1010, 10)), 5),
         ([1, 2, 3, 4, 5, 6, 100, 200], 4),
+        (list(range(1, 101)), 50),
         ([3, 7, 8], 3),
     ],
     play=_play_spread,
@@ -180,31 +182,37 @@ def _placed(version: int, cents: int, coupon: str | None) -> Payload:
     return payload
 
 
+@st.composite
+def _payloads(draw: st.DrawFn) -> tuple[dict[str, Any], int]:
+    """In either order; some field may be null, and a whole total may have no point."""
+    coupon = draw(st.sampled_from([None, "SPRING"]))
+    payload = _placed(draw(st.integers(1, 5)), draw(st.sampled_from([0, 1, 1250, 2000])), coupon)
+    if payload.get("total") == 20:
+        payload["total"] = 20
+    null = draw(st.sampled_from([None, None, "total", "currency", "total_cents", "lines", "channel"]))
+    if null in payload:
+        payload[null] = None
+    return dict(list(payload.items())[:: -1 if draw(st.booleans()) else 1]), 1
+
+
 ORDER_PLACED_VERSION = Exercise(
     name="order_placed_version",
     task=(
         "Every `OrderPlaced` in the inherited log is recorded as v1. Return the real version of a `payload`, 1 to 5; "
         "`recorded` is the number noted with it. v1 has `order_id`, `customer_id` and `total`. v2 adds `currency`, and "
         "a `coupon` for some orders; v3 has `total_cents` in place of `total`; v4 adds `lines`, v5 `channel`. Fields "
-        "come in any order, and an order may cost nothing and have no line."
+        "come in any order; an order may cost nothing and have no line, a `total` may be whole, and any field may be "
+        "`null`."
     ),
     stub=(
         "from collections.abc import Mapping\nfrom typing import Any\n\n\n"
         "def my_order_placed_version(payload: Mapping[str, Any], recorded: int) -> int: ..."
     ),
     reference=order_placed_version,
-    cases=st.builds(
-        lambda version, cents, coupon, back: (
-            dict(list(_placed(version, cents, coupon).items())[:: -1 if back else 1]),
-            1,
-        ),
-        st.integers(1, 5),
-        st.sampled_from([0, 1, 1250]),
-        st.sampled_from([None, "SPRING"]),
-        st.booleans(),
-    ),
+    cases=_payloads(),
     examples=[(_placed(version, 1250, None), 1) for version in range(1, 6)]
-    + [(_placed(version, cents, "SPRING"), 1) for version, cents in ((2, 1250), (4, 0))],
+    + [(_placed(version, cents, "SPRING"), 1) for version, cents in ((2, 1250), (4, 0))]
+    + [(_placed(1, 2000, None) | {"total": 20}, 1), (_placed(5, 1250, None) | {"channel": None}, 1)],
     hints=(
         "Ask for the fields that each version brought: look at the table of changes.",
         "`channel` came with v5, `lines` with v4, `total_cents` with v3, `currency` with v2: ask for the newest first, "
@@ -224,7 +232,8 @@ ORDER_PLACED_VERSION = Exercise(
             "a coupon is optional, so the number of fields doesn't tell: ask for the fields by name",
         ),
         "no zero": Mistake(
-            _no_zero, "a field that is 0 or empty is there all the same: ask with `in` instead of looking at its value"
+            _no_zero,
+            "a field that is 0, empty or null is there all the same: ask with `in` instead of looking at its value",
         ),
         "oldest field first": Mistake(
             _oldest_field_first, "newer versions keep most of the older ones' fields: ask for the newest field first"
@@ -380,6 +389,8 @@ TWINS: list[list[Any]] = [
     [1, True, Decimal("1.0"), "1"],
     [5, Decimal("5.00"), Decimal("5.0"), "5.00"],
     [0, False, None, Decimal("0.0"), ""],
+    [None, "None", "null"],
+    [{}, [], "{}", [{}]],
     [[1, 2], [2, 1], [True, 2], []],
     ["Ada", "ada"],
 ]
@@ -397,11 +408,13 @@ def _two_events(draw: st.DrawFn) -> tuple[ShapedEvent, ShapedEvent]:
         if draw(st.sampled_from([True, True, True, False])):
             rights.append((name, draw(st.sampled_from([left, left, *twins]))))
     payloads = [dict(lefts), dict(rights[::-1])]
-    match draw(st.sampled_from(["flat", "flat", "inside", "in a list"])):
+    match draw(st.sampled_from(["flat", "flat", "inside", "in a list", "deep"])):
         case "inside":
             payloads = [{"order": payload, "id": "o1"} for payload in payloads]
         case "in a list":
             payloads = [{"lines": [payload]} for payload in payloads]
+        case "deep":
+            payloads = [{"order": {"lines": [{"parts": [payload]}]}} for payload in payloads]
     kinds = st.sampled_from(["OrderPlaced", "OrderPlaced", "OrderPlaced", "OrderPaid"])
     versions = st.sampled_from([3, 3, 3, 2])
     left, right = (ShapedEvent(draw(kinds), draw(versions), payload) for payload in payloads)
@@ -438,6 +451,9 @@ SAME = Exercise(
         (_event({"total": Decimal("5.00")}), _event({"total": Decimal("5.0")})),
         (_event({"total": Decimal("5.00")}), _event({"total": "5.00"})),
         (_event({"by": "Ada", "coupon": None}), _event({"by": "Ada"})),
+        (_event({"order": {"lines": [{"paid": {"all": True}}]}}), _event({"order": {"lines": [{"paid": {"all": 1}}]}})),
+        (_event({"by": None}), _event({"by": "None"})),
+        (_event({"parts": {}}), _event({"parts": []})),
     ],
     hints=(
         "Python's `==` takes True for 1, and Decimal('5.00') for 5.",

@@ -1,11 +1,13 @@
 """Exercises of notebook 11: moments without doubt, the two axes of time, and an account as it stood."""
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import product, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 from hypothesis import strategies as st
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
@@ -26,7 +28,7 @@ def moment(text: str) -> datetime:
     date, clock, name = text.split(" ")
     try:
         zone = ZoneInfo(name)
-    except ZoneInfoNotFoundError:
+    except (ZoneInfoNotFoundError, OSError):
         raise ValueError(f"{name!r} is no time zone") from None
     local = datetime.fromisoformat(f"{date} {clock}").replace(tzinfo=zone)
     if local.utcoffset() != local.replace(fold=1).utcoffset():
@@ -53,7 +55,7 @@ def _read_anyhow(text: str, *, refuses: Callable[[datetime], bool]) -> datetime:
     date, clock, name = text.split(" ")
     try:
         local = datetime.fromisoformat(f"{date} {clock}").replace(tzinfo=ZoneInfo(name))
-    except ZoneInfoNotFoundError:
+    except (ZoneInfoNotFoundError, OSError):
         raise ValueError from None
     if refuses(local):
         raise ValueError
@@ -89,6 +91,17 @@ def _lets_the_key_error_out(text: str) -> datetime:
     return moment(text)
 
 
+def _lets_the_folder_error_out(text: str) -> datetime:
+    """As ``ZoneInfo`` of Python 3.11 lets it out; a newer one may raise a KeyError for a folder, too."""
+    if text.rpartition(" ")[2] in FOLDERS:
+        raise IsADirectoryError(text)
+    return moment(text)
+
+
+FOLDERS = ["Europe", "America"]
+"""No zones, but folders of them: ``ZoneInfo`` raises an OSError where it meets one."""
+
+
 ZONES_AND_CHANGES = [
     ("Europe/Zurich", "2023-03-26", "2023-10-29"),
     ("America/New_York", "2023-03-12", "2023-11-05"),
@@ -105,7 +118,7 @@ def _texts(draw: st.DrawFn) -> tuple[str]:
     name, *changes = draw(st.sampled_from(ZONES_AND_CHANGES))
     date = draw(st.sampled_from(["2023-07-15", "2023-12-31", "2024-01-01", *changes, *changes]))
     hour, minute = draw(st.sampled_from([0, 1, 1, 2, 2, 3, 15, 23])), draw(st.sampled_from([0, 1, 29, 30, 59]))
-    zone = draw(st.sampled_from([f" {name}"] * 8 + ["", " Europe/Atlantis"]))
+    zone = draw(st.sampled_from([f" {name}"] * 8 + ["", " Europe/Atlantis", *(f" {each}" for each in FOLDERS)]))
     return (f"{date} {hour:02}:{minute:02}{zone}",)
 
 
@@ -114,8 +127,8 @@ MOMENT = Exercise(
     task=(
         "Turn a text such as `2023-07-15 15:47 Europe/Zurich` (date, time and the zone's name, with a space between) "
         "into the instant that it names: a `datetime` with a time zone, best in UTC. Raise `ValueError` for a text "
-        "without a zone, for a zone that `ZoneInfo` doesn't know, and for a local time that a change of the clocks "
-        "repeats or skips."
+        "without a zone, for a zone that `ZoneInfo` doesn't know (whatever it raises itself for such a name), and for "
+        "a local time that a change of the clocks repeats or skips."
     ),
     stub=(
         "from datetime import UTC, datetime\nfrom zoneinfo import ZoneInfo, ZoneInfoNotFoundError\n\n\n"
@@ -129,10 +142,12 @@ MOMENT = Exercise(
         ("2023-03-26 02:30 Europe/Zurich",),
         ("2023-07-15 15:47",),
         ("2023-07-15 15:47 Europe/Atlantis",),
+        ("2023-07-15 15:47 Europe",),
     ],
     hints=(
         "What would the same text mean on a server in Tokyo?",
-        "`ZoneInfo` knows when clocks change, and raises a `KeyError` for a name it doesn't know. Of a `datetime`, "
+        "`ZoneInfo` knows when clocks change, and raises a `KeyError` for a name it doesn't know, or an "
+        "`OSError` where the name is a folder's, as `Europe` is. Of a `datetime`, "
         "`fold` says which of two equal local times is meant.",
         "Compare `utcoffset()` for `fold=0` and for `fold=1`: where they differ, the time is repeated or skipped.",
     ),
@@ -164,21 +179,34 @@ MOMENT = Exercise(
             _lets_the_key_error_out,
             "`ZoneInfo` raises ZoneInfoNotFoundError, which is a KeyError: turn it into a ValueError",
         ),
+        "an OSError": Mistake(
+            _lets_the_folder_error_out,
+            "`Europe` is a folder of zones and no zone, for which `ZoneInfo` may raise an OSError: turn that into a "
+            "ValueError as well",
+        ),
     },
 )
 
 # --- known_then -------------------------------------------------------------------------------------------------------
 
 HALF_DAYS = st.integers(0, 6).map(lambda halves: halves / 2)
+MOMENT_LATER, INSTANT_LATER = 0.3 / 86_400, 1e-6 / 86_400
+"""Three tenths of a second, and a millionth, in days."""
+
+DAYS = st.builds(
+    lambda days, later: days + later, HALF_DAYS, st.sampled_from([0, 0, 0, 0, MOMENT_LATER, INSTANT_LATER])
+)
 
 
 @st.composite
 def _postings(draw: st.DrawFn) -> list[Posting]:
-    """Postings in no order; some are true before they are recorded, and some are announced."""
-    lives = draw(st.lists(st.tuples(st.integers(-900, 900), HALF_DAYS, HALF_DAYS), max_size=5))
+    """Postings in no order; some are true before they are recorded, some are announced, some are of one event."""
+    amounts = st.sampled_from([1, -1, 100, 100, -250, 900])
+    lives = draw(st.lists(st.tuples(amounts, DAYS, DAYS, st.sampled_from([1, 1, 1, 2])), max_size=5))
     return [
-        posting(number, amount, recorded=recorded, valid=valid)
-        for number, (amount, recorded, valid) in enumerate(lives, start=1)
+        posting(number, amount, recorded=recorded, valid=valid)._replace(ordinal=ordinal)
+        for number, (amount, recorded, valid, postings) in enumerate(lives, start=1)
+        for ordinal in range(postings)
     ]
 
 
@@ -192,12 +220,21 @@ EVERY_COMBINATION = [
 @st.composite
 def _moments(draw: st.DrawFn) -> datetime:
     zone = draw(st.sampled_from([UTC, ZoneInfo("Europe/Zurich"), ZoneInfo("America/New_York")]))
-    return day(draw(HALF_DAYS)).astimezone(zone)
+    return day(draw(DAYS)).astimezone(zone)
+
+
+OF_ONE_EVENT = [posting(1, 100, recorded=1), posting(1, 100, recorded=1)._replace(ordinal=1)]
+LATER = [
+    posting(1, 100, recorded=1, valid=1 + MOMENT_LATER),
+    posting(2, 200, recorded=1 + MOMENT_LATER, valid=1),
+    posting(3, 400, recorded=1 + INSTANT_LATER, valid=1),
+]
 
 
 def _told(postings: Iterable[Posting]) -> str:
     return "".join(
-        f"\n  amount_minor={each.amount_minor}, recorded_at={each.recorded_at}, valid_at={each.valid_at}"
+        f"\n  {each.event_id}: amount_minor={each.amount_minor}, "
+        f"recorded_at={each.recorded_at}, valid_at={each.valid_at}"
         for each in postings
     )
 
@@ -238,13 +275,14 @@ KNOWN_THEN = Exercise(
     name="known_then",
     task=(
         "What had the store been told by a given `moment`? Add up the amounts of the postings, in minor units: an "
-        "`int`, 0 where there are none. Each posting has `recorded_at`, `valid_at` and `amount_minor`; they come in no "
-        "particular order, and what was recorded exactly at the moment was known. All moments have a time zone."
+        "`int`, 0 where there are none. Each posting has `recorded_at`, `valid_at` and `amount_minor`; one event may "
+        "have several, they come in no particular order, and what was recorded exactly at the moment was known. All "
+        "moments have a time zone."
     ),
     stub=POSTINGS_STUB + "def my_known_then(postings: list[Posting], moment: datetime) -> int: ...",
     reference=known_then,
     cases=st.tuples(_postings(), _moments()),
-    examples=[([], day(1)), (EVERY_COMBINATION[6:], day(1))],
+    examples=[([], day(1)), (EVERY_COMBINATION[6:], day(1)), (OF_ONE_EVENT, day(1)), (LATER, day(1))],
     given=lambda postings, moment: f"moment={moment}, postings:{_told(postings)}",
     hints=(
         "Which of its two times says when the store learned of an event?",
@@ -321,7 +359,13 @@ BELIEVED = Exercise(
     stub=POSTINGS_STUB + "def my_believed(postings: list[Posting], at: datetime, known_at: datetime) -> int: ...",
     reference=believed,
     cases=st.tuples(_postings(), _moments(), _moments()),
-    examples=[([], day(1), day(1)), (EVERY_COMBINATION, day(2), day(1)), (EVERY_COMBINATION, day(1), day(2))],
+    examples=[
+        ([], day(1), day(1)),
+        (EVERY_COMBINATION, day(2), day(1)),
+        (EVERY_COMBINATION, day(1), day(2)),
+        (OF_ONE_EVENT, day(1), day(2)),
+        (LATER, day(1), day(1)),
+    ],
     given=lambda postings, at, known_at: f"at={at}, known_at={known_at}, postings:{_told(postings)}",
     hints=(
         "Two questions of each posting: was it true by then, and had we been told?",
@@ -413,16 +457,23 @@ def _shuffled_streams(draw: st.DrawFn) -> tuple[list[RecordedEvent], int]:
     held: list[str] = []
     kinds = ["dollars", "with currency", "cents", "fee", "request", "settle", "cancel"]
     told = st.tuples(st.sampled_from(kinds), st.integers(1, 2_000), st.integers(0, 2), st.integers(0, 3))
-    happened = draw(st.lists(told, max_size=6))
+    happened = draw(st.one_of(*[st.lists(told, max_size=6)] * 9, st.lists(told, min_size=9, max_size=12)))
     for number, (kind, cents, *_) in enumerate(happened, start=1):
         lives.append(_happens(kind, cents, f"W-{number}", held))
     clock, places = [0, *(each[2] for each in happened)], [draw(st.integers(0, 3)), *(each[3] for each in happened)]
     events = [
-        recorded_event(version, kind, payload, recorded=recorded, schema_version=schema_version)
+        _stored(version, kind, payload, recorded=recorded, schema_version=schema_version)
         for version, ((kind, schema_version, payload), recorded) in enumerate(zip(lives, clock, strict=True), start=1)
     ]
     version = draw(st.integers(0, len(events)))
     return sorted(events, key=lambda event: places[event.version - 1]), version
+
+
+def _stored(version: int, kind: str, payload: str, *, recorded: float, schema_version: int = 1) -> RecordedEvent:
+    """Other streams were appended to in between, and ids are in no order."""
+    event = recorded_event(version, kind, payload, recorded=recorded, schema_version=schema_version)
+    event_id = f"{zlib.crc32(event.event_id.encode()):08x}"
+    return msgspec.structs.replace(event, global_position=3 * version + 4, event_id=event_id)
 
 
 def _happens(kind: str, cents: int, withdrawal: str, held: list[str]) -> tuple[str, int, str]:
@@ -446,16 +497,22 @@ def _happens(kind: str, cents: int, withdrawal: str, held: list[str]) -> tuple[s
 
 
 SET_BACK = [
-    recorded_event(1, "AccountOpened", OPENED, recorded=1),
-    recorded_event(2, "MoneyDeposited", '{"amount":445.95,"reference":"R"}', recorded=2),
-    recorded_event(3, "WithdrawalRequested", f'{{"withdrawal_id":"W-1","amount_minor":2000,{MONEY}}}', recorded=3),
-    recorded_event(
-        4, "WithdrawalSettled", '{"withdrawal_id":"W-1","amount_minor":2000,"currency":"USD"}', recorded=2.5
-    ),
-    recorded_event(5, "MoneyDeposited", f'{{"amount_minor":700,{MONEY}}}', recorded=4, schema_version=3),
-    recorded_event(6, "MoneyWithdrawn", f'{{"amount_minor":100,{MONEY}}}', recorded=5),
+    _stored(1, "AccountOpened", OPENED, recorded=1),
+    _stored(2, "MoneyDeposited", '{"amount":445.95,"reference":"R"}', recorded=2),
+    _stored(3, "WithdrawalRequested", f'{{"withdrawal_id":"W-1","amount_minor":2000,{MONEY}}}', recorded=3),
+    _stored(4, "WithdrawalSettled", '{"withdrawal_id":"W-1","amount_minor":2000,"currency":"USD"}', recorded=2.5),
+    _stored(5, "MoneyDeposited", f'{{"amount_minor":700,{MONEY}}}', recorded=4, schema_version=3),
+    _stored(6, "MoneyWithdrawn", f'{{"amount_minor":100,{MONEY}}}', recorded=5),
 ]
 """The server's clock was set back between versions 3 and 4."""
+
+TWELVE = [
+    _stored(1, "AccountOpened", OPENED, recorded=1),
+    *(
+        _stored(version, "MoneyDeposited", f'{{"amount_minor":{2**version},{MONEY}}}', recorded=2, schema_version=3)
+        for version in range(2, 13)
+    ),
+]
 
 
 def _told_events(events: list[RecordedEvent], version: int) -> str:
@@ -481,7 +538,7 @@ AS_OF_VERSION = Exercise(
     ),
     reference=as_of_version,
     cases=_shuffled_streams(),
-    examples=[([SET_BACK[number] for number in (4, 0, 2, 3, 5, 1)], 5), (SET_BACK[::-1], 4)],
+    examples=[([SET_BACK[number] for number in (4, 0, 2, 3, 5, 1)], 5), (SET_BACK[::-1], 4), (TWELVE[::-1], 10)],
     play=_play_as_of_version,
     given=_told_events,
     hints=(

@@ -12,13 +12,13 @@ from esworkbench.course.grader.observe import reply
 from esworkbench.course.small_bank import as_made
 from esworkbench.course.small_log import day, posting
 from esworkbench.domains.bank import AdjustBalance, Bank, Deposit, OpenAccount, Withdraw, bank_decoder
-from esworkbench.domains.bank.read_models import AccountBalances
+from esworkbench.domains.bank.read_models import AccountBalances, TransactionHistory
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.evidence import Posting
 from esworkbench.forensics.diagnosis.context import Batch
 from esworkbench.forensics.diagnosis.faults.double_apply import overlaps
-from esworkbench.projections import ProjectionRunner
+from esworkbench.projections import ProjectionRunner, checkpoints
 
 Key = tuple[str, str]
 """An account and a currency."""
@@ -271,9 +271,9 @@ def _once_at_most(runs: Sequence[Batch]) -> list[tuple[int, int, int]]:
     return [(first, last, 1) for first, last, _ in overlaps(list(runs))]
 
 
-def _run(number: int, first: int, last: int) -> Batch:
+def _run(number: int, first: int, last: int, run_id: str = "run-1") -> Batch:
     return Batch(
-        id=number, shard=0, from_position=first, to_position=last, run_id=f"run-{number}", code_version="1",
+        id=number, shard=0, from_position=first, to_position=last, run_id=run_id, code_version="1",
         saved_at=day(number),
     )  # fmt: skip
 
@@ -283,9 +283,9 @@ SPANS = st.builds(lambda first, more: (first, first + more), st.integers(1, 8), 
 
 @st.composite
 def _runs(draw: st.DrawFn) -> tuple[list[Batch]]:
-    """Runs at and about each other's ends, some of a single position, some twice over."""
-    spans = draw(st.lists(SPANS, max_size=5))
-    return ([_run(number, *span) for number, span in enumerate(spans, start=1)],)
+    """Runs at and about each other's ends, some of a single position, some twice over and by the same process."""
+    spans = draw(st.lists(st.tuples(SPANS, st.sampled_from(["run-1", "run-2"])), max_size=5))
+    return ([_run(number, *span, run_id) for number, (span, run_id) in enumerate(spans, start=1)],)
 
 
 def _play_covered(answer: Any, runs: list[Batch]) -> Any:
@@ -310,10 +310,10 @@ def _shown_runs(runs: Sequence[Batch]) -> str:
 COVERED_TWICE = Exercise(
     name="covered_twice",
     task=(
-        "Given runs with `from_position` and `to_position`, both inclusive and in no order, list what was covered too "
-        "often: `(first, last, extra)`, both positions inclusive, `extra` being how often too many (2 for what was "
-        "covered three times). No position stands in two of them. Their order is yours to choose, and so is whether a "
-        "stretch is split where a run begins or ends."
+        "Given runs of one shard with `from_position` and `to_position`, both inclusive and in no order, list what was "
+        "covered too often: `(first, last, extra)`, both positions inclusive, `extra` being how often too many (2 for "
+        "what was covered three times). No position stands in two of them. Their order is yours to choose, and so is "
+        "whether a stretch is split where a run begins or ends."
     ),
     stub=(
         "from esworkbench.forensics.diagnosis.context import Batch\n\n\n"
@@ -372,7 +372,22 @@ def _empty_the_table(runner: ProjectionRunner) -> None:
 
 def _replay_on_top(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
+        connection.execute(text("UPDATE checkpoints SET position = 0 WHERE projection = 'account_balances'"))
+    runner.catch_up()
+
+
+def _every_checkpoint(runner: ProjectionRunner) -> None:
+    with write_transaction(runner.engine) as connection:
+        connection.execute(text("DELETE FROM account_balances"))
         connection.execute(text("UPDATE checkpoints SET position = 0"))
+    runner.catch_up()
+
+
+def _from_position_1(runner: ProjectionRunner) -> None:
+    """Takes a checkpoint for the next event to handle."""
+    with write_transaction(runner.engine) as connection:
+        connection.execute(text("DELETE FROM account_balances"))
+        connection.execute(text("UPDATE checkpoints SET position = 1 WHERE projection = 'account_balances'"))
     runner.catch_up()
 
 
@@ -396,6 +411,7 @@ def _store_of(runner: ProjectionRunner) -> EventStore:
 
 
 LOG = [
+    OpenAccount(account_id="ACC-0", owner="Bob", currency="USD"),
     OpenAccount(account_id="ACC-1", owner="Ada", currency="USD"),
     Deposit(account_id="ACC-1", amount_minor=1_000, currency="USD", reference="A"),
     OpenAccount(account_id="ACC-2", owner="Ada", currency="EUR"),
@@ -411,6 +427,7 @@ def _two_accounts(store: EventStore) -> None:
     for command in LOG:
         bank.handle(command)
     _runner(store).catch_up()
+    ProjectionRunner(store, TransactionHistory(), bank_decoder(), run_id="other").catch_up()
 
 
 def _runner(store: EventStore) -> ProjectionRunner:
@@ -425,11 +442,12 @@ def _play_rebuild(answer: Any, first: int, last: int) -> Any:
         for recorded in events[first - 1 : last]:
             AccountBalances().handle(bank_decoder().decode(recorded), connection)
     answer(_runner(store))
-    mended = reply(_rows, store.engine)
+    mended, others = reply(_rows, store.engine), reply(_other_checkpoints, store.engine)
     after = store.read_all()
     Bank(store).handle(Deposit(account_id="ACC-1", amount_minor=70, currency="USD", reference="LATER"))
     return {
         "rows": mended,
+        "checkpoints of other projections": others,
         "events": "as they were" if after == events else "changed, or others appended",
         "rows after a later deposit of 70 on ACC-1": reply(lambda: (_runner(store).catch_up(), _rows(store.engine))[1]),
     }
@@ -442,18 +460,26 @@ def _rows(engine: Any) -> list[tuple[str, str, int]]:
         return [tuple(row) for row in connection.execute(query)]
 
 
+def _other_checkpoints(engine: Any) -> dict[str, int]:
+    table = checkpoints.checkpoints
+    query = select(table.c.projection, table.c.position).where(table.c.projection != AccountBalances.name)
+    with engine.connect() as connection:
+        return {row.projection: row.position for row in connection.execute(query)}
+
+
 def _shown_rebuild(first: int, last: int) -> str:
-    posted = "ACC-1 +1000 USD at 2, ACC-2 +2000 EUR at 4, ACC-1 −300 USD at 5, ACC-2 +500 EUR at 6"
-    return f"the events {posted}; the rows have seen those from {first} to {last} twice, the others once"
+    posted = "ACC-1 +1000 USD at 3, ACC-2 +2000 EUR at 5, ACC-1 −300 USD at 6, ACC-2 +500 EUR at 7"
+    return f"ACC-0 opened at 1, {posted}; the rows have seen those from {first} to {last} twice, the others once"
 
 
 REBUILD = Exercise(
     name="rebuild",
     task=(
         "Some rows of `account_balances` are wrong, because a batch of events was applied twice; which one, you are "
-        "not told. Repair the read model, so that every row is what the events say, and stays so when the next "
-        "event comes. You are given the projection's `runner`; its database is `runner.engine`, with the tables "
-        "`account_balances` and `checkpoints`. The events are right."
+        "not told. Repair the read model, so that every row is what the events say, and stays so when the next event "
+        "comes. You are given the projection's `runner`; its database is `runner.engine`, with the tables "
+        "`account_balances` and `checkpoints`. The events are right, and so are other projections: leave both as they "
+        "are."
     ),
     stub=(
         "from sqlalchemy import text\n\n"
@@ -462,7 +488,7 @@ REBUILD = Exercise(
         "def my_rebuild(runner: ProjectionRunner) -> None: ..."
     ),
     reference=rebuild,
-    cases=st.sampled_from([(2, 2), (2, 3), (1, 4), (2, 6), (4, 4), (4, 5), (4, 6), (5, 5), (5, 6), (6, 6)]),
+    cases=st.sampled_from([(3, 3), (3, 4), (1, 5), (3, 7), (5, 5), (5, 6), (5, 7), (6, 6), (6, 7), (7, 7)]),
     play=_play_rebuild,
     given=_shown_rebuild,
     hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),
@@ -479,6 +505,14 @@ REBUILD = Exercise(
         "checkpoint without rows": Mistake(
             _replay_on_top,
             "every event was applied once more, on top of the old rows: the rows must go with the checkpoint",
+        ),
+        "every checkpoint": Mistake(
+            _every_checkpoint,
+            "the checkpoints of other projections went back as well, which will apply all events again: name yours "
+            "after `WHERE projection =`",
+        ),
+        "from position 1": Mistake(
+            _from_position_1, "the event at position 1 was never handled: a checkpoint is what *was* seen, so 0 is none"
         ),
         "events appended": Mistake(
             _make_up_for_it,

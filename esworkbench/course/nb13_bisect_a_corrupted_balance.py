@@ -176,7 +176,7 @@ def _play_first_bad(answer: Any, count: int, first: int) -> Any:
 @st.composite
 def _count_and_first(draw: st.DrawFn) -> tuple[int, int]:
     """Powers of two and their neighbours, where one question more or less shows."""
-    count = draw(st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 63, 64, 65, 220])))
+    count = draw(st.one_of(st.integers(1, 9), st.sampled_from([15, 16, 17, 63, 64, 65, 220, 1_025, 5_000])))
     return count, draw(st.one_of(st.sampled_from([1, count]), st.integers(1, count)))
 
 
@@ -193,7 +193,7 @@ FIRST_BAD = Exercise(
     ),
     reference=first_bad,
     cases=_count_and_first(),
-    examples=[(16, 11), (220, 100)],
+    examples=[(16, 11), (220, 100), (5_000, 3)],
     play=_play_first_bad,
     given=lambda count, first: f"steps 1 … {count}, bad from {first} on",
     hints=(

@@ -1,6 +1,7 @@
 """Answers to the exercises of notebook 06."""
 
 import binascii
+import unicodedata
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,30 @@ def shard_of_by_number(stream_id: str, count: int) -> int:
 
 def shard_of_as_float(stream_id: str, count: int) -> float:
     return float(zlib.crc32(stream_id.encode()) % count)
+
+
+def shard_of_few(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode()) % min(count, 256)
+
+
+def shard_of_a_thousand(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode()) % min(count, 1024)
+
+
+def shard_of_stripped(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.strip().encode()) % count
+
+
+def shard_of_cut(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id[:40].encode()) % count
+
+
+def shard_of_normalized(stream_id: str, count: int) -> int:
+    return zlib.crc32(unicodedata.normalize("NFC", stream_id).encode()) % count
+
+
+def shard_of_something(stream_id: str, count: int) -> int:
+    return zlib.crc32(stream_id.encode()) % count if stream_id else count - 1
 
 
 def left_to_do_lazily(log: Sequence[Seen], checkpoints: Sequence[int]) -> Iterator[int]:
@@ -137,6 +162,34 @@ def change_over_gives_up_silently(tables: Tables) -> None:
         with tables.transaction():
             tables.drop_live()
             tables.rename_next()
+
+
+def change_over_gives_up_on_some_errors(tables: Tables) -> None:
+    try:
+        tables.build_next()
+    except (ValueError, RuntimeError, OSError):
+        return
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
+def change_over_without_a_value(tables: Tables) -> None:
+    with suppress(ValueError):
+        tables.build_next()
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
+def change_over_with_another_error(tables: Tables) -> None:
+    try:
+        tables.build_next()
+    except Exception as error:
+        raise RuntimeError("the next table can't be built") from error
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
 
 
 POSTINGS = """
@@ -260,6 +313,14 @@ def ready_by_position(shards: Sequence[int], live: int) -> int:
     return shards[0] if len(set(shards)) == 1 and shards[0] >= live else 0
 
 
+def ready_if_there_is_something(shards: Sequence[int], live: int) -> bool:
+    return bool(shards[0]) and len(set(shards)) == 1 and shards[0] >= live
+
+
+def ready_with_a_live_table(shards: Sequence[int], live: int) -> bool:
+    return bool(live) and len(set(shards)) == 1 and shards[0] >= live
+
+
 RIGHT = {
     "shard_of": [shard_of_by_hand, shard_of_by_binascii],
     "left_to_do": [left_to_do_lazily, left_to_do_by_shard],
@@ -275,6 +336,12 @@ WRONG = {
         shard_of_in_latin,
         shard_of_by_number,
         shard_of_as_float,
+        shard_of_few,
+        shard_of_a_thousand,
+        shard_of_stripped,
+        shard_of_cut,
+        shard_of_normalized,
+        shard_of_something,
     ],
     "left_to_do": [
         left_to_do_after_the_mean,
@@ -288,6 +355,9 @@ WRONG = {
         change_over_without_a_build,
         change_over_in_any_case,
         change_over_gives_up_silently,
+        change_over_gives_up_on_some_errors,
+        change_over_without_a_value,
+        change_over_with_another_error,
     ],
     "balances": [
         balances_of_distinct,
@@ -298,6 +368,13 @@ WRONG = {
         balances_where_something_is_left,
         *(balances_with_a_slip(right, wrong) for right, wrong in SLIPS),
     ],
-    "ready": [ready_by_mean, ready_by_ends, ready_by_any, ready_by_position],
+    "ready": [
+        ready_by_mean,
+        ready_by_ends,
+        ready_by_any,
+        ready_by_position,
+        ready_if_there_is_something,
+        ready_with_a_live_table,
+    ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

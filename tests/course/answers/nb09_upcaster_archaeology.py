@@ -1,7 +1,7 @@
 """Answers to the exercises of notebook 09."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import accumulate
@@ -56,6 +56,10 @@ def spread_of_both_halves(positions: list[int], size: int) -> list[int]:
     return [*positions[: size // 2], *positions[len(positions) - (size - size // 2) :]]
 
 
+def spread_capped(positions: list[int], size: int) -> list[int]:
+    return spread_by_rounding(positions, min(size, 33))
+
+
 def version_by_telltales(payload: Mapping[str, Any], recorded: int) -> int:
     moment = datetime(2020, 1, 1, tzinfo=UTC)
     return next(
@@ -89,6 +93,14 @@ def version_by_last_field(payload: Mapping[str, Any], recorded: int) -> int:
 
 def version_by_type_of_total(payload: Mapping[str, Any], recorded: int) -> int:
     return 1 if isinstance(payload.get("total"), Decimal) else version_by_branches(payload, recorded)
+
+
+def version_by_whole_total(payload: Mapping[str, Any], recorded: int) -> int:
+    return 3 if isinstance(payload.get("total"), int) else version_by_branches(payload, recorded)
+
+
+def version_without_nulls(payload: Mapping[str, Any], recorded: int) -> int:
+    return version_by_branches({name: each for name, each in payload.items() if each is not None}, recorded)
 
 
 def dead_by_range(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
@@ -186,6 +198,36 @@ def same_with_sorted_lists(left: ShapedEvent, right: ShapedEvent) -> bool:
     return repr(ordered(left.payload)) == repr(ordered(right.payload)) and left[:2] == right[:2]
 
 
+def same_with_null_as_text(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return _same_but(left, right, lambda value: "None" if value is None else value)
+
+
+def same_with_empty_ones_alike(left: ShapedEvent, right: ShapedEvent) -> bool:
+    return _same_but(left, right, lambda value: [] if value == {} else value)
+
+
+def same_to_some_depth(left: ShapedEvent, right: ShapedEvent) -> bool:
+    def alike(left: Any, right: Any, depth: int) -> bool:
+        if depth > 3 or type(left) is not type(right):
+            return bool(left == right) if depth > 3 else False
+        if isinstance(left, dict):
+            return left.keys() == right.keys() and all(alike(left[name], right[name], depth + 1) for name in left)
+        if isinstance(left, list):
+            return len(left) == len(right) and all(alike(*pair, depth + 1) for pair in zip(left, right, strict=True))
+        return str(left) == str(right)
+
+    return left[:2] == right[:2] and alike(left.payload, right.payload, 0)
+
+
+def _same_but(left: ShapedEvent, right: ShapedEvent, change: Callable[[Any], Any]) -> bool:
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict) and value:
+            return {name: changed(each) for name, each in value.items()}
+        return [changed(each) for each in value] if isinstance(value, list) else change(value)
+
+    return left[:2] == right[:2] and _alike(changed(left.payload), changed(right.payload))
+
+
 RIGHT = {
     "spread": [spread_by_rounding, spread_by_numpy, spread_upwards],
     "order_placed_version": [version_by_telltales, version_by_branches, version_by_counting_news],
@@ -201,8 +243,16 @@ WRONG = {
         spread_in_a_set,
         spread_by_value,
         spread_of_both_halves,
+        spread_capped,
     ],
-    "order_placed_version": [version_by_get, version_by_coupon, version_by_last_field, version_by_type_of_total],
+    "order_placed_version": [
+        version_by_get,
+        version_by_coupon,
+        version_by_last_field,
+        version_by_type_of_total,
+        version_by_whole_total,
+        version_without_nulls,
+    ],
     "dead_steps": [
         dead_where_absent,
         dead_below_the_oldest_key,
@@ -218,6 +268,9 @@ WRONG = {
         same_by_get,
         same_one_way,
         same_with_sorted_lists,
+        same_with_null_as_text,
+        same_with_empty_ones_alike,
+        same_to_some_depth,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -26,7 +26,7 @@ def moment_by_a_round_trip(text: str) -> datetime:
         raise ValueError("no zone")
     try:
         zone = ZoneInfo(found[2])
-    except KeyError as error:
+    except (KeyError, OSError) as error:
         raise ValueError(found[2]) from error
     naive = datetime.fromisoformat(found[1].replace(" ", "T") + ":00")
     instants = {naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
@@ -56,6 +56,13 @@ def moment_with_the_second_of_two(text: str) -> datetime:
         return datetime.fromisoformat(date_and_time).replace(tzinfo=ZoneInfo(name), fold=1).astimezone(UTC)
     except KeyError:
         raise ValueError(name) from None
+
+
+def moment_with_a_key_error_only(text: str) -> datetime:
+    """``ZoneInfo`` raises an OSError where the name is that of a folder of zones; newer ones may raise a KeyError."""
+    if text.rpartition(" ")[2] == "Europe":
+        raise IsADirectoryError(text)
+    return moment_by_the_package(text)
 
 
 def known_then_by_loop(postings: list[Posting], moment: datetime) -> int:
@@ -95,6 +102,26 @@ def known_then_never_overdrawn(postings: list[Posting], moment: datetime) -> int
     return max(0, known_then(postings, moment))
 
 
+def known_then_by_whole_seconds(postings: list[Posting], moment: datetime) -> int:
+    return sum(e.amount_minor for e in postings if int(e.recorded_at.timestamp()) <= int(moment.timestamp()))
+
+
+def known_then_by_milliseconds(postings: list[Posting], moment: datetime) -> int:
+    def cut(moment: datetime) -> datetime:
+        return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+    return sum(each.amount_minor for each in postings if cut(each.recorded_at) <= cut(moment))
+
+
+def known_then_by_event(postings: list[Posting], moment: datetime) -> int:
+    known = {each.event_id: each.amount_minor for each in postings if each.recorded_at <= moment}
+    return sum(known.values())
+
+
+def known_then_by_position(postings: list[Posting], moment: datetime) -> int:
+    return sum({each.position: each.amount_minor for each in postings if each.recorded_at <= moment}.values())
+
+
 def believed_in_two_steps(postings: list[Posting], at: datetime, known_at: datetime) -> int:
     told = [each for each in postings if not each.recorded_at > known_at]
     return sum(each.amount_minor for each in told if not each.valid_at > at)
@@ -122,6 +149,18 @@ def believed_by_day(postings: list[Posting], at: datetime, known_at: datetime) -
 
 def believed_only_what_came_late(postings: list[Posting], at: datetime, known_at: datetime) -> int:
     return sum(each.amount_minor for each in postings if each.valid_at <= at and each.valid_at <= each.recorded_at <= known_at)  # fmt: skip  # noqa: E501
+
+
+def believed_by_whole_seconds(postings: list[Posting], at: datetime, known_at: datetime) -> int:
+    def cut(moment: datetime) -> datetime:
+        return moment.replace(microsecond=0)
+
+    cuts = [(cut(each.valid_at), cut(each.recorded_at), each.amount_minor) for each in postings]
+    return sum(amount for valid, recorded, amount in cuts if valid <= cut(at) and recorded <= cut(known_at))
+
+
+def believed_by_event(postings: list[Posting], at: datetime, known_at: datetime) -> int:
+    return believed_by_loop(list({each.event_id: each for each in postings}.values()), at, known_at)
 
 
 def as_of_version_one_by_one(events: list[RecordedEvent], version: int) -> BankAccount:
@@ -158,6 +197,26 @@ def as_of_version_state(events: list[RecordedEvent], version: int) -> dict[str, 
     return as_of_version_one_by_one(events, version).state()
 
 
+def as_of_version_sorted_as_text(events: list[RecordedEvent], version: int) -> BankAccount:
+    return _folded(sorted(events, key=lambda event: str(event.version)), version)
+
+
+def as_of_version_sorted_by_id(events: list[RecordedEvent], version: int) -> BankAccount:
+    return _folded(sorted(events, key=lambda event: event.event_id), version)
+
+
+def as_of_version_cut_by_position(events: list[RecordedEvent], version: int) -> BankAccount:
+    chosen = [event for event in events if event.global_position <= version]
+    return _folded(sorted(chosen, key=lambda event: event.version), version)
+
+
+def _folded(events: list[RecordedEvent], version: int) -> BankAccount:
+    account = BankAccount("ACC-1")
+    for event in bank_decoder().decode_all(event for event in events if event.version <= version):
+        account.replay(event.data)
+    return account
+
+
 RIGHT = {
     "moment": [moment_by_the_package, moment_by_a_round_trip],
     "known_then": [known_then_by_loop, known_then_by_timestamp],
@@ -165,7 +224,12 @@ RIGHT = {
     "as_of_version": [as_of_version_one_by_one, as_of_version_sorted_copy],
 }
 WRONG = {
-    "moment": [moment_by_an_hour_around, moment_on_this_machine, moment_with_the_second_of_two],
+    "moment": [
+        moment_by_an_hour_around,
+        moment_on_this_machine,
+        moment_with_the_second_of_two,
+        moment_with_a_key_error_only,
+    ],
     "known_then": [
         known_then_valid_too,
         known_then_by_day,
@@ -173,12 +237,29 @@ WRONG = {
         known_then_without_zone,
         known_then_in_dollars,
         known_then_never_overdrawn,
+        known_then_by_whole_seconds,
+        known_then_by_milliseconds,
+        known_then_by_event,
+        known_then_by_position,
     ],
-    "believed": [believed_with_the_later_moment, believed_by_day, believed_only_what_came_late],
-    "as_of_version": [as_of_version_by_restoring, as_of_version_latest_shape_only, as_of_version_state],
+    "believed": [
+        believed_with_the_later_moment,
+        believed_by_day,
+        believed_only_what_came_late,
+        believed_by_whole_seconds,
+        believed_by_event,
+    ],
+    "as_of_version": [
+        as_of_version_by_restoring,
+        as_of_version_latest_shape_only,
+        as_of_version_state,
+        as_of_version_sorted_as_text,
+        as_of_version_sorted_by_id,
+        as_of_version_cut_by_position,
+    ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {
     "moment": {
-        "except ZoneInfoNotFoundError: → except Exception:": "only paths are refused by ZoneInfo in another way"
+        "except (ZoneInfoNotFoundError, OSError): → except Exception:": "anything else that it raises is a ValueError"
     },
 }

@@ -163,6 +163,19 @@ def covered_without_single_positions(runs: list[Batch]) -> list[tuple[int, int, 
     return [each for each in overlaps(runs) if each[0] < each[1]]
 
 
+def covered_once_a_run(runs: list[Batch]) -> list[tuple[int, int, int]]:
+    return overlaps(list({(run.run_id, run.from_position): run for run in runs}.values()))
+
+
+def covered_by_other_runs(runs: list[Batch]) -> list[tuple[int, int, int]]:
+    """Counts runs by their name, and a run that went over the same events again for one."""
+    ids = {place: set() for run in runs for place in range(run.from_position, run.to_position + 1)}
+    for run in runs:
+        for place in range(run.from_position, run.to_position + 1):
+            ids[place].add(run.run_id)
+    return [(place, place, len(names) - 1) for place, names in ids.items() if len(names) > 1]
+
+
 def rebuild_by_hand(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
         connection.execute(delete(account_balances))
@@ -208,6 +221,26 @@ def rebuild_the_last_batch(runner: ProjectionRunner) -> None:
     runner.catch_up()
 
 
+def rebuild_and_reset_the_others(runner: ProjectionRunner) -> None:
+    with write_transaction(runner.engine) as connection:
+        connection.execute(delete(account_balances))
+        connection.execute(text("UPDATE checkpoints SET position = 0"))
+    runner.catch_up()
+
+
+def rebuild_from_the_second_event(runner: ProjectionRunner) -> None:
+    with write_transaction(runner.engine) as connection:
+        connection.execute(delete(account_balances))
+        connection.execute(text("UPDATE checkpoints SET position = 1 WHERE projection = 'account_balances'"))
+    runner.catch_up()
+
+
+def rebuild_without_other_checkpoints(runner: ProjectionRunner) -> None:
+    with write_transaction(runner.engine) as connection:
+        connection.execute(text("DELETE FROM checkpoints WHERE projection != 'account_balances'"))
+    runner.rebuild()
+
+
 RIGHT = {
     "deltas": [deltas_by_counter, deltas_by_keys],
     "verdict": [verdict_by_table, verdict_by_match],
@@ -228,12 +261,17 @@ WRONG = {
         covered_beyond_the_furthest,
         covered_by_set,
         covered_without_single_positions,
+        covered_once_a_run,
+        covered_by_other_runs,
     ],
     "rebuild": [
         rebuild_by_half,
         rebuild_to_right_rows_and_a_wrong_checkpoint,
         rebuild_with_known_numbers,
         rebuild_the_last_batch,
+        rebuild_and_reset_the_others,
+        rebuild_from_the_second_event,
+        rebuild_without_other_checkpoints,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -108,6 +108,15 @@ def first_bad_from_zero(count: int, is_bad: Callable[[int], bool]) -> int:
     return low
 
 
+def first_bad_in_ten_rounds(count: int, is_bad: Callable[[int], bool]) -> int:
+    good, bad = 0, count
+    for _ in range(10):
+        if bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (good, middle) if is_bad(middle) else (middle, bad)
+    return bad
+
+
 def divergence_by_count(residuals: list[int]) -> int | None:
     counts = list(accumulate(bool(each) for each in residuals))
     if not any(counts):
@@ -201,6 +210,7 @@ WRONG = {
         first_bad_one_by_one_but_the_last,
         first_bad_with_a_lie,
         first_bad_from_zero,
+        first_bad_in_ten_rounds,
     ],
     "first_divergence": [
         divergence_by_squares_of_the_sum,
