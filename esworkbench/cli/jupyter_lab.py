@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from esworkbench.cli.extras import advice_on
-from esworkbench.cli.output_files import course_folder
 from esworkbench.cli.terminal import terminal
 from esworkbench.errors import UnusableInput
 from esworkbench.resources import notebooks_path
@@ -27,6 +26,8 @@ def open_course(into: Path | None, *, reset: str | None, browser: bool, port: in
 
     Raises UnusableInput where there is no JupyterLab, and then copies nothing.
     """
+    from esworkbench.cli.output_files import course_folder
+
     folder = course_folder(into or Path("work") / "course")
     originals = sorted(notebooks_path().glob("*.ipynb"))
     if reset is not None:
