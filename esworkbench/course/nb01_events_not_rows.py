@@ -54,7 +54,8 @@ def streams(draw: st.DrawFn, *, fewest: int = 0, start: datetime = START, may_la
     """Facts of one account, each no earlier than the one before: versions from 1, some missing if they may be."""
     lives = draw(st.lists(st.tuples(st.sampled_from(sorted(POSTED)), st.integers(1, 5_000), STEPS), min_size=fewest,
                           max_size=6))  # fmt: skip
-    facts, moment, version = [], start, 0
+    facts: list[Fact] = []
+    moment, version = start, 0
     for kind, amount, step in lives:
         moment += step
         version += draw(st.sampled_from([1, 1, 2])) if may_lack and facts else 1

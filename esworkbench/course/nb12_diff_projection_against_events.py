@@ -285,7 +285,7 @@ SPANS = st.builds(lambda first, more: (first, first + more), st.integers(1, 8), 
 def _runs(draw: st.DrawFn) -> tuple[list[Batch]]:
     """Runs at and about each other's ends, some of a single position, some twice over and by the same process."""
     spans = draw(st.lists(st.tuples(SPANS, st.sampled_from(["run-1", "run-2"])), max_size=5))
-    return ([_run(number, *span, run_id) for number, (span, run_id) in enumerate(spans, start=1)],)
+    return ([_run(number, first, last, run) for number, ((first, last), run) in enumerate(spans, start=1)],)
 
 
 def _play_covered(answer: Any, runs: list[Batch]) -> Any:
