@@ -1,7 +1,9 @@
 """Small things that many tests share: a clock and ids that never surprise, and events that are quick to write."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -49,6 +51,11 @@ class SequentialIds:
     def __call__(self) -> str:
         self.drawn += 1
         return f"{self.prefix}-{self.drawn}"
+
+
+def replace_sleep(monkeypatch: pytest.MonkeyPatch, module: ModuleType, sleep: Callable[[float], object]) -> None:
+    """What ``module`` calls for ``time.sleep``; its alone, since other threads of the process sleep, too."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(**{**vars(time), "sleep": sleep}))
 
 
 def new_event(event_type: str = "Noted", payload: Mapping[str, Any] | bytes | None = None, **fields: Any) -> NewEvent:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend, database, open_database
 from esworkbench.event_store.database import CONFLICTS_BORNE, retried
-from tests.support import new_event
+from tests.support import new_event, replace_sleep
 
 COLLIDING = {"account-00015527": "account-00055933", "account-00036289": "account-00060428"}
 """Names of one ``hashtext`` each: the locks of the two streams are one lock."""
@@ -147,7 +147,7 @@ def test_conflicts_without_end_end_in_one_sentence(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database.time, "sleep", lambda _seconds: None)
+    replace_sleep(monkeypatch, database, lambda _seconds: None)
     refusing_trigger.execute("INSERT INTO refusals VALUES ('40001', 1000)")
     store = EventStore.open(postgres_url)
     with pytest.raises(StoreBusy, match="nothing was written") as caught:

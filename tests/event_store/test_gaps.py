@@ -14,7 +14,7 @@ from esworkbench.event_store import EventStore
 from esworkbench.event_store.postgres import log as postgres_log
 from esworkbench.event_store.postgres import sql as postgres_sql
 from tests.event_store.workers import raw_row
-from tests.support import new_event
+from tests.support import new_event, replace_sleep
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -51,7 +51,7 @@ def while_reader_waits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Ca
             assert left, "the reader waits for somebody it should not wait for"
             left.pop(0)()
 
-        monkeypatch.setattr(postgres_log.time, "sleep", next_step)
+        replace_sleep(monkeypatch, postgres_log, next_step)
         return left
 
     return set_steps

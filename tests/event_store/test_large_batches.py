@@ -12,7 +12,7 @@ from esworkbench.event_store.postgres import log as postgres_log
 from esworkbench.event_store.postgres.append import WORTH_COPYING
 from esworkbench.event_store.postgres.sql import COPIED
 from tests.event_store.test_races import assert_unforked
-from tests.support import new_event
+from tests.support import new_event, replace_sleep
 
 KEY = Idempotency("key-1", "digest", b'{"n":1}')
 ODD = {"text": 'tab\t, newline\n, backslash \\N \\. and "quotes", ünïcödé 🧾', "null": None, "empty": ""}
@@ -88,7 +88,7 @@ def test_a_reader_waits_for_a_copy_under_way(postgres_url: str, monkeypatch: pyt
     def before_the_positions_are_read(self: Any, query: Any, *rest: Any, **named: Any) -> Any:
         if query == COPIED:
             quick.append("quick", [new_event()], expected_version=0)
-            monkeypatch.setattr(postgres_log.time, "sleep", waits.append)
+            replace_sleep(monkeypatch, postgres_log, waits.append)
             monkeypatch.setattr(postgres_log, "_holders", _held_until_waited_for(postgres_log._holders, waits))
             assert [event.stream_id for event in reader.read_all()] == ["quick"]
         return execute(self, query, *rest, **named)

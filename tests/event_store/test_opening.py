@@ -1,7 +1,6 @@
 """Opening databases: good settings for good ones, one clear sentence, without credentials, for the others."""
 
 import sqlite3
-import time
 from pathlib import Path
 
 import psycopg
@@ -14,7 +13,7 @@ from esworkbench.event_store import EventStore, database, open_database, write_t
 from esworkbench.event_store.database import address_of, described, parse_url
 from esworkbench.event_store.postgres.local_server import local_postgres_url
 from esworkbench.event_store.sidecar import outside_folder
-from tests.support import make_every_table, new_event
+from tests.support import make_every_table, new_event, replace_sleep
 
 
 def test_sqlite_is_durable_and_lets_readers_read(sqlite_url: str) -> None:
@@ -36,7 +35,7 @@ def test_whoever_opens_a_file_that_another_is_making_waits(sqlite_url: str, monk
         pauses.append(seconds)
         other.rollback()
 
-    monkeypatch.setattr(time, "sleep", let_the_other_finish)
+    replace_sleep(monkeypatch, database, let_the_other_finish)
     EventStore.open(sqlite_url).append("s", [new_event()], expected_version=0)
     assert len(pauses) == 1
 

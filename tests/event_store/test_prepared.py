@@ -14,7 +14,7 @@ from esworkbench.evidence import capture
 from esworkbench.evidence.capturing import postgres_opening
 from tests.event_store.workers import raw_row
 from tests.replicated import Server
-from tests.support import new_event
+from tests.support import new_event, replace_sleep
 
 
 def test_a_long_wait_names_the_prepared_transaction_and_the_process(
@@ -37,7 +37,7 @@ def test_a_long_wait_names_the_prepared_transaction_and_the_process(
                     deciding.execute("COMMIT PREPARED 'transfer-4711'")
                 pauses.clear()
 
-        monkeypatch.setattr(postgres_log.time, "sleep", settle)
+        replace_sleep(monkeypatch, postgres_log, settle)
         pid = live.info.backend_pid
         with caplog.at_level(logging.WARNING):
             assert [event.stream_id for event in store.read_all()] == ["prepared", "live", "quick"]

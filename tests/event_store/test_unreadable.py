@@ -20,7 +20,7 @@ from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.dead_letters import parked
 from esworkbench.snapshotting.background import Snapshotter
 from tests.event_store.workers import raw_row
-from tests.support import new_event
+from tests.support import new_event, replace_sleep
 
 ODD_ON_SQLITE: dict[str, tuple[str, object]] = {
     "a payload as bytes": ("payload", b"{}"),
@@ -131,7 +131,7 @@ def test_it_is_no_reason_to_pass_a_gap_that_may_still_fill(postgres_url: str, mo
     with psycopg.connect(postgres_url) as slow:
         slow.execute(ONE_ROW, raw_row("slow"))
         plant(store, "recorded_at", "infinity")
-        monkeypatch.setattr(postgres_log.time, "sleep", lambda _seconds: slow.commit())
+        replace_sleep(monkeypatch, postgres_log, lambda _seconds: slow.commit())
         assert [event.global_position for event in store.read_all(after=1)] == [2]
     with pytest.raises(UnreadableEvent):
         store.read_all(after=2)
