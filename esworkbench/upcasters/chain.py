@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.events import EventTypes
-from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step, own_copy
 
 
 class UpcasterChain:
@@ -101,8 +101,8 @@ def newer_than_the_code(shape: Shape, known: int) -> MissingUpcaster:
 
 
 def take_step(step: Step, payload: Payload) -> Sequence[Shaped]:
-    """What comes of a payload. A step works on a copy: whatever it pops stays in the payload it was given."""
+    """What comes of a payload. A step works on a copy: nothing it changes, at any depth, is changed in the original."""
     try:
-        return step.take(dict(payload))
+        return step.take(own_copy(payload))
     except Exception as error:
         raise InvalidEvent(f"upcaster {step.name} can't take this {step.source}: {error!r}") from error

@@ -9,7 +9,7 @@ from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.events import LOG_RECORDS, DomainEvent, EventTypes
 from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.decoder import EventDecoder
-from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step, own_copy
 
 
 class Downcaster(Step, frozen=True):
@@ -57,7 +57,7 @@ class Downcasters:
                     f"v{fact.schema_version - 1}, and a reader was promised v{to_version}"
                 )
             try:
-                [fact] = step.take(dict(fact.payload))
+                [fact] = step.take(own_copy(fact.payload))
             except Exception as error:
                 raise InvalidEvent(f"downcaster {step.name} can't take this {step.source}: {error!r}") from error
         return fact

@@ -19,6 +19,7 @@ from esworkbench.domains.orders import ORDER_UPCASTERS, order_decoder
 from esworkbench.errors import InvalidEvent, MissingUpcaster, UnknownEventType
 from esworkbench.events import DomainEvent, EventTypes
 from esworkbench.upcasters import EventDecoder, Payload, Shape, Shaped, Step, Upcaster, UpcasterChain
+from esworkbench.upcasters.downcasters import Downcaster, Downcasters
 from esworkbench.upcasters.one_payload import upcast
 from esworkbench.upcasters.reshaping import Drop, Rename, Split
 from esworkbench.upcasters.table import as_markdown, chain_table
@@ -268,3 +269,21 @@ def test_a_total_in_cents_is_never_half_a_cent_away(total: Decimal) -> None:
     assert isinstance(cents, int)
     away = Decimal(cents) - total.scaleb(2)
     assert Decimal("-0.5") < away <= Decimal("0.5")
+
+
+def _greedy(payload: Payload) -> Payload:
+    """A step that takes what it is given to pieces, at every depth."""
+    name = payload["deep"].pop().pop("name")
+    payload.clear()
+    return {"name": name}
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_step_may_take_its_payload_to_pieces_and_what_was_read_stays(way: str) -> None:
+    payload: Payload = {"deep": [{"name": "Ada"}]}
+    if way == "up":
+        (reached,) = UpcasterChain([Upcaster("Joined", 1, _greedy)]).follow(Shaped("Joined", 1, payload), {"Joined": 2})
+    else:
+        reached = Downcasters([Downcaster("Joined", 2, _greedy)]).downcast(Shaped("Joined", 2, payload), to_version=1)
+    assert reached.payload == {"name": "Ada"}
+    assert payload == {"deep": [{"name": "Ada"}]}
