@@ -1,4 +1,4 @@
-"""The exercises of the notebooks, one module a notebook, and the few things they share.
+"""The exercises of the notebooks, one module or package a notebook, and the few things they share.
 
 ``grader``: an answer is run beside the right one on generated cases.
 ``drills``: a mystery incident to solve against the clock, judged by its outcome.

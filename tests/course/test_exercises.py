@@ -33,7 +33,7 @@ def path(request: pytest.FixtureRequest) -> Path:
 
 def test_a_notebook_asks_its_exercises(path: Path) -> None:
     """Each in a cell of its own with its stub and its check, after a cell that says what is asked."""
-    assert f"nb{path.stem}" in MODULES, f"{path.stem} has no exercises: write esworkbench/course/nb{path.stem}.py"
+    assert f"nb{path.stem}" in MODULES, f"{path.stem} has no exercises: write them in esworkbench/course/nb{path.stem}"
     exercises = exercises_of(f"nb{path.stem}")
     assert len(exercises) >= FEWEST
     pairs = list(pairwise(read(path).cells))

@@ -1,5 +1,6 @@
 """Every exercise is proved: its right answers are accepted, its mistakes told apart, and hardly a mutant survives."""
 
+import ast
 import importlib
 import pkgutil
 from types import ModuleType
@@ -62,6 +63,14 @@ def test_the_reference_is_correct_whoever_pastes_it(exercise: Exercise) -> None:
     exec(compile(pasteable(exercise.asked, exercise.reference), "<cell>", "exec"), cell)
     verdict = judge(exercise, cell[exercise.asked], cases=RIGHT_CASES)
     assert verdict.outcome is Outcome.CORRECT, verdict
+
+
+def test_a_pasted_solution_imports_from_the_notebooks_own_module(pair: tuple[str, Exercise]) -> None:
+    """However many files that has: what a learner has pasted and kept must not depend on it."""
+    name, exercise = pair
+    nodes = ast.walk(ast.parse(pasteable(exercise.asked, exercise.reference)))
+    homes = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {home for home in homes if home.startswith("esworkbench.course.nb")} <= {f"esworkbench.course.{name}"}
 
 
 def test_right_answers_in_other_styles_are_correct(exercise: Exercise, answers: ModuleType) -> None:

@@ -1,0 +1,186 @@
+"""The exercise ``deposit_once``: a command that is sent twice is booked once."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import strategies as st
+
+from esworkbench.course.case_database import case_store
+from esworkbench.course.grader.exercise import Exercise, Mistake
+from esworkbench.course.grader.observe import reply
+from esworkbench.errors import IdempotencyConflict
+from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
+from esworkbench.events import NewEvent
+
+TASK = (
+    "Append one event to stream `ACC-1001` of a real `EventStore`: of type `MoneyDeposited`, its payload the JSON "
+    'object `{"amount_minor": …}` and nothing else. There may be events in the stream already. Return a reply: any '
+    "JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again, and may "
+    "reach "
+    "another process of the bank with it: that books nothing, and it gets the reply of the first time. The same "
+    "key with another amount is another command: "
+    "let the store's IdempotencyConflict out. The store does it for whoever hands it `Idempotency(key, "
+    "command_digest, reply)`, where `command_digest` is a text that is the same for the same command, in every "
+    "process, "
+    "and another for any other: by it the store knows a repeat from a misused key."
+)
+
+
+def deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    """``EventStore.append`` looks for the key before the version, and keeps key and events in one transaction."""
+    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
+    once = Idempotency(key, sha256(event.payload).hexdigest(), b'{"done":true}')
+    return store.append("ACC-1001", [event], expected_version=store.stream_version("ACC-1001"), idempotency=once).reply
+
+
+@contextmanager
+def _another_process(answer: Any, number: int) -> Iterator[None]:
+    """In which ``hash`` of a text or of bytes is another one, as it is wherever PYTHONHASHSEED isn't set."""
+    names = getattr(answer, "__globals__", {})
+
+    def salted(value: Any) -> int:
+        return hash(value if isinstance(value, int | float) else (number, value))
+
+    own = {name: names[name] for name in ("hash",) if name in names}
+    names["hash"] = salted
+    try:
+        yield
+    finally:
+        del names["hash"]
+        names.update(own)
+
+
+def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str, int]]) -> Any:
+    """Each reply, by whether its key was answered before and so; and what is in the store in the end."""
+    store = case_store()
+    for _ in range(events_there):
+        store.append("ACC-1001", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
+    first: dict[str, bytes] = {}
+    replies: list[Any] = []
+    for number, (key, amount_minor) in enumerate(commands):
+        with _another_process(answer, number):
+            said = reply(answer, store, key, amount_minor)
+        if isinstance(said, bytes):
+            repeated = "the same reply" if said == first.get(key) else "another reply"
+            replies.append(repeated if key in first else "a reply")
+            first.setdefault(key, said)
+        else:
+            replies.append(said)
+    written = [(each.stream_id, each.event_type, json.loads(each.payload)) for each in store.read_all()]
+    return {"replies": replies, "written": written[events_there:]}
+
+
+def _given_deposit_once(events_there: int, commands: list[tuple[str, int]]) -> str:
+    told = [f"{amount_minor} with the key {key!r}" for key, amount_minor in commands]
+    return "; ".join([f"{events_there} events in the stream", *told])
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+def _deposit(store: EventStore, amount_minor: int, once: Idempotency, *, booked: int | None = None) -> bytes | None:
+    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % (booked or amount_minor))
+    return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def _new_key_each_time(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return deposit_once(store, str(uuid4()), amount_minor)
+
+
+def _digest_of_the_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit(store, amount_minor, Idempotency(key, sha256(key.encode()).hexdigest(), b"{}"))
+
+
+def _no_reply_to_a_repeat(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    before = store.stream_version("ACC-1001")
+    said = deposit_once(store, key, amount_minor)
+    return said if store.stream_version("ACC-1001") > before else None
+
+
+def _amount_as_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return deposit_once(store, str(amount_minor), amount_minor)
+
+
+def _books_one(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit(store, amount_minor, Idempotency(key, str(amount_minor), b"{}"), booked=1)
+
+
+def _conflict_swallowed(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    try:
+        return deposit_once(store, key, amount_minor)
+    except IdempotencyConflict:
+        return None
+
+
+def _as_if_new(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = NewEvent(event_type="MoneyDeposited", payload=b'{"amount_minor":%d}' % amount_minor)
+    once = Idempotency(key, str(amount_minor), b"{}")
+    return store.append("ACC-1001", [event], expected_version=0, idempotency=once).reply
+
+
+def _digest_by_hash(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit(store, amount_minor, Idempotency(key, str(hash(b"%d" % amount_minor)), b"{}"))
+
+
+# --- the exercise -----------------------------------------------------------------------------------------------------
+
+DEPOSIT_ONCE = Exercise(
+    name="deposit_once",
+    task=TASK,
+    stub=(
+        "from hashlib import sha256\n\n"
+        "from esworkbench.event_store import EventStore, Idempotency\n"
+        "from esworkbench.events import NewEvent\n\n\n"
+        "def my_deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes: ..."
+    ),
+    reference=deposit_once,
+    cases=st.tuples(
+        st.integers(0, 2),
+        st.lists(
+            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 1005, 4723])),
+            min_size=1,
+            max_size=4,
+        ),
+    ),
+    examples=[(0, [("monday", 5), ("monday", 5)]), (0, [("monday", 5), ("monday", 1005)])],
+    play=_play_deposit_once,
+    given=_given_deposit_once,
+    hints=(
+        "`store.append(stream, [event], expected_version=store.stream_version(stream), idempotency=…)` does most of "
+        "it, and returns a result that has the `reply`.",
+        "The digest must differ when the command differs, and be the same in every process, as Python's own `hash` "
+        "isn't: `sha256(event.payload).hexdigest()`. Return `result.reply`.",
+    ),
+    mistakes={
+        "double apply": Mistake(
+            _new_key_each_time, "the retry is booked again: hand the store the key that the client has drawn and sent"
+        ),
+        "digest of the key": Mistake(
+            _digest_of_the_key,
+            "one key, two amounts, and nobody notices: the digest must be made from the command, not from the key",
+        ),
+        "another hash in each process": Mistake(
+            _digest_by_hash,
+            "`hash` of a text or of bytes is another one in each process, so a repeat that reaches another one looks "
+            "like another command: take `sha256`",
+        ),
+        "no reply": Mistake(
+            _no_reply_to_a_repeat, "a repeat deserves the answer that got lost: return the reply that the store kept"
+        ),
+        "the amount as key": Mistake(
+            _amount_as_key, "the amount serves as key, but a second deposit of the same amount is a second intent"
+        ),
+        "books one": Mistake(_books_one, "it books 1, whatever the amount"),
+        "swallowed": Mistake(
+            _conflict_swallowed,
+            "the key was used for another command, and the client isn't told: let IdempotencyConflict out",
+        ),
+        "as if new": Mistake(
+            _as_if_new, "it expects version 0, but the stream has events already: ask `store.stream_version`"
+        ),
+    },
+)
