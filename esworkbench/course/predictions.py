@@ -12,7 +12,7 @@ from esworkbench.kept_files import append_line
 RECORD = "predictions.jsonl"
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptPrediction(msgspec.Struct, frozen=True):
     """A question, what the learner guessed and what came out, each as text."""
 
     question: str
@@ -33,7 +33,7 @@ class Prediction:
         if self.guess is ...:
             return _show(f"It was **{outcome}**. (You made no guess.)")
         _show(f"{'✔' if self.guess == outcome else '✘'} You said **{self.guess}**. It was **{outcome}**.")
-        kept = Kept(self.question, str(self.guess), str(outcome))
+        kept = KeptPrediction(self.question, str(self.guess), str(outcome))
         append_line((self.folder or work_folder()) / RECORD, msgspec.json.encode(kept))
 
 

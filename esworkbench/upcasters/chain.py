@@ -4,11 +4,12 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from graphlib import CycleError, TopologicalSorter
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.events import EventTypes
-from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step, own_copy
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
 
 
 class UpcasterChain:
@@ -38,9 +39,8 @@ class UpcasterChain:
     def follow(self, stored: Shaped, wanted: Mapping[str, int]) -> list[Shaped]:
         """What a stored payload has become, in order: one fact as a rule, none or several where a step drops or splits.
 
-        Steps are taken until each fact is at or past the version ``wanted`` of its type. A type that isn't wanted and
-        has no step is returned as it is: what to think of it is the caller's business. Raises MissingUpcaster where a
-        type is below the version wanted and no step goes on; InvalidEvent when a step fails on the payload.
+        Steps are taken until each fact is at or past the version ``wanted`` of its type; a type neither wanted nor with
+        a step stays as it is. Raises MissingUpcaster where no step goes on, InvalidEvent when one fails on the payload.
         """
         reached: list[Shaped] = []
         to_do = [stored]
@@ -103,6 +103,6 @@ def newer_than_the_code(shape: Shape, known: int) -> MissingUpcaster:
 def take_step(step: Step, payload: Payload) -> Sequence[Shaped]:
     """What comes of a payload. A step works on a copy: nothing it changes, at any depth, is changed in the original."""
     try:
-        return step.take(own_copy(payload))
+        return step.take(deepcopy(payload))
     except Exception as error:
         raise InvalidEvent(f"upcaster {step.name} can't take this {step.source}: {error!r}") from error

@@ -4,12 +4,13 @@ A downcaster stands at the edge, where events are published. The domain never se
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import deepcopy
 
 from esworkbench.errors import InvalidEvent, MissingUpcaster
 from esworkbench.events import LOG_RECORDS, DomainEvent, EventTypes
 from esworkbench.upcasters.chain import UpcasterChain
 from esworkbench.upcasters.decoder import EventDecoder
-from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step, own_copy
+from esworkbench.upcasters.steps import Payload, Shape, Shaped, Step
 
 
 class Downcaster(Step, frozen=True):
@@ -57,7 +58,7 @@ class Downcasters:
                     f"v{fact.schema_version - 1}, and a reader was promised v{to_version}"
                 )
             try:
-                [fact] = step.take(own_copy(fact.payload))
+                [fact] = step.take(deepcopy(fact.payload))
             except Exception as error:
                 raise InvalidEvent(f"downcaster {step.name} can't take this {step.source}: {error!r}") from error
         return fact

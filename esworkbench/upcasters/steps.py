@@ -77,16 +77,3 @@ class Upcaster(Step, frozen=True):
 
     def take(self, payload: Payload) -> Sequence[Shaped]:
         return [Shaped(self.event_type, self.from_version + 1, self.function(payload))]
-
-
-def own_copy(payload: Payload) -> Payload:
-    """A copy that a step may change, also what lies within: JSON nests in objects and arrays alone."""
-    return {name: _copied(value) for name, value in payload.items()}
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return own_copy(value)
-    if isinstance(value, list):
-        return [_copied(each) for each in value]
-    return value

@@ -5,7 +5,14 @@ from html import escape
 
 import ipywidgets as widgets
 
-from esworkbench.lab.models.crash import ApplyBatch, CrashPlayer, Kept, checkpoint_first, one_transaction, rows_first
+from esworkbench.lab.models.crash import (
+    ApplyBatch,
+    Committed,
+    CrashPlayer,
+    checkpoint_first,
+    one_transaction,
+    rows_first,
+)
 from esworkbench.money import format_minor
 from esworkbench.widgets.alert import alert
 
@@ -84,7 +91,7 @@ class CrashView:
         self.buttons["next"].disabled = self.buttons["kill"].disabled = not player.next_step
         ahead = f"next step: {player.next_step}" if player.next_step else "all events were seen"
         self.status.value = f"<div style='line-height:1.5'><b>{escape(f'{ahead}; {_verdict(player)}')}</b></div>"
-        seen = Kept(player.kept.balance_minor - player.off_by_minor, player.kept.checkpoint)
+        seen = Committed(player.kept.balance_minor - player.off_by_minor, player.kept.checkpoint)
         rows = [("committed", *_cells(player.kept)), ("events up to the checkpoint", *_cells(seen))]
         if player.unseen is not None:
             rows.append(("in the open transaction", *_cells(player.unseen)))
@@ -106,7 +113,7 @@ def _verdict(player: CrashPlayer) -> str:
     return f"{format_minor(abs(off), CURRENCY)} too {'much' if off > 0 else 'little'}"
 
 
-def _cells(kept: Kept) -> tuple[str, str]:
+def _cells(kept: Committed) -> tuple[str, str]:
     return format_minor(kept.balance_minor, CURRENCY), str(kept.checkpoint)
 
 

@@ -25,7 +25,7 @@ PARTS = ("cause", "account", "events", "amount")
 FULL = sum(RUBRIC[part][0] for part in PARTS)
 
 
-class Written(msgspec.Struct, frozen=True):
+class ClosedCase(msgspec.Struct, frozen=True):
     """A verdict as it was before the answer was opened, and the points it earned."""
 
     seed: int
@@ -58,7 +58,7 @@ def close_case(incident: Incident, verdict: Claimed | EllipsisType, folder: Path
     total = sum(points.values())
     path = (folder or work_folder()) / RECORD
     earlier = next((each for each in _written(path) if each.seed == incident.seed), None)
-    written = Written(
+    written = ClosedCase(
         incident.seed, verdict.fault, verdict.account, list(verdict.events), verdict.amount, verdict.currency, total
     )
     append_line(path, msgspec.json.encode(written))
@@ -90,7 +90,7 @@ def _positions(positions: list[int]) -> str:
     return "no position" if not positions else "position " + ", ".join(map(str, positions))
 
 
-def _written(path: Path) -> Iterable[Written]:
+def _written(path: Path) -> Iterable[ClosedCase]:
     """What is on record; a line that isn't whole is nobody's verdict."""
     try:
         lines = read_kept(path).splitlines()
@@ -98,7 +98,7 @@ def _written(path: Path) -> Iterable[Written]:
         return
     for line in lines:
         try:
-            yield msgspec.json.decode(line, type=Written)
+            yield msgspec.json.decode(line, type=ClosedCase)
         except msgspec.DecodeError:
             continue
 

@@ -28,11 +28,11 @@ TASK = (
 NOON = datetime(2024, 10, 15, 12, 0)  # noqa: DTZ001 - where it says no zone it is to be refused
 
 
-class Moment(datetime):
+class LibraryMoment(datetime):
     """A moment of some library, as pandas has one."""
 
 
-NOON_OF_A_LIBRARY = Moment(2024, 10, 15, 12, tzinfo=UTC)
+NOON_OF_A_LIBRARY = LibraryMoment(2024, 10, 15, 12, tzinfo=UTC)
 WHEN = (
     None,
     NOON.replace(tzinfo=UTC),

@@ -28,7 +28,7 @@ from esworkbench.lab.world.readers import Readers
 from esworkbench.money import format_minor
 
 STATEMENT = "statement.csv"
-BUILDING = 8451_1
+BUILDERS_LOCK = 8451_1
 """The advisory lock of whoever builds an incident in a PostgreSQL database."""
 
 
@@ -205,7 +205,7 @@ def _empty_database(parsed: URL, url: str) -> Iterator[Engine]:
     try:
         with engine.connect() as holder:
             holder.detach()  # or a pool would keep the session, and with it the lock
-            if not holder.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": BUILDING}):
+            if not holder.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": BUILDERS_LOCK}):
                 raise UnusableInput(f"somebody is building in {described(parsed)} right now: name another database")
             holder.commit()  # the lock is the session's; an open transaction would hold back the vacuum
             tables = inspect(engine).get_table_names()

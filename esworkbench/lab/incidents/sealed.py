@@ -28,7 +28,7 @@ class PlantedFault(msgspec.Struct, frozen=True):
     currency: str | None
 
 
-class Case(msgspec.Struct, frozen=True):
+class SealedCase(msgspec.Struct, frozen=True):
     """What a case of the course is built from."""
 
     fault: str
@@ -44,11 +44,11 @@ def close(told: object) -> bytes:
     return base64.encodebytes(zlib.compress(msgspec.json.encode(told)))
 
 
-def case_named(name: str) -> Case:
+def case_named(name: str) -> SealedCase:
     """What that case is built from. Raises UnusableInput for a name that is none."""
     if name not in CASES:
         raise UnusableInput(f"there is no case {name!r}: choose one of {', '.join(CASES)}")
-    return msgspec.json.decode(zlib.decompress(base64.b64decode(CASES[name])), type=Case)
+    return msgspec.json.decode(zlib.decompress(base64.b64decode(CASES[name])), type=SealedCase)
 
 
 def seal(folder: Path, planted: list[PlantedFault]) -> None:

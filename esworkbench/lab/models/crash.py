@@ -13,20 +13,20 @@ class Killed(BaseException):
     """The process is dead. No exception handler would get to see that, so this is no Exception."""
 
 
-class Kept(NamedTuple):
+class Committed(NamedTuple):
     """What is committed: the balance in minor units, and the position up to which events were seen."""
 
     balance_minor: int
     checkpoint: int
 
 
-NOTHING = Kept(balance_minor=0, checkpoint=0)
+NOTHING = Committed(balance_minor=0, checkpoint=0)
 
 
 class Connection:
     """Writes of one transaction, which nobody else sees before its commit."""
 
-    def __init__(self, kept: Kept, step: Callable[[str], None]) -> None:
+    def __init__(self, kept: Committed, step: Callable[[str], None]) -> None:
         self.kept = kept
         self._step = step
 
@@ -45,14 +45,14 @@ class MortalDatabase:
     ``stopped_before`` names the step at which it died, and ``unseen`` what its transaction had written by then.
     """
 
-    def __init__(self, kept: Kept = NOTHING) -> None:
+    def __init__(self, kept: Committed = NOTHING) -> None:
         self.kept = kept
         self.steps_left: int | None = None
         self.stopped_before = ""
         self._open: Connection | None = None
 
     @property
-    def unseen(self) -> Kept | None:
+    def unseen(self) -> Committed | None:
         return self._open.kept if self._open else None
 
     @contextmanager
@@ -79,7 +79,7 @@ ApplyBatch = Callable[[Transaction, Write, Write], None]
 
 def kept_after_a_kill(
     apply_batch: ApplyBatch, amounts: Sequence[int], *, batch_size: int, lives_steps: int | None
-) -> Kept:
+) -> Committed:
     """What is kept when the process dies after so many steps, and another one finishes the log of ``amounts``.
 
     At most one run per event and two more are made, so that code which never moves its checkpoint comes to an end.
@@ -122,7 +122,7 @@ class PlayedStep(NamedTuple):
     """One line of what happened: the step that was made, or ``killed``, and what was committed after it."""
 
     what: str
-    kept: Kept
+    kept: Committed
     off_by_minor: int
 
 
@@ -141,12 +141,12 @@ class CrashPlayer:
         self._begin_batch(NOTHING)
 
     @property
-    def kept(self) -> Kept:
+    def kept(self) -> Committed:
         """What is committed."""
         return self._database.kept
 
     @property
-    def unseen(self) -> Kept | None:
+    def unseen(self) -> Committed | None:
         """What the open transaction would commit; None where none is open."""
         return self._database.unseen
 
@@ -188,7 +188,7 @@ class CrashPlayer:
     def _tell(self, what: str) -> None:
         self.log.append(PlayedStep(what, self.kept, self.off_by_minor))
 
-    def _begin_batch(self, kept: Kept) -> None:
+    def _begin_batch(self, kept: Committed) -> None:
         self._begun_with = kept
         self._lived = 0
         self._live()
