@@ -35,8 +35,8 @@ MEMORY = "640MB"
 MOST_THREADS = 4
 """Each thread needs its share of that memory."""
 
-SMALL = 8_000_000
-"""Bytes of Parquet, some hundred thousand events, up to which evidence is read once and kept in memory."""
+SMALL = 200_000
+"""Rows of all tables up to which evidence is read once and kept in memory; above, each question reads its files."""
 
 TIMES_TRIED = 20
 """So many of the latest times may be in dispute; more were not edited one by one."""
@@ -159,7 +159,7 @@ class Evidence:
         )
 
     def connection(self) -> "duckdb.DuckDBPyConnection":
-        """A DuckDB cursor with each table of the evidence under its name. Sums need a cast: ``sum(…)::BIGINT``.
+        """A DuckDB cursor with a view for each table of the evidence. Sums need a cast: ``sum(…)::BIGINT``.
 
         What it can't read of the evidence is EvidenceDamaged.
         """
@@ -340,23 +340,26 @@ class Evidence:
 
         # What doesn't fit in memory is spilled to a folder that DuckDB makes when it needs it, and removes.
         spill = Path(tempfile.gettempdir()) / f"esworkbench-{uuid.uuid4().hex}"
-        threads = min(MOST_THREADS, os.cpu_count() or 1)
+        # Hundreds of questions are asked. Files are opened anew for each, and threads pay where there is much.
+        is_small = sum(self.manifest.rows.values()) <= SMALL
+        threads = 1 if is_small else min(MOST_THREADS, os.cpu_count() or 1)
         database = duckdb.connect(config={
             "autoinstall_known_extensions": "false", "memory_limit": MEMORY, "temp_directory": str(spill),
             "threads": str(threads),
         })  # fmt: skip
         reading = cast("duckdb.DuckDBPyConnection", Reading(database, self.path))
         require_form(reading, self.path, self.manifest)
-        in_all = sum((self.path / name).stat().st_size for table in SCHEMAS for name in self.manifest.files_of(table))
-        # Hundreds of questions are asked, and a view opens its files for each anew.
-        kind = "TABLE" if in_all <= SMALL else "VIEW"
         for table in SCHEMAS:
             files = [self.path / name for name in self.manifest.files_of(table)]
             there = {
                 column[0] for column in reading.execute(f"SELECT * FROM {from_parquet(files)} LIMIT 0").description
             }
             self._lacking[table] = [name for name in ADDED_LATER.get(table, ()) if name not in there]
-            reading.execute(f"CREATE {kind} {table} AS SELECT * FROM {self._whole_rows(table, files)}")
+            rows = self._whole_rows(table, files)
+            if is_small:
+                reading.execute(f"CREATE TABLE {table}_in_memory AS SELECT * FROM {rows}")
+                rows = f"{table}_in_memory"
+            reading.execute(f"CREATE VIEW {table} AS SELECT * FROM {rows}")
         self._make_openings(reading)
         return database
 
