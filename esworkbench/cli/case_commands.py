@@ -23,7 +23,7 @@ from esworkbench.forensics.compare.unposted import unposted_in_words
 from esworkbench.forensics.investigation.case import ACTS, Case
 from esworkbench.forensics.investigation.investigate import Repair
 from esworkbench.forensics.investigation.questions import in_words
-from esworkbench.forensics.repair.plan import RepairPlan
+from esworkbench.forensics.repair.plan import RepairPlan, require_no_password
 
 INCLUDED = {"investigate": ("diff", "diagnose"), "report": ("diff", "diagnose")}
 """What an investigation and a report ask by themselves."""
@@ -95,6 +95,7 @@ def repair(
     possible is rebuilt where a replay of its own code, on a copy, puts it right. Rows that a rebuild replaces are
     kept beside the evidence.
     """
+    require_no_password(operator)
     opened = open_agreeing(evidence)
     record = Case(evidence)
     record.require_writable()

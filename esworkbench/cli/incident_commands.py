@@ -25,12 +25,18 @@ def new(
     fault: Annotated[
         str | None, typer.Option(help="A fault's name; `none`: a healthy bank; absent: a mystery.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same events and rows.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same events and rows; 1 unless given.")
+    ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option(metavar="LETTER", help="In place of fault and seed: `A`, the course's own case, tells neither."),
+    ] = None,
     scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
     json: Json = False,
 ) -> None:
     """Build a bank that really has that fault; the answer is sealed."""
-    built = build_incident(new_store(url), fault=fault, seed=seed, scale=scale, progress=True)
+    built = build_incident(new_store(url), fault=fault, seed=seed, case=case, scale=scale, progress=True)
     shown = address_of(parse_url(built.url))
     document = {
         "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,

@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_shell import Shell
+from cli_shell import Shell, fingerprint
 
 from esworkbench.archive import file_digest
 from esworkbench.lab import Incident, build_incident
@@ -115,6 +117,36 @@ def test_a_repair_that_no_case_can_keep_is_not_done(shell: Shell, tmp_path: Path
     (tmp_path / "ev.case.jsonl").mkdir()
     assert "ev.case.jsonl" in shell("repair", ev, "--store", built.url, *applied_by_ada(ev)).err
     assert shell.json("verify", built.url).document["events"] == built.events
+
+
+@pytest.mark.parametrize(
+    ("operator", "apply"),
+    [
+        ("postgresql://ada:Zx9SecretQ@bank/db", False), ("postgresql://ada:Zx9SecretQ@bank/db", True),
+        ("Ada, by way of postgresql://ada:Zx9SecretQ@bank/db", True), ("host=bank password=Zx9SecretQ", True),
+        ("ada password=Zx9SecretQ", False), ("ada:Zx9SecretQ@bank", True),
+    ],
+)  # fmt: skip
+def test_an_operator_with_a_password_in_it_is_refused_and_kept_nowhere(
+    incident: Incident, evidence: Path, operator: str, apply: bool
+) -> None:
+    """An event can't be edited, and a case is sent around. So said by the command itself, as a shell starts it."""
+    home = evidence.parent
+    shutil.copytree(Path(incident.outside).parent, home, dirs_exist_ok=True)
+    before = fingerprint(home)
+    command = ["repair", "ev", "--store", "bank.db", "--json", *applied_by_ada(evidence)]
+    command[command.index("ada")] = operator
+    if not apply:
+        command.remove("--apply")
+    ran = subprocess.run(
+        [sys.executable, "-m", "esworkbench", *command], check=False, capture_output=True, text=True, cwd=home
+    )
+    assert ran.returncode == 2, ran
+    assert ("password" in ran.stderr, ran.stderr.count("\n")) == (True, 1), ran
+    assert json.loads(ran.stdout) == {"error": ran.stderr.strip()}
+    assert {name: made for name, made in fingerprint(home).items() if not name.endswith(("-wal", "-shm"))} == before
+    held = [path for path in home.rglob("*") if path.is_file() and b"SecretQ" in path.read_bytes()]
+    assert (held, "SecretQ" in ran.stdout + ran.stderr) == ([], False)
 
 
 def test_a_sentence_that_was_edited_is_not_the_same_though_its_digest_is(shell: Shell, evidence: Path) -> None:

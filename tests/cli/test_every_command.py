@@ -132,6 +132,7 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "try_again": lambda _: [1],
     "leave_out": lambda _: [1],
     "fault": lambda _: ["lag", "none"],
+    "case": lambda _: ["A"],
     "scale": lambda _: ["small"],
     "word": lambda _: ["posting"],
     "card_id": lambda _: ["undo", "no-card"],

@@ -175,3 +175,17 @@ def test_incident_seals_its_answer_and_reveals_it(shell: Shell, tmp_path: Path) 
     [planted] = shell.json("incident", "reveal", url).document["faults"]
     assert planted["fault"] == "manual_edit"
     assert {"account", "event_ids", "positions", "amount", "currency"} <= set(planted)
+
+
+def test_a_case_is_built_by_its_letter_and_tells_neither_fault_nor_seed(shell: Shell, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    for beside in (["--fault", "none"], ["--seed", 1]):
+        ran = shell("incident", "new", url, "--case", "A", *beside, "--scale", "small")
+        assert (ran.code, "name either the case or those" in ran.err) == (2, True)
+    assert "choose one of A" in shell("incident", "new", url, "--case", "Z", "--scale", "small").err
+    assert list(tmp_path.iterdir()) == []
+    made = shell.json("incident", "new", url, "--case", "A", "--scale", "small")
+    assert (made.code, made.document["seed"]) == (0, None)
+    assert "pending" not in made.out + made.err
+    [planted] = shell.json("incident", "reveal", url).document["faults"]
+    assert planted["fault"] == "unresolved_pending"

@@ -192,17 +192,3 @@ def test_a_report_begins_with_the_mark_of_reports(shell: Shell, home: Path) -> N
     shell("report", home / "ev", "--out", home / "r.html")
     assert REPORT.mark is not None
     assert (home / "r.html").read_bytes().startswith(REPORT.mark)
-
-
-def test_ctrl_c_ends_with_a_sentence_a_code_of_its_own_and_nothing_half_made(tmp_path: Path) -> None:
-    program = (
-        "import os, signal, sys; from esworkbench import cli; import esworkbench.lab.incidents.incident as incident\n"
-        "incident._complaint = lambda scene: os.kill(os.getpid(), signal.SIGINT)\n"
-        "sys.exit(cli.run(['incident', 'new', 'b.db', '--fault', 'none', '--scale', 'small', *sys.argv[1:]]))\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", program, "--json"], check=False, capture_output=True, cwd=tmp_path)
-    assert ran.returncode == 130, ran
-    assert b'"error": "interrupted: ' in ran.stdout
-    assert b"interrupted: " in ran.stderr
-    assert b"Traceback" not in ran.stderr
-    assert list(tmp_path.iterdir()) == []

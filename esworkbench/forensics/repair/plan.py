@@ -110,6 +110,15 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     case_id: str
 
 
+def require_no_password(operator: str) -> None:
+    """Raises UnusableInput for a name with a password in it: it goes into events, which nobody can edit."""
+    if shows_a_password(operator):
+        raise UnusableInput(
+            "the operator's name is kept in events, plan and case, and a password seems to stand in it (so it isn't "
+            "repeated here): give a name alone"
+        )
+
+
 def plan(
     evidence: Evidence,
     diagnosis: Diagnosis,
@@ -120,13 +129,9 @@ def plan(
 ) -> RepairPlan:
     """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest.
 
-    Raises UnusableInput for an ``operator`` with a password in it: the name goes into events, which nobody can edit.
+    Raises UnusableInput for an ``operator`` with a password in it.
     """
-    if shows_a_password(operator):
-        raise UnusableInput(
-            "the operator's name is kept in events, plan and case, and a password seems to stand in it (so it isn't "
-            "repeated here): give a name alone"
-        )
+    require_no_password(operator)
     case = case_id or f"case-{evidence.digest[:12]}"
     findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
     ours = {model.projection for model in evidence.ledger.read_model}
