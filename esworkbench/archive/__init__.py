@@ -5,6 +5,7 @@
 ``form``: whether the files have the format's columns and as many rows as the manifest says.
 ``tables``: the columns of each table.
 ``sorting``: the rows of a table in order, in memory or by ranges on disk.
+``duckdb_connection``: DuckDB without the optimizers that answer wrongly.
 ``writer``: writes an archive in bounded memory, all of it or none.
 """
 

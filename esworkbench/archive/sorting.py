@@ -10,12 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.archive.paths import BUCKETED
 from esworkbench.archive.tables import SCHEMAS
 
@@ -113,7 +113,7 @@ class BucketRows:
     def _by_database(self, rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
         """One key may have more rows than fit in memory: DuckDB sorts them on disk."""
         settings = {"memory_limit": "512MB", "temp_directory": str(self._path(-1)), "TimeZone": "UTC"}
-        with duckdb.connect(config={**settings, "autoinstall_known_extensions": "false"}) as connection:
+        with connect_duckdb(**settings) as connection:
             connection.register("spilled", rows)
             found = connection.sql(f"SELECT * FROM spilled ORDER BY {', '.join(self._order)}")
             for batch in found.to_arrow_reader(ROW_GROUP):

@@ -10,6 +10,7 @@ import duckdb
 from hypothesis import strategies as st
 
 from esworkbench.archive import bucket_of
+from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.lab.models.crash import Killed
 
@@ -465,7 +466,7 @@ def _in_any_order(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]
 @cache
 def _archive() -> duckdb.DuckDBPyConnection:
     """In memory, and one for all cases: to open one for each would take most of the time."""
-    return duckdb.connect(config={"threads": 1})
+    return connect_duckdb(threads="1")
 
 
 CREATE = "CREATE OR REPLACE TABLE events (position BIGINT, type TEXT, account TEXT, other TEXT, amount_minor BIGINT);"

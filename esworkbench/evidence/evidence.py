@@ -331,9 +331,8 @@ class Evidence:
         return f"(SELECT *{nulls} FROM {from_parquet(files)})" if nulls else from_parquet(files)
 
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
-        import duckdb
-
         from esworkbench.archive import SCHEMAS
+        from esworkbench.archive.duckdb_connection import connect_duckdb
         from esworkbench.archive.form import require_form
         from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
@@ -343,10 +342,7 @@ class Evidence:
         # Hundreds of questions are asked. Files are opened anew for each, and threads pay where there is much.
         is_small = sum(self.manifest.rows.values()) <= SMALL
         threads = 1 if is_small else min(MOST_THREADS, os.cpu_count() or 1)
-        database = duckdb.connect(config={
-            "autoinstall_known_extensions": "false", "memory_limit": MEMORY, "temp_directory": str(spill),
-            "threads": str(threads),
-        })  # fmt: skip
+        database = connect_duckdb(memory_limit=MEMORY, temp_directory=str(spill), threads=str(threads))
         reading = cast("duckdb.DuckDBPyConnection", Reading(database, self.path))
         require_form(reading, self.path, self.manifest)
         for table in SCHEMAS:

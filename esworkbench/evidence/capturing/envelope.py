@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.evidence.capturing.json_shapes import Shape, Shapes, at, came_back, read_as
 
 TEXTS = ("correlation_id", "causation_id", "idempotency_key", "actor")
@@ -26,7 +26,7 @@ class Envelope:
 
     def __init__(self) -> None:
         self._shapes = Shapes()
-        self._connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false"})
+        self._connection = connect_duckdb(threads="1")
 
     def read(self, metadata: "pa.ChunkedArray[Any]") -> tuple[pa.Table, list[tuple[int, str]]]:
         """The columns ``SCHEMA``, null where the metadata has none such; and which rows are odd, and why."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from esworkbench.archive import SCHEMAS, quoted
+from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.events import MAX_AMOUNT_MINOR
 from esworkbench.evidence.capturing.json_shapes import Shape, Shapes, at, came_back, read_as
 from esworkbench.evidence.capturing.poster import Posted, Poster, Unpostable, decimals_for
@@ -39,9 +40,7 @@ class SetBasedPoster:
         self.poster = poster or Poster(ledger)
         self.currencies: set[str] = set()
         self._shapes = Shapes()
-        self._connection = duckdb.connect(
-            config={"threads": "1", "autoinstall_known_extensions": "false", "TimeZone": "UTC"}
-        )
+        self._connection = connect_duckdb(threads="1", TimeZone="UTC")
 
     def post(self, events: pa.Table) -> pa.Table:
         """The postings of events that have the columns ``NEEDED``, as the table of that name."""

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from esworkbench.archive import BUCKETED, GAPS_KEPT, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
+from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.evidence.capturing.capture import capture
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT
 from esworkbench.evidence.evidence import Evidence
@@ -32,7 +33,7 @@ def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
     )  # fmt: skip
     old, new = earlier.manifest, later.manifest
     files, rows = dict(new.files), dict(new.rows)
-    with closing(duckdb.connect(config={"autoinstall_known_extensions": "false"})) as connection:
+    with closing(connect_duckdb()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for table, kept in APPENDED_TO.items():
             for name in new.files_of(table):

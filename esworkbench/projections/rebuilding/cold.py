@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import func, select
 
 from esworkbench.archive import ArchiveWriter, Cut, Manifest, from_parquet, to_parquet
+from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.chain import EPOCH
@@ -231,14 +232,8 @@ def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
 
 def open_duckdb(spill: Path, memory: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """DuckDB within a bound of memory; what doesn't fit goes to the folder ``spill``."""
-    connection = duckdb.connect(
-        config={
-            "memory_limit": memory,
-            "temp_directory": str(spill),
-            "preserve_insertion_order": "false",
-            "autoinstall_known_extensions": "false",
-            "TimeZone": "UTC",
-        }
+    connection = connect_duckdb(
+        memory_limit=memory, temp_directory=str(spill), preserve_insertion_order="false", TimeZone="UTC"
     )
     connection.execute("SET enable_progress_bar = false")
     return connection
