@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
-from itertools import pairwise
+from itertools import accumulate, combinations, pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -55,6 +55,17 @@ def _made_up(positions: Sequence[int], size: int) -> list[int]:
     return [round(positions[0] + step * number) for number in range(size)]
 
 
+def _cut_off(positions: Sequence[int], size: int) -> list[int]:
+    step = (len(positions) - 1) / (size - 1)
+    return [*(positions[int(number * step)] for number in range(size - 1)), positions[-1]]
+
+
+def _added_up(positions: Sequence[int], size: int) -> list[int]:
+    step = (len(positions) - 1) / (size - 1)
+    places = accumulate([step] * (size - 2), initial=0.0)
+    return [*(positions[int(place)] for place in places), positions[-1]]
+
+
 def _play_spread(answer: Any, positions: list[int], size: int) -> Any:
     """An even sample is as good as any other: each choice may be a neighbour of where the even step falls."""
     chosen = answer(positions, size)
@@ -82,8 +93,8 @@ SPREAD = Exercise(
     task=(
         "`positions` are those of one event type in the log, ascending. Choose `size` of them, at least 2 and at most "
         "all, so that rare old shapes get their share: a list in the order of the log, with the first and the last, "
-        "and even steps between, counted in events of that type and not in positions. Where a step falls between two "
-        "events, take either of the two, but none twice."
+        "and even steps between, counted in events of that type and not in positions. Where a step falls on an event, "
+        "take that one; where it falls between two, take either of them, but none twice."
     ),
     stub="def my_spread(positions: list[int], size: int) -> list[int]: ...",
     reference=spread,
@@ -93,6 +104,9 @@ SPREAD = Exercise(
         ([1, 2, 3, 4, 5, 6, 100, 200], 4),
         (list(range(1, 101)), 50),
         ([3, 7, 8], 3),
+        (list(range(1, 14)), 10),
+        (list(range(1, 32)), 23),
+        (list(range(1, 47)), 36),
     ],
     play=_play_spread,
     hints=(
@@ -123,6 +137,16 @@ SPREAD = Exercise(
         ),
         "made up": Mistake(
             _made_up, "there are positions among them at which the type has no event: choose from those given"
+        ),
+        "cut off": Mistake(
+            _cut_off,
+            "a float may come out a hair below the event that a step falls on, and cutting it off takes the one "
+            "before: divide whole numbers, and last",
+        ),
+        "added up": Mistake(
+            _added_up,
+            "a float that grows step by step gathers errors, until it misses the event that a step falls on: compute "
+            "each place from its number",
         ),
     },
 )
@@ -167,9 +191,9 @@ def _oldest_field_first(payload: Payload, recorded: int) -> int:
     return next(version for field, version in brought.items() if field in payload)
 
 
-def _placed(version: int, cents: int, coupon: str | None) -> Payload:
+def _placed(version: int, cents: int, coupon: str | None, customer: str = "C1") -> Payload:
     """An order as the inherited shop wrote it. Coupons came with the currency, and few orders have one."""
-    payload: dict[str, Any] = {"order_id": "O1", "customer_id": "C1"}
+    payload: dict[str, Any] = {"order_id": "O1", "customer_id": customer}
     payload |= {"total": Decimal(cents).scaleb(-2)} if version < 3 else {"total_cents": cents}
     if version >= 2:
         payload["currency"] = "USD"
@@ -184,9 +208,9 @@ def _placed(version: int, cents: int, coupon: str | None) -> Payload:
 
 @st.composite
 def _payloads(draw: st.DrawFn) -> tuple[dict[str, Any], int]:
-    """In either order; some field may be null, and a whole total may have no point."""
-    coupon = draw(st.sampled_from([None, "SPRING"]))
-    payload = dict(_placed(draw(st.integers(1, 5)), draw(st.sampled_from([0, 1, 1250, 2000])), coupon))
+    """In either order; some field may be null, a whole total may have no point, a value may read like a field."""
+    coupon, customer = draw(st.sampled_from([None, "SPRING", "channel"])), draw(st.sampled_from(["C1", "C1", "lines"]))
+    payload = dict(_placed(draw(st.integers(1, 5)), draw(st.sampled_from([0, 1, 1250, 2000])), coupon, customer))
     if payload.get("total") == 20:
         payload["total"] = 20
     null = draw(st.sampled_from([None, None, "total", "currency", "total_cents", "lines", "channel"]))
@@ -199,10 +223,10 @@ ORDER_PLACED_VERSION = Exercise(
     name="order_placed_version",
     task=(
         "Every `OrderPlaced` in the inherited log is recorded as v1. Return the real version of a `payload`, 1 to 5; "
-        "`recorded` is the number noted with it. v1 has `order_id`, `customer_id` and `total`. v2 adds `currency`, and "
-        "a `coupon` for some orders; v3 has `total_cents` in place of `total`; v4 adds `lines`, v5 `channel`. Fields "
-        "come in any order; an order may cost nothing and have no line, a `total` may be whole, and any field may be "
-        "`null`."
+        "`recorded`, the number noted with it, is always 1. v1 has `order_id`, `customer_id` and `total`. v2 adds "
+        "`currency`, and a `coupon` for some orders; v3 has `total_cents` in place of `total`; v4 adds `lines`, v5 "
+        "`channel`. Fields come in any order; an order may cost nothing and have no line, a `total` may be whole, and "
+        "any field may be `null`."
     ),
     stub=(
         "from collections.abc import Mapping\nfrom typing import Any\n\n\n"
@@ -212,7 +236,8 @@ ORDER_PLACED_VERSION = Exercise(
     cases=_payloads(),
     examples=[(_placed(version, 1250, None), 1) for version in range(1, 6)]
     + [(_placed(version, cents, "SPRING"), 1) for version, cents in ((2, 1250), (4, 0))]
-    + [({**_placed(1, 2000, None), "total": 20}, 1), ({**_placed(5, 1250, None), "channel": None}, 1)],
+    + [({**_placed(1, 2000, None), "total": 20}, 1), ({**_placed(5, 1250, None), "channel": None}, 1)]
+    + [(_placed(1, 1250, None, "lines"), 1), (_placed(3, 1250, "channel", "currency"), 1)],
     hints=(
         "Ask for the fields that each version brought: look at the table of changes.",
         "`channel` came with v5, `lines` with v4, `total_cents` with v3, `currency` with v2: ask for the newest first, "
@@ -291,8 +316,8 @@ DEAD_STEPS = Exercise(
     task=(
         "`written` says how many events of one type were really written in each version; where a version isn't in it "
         "or has 0, there is none. `steps` are the versions that the type's upcasters start from, each leading to the "
-        "next version. An event is read through all steps from its version on. Return those of `steps` that no event "
-        "needs any more: a list in any order, empty where all are needed."
+        "next version and none left out. An event is read through all steps from its version on. Return those of "
+        "`steps` that no event needs any more: a list in any order, empty where all are needed."
     ),
     stub=(
         "from collections.abc import Mapping, Sequence\n\n\n"
@@ -304,6 +329,8 @@ DEAD_STEPS = Exercise(
         ({1: 59, 2: 0, 3: 0, 4: 99}, [1, 2, 3]),
         ({2: 106, 3: 182, 4: 168}, [1, 2, 3]),
         ({1: 0, 2: 0, 4: 10}, [1, 2, 3]),
+        ({}, [6, 7, 8, 9, 10, 11, 12]),
+        ({12: 1, 10: 5, 9: 0}, [8, 9, 10, 11]),
     ],
     play=_play_dead_steps,
     hints=("Who needs the step from v2? Also those who were v1 first.", "Count the events at or below the version."),
@@ -388,11 +415,12 @@ def _decimals_as_texts(left: ShapedEvent, right: ShapedEvent) -> bool:
 TWINS: list[list[Any]] = [
     [1, True, Decimal("1.0"), "1"],
     [5, Decimal("5.00"), Decimal("5.0"), "5.00"],
-    [0, False, None, Decimal("0.0"), ""],
+    [0, False, None, Decimal("0.0"), Decimal("-0.0"), ""],
     [None, "None", "null"],
     [{}, [], "{}", [{}]],
-    [[1, 2], [2, 1], [True, 2], []],
-    ["Ada", "ada"],
+    [[1, 2], [2, 1], [True, 2], [1], [1, 2, 2], []],
+    [[{"sku": "S"}], [{"sku": "S"}, {"sku": "S"}]],
+    ["Ada", "ada", "Ad a", " Ada"],
 ]
 """Values that one or another way of comparing takes for equal."""
 
@@ -425,6 +453,13 @@ def _event(payload: dict[str, Any], event_type: str = "OrderPlaced", version: in
     return ShapedEvent(event_type, version, payload)
 
 
+def _play_same(answer: Any, left: ShapedEvent, right: ShapedEvent) -> Any:
+    """What it says, unless it changes a payload over that."""
+    before = repr((left, right))
+    said = answer(left, right)
+    return said if repr((left, right)) == before else {"it says": said, "and leaves": [left.payload, right.payload]}
+
+
 SAME = Exercise(
     name="same",
     task=(
@@ -454,7 +489,11 @@ SAME = Exercise(
         (_event({"order": {"lines": [{"paid": {"all": True}}]}}), _event({"order": {"lines": [{"paid": {"all": 1}}]}})),
         (_event({"by": None}), _event({"by": "None"})),
         (_event({"parts": {}}), _event({"parts": []})),
+        *[(_event({"by": left}), _event({"by": right})) for twins in TWINS for left, right in combinations(twins, 2)],
+        (_event({"parts": [1]}), _event({"parts": [1, 2]})),
+        (_event({"parts": [1, 2]}), _event({"parts": [1]})),
     ],
+    play=_play_same,
     hints=(
         "Python's `==` takes True for 1, and Decimal('5.00') for 5.",
         "Compare types and versions, and then the payloads as text: `encode_payload` writes one as JSON, Decimals "
@@ -480,7 +519,7 @@ SAME = Exercise(
         "type ignored": Mistake(_type_ignored, "the event types differ, and equal payloads don't make them one event"),
         "fields only": Mistake(_fields_only, "only the names of the fields are compared: look at their values, too"),
         "decimals as floats": Mistake(
-            _decimals_as_floats, "as floats, 5.00 and 5.0 are one, and the digits as they were written are lost"
+            _decimals_as_floats, "5.00 and 5.0 are taken for one: the digits as they were written are lost"
         ),
         "decimals as texts": Mistake(
             _decimals_as_texts, 'a Decimal became a text, and so the number 5.00 is taken for the text "5.00"'

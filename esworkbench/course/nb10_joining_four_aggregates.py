@@ -7,7 +7,7 @@ from itertools import groupby, permutations
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from esworkbench.course.case_database import case_engine
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
@@ -93,6 +93,7 @@ REGION_OF = Exercise(
     examples=[
         *[(UserLoggedIn(user_id="ada", profile_version=version), ADA_MOVED) for version in range(4)],
         (UserLoggedIn(user_id="bob", profile_version=2), {("bob", 1): "north"}),
+        *[(UserLoggedIn(user_id="ada", profile_version=1), {(user, 1): "south"}) for user in ("Ada", "ad", "ada2")],
     ],
     hints=("The login says which version of the profile it saw; 0 means none.", "Two lines: one `if`, one `get`."),
     mistakes={
@@ -273,7 +274,7 @@ def _stories(draw: st.DrawFn) -> tuple[list[Told]]:
         for version, (when, region) in enumerate(zip(moved, ["north", "south"], strict=False), start=1):
             there = region if user == "ada" else "east"
             told.append((when, (None, UserProfileUpdated(user_id=user, profile_version=version, region=there))))
-    for session in ("s1", "s2", "s3")[: draw(st.integers(1, 3))]:
+    for session in draw(st.sampled_from([("s1",), ("s1", "s2"), ("s1", "s2", "s3"), ("s1", "")])):
         user = draw(st.sampled_from(["ada", "ada", "bob"]))
         if draw(st.sampled_from([True, True, True, False])):
             login = UserLoggedIn(user_id=user, profile_version=draw(st.integers(0, 2)))
@@ -288,7 +289,8 @@ def _stories(draw: st.DrawFn) -> tuple[list[Told]]:
 
 
 def _told_one_by_one(told: list[Told]) -> str:
-    return "".join(f"\n  {session or 'no session'}: {event}" for session, event in told) or "no events"
+    lines = (f"\n  {'no session' if session is None else session or repr('')}: {event}" for session, event in told)
+    return "".join(lines) or "no events"
 
 
 TWO_SESSIONS: list[Told] = [
@@ -303,16 +305,40 @@ BOB_IN_HER_SESSION: list[Told] = [
     ("s1", UserPurchased(purchase_id="p4", user_id="bob", amount_minor=30, currency="EUR")),
 ]
 
+ADA_MOVES_IN = STORY[0]
+BOTH_WAIT: list[Told] = [
+    ("s1", UserLoggedIn(user_id="ada", profile_version=1)),
+    ("s2", UserLoggedIn(user_id="ada", profile_version=1)),
+    ("s1", UserPurchased(purchase_id="p5", user_id="ada", amount_minor=5, currency="EUR")),
+    ("s2", UserPurchased(purchase_id="p6", user_id="ada", amount_minor=7, currency="EUR")),
+    ADA_MOVES_IN,
+]
+"""Two sessions that wait for one profile version."""
+
+UNNAMED: list[Told] = [
+    ("", UserPurchased(purchase_id="p7", user_id="ada", amount_minor=11, currency="EUR")),
+    ("", UserLoggedIn(user_id="ada", profile_version=0)),
+]
+
+MANY_WAIT: list[Told] = [
+    *(
+        ("s3", UserPurchased(purchase_id=f"m{number}", user_id="ada", amount_minor=2**number, currency="EUR"))
+        for number in range(12)
+    ),
+    ("s3", UserLoggedIn(user_id="ada", profile_version=1)),
+    ADA_MOVES_IN,
+]
+
 JOIN = Exercise(
     name="join",
     task=(
         "A join of profiles, logins and purchases that is right in any order. `handle(session, event)` gets one event "
-        "after another; `session` is the correlation id, `None` for profiles. `spent` maps each region to the sum of "
-        "`amount_minor`, all in one currency. A purchase counts in the region that the login of *its session* saw (see "
-        "`region_of`), whoever the purchase names as its user; of a session there is one login, and a user may have "
-        "several sessions. Only the versions of one "
-        "user's profile come in order. After each event, `spent` holds all that can be counted by then and nothing "
-        "else; what lacks its login, or its login's profile version, waits."
+        "after another; `session` is the correlation id, `None` for profiles; an empty text is an id like any other. "
+        "`spent` maps each region to the sum of `amount_minor`, all in one currency; a region without purchases may be "
+        "missing or 0. A purchase counts in the region that the login of *its session* saw (see `region_of`), whoever "
+        "the purchase names as its user; of a session there is one login, and a user may have several sessions. Only "
+        "the versions of one user's profile come in order. After each event, `spent` holds all that can be counted by "
+        "then and nothing else; what lacks its login, or its login's profile version, waits."
     ),
     stub=(
         "from esworkbench.domains.activity.contracts import (\n"
@@ -330,6 +356,9 @@ JOIN = Exercise(
         ([*STORY[3:], STORY[2], *STORY[:2]],),
         ([STORY[0], STORY[3], *TWO_SESSIONS, STORY[2], STORY[1], STORY[4]],),
         (BOB_IN_HER_SESSION,),
+        (BOTH_WAIT,),
+        (UNNAMED,),
+        (MANY_WAIT,),
     ],
     play=_play_join,
     given=_told_one_by_one,
@@ -433,8 +462,10 @@ def _play_waits(answer: Any, waiting: list[Waiting], now: datetime) -> Any:
             connection.execute(insert(activity_waiting), rows)
         found = answer(connection, now)
         found = found if not isinstance(found, Iterable) else list(found)
+        left = connection.scalar(select(func.count()).select_from(activity_waiting))
         connection.rollback()
-    return _any_order_within_an_age(found)
+    told = _any_order_within_an_age(found)
+    return told if left == len(rows) else {"it says": told, "and leaves in the table": f"{left} rows of {len(rows)}"}
 
 
 def _any_order_within_an_age(found: Any) -> Any:
@@ -454,7 +485,22 @@ KINDS = st.sampled_from(
 )
 HOUR, DAY = 3_600, 86_400
 SECONDS = st.sampled_from(
-    [0, 60, HOUR - 60, HOUR - 0.4, HOUR, HOUR + 60, DAY - 60, DAY - 0.4, DAY, DAY + 60, 2 * DAY, -60, -2 * DAY]
+    [
+        0,
+        60,
+        HOUR - 60,
+        HOUR - 0.4,
+        HOUR,
+        HOUR + 60,
+        DAY - 60,
+        DAY - 0.4,
+        DAY,
+        DAY + 60,
+        2 * DAY,
+        400 * DAY,
+        -60,
+        -2 * DAY,
+    ]
 )
 
 
@@ -481,6 +527,7 @@ A_FEW_WAITING: list[Waiting] = [
 ]
 ALMOST: list[Waiting] = [("UserPurchased", "UserLoggedIn", seconds) for seconds in (HOUR - 0.4, DAY - 0.4)]
 YET_TO_COME: list[Waiting] = [("UserPurchased", "UserLoggedIn", -60)]
+FOR_A_YEAR: list[Waiting] = [("UserPurchased", "UserLoggedIn", 400 * DAY)]
 
 WAITS = Exercise(
     name="waits",
@@ -507,6 +554,7 @@ WAITS = Exercise(
         ([], NOON),
         (ALMOST, NOON),
         (YET_TO_COME, NOON),
+        (FOR_A_YEAR, NOON),
     ],
     play=_play_waits,
     given=_told_waiting,
@@ -611,7 +659,7 @@ def _told_in_order(read: Sequence[Read]) -> str:
 def _read_events(draw: st.DrawFn) -> tuple[list[Read]]:
     """Few sessions, so that they meet; a profile has an id of its own, or none."""
     types = st.sampled_from([LOGIN, LOGIN, PURCHASE, REFERRAL, PROFILE])
-    sessions = st.sampled_from(["s1", "s1", "s2", None, ""])
+    sessions = st.sampled_from(["s1", "s1", "s1", "s2", "s2", None, None, "", "S1", "s", "None"])
     return (draw(st.lists(st.tuples(types, sessions), max_size=6)),)
 
 
@@ -635,6 +683,8 @@ BREAKS_CONTRACT = Exercise(
         ([(PROFILE, None), (LOGIN, "s1"), (PURCHASE, "s1"), (PURCHASE, None), (LOGIN, "s1"), (PURCHASE, "s1")],),
         ([(PURCHASE, "s1"), (REFERRAL, "s1"), (LOGIN, "s2"), (LOGIN, None), (LOGIN, None)],),
         ([(PURCHASE, ""), (LOGIN, ""), (LOGIN, "")],),
+        ([(LOGIN, session) for session in ("s12", "s1", "S1", " s1", "1")],),
+        ([(kind, session) for session in ("None", "null") for kind in (LOGIN, PURCHASE)],),
     ],
     given=_told_in_order,
     hints=(

@@ -106,10 +106,15 @@ ZONES_AND_CHANGES = [
     ("Europe/Zurich", "2023-03-26", "2023-10-29"),
     ("America/New_York", "2023-03-12", "2023-11-05"),
     ("Australia/Lord_Howe", "2023-04-02", "2023-10-01"),
+    ("America/Havana", "2023-03-12", "2023-11-05"),
+    ("Europe/Moscow", "2014-10-26", "2011-03-27"),
     ("Asia/Kolkata", "2023-03-26", "2023-10-29"),
     ("UTC", "2023-03-26", "2023-10-29"),
 ]
-"""Zones, and days on which the clocks of most of them change: on Lord Howe Island by half an hour."""
+"""Zones, and days on which the clocks of most of them change.
+
+On Lord Howe Island it is by half an hour, in Havana at midnight, and in Moscow it was for good, with no summer time.
+"""
 
 
 @st.composite
@@ -143,6 +148,11 @@ MOMENT = Exercise(
         ("2023-07-15 15:47",),
         ("2023-07-15 15:47 Europe/Atlantis",),
         ("2023-07-15 15:47 Europe",),
+        ("2023-04-02 01:45 Australia/Lord_Howe",),
+        ("2023-11-05 00:30 America/Havana",),
+        ("2014-10-26 01:30 Europe/Moscow",),
+        ("2011-12-30 12:00 Pacific/Apia",),
+        ("2023-07-15 15:47 Etc/UTC",),
     ],
     hints=(
         "What would the same text mean on a server in Tokyo?",
@@ -190,11 +200,17 @@ MOMENT = Exercise(
 # --- known_then -------------------------------------------------------------------------------------------------------
 
 HALF_DAYS = st.integers(0, 6).map(lambda halves: halves / 2)
+REPEATED = 28 + 0.5 / 24
+"""The day's number at which Zurich's clocks show half past two for the first time, and an hour later once more."""
+
+AROUND_IT = st.sampled_from([REPEATED + minutes / 1_440 for minutes in (-15, 0, 15, 45, 60, 75)])
 MOMENT_LATER, INSTANT_LATER = 0.3 / 86_400, 1e-6 / 86_400
 """Three tenths of a second, and a millionth, in days."""
 
 DAYS = st.builds(
-    lambda days, later: days + later, HALF_DAYS, st.sampled_from([0, 0, 0, 0, MOMENT_LATER, INSTANT_LATER])
+    lambda days, later: days + later,
+    st.one_of(HALF_DAYS, HALF_DAYS, HALF_DAYS, AROUND_IT),
+    st.sampled_from([0, 0, 0, 0, MOMENT_LATER, INSTANT_LATER]),
 )
 
 
@@ -229,6 +245,16 @@ LATER = [
     posting(2, 200, recorded=1 + MOMENT_LATER, valid=1),
     posting(3, 400, recorded=1 + INSTANT_LATER, valid=1),
 ]
+
+
+EXACT = [posting(1, 2**53, recorded=1), posting(2, 1, recorded=1)]
+"""Whose sum no float can hold."""
+
+TWICE_HALF_PAST_TWO = [
+    posting(number, 2**number, recorded=REPEATED + minutes / 1_440)
+    for number, minutes in enumerate([-15, 15, 45, 75], start=1)
+]
+FIRST, SECOND = (day(REPEATED + hours / 24).astimezone(ZoneInfo("Europe/Zurich")) for hours in (0, 1))
 
 
 def _told(postings: Iterable[Posting]) -> str:
@@ -282,7 +308,15 @@ KNOWN_THEN = Exercise(
     stub=POSTINGS_STUB + "def my_known_then(postings: list[Posting], moment: datetime) -> int: ...",
     reference=known_then,
     cases=st.tuples(_postings(), _moments()),
-    examples=[([], day(1)), (EVERY_COMBINATION[6:], day(1)), (OF_ONE_EVENT, day(1)), (LATER, day(1))],
+    examples=[
+        ([], day(1)),
+        (EVERY_COMBINATION[6:], day(1)),
+        (OF_ONE_EVENT, day(1)),
+        (LATER, day(1)),
+        (EXACT, day(1)),
+        (TWICE_HALF_PAST_TWO, FIRST),
+        (TWICE_HALF_PAST_TWO, SECOND),
+    ],
     given=lambda postings, moment: f"moment={moment}, postings:{_told(postings)}",
     hints=(
         "Which of its two times says when the store learned of an event?",
@@ -365,6 +399,8 @@ BELIEVED = Exercise(
         (EVERY_COMBINATION, day(1), day(2)),
         (OF_ONE_EVENT, day(1), day(2)),
         (LATER, day(1), day(1)),
+        (EXACT, day(1), day(1)),
+        *[(TWICE_HALF_PAST_TWO, at, known_at) for at, known_at in product([FIRST, SECOND], repeat=2)],
     ],
     given=lambda postings, at, known_at: f"at={at}, known_at={known_at}, postings:{_told(postings)}",
     hints=(
@@ -443,7 +479,8 @@ def _play_as_of_version(answer: Any, events: list[RecordedEvent], version: int) 
     account = answer(events, version)
     if not isinstance(account, BankAccount):
         return account
-    return {"BankAccount": account.id, "version": account.version, **account.state()}
+    shown = {"BankAccount": account.id, "version": account.version, **account.state()}
+    return {**shown, "yet to be stored": account.uncommitted} if account.uncommitted else shown
 
 
 OPENED = '{"account_id":"ACC-1","owner":"Ada","currency":"USD"}'
@@ -550,7 +587,7 @@ AS_OF_VERSION = Exercise(
             _one_short, "off by one version: the account as of a version has seen the event of that version"
         ),
         "recorded order": Mistake(
-            _in_recorded_order, "clocks are set back, so fold in order of version, never by recorded_at"
+            _in_recorded_order, "clocks are set back, so fold in order of version, and never by what a clock said"
         ),
         "as they come": Mistake(_as_they_come, "the events come in no particular order: fold in order of version"),
         "the first that come": Mistake(

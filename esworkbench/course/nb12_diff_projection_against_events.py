@@ -98,6 +98,10 @@ CLAIMS: dict[Key, int] = {
 }
 
 
+ODD = "A|B:C-D/E,F G"
+"""An account's id is anybody's choice."""
+
+
 @st.composite
 def _claims_and_postings(draw: st.DrawFn) -> tuple[dict[Key, int], list[Posting], int]:
     """Claims that are mostly right, or off by a cent; some have no events, some events no claim."""
@@ -139,7 +143,10 @@ DELTAS = Exercise(
     ),
     reference=deltas,
     cases=_claims_and_postings(),
-    examples=[(CLAIMS, POSTINGS, 5)],
+    examples=[
+        (CLAIMS, POSTINGS, 5),
+        ({(ODD, "USD"): 5}, [posting(1, 3, account=ODD), posting(2, 4, account="A"), posting(2, 1, account="a")], 2),
+    ],
     given=_shown_deltas,
     hints=(
         "Which postings can a row know that was written at the checkpoint?",
@@ -213,6 +220,7 @@ VERDICT = Exercise(
     stub="def my_verdict(delta: int, checkpoint: int, head: int) -> str: ...",
     reference=verdict,
     cases=_delta_and_positions(),
+    examples=[(0, 2**53, 2**53 + 1)],
     hints=("Which of the two does time heal?", "Look at delta first."),
     mistakes={
         "late first": Mistake(
@@ -313,7 +321,7 @@ COVERED_TWICE = Exercise(
         "Given runs of one shard with `from_position` and `to_position`, both inclusive and in no order, list what was "
         "covered too often: `(first, last, extra)`, both positions inclusive, `extra` being how often too many (2 for "
         "what was covered three times). No position stands in two of them. Their order is yours to choose, and so is "
-        "whether a stretch is split where a run begins or ends."
+        "where a stretch is split, if anywhere."
     ),
     stub=(
         "from esworkbench.forensics.diagnosis.context import Batch\n\n\n"
@@ -321,7 +329,10 @@ COVERED_TWICE = Exercise(
     ),
     reference=overlaps,
     cases=_runs(),
-    examples=[([_run(1, 1, 5), _run(2, 6, 9), _run(3, 13, 13), _run(4, 4, 8), _run(5, 5, 7), _run(6, 13, 13)],)],
+    examples=[
+        ([_run(1, 1, 5), _run(2, 6, 9), _run(3, 13, 13), _run(4, 4, 8), _run(5, 5, 7), _run(6, 13, 13)],),
+        ([_run(1, 1, 1_200), _run(2, 1_100, 1_300)],),
+    ],
     play=_play_covered,
     given=_shown_runs,
     hints=(
@@ -394,11 +405,12 @@ def _from_position_1(runner: ProjectionRunner) -> None:
 def _make_up_for_it(runner: ProjectionRunner) -> None:
     """Events against rows that are too high: now both are wrong."""
     bank = Bank(_store_of(runner))
-    for account, currency, shown in _rows(runner.engine):
-        state = bank.accounts.load(account)
-        if shown != state.balance_minor:
+    for row in _rows(runner.engine):
+        state = bank.accounts.load(row["account_id"])
+        missing = state.balance_minor - row["balance_minor"]
+        if missing:
             command = AdjustBalance(
-                account_id=account, amount_minor=state.balance_minor - shown, currency=currency, reason="applied twice",
+                account_id=row["account_id"], amount_minor=missing, currency=row["currency"], reason="applied twice",
                 operator="you", case_id="CASE-1", reference="REBUILD",
             )  # fmt: skip
             bank.handle(command)
@@ -418,6 +430,7 @@ LOG = [
     Deposit(account_id="ACC-2", amount_minor=2_000, currency="EUR", reference="B"),
     Withdraw(account_id="ACC-1", amount_minor=300, currency="USD", reference="C"),
     Deposit(account_id="ACC-2", amount_minor=500, currency="EUR", reference="D"),
+    OpenAccount(account_id="ACC-3", owner="Bob", currency="USD"),
 ]
 """One event each, so a command's place here is its event's position."""
 
@@ -430,46 +443,49 @@ def _two_accounts(store: EventStore) -> None:
     ProjectionRunner(store, TransactionHistory(), bank_decoder(), run_id="other").catch_up()
 
 
-def _runner(store: EventStore) -> ProjectionRunner:
-    return ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise")
+def _runner(store: EventStore, *, batch_size: int = 1_000) -> ProjectionRunner:
+    return ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise", batch_size=batch_size)
 
 
 def _play_rebuild(answer: Any, first: int, last: int) -> Any:
-    """What the table holds when the answer is through, and what it holds when it has then seen one event more."""
+    """What the table holds when the answer is through, and what it holds when it has then seen one event more.
+
+    The runner that is given takes three events at a time, so that one batch isn't all.
+    """
     store = as_made(_two_accounts)
-    events = store.read_all()
+    events, before = store.read_all(), _other_checkpoints(store.engine)
     with write_transaction(store.engine) as connection:
         for recorded in events[first - 1 : last]:
             AccountBalances().handle(bank_decoder().decode(recorded), connection)
-    answer(_runner(store))
+    answer(_runner(store, batch_size=3))
     mended, others = reply(_rows, store.engine), reply(_other_checkpoints, store.engine)
     after = store.read_all()
     Bank(store).handle(Deposit(account_id="ACC-1", amount_minor=70, currency="USD", reference="LATER"))
     return {
         "rows": mended,
-        "checkpoints of other projections": others,
+        "checkpoints of other projections": "as they were" if others == before else others,
         "events": "as they were" if after == events else "changed, or others appended",
         "rows after a later deposit of 70 on ACC-1": reply(lambda: (_runner(store).catch_up(), _rows(store.engine))[1]),
     }
 
 
-def _rows(engine: Any) -> list[tuple[str, str, int]]:
-    columns = account_balances.c
-    query = select(columns.account_id, columns.currency, columns.balance_minor).order_by(columns.account_id)
+def _rows(engine: Any) -> list[dict[str, Any]]:
+    query = select(account_balances).order_by(account_balances.c.account_id)
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(query)]
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _other_checkpoints(engine: Any) -> dict[str, int]:
+def _other_checkpoints(engine: Any) -> list[dict[str, Any]]:
     table = checkpoints.checkpoints
-    query = select(table.c.projection, table.c.position).where(table.c.projection != AccountBalances.name)
+    query = select(table).where(table.c.projection != AccountBalances.name).order_by(table.c.projection)
     with engine.connect() as connection:
-        return {row.projection: row.position for row in connection.execute(query)}
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _shown_rebuild(first: int, last: int) -> str:
     posted = "ACC-1 +1000 USD at 3, ACC-2 +2000 EUR at 5, ACC-1 −300 USD at 6, ACC-2 +500 EUR at 7"
-    return f"ACC-0 opened at 1, {posted}; the rows have seen those from {first} to {last} twice, the others once"
+    events = f"ACC-0 opened at 1, {posted}, ACC-3 opened at 8"
+    return f"{events}; the rows have seen those from {first} to {last} twice, the others once"
 
 
 REBUILD = Exercise(
@@ -477,9 +493,9 @@ REBUILD = Exercise(
     task=(
         "Some rows of `account_balances` are wrong, because a batch of events was applied twice; which one, you are "
         "not told. Repair the read model, so that every row is what the events say, and stays so when the next event "
-        "comes. You are given the projection's `runner`; its database is `runner.engine`, with the tables "
-        "`account_balances` and `checkpoints`. The events are right, and so are other projections: leave both as they "
-        "are."
+        "comes; there may be more events than one batch holds. You are given the projection's `runner`; its database "
+        "is `runner.engine`, with the tables `account_balances` and `checkpoints`. The events are right, and so are "
+        "other projections: leave both as they are."
     ),
     stub=(
         "from sqlalchemy import text\n\n"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from math import ceil, log2
 from typing import Any
 
 from hypothesis import strategies as st
@@ -151,6 +150,10 @@ def _asks_for_the_last_too(count: int, is_bad: Callable[[int], bool]) -> int:
     return low
 
 
+ENDLESS = 20_000
+"""Questions after which no answer comes any more, however many steps there are."""
+
+
 class _TooManyQuestions(Exception):
     """Nobody asks so often: the search may never end."""
 
@@ -161,14 +164,14 @@ def _play_first_bad(answer: Any, count: int, first: int) -> Any:
 
     def is_bad(step: int) -> bool:
         asked.append(step)
-        if len(asked) > 3 * count + 10:
+        if len(asked) > min(3 * count + 10, ENDLESS):
             raise _TooManyQuestions(f"is_bad was called {len(asked)} times for {count} steps")
         if step not in range(1, count + 1):
             raise IndexError(f"there is no step {step!r}: the steps are 1 to {count}")
         return step >= first
 
     said = _number(answer(count, is_bad), asked)
-    most = ceil(log2(count))
+    most = (count - 1).bit_length()  # ⌈log₂ count⌉, exactly
     enough = len(asked) <= most
     return {"first bad": said, "questions": "few enough" if enough else f"{len(asked)}, where {most} are enough"}
 
@@ -193,7 +196,7 @@ FIRST_BAD = Exercise(
     ),
     reference=first_bad,
     cases=_count_and_first(),
-    examples=[(16, 11), (220, 100), (5_000, 3)],
+    examples=[(16, 11), (220, 100), (5_000, 3), (2**60 + 1, 2**59 + 2)],
     play=_play_first_bad,
     given=lambda count, first: f"steps 1 … {count}, bad from {first} on",
     hints=(
@@ -261,6 +264,10 @@ def _play_number(answer: Any, residuals: list[int]) -> Any:
 # Off at 3 and healed at 4, off at 7 and healed at 8, off at 10 for good.
 HEALING = [0, 0, 42, -42, 0, 0, 50, -50, 0, 7, 0, 0]
 CANCELLED = [0, 0, -42, 0, 0, 42, 0, 0]
+LARGE = [0, 2**32, 0, 2**16, 1]
+"""Off by what is 0 where numbers have 32 or 16 bits."""
+
+ALL_OFF = [1] * 150
 
 FIRST_DIVERGENCE = Exercise(
     name="first_divergence",
@@ -276,7 +283,7 @@ FIRST_DIVERGENCE = Exercise(
     ),
     reference=bisect_running,
     cases=st.tuples(st.lists(OFF, max_size=9)),
-    examples=[(HEALING,), (CANCELLED,)],
+    examples=[(HEALING,), (CANCELLED,), (LARGE,)],
     play=_play_number,
     hints=(
         "'Is the balance right here?' can turn back. So can 'is this step off?'.",
@@ -338,7 +345,7 @@ EVERY_DIVERGENCE = Exercise(
     stub="def my_every_divergence(residuals: list[int]) -> list[int]: ...",
     reference=scan,
     cases=st.tuples(st.lists(OFF, max_size=9)),
-    examples=[(HEALING,)],
+    examples=[(HEALING,), (LARGE,), (ALL_OFF,)],
     hints=("No search is needed here.", "enumerate(residuals, 1)"),
     mistakes={
         "wrong balances": Mistake(

@@ -28,7 +28,7 @@ def test_offset_or_zone_names_one_instant(text: str, utc: str) -> None:
 
 @pytest.mark.parametrize("text", ["2024-10-15T15:00:00", "2024-10-15 15:00"])
 def test_naive_time_is_refused_with_both_ways_to_write_it(text: str) -> None:
-    with pytest.raises(UnusableInput, match=r"2024-10-15T15:00:00\+02:00 or '2024-10-15 15:00:00 Europe/Zurich'"):
+    with pytest.raises(UnusableInput, match=r"15T15:00:00Z where it is UTC, or .* '2024-10-15 15:00:00 Europe/Zurich'"):
         parse_moment(text)
 
 

@@ -35,8 +35,8 @@ def parse_moment(text: str) -> datetime:
             return datetime.fromisoformat(naive.isoformat() + found["offset"].upper()).astimezone(UTC)
         if found["zone"] is None:
             raise UnusableInput(
-                f"{text!r} has no offset, so it names no single moment: write {naive.isoformat()}+02:00 "
-                f"or '{naive.isoformat(' ')} Europe/Zurich'"
+                f"{text!r} has no offset, so it names no single moment: write {naive.isoformat()}Z where it is UTC, "
+                f"or name the zone, as in '{naive.isoformat(' ')} Europe/Zurich'"
             )
         return _local(naive, found["zone"])
     except (ValueError, OverflowError) as error:
@@ -52,8 +52,8 @@ def require_aware(moment: datetime, name: str) -> datetime:
     """The moment in UTC, for callers from Python. Raises UnusableInput when it carries no zone."""
     if moment.tzinfo is None:
         raise UnusableInput(
-            f"{name}={moment.isoformat()} has no offset: give a datetime with tzinfo, "
-            f"or text as {moment.isoformat()}+02:00 or '{moment.isoformat(' ')} Europe/Zurich'"
+            f"{name}={moment.isoformat()} has no offset: give a datetime with tzinfo, or text: "
+            f"{moment.isoformat()}Z where it is UTC, or with its zone, as in '{moment.isoformat(' ')} Europe/Zurich'"
         )
     return moment.astimezone(UTC)
 

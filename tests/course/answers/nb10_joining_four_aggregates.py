@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, delete, func, select
 
 from esworkbench.course.nb10_joining_four_aggregates import JoinInParts
 from esworkbench.domains.activity.contracts import NO_PROFILE, UserLoggedIn, UserProfileUpdated, UserPurchased
@@ -55,6 +55,22 @@ def region_by_counting(login: UserLoggedIn, profiles: Profiles) -> str | None:
 
 def region_none_for_zero(login: UserLoggedIn, profiles: Profiles) -> str | None:
     return profiles.get((login.user_id, login.profile_version)) if login.profile_version > 1 else "unknown"
+
+
+def region_in_small_letters(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    small = {(user.lower(), version): region for (user, version), region in profiles.items()}
+    return region_by_loop(UserLoggedIn(user_id=login.user_id.lower(), profile_version=login.profile_version), small)
+
+
+def region_of_whoever_begins_so(login: UserLoggedIn, profiles: Profiles) -> str | None:
+    if login.profile_version == 0:
+        return "unknown"
+    found = (
+        region
+        for (user, version), region in profiles.items()
+        if version == login.profile_version and user.startswith(login.user_id)
+    )
+    return next(found, None)
 
 
 class JoinAnew:
@@ -108,6 +124,33 @@ class JoinByQueues:
         if session not in self.saw:
             return None
         return "unknown" if self.saw[session][1] == 0 else self.regions.get(self.saw[session])
+
+
+class JoinThatFreesOneSession(JoinByQueues):
+    """A profile sets free the first session that waits for it, and no other."""
+
+    def handle(self, session: str | None, event: Any) -> None:
+        saw = self.saw
+        if isinstance(event, UserProfileUpdated):
+            key = (event.user_id, event.profile_version)
+            first = next((each for each in saw if saw[each] == key), None)
+            self.saw = {each: it for each, it in saw.items() if it != key or each == first}
+        super().handle(session, event)
+        self.saw = saw if isinstance(event, UserProfileUpdated) else self.saw
+
+
+class JoinThatPassesOverAnEmptyText(JoinAnew):
+    def handle(self, session: str | None, event: Any) -> None:
+        if session or isinstance(event, UserProfileUpdated):
+            super().handle(session, event)
+
+
+class JoinThatHoldsEight(JoinAnew):
+    def handle(self, session: str | None, event: Any) -> None:
+        super().handle(session, event)
+        bought = [each for each in self.told if isinstance(each[1], UserPurchased)]
+        if len(bought) > 8:
+            self.told.remove(bought[0])
 
 
 class JoinByUser(JoinByQueues):
@@ -226,6 +269,12 @@ def waits_in_alphabetical_order(connection: Connection, now: datetime) -> list[S
     return sorted(still_waiting(connection, now), key=lambda each: each.age)
 
 
+def waits_that_clean_up(connection: Connection, now: datetime) -> list[StillWaiting]:
+    found = still_waiting(connection, now)
+    connection.execute(delete(activity_waiting).where(activity_waiting.c.occurred_at < now - timedelta(days=30)))
+    return found
+
+
 def waits_by_waits_for_only(connection: Connection, now: datetime) -> list[StillWaiting]:
     last = {(each.waits_for, each.age): each for each in still_waiting(connection, now)}
     return list(last.values())
@@ -280,6 +329,25 @@ def breaks_with_profiles_as_logins(read: Sequence[tuple[str, str | None]]) -> li
     return breaks_by_counting(logins)
 
 
+def breaks_in_small_letters(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    return breaks_by_counting([(kind, session and session.strip().lower()) for kind, session in read])
+
+
+def breaks_by_text(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    return breaks_by_counting([(kind, None if str(session) == "None" else session) for kind, session in read])
+
+
+def breaks_by_a_part(read: Sequence[tuple[str, str | None]]) -> list[int]:
+    """Looks for the id in all ids so far, put together into one text."""
+    logins, broken = "", []
+    for place, (kind, session) in enumerate(read):
+        if kind != "UserProfileUpdated" and (session is None or (kind == "UserLoggedIn" and session in logins)):
+            broken.append(place)
+        elif kind == "UserLoggedIn":
+            logins += f"{session},"
+    return broken
+
+
 RIGHT = {
     "region_of": [region_by_loop, region_by_a_table],
     "join": [JoinAnew, JoinByQueues],
@@ -293,6 +361,8 @@ WRONG = {
         region_unknown_without_profiles,
         region_by_counting,
         region_none_for_zero,
+        region_in_small_letters,
+        region_of_whoever_begins_so,
     ],
     "join": [
         JoinByUser,
@@ -301,6 +371,9 @@ WRONG = {
         JoinThatDropsDuplicates,
         JoinOnePerSession,
         JoinOfTheBuyer,
+        JoinThatFreesOneSession,
+        JoinThatPassesOverAnEmptyText,
+        JoinThatHoldsEight,
     ],
     "waits": [
         waits_inclusive,
@@ -311,12 +384,16 @@ WRONG = {
         waits_in_alphabetical_order,
         waits_by_waits_for_only,
         waits_with_empty_groups,
+        waits_that_clean_up,
     ],
     "breaks_contract": [
         breaks_once_per_session,
         breaks_without_a_text,
         breaks_by_the_last_login,
         breaks_with_profiles_as_logins,
+        breaks_in_small_letters,
+        breaks_by_text,
+        breaks_by_a_part,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {

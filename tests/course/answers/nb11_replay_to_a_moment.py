@@ -1,10 +1,12 @@
 """Answers to the exercises of notebook 11."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from esworkbench.aggregates.aggregate import Uncommitted
 from esworkbench.course.nb11_replay_to_a_moment import known_then
 from esworkbench.domains.bank import BankAccount, bank_decoder
 from esworkbench.errors import EsworkbenchError
@@ -65,6 +67,54 @@ def moment_with_a_key_error_only(text: str) -> datetime:
     return moment_by_the_package(text)
 
 
+def _moment_unless(text: str, refused: Callable[[datetime], bool]) -> datetime:
+    date_and_time, _, name = text.rpartition(" ")
+    try:
+        local = datetime.fromisoformat(date_and_time).replace(tzinfo=ZoneInfo(name))
+    except (KeyError, OSError):
+        raise ValueError(name) from None
+    if refused(local):
+        raise ValueError(text)
+    return local.astimezone(UTC)
+
+
+def moment_by_summer_time(text: str) -> datetime:
+    """Asks whether it is summer time and not for the offset, which may change without it."""
+    return _moment_unless(text, lambda local: local.dst() != local.replace(fold=1).dst())
+
+
+def moment_by_an_hour_more_or_less(text: str) -> datetime:
+    """Takes every change for one of an hour."""
+
+    def refused(local: datetime) -> bool:
+        instants = [local.astimezone(UTC) + timedelta(hours=hours) for hours in (-1, 0, 1)]
+        shown = [each.astimezone(local.tzinfo).replace(tzinfo=None) for each in instants]
+        return shown.count(local.replace(tzinfo=None)) != 1
+
+    return _moment_unless(text, refused)
+
+
+def moment_of_small_changes(text: str) -> datetime:
+    def refused(local: datetime) -> bool:
+        first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+        return timedelta(0) < abs(first - second) <= timedelta(hours=3)
+
+    return _moment_unless(text, refused)
+
+
+def moment_of_the_small_hours(text: str) -> datetime:
+    """Takes it that clocks change between one and four."""
+    return _moment_unless(
+        text, lambda local: local.hour in (1, 2, 3) and local.utcoffset() != local.replace(fold=1).utcoffset()
+    )
+
+
+def moment_in_named_places(text: str) -> datetime:
+    if "Etc/" in text:
+        raise ValueError(text)
+    return moment_by_the_package(text)
+
+
 def known_then_by_loop(postings: list[Posting], moment: datetime) -> int:
     total = 0
     for each in sorted(postings, key=lambda each: each.recorded_at):
@@ -122,6 +172,23 @@ def known_then_by_position(postings: list[Posting], moment: datetime) -> int:
     return sum({each.position: each.amount_minor for each in postings if each.recorded_at <= moment}.values())
 
 
+def known_then_without_fold(postings: list[Posting], moment: datetime) -> int:
+    return known_then(postings, moment.replace(fold=0).astimezone(UTC))
+
+
+def known_then_by_the_clock_on_the_wall(postings: list[Posting], moment: datetime) -> int:
+    shown = moment.replace(tzinfo=None)
+    return sum(
+        each.amount_minor
+        for each in postings
+        if each.recorded_at.astimezone(moment.tzinfo).replace(tzinfo=None) <= shown
+    )
+
+
+def known_then_in_floats(postings: list[Posting], moment: datetime) -> int:
+    return int(sum(float(each.amount_minor) for each in postings if each.recorded_at <= moment))
+
+
 def believed_in_two_steps(postings: list[Posting], at: datetime, known_at: datetime) -> int:
     told = [each for each in postings if not each.recorded_at > known_at]
     return sum(each.amount_minor for each in told if not each.valid_at > at)
@@ -161,6 +228,18 @@ def believed_by_whole_seconds(postings: list[Posting], at: datetime, known_at: d
 
 def believed_by_event(postings: list[Posting], at: datetime, known_at: datetime) -> int:
     return believed_by_loop(list({each.event_id: each for each in postings}.values()), at, known_at)
+
+
+def believed_without_fold(postings: list[Posting], at: datetime, known_at: datetime) -> int:
+    return believed_by_loop(postings, at.replace(fold=0).astimezone(UTC), known_at.replace(fold=0).astimezone(UTC))
+
+
+def believed_with_one_fold_lost(postings: list[Posting], at: datetime, known_at: datetime) -> int:
+    return believed_by_loop(postings, at, known_at.replace(fold=0).astimezone(UTC))
+
+
+def believed_in_floats(postings: list[Posting], at: datetime, known_at: datetime) -> int:
+    return int(sum(float(e.amount_minor) for e in postings if e.valid_at <= at and e.recorded_at <= known_at))
 
 
 def as_of_version_one_by_one(events: list[RecordedEvent], version: int) -> BankAccount:
@@ -210,6 +289,13 @@ def as_of_version_cut_by_position(events: list[RecordedEvent], version: int) -> 
     return _folded(sorted(chosen, key=lambda event: event.version), version)
 
 
+def as_of_version_with_news(events: list[RecordedEvent], version: int) -> BankAccount:
+    account = as_of_version_sorted_copy(events, version)
+    chosen = sorted((event for event in events if event.version <= version), key=lambda event: event.version)
+    account.uncommitted.extend(Uncommitted(event.data, None) for event in bank_decoder().decode_all(chosen))
+    return account
+
+
 def _folded(events: list[RecordedEvent], version: int) -> BankAccount:
     account = BankAccount("ACC-1")
     for event in bank_decoder().decode_all(event for event in events if event.version <= version):
@@ -229,6 +315,11 @@ WRONG = {
         moment_on_this_machine,
         moment_with_the_second_of_two,
         moment_with_a_key_error_only,
+        moment_by_summer_time,
+        moment_by_an_hour_more_or_less,
+        moment_of_small_changes,
+        moment_of_the_small_hours,
+        moment_in_named_places,
     ],
     "known_then": [
         known_then_valid_too,
@@ -241,6 +332,9 @@ WRONG = {
         known_then_by_milliseconds,
         known_then_by_event,
         known_then_by_position,
+        known_then_without_fold,
+        known_then_by_the_clock_on_the_wall,
+        known_then_in_floats,
     ],
     "believed": [
         believed_with_the_later_moment,
@@ -248,6 +342,9 @@ WRONG = {
         believed_only_what_came_late,
         believed_by_whole_seconds,
         believed_by_event,
+        believed_without_fold,
+        believed_with_one_fold_lost,
+        believed_in_floats,
     ],
     "as_of_version": [
         as_of_version_by_restoring,
@@ -256,6 +353,7 @@ WRONG = {
         as_of_version_sorted_as_text,
         as_of_version_sorted_by_id,
         as_of_version_cut_by_position,
+        as_of_version_with_news,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {

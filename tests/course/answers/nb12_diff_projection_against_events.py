@@ -69,6 +69,24 @@ def deltas_by_numpy_floats(claims: dict[Key, int], postings: list[Posting], chec
     return {key: delta for key, delta in found.items() if delta}
 
 
+def deltas_by_joined_keys(claims: dict[Key, int], postings: list[Posting], checkpoint: int) -> dict[Key, int]:
+    found = Counter({f"{account}|{currency}": claimed for (account, currency), claimed in claims.items()})
+    for each in postings:
+        if each.position <= checkpoint:
+            found[f"{each.account}|{each.currency}"] -= each.amount_minor
+    keys = {key: key.split("|", 1) for key in found}
+    return {(account, currency): found[key] for key, (account, currency) in keys.items() if found[key]}
+
+
+def deltas_in_small_letters(claims: dict[Key, int], postings: list[Posting], checkpoint: int) -> dict[Key, int]:
+    names = {each.account.lower(): each.account for each in postings} | {
+        account.lower(): account for account, _ in claims
+    }
+    return deltas_by_counter(
+        claims, [each._replace(account=names[each.account.lower()]) for each in postings], checkpoint
+    )
+
+
 def verdict_by_table(delta: int, checkpoint: int, head: int) -> str:
     return {(True, True): "right", (True, False): "late"}.get((delta == 0, checkpoint == head), "wrong")
 
@@ -98,6 +116,10 @@ def verdict_too_late_to_say(delta: int, checkpoint: int, head: int) -> str:
     if delta > 0:
         return "wrong"
     return "late" if checkpoint < head else "wrong" if delta else "right"
+
+
+def verdict_in_floats(delta: int, checkpoint: int, head: int) -> str:
+    return "wrong" if float(delta) else "late" if float(checkpoint) < float(head) else "right"
 
 
 def covered_by_position(runs: list[Batch]) -> Iterator[tuple[int, int, int]]:
@@ -176,6 +198,10 @@ def covered_by_other_runs(runs: list[Batch]) -> list[tuple[int, int, int]]:
     return [(place, place, len(names) - 1) for place, names in ids.items() if len(names) > 1]
 
 
+def covered_by_short_runs(runs: list[Batch]) -> list[tuple[int, int, int]]:
+    return overlaps([run._replace(to_position=min(run.to_position, run.from_position + 999)) for run in runs])
+
+
 def rebuild_by_hand(runner: ProjectionRunner) -> None:
     with write_transaction(runner.engine) as connection:
         connection.execute(delete(account_balances))
@@ -241,6 +267,38 @@ def rebuild_without_other_checkpoints(runner: ProjectionRunner) -> None:
     runner.rebuild()
 
 
+def rebuild_one_batch(runner: ProjectionRunner) -> None:
+    with write_transaction(runner.engine) as connection:
+        drop_and_reset(connection, runner.projection, "mine", runner.clock())
+    runner.run_once()
+
+
+def rebuild_without_versions(runner: ProjectionRunner) -> None:
+    runner.rebuild()
+    with write_transaction(runner.engine) as connection:
+        connection.execute(update(account_balances).values(version=0))
+
+
+def rebuild_without_positions(runner: ProjectionRunner) -> None:
+    runner.rebuild()
+    with write_transaction(runner.engine) as connection:
+        connection.execute(update(account_balances).values(position=0))
+
+
+def rebuild_without_rows_of_nothing(runner: ProjectionRunner) -> None:
+    runner.rebuild()
+    with write_transaction(runner.engine) as connection:
+        connection.execute(delete(account_balances).where(account_balances.c.balance_minor == 0))
+
+
+def rebuild_that_touches_the_others(runner: ProjectionRunner) -> None:
+    runner.rebuild()
+    with write_transaction(runner.engine) as connection:
+        connection.execute(
+            text("UPDATE checkpoints SET updated_at = '2000-01-01T00:00:00Z' WHERE projection != 'account_balances'")
+        )
+
+
 RIGHT = {
     "deltas": [deltas_by_counter, deltas_by_keys],
     "verdict": [verdict_by_table, verdict_by_match],
@@ -254,8 +312,10 @@ WRONG = {
         deltas_of_the_claims,
         deltas_by_counters_minus,
         deltas_by_numpy_floats,
+        deltas_by_joined_keys,
+        deltas_in_small_letters,
     ],
-    "verdict": [verdict_with_tolerance, verdict_with_patience, verdict_too_late_to_say],
+    "verdict": [verdict_with_tolerance, verdict_with_patience, verdict_too_late_to_say, verdict_in_floats],
     "covered_twice": [
         covered_in_the_order_given,
         covered_beyond_the_furthest,
@@ -263,6 +323,7 @@ WRONG = {
         covered_without_single_positions,
         covered_once_a_run,
         covered_by_other_runs,
+        covered_by_short_runs,
     ],
     "rebuild": [
         rebuild_by_half,
@@ -272,6 +333,11 @@ WRONG = {
         rebuild_and_reset_the_others,
         rebuild_from_the_second_event,
         rebuild_without_other_checkpoints,
+        rebuild_one_batch,
+        rebuild_without_versions,
+        rebuild_without_positions,
+        rebuild_without_rows_of_nothing,
+        rebuild_that_touches_the_others,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -117,6 +117,14 @@ def first_bad_in_ten_rounds(count: int, is_bad: Callable[[int], bool]) -> int:
     return bad
 
 
+def first_bad_in_floats(count: int, is_bad: Callable[[int], bool]) -> int:
+    good, bad = 0, count
+    while bad - good > 1:
+        middle = int((good + bad) / 2)
+        good, bad = (good, middle) if is_bad(middle) else (middle, bad)
+    return bad
+
+
 def divergence_by_count(residuals: list[int]) -> int | None:
     counts = list(accumulate(bool(each) for each in residuals))
     if not any(counts):
@@ -157,6 +165,11 @@ def divergence_of_the_largest(residuals: list[int]) -> int | None:
     )
 
 
+def divergence_in_16_bits(residuals: list[int]) -> int | None:
+    places = np.flatnonzero(np.array(residuals, dtype="int64").astype("int16"))
+    return int(places[0]) + 1 if len(places) else None
+
+
 def every_by_filter(residuals: list[int]) -> Iterator[int]:
     return filter(lambda step: residuals[step - 1] != 0, range(1, len(residuals) + 1))
 
@@ -191,6 +204,14 @@ def every_until_healed(residuals: list[int]) -> list[int]:
     return found
 
 
+def every_in_32_bits(residuals: list[int]) -> list[int]:
+    return list(np.flatnonzero(np.array(residuals, dtype="int64").astype("int32")) + 1)
+
+
+def every_up_to_a_hundred(residuals: list[int]) -> list[int]:
+    return [step for step, residual in enumerate(residuals, 1) if residual][:100]
+
+
 RIGHT = {
     "residuals": [residuals_by_pairs, residuals_by_loop, residuals_by_numpy, residuals_by_deltas],
     "first_bad": [first_bad_by_recursion, first_bad_rounding_up, first_bad_by_the_library],
@@ -211,12 +232,14 @@ WRONG = {
         first_bad_with_a_lie,
         first_bad_from_zero,
         first_bad_in_ten_rounds,
+        first_bad_in_floats,
     ],
     "first_divergence": [
         divergence_by_squares_of_the_sum,
         divergence_above_a_cent,
         divergence_or_zero,
         divergence_of_the_largest,
+        divergence_in_16_bits,
     ],
     "every_divergence": [
         every_by_index,
@@ -224,6 +247,8 @@ WRONG = {
         every_after_a_right_one,
         every_without_the_last,
         every_until_healed,
+        every_in_32_bits,
+        every_up_to_a_hundred,
     ],
 }
 EQUIVALENT = {
