@@ -1,7 +1,7 @@
 """Exercises of notebook 01: derive a balance, ask about the past, and correct without deleting."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -196,8 +196,9 @@ def _require_zone(moment: datetime) -> None:
         raise ValueError
 
 
-OFTEN = (START, [UTC, ZURICH, NEW_YORK, None])
-CLOCKS_PUT_BACK = [
+Told = tuple[datetime, list[tzinfo | None]]
+OFTEN: Told = (START, [UTC, ZURICH, NEW_YORK, None])
+CLOCKS_PUT_BACK: list[Told] = [
     (datetime(2023, 10, 28, 23, 30, tzinfo=UTC), [ZURICH]),
     (datetime(2023, 11, 5, 4, 30, tzinfo=UTC), [NEW_YORK]),
 ]
