@@ -3,9 +3,11 @@
 A file takes a twentieth of a second to make, and an exercise is tried on hundreds of cases.
 """
 
+import sqlite3
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Engine, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 
 from esworkbench.course.store_in_memory import StoreInMemory
 from esworkbench.event_store import EventStore, open_database
@@ -30,7 +32,19 @@ def case_engine() -> Engine:
     url = elsewhere()
     if url:
         return emptied(url)
-    return create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _leave_beginning_to_us)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _leave_beginning_to_us(connection: sqlite3.Connection, _record: Any) -> None:
+    """The driver by itself begins none before a SAVEPOINT, whose end would then commit."""
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def case_store() -> EventStore:

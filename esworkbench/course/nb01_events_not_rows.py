@@ -1,7 +1,7 @@
 """Exercises of notebook 01: derive a balance, ask about the past, and correct without deleting."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.course.grader.observe import reply
+from esworkbench.events import MAX_AMOUNT_MINOR
 
 ZURICH = ZoneInfo("Europe/Zurich")
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Fact(NamedTuple):
@@ -41,24 +43,31 @@ POSTED = {
 """What each event type of the bank does to the account's own balance."""
 
 HALF_A_SECOND = timedelta(milliseconds=500)
+MICROSECOND = timedelta(microseconds=1)
 STEPS = st.sampled_from(
-    [timedelta(0), HALF_A_SECOND, timedelta(minutes=1), timedelta(hours=1), timedelta(hours=11, minutes=30)]
+    [
+        timedelta(0),
+        HALF_A_SECOND,
+        MICROSECOND,
+        timedelta(minutes=1),
+        timedelta(hours=1),
+        timedelta(hours=11, minutes=30),
+    ]
 )
 
-
 START = _at(13, 22)
+AMOUNTS = st.integers(1, 5_000) | st.integers(MAX_AMOUNT_MINOR // 2, MAX_AMOUNT_MINOR)
 
 
 @st.composite
-def streams(draw: st.DrawFn, *, fewest: int = 0, start: datetime = START, may_lack: bool = False) -> list[Fact]:
-    """Facts of one account, each no earlier than the one before: versions from 1, some missing if they may be."""
-    lives = draw(st.lists(st.tuples(st.sampled_from(sorted(POSTED)), st.integers(1, 5_000), STEPS), min_size=fewest,
-                          max_size=6))  # fmt: skip
+def streams(draw: st.DrawFn, *, fewest: int = 0, start: datetime = START) -> list[Fact]:
+    """Facts of one account, each no earlier than the one before: versions from 1, some of them missing."""
+    lives = draw(st.lists(st.tuples(st.sampled_from(sorted(POSTED)), AMOUNTS, STEPS), min_size=fewest, max_size=6))
     facts: list[Fact] = []
     moment, version = start, 0
     for kind, amount, step in lives:
         moment += step
-        version += draw(st.sampled_from([1, 1, 2])) if may_lack and facts else 1
+        version += draw(st.sampled_from([1, 1, 2])) if facts else 1
         facts.append(Fact(version, kind, amount, moment))
     return facts
 
@@ -107,12 +116,15 @@ BALANCE = Exercise(
     task=(
         "Fold the facts into the balance in minor units, an `int`; without facts it is 0. A fact's `kind` is its event "
         "type, and `POSTED` has the sign of each: a withdrawal takes the money when it is requested, settling it posts "
-        "nothing, and cancelling it gives the money back."
+        "nothing, and cancelling it gives the money back. Versions ascend, but one may be missing."
     ),
     stub=FACTS_STUB + "\n\ndef my_balance(facts: list[Fact]) -> int: ...",
     reference=balance,
     cases=st.tuples(streams()),
-    examples=[([Fact(1, "WithdrawalRequested", 2_020, _at(13, 9))],)],
+    examples=[
+        ([Fact(1, "WithdrawalRequested", 2_020, _at(13, 9))],),
+        ([Fact(1, "MoneyDeposited", 3_000_000_000, _at(13, 9)), Fact(3, "MoneyDeposited", 100, _at(13, 9))],),
+    ],
     hints=(
         "Give each kind a sign. Which of requested and settled takes the money?",
         "`POSTED` holds the signs: sum `POSTED[fact.kind] * fact.amount_minor`.",
@@ -174,29 +186,49 @@ def _in_whole_seconds(facts: Sequence[Fact], moment: datetime) -> int:
     return balance([fact for fact in facts if fact.recorded_at.replace(microsecond=0) <= until])
 
 
+def _by_the_clock_on_the_wall(facts: Sequence[Fact], moment: datetime) -> int:
+    _require_zone(moment)
+    return balance([fact for fact in facts if fact.recorded_at.astimezone(moment.tzinfo) <= moment])
+
+
 def _require_zone(moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise ValueError
 
 
+Told = tuple[datetime, list[tzinfo | None]]
+OFTEN: Told = (START, [UTC, ZURICH, NEW_YORK, None])
+CLOCKS_PUT_BACK: list[Told] = [
+    (datetime(2023, 10, 28, 23, 30, tzinfo=UTC), [ZURICH]),
+    (datetime(2023, 11, 5, 4, 30, tzinfo=UTC), [NEW_YORK]),
+]
+"""When facts begin, and in which zone a moment is told, where an hour comes twice soon afterwards."""
+TWICE_AT_HALF_PAST_TWO = [Fact(1, "MoneyDeposited", 1, datetime(2023, 10, 29, 0, 30, tzinfo=UTC)),
+                          Fact(2, "MoneyDeposited", 2, datetime(2023, 10, 29, 1, 10, tzinfo=UTC)),
+                          Fact(3, "MoneyDeposited", 4, datetime(2023, 10, 29, 1, 30, tzinfo=UTC))]  # fmt: skip
+
+
 @st.composite
 def _facts_and_moment(draw: st.DrawFn) -> tuple[list[Fact], datetime]:
     """A moment at, just before or just after one of the facts, if there are any, told in some zone or in none."""
-    facts = draw(streams())
-    moments = [fact.recorded_at for fact in facts] or [_at(13, 22)]
-    off = draw(
-        st.sampled_from([timedelta(0), HALF_A_SECOND, -HALF_A_SECOND, timedelta(minutes=1), timedelta(minutes=-1)])
-    )
-    moment = draw(st.sampled_from(moments)) + off
-    zone = draw(st.sampled_from([UTC, ZURICH, ZoneInfo("America/New_York"), None]))
+    start, zones = draw(st.sampled_from([OFTEN, OFTEN, *CLOCKS_PUT_BACK]))
+    facts = draw(streams(start=start))
+    moments = [fact.recorded_at for fact in facts] or [start]
+    offs = [
+        timedelta(0),
+        *(sign * off for off in (HALF_A_SECOND, MICROSECOND, timedelta(minutes=1)) for sign in (1, -1)),
+    ]
+    moment = draw(st.sampled_from(moments)) + draw(st.sampled_from(offs))
+    zone = draw(st.sampled_from(zones))
     return facts, moment.replace(tzinfo=None) if zone is None else moment.astimezone(zone)
 
 
 BALANCE_AT = Exercise(
     name="balance_at",
     task=(
-        "The balance of what was recorded up to `moment`, what was recorded exactly then included. A `moment` without "
-        "a time zone is refused with `ValueError`, even where there are no facts."
+        "The balance of what was recorded up to `moment`, what was recorded exactly then included. The facts come in "
+        "the order of `recorded_at`; a version may be missing. A `moment` without a time zone is refused with "
+        "`ValueError`, even where there are no facts."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
@@ -208,6 +240,8 @@ BALANCE_AT = Exercise(
         ([Fact(1, "MoneyDeposited", 1, _at(13, 22))], _at(13, 22).replace(tzinfo=None)),
         ([], _at(13, 22).replace(tzinfo=None)),
         ([Fact(1, "MoneyDeposited", 1, _at(13, 22) + HALF_A_SECOND)], _at(13, 22)),
+        *(([Fact(1, "MoneyDeposited", 1, _at(13, 22) + off)], _at(13, 22)) for off in (MICROSECOND, -MICROSECOND)),
+        *((TWICE_AT_HALF_PAST_TWO, fact.recorded_at.astimezone(ZURICH)) for fact in TWICE_AT_HALF_PAST_TWO),
     ],
     hints=(
         "Choose the facts first, then fold them. What does `moment.utcoffset()` say of a naive moment?",
@@ -230,6 +264,11 @@ BALANCE_AT = Exercise(
         ),
         "whole seconds": Mistake(
             _in_whole_seconds, "moments are cut to whole seconds, but half a second after the moment is after it"
+        ),
+        "the clock on the wall": Mistake(
+            _by_the_clock_on_the_wall,
+            "it compares what the clock on the wall says, and when clocks are put back that says each time of one hour "
+            "twice: within one zone Python compares only the wall clocks, so compare with a moment in UTC",
         ),
     },
 )
@@ -264,6 +303,21 @@ def _twenty_four_hours(facts: Sequence[Fact], first: datetime, last: datetime, z
     return [fact for fact in facts if first <= fact.recorded_at < end]
 
 
+def _at_the_offset_of(day: datetime, facts: Sequence[Fact], first: datetime, last: datetime) -> list[Fact]:
+    """As if one day's offset from UTC held on all of them."""
+    offset = day.utcoffset()
+    assert offset is not None
+    return [fact for fact in facts if first.date() <= (fact.recorded_at + offset).date() <= last.date()]
+
+
+def _at_the_first_days_offset(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return _at_the_offset_of(first, facts, first, last)
+
+
+def _at_the_last_days_offset(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    return _at_the_offset_of(last, facts, first, last)
+
+
 def _days_of_the_month(facts: Sequence[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
     return [fact for fact in facts if first.day <= fact.recorded_at.astimezone(zone).day <= last.day]
 
@@ -272,7 +326,6 @@ def _and_the_next_midnight(facts: Sequence[Fact], first: datetime, last: datetim
     return [fact for fact in facts if first <= fact.recorded_at <= last + timedelta(days=1)]
 
 
-NEW_YORK = ZoneInfo("America/New_York")
 DAYS = [
     (ZURICH, datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, which the zone beside it makes a midnight
     (NEW_YORK, datetime(2023, 3, 14)),  # noqa: DTZ001
@@ -287,7 +340,7 @@ DAYS = [
 ]
 """Where a customer lives, and a day there: any day, one of 23 hours, one of 25, the last one of a month."""
 
-EDGES = [timedelta(0), -HALF_A_SECOND, timedelta(minutes=-30), timedelta(minutes=30)]
+EDGES = [timedelta(0), -HALF_A_SECOND, -MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30)]
 
 
 @st.composite
@@ -302,15 +355,28 @@ def _facts_and_days(draw: st.DrawFn) -> tuple[list[Fact], datetime, datetime, Zo
         off = draw(st.sampled_from([None, *EDGES]))
         if off is not None:
             moments.append((edge.astimezone(UTC) + off, "MoneyDeposited", 1))
-    facts = [Fact(version, kind, amount, at) for version, (at, kind, amount) in enumerate(sorted(moments), start=1)]
+    missing = draw(st.integers(1, 9))
+    facts = [
+        Fact(number + (number >= missing), kind, amount, at)
+        for number, (at, kind, amount) in enumerate(sorted(moments), start=1)
+    ]
     return facts, first, last, zone
+
+
+def _on_edges(first: datetime, days: int, zone: ZoneInfo, off: timedelta) -> Any:
+    """Some days, and a fact so long before or after the beginning and the end of them."""
+    midnights = [(first + timedelta(days=number)).replace(tzinfo=zone) for number in (0, days - 1, days)]
+    edges = [midnights[0].astimezone(UTC) + off, midnights[-1].astimezone(UTC) + off]
+    facts = [Fact(version, "MoneyDeposited", version, at) for version, at in enumerate(edges, start=1)]
+    return facts, *midnights[:2], zone
 
 
 BETWEEN = Exercise(
     name="between",
     task=(
         "The facts from the day of `first` to the day of `last`, both days whole, as days are in the customer's "
-        "`zone`. `first` and `last` are midnights in that zone."
+        "`zone`, in the order in which they come, that of `recorded_at`; a version may be missing. `first` and `last` "
+        "are midnights in that zone."
     ),
     stub=(
         "from datetime import datetime\nfrom zoneinfo import ZoneInfo\n\n" + FACTS_STUB + "\n\n"
@@ -318,6 +384,12 @@ BETWEEN = Exercise(
     ),
     reference=between,
     cases=_facts_and_days(),
+    examples=[
+        _on_edges(day, days, zone, off)
+        for day, days in ((datetime(2023, 3, 25), 3), (datetime(2023, 3, 14), 1))  # noqa: DTZ001
+        for zone in (ZURICH,)
+        for off in (-MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30))
+    ],
     hints=(
         "On which date was 23:30 UTC in Zurich?",
         "Compare `fact.recorded_at.astimezone(zone).date()` with `first.date()` and `last.date()`, both included.",
@@ -334,6 +406,14 @@ BETWEEN = Exercise(
         "24 hours": Mistake(
             _twenty_four_hours,
             "the last day is taken for 24 hours, but on the two days on which the clocks change it has 23 or 25",
+        ),
+        "the first day's offset": Mistake(
+            _at_the_first_days_offset,
+            "it counts all days with the first one's offset from UTC, which changes with the clocks: ask `astimezone`",
+        ),
+        "the last day's offset": Mistake(
+            _at_the_last_days_offset,
+            "the last day's offset from UTC is taken for all of them, but it changes with the clocks: ask `astimezone`",
         ),
         "days of the month": Mistake(
             _days_of_the_month, "it compares days of the month, which begin again at 1: compare whole dates"
@@ -404,7 +484,7 @@ def _effect(sign: Any, amount: Any) -> Any:
 @st.composite
 def _facts_and_the_wrong_one(draw: st.DrawFn) -> tuple[list[Fact], int, datetime]:
     """What posted nothing is never the wrong one. A version may be missing."""
-    facts = draw(streams(fewest=1, may_lack=True).filter(lambda facts: any(POSTED[fact.kind] for fact in facts)))
+    facts = draw(streams(fewest=1).filter(lambda facts: any(POSTED[fact.kind] for fact in facts)))
     wrong = draw(st.sampled_from([fact for fact in facts if POSTED[fact.kind]]))
     return facts, wrong.version, _at(20, 9) + draw(STEPS)
 
@@ -414,8 +494,8 @@ COMPENSATE = Exercise(
     task=(
         "The fact with `wrong_version`, which moved money, should never have been recorded. Return all facts as they "
         "were, and one more behind them: of the version after the last one, recorded at `now`, of a kind and an amount "
-        "that post the opposite of the wrong one. Which kind is yours to choose, as long as its sign in `POSTED` fits. "
-        "Versions ascend, but one may be missing."
+        "that together post the opposite of the wrong one. Which kind is yours to choose, and the amount may be "
+        "negative. Versions ascend, but one may be missing."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"
@@ -431,7 +511,8 @@ COMPENSATE = Exercise(
             ],
             3,
             _at(20, 9),
-        )
+        ),
+        ([Fact(1, "MoneyDeposited", 1, _at(13, 22))], 1, _at(13, 22) - HALF_A_SECOND),
     ],
     play=_play_compensate,
     hints=(

@@ -13,10 +13,10 @@ from esworkbench.errors import ConcurrencyError
 TASK = (
     "`connection` is in a transaction. Its owner, who calls you, commits it; when you raise, it is rolled back. "
     "The table `log` has the columns `stream`, `version` and `event`. A stream is at the version of its last "
-    "event, at 0 if it has none. If that is `expected_version`, insert the events, which are texts of any "
-    "kind, under the versions that follow it, and return nothing. Otherwise raise `ConcurrencyError(stream, "
-    "expected, actual)` "
-    "(by name, `stream_id`, `expected` and `actual`) and insert nothing, even when there are no events to append."
+    "event, at 0 if it has none. If that is `expected_version`, insert the events, which are texts of any kind, "
+    "under the versions that follow it, and return nothing. Otherwise raise `ConcurrencyError(stream, expected, "
+    "actual)` (by name, `stream_id`, `expected` and `actual`), even when there are no events to append: nothing is "
+    "inserted in the end. Rows come in any order, and names that look alike, as `A` and `a`, are different streams."
 )
 
 
@@ -72,19 +72,27 @@ def _given_append(log: Log, stream: str, expected_version: int, events: list[str
     return f"log: {rows or 'no rows'}; append {events} to {stream!r}, expected version {expected_version}{then}"
 
 
+ALIKE = [["A", "AB"], ["A_1", "AX1"], ["A", "a"], ["A%", "AB"], ["A", "A "]]
+"""Names of two streams: one the beginning of the other, one a pattern that fits the other, one in small letters."""
+NEW = [["new", "newer"], ["it's new", 'it is "newer": 50 % :now'], ["", " new\n"]]
+TEN = {("A", version): f"event {version}" for version in range(1, 11)}
+
+
 @st.composite
 def _logs_and_appends(draw: st.DrawFn) -> tuple[Log, str, int, list[str], bool]:
     """Two streams in one log, now and then with a hole, and a writer that is up to date, behind or ahead."""
-    last = {"A": 0, "AB": 0}
+    names = draw(st.sampled_from(ALIKE))
+    last = dict.fromkeys(names, 0)
     log: Log = {}
-    for stream, step in draw(st.lists(st.tuples(st.sampled_from(["A", "AB"]), st.sampled_from([1, 1, 2])), max_size=4)):
+    for stream, step in draw(st.lists(st.tuples(st.sampled_from(names), st.sampled_from([1, 1, 2])), max_size=4)):
         last[stream] += step
         log[stream, last[stream]] = f"event {len(log) + 1}"
-    stream = draw(st.sampled_from(["A", "AB"]))
-    expected = draw(st.sampled_from([last[stream], last[stream], last[stream] - 1, last[stream] + 1, len(log)]))
-    events = draw(st.sampled_from([["new", "newer"], ["it's new", 'it is "newer": 50 % :now']]))[
-        : draw(st.integers(0, 2))
-    ]
+    stream = draw(st.sampled_from(names))
+    now = last[stream]
+    expected = draw(st.sampled_from([now, now, now - 1, now + 1, now - 2, len(log)]))
+    events = draw(st.sampled_from(NEW))[: draw(st.integers(0, 2))]
+    if draw(st.booleans()):
+        log = dict(reversed(log.items()))
     return log, stream, max(expected, 0), events, draw(st.sampled_from([False, False, False, True]))
 
 
@@ -182,6 +190,11 @@ APPEND = Exercise(
         ({("A", 1): "event 1"}, "A", 2, ["new"], False),
         ({("A", 1): "event 1"}, "A", 1, ["new"], True),
         ({("A", 1): "event 1"}, "A", 1, ["it's new"], False),
+        ({("A", 1): "event 1"}, "A", 1, ["", " new\n"], False),
+        (TEN, "A", 10, ["new"], False),
+        ({("A", version): f"event {version}" for version in (2, 1)}, "A", 2, ["new"], False),
+        ({("A", version): f"event {version}" for version in (1, 2, 4)}, "A", 2, ["new"], False),
+        *(({(other, 1): "event 1"}, name, 0, ["new"], False) for name, other in ALIKE),
     ],
     play=_play_append,
     given=_given_append,

@@ -37,6 +37,10 @@ def deposit_once(store: EventStore, key: str, amount_minor: int) -> bytes | None
     return store.append("ACC-1001", [event], expected_version=store.stream_version("ACC-1001"), idempotency=once).reply
 
 
+KEYS = ["deposit-monday", "deposit-tuesday", "Deposit-Monday", "deposit-monday "]
+"""Keys of different commands, though they begin alike, or look it."""
+
+
 @contextmanager
 def _another_process(answer: Any, number: int) -> Iterator[None]:
     """In which ``hash`` of a text or of bytes is another one, as it is wherever PYTHONHASHSEED isn't set."""
@@ -64,7 +68,9 @@ def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str,
     for number, (key, amount_minor) in enumerate(commands):
         with _another_process(answer, number):
             said = reply(answer, store, key, amount_minor)
-        if isinstance(said, bytes):
+        if isinstance(said, bytes) and not _is_json(said):
+            replies.append("a reply that is no JSON")
+        elif isinstance(said, bytes):
             repeated = "the same reply" if said == first.get(key) else "another reply"
             replies.append(repeated if key in first else "a reply")
             first.setdefault(key, said)
@@ -72,6 +78,14 @@ def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str,
             replies.append(said)
     written = [(each.stream_id, each.event_type, json.loads(each.payload)) for each in store.read_all()]
     return {"replies": replies, "written": written[events_there:]}
+
+
+def _is_json(said: bytes) -> bool:
+    try:
+        json.loads(said)
+    except ValueError:
+        return False
+    return True
 
 
 def _given_deposit_once(events_there: int, commands: list[tuple[str, int]]) -> str:
@@ -141,12 +155,17 @@ DEPOSIT_ONCE = Exercise(
     cases=st.tuples(
         st.integers(0, 2),
         st.lists(
-            st.tuples(st.sampled_from(["monday", "tuesday"]), st.sampled_from([5, 7, 1005, 4723])),
+            st.tuples(st.sampled_from(KEYS), st.sampled_from([5, 7, 1005, 4723, 7423])),
             min_size=1,
             max_size=4,
         ),
     ),
-    examples=[(0, [("monday", 5), ("monday", 5)]), (0, [("monday", 5), ("monday", 1005)])],
+    examples=[
+        (0, [("deposit-monday", 5), ("deposit-monday", 5)]),
+        (0, [("deposit-monday", 5), ("deposit-monday", 1005)]),
+        (0, [("deposit-monday", 12), ("deposit-monday", 21)]),
+        *((0, [(KEYS[0], 5), (key, 5)]) for key in KEYS[1:]),
+    ],
     play=_play_deposit_once,
     given=_given_deposit_once,
     hints=(

@@ -66,7 +66,7 @@ SAFE_CHECKPOINT = Exercise(
     stub="def my_safe_checkpoint(visible: list[int], under_way: list[int], checkpoint: int) -> int: ...",
     reference=safe_checkpoint,
     cases=_positions(),
-    examples=[([1000], [], 999)],
+    examples=[([1000], [], 999), ([4], [5, 9, 3], 0)],
     hints=(
         "Two kinds of gaps: one may still fill, the other never will.",
         "The largest visible position below the smallest one under way.",

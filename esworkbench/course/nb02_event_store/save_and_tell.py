@@ -14,8 +14,9 @@ from esworkbench.errors import StoreBusy
 TASK = (
     "`with transaction() as rows:` begins a transaction and gives an empty list. Extend it with `events`, of which "
     "there is at least one: at the end of the block they are committed, all of them, or rolled back. Whoever "
-    "listens is told once of all, with `tell(events)`, but of nothing that was rolled back. Whatever is "
-    "raised, when `transaction` is called, or at the begin or the end of the block, goes to the caller."
+    "listens is told once of all, with `tell(events)`, which never fails, but of nothing that was rolled back. "
+    "Whatever is raised, when `transaction` is called, or at the begin or the end of the block, goes to the "
+    "caller: a KeyboardInterrupt, too."
 )
 
 Transaction = Callable[[], AbstractContextManager[list[str]]]
@@ -28,6 +29,10 @@ def save_and_tell(transaction: Transaction, events: list[str], tell: Tell) -> No
     with transaction() as rows:
         rows.extend(events)
     tell(events)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody presses Ctrl-C."""
 
 
 def _play_save_and_tell(answer: Any, events: list[str], ends: str) -> Any:
@@ -51,10 +56,19 @@ def _play_save_and_tell(answer: Any, events: list[str], ends: str) -> Any:
         if ends == "fails at its end":
             happened.append("rollback")
             raise StoreBusy("the commit failed")
+        if ends == "is interrupted at its end":
+            happened.append("rollback")
+            raise Interrupted
         happened.append("commit")
         table.extend(rows)
 
-    said = reply(answer, transaction, events, lambda news: happened.append(("tell", list(news))))
+    def tell(news: Sequence[str]) -> None:
+        happened.append(("tell", list(news)))
+
+    try:
+        said = reply(answer, transaction, events, tell)
+    except Interrupted:
+        said = Raised(KeyboardInterrupt)
     return {"happened": happened, "table": table, "raised": said if isinstance(said, Raised) else None}
 
 
@@ -119,9 +133,15 @@ SAVE_AND_TELL = Exercise(
     reference=save_and_tell,
     cases=st.tuples(
         st.lists(st.sampled_from(["opened", "deposited"]), min_size=1, max_size=3),
-        st.sampled_from(["commits", "can't even be had", "fails at its begin", "fails at its end"]),
+        st.sampled_from(
+            ["commits", "can't even be had", "fails at its begin", "fails at its end", "is interrupted at its end"]
+        ),
     ),
-    examples=[(["opened"], "fails at its begin"), (["opened"], "can't even be had")],
+    examples=[
+        (["opened"], "fails at its begin"),
+        (["opened"], "can't even be had"),
+        (["opened"], "is interrupted at its end"),
+    ],
     play=_play_save_and_tell,
     given=lambda events, ends: f"{events}, in a transaction that {ends}",
     hints=("At which line is it certain that the events will stay?", "After the `with` block, not in it."),
@@ -130,7 +150,9 @@ SAVE_AND_TELL = Exercise(
             _tells_inside, "it tells before the commit, and the commit may still fail: then the news was false"
         ),
         "finally": Mistake(
-            _tells_finally, "it tells even when the transaction failed: `finally` runs after an error as well"
+            _tells_finally,
+            "it tells even when the transaction failed: what runs after an error as well, `finally` or a callback of "
+            "an ExitStack, is no place for it",
         ),
         "swallowed": Mistake(_hides_the_failure, "the caller must learn that nothing was written: let the error out"),
         "swallowed at the call": Mistake(

@@ -6,18 +6,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from esworkbench.course.grader.exercise import Exercise, Mistake
-from esworkbench.course.grader.meaning import Raised
 from esworkbench.course.grader.observe import reply
 from esworkbench.errors import ConcurrencyError, StoreBusy
 
 TASK = (
-    'Pay `amount` out. `load()` returns the account as a dict, `{"version": …, "balance": …}`. `save(account)` '
-    "takes such a dict: the version that you loaded (`save` counts it up), and the new balance. It raises "
-    "ConcurrencyError if somebody else has saved since. Then load, decide and save again: `save` may be called "
-    "`attempts` times in all (1 or more). If the last of these saves raises ConcurrencyError, too, let that very "
-    "error out, to the caller. Any other error goes to the caller at once. Return True when it is paid, and "
-    "False, without a save, when "
-    "`amount` is more than the balance; all of the balance may go."
+    'Pay `amount` out. `load()`, which never fails, returns the account as a dict, `{"version": …, "balance": …}`. '
+    "`save(account)` takes such a dict: the version that you loaded (`save` counts it up), and the new balance. It "
+    "raises ConcurrencyError if somebody else has saved since. Then load, decide and save again: `save` may be "
+    "called `attempts` times in all (1 or more). If the last of these saves raises ConcurrencyError, too, let that "
+    "very error out, to the caller. Any other error goes to the caller at once. Return True when it is paid, and "
+    "False, without a save, when `amount` is more than the balance; all of the balance may go."
 )
 
 Load = Callable[[], dict[str, int]]
@@ -51,7 +49,7 @@ class _Account:
     """A stream that others get at. Before each save, in turn: None, nobody; a number, somebody takes so much,
     with two events.
 
-    "busy": that save fails, because the store takes no writes.
+    "busy": that save fails, because the store takes no writes. "after": somebody pays 1 in right after it.
     """
 
     def __init__(self, balance: int, others: Sequence[int | str | None]) -> None:
@@ -59,7 +57,7 @@ class _Account:
         self.version = 1
         self.others = list(others)
         self.saves = 0
-        self.raised: list[str] = []
+        self.raised: list[ConcurrencyError] = []
 
     def load(self) -> dict[str, int]:
         return {"version": self.version, "balance": self.balance}
@@ -76,26 +74,36 @@ class _Account:
             self.version += 2
         if account["version"] != self.version:
             lost = ConcurrencyError("ACC-1001", account["version"], self.version)
-            self.raised.append(str(lost))
+            self.raised.append(lost)
             raise lost
         self.balance = account["balance"]
         self.version += 1
+        if other == "after":
+            self.balance += 1
+            self.version += 1
 
 
 def _play_withdraw(answer: Any, balance: int, others: list[int | str | None], amount: int, attempts: int) -> Any:
     account = _Account(balance, others)
-    said = reply(answer, account.load, account.save, amount, attempts)
-    if (
-        isinstance(said, Raised)
-        and issubclass(said.error, ConcurrencyError)
-        and said.message not in account.raised[-1:]
-    ):
-        said = Raised(NotTheLast, said.message)
+
+    def watched() -> Any:
+        try:
+            return answer(account.load, account.save, amount, attempts)
+        except ConcurrencyError as error:
+            if not any(error is each for each in account.raised[-1:]):
+                raise NotTheLast(str(error)) from error
+            raise
+
+    said = reply(watched)
     return {"reply": said, "balance": account.balance, "saves": account.saves}
 
 
 def _given_withdraw(balance: int, others: list[int | str | None], amount: int, attempts: int) -> str:
-    told: dict[int | str | None, str] = {None: "nobody gets in", "busy": "the store is busy"}
+    told: dict[int | str | None, str] = {
+        None: "nobody gets in",
+        "busy": "the store is busy",
+        "after": "somebody pays 1 in right after",
+    }
     races = [f"save {number}: {told.get(other, f'somebody takes {other} just before')}"
              for number, other in enumerate(others, start=1)]  # fmt: skip
     return "; ".join([f"{balance} in the account, {amount} wanted, {attempts} attempts", *races])
@@ -195,10 +203,11 @@ WITHDRAW = Exercise(
     reference=withdraw,
     cases=st.tuples(
         st.integers(0, 8),
-        st.lists(st.sampled_from([None, 0, 1, 3, "busy"]), max_size=4),
+        st.lists(st.sampled_from([None, 0, 1, 3, "busy", "after"]), max_size=4),
         st.integers(1, 6),
         st.integers(1, 3),
     ),
+    examples=[(5, ["after"], 3, 1)],
     play=_play_withdraw,
     given=_given_withdraw,
     hints=(

@@ -11,9 +11,10 @@ class PointsGranted(DomainEvent, frozen=True, kw_only=True):
 
 
 class PointsRedeemed(DomainEvent, frozen=True, kw_only=True):
-    """Another one, with an amount."""
+    """Another one, with an amount and with the id that a withdrawal may have."""
 
     amount_minor: int
+    withdrawal_id: str = "w1"
 
 
 def opened(currency: str = "USD", overdraft_limit_minor: int = 0) -> AccountOpened:

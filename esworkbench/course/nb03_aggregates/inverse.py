@@ -32,13 +32,13 @@ def edits(draw: st.DrawFn) -> Edit:
         "editor": draw(st.sampled_from(["ada", "bob"])),
         "line_id": draw(st.sampled_from(["one", "two"])),
         "undoes": draw(st.sampled_from([None, "e0"])),
-        "text": draw(st.sampled_from(["old", "older"])),
+        "text": draw(st.sampled_from(["old", "older", "", " old "])),
     }
     made: Sequence[Edit] = [
         LineInserted(**line, after=draw(st.sampled_from([None, "zero"]))),
         LineRemoved(**line),
         LineRestored(**line),
-        LineRewritten(**line, new_text="new"),
+        LineRewritten(**line, new_text=draw(st.sampled_from(["new", "", " new "]))),
         LineMoved(**line),
     ]
     return draw(st.sampled_from(made))
@@ -88,7 +88,10 @@ INVERSE = Exercise(
     ),
     reference=inverse,
     cases=st.tuples(edits(), st.sampled_from(["e2", "undo"])),
-    examples=[(LineInserted(edit_id="e1", editor="ada", line_id="one", after=None, text="old", undoes="e0"), "e2")],
+    examples=[
+        (LineInserted(edit_id="e1", editor="ada", line_id="one", after=None, text="old", undoes="e0"), "e2"),
+        (LineRewritten(edit_id="e1", editor="ada", line_id="one", text=" old ", new_text=""), "e2"),
+    ],
     hints=(
         "Inserted and restored lines are removed, removed ones restored, never inserted anew.",
         "A rewrite says `text` (what it replaced) and `new_text`: the inverse replaces the second with the first.",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from esworkbench.aggregates.aggregate import Aggregate, Uncommitted
 from esworkbench.course.grader.exercise import Exercise, Mistake
 from esworkbench.course.grader.meaning import Raised
-from esworkbench.course.nb03_aggregates.account_events import PointsGranted, opened
+from esworkbench.course.nb03_aggregates.account_events import PointsGranted, PointsRedeemed, opened
 from esworkbench.domains.bank import BankAccount
 from esworkbench.domains.bank.events import MoneyDeposited
 from esworkbench.errors import CommandRejected, ReadOnlyAggregate
@@ -18,11 +18,11 @@ from esworkbench.events import DomainEvent
 TASK = (
     "The one path of every decision. If the aggregate is a past state (`self.read_only` is True), raise "
     "ReadOnlyAggregate. Then, if `valid_at` is given (not None) and is no `datetime` with an offset from UTC (a "
-    "naive "
-    "one, a text, even an empty one), raise CommandRejected; a subclass of `datetime` will do. Otherwise apply "
-    "the event as a replay would (`self.replay(event)` applies it "
-    "and counts the version), and then append `Uncommitted(event, valid_at)` to the list `self.uncommitted`. An "
-    "error leaves everything as it was: what `replay` raises goes to the caller, too, and nothing is kept then."
+    "naive one, a text, even an empty one), raise CommandRejected; a subclass of `datetime` will do. Otherwise "
+    "apply the event as a replay would (`self.replay(event)` applies it and counts the version), and then append "
+    "`Uncommitted(event, valid_at)` to the list `self.uncommitted`. An error leaves everything as it was: what "
+    "`replay` raises (a KeyboardInterrupt, too) goes to the caller, and nothing is kept then. By itself, a "
+    "`replay` that raises changes nothing."
 )
 
 NOON = datetime(2024, 10, 15, 12, 0)  # noqa: DTZ001 - where it says no zone it is to be refused
@@ -32,12 +32,14 @@ class LibraryMoment(datetime):
     """A moment of some library, as pandas has one."""
 
 
+IN_A_FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 NOON_OF_A_LIBRARY = LibraryMoment(2024, 10, 15, 12, tzinfo=UTC)
 WHEN = (
     None,
     NOON.replace(tzinfo=UTC),
     NOON.replace(tzinfo=ZoneInfo("Europe/Zurich")),
     NOON_OF_A_LIBRARY,
+    IN_A_FAR_FUTURE,
     NOON,
     "",
     0,
@@ -54,9 +56,22 @@ class Decision(NamedTuple):
     read_only: bool = False
 
 
+class Interrupted(KeyboardInterrupt):
+    """Somebody presses Ctrl-C."""
+
+
+class _InterruptedAccount(BankAccount):
+    """One that is interrupted while it applies PointsRedeemed."""
+
+    def apply(self, event: DomainEvent) -> None:
+        if isinstance(event, PointsRedeemed):
+            raise Interrupted
+        super().apply(event)
+
+
 def _play_record(answer: Any, decisions: list[Decision]) -> Any:
     """After each decision: the error it met, if any, the state, the version, and what is to be saved."""
-    account = BankAccount("a")
+    account = _InterruptedAccount("a")
     told = []
     for event, valid_at, read_only in decisions:
         account.read_only = read_only
@@ -65,6 +80,8 @@ def _play_record(answer: Any, decisions: list[Decision]) -> Any:
             answer(account, event, valid_at=valid_at)
         except (ReadOnlyAggregate, CommandRejected, ValueError, TypeError) as error:
             raised = Raised(type(error), str(error))
+        except Interrupted:
+            raised = Raised(KeyboardInterrupt)
         told.append(
             {
                 "raised": raised,
@@ -79,7 +96,9 @@ def _play_record(answer: Any, decisions: list[Decision]) -> Any:
 
 def _given_record(decisions: list[Decision]) -> str:
     return "; ".join(
-        f"{type(event).__name__}, valid_at {valid_at}" + (", on a past state" if read_only else "")
+        f"{type(event).__name__}, valid_at {valid_at}"
+        + (", on a past state" if read_only else "")
+        + (", interrupted in `replay`" if isinstance(event, PointsRedeemed) else "")
         for event, valid_at, read_only in decisions
     )
 
@@ -195,7 +214,12 @@ RECORD = Exercise(
             st.builds(
                 Decision,
                 st.sampled_from(
-                    [opened(), MoneyDeposited(amount_minor=5, currency="USD", reference="r"), PointsGranted(points=1)]
+                    [
+                        opened(),
+                        MoneyDeposited(amount_minor=5, currency="USD", reference="r"),
+                        PointsGranted(points=1),
+                        PointsRedeemed(amount_minor=1),
+                    ]
                 ),
                 st.sampled_from([None, *WHEN]),
                 st.sampled_from([False, False, True]),
@@ -209,6 +233,8 @@ RECORD = Exercise(
         ([Decision(opened(), WHEN[-1])],),
         ([Decision(opened(), "")],),
         ([Decision(opened(), NOON_OF_A_LIBRARY)],),
+        ([Decision(opened(), IN_A_FAR_FUTURE)],),
+        ([Decision(PointsRedeemed(amount_minor=1))],),
     ],
     play=_play_record,
     given=_given_record,

@@ -18,10 +18,10 @@ from esworkbench.event_store.store import AppendResult
 TASK = (
     "Save `document`, which has unsaved edits, with `documents.save`. If it raises ConcurrencyError, load a fresh "
     "copy, make the unsaved edits on that one again with `rebase`, which takes a list of edits "
-    "(`document.uncommitted` "
-    "holds them, each as `.event` beside its `.valid_at`), and save it instead: all edits together or "
-    "none, and once is enough. A real conflict is for a person to settle: let out the CommandRejected that "
-    "`rebase` raises. Any other error goes to the caller, too. Nothing is returned."
+    "(`document.uncommitted` holds them, each as `.event` beside its `.valid_at`), and save it instead: all edits "
+    "together or none. Once is enough: if that save raises ConcurrencyError again, let it out. A real conflict is "
+    "for a person to settle: let out the CommandRejected that `rebase` raises. Any other error goes to the caller, "
+    "too. Nothing is returned."
 )
 
 
@@ -36,14 +36,21 @@ def save_or_rebase(documents: Repository[Document], document: Document) -> None:
 
 
 class _BusyStore(StoreInMemory):
-    """A store that takes no writes the next time, if it is told so."""
+    """``next``: what is in the way of each of the next writes, by default nothing."""
 
-    busy = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.next: list[str] = []
 
     def append_many(self, appends: Sequence[StreamAppend], *, idempotency: Idempotency | None = None) -> AppendResult:
-        if self.busy:
-            self.busy = False
+        trouble = self.next.pop(0) if self.next else ""
+        if trouble == "busy":
             raise StoreBusy("the store takes no writes at the moment")
+        if trouble == "Carol":
+            documents = Repository(self, Document, document_decoder())
+            hers = documents.load("d")
+            hers.insert("carol", "new by carol", after=None, editor="carol")
+            documents.save(hers)
         return super().append_many(appends, idempotency=idempotency)
 
 
@@ -51,9 +58,18 @@ Change = tuple[str, str]
 """What somebody does to which line: rewrite it, remove it, insert one after it."""
 
 
-def _edit(document: Document, editor: str, changes: Sequence[Change]) -> None:
+TROUBLES: Mapping[str, Sequence[str]] = {
+    "": (),
+    "the store is busy at the first save": ("busy",),
+    "the store is busy at the second save": ("", "busy"),
+    "Carol saves right before the second save": ("", "Carol"),
+}
+"""What is in the way of the saves; in the second Carol only gets where there is a second one."""
+
+
+def _edit(document: Document, editors: Sequence[str], changes: Sequence[Change]) -> None:
     """What no longer fits, such as rewriting a line just removed, is left out."""
-    for number, (verb, line) in enumerate(changes):
+    for number, (editor, (verb, line)) in enumerate(zip(editors, changes, strict=False)):
         edit_id = f"{editor}-{number}"
         try:
             if verb == "rewrite":
@@ -66,7 +82,12 @@ def _edit(document: Document, editor: str, changes: Sequence[Change]) -> None:
             continue
 
 
-def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], busy: bool) -> Any:
+HERS = ["ada", "ada"]
+HIS = ["bob", "eve"]
+"""Eve comes to Bob's copy and makes its second edit."""
+
+
+def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], trouble: str) -> Any:
     """Bob's copy is to be saved; Ada, if she changes something, has saved hers in between."""
     store = _BusyStore()
     documents = Repository(store, Document, document_decoder())
@@ -76,11 +97,11 @@ def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], busy
         document.insert(line, line, after=None, editor="ada")
     documents.save(document)
     hers, his = documents.load("d"), documents.load("d")
-    _edit(his, "bob", bob)
-    _edit(hers, "ada", ada)
+    _edit(his, HIS, bob)
+    _edit(hers, HERS, ada)
     if hers.uncommitted:
         documents.save(hers)
-    store.busy = busy
+    store.next = list(TROUBLES[trouble])
     said = reply(answer, documents, his)
     saved = documents.load("d")
     decided_on: Mapping[str, Any] = {
@@ -91,12 +112,14 @@ def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], busy
     return {"raised": raised, "text": saved.text(), "decided on version": decided_on}
 
 
-def _given_save_or_rebase(ada: list[Change], bob: list[Change], busy: bool) -> str:
+def _given_save_or_rebase(ada: list[Change], bob: list[Change], trouble: str) -> str:
     def told(changes: list[Change]) -> str:
         return ", ".join(f"{verb} {line}" for verb, line in changes) or "nothing"
 
-    last = "; the store is busy at the first save" if busy else ""
-    return f"lines one, two; Ada has saved: {told(ada)}; to be saved of Bob: {told(bob)}{last}"
+    his = [f"{verb} {line} ({editor})" for editor, (verb, line) in zip(HIS, bob, strict=False)]
+    return "; ".join(
+        ["lines one, two", f"Ada has saved: {told(ada)}", f"to be saved: {', '.join(his)}", *filter(None, [trouble])]
+    )
 
 
 CHANGES = st.tuples(st.sampled_from(["insert after", "rewrite", "remove"]), st.sampled_from(["one", "two"]))
@@ -172,8 +195,12 @@ SAVE_OR_REBASE = Exercise(
     cases=st.tuples(
         st.lists(CHANGES, max_size=2),
         st.lists(CHANGES, min_size=1, max_size=2),
-        st.sampled_from([False, False, False, True]),
+        st.sampled_from(["", "", *TROUBLES]),
     ),
+    examples=[
+        ([("insert after", "one")], [("rewrite", "one"), ("rewrite", "two")], ""),
+        ([("insert after", "one")], [("rewrite", "one")], "Carol saves right before the second save"),
+    ],
     play=_play_save_or_rebase,
     given=_given_save_or_rebase,
     hints=(
@@ -196,7 +223,8 @@ SAVE_OR_REBASE = Exercise(
         ),
         "recorded unchecked": Mistake(
             _records_unchecked,
-            "the edits are recorded on the fresh copy, but nobody asks whether they still fit: `rebase` does",
+            "the edits are saved behind what the others have saved, and nobody asks whether they still fit: `rebase` "
+            "does",
         ),
         "tells nobody": Mistake(
             _tells_nobody,

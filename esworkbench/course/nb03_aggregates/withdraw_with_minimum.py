@@ -36,6 +36,7 @@ def _play_withdraw(
     account.replay(MoneyDeposited(amount_minor=balance_minor + on_hold, currency=currency, reference="r"))
     if on_hold:
         account.replay(WithdrawalRequested(amount_minor=on_hold, currency=currency, withdrawal_id="w1", reference="r"))
+    before = account.state()
     raised = None
     try:
         answer(account, amount_minor, minimum_minor)
@@ -45,7 +46,9 @@ def _play_withdraw(
         (type(event).__name__, getattr(event, "amount_minor", None), getattr(event, "currency", None), valid_at)
         for event, valid_at in account.uncommitted
     ]
-    return {"raised": raised, "balance_minor": account.balance_minor, "version": account.version, "recorded": recorded}
+    told = {"raised": raised, "balance_minor": account.balance_minor, "version": account.version, "recorded": recorded}
+    others = {name: value for name, value in account.state().items() if name != "balance_minor"}
+    return told | {name: value for name, value in others.items() if name not in before or value != before[name]}
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
@@ -82,6 +85,12 @@ def _forgets_the_minimum(account: BankAccount, amount_minor: int, minimum_minor:
     withdraw_with_minimum(account, amount_minor, 0)
 
 
+def _counts_whole_dollars(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    if (account.balance_minor - amount_minor) // 100 < minimum_minor // 100:
+        raise CommandRejected("too little is left")
+    account.record(MoneyWithdrawn(amount_minor=amount_minor, currency=account.currency, reference="ATM"))
+
+
 def _always_dollars(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
     currency, account.currency = account.currency, "USD"
     try:
@@ -106,13 +115,20 @@ WITHDRAW_WITH_MINIMUM = Exercise(
     ),
     reference=withdraw_with_minimum,
     cases=st.tuples(
-        st.integers(0, 8),
+        st.integers(0, 8) | st.integers(100, 400),
         st.sampled_from(["USD", "CHF"]),
-        st.integers(1, 6),
-        st.integers(0, 4),
+        st.integers(1, 6) | st.integers(100, 200),
+        st.integers(0, 4) | st.integers(100, 200),
         st.sampled_from([0, 0, 1, 3]),
     ),
-    examples=[(7, "USD", 6, 0, 3)],
+    examples=[
+        (7, "USD", 6, 0, 3),
+        (3, "USD", 1, 2),
+        (6, "USD", 2, 4),
+        (5, "USD", 5, 0),
+        (250, "USD", 100, 200),
+        (250, "USD", 100, 149),
+    ],
     play=_play_withdraw,
     hints=(
         "Two steps: decide, then record. Neither changes the balance by hand.",
@@ -140,6 +156,9 @@ WITHDRAW_WITH_MINIMUM = Exercise(
         ),
         "no minimum": Mistake(
             _forgets_the_minimum, "it only asks whether there is enough money: the minimum must stay in the account"
+        ),
+        "whole dollars": Mistake(
+            _counts_whole_dollars, "it compares whole dollars, which leave up to 99 cents out: compare minor units"
         ),
         "always dollars": Mistake(
             _always_dollars, "the withdrawal is in dollars, whatever the account is in: take `account.currency`"

@@ -1,7 +1,7 @@
 """Answers to the exercises of notebook 02."""
 
 import json
-from bisect import bisect_left
+from bisect import bisect, bisect_left
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -49,6 +49,70 @@ def append_by_many(connection: Connection, stream: str, expected_version: int, e
     rows = [{"stream": stream, "version": actual + n, "event": event} for n, event in enumerate(events, 1)]
     if rows:
         connection.execute(insert(log), rows)
+
+
+def append_in_a_savepoint(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    actual = connection.execute(text(LAST_VERSION), {"stream": stream}).scalar_one()
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+    with connection.begin_nested():
+        _inserted(connection, stream, actual, events)
+
+
+def append_and_then_look(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    """What it has inserted is rolled back with the transaction."""
+    actual = connection.execute(text(LAST_VERSION), {"stream": stream}).scalar_one()
+    _inserted(connection, stream, actual, events)
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+
+
+def _inserted(connection: Connection, stream: str, actual: int, events: list[str]) -> None:
+    for version, event in enumerate(events, start=actual + 1):
+        connection.execute(text(INSERT), {"stream": stream, "version": version, "event": event})
+
+
+def _append_by(last: str) -> Callable[[Connection, str, int, list[str]], None]:
+    """With a query of its own for the stream's version."""
+
+    def append_so(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+        actual = int(connection.execute(text(last), {"stream": stream}).scalar() or 0)
+        if expected_version != actual:
+            raise ConcurrencyError(stream, expected_version, actual)
+        _inserted(connection, stream, actual, events)
+
+    return append_so
+
+
+append_to_what_is_like_it = _append_by("SELECT max(version) FROM log WHERE stream LIKE :stream")
+append_to_small_letters = _append_by("SELECT max(version) FROM log WHERE lower(stream) = lower(:stream)")
+append_by_versions_as_texts = _append_by("SELECT max(CAST(version AS TEXT)) FROM log WHERE stream = :stream")
+
+
+def append_to_the_row_that_comes_last(
+    connection: Connection, stream: str, expected_version: int, events: list[str]
+) -> None:
+    found = connection.execute(text("SELECT version FROM log WHERE stream = :s"), {"s": stream}).scalars().all()
+    actual = found[-1] if found else 0
+    if expected_version != actual:
+        raise ConcurrencyError(stream, expected_version, actual)
+    _inserted(connection, stream, actual, events)
+
+
+def append_where_none_follows(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    found = connection.execute(text("SELECT version FROM log WHERE stream = :s"), {"s": stream})
+    versions = {0, *found.scalars()}
+    if expected_version not in versions or expected_version + 1 in versions:
+        raise ConcurrencyError(stream, expected_version, max(versions))
+    _inserted(connection, stream, expected_version, events)
+
+
+def append_stripped(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    append(connection, stream, expected_version, [event.strip() for event in events])
+
+
+def append_what_is_not_empty(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    append(connection, stream, expected_version, list(filter(None, events)))
 
 
 def append_that_writes_first(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
@@ -169,6 +233,25 @@ def withdraw_making_an_error_up(load: Load, save: Save, amount: int, attempts: i
     raise ConcurrencyError("ACC-1001", version, version + 1)
 
 
+def withdraw_copying_the_error(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    try:
+        return withdraw(load, save, amount, attempts)
+    except ConcurrencyError as error:
+        raise ConcurrencyError(error.stream_id, error.expected, error.actual) from None
+
+
+def withdraw_and_look_again(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    before = 0
+
+    def load_and_remember() -> dict[str, int]:
+        nonlocal before
+        account = load()
+        before = account["balance"]
+        return account
+
+    return withdraw(load_and_remember, save, amount, attempts) and load()["balance"] == before - amount
+
+
 def withdraw_for_ever(load: Load, save: Save, amount: int, attempts: int) -> bool:
     while True:
         try:
@@ -251,6 +334,25 @@ def save_and_tell_the_other_way_round(transaction: Transaction, events: list[str
     tell(events)
     with transaction() as rows:
         rows.extend(events)
+
+
+def save_and_tell_when_interrupted(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    failed = False
+    try:
+        with transaction() as rows:
+            rows.extend(events)
+    except Exception:
+        failed = True
+        raise
+    finally:
+        if not failed:
+            tell(events)
+
+
+def save_and_tell_by_callback(transaction: Transaction, events: list[str], tell: Tell) -> None:
+    with ExitStack() as stack:
+        stack.callback(tell, events)
+        stack.enter_context(transaction()).extend(events)
 
 
 def save_and_tell_nobody(transaction: Transaction, events: list[str], tell: Tell) -> None:
@@ -357,6 +459,32 @@ def deposit_by_the_last_digits(store: EventStore, key: str, amount_minor: int) -
     return store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
 
 
+def _deposit_by(store: EventStore, key: str, digest: str, amount_minor: int) -> bytes | None:
+    once = Idempotency(key, digest, b"{}")
+    return store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+
+
+def deposit_by_digits_in_order(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit_by(store, key, "".join(sorted(str(amount_minor))), amount_minor)
+
+
+def deposit_in_small_letters(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit_by(store, key.lower(), str(amount_minor), amount_minor)
+
+
+def deposit_under_a_short_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit_by(store, key[:8], str(amount_minor), amount_minor)
+
+
+def deposit_under_a_stripped_key(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    return _deposit_by(store, key.strip(), str(amount_minor), amount_minor)
+
+
+def deposit_that_says_no_json(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    once = Idempotency(key, str(amount_minor), b"booked")
+    return store.append("ACC-1001", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
+
+
 def deposit_once_by_the_hash_of_a_number(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     """Of a number it is the same in every process."""
     once = Idempotency(key, str(hash(amount_minor)), b"{}")
@@ -421,6 +549,10 @@ def safe_checkpoint_by_the_first_under_way(visible: list[int], under_way: list[i
     return max((position for position in visible if position < limit), default=checkpoint)
 
 
+def safe_checkpoint_by_bisecting_what_is_in_no_order(visible: list[int], under_way: list[int], checkpoint: int) -> int:
+    return max((position for position in visible if bisect(under_way, position) == 0), default=checkpoint)
+
+
 def safe_checkpoint_up_to_a_thousand(visible: list[int], under_way: list[int], checkpoint: int) -> int:
     return max((position for position in visible if position < min(under_way, default=1000)), default=checkpoint)
 
@@ -444,7 +576,7 @@ def safe_checkpoint_that_pops(visible: list[int], under_way: list[int], checkpoi
 
 
 RIGHT: dict[str, list[Any]] = {
-    "append": [append_by_fetching, append_by_many],
+    "append": [append_by_fetching, append_by_many, append_in_a_savepoint, append_and_then_look],
     "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
     "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
     "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version, deposit_once_by_the_hash_of_a_number],
@@ -452,6 +584,13 @@ RIGHT: dict[str, list[Any]] = {
 }
 WRONG: dict[str, list[Any]] = {
     "append": [
+        append_to_what_is_like_it,
+        append_to_small_letters,
+        append_by_versions_as_texts,
+        append_to_the_row_that_comes_last,
+        append_where_none_follows,
+        append_stripped,
+        append_what_is_not_empty,
         append_that_writes_first,
         append_to_prefixes,
         append_in_silence,
@@ -464,6 +603,8 @@ WRONG: dict[str, list[Any]] = {
     "withdraw": [
         withdraw_again_whatever_happens,
         withdraw_making_an_error_up,
+        withdraw_copying_the_error,
+        withdraw_and_look_again,
         withdraw_for_ever,
         withdraw_without_deciding,
         withdraw_what_is_there,
@@ -474,6 +615,8 @@ WRONG: dict[str, list[Any]] = {
     "save_and_tell": [
         save_and_tell_if_there_is_a_connection,
         save_and_tell_the_other_way_round,
+        save_and_tell_when_interrupted,
+        save_and_tell_by_callback,
         save_and_tell_nobody,
         save_and_tell_twice,
         save_one_and_tell_all,
@@ -487,6 +630,11 @@ WRONG: dict[str, list[Any]] = {
         deposit_by_length,
         deposit_by_hash,
         deposit_by_the_last_digits,
+        deposit_by_digits_in_order,
+        deposit_in_small_letters,
+        deposit_under_a_short_key,
+        deposit_under_a_stripped_key,
+        deposit_that_says_no_json,
         deposit_without_a_key,
         deposit_one,
         deposit_elsewhere,
@@ -496,6 +644,7 @@ WRONG: dict[str, list[Any]] = {
     ],
     "safe_checkpoint": [
         safe_checkpoint_by_the_first_under_way,
+        safe_checkpoint_by_bisecting_what_is_in_no_order,
         safe_checkpoint_up_to_a_thousand,
         safe_checkpoint_below_the_last,
         safe_checkpoint_from_zero,

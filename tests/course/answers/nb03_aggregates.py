@@ -1,7 +1,7 @@
 """Answers to the exercises of notebook 03."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -144,6 +144,53 @@ def apply_with_another_error(account: BankAccount, event: DomainEvent) -> None:
     BankAccount.apply(account, event)
 
 
+def apply_and_close_what_was_never_open(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, events.AccountClosed):
+        account.opened = False
+
+
+def apply_the_first_opening(account: BankAccount, event: DomainEvent) -> None:
+    if not (isinstance(event, events.AccountOpened) and account.opened):
+        BankAccount.apply(account, event)
+
+
+def apply_a_limit_above_zero(account: BankAccount, event: DomainEvent) -> None:
+    limit = account.overdraft_limit_minor
+    BankAccount.apply(account, event)
+    account.overdraft_limit_minor = account.overdraft_limit_minor or limit
+
+
+def apply_and_take_over_the_id(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    if isinstance(event, events.AccountOpened):
+        account.id = event.account_id
+
+
+def apply_and_count(account: BankAccount, event: DomainEvent) -> None:
+    BankAccount.apply(account, event)
+    account.version += 1
+
+
+def apply_to_no_past_state(account: BankAccount, event: DomainEvent) -> None:
+    if account.read_only:
+        raise TypeError("a past state")
+    BankAccount.apply(account, event)
+
+
+def apply_whatever_has_a_withdrawals_id(account: BankAccount, event: DomainEvent) -> None:
+    if not isinstance(event, events.WithdrawalRequested):
+        account.pending.pop(getattr(event, "withdrawal_id", ""), None)
+    BankAccount.apply(account, event)
+
+
+def apply_without_giving_back_after_the_close(account: BankAccount, event: DomainEvent) -> None:
+    if account.closed and isinstance(event, events.WithdrawalCancelled):
+        account.pending.pop(event.withdrawal_id, None)
+    else:
+        BankAccount.apply(account, event)
+
+
 # --- record -----------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +247,25 @@ def record_no_subclass(self: Aggregate, event: DomainEvent, *, valid_at: datetim
         raise CommandRejected("no moment")
     self.replay(event)
     self.uncommitted.append(Uncommitted(event, valid_at))
+
+
+def record_nothing_to_come(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    if not self.read_only and isinstance(valid_at, datetime) and valid_at.tzinfo and valid_at > datetime.now(UTC):
+        raise CommandRejected("not yet")
+    Aggregate.record(self, event, valid_at=valid_at)
+
+
+def record_what_was_interrupted(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    kept = len(self.uncommitted)
+    failed = False
+    try:
+        Aggregate.record(self, event, valid_at=valid_at)
+    except Exception:
+        failed = True
+        raise
+    finally:
+        if not failed:
+            self.uncommitted[kept:] = [Uncommitted(event, valid_at)]
 
 
 def record_in_silence(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
@@ -293,6 +359,25 @@ def withdraw_down_to_the_minimum(account: BankAccount, amount_minor: int, minimu
     withdraw_with_minimum(account, min(amount_minor, max(account.balance_minor - minimum_minor, 1)), minimum_minor)
 
 
+def withdraw_and_note_the_refusal(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    try:
+        withdraw_with_minimum(account, amount_minor, minimum_minor)
+    except CommandRejected:
+        account.refused = getattr(account, "refused", 0) + 1  # type: ignore[attr-defined]  # the mistake
+        raise
+
+
+def withdraw_and_close(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    withdraw_with_minimum(account, amount_minor, minimum_minor)
+    account.closed = account.balance_minor == 0
+
+
+def withdraw_in_dollars(account: BankAccount, amount_minor: int, minimum_minor: int) -> None:
+    if account.balance_minor / 100 - amount_minor / 100 < minimum_minor / 100:
+        raise CommandRejected("too much")
+    account.record(events.MoneyWithdrawn(amount_minor=amount_minor, currency=account.currency, reference="ATM"))
+
+
 # --- inverse ----------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +422,20 @@ def inverse_without_a_text(edit: Edit, edit_id: str) -> Edit:
 
 def inverse_with_the_lines_id(edit: Edit, edit_id: str) -> Edit:
     return msgspec.structs.replace(inverse(edit, edit_id), undoes=edit.line_id)
+
+
+def inverse_of_an_emptied_line(edit: Edit, edit_id: str) -> Edit:
+    if isinstance(edit, LineRewritten) and not edit.new_text:
+        return LineRestored(
+            edit_id=edit_id, undoes=edit.edit_id, editor=edit.editor, line_id=edit.line_id, text=edit.text
+        )
+    return inverse(edit, edit_id)
+
+
+def inverse_stripped(edit: Edit, edit_id: str) -> Edit:
+    undo = inverse(edit, edit_id)
+    assert isinstance(undo, LineRemoved | LineRestored | LineRewritten)
+    return msgspec.structs.replace(undo, text=undo.text.strip())
 
 
 def inverse_of_a_redo(edit: Edit, edit_id: str) -> Edit:
@@ -431,6 +530,37 @@ def save_and_forget(documents: Repository[Document], document: Document) -> None
     fresh.rebase([unsaved.event for unsaved in document.uncommitted])
 
 
+def save_once_more_and_say_nothing(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        with suppress(ConcurrencyError):
+            documents.save(fresh)
+
+
+def save_until_nobody_is_faster(documents: Repository[Document], document: Document) -> None:
+    edits = [unsaved.event for unsaved in document.uncommitted]
+    while True:
+        try:
+            documents.save(document)
+            return
+        except ConcurrencyError:
+            document = documents.load(document.id)
+            document.rebase(edits)
+
+
+def save_one_editors(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        edits = [event for event, _ in document.uncommitted if isinstance(event, Edit)]
+        fresh = documents.load(document.id)
+        fresh.rebase(edit for edit in edits if edit.editor == edits[0].editor)
+        documents.save(fresh)
+
+
 def save_nothing_known(documents: Repository[Document], document: Document) -> None:
     try:
         documents.save(document)
@@ -460,6 +590,14 @@ WRONG: dict[str, list[Any]] = {
         apply_and_open_at_zero,
         apply_and_open_what_was_closed,
         apply_and_close_with_nothing_pending,
+        apply_and_close_what_was_never_open,
+        apply_the_first_opening,
+        apply_a_limit_above_zero,
+        apply_and_take_over_the_id,
+        apply_and_count,
+        apply_to_no_past_state,
+        apply_whatever_has_a_withdrawals_id,
+        apply_without_giving_back_after_the_close,
     ],
     "record": [
         record_what_is_late,
@@ -471,6 +609,8 @@ WRONG: dict[str, list[Any]] = {
         record_the_bare_event,
         record_any_moment_as_utc,
         record_counting_failures,
+        record_nothing_to_come,
+        record_what_was_interrupted,
     ],
     "withdraw_with_minimum": [
         withdraw_and_return_false,
@@ -479,6 +619,9 @@ WRONG: dict[str, list[Any]] = {
         withdraw_what_is_not_on_hold,
         withdraw_as_a_fee,
         withdraw_down_to_the_minimum,
+        withdraw_and_note_the_refusal,
+        withdraw_and_close,
+        withdraw_in_dollars,
     ],
     "inverse": [
         inverse_of_insertions_alone,
@@ -486,6 +629,8 @@ WRONG: dict[str, list[Any]] = {
         inverse_without_a_text,
         inverse_with_the_lines_id,
         inverse_of_a_redo,
+        inverse_of_an_emptied_line,
+        inverse_stripped,
     ],
     "save_or_rebase": [
         save_one_by_one,
@@ -496,6 +641,9 @@ WRONG: dict[str, list[Any]] = {
         save_until_the_store_takes_it,
         save_and_forget,
         save_nothing_known,
+        save_once_more_and_say_nothing,
+        save_until_nobody_is_faster,
+        save_one_editors,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}
