@@ -44,6 +44,13 @@ def _swallows_all(transaction: Transaction, write_rows: Write, save_checkpoint: 
         one_transaction(transaction, write_rows, save_checkpoint)
 
 
+def _one_within_the_other(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    with transaction() as rows:
+        write_rows(rows)
+        with transaction() as checkpoint:
+            save_checkpoint(checkpoint)
+
+
 def _raises_after_the_commit(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
     failed = None
     with transaction() as connection:
@@ -150,6 +157,7 @@ ONE_BATCH = Exercise(
     ),
     examples=[
         ([20], 1, 2, None),
+        ([20], 1, 3, None),
         *[([20], 1, None, (write, name)) for write in (1, 2) for name in ERRORS_OF_A_WRITE],
     ],
     play=_play_one_batch,
@@ -174,8 +182,10 @@ ONE_BATCH = Exercise(
             _swallows_and_saves,
             "the error of a write is swallowed and the checkpoint is saved all the same: the batch is lost for good",
         ),
-        "swallowed": Mistake(
-            _swallows_all, "the error of a write is swallowed: whoever runs this believes that the batch was applied"
+        "swallowed": Mistake(_swallows_all, "the error of a write is swallowed: whoever runs this never hears of it"),
+        "one within the other": Mistake(
+            _one_within_the_other,
+            "two transactions are open at a time, and neither sees what the other writes: put both writes into one",
         ),
         "after the commit": Mistake(
             _raises_after_the_commit,

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from math import isclose
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -453,8 +454,13 @@ AT_HALF_PAST_NINE = timedelta(hours=9, minutes=30, microseconds=123_456)
 
 
 def _two_accounts(store: EventStore) -> None:
-    """A deposit of 47.23 three times over on one account, and twice on the other, which is in euros."""
+    """A deposit of 47.23 three times over on one account, and twice on the other, which is in euros.
+
+    All were recorded in the same millisecond, so that their ids begin alike.
+    """
     store.clock = lambda: day(4)
+    numbers = count(1)
+    store.new_id = lambda: f"018ae97a-4c00-7000-8000-{next(numbers):012}"
     bank = Bank(store)
     for account, currency, times in [("ACC-1", "USD", 3), ("ACC-2", "EUR", 2)]:
         bank.handle(OpenAccount(account_id=account, owner="Ada", currency=currency, valid_at=day(1)))

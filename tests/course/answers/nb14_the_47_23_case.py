@@ -260,6 +260,11 @@ def put_right_as_recorded(bank: Bank, account_id: str, event: Event) -> None:
     bank.handle(command, idempotency_key=event.recorded.event_id)
 
 
+def put_right_by_the_beginning_of_the_id(bank: Bank, account_id: str, event: Event) -> None:
+    """Which tells when it was recorded, to the millisecond."""
+    bank.handle(_adjustment(account_id, event), idempotency_key=event.recorded.event_id[:13])
+
+
 def put_right_whatever_is_raised(bank: Bank, account_id: str, event: Event) -> None:
     with suppress(Exception):
         bank.handle(_adjustment(account_id, event), idempotency_key=event.recorded.event_id)
@@ -391,6 +396,7 @@ WRONG = {
         put_right_47_23,
         put_right_as_recorded,
         put_right_by_the_balance,
+        put_right_by_the_beginning_of_the_id,
         put_right_whatever_is_raised,
         put_right_at_midnight,
         put_right_to_the_second,
