@@ -345,8 +345,8 @@ USABLE = Exercise(
         "in `event_shapes`, use this snapshot? There is no migration, so `snapshot.state_version` must be the same. "
         "`snapshot.event_shapes` says which schema version of each event type was the latest when it was folded: each "
         "type that it names must be known today in the same version, neither an older nor a newer one. Types that it "
-        "doesn't name don't matter, nor does anything else in the snapshot. It is None in a snapshot that doesn't say: "
-        "that one may not be used. Return a `bool`."
+        "doesn't name don't matter. It is None in a snapshot that doesn't say: that one may not be used. Nothing else "
+        "in the snapshot matters. Return a `bool`."
     ),
     stub=(
         "from esworkbench.aggregates.snapshots import Snapshot\n\n\n"

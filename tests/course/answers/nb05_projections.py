@@ -469,8 +469,8 @@ def catch_up_parks_in_the_end(events: Iterable[int], handle: Handle, park: Park)
             except Exception as error:  # noqa: BLE001
                 bad.append((event, error))
     finally:
-        for event, error in bad:
-            park(event, error)
+        for each in bad:
+            park(*each)
 
 
 def catch_up_lets_assertions_out(events: Iterable[int], handle: Handle, park: Park) -> None:
@@ -498,8 +498,8 @@ def catch_up_takes_groups_apart(events: Iterable[int], handle: Handle, park: Par
         try:
             handle(event)
         except ExceptionGroup as group:
-            for error in group.exceptions:
-                park(event, error)
+            for each in group.exceptions:
+                park(event, each)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001
