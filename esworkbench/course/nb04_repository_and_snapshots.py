@@ -80,7 +80,10 @@ def _decodes_as_latin_1(account: BankAccount, snapshot: Snapshot, read: Read) ->
 
 
 def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
-    """The account, of its state what a new one hasn't, what is to be saved, which versions were read and applied."""
+    """The account, of its state what a new one hasn't, what is to be saved, which versions were read and applied.
+
+    And whether it is left as a past state is, which takes no commands.
+    """
     kept = BankAccount("a")
     for event in events[:snapshot_at]:
         kept.replay(event)
@@ -116,6 +119,7 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
         "versions applied": applied,
         "to be saved": to_be_saved,
         **changed,
+        **({"read_only": True} if account.read_only else {}),
     }
 
 
@@ -275,26 +279,33 @@ def _takes_none_for_unsaid(snapshot: Snapshot, state_version: int, event_shapes:
 
 
 SHAPES = {"AccountOpened": 1, "MoneyDeposited": 3}
+EXCHANGED = {"AccountOpened": 3, "MoneyDeposited": 1}
 
 
-def _snapshot(event_shapes: Mapping[str, int] | None) -> Snapshot:
+def _snapshot(
+    event_shapes: Mapping[str, int] | None,
+    *,
+    version: int = 3,
+    event_hash: str | None = "0" * 64,
+    based_on_version: int | None = None,
+) -> Snapshot:
     return Snapshot(
         stream_id="BankAccount-a",
-        version=3,
+        version=version,
         state_version=2,
         state=b"{}",
         event_shapes=event_shapes,
-        event_hash="0" * 64,
-        based_on_version=None,
+        event_hash=event_hash,
+        based_on_version=based_on_version,
     )
 
 
 @st.composite
 def _snapshots_and_code(draw: st.DrawFn) -> tuple[Snapshot, int, dict[str, int]]:
-    """The snapshot says what today's code says, but for one thing or two."""
+    """The snapshot says what today's code says, but for one thing or two. The rest of it doesn't matter."""
     shapes: dict[str, int] | None = dict(SHAPES)
     today, state_version = dict(SHAPES), 2
-    for change in draw(st.lists(st.integers(0, 8), max_size=2)):
+    for change in draw(st.lists(st.integers(0, 9), max_size=2)):
         state_version = {0: 1, 1: 3}.get(change, state_version)
         if change == 2:
             shapes = None
@@ -308,12 +319,23 @@ def _snapshots_and_code(draw: st.DrawFn) -> tuple[Snapshot, int, dict[str, int]]
             shapes = {}
         elif change == 8:
             today.clear()
-    return _snapshot(shapes), state_version, today
+        elif change == 9:
+            today.update(EXCHANGED)
+    version, based_on_version = draw(st.sampled_from([(3, None), (3, 2), (1, None), (200, 100)]))
+    snapshot = _snapshot(
+        shapes,
+        version=version,
+        event_hash=draw(st.sampled_from(["0" * 64, None])),
+        based_on_version=based_on_version,
+    )
+    return snapshot, state_version, today
 
 
 def _given_usable(snapshot: Snapshot, state_version: int, event_shapes: dict[str, int]) -> str:
     kept = f"snapshot: state_version {snapshot.state_version}, event_shapes {snapshot.event_shapes}"
-    return f"{kept}; code: state_version {state_version}, event_shapes {event_shapes}"
+    rest = f"version {snapshot.version}, based_on_version {snapshot.based_on_version}, event_hash "
+    rest += "None" if snapshot.event_hash is None else "given"
+    return f"{kept} ({rest}); code: state_version {state_version}, event_shapes {event_shapes}"
 
 
 USABLE = Exercise(
@@ -323,8 +345,8 @@ USABLE = Exercise(
         "in `event_shapes`, use this snapshot? There is no migration, so `snapshot.state_version` must be the same. "
         "`snapshot.event_shapes` says which schema version of each event type was the latest when it was folded: each "
         "type that it names must be known today in the same version, neither an older nor a newer one. Types that it "
-        "doesn't name don't matter. It is None in a snapshot that doesn't say: that one may not be used. Return a "
-        "`bool`."
+        "doesn't name don't matter. It is None in a snapshot that doesn't say: that one may not be used. Nothing else "
+        "in the snapshot matters. Return a `bool`."
     ),
     stub=(
         "from esworkbench.aggregates.snapshots import Snapshot\n\n\n"
@@ -341,6 +363,10 @@ USABLE = Exercise(
         (_snapshot({}), 2, SHAPES),
         (_snapshot({}), 2, {}),
         (_snapshot(SHAPES), 2, {}),
+        (_snapshot(SHAPES), 2, EXCHANGED),
+        (_snapshot(SHAPES, version=1), 2, SHAPES),
+        (_snapshot(SHAPES, version=200, based_on_version=100), 2, SHAPES),
+        (_snapshot(SHAPES, event_hash=None), 2, SHAPES),
     ],
     given=_given_usable,
     hints=(
@@ -495,16 +521,23 @@ COUNT_IN_MINOR_UNITS = Exercise(
             {
                 "owner": st.sampled_from(["Ada", "Zoë", "007"]),
                 "balance": _amounts(-300),
-                "pending": st.dictionaries(st.sampled_from(["w1", "w2"]), _amounts(1), max_size=2),
+                "pending": st.dictionaries(st.sampled_from(["w1", "w2"]), _amounts(0), max_size=2),
             },
             optional={
                 "currency": st.sampled_from(["USD", "CHF"]),
-                "branch": st.sampled_from(["0301", "12.5"]),
+                "branch": st.sampled_from(["0301", "12.5", ""]),
                 "overdraft_limit_minor": st.sampled_from([0, 5_000]),
+                "closed": st.booleans(),
+                "closed_on": st.none(),
+                "limits": st.sampled_from([{}, {"daily": "500.00"}]),
             },
         )
     ),
-    examples=[({"owner": "007", "balance": "-20.05", "pending": {"w1": "19.9"}, "branch": "0301"},)],
+    examples=[
+        ({"owner": "007", "balance": "-20.05", "pending": {"w1": "19.9"}, "branch": "0301"},),
+        ({"owner": "Ada", "balance": "0", "pending": {"w1": "0.00"}, "closed": False, "closed_on": None, "note": ""},),
+        ({"owner": "Ada", "balance": "1", "pending": {}, "limits": {"daily": "500.00"}},),
+    ],
     play=_play_migration,
     hints=("What does `int(19.99 * 100)` give?", "`int(Decimal(text) * 100)`, for each hold too."),
     mistakes={
@@ -562,6 +595,21 @@ def _at_either_end(before: int, after: int, every: int) -> bool:
     return before % every == 0 or after // every > before // every
 
 
+def _in_floats(before: int, after: int, every: int) -> bool:
+    return int(after / every) > int(before / every)
+
+
+@st.composite
+def _saves(draw: st.DrawFn) -> tuple[int, int, int]:
+    """Of few events, near a multiple."""
+    every = draw(st.integers(1, 6) | st.sampled_from([49, 98, 100]))
+    before = max(0, draw(st.integers(0, 3)) * every + draw(st.integers(-3, 3)))
+    return before, before + draw(st.integers(0, 12)), every
+
+
+TOO_LARGE_FOR_A_FLOAT = 2**54
+"""The next whole number has no float."""
+
 DUE = Exercise(
     name="due",
     task=(
@@ -572,10 +620,15 @@ DUE = Exercise(
     ),
     stub="def my_due(before: int, after: int, every: int) -> bool: ...",
     reference=due,
-    cases=st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 6)).map(
-        lambda case: (case[0], case[0] + case[1], case[2])
-    ),
-    examples=[(20, 120, 100), (99, 100, 100), (100, 101, 100), (98, 99, 100)],
+    cases=_saves(),
+    examples=[
+        (20, 120, 100),
+        (99, 100, 100),
+        (100, 101, 100),
+        (98, 99, 100),
+        (48, 49, 49),
+        (TOO_LARGE_FOR_A_FLOAT, TOO_LARGE_FOR_A_FLOAT + 1, 1),
+    ],
     hints=("One save may hold several events.", "How many multiples are there up to `before`, and up to `after`?"),
     mistakes={
         "jumped over": Mistake(
@@ -592,10 +645,17 @@ DUE = Exercise(
             _at_either_end,
             "a multiple that the stream had reached before is due again: the save before this one took it",
         ),
+        "in floats": Mistake(
+            _in_floats, "`/` gives a float, which is not exact for large numbers: `//` divides whole numbers"
+        ),
     },
 )
 
 # --- percentile -------------------------------------------------------------------------------------------------------
+
+
+def _last_for_none(ordered: Sequence[float], share: float) -> float:
+    return ordered[ceil(share * len(ordered)) - 1]
 
 
 def _average(ordered: Sequence[float], share: float) -> float:
@@ -638,15 +698,16 @@ def _load(number: int) -> float:
     return number * 257 / 256
 
 
-SHARES = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+SHARES = (0.0, 0.01, 0.1, 0.25, 0.375, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
+HUNDRED = [_load(number) for number in range(1, 101)]
 
 
 @st.composite
 def _loads_and_a_share(draw: st.DrawFn) -> tuple[list[float], float]:
-    """A few loads, some of them equal, or a hundred; and a share that no float carries past a rank."""
-    ordered = sorted(draw(st.lists(st.integers(1, 20).map(_load), min_size=1, max_size=12)))
+    """A few numbers, some of them equal, or a hundred; and a share that no float carries past a rank."""
+    ordered = sorted(draw(st.lists(st.integers(-5, 20).map(_load), min_size=1, max_size=12)))
     if draw(st.sampled_from([False, False, False, True])):
-        ordered = [_load(number) for number in range(1, 101)]
+        ordered = HUNDRED
     exact = [share for share in SHARES if ceil(share * len(ordered)) == ceil(Fraction(str(share)) * len(ordered))]
     return ordered, draw(st.sampled_from(exact))
 
@@ -667,6 +728,15 @@ PERCENTILE = Exercise(
     stub="import math\n\n\ndef my_percentile(ordered: list[float], share: float) -> float: ...",
     reference=percentile,
     cases=_loads_and_a_share(),
+    examples=[
+        (HUNDRED, 0.99),
+        (HUNDRED[:8], 0.375),
+        (HUNDRED, 0.0),
+        ([0.0, 1.0], 0.0),
+        ([-5.0, 1.0], 0.0),
+        ([1e-10, 0.1], 0.5),
+        ([1e-10, 0.1], 1.0),
+    ],
     given=_given_percentile,
     hints=(
         "Of 100 numbers, p99 is the 99th.",
@@ -677,6 +747,9 @@ PERCENTILE = Exercise(
     mistakes={
         "the average": Mistake(
             _average, "the average is no load that was measured, and says little about the slow ones"
+        ),
+        "share 0": Mistake(
+            _last_for_none, "share 0 asks for index -1, which is the last one and not the first: the lowest rank is 1"
         ),
         "the slowest": Mistake(_slowest, "it is the slowest of all, whatever the share"),
         "off by one": Mistake(

@@ -1,7 +1,7 @@
 """Exercises of notebook 05: one batch, one message, one day, one bad event, each counted once."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -44,40 +44,92 @@ def _swallows_all(transaction: Transaction, write_rows: Write, save_checkpoint: 
         one_transaction(transaction, write_rows, save_checkpoint)
 
 
+def _one_within_the_other(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    with transaction() as rows:
+        write_rows(rows)
+        with transaction() as checkpoint:
+            save_checkpoint(checkpoint)
+
+
+def _raises_after_the_commit(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    failed = None
+    with transaction() as connection:
+        try:
+            write_rows(connection)
+            save_checkpoint(connection)
+        except Exception as error:  # noqa: BLE001 - the mistake
+            failed = error
+    if failed:
+        raise failed
+
+
 class WriteFailed(Exception):
     """What a write raises when the database refuses it."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A Ctrl-C in the middle of a write."""
+
+
+ERRORS_OF_A_WRITE: dict[str, type[BaseException]] = {
+    each.__name__: each for each in (WriteFailed, ValueError, Interrupted)
+}
+Failing = tuple[int, str]
+"""Which write fails, counted from 1, and what it raises."""
+
+
 def _play_one_batch(
-    answer: Any, amounts: list[int], batch_size: int, killed_after: int | None, failing_write: int | None
+    answer: Any, amounts: list[int], batch_size: int, killed_after: int | None, failing: Failing | None
 ) -> dict[str, int]:
     """The log is run to its end, however often the process has to be started again."""
-    writes, errors = 0, 0
+    writes, errors, left_open = 0, 0, 0
+    raised: list[BaseException] = []
 
     def at_times(write: Write) -> Write:
         def write_or_fail(connection: Connection) -> None:
             nonlocal writes
             writes += 1
-            if writes == failing_write:
-                raise WriteFailed
+            if failing and writes == failing[0]:
+                raised.append(ERRORS_OF_A_WRITE[failing[1]]())
+                raise raised[0]
             write(connection)
 
         return write_or_fail
 
     def one_life(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
-        nonlocal errors
+        nonlocal errors, left_open
+        opened = 0
+
+        @contextmanager
+        def counted() -> Iterator[Connection]:
+            nonlocal opened
+            opened += 1
+            try:
+                with transaction() as connection:
+                    yield connection
+            finally:
+                opened -= 1
+
         try:
-            answer(transaction, at_times(write_rows), at_times(save_checkpoint))
-        except WriteFailed:
+            answer(counted, at_times(write_rows), at_times(save_checkpoint))
+        except tuple(ERRORS_OF_A_WRITE.values()) as error:
+            if error not in raised:
+                raise
             errors += 1
+        left_open += opened
 
     kept = kept_after_a_kill(one_life, amounts, batch_size=batch_size, lives_steps=killed_after)
-    return {"balance": kept.balance_minor, "checkpoint": kept.checkpoint, "errors let out": errors}
+    return {
+        "balance": kept.balance_minor,
+        "checkpoint": kept.checkpoint,
+        "errors let out": errors,
+        "transactions left open": left_open,
+    }
 
 
-def _given_one_batch(amounts: list[int], batch_size: int, killed_after: int | None, failing_write: int | None) -> str:
+def _given_one_batch(amounts: list[int], batch_size: int, killed_after: int | None, failing: Failing | None) -> str:
     killed = "nobody is killed" if killed_after is None else f"killed after {killed_after} steps (writes and commits)"
-    fails = "no write fails" if failing_write is None else f"write number {failing_write} raises WriteFailed"
+    fails = "no write fails" if failing is None else f"write number {failing[0]} raises {failing[1]}"
     return f"events of {amounts}, in batches of {batch_size}; {killed}; {fails}"
 
 
@@ -101,8 +153,13 @@ ONE_BATCH = Exercise(
         st.lists(st.sampled_from([1, 20, 300, -4]), max_size=4),
         st.integers(1, 3),
         st.none() | st.integers(0, 7),
-        st.none() | st.integers(1, 6),
+        st.none() | st.tuples(st.integers(1, 6), st.sampled_from(list(ERRORS_OF_A_WRITE))),
     ),
+    examples=[
+        ([20], 1, 2, None),
+        ([20], 1, 3, None),
+        *[([20], 1, None, (write, name)) for write in (1, 2) for name in ERRORS_OF_A_WRITE],
+    ],
     play=_play_one_batch,
     given=_given_one_batch,
     hints=(
@@ -125,8 +182,15 @@ ONE_BATCH = Exercise(
             _swallows_and_saves,
             "the error of a write is swallowed and the checkpoint is saved all the same: the batch is lost for good",
         ),
-        "swallowed": Mistake(
-            _swallows_all, "the error of a write is swallowed: whoever runs this believes that the batch was applied"
+        "swallowed": Mistake(_swallows_all, "the error of a write is swallowed: whoever runs this never hears of it"),
+        "one within the other": Mistake(
+            _one_within_the_other,
+            "two transactions are open at a time, and neither sees what the other writes: put both writes into one",
+        ),
+        "after the commit": Mistake(
+            _raises_after_the_commit,
+            "the error is raised once the transaction has ended, and committed what was written until then: let it "
+            "leave the `with`",
         ),
     },
 )
@@ -197,35 +261,59 @@ def _says_it_is_known(message: Message, inbox: Inbox, balances: Balances) -> boo
     return not receive(message, inbox, balances)
 
 
+def _in_one_text(message: Message, inbox: Inbox, balances: Balances) -> bool:
+    return not any(message.event_id in known for known in inbox) and receive(message, inbox, balances)
+
+
 def _passes_over_nothing(message: Message, inbox: Inbox, balances: Balances) -> bool:
     return message.amount_minor != 0 and receive(message, inbox, balances)
 
 
 def _play_receive(answer: Any, deliveries: list[Message], balances: Balances) -> dict[str, Any]:
-    """Each delivery is an object of its own, as it is when it comes over a wire; all are held, so no ``id`` recurs."""
+    """Each delivery is an object of its own, as it is when it comes over a wire; all are held, so no ``id`` recurs.
+
+    Whether a balance of 0 is left out is the answer's own choice, as is what it does with an account of none.
+    """
     inbox: Inbox = set()
+    kept = dict(balances)
     on_the_wire = [Message(*delivery) for delivery in deliveries]
-    added = [answer(message, inbox, balances) for message in on_the_wire]
-    accounts = sorted({*balances, *(message.account_id for message in on_the_wire)})
+    added = [answer(message, inbox, kept) for message in on_the_wire]
+    accounts = sorted({*kept, *balances, *(message.account_id for message in on_the_wire)})
+    by_hash = {str(abs(hash(each))) for message in on_the_wire for each in (message, *message[:2], message[1:3])}
+    texts = [key for key in inbox if isinstance(key, str)]
     return {
         "added": added,
-        "balances": {account: balances.get(account, 0) for account in accounts},
+        "balances": {account: kept.get(account, 0) for account in accounts},
         "no text, in the inbox": sorted({type(key).__name__ for key in inbox if not isinstance(key, str)}),
+        "made by hash(), in the inbox": sum(any(each in text for each in by_hash) for text in texts),
     }
+
+
+ACCOUNTS = ["ACC-1", "ACC-11", "DEP-1"]
+ALIKE = ["e1", "e11", "11", "1", "E1"]
+"""Ids of which one stands in another."""
 
 
 @st.composite
 def _deliveries(draw: st.DrawFn) -> tuple[list[Message], Balances]:
     """Each message comes at least once, some again, in any order. Only an id, or account and version, is unique."""
     messages: list[Message] = []
-    accounts = draw(st.lists(st.sampled_from(["ACC-1", "ACC-11"]), max_size=3))
-    first = {"ACC-1": draw(st.sampled_from([1, 11])), "ACC-11": 1}
+    accounts = draw(st.lists(st.sampled_from(ACCOUNTS), max_size=5))
+    first = {"ACC-1": draw(st.sampled_from([1, 11])), "ACC-11": 1, "DEP-1": 1}
+    ids = draw(st.sampled_from([[f"0190c0de-{number + 1:04}" for number in range(5)], ALIKE]))
     for number, account in enumerate(accounts):
         version = first[account] + accounts[:number].count(account)
-        event_id = f"0190c0de-{number + 1:04}"
-        messages.append(Message(event_id, account, version, draw(st.sampled_from([500, 7, -500, 0]))))
+        messages.append(Message(ids[number], account, version, draw(st.sampled_from([500, 7, -500, 0]))))
     again = draw(st.lists(st.sampled_from(messages), max_size=3)) if messages else []
     return draw(st.permutations(messages + again)), draw(st.sampled_from([{}, {"ACC-1": 100}]))
+
+
+def _given_receive(deliveries: list[Message], balances: Balances) -> str:
+    told = [f"{each.event_id} ({each.account_id}, version {each.version}: {each.amount_minor})" for each in deliveries]
+    return f"balances {balances}; {', '.join(told) or 'no message'}"
+
+
+MANY = [Message(f"0190c0de-{number:04}", "ACC-1", number, 500) for number in range(1, 13)]
 
 
 RECEIVE = Exercise(
@@ -234,8 +322,8 @@ RECEIVE = Exercise(
         "Add `message.amount_minor` to `balances[message.account_id]` once, however often the message comes and in "
         "whatever order. An account that isn't in `balances` has 0. Return `True` if the amount was added now, be it "
         "0, `False` if the message was known. `inbox` is a set of texts (`str`) for you to use. It is empty at first, "
-        "and is committed with the balances; nothing else outlives a call. A message that comes again is another "
-        "object with the same content."
+        "and is committed with the balances; nothing else outlives a call, and each may come in another process. A "
+        "message that comes again is another object with the same content."
     ),
     stub=(
         "from esworkbench.course.nb05_projections import Message  # event_id, account_id, version, amount_minor\n\n\n"
@@ -246,8 +334,12 @@ RECEIVE = Exercise(
     examples=[
         ([Message("0190c0de-0001", "ACC-1", 11, 500), Message("0190c0de-0002", "ACC-11", 1, 500)], {}),
         ([Message("0190c0de-0001", "ACC-1", 1, 0), Message("0190c0de-0001", "ACC-1", 1, 0)], {"ACC-1": 100}),
+        ([Message("e11", "ACC-1", 1, 500), Message("11", "ACC-1", 2, 7), Message("1", "DEP-1", 1, 7)], {}),
+        ([Message("0190c0de-0001", "ACC-1", 1, 500), Message("0190c0de-0065", "ACC-1", 65, 500)], {}),
+        ([*MANY, *MANY], {}),
     ],
     play=_play_receive,
+    given=_given_receive,
     hints=(
         "What makes two messages the same one?",
         "Return `False` if `message.event_id` is in the inbox; else put it there, add the amount, and return `True`.",
@@ -288,6 +380,14 @@ RECEIVE = Exercise(
         "no text": Mistake(
             _remembering(lambda message: (message.account_id, message.version)),
             "what you remember is right, but it is no text: the inbox is kept in one column, so put a `str` into it",
+        ),
+        "by hash": Mistake(
+            _remembering(lambda message: str(hash(message))),
+            "`hash` of a text is another number in every process: after a restart no message would be known",
+        ),
+        "in one text": Mistake(
+            _in_one_text,
+            "an id that stands within another one is taken for it: look for the id itself, with `in inbox`",
         ),
         "the wrong way round": Mistake(
             _says_it_is_known, "the answers are the wrong way round: `True` is for a message that was added now"
@@ -339,7 +439,7 @@ def _moments_near_midnight(draw: st.DrawFn) -> tuple[datetime, str]:
     time_zone = draw(st.sampled_from(ZONES))
     day = draw(st.sampled_from(DAYS))
     midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
-    moment = midnight + timedelta(minutes=draw(st.sampled_from([0, -1, 1, -30, 30, -90, 90, -150, 150])))
+    moment = midnight + timedelta(minutes=draw(st.sampled_from([0, -1e-6, -0.005, -1, 1, -30, 30, -90, 90, -150, 150])))
     told_in = draw(st.sampled_from(["UTC", "UTC", "Asia/Tokyo", "America/New_York"]))
     return moment if told_in == "UTC" else moment.astimezone(ZoneInfo(told_in)), time_zone
 
@@ -364,6 +464,9 @@ DAY_OF = Exercise(
         (datetime(2024, 7, 2, 3, tzinfo=ZoneInfo("Asia/Tokyo")), "America/New_York"),
         (datetime(2024, 7, 2, 23, tzinfo=ZoneInfo("America/New_York")), "Asia/Kolkata"),
         (datetime(2024, 7, 2, 4, tzinfo=ZoneInfo("Asia/Tokyo")), "Europe/Zurich"),
+        (datetime(2024, 7, 2, 23, 59, 59, 700_000, tzinfo=UTC), "UTC"),
+        (datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC), "UTC"),
+        (datetime(2023, 10, 29, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Zurich")), "Atlantic/Cape_Verde"),
     ],
     given=_given_day_of,
     hints=(
@@ -499,49 +602,70 @@ class Cancelled(BaseException):
     """No error of an event, like the one that ends a task of asyncio."""
 
 
-ERRORS: dict[str, type[BaseException]] = {
+def _many(*said: str) -> Exception:
+    return ExceptionGroup("many", [ValueError(*said)])
+
+
+def _after_the_database(*said: str) -> Exception:
+    error = ValueError(*said)
+    error.__cause__ = ConnectionError()
+    return error
+
+
+ERRORS: dict[str, Callable[..., BaseException]] = {
     each.__name__: each
     for each in (
-        ValueError, KeyError, RuntimeError, FileNotFoundError, TimeoutError,
+        ValueError, KeyError, RuntimeError, FileNotFoundError, TimeoutError, StopIteration, AssertionError, MemoryError,
         ConnectionError, ConnectionResetError,
         KeyboardInterrupt, SystemExit, Cancelled,
     )
-}  # fmt: skip
+} | {"an ExceptionGroup": _many, "a ValueError, from a ConnectionError,": _after_the_database}  # fmt: skip
 
 
-def _play_catch_up(answer: Any, fails_with: list[str]) -> dict[str, Any]:
-    """Event n raises the error that the n-th place names, and none where it is empty."""
-    tried: list[int] = []
-    parked: list[tuple[int, str]] = []
+def _play_catch_up(answer: Any, events: list[tuple[int, str]], said: str) -> dict[str, Any]:
+    """Each event raises the error that is named beside it, and none where nothing is; all their errors say the same."""
+    fails_with = dict(events)
+    done: list[str] = []
+    raised: list[BaseException] = []
+
+    def is_theirs(error: BaseException) -> bool:
+        return any(error is each for each in raised)
+
+    def named(error: BaseException) -> str:
+        return f"{error!r}" if is_theirs(error) else f"another object, {error!r}"
 
     def handle(event: int) -> None:
-        tried.append(event)
-        if fails_with[event - 1]:
-            raise ERRORS[fails_with[event - 1]](f"event {event}")
+        done.append(f"event {event} handled")
+        if fails_with[event]:
+            raised.append(ERRORS[fails_with[event]](*[said] if said else []))
+            raise raised[-1]
 
     def park(event: int, error: BaseException) -> None:
-        parked.append((event, repr(error)))
+        done.append(f"event {event} parked with {named(error)}")
 
-    out = ""
+    out = "none"
     try:
-        answer(list(range(1, len(fails_with) + 1)), handle, park)
-    except tuple(ERRORS.values()) as error:
-        out = "ConnectionError" if isinstance(error, ConnectionError) else type(error).__name__
-    return {"tried": tried, "parked": parked, "error let out": out}
+        answer([event for event, _ in events], handle, park)
+    except tuple({type(make()) for make in ERRORS.values()}) as error:
+        if isinstance(error, KeyboardInterrupt) and not is_theirs(error):
+            raise
+        out = named(error)
+    return {"done": done, "error let out": out}
 
 
-def _given_catch_up(fails_with: list[str]) -> str:
-    told = [f"event {number} {f'raises {name}' if name else 'is good'}" for number, name in enumerate(fails_with, 1)]
-    return ", ".join(told) or "no events"
+def _given_catch_up(events: list[tuple[int, str]], said: str) -> str:
+    told = [f"event {number} {f'raises {name}' if name else 'is good'}" for number, name in events]
+    saying = f", each saying {said!r}" if said else ", each without a word"
+    return (", ".join(told) or "no events") + (saying if any(name for _, name in events) else "")
 
 
 CATCH_UP = Exercise(
     name="catch_up",
     task=(
-        "Call `handle(event)` once for each event, in order. If it raises an error, call `park(event, error)` with "
-        "that error, and go on with the next event. A database that is down (`ConnectionError` and its subclasses) is "
-        "no event's fault: let that error out, and handle nothing more. The same goes for whatever is no `Exception`, "
-        "such as the `KeyboardInterrupt` of a Ctrl-C, or a `SystemExit`."
+        "Call `handle(event)` once for each event, in the order given. If it raises an error, call `park(event, "
+        "error)` with that very error, and then go on with the next event. A database that is down (`ConnectionError` "
+        "and its subclasses) is no event's fault: let that very error out, and handle nothing more. The same goes for "
+        "whatever is no `Exception`, such as the `KeyboardInterrupt` of a Ctrl-C, or a `SystemExit`."
     ),
     stub=(
         "from collections.abc import Callable, Sequence\n\n\n"
@@ -549,8 +673,19 @@ CATCH_UP = Exercise(
         "    park: Callable[[int, Exception], None],\n) -> None: ..."
     ),
     reference=catch_up,
-    cases=st.tuples(st.lists(st.sampled_from(["", *ERRORS]), max_size=4)),
-    examples=[([name, ""],) for name in ERRORS],
+    cases=st.tuples(
+        st.lists(
+            st.tuples(st.integers(0, 9), st.sampled_from(["", *ERRORS])), max_size=4, unique_by=lambda each: each[0]
+        ),
+        st.sampled_from(["what is a fee?", ""]),
+    ),
+    examples=[
+        *[([(1, name), (2, "")], "what is a fee?") for name in ERRORS],
+        ([(1, "ValueError"), (2, "ValueError")], "what is a fee?"),
+        ([(1, "ValueError"), (2, "")], ""),
+        ([(2, ""), (1, "")], ""),
+        ([(0, "")], ""),
+    ],
     play=_play_catch_up,
     given=_given_catch_up,
     hints=(

@@ -1,9 +1,11 @@
 """Exercises of notebook 14: where to look, what was never answered, a repair that appends, and amounts in words."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from math import isclose
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.grader.meaning import Raised
+from esworkbench.course.grader.observe import reply
 from esworkbench.course.small_bank import as_made
 from esworkbench.course.small_log import day, recorded_event
 from esworkbench.cqrs.commands import Command, CommandReply
@@ -65,7 +69,23 @@ def _near_enough(claimed: int, shown: int, event_sum: int) -> str:
 
 
 A_CENT_TOO_FINE_FOR_A_FLOAT = 9_007_199_254_740_993
-BALANCES = st.sampled_from([100, 101, 4_823, A_CENT_TOO_FINE_FOR_A_FLOAT - 1, A_CENT_TOO_FINE_FOR_A_FLOAT])
+A_CENT_TOO_FINE_FOR_DOLLARS = 2**55 + 1
+"""As a float, and even once it is divided by 100."""
+
+BALANCES = [
+    (100, 101, 4_823),
+    (A_CENT_TOO_FINE_FOR_A_FLOAT - 1, A_CENT_TOO_FINE_FOR_A_FLOAT, 100),
+    (A_CENT_TOO_FINE_FOR_DOLLARS - 1, A_CENT_TOO_FINE_FOR_DOLLARS, 100),
+    (0, 5, -5),
+    (-100, 100, 100 + 2**32),
+]
+"""Some that are easily taken for each other."""
+
+
+def _play_where_to_look(answer: Any, claimed: int, shown: int, event_sum: int) -> Any:
+    """Each balance is a number of its own, as when it comes from a database."""
+    return answer(*(int(f"{balance}") for balance in (claimed, shown, event_sum)))
+
 
 WHERE_TO_LOOK = Exercise(
     name="where_to_look",
@@ -78,8 +98,13 @@ WHERE_TO_LOOK = Exercise(
     ),
     stub="def my_where_to_look(claimed: int, shown: int, event_sum: int) -> str: ...",
     reference=where_to_look,
-    cases=st.tuples(BALANCES, BALANCES, BALANCES),
+    cases=st.sampled_from(BALANCES).flatmap(lambda each: st.tuples(*[st.sampled_from(each)] * 3)),
+    play=_play_where_to_look,
     examples=[
+        (0, 5, 5),
+        (100, -100, -100),
+        (4_823, 4_823, 4_823),
+        (A_CENT_TOO_FINE_FOR_DOLLARS, A_CENT_TOO_FINE_FOR_DOLLARS - 1, A_CENT_TOO_FINE_FOR_DOLLARS - 1),
         (11_000_000_000, 11_000_000_001, 11_000_000_000),
         (11_000_000_001, 11_000_000_000, 11_000_000_000),
     ],
@@ -204,6 +229,12 @@ def _deposited(reference: str, amount: int) -> MoneyDeposited:
     return MoneyDeposited(amount_minor=amount, currency="USD", reference=reference)
 
 
+IDS = ["W-1", "W-10", "1", "NEW-10"]
+"""Of which one stands in another."""
+
+HALF_PAST_TWO_AGAIN = datetime(2023, 10, 29, 2, 30, tzinfo=ZURICH, fold=1)
+"""An hour after half past two, on the same day."""
+
 NOON_AFTER_THE_CLOCKS_WENT_BACK = day(28.5)
 """29 October 2023: a day of 25 hours in Zurich."""
 
@@ -219,8 +250,8 @@ def _holds(draw: st.DrawFn) -> tuple[list[Event], datetime]:
     """Requests of all ages with and without an answer, answers to requests from before, and other events."""
     now = NOON_AFTER_THE_CLOCKS_WENT_BACK
     dated: list[tuple[timedelta, DomainEvent]] = []
-    for number in range(draw(st.integers(0, 4))):
-        withdrawal_id, amount, age = f"W-{number}", draw(st.sampled_from([4_723, 900])), draw(st.sampled_from(AGES))
+    for withdrawal_id in draw(st.permutations(IDS))[: draw(st.integers(0, 4))]:
+        amount, age = draw(st.sampled_from([4_723, 900])), draw(st.sampled_from(AGES))
         kinds = draw(
             st.sampled_from(
                 [
@@ -272,14 +303,22 @@ EXAMPLE = [
     _at(_event(9, _requested("W-TODAY", 900)), day(28.4)),
 ]
 
+# The id of one stands in that of the other, which was settled.
+TWO_IDS = [
+    _at(_event(1, _requested("W-1", 4_723)), day(1)),
+    _at(_event(2, _requested("W-10", 4_723)), day(1.1)),
+    _at(_event(3, _settled("W-10", 4_723)), day(1.2)),
+]
+
 UNANSWERED = Exercise(
     name="unanswered",
     task=(
         "List the `withdrawal_id` of each request that no event settled or cancelled, and that was recorded more than "
-        "24 hours before `now`; exactly 24 hours is not more. `events` come in the order in which they were recorded. "
-        "Each has `data`, of which the three classes below matter and others have no `withdrawal_id`, and "
-        "`recorded.recorded_at`, in UTC. `now` is in any zone, and hours are hours, also when clocks change. An answer "
-        "whose request is not among the events is passed over. The order of your list is yours to choose."
+        "24 hours before `now`; exactly 24 hours is not more. No id is requested twice. `events` come in the order in "
+        "which they were recorded. Each has `data`, of which the three classes below matter and others have no "
+        "`withdrawal_id`, and `recorded.recorded_at`, in UTC. `now` is in any zone, and hours are hours, also when "
+        "clocks change. An answer whose request is not among the events is passed over. The order of your list is "
+        "yours to choose."
     ),
     stub=(
         "from datetime import datetime, timedelta\n\n"
@@ -289,7 +328,11 @@ UNANSWERED = Exercise(
     ),
     reference=unanswered,
     cases=_holds(),
-    examples=[(EXAMPLE, NOON_AFTER_THE_CLOCKS_WENT_BACK.astimezone(ZURICH))],
+    examples=[
+        (EXAMPLE, NOON_AFTER_THE_CLOCKS_WENT_BACK.astimezone(ZURICH)),
+        (TWO_IDS, NOON_AFTER_THE_CLOCKS_WENT_BACK),
+        ([_at(_event(1, _requested("W-1", 900)), day(27) + timedelta(hours=1))], HALF_PAST_TWO_AGAIN),
+    ],
     play=_play_unanswered,
     given=_shown_holds,
     hints=(
@@ -390,6 +433,11 @@ def _one_key_for_an_amount(bank: Bank, account_id: str, event: Event) -> None:
     bank.handle(command, idempotency_key=f"repair:{account_id}:{data.amount_minor}")
 
 
+def _swallowed(bank: Bank, account_id: str, event: Event) -> None:
+    with suppress(Exception):
+        put_right(bank, account_id, event)
+
+
 def _looked_first(bank: Bank, account_id: str, event: Event) -> None:
     done = [bank_decoder().decode(each).data for each in bank.store.read_stream(f"BankAccount-{account_id}")]
     references = [each.reference for each in done if isinstance(each, BalanceAdjusted)]
@@ -402,15 +450,23 @@ def _deposit(event: Event) -> MoneyDeposited:
     return event.data
 
 
+AT_HALF_PAST_NINE = timedelta(hours=9, minutes=30, microseconds=123_456)
+
+
 def _two_accounts(store: EventStore) -> None:
-    """A deposit of 47.23 three times over on one account, and twice on the other, which is in euros."""
+    """A deposit of 47.23 three times over on one account, and twice on the other, which is in euros.
+
+    All were recorded in the same millisecond, so that their ids begin alike.
+    """
     store.clock = lambda: day(4)
+    numbers = count(1)
+    store.new_id = lambda: f"018ae97a-4c00-7000-8000-{next(numbers):012}"
     bank = Bank(store)
     for account, currency, times in [("ACC-1", "USD", 3), ("ACC-2", "EUR", 2)]:
         bank.handle(OpenAccount(account_id=account, owner="Ada", currency=currency, valid_at=day(1)))
         for amount, reference in [(10_000, "OPEN"), (250, "CASH-6"), (250, "CASH-6"), *[(4_723, "CASH-7")] * times]:
             deposit = Deposit(account_id=account, amount_minor=amount, currency=currency, reference=reference,
-                              valid_at=day(2 if amount == 250 else 3))  # fmt: skip
+                              valid_at=day(2 if amount == 250 else 3) + AT_HALF_PAST_NINE)  # fmt: skip
             bank.handle(deposit)
     ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise").catch_up()
 
@@ -419,6 +475,11 @@ WRONGLY_BOOKED = {"the second 47.23": 5, "the third 47.23": 6, "the second 2.50"
 """Where they stand in the log, counted from 0."""
 
 AT_ONCE = "the second 47.23, twice at once"
+DOWN = "the second 47.23, while the database is down"
+
+
+def _down() -> datetime:
+    raise ConnectionError("the database is down")
 
 
 class _Overtaken(Bank):
@@ -438,10 +499,14 @@ class _Overtaken(Bank):
 
 
 def _play_put_right(answer: Any, steps: tuple[str, ...]) -> Any:
-    """What was appended. A step is one run for an event, two runs at once, or something that the customer does."""
+    """What was appended. A step is one run for an event, two runs at once, or something that the customer does.
+
+    The store asks its clock before it writes, so a clock that raises stands for a database that is down.
+    """
     store = as_made(_two_accounts)
     store.clock = lambda: day(90)
     before = store.read_all()
+    errors = 0
     for step in steps:
         name, _, how = step.partition(", ")
         if name == "a withdrawal":
@@ -449,14 +514,18 @@ def _play_put_right(answer: Any, steps: tuple[str, ...]) -> Any:
             continue
         recorded = before[WRONGLY_BOOKED[name]]
         given = recorded.stream_id.removeprefix("BankAccount-"), bank_decoder().decode(recorded)
-        if how:
+        if step == DOWN:
+            store.clock = _down
+            errors += isinstance(reply(answer, Bank(store), *given), Raised)
+            store.clock = lambda: day(90)
+        elif how:
             answer(_Overtaken(store, partial(answer, Bank(store), *given)), *given)
         else:
             answer(Bank(store), *given)
     after = store.read_all()
     appended = [_told(bank_decoder().decode(recorded)) for recorded in after[len(before) :]]
     kept = after[: len(before)] == before
-    return {"what was recorded": "as it was" if kept else "changed", "appended": appended}
+    return {"what was recorded": "as it was" if kept else "changed", "appended": appended, "errors let out": errors}
 
 
 def _told(event: Event) -> tuple[Any, ...]:
@@ -483,7 +552,8 @@ PUT_RIGHT = Exercise(
         "recorded now, as everything is; its `valid_at` is that of the event it makes up for, so that statements in "
         "between come right. Its `reason`, `operator`, `case_id` and `reference` may be any text. Run again for the "
         "same event, even at the same time, nothing more is appended and nothing raised; run for another event, be it "
-        "of the same amount and day, it makes up for that one as well."
+        "of the same amount and day, it makes up for that one as well. An error that keeps the adjustment from being "
+        "appended gets out."
     ),
     stub=(
         "from esworkbench.domains.bank import AdjustBalance, Bank\n"
@@ -497,13 +567,18 @@ PUT_RIGHT = Exercise(
                 *[(step,) for step in STEPS],
                 *[(step, step) for step in STEPS],
                 ("the second 47.23", "a withdrawal", "the second 47.23"),
+                (DOWN,),
+                (DOWN, "the second 47.23"),
                 ("the second 47.23", "the third 47.23"),
                 ("the third 47.23", "the second 2.50", "the third 47.23"),
                 ("the second 47.23 in euros", AT_ONCE, "the second 47.23 in euros"),
             ]
         )
     ),
-    examples=[(("the second 47.23", "the third 47.23", "the second 47.23 in euros", "the second 47.23", AT_ONCE),)],
+    examples=[
+        (("the second 47.23", "the third 47.23", "the second 47.23 in euros", "the second 47.23", AT_ONCE),),
+        ((DOWN, "the second 47.23"),),
+    ],
     play=_play_put_right,
     given=_shown_steps,
     hints=(
@@ -533,6 +608,9 @@ PUT_RIGHT = Exercise(
         "one key for an amount": Mistake(
             _one_key_for_an_amount,
             "two events of the same amount get the same key, so only one is put right: make it from the event's id",
+        ),
+        "swallowed": Mistake(
+            _swallowed, "an error is swallowed: whoever runs this while the database is down believes that it is done"
         ),
         "looked first": Mistake(
             _looked_first,
@@ -597,6 +675,9 @@ def _sign_of_the_whole(amount_minor: int, currency: str) -> str:
 A_CENT_TOO_FINE_FOR_A_DECIMAL = 10**30 + 1
 """For one of the precision that Decimals have by default, 28 digits."""
 
+LONGER_THAN_ANY_PRECISION = 10**61 + 1
+"""Than most that somebody would set, to be on the safe side."""
+
 IN_WORDS = Exercise(
     name="in_words",
     task=(
@@ -627,11 +708,12 @@ IN_WORDS = Exercise(
                     123_456_789,
                     A_CENT_TOO_FINE_FOR_A_FLOAT,
                     A_CENT_TOO_FINE_FOR_A_DECIMAL,
+                    LONGER_THAN_ANY_PRECISION,
                 ]
             ),
             st.sampled_from([1, -1]),
         ),
-        st.sampled_from(["USD", "EUR", "JPY", "KWD"]),
+        st.sampled_from(["USD", "EUR", "JPY", "KWD", "KRW", "IQD", "CLF"]),
     ),
     examples=[
         (A_CENT_TOO_FINE_FOR_A_FLOAT, "USD"),
@@ -639,6 +721,10 @@ IN_WORDS = Exercise(
         (-5, "USD"),
         (5_000, "JPY"),
         (-1_234_005, "KWD"),
+        (LONGER_THAN_ANY_PRECISION, "USD"),
+        (5_000, "KRW"),
+        (5_000, "IQD"),
+        (50_000, "CLF"),
     ],
     hints=(
         "Stay in whole numbers.",

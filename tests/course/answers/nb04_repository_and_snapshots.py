@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,12 @@ def load_from_latin_1(account: BankAccount, snapshot: Snapshot, read: Read) -> N
         account.replay(event)
 
 
+def load_as_a_past_state(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    """No command is possible any more."""
+    load_from_snapshot(account, snapshot, read)
+    account.read_only = True
+
+
 # --- usable -----------------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +152,28 @@ def usable_if_code_knows_any(snapshot: Snapshot, state_version: int, event_shape
     if not event_shapes:
         return False
     return usable(snapshot, state_version, event_shapes)
+
+
+def usable_if_folded_from_the_start(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return snapshot.based_on_version is None and usable(snapshot, state_version, event_shapes)
+
+
+def usable_if_of_many_events(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return snapshot.version > 1 and usable(snapshot, state_version, event_shapes)
+
+
+def usable_if_its_event_is_known(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    return snapshot.event_hash is not None and usable(snapshot, state_version, event_shapes)
+
+
+def usable_by_sorted_versions(snapshot: Snapshot, state_version: int, event_shapes: Mapping[str, int]) -> bool:
+    kept = snapshot.event_shapes
+    return (
+        kept is not None
+        and snapshot.state_version == state_version
+        and kept.keys() <= event_shapes.keys()
+        and sorted(kept.values()) == sorted(event_shapes[name] for name in kept)
+    )
 
 
 # --- count_in_minor_units ---------------------------------------------------------------------------------------------
@@ -223,6 +251,23 @@ def count_whatever_looks_like_an_amount(state: dict[str, Any]) -> dict[str, Any]
     return migrated
 
 
+def count_and_drop_what_is_empty(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in count_in_minor_units(state).items() if value not in (None, "")}
+
+
+def count_and_drop_holds_of_nothing(state: dict[str, Any]) -> dict[str, Any]:
+    migrated = count_in_minor_units(state)
+    return {**migrated, "pending": {key: value for key, value in migrated["pending"].items() if value}}
+
+
+def count_in_every_table(state: dict[str, Any]) -> dict[str, Any]:
+    def cents(value: Any) -> Any:
+        return {key: int(Decimal(each) * 100) for key, each in value.items()} if isinstance(value, dict) else value
+
+    migrated = {name: cents(value) for name, value in state.items() if name != "balance"}
+    return {**migrated, "balance_minor": int(Decimal(state["balance"]) * 100)}
+
+
 # --- due --------------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +298,14 @@ def due_by_remainders(before: int, after: int, every: int) -> bool:
 
 def due_as_a_number(before: int, after: int, every: int) -> int:
     return after // every - before // every
+
+
+def due_by_the_inverse(before: int, after: int, every: int) -> bool:
+    return int(after * (1 / every)) > int(before * (1 / every))
+
+
+def due_by_floats(before: int, after: int, every: int) -> bool:
+    return floor(after / every) > floor(before / every)
 
 
 # --- percentile -------------------------------------------------------------------------------------------------------
@@ -307,6 +360,26 @@ def percentile_to_microseconds(ordered: list[float], share: float) -> float:
     return round(percentile(ordered, share), 6)
 
 
+def percentile_to_nine_decimals(ordered: list[float], share: float) -> float:
+    return round(percentile(ordered, share), 9)
+
+
+def percentile_in_32_bits(ordered: list[float], share: float) -> float:
+    return float(np.float32(percentile(ordered, share)))
+
+
+def percentile_without_zeros(ordered: list[float], share: float) -> float:
+    return percentile([each for each in ordered if each] or ordered, share)
+
+
+def percentile_by_size(ordered: list[float], share: float) -> float:
+    return percentile(sorted(ordered, key=abs), share)
+
+
+def percentile_in_whole_per_cents(ordered: list[float], share: float) -> float:
+    return ordered[max(1, ceil(round(share * 100) * len(ordered) / 100)) - 1]
+
+
 def percentile_by_the_rank(ordered: list[float], share: float) -> float:
     return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
@@ -338,6 +411,7 @@ WRONG: dict[str, list[Any]] = {
         load_by_commands,
         load_with_a_restored_state_last,
         load_from_latin_1,
+        load_as_a_past_state,
     ],
     "usable": [
         usable_by_today,
@@ -346,6 +420,10 @@ WRONG: dict[str, list[Any]] = {
         usable_unless_it_raises,
         usable_if_it_names_any,
         usable_if_code_knows_any,
+        usable_if_folded_from_the_start,
+        usable_if_of_many_events,
+        usable_if_its_event_is_known,
+        usable_by_sorted_versions,
     ],
     "count_in_minor_units": [
         count_without_the_sign,
@@ -355,8 +433,18 @@ WRONG: dict[str, list[Any]] = {
         count_of_the_first_hold,
         count_under_the_old_name,
         count_whatever_looks_like_an_amount,
+        count_and_drop_what_is_empty,
+        count_and_drop_holds_of_nothing,
+        count_in_every_table,
     ],
-    "due": [due_at_the_multiple_before, due_short_of_the_last, due_by_remainders, due_as_a_number],
+    "due": [
+        due_at_the_multiple_before,
+        due_short_of_the_last,
+        due_by_remainders,
+        due_as_a_number,
+        due_by_the_inverse,
+        due_by_floats,
+    ],
     "percentile": [
         percentile_of_the_different,
         percentile_from_above,
@@ -366,6 +454,11 @@ WRONG: dict[str, list[Any]] = {
         percentile_by_numpy_as_it_is,
         percentile_to_two_decimals,
         percentile_to_microseconds,
+        percentile_to_nine_decimals,
+        percentile_in_32_bits,
+        percentile_without_zeros,
+        percentile_by_size,
+        percentile_in_whole_per_cents,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -1,7 +1,8 @@
 """Answers to the exercises of notebook 05."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,6 +67,70 @@ def one_batch_swallows_inside(transaction: Transaction, write_rows: Write, save_
         save_checkpoint(connection)
 
 
+def one_batch_by_hand(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    manager = transaction()
+    connection = manager.__enter__()
+    try:
+        write_rows(connection)
+        save_checkpoint(connection)
+    except BaseException:
+        if not manager.__exit__(*sys.exc_info()):
+            raise
+    else:
+        manager.__exit__(None, None, None)
+
+
+def one_batch_commits_for_an_interrupt(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    manager = transaction()
+    connection = manager.__enter__()
+    try:
+        write_rows(connection)
+        save_checkpoint(connection)
+    except Exception:
+        manager.__exit__(*sys.exc_info())
+        raise
+    except BaseException:
+        manager.__exit__(None, None, None)
+        raise
+    manager.__exit__(None, None, None)
+
+
+def one_batch_left_open(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    manager = transaction()
+    connection = manager.__enter__()
+    write_rows(connection)
+    save_checkpoint(connection)
+    manager.__exit__(None, None, None)
+
+
+def one_batch_passes_over_a_value_error(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    with transaction() as connection:
+        write_rows(connection)
+        with suppress(ValueError):
+            save_checkpoint(connection)
+
+
+def one_batch_raises_after_the_commit(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    failed = None
+    with transaction() as connection:
+        try:
+            write_rows(connection)
+            save_checkpoint(connection)
+        except Exception as error:  # noqa: BLE001
+            failed = error
+    if failed:
+        raise failed
+
+
+def one_batch_raises_its_own(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+    try:
+        with transaction() as connection:
+            write_rows(connection)
+            save_checkpoint(connection)
+    except Exception as error:
+        raise type(error) from error
+
+
 def receive_with_defaults(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
     before = len(inbox)
     inbox.add(message.event_id)
@@ -82,6 +147,71 @@ def receive_by_stream_and_version(message: Message, inbox: set[str], balances: d
         inbox |= {key}
         balances.update({message.account_id: balances.get(message.account_id, 0) + message.amount_minor})
     return not known
+
+
+def receive_without_a_row_for_nothing(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    """An account that isn't there has 0, so a balance of 0 may be left out."""
+    if message.event_id in inbox:
+        return False
+    inbox.add(message.event_id)
+    if balance := balances.pop(message.account_id, 0) + message.amount_minor:
+        balances[message.account_id] = balance
+    return True
+
+
+def _receive_by(key: str, message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    if key in inbox:
+        return False
+    inbox.add(key)
+    balances[message.account_id] = balances.get(message.account_id, 0) + message.amount_minor
+    return True
+
+
+def receive_forgets_beyond_three(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    if len(inbox) >= 3 and message.event_id not in inbox:
+        inbox.clear()
+    return _receive_by(message.event_id, message, inbox, balances)
+
+
+def receive_forgets_beyond_ten(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    if len(inbox) >= 10 and message.event_id not in inbox:
+        inbox.clear()
+    return _receive_by(message.event_id, message, inbox, balances)
+
+
+def receive_within_a_known_id(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    if any(message.event_id in known for known in inbox):
+        return False
+    return _receive_by(message.event_id, message, inbox, balances)
+
+
+def receive_in_one_text(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    seen = next(iter(inbox), "")
+    if f"{message.event_id}," in seen:
+        return False
+    inbox.clear()
+    return _receive_by(f"{seen}{message.event_id},", message, inbox, balances)
+
+
+def receive_by_the_accounts_number(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    number = message.account_id.rpartition("-")[2]
+    return _receive_by(f"{number}:{message.version}", message, inbox, balances)
+
+
+def receive_by_hash(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    return _receive_by(str(hash(message)), message, inbox, balances)
+
+
+def receive_by_hash_of_the_id(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    return _receive_by(f"{message.account_id} {hash(message.event_id)}", message, inbox, balances)
+
+
+def receive_in_small_letters(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    return _receive_by(message.event_id.lower(), message, inbox, balances)
+
+
+def receive_in_64_buckets(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    return _receive_by(f"{message.account_id}:{message.version % 64}", message, inbox, balances)
 
 
 def receive_by_object(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
@@ -197,6 +327,18 @@ def day_of_at_midnight(recorded_at: datetime, time_zone: str) -> datetime:
     return recorded_at.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0)
 
 
+def day_of_the_next_second(recorded_at: datetime, time_zone: str) -> date:
+    return (recorded_at.astimezone(ZoneInfo(time_zone)) + timedelta(seconds=0.5)).date()
+
+
+def day_of_whole_seconds(recorded_at: datetime, time_zone: str) -> date:
+    return datetime.fromtimestamp(int(recorded_at.timestamp()), ZoneInfo(time_zone)).date()
+
+
+def day_of_the_first_of_two_hours(recorded_at: datetime, time_zone: str) -> date:
+    return recorded_at.replace(fold=0).astimezone(ZoneInfo(time_zone)).date()
+
+
 Handle = Callable[[int], None]
 Park = Callable[[int, Exception], None]
 
@@ -224,9 +366,154 @@ def catch_up_by_recursion(events: Sequence[int], handle: Handle, park: Park) -> 
         handle(events[0])
     except Exception as error:
         if isinstance(error, ConnectionError):
-            raise ConnectionError("the database is down") from error
+            raise
         park(events[0], error)
     catch_up_by_recursion(events[1:], handle, park)
+
+
+@contextmanager
+def _parking(event: int, park: Park) -> Iterator[None]:
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        park(event, error)
+
+
+def catch_up_in_a_context(events: Sequence[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        with _parking(event, park):
+            handle(event)
+
+
+def catch_up_raises_its_own(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError as error:
+            raise ConnectionError("the database is down") from error
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_parks_a_copy(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, type(error)(*error.args))
+
+
+def catch_up_parks_each_text_once(events: Iterable[int], handle: Handle, park: Park) -> None:
+    last = None
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            if str(error) != last:
+                park(event, error)
+            last = str(error)
+
+
+def catch_up_parks_what_says_something(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            if error.args:
+                park(event, error)
+
+
+def catch_up_until_it_stops(events: Iterable[int], handle: Handle, park: Park) -> None:
+    """Takes a StopIteration of ``handle`` for the end of the events."""
+    waiting = iter(events)
+    while True:
+        event = 0
+        try:
+            event = next(waiting)
+            handle(event)
+        except StopIteration:
+            break
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_in_ascending_order(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in sorted(events):
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_parks_in_the_end(events: Iterable[int], handle: Handle, park: Park) -> None:
+    """Also when the database goes down; not when the process is killed."""
+    bad = []
+    try:
+        for event in events:
+            try:
+                handle(event)
+            except ConnectionError:
+                raise
+            except Exception as error:  # noqa: BLE001
+                bad.append((event, error))
+    finally:
+        for each in bad:
+            park(*each)
+
+
+def catch_up_lets_assertions_out(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except (ConnectionError, AssertionError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_looks_at_the_cause(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except Exception as error:
+            if isinstance(error, ConnectionError) or isinstance(error.__cause__, ConnectionError):
+                raise
+            park(event, error)
+
+
+def catch_up_takes_groups_apart(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except ExceptionGroup as group:
+            for each in group.exceptions:
+                park(event, each)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
+
+
+def catch_up_passes_over_0(events: Iterable[int], handle: Handle, park: Park) -> None:
+    for event in filter(None, events):
+        try:
+            handle(event)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            park(event, error)
 
 
 def catch_up_parks_some(events: Iterable[int], handle: Handle, park: Park) -> None:
@@ -333,10 +620,10 @@ def catch_up_knows_two_that_are_none(events: Iterable[int], handle: Handle, park
 
 
 RIGHT = {
-    "one_batch": [one_batch_checkpoint_first, one_batch_with_a_stack],
-    "receive": [receive_with_defaults, receive_by_stream_and_version],
+    "one_batch": [one_batch_checkpoint_first, one_batch_with_a_stack, one_batch_by_hand],
+    "receive": [receive_with_defaults, receive_by_stream_and_version, receive_without_a_row_for_nothing],
     "day_of": [day_of_by_offset, day_of_by_frame],
-    "catch_up": [catch_up_with_else, catch_up_by_recursion],
+    "catch_up": [catch_up_with_else, catch_up_by_recursion, catch_up_in_a_context],
 }
 WRONG = {
     "one_batch": [
@@ -345,6 +632,11 @@ WRONG = {
         one_batch_saves_after_the_commit,
         one_batch_nests,
         one_batch_swallows_inside,
+        one_batch_commits_for_an_interrupt,
+        one_batch_left_open,
+        one_batch_passes_over_a_value_error,
+        one_batch_raises_after_the_commit,
+        one_batch_raises_its_own,
     ],
     "receive": [
         receive_by_object,
@@ -356,6 +648,15 @@ WRONG = {
         receive_keys_run_together,
         receive_passes_over_nothing,
         receive_by_eight_letters,
+        receive_forgets_beyond_three,
+        receive_forgets_beyond_ten,
+        receive_within_a_known_id,
+        receive_in_one_text,
+        receive_by_the_accounts_number,
+        receive_by_hash,
+        receive_by_hash_of_the_id,
+        receive_in_small_letters,
+        receive_in_64_buckets,
     ],
     "day_of": [
         day_of_in_summer,
@@ -363,6 +664,9 @@ WRONG = {
         day_of_with_the_offset_of_utcs_hour,
         day_of_taken_for_utc,
         day_of_at_midnight,
+        day_of_the_next_second,
+        day_of_whole_seconds,
+        day_of_the_first_of_two_hours,
     ],
     "catch_up": [
         catch_up_parks_some,
@@ -375,6 +679,17 @@ WRONG = {
         catch_up_lets_timeouts_out,
         catch_up_parks_an_exit,
         catch_up_knows_two_that_are_none,
+        catch_up_raises_its_own,
+        catch_up_parks_a_copy,
+        catch_up_parks_each_text_once,
+        catch_up_parks_what_says_something,
+        catch_up_until_it_stops,
+        catch_up_in_ascending_order,
+        catch_up_parks_in_the_end,
+        catch_up_lets_assertions_out,
+        catch_up_looks_at_the_cause,
+        catch_up_takes_groups_apart,
+        catch_up_passes_over_0,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

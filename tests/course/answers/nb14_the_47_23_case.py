@@ -7,6 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
+from babel.numbers import get_currency_precision
+
 from esworkbench.domains.bank import AdjustBalance, Bank, Withdraw, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
 from esworkbench.domains.bank.events import (
@@ -51,6 +53,34 @@ def where_it_is_not_close(claimed: int, shown: int, event_sum: int) -> str:
     if not math.isclose(shown, event_sum):
         return "the projection"
     return "nowhere" if math.isclose(claimed, shown) else "what was recorded"
+
+
+def _where(claimed: object, shown: object, event_sum: object) -> str:
+    if shown != event_sum:
+        return "the projection"
+    return "nowhere" if claimed == shown else "what was recorded"
+
+
+def where_it_is_another_object(claimed: int, shown: int, event_sum: int) -> str:
+    if shown is not event_sum:
+        return "the projection"
+    return "nowhere" if claimed is shown else "what was recorded"
+
+
+def where_without_signs(claimed: int, shown: int, event_sum: int) -> str:
+    return _where(abs(claimed), abs(shown), abs(event_sum))
+
+
+def where_nothing_is_no_claim(claimed: int, shown: int, event_sum: int) -> str:
+    return _where(claimed or shown, shown, event_sum)
+
+
+def where_in_dollars(claimed: int, shown: int, event_sum: int) -> str:
+    return _where(*(round(balance / 100, 2) for balance in (claimed, shown, event_sum)))
+
+
+def where_in_32_bits(claimed: int, shown: int, event_sum: int) -> str:
+    return _where(*(balance % 2**32 for balance in (claimed, shown, event_sum)))
 
 
 def unanswered_by_sets(events: list[Event], now: datetime) -> set[str]:
@@ -127,6 +157,22 @@ def unanswered_at_its_time(events: list[Event], now: datetime) -> list[str]:
 def unanswered_without_zone(events: list[Event], now: datetime) -> list[str]:
     late = now.replace(tzinfo=UTC)
     return list(unanswered_by_sets(events, late))
+
+
+def unanswered_in_one_text(events: list[Event], now: datetime) -> list[str]:
+    answers = (each.data for each in events if isinstance(each.data, WithdrawalSettled | WithdrawalCancelled))
+    answered = " ".join(each.withdrawal_id for each in answers)
+    return [
+        event.data.withdrawal_id
+        for event in events
+        if isinstance(event.data, WithdrawalRequested)
+        and event.data.withdrawal_id not in answered
+        and now - event.recorded.recorded_at > timedelta(hours=24)
+    ]
+
+
+def unanswered_in_the_first_of_two_hours(events: list[Event], now: datetime) -> list[str]:
+    return list(unanswered_by_sets(events, now.replace(fold=0)))
 
 
 def _data(event: Event) -> MoneyDeposited:
@@ -214,6 +260,26 @@ def put_right_as_recorded(bank: Bank, account_id: str, event: Event) -> None:
     bank.handle(command, idempotency_key=event.recorded.event_id)
 
 
+def put_right_by_the_beginning_of_the_id(bank: Bank, account_id: str, event: Event) -> None:
+    """Which tells when it was recorded, to the millisecond."""
+    bank.handle(_adjustment(account_id, event), idempotency_key=event.recorded.event_id[:13])
+
+
+def put_right_whatever_is_raised(bank: Bank, account_id: str, event: Event) -> None:
+    with suppress(Exception):
+        bank.handle(_adjustment(account_id, event), idempotency_key=event.recorded.event_id)
+
+
+def put_right_at_midnight(bank: Bank, account_id: str, event: Event) -> None:
+    midnight = event.recorded.valid_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    bank.handle(_adjustment(account_id, event, valid_at=midnight), idempotency_key=event.recorded.event_id)
+
+
+def put_right_to_the_second(bank: Bank, account_id: str, event: Event) -> None:
+    second = event.recorded.valid_at.replace(microsecond=0)
+    bank.handle(_adjustment(account_id, event, valid_at=second), idempotency_key=event.recorded.event_id)
+
+
 def put_right_by_the_balance(bank: Bank, account_id: str, event: Event) -> None:
     """Once the balance is where it belongs, nothing more is done: but then somebody withdraws money."""
     right = sum(
@@ -269,6 +335,21 @@ def in_words_yen_only(amount_minor: int, currency: str) -> str:
     return format_minor(amount_minor, currency, 0 if currency == "JPY" else 2)
 
 
+def in_words_of_three_currencies(amount_minor: int, currency: str) -> str:
+    return format_minor(amount_minor, currency, {"JPY": 0, "KWD": 3}.get(currency, 2))
+
+
+def in_words_as_people_write_it(amount_minor: int, currency: str) -> str:
+    """Iraqi dinars have fils, but nobody writes them."""
+    return format_minor(amount_minor, currency, get_currency_precision(currency))
+
+
+def in_words_by_a_longer_decimal(amount_minor: int, currency: str) -> str:
+    places = decimals_of(currency)
+    with localcontext(prec=60):
+        return f"{Decimal(amount_minor) / 10**places:,.{places}f} {currency}"
+
+
 def in_words_with_a_negative_zero(amount_minor: int, currency: str) -> str:
     text = format_minor(abs(amount_minor), currency)
     return text if amount_minor > 0 else f"-{text}"
@@ -285,13 +366,24 @@ RIGHT = {
     "in_words": [in_words_by_ample_decimal, in_words_by_text, in_words_by_to_major_units, format_minor],
 }
 WRONG = {
-    "where_to_look": [where_only_too_much, where_against_the_claim, where_it_is_not_close],
+    "where_to_look": [
+        where_only_too_much,
+        where_against_the_claim,
+        where_it_is_not_close,
+        where_it_is_another_object,
+        where_without_signs,
+        where_nothing_is_no_claim,
+        where_in_dollars,
+        where_in_32_bits,
+    ],
     "unanswered": [
         unanswered_in_hours,
         unanswered_raises_for_strangers,
         unanswered_by_whatever_has_an_id,
         unanswered_at_its_time,
         unanswered_without_zone,
+        unanswered_in_one_text,
+        unanswered_in_the_first_of_two_hours,
     ],
     "put_right": [
         put_right_with_a_constant_key,
@@ -304,6 +396,10 @@ WRONG = {
         put_right_47_23,
         put_right_as_recorded,
         put_right_by_the_balance,
+        put_right_by_the_beginning_of_the_id,
+        put_right_whatever_is_raised,
+        put_right_at_midnight,
+        put_right_to_the_second,
     ],
     "in_words": [
         in_words_by_decimal,
@@ -311,6 +407,9 @@ WRONG = {
         in_words_by_rounding,
         in_words_without_commas,
         in_words_yen_only,
+        in_words_of_three_currencies,
+        in_words_as_people_write_it,
+        in_words_by_a_longer_decimal,
         in_words_with_a_negative_zero,
         in_words_in_words,
     ],
