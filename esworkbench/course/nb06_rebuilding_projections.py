@@ -129,7 +129,7 @@ def _whole_events(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[Seen]
 
 @st.composite
 def _logs_and_checkpoints(draw: st.DrawFn) -> tuple[list[Seen], list[int]]:
-    """Positions with gaps, of one digit or two, two or three shards, checkpoints at, between and behind the positions."""
+    """Positions with gaps, of one digit or two; two or three shards; checkpoints at, between and behind positions."""
     shards = draw(st.integers(2, 3))
     first = draw(st.sampled_from([1, 1, 5]))
     positions = sorted(draw(st.sets(st.integers(first, first + 8), max_size=6)))

@@ -203,7 +203,7 @@ def change_over_with_another_error(tables: Tables) -> None:
 def change_over_with_a_copy_of_the_error(tables: Tables) -> None:
     try:
         tables.build_next()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - this is the mistake
         raise type(error)(*error.args) from None
     with tables.transaction():
         tables.drop_live()
