@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib.util
+import inspect
 import linecache
 import sys
 import types
@@ -27,7 +28,7 @@ def source_of(name: str, answer: Any) -> str:
 
     Raises Unusable where the answer is in no cell or file.
     """
-    inside = vars(answer).values() if isinstance(answer, type) else [answer]
+    inside = map(inspect.unwrap, vars(answer).values() if isinstance(answer, type) else [answer])
     code = next((each.__code__ for each in inside if isinstance(each, types.FunctionType)), None)
     if code is None:
         return f"{name} = {answer!r}\n"

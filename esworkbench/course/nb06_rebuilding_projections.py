@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import duckdb
 from hypothesis import strategies as st
 
-from esworkbench.archive import bucket_of
 from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.lab.models.crash import Killed
@@ -17,16 +16,21 @@ from esworkbench.lab.models.crash import Killed
 # --- shard_of ---------------------------------------------------------------------------------------------------------
 
 
+def shard_of(stream_id: str, count: int) -> int:
+    """As the archive's buckets: the same in each process, and as even as names of any kind."""
+    return zlib.crc32(stream_id.encode()) % count
+
+
 def _by_hash(stream_id: str, count: int) -> int:
     return hash(stream_id) % count
 
 
 def _by_category(stream_id: str, count: int) -> int:
-    return bucket_of(stream_id.partition("-")[0], count)
+    return shard_of(stream_id.partition("-")[0], count)
 
 
 def _from_one(stream_id: str, count: int) -> int:
-    return bucket_of(stream_id, count) + 1
+    return shard_of(stream_id, count) + 1
 
 
 def _by_bits(stream_id: str, count: int) -> int:
@@ -55,7 +59,7 @@ SHARD_OF = Exercise(
         "shards, at least one and any number of them, counted from 0. Every process must come to the same answer."
     ),
     stub="import zlib\n\n\ndef my_shard_of(stream_id: str, count: int) -> int: ...",
-    reference=bucket_of,
+    reference=shard_of,
     cases=st.tuples(NAMES, COUNTS),
     examples=[
         ("BankAccount-1", 3),
@@ -126,11 +130,12 @@ def _whole_events(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[Seen]
 
 @st.composite
 def _logs_and_checkpoints(draw: st.DrawFn) -> tuple[list[Seen], list[int]]:
-    """Positions with gaps, two or three shards, and checkpoints at, between and behind the positions."""
+    """Positions with gaps, of one digit or two; two or three shards; checkpoints at, between and behind positions."""
     shards = draw(st.integers(2, 3))
-    positions = sorted(draw(st.sets(st.integers(1, 9), max_size=6)))
+    first = draw(st.sampled_from([1, 1, 5]))
+    positions = sorted(draw(st.sets(st.integers(first, first + 8), max_size=6)))
     log = [Seen(position, draw(st.integers(0, shards - 1))) for position in positions]
-    return log, draw(st.lists(st.integers(0, 9), min_size=shards, max_size=shards))
+    return log, draw(st.lists(st.sampled_from([0, *range(first, first + 9)]), min_size=shards, max_size=shards))
 
 
 LEFT_TO_DO = Exercise(
@@ -150,6 +155,7 @@ LEFT_TO_DO = Exercise(
     examples=[
         ([Seen(1, 0), Seen(2, 1), Seen(3, 1), Seen(4, 0), Seen(5, 0), Seen(6, 1)], [4, 2]),
         ([Seen(1, 1), Seen(2, 0)], [0, 0]),
+        ([Seen(8, 0), Seen(9, 1), Seen(10, 0), Seen(100, 1)], [8, 0]),
     ],
     hints=("Each shard has a checkpoint of its own.", "`event.position > checkpoints[event.shard]`"),
     mistakes={
@@ -179,8 +185,14 @@ class BuildFailed(Exception):
 
 
 WHY_IT_FAILS = "the next table can't be built"
-FAILURES = [BuildFailed, OSError, RuntimeError, ValueError]
-"""A handler may raise anything, and so may the disk."""
+FAILURES: list[BaseException] = [
+    *(kind(WHY_IT_FAILS) for kind in (BuildFailed, OSError, RuntimeError, ValueError, KeyError, ZeroDivisionError)),
+    TimeoutError(),
+    MemoryError(),
+    KeyboardInterrupt(),
+    SystemExit(1),
+]
+"""A handler may raise anything, and so may the disk; whoever watches for six hours may stop it."""
 
 
 class Tables:
@@ -189,7 +201,7 @@ class Tables:
     ``steps_left`` is how many more steps (a statement, a commit) the process lives; None: for ever.
     """
 
-    def __init__(self, *, steps_left: int | None = None, build_fails: type[Exception] | None = None) -> None:
+    def __init__(self, *, steps_left: int | None = None, build_fails: BaseException | None = None) -> None:
         self.readers_found = [OLD]
         self.found_while_building: set[str] = set()
         self.built_in_a_transaction = False
@@ -205,7 +217,7 @@ class Tables:
         self._next = HALF
         self._step()
         if self.build_fails:
-            error, self.build_fails = self.build_fails(WHY_IT_FAILS), None
+            error, self.build_fails = self.build_fails, None
             raise error
         self._next = NEW
 
@@ -272,6 +284,14 @@ def _in_two_steps(tables: Tables) -> None:
     tables.rename_next()
 
 
+def _in_two_transactions(tables: Tables) -> None:
+    tables.build_next()
+    with tables.transaction():
+        tables.drop_live()
+    with tables.transaction():
+        tables.rename_next()
+
+
 def _all_in_one(tables: Tables) -> None:
     with tables.transaction():
         tables.build_next()
@@ -298,30 +318,15 @@ def _whatever_was_built(tables: Tables) -> None:
         tables.rename_next()
 
 
-def _gives_up_on_usual_errors(tables: Tables) -> None:
-    """Any error but the one that was expected ends in silence."""
-    try:
+def _gives_up(tables: Tables) -> None:
+    with suppress(Exception):
         tables.build_next()
-    except BuildFailed:
-        raise
-    except Exception:  # noqa: BLE001 - this is the mistake
-        return
-    with tables.transaction():
-        tables.drop_live()
-        tables.rename_next()
+        with tables.transaction():
+            tables.drop_live()
+            tables.rename_next()
 
 
-def _another_error(tables: Tables) -> None:
-    try:
-        tables.build_next()
-    except Exception as error:
-        raise LookupError("no next table") from error
-    with tables.transaction():
-        tables.drop_live()
-        tables.rename_next()
-
-
-def _play_change_over(answer: Any, killed_after: int | None, build_fails: type[Exception] | None) -> dict[str, Any]:
+def _play_change_over(answer: Any, killed_after: int | None, build_fails: BaseException | None) -> dict[str, Any]:
     """Whoever is killed, or fails, is started again."""
     tables = Tables(steps_left=killed_after, build_fails=build_fails)
     failed = []
@@ -331,10 +336,10 @@ def _play_change_over(answer: Any, killed_after: int | None, build_fails: type[E
             break
         except Killed:
             tables.steps_left = None
-        except Exception as error:
-            if not build_fails or repr(error) != repr(build_fails(WHY_IT_FAILS)):
+        except BaseException as error:
+            if repr(error) != repr(build_fails):
                 raise
-            failed.append(repr(error))
+            failed.append(repr(error) if error is build_fails else f"a copy of {error!r}")
     return {
         "readers found, in turn": tables.readers_found,
         "while the next was built": sorted(tables.found_while_building),
@@ -343,9 +348,9 @@ def _play_change_over(answer: Any, killed_after: int | None, build_fails: type[E
     }
 
 
-def _given_change_over(killed_after: int | None, build_fails: type[Exception] | None) -> str:
+def _given_change_over(killed_after: int | None, build_fails: BaseException | None) -> str:
     killed = "nobody is killed" if killed_after is None else f"killed after {killed_after} steps, and started again"
-    return f"{killed}; {f'the first build raises {build_fails.__name__}' if build_fails else 'no build fails'}"
+    return f"{killed}; {f'the first build raises {build_fails!r}' if build_fails else 'no build fails'}"
 
 
 CHANGE_OVER = Exercise(
@@ -363,7 +368,7 @@ CHANGE_OVER = Exercise(
         "def my_change_over(tables: Tables) -> None: ..."
     ),
     reference=change_over,
-    cases=st.tuples(st.none() | st.integers(0, 4), st.sampled_from([None, None, *FAILURES])),
+    cases=st.tuples(st.none() | st.integers(0, 4), st.none() | st.sampled_from(FAILURES)),
     examples=[(None, None), (2, None), *((None, failure) for failure in FAILURES)],
     play=_play_change_over,
     given=_given_change_over,
@@ -372,9 +377,13 @@ CHANGE_OVER = Exercise(
         "dropped first": Mistake(
             _dropped_first, "the live table is dropped before the next one is built: for six hours readers find nothing"
         ),
-        "two transactions": Mistake(
+        "two steps": Mistake(
             _in_two_steps,
             "between dropping and renaming there is no table at all, and a reader comes just then: make the two one",
+        ),
+        "two transactions": Mistake(
+            _in_two_transactions,
+            "readers look after each commit, and find no table between the two: one transaction for both",
         ),
         "one long transaction": Mistake(
             _all_in_one, "the rows are built inside the transaction: its locks hold everybody up for six hours"
@@ -387,6 +396,9 @@ CHANGE_OVER = Exercise(
         ),
         "whatever was built": Mistake(
             _whatever_was_built, "when the build fails its error is swallowed, and readers are given half of the rows"
+        ),
+        "gives up": Mistake(
+            _gives_up, "when the build fails its error is swallowed, and whoever started it takes it for done"
         ),
     },
 )
@@ -419,8 +431,9 @@ def balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
 
 
 def _without_new_accounts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    connection.execute("DELETE FROM events WHERE type = 'AccountOpened'")
-    return balances(connection)
+    moves = "FROM events WHERE type != 'AccountOpened'"
+    used = connection.execute(f"SELECT account {moves} UNION SELECT other {moves}").fetchall()
+    return [row for row in balances(connection) if row[:1] in used]
 
 
 def _one_side(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
@@ -442,8 +455,16 @@ def _in_dollars(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]
 
 
 def _all_added(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    connection.execute("UPDATE events SET type = 'MoneyDeposited' WHERE type = 'MoneyWithdrawn'")
-    return balances(connection)
+    return connection.execute(
+        """
+        SELECT account, CAST(sum(minor) AS BIGINT) FROM (
+            SELECT account, CASE type WHEN 'MoneyTransferred' THEN -amount_minor
+                                      WHEN 'AccountOpened' THEN 0 ELSE amount_minor END AS minor FROM events
+            UNION ALL
+            SELECT other, amount_minor FROM events WHERE type = 'MoneyTransferred')
+        GROUP BY account ORDER BY account
+        """
+    ).fetchall()
 
 
 def _alike_once(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
@@ -473,10 +494,11 @@ CREATE = "CREATE OR REPLACE TABLE events (position BIGINT, type TEXT, account TE
 
 
 def _play_balances(answer: Any, lines: list[LogLine]) -> Any:
-    """The values stand in the statement itself, which DuckDB takes in faster than bound ones; all are ours."""
+    """A question changes nothing. The values stand in the statement, which is faster than binding; all are ours."""
     rows = [", ".join("NULL" if field is None else repr(field) for field in line) for line in lines]
     with _archive().cursor() as connection:
-        connection.execute(CREATE + (f"INSERT INTO events VALUES ({'), ('.join(rows)})" if rows else ""))
+        connection.execute(CREATE + (f"INSERT INTO events VALUES ({'), ('.join(rows)});" if rows else ""))
+        connection.execute("BEGIN TRANSACTION READ ONLY")
         return answer(connection)
 
 
@@ -513,6 +535,10 @@ EVERYTHING = [
     LogLine(6, "MoneyWithdrawn", "ada", None, 1),
     LogLine(7, "MoneyTransferred", "ada", "bob", 70),
 ]
+IN_ANOTHER_ORDER = [
+    LogLine(number, "AccountOpened", name, None, None) for number, name in enumerate(("bob", "ada", "alice", "Zoe"), 1)
+]
+"""By length, by letter whatever its case, and as they were opened."""
 
 
 def _given_balances(lines: list[LogLine]) -> str:
@@ -527,13 +553,14 @@ BALANCES = Exercise(
         "One DuckDB query, `connection.execute(…).fetchall()`, that gives (account, balance) for every account that "
         "was opened, in the order of `account`. A balance is a whole number of minor units; a new account has 0. The "
         "table `events` has a row per event, with `position`, `type` (AccountOpened, MoneyDeposited, MoneyWithdrawn, "
-        "MoneyTransferred), `account`, `other` (who gets a transfer, otherwise NULL) and `amount_minor` (NULL where an "
-        "account is opened). Without events there are no rows."
+        "MoneyTransferred), `account`, `other` (the account, opened too, that gets a transfer; otherwise NULL) and "
+        "`amount_minor` (NULL where an account is opened). Without events there are no rows. The query changes nothing "
+        "in the archive."
     ),
     stub=("import duckdb\n\n\ndef my_balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]: ..."),
     reference=balances,
     cases=_lines(),
-    examples=[(EVERYTHING,), (EVERYTHING[:4],), ([],)],
+    examples=[(EVERYTHING,), (EVERYTHING[:4],), ([],), (IN_ANOTHER_ORDER,)],
     play=_play_balances,
     given=_given_balances,
     hints=(
@@ -600,7 +627,17 @@ READY = Exercise(
         st.tuples(st.lists(st.integers(88, 92), min_size=1, max_size=3), st.integers(89, 91)),
         st.tuples(st.lists(st.integers(0, 1), min_size=1, max_size=5), st.integers(0, 1)),
     ),
-    examples=[([90, 90], 90), ([0, 0], 0), ([95, 95], 90), ([70, 70], 90), ([90, 70], 80), ([90, 95], 80)],
+    examples=[
+        ([90, 90], 90),
+        ([0, 0], 0),
+        ([95, 95], 90),
+        ([70, 70], 90),
+        ([90, 70], 80),
+        ([90, 95], 80),
+        ([92, 91, 93], 90),
+        (list(map(int, ["1000"] * 3)), 1_000),  # equal, and not one object
+        ([2**53, 2**53 + 1], 2**53),
+    ],
     hints=("What does a reader see whose table is half at 90 and half at 95?", "All equal, and not below `live`."),
     mistakes={
         "without looking": Mistake(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, getcontext, localcontext
 from typing import Any
 
 from hypothesis import strategies as st
@@ -28,13 +28,29 @@ class Written(str):
 
 def _play_step(answer: Any, payload: Payload) -> Any:
     """As the chain does, it gives the step a copy; Decimals are compared digit by digit."""
-    became = answer(dict(payload))
+    with localcontext() as context:
+        as_they_were = context.prec, context.rounding
+        became = answer(dict(payload))
+        now = getcontext()
+        settings = {"precision": now.prec, "rounding": now.rounding}
     if not isinstance(became, Mapping):
         return became
-    return {name: Written(repr(each)) if isinstance(each, Decimal) else each for name, each in became.items()}
+    told = {name: Written(repr(each)) if isinstance(each, Decimal) else each for name, each in became.items()}
+    return told if tuple(settings.values()) == as_they_were else (told, {"decimal's settings for all": settings})
 
 
-OTHER_FIELDS: st.SearchStrategy[Payload] = st.sampled_from([{}, {"coupon": "SPRING"}, {"coupon": None}])
+ODD_FIELDS: Payload = {
+    "coupon": None,
+    "gift": False,
+    "weight": Decimal("1.5"),
+    "shipping_cents": 250,
+    "shipping_dollars": Decimal("2.505"),
+}
+"""What a step has nothing to do with, however much it looks like the total."""
+
+OTHER_FIELDS: st.SearchStrategy[Payload] = st.sampled_from(
+    [{}, {}, {"coupon": "SPRING"}, *({name: value} for name, value in ODD_FIELDS.items())]
+)
 
 STEP_STUB = "from decimal import ROUND_HALF_UP, Decimal\n\nfrom esworkbench.upcasters import Payload\n\n\n"
 
@@ -83,6 +99,11 @@ def _returns_nothing(payload: Payload) -> None:
     upcasters.count_in_cents(payload)
 
 
+def _rounding_set_for_all(payload: Payload) -> Payload:
+    getcontext().rounding = ROUND_HALF_UP
+    return _in_cents(payload, int((payload["total_dollars"] * 100).quantize(Decimal(1))))
+
+
 @st.composite
 def _priced_in_dollars(draw: st.DrawFn) -> tuple[Payload]:
     """Totals of whole cents, just below, at and just above half a cent; some larger than a float keeps exact."""
@@ -92,8 +113,8 @@ def _priced_in_dollars(draw: st.DrawFn) -> tuple[Payload]:
     return ({"order_id": "o1", "customer": "Ada", "total_dollars": dollars, **draw(OTHER_FIELDS)},)
 
 
-def _priced(dollars: str) -> tuple[Payload]:
-    return ({"order_id": "o1", "customer": "Ada", "total_dollars": Decimal(dollars)},)
+def _priced(dollars: str, **others: object) -> tuple[Payload]:
+    return ({"order_id": "o1", "customer": "Ada", "total_dollars": Decimal(dollars), **others},)
 
 
 COUNT_IN_CENTS = Exercise(
@@ -101,7 +122,7 @@ COUNT_IN_CENTS = Exercise(
     task=(
         "`OrderPlaced` v2 holds `total_dollars`, a `Decimal` of 0 or more. Return the payload of v3: `total_cents`, an "
         "`int`, in its place, half a cent going up; the other fields, whichever they are, stay. The payload is a copy "
-        "that you may change."
+        "that you may change; decimal's own settings are everybody's: leave those."
     ),
     stub=STEP_STUB + "def my_count_in_cents(payload: Payload) -> Payload: ...",
     reference=upcasters.count_in_cents,
@@ -113,6 +134,8 @@ COUNT_IN_CENTS = Exercise(
         _priced("10.005"),
         _priced("10.001"),
         _priced("0.0049999999"),
+        _priced("1E+2"),
+        _priced("12.505", **ODD_FIELDS),
     ],
     play=_play_step,
     hints=(
@@ -138,6 +161,10 @@ COUNT_IN_CENTS = Exercise(
         ),
         "other fields lost": Mistake(
             _known_fields_only, "a field is lost that the step has nothing to do with: pass on whatever else is there"
+        ),
+        "rounding set for all": Mistake(
+            _rounding_set_for_all,
+            "it sets how everybody else's Decimals are rounded, too: give `ROUND_HALF_UP` to `quantize` alone",
         ),
         "returns nothing": Mistake(
             _returns_nothing, "it returns nothing: return the payload, or the next step has nothing to work on"
@@ -200,7 +227,7 @@ def _play_split(answer: Any, payload: Payload) -> Any:
     return [fact if isinstance(fact, Shaped) else Written(repr(fact)) for fact in facts]
 
 
-TRACKING_NUMBERS = st.lists(st.sampled_from(["t1", "t2", "t3", "0034", "34", ""]), max_size=4)
+TRACKING_NUMBERS = st.lists(st.sampled_from(["t1", "t2", "t3", "0034", "34", "", " t1", "t1,t2", "T1"]), max_size=4)
 
 ONE_FACT_PER_PARCEL = Exercise(
     name="one_fact_per_parcel",
@@ -208,7 +235,7 @@ ONE_FACT_PER_PARCEL = Exercise(
         "An `OrderDispatched` v1 holds `order_id` and `tracking_numbers`, a list. Split it: return a list with one "
         '`Shaped("ParcelShipped", 1, {…})` for each entry, in order, whose payload has `order_id` and '
         "`tracking_number`, a text as it stands there, even an empty one. Without entries the list is empty, and a "
-        "number that stands there twice is two parcels."
+        "number that stands there twice is two parcels. The payload is a copy that you may change."
     ),
     stub=(
         "from esworkbench.upcasters import Payload, Shaped\n\n\n"
@@ -223,6 +250,7 @@ ONE_FACT_PER_PARCEL = Exercise(
     examples=[
         ({"order_id": "o1", "tracking_numbers": ["t2", "t1", "t3", "t2"]},),
         ({"order_id": "o1", "tracking_numbers": ["0034", "", "34"]},),
+        ({"order_id": "o1", "tracking_numbers": [" A1 ", "A1,B2", "a1", "A1\n"]},),
     ],
     play=_play_split,
     hints=("A list with one `Shaped` for each number.", "Copy `order_id` into each; a fact has to stand alone."),
@@ -256,6 +284,7 @@ ONE_FACT_PER_PARCEL = Exercise(
 # --- upcast -----------------------------------------------------------------------------------------------------------
 
 IN_PLACE, INSIDE, ANEW = "changes the payload it is given", "changes what is inside it", "returns a new payload"
+FAILS = "raises a KeyError of its own"
 
 
 Chain = tuple[tuple[tuple[str, int], str], ...]
@@ -264,23 +293,28 @@ Chain = tuple[tuple[tuple[str, int], str], ...]
 
 def _step(event_type: str, version: int, style: str) -> Step:
     def step(payload: Payload) -> Payload:
-        """Notes that it was taken, in one of the three ways in which real ones work."""
+        """Notes that it was taken, in one of the three ways in which real ones work; two of them take a field out."""
         taken = f"{event_type} v{version}"
+        if style == FAILS:
+            raise KeyError("total_dollars")
         if style == INSIDE:
             payload["lines"][0]["taken"].append(taken)
             return payload
         became = payload if style == IN_PLACE else dict(payload)
         became["lines"] = [{"taken": [*payload["lines"][0]["taken"], taken]}]
+        became.pop("draft", None)
         return became
 
     return step
 
 
 def _play_upcast(answer: Any, steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> Any:
-    """What becomes of the payload; whichever error an answer raises is right where one is."""
+    """What becomes of the payload; whichever error an answer raises is right where one is. The steps must be left."""
     functions = {shape: _step(*shape, style) for shape, style in steps}
+    before = dict(functions)
     became = reply(answer, functions, event_type, version, payload, to_version)
-    return Raised(Exception, became.message) if isinstance(became, Raised) else became
+    told = Raised(Exception, became.message) if isinstance(became, Raised) else became
+    return told if functions == before else (told, {"steps left": sorted(functions)})
 
 
 def upcast(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
@@ -362,11 +396,27 @@ def _type_ignored(steps: Steps, event_type: str, version: int, payload: Payload,
     return _taking(of_any_type, event_type, range(version, to_version), payload)
 
 
+def _steps_used_up(steps: Any, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    payload = deepcopy(payload)
+    for each in range(version, to_version):
+        payload = steps.pop((event_type, each))(payload)
+    return payload
+
+
+def _old_fields_come_back(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    _require_not_newer(version, to_version)
+    payload = deepcopy(payload)
+    for each in range(version, to_version):
+        payload = {**payload, **steps[event_type, each](deepcopy(payload))}
+    return payload
+
+
 def _newer_let_through(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
     return _taking(steps, event_type, range(version, to_version), payload)
 
 
-NOTHING_TAKEN: Payload = {"total": Decimal("0.1"), "lines": [{"taken": []}]}
+NOTHING_TAKEN: Payload = {"total": Decimal("0.1"), "draft": True, "coupon": None, "lines": [{"taken": []}]}
 
 
 @st.composite
@@ -391,7 +441,9 @@ def _long_chain(until: int) -> Chain:
 
 
 def _told_upcast(steps: Chain, event_type: str, version: int, payload: Payload, to_version: int) -> str:
-    lines = "".join(f"\n  {shape}: {style}" for shape, style in steps)
+    lines = "".join(f"\n  {shape}: {style}" for shape, style in steps[:12])
+    if steps[12:]:
+        lines += f"\n  and so on, up to {steps[-1][0]}"
     return f"event_type={event_type!r}, {version=}, {payload=}, {to_version=}, steps:{lines or ' none'}"
 
 
@@ -401,8 +453,8 @@ UPCAST = Exercise(
         "`steps` maps `(event_type, version)` to a function that takes a payload of that version and returns it in the "
         "next one; it may change the payload it is given, and the lists and dicts inside it. Return `payload`, stored "
         "as `version`, in the shape of `to_version`, however many steps that takes. Raise an error, of whichever type, "
-        "where a step is missing or the stored version is the newer one. The payload that you are given must stay as "
-        "it is, inside too."
+        "where a step is missing or fails, or the stored version is the newer one. `steps` and the payload that you "
+        "are given must stay as they are, inside too."
     ),
     stub=(
         "from collections.abc import Callable, Mapping\nfrom copy import deepcopy\n\n"
@@ -421,6 +473,8 @@ UPCAST = Exercise(
         (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4),
         (_whole_chain(ANEW), "Sent", 4, NOTHING_TAKEN, 3),
         (_long_chain(until=13), "Noted", 1, NOTHING_TAKEN, 13),
+        (_long_chain(until=131), "Noted", 1, NOTHING_TAKEN, 131),
+        (((("Noted", 1), ANEW), (("Noted", 2), FAILS), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4),
     ],
     play=_play_upcast,
     given=_told_upcast,
@@ -460,6 +514,13 @@ UPCAST = Exercise(
         ),
         "type ignored": Mistake(
             _type_ignored, "a step of another event type was taken: look it up by type and version together"
+        ),
+        "steps used up": Mistake(
+            _steps_used_up, "it takes the steps out of `steps`, and the next event finds none: look them up"
+        ),
+        "old fields come back": Mistake(
+            _old_fields_come_back,
+            "a field that a step has taken out is back: what a step returns is the whole payload, so merge nothing",
         ),
         "newer let through": Mistake(
             _newer_let_through,
@@ -520,14 +581,16 @@ CENTS_AS_DOLLARS = Exercise(
     task=(
         "The way back, for readers who were promised dollars: in place of `total_cents`, an `int` of 0 or more, return "
         "`total_dollars`, a `Decimal` with exactly two decimals, and the other fields as they are. No cent may be lost "
-        "up to 2⁵³ - 1 cents. The payload is a copy that you may change."
+        "up to 2⁵³ - 1 cents. The payload is a copy that you may change; decimal's own settings are everybody's: leave "
+        "those."
     ),
     stub="from decimal import Decimal\n\nfrom esworkbench.upcasters import Payload\n\n\n"
     "def my_cents_as_dollars(payload: Payload) -> Payload: ...",
     reference=contracts.cents_as_dollars,
     cases=_priced_in_cents(),
     examples=[
-        ({"order_id": "o1", "customer": "Ada", "total_cents": cents},) for cents in (1_050, 1_000, MAX_AMOUNT_MINOR)
+        *(({"order_id": "o1", "customer": "Ada", "total_cents": cents},) for cents in (1_050, 1_000, MAX_AMOUNT_MINOR)),
+        ({"order_id": "o1", "customer": "Ada", "total_cents": 1_050, **ODD_FIELDS},),
     ],
     play=_play_step,
     hints=("Decimal can move its point: look at `Decimal.scaleb`.", "`Decimal(1000).scaleb(-2)` is `10.00`."),

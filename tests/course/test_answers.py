@@ -129,6 +129,30 @@ def test_a_class_is_kept_with_what_decorates_it(said: list[str], cells: Cells) -
     assert "from dataclasses import dataclass" in kept
 
 
+CACHED = """
+import functools
+
+
+@functools.lru_cache
+def answer(checkpoint):
+    return checkpoint + 1
+
+
+class Answer:
+    @functools.lru_cache
+    def next(self, checkpoint):
+        return checkpoint + 1
+"""
+
+
+@pytest.mark.parametrize("name", ["answer", "Answer"])
+def test_a_cached_function_is_kept_as_it_is_written(said: list[str], cells: Cells, name: str) -> None:
+    cells.run(CACHED)
+    kept: dict[str, Any] = {}
+    exec(source_of(name, cells.shell.user_ns[name]), kept)
+    assert kept["answer"](1) == kept["Answer"]().next(1) == 2
+
+
 def test_where_no_file_can_be_written_the_verdict_stands(said: list[str], cells: Cells, tmp_path: Path) -> None:
     (tmp_path / "work").write_text("in the way", encoding="utf-8")
     cells.run(RIGHT)

@@ -17,7 +17,8 @@ TASK = (
     "enough, whatever the other says: the answer's `version`, which may be `None`, has got as far as the reply's "
     "`version`, or its `lag.checkpoint` as far as the reply's `position`. Only an event that was put aside is not "
     "in the answer, however far that has got: `parked` has the positions of those. Nothing else counts: "
-    "`answer.stale` is about what *that* question waited for, and `reply.repeated` about the command."
+    "`answer.stale` and `answer.parked` are about what *that* question waited for, `answer.from_own_write` about where "
+    "its value is from, and `reply.repeated` about the command."
 )
 
 
@@ -49,22 +50,40 @@ def _stale(answer: Answer[None], reply: CommandReply, parked: set[int]) -> tuple
     return answer._replace(stale=True), reply, parked
 
 
+def _waited_for_a_parked_one(
+    answer: Answer[None], reply: CommandReply, parked: set[int]
+) -> tuple[Answer[None], CommandReply, set[int]]:
+    """The answer to a question that waited for another write, which was put aside."""
+    return answer._replace(stale=True, parked=True), reply, parked
+
+
+def _from_own_write(
+    answer: Answer[None], reply: CommandReply, parked: set[int]
+) -> tuple[Answer[None], CommandReply, set[int]]:
+    """The answer from a write of the user's own, which need not be the one of the reply."""
+    return answer._replace(from_own_write=True), reply, parked
+
+
+TOLD_TOO = [[_repeated], [_stale], [_waited_for_a_parked_one], [_from_own_write], [_repeated, _stale, _from_own_write]]
+
+
 @st.composite
 def _answers_and_replies(draw: st.DrawFn) -> tuple[Answer[None], CommandReply, set[int]]:
-    """A version and a position around those of the reply. Only what was reached can have been parked."""
+    """A version and a position around those of the reply; parked are positions, among them one that is its version."""
     checkpoint = draw(st.integers(REPLY.position - 1, REPLY.position + 1))
     version = draw(st.none() | st.integers(REPLY.version - 1, REPLY.version + 1))
-    reached = range(REPLY.position - 2, checkpoint + 1)
-    case = _answer_at(version, checkpoint, *draw(st.sets(st.sampled_from(reached), max_size=2)))
-    for told_too in draw(st.sampled_from([[], [], [], [], [_repeated], [_stale], [_repeated, _stale]])):
+    aside = [REPLY.version, *range(REPLY.position - 2, REPLY.position + 2)]
+    case = _answer_at(version, checkpoint, *draw(st.sets(st.sampled_from(aside), max_size=2)))
+    for told_too in draw(st.sampled_from([[], [], [], [], [], *TOLD_TOO])):
         case = told_too(*case)
     return case
 
 
 def _given_fresh(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> str:
-    stale, repeated = ", stale" if answer.stale else "", ", repeated" if reply.repeated else ""
+    marks = "".join(f", {mark}" for mark in ("stale", "parked", "from_own_write") if getattr(answer, mark))
+    repeated = ", repeated" if reply.repeated else ""
     return (
-        f"answer with version {answer.version} and lag.checkpoint {answer.lag.checkpoint}{stale}; "
+        f"answer with version {answer.version} and lag.checkpoint {answer.lag.checkpoint}{marks}; "
         f"reply with version {reply.version} and position {reply.position}{repeated}; parked {set(parked) or 'nothing'}"
     )
 
@@ -100,6 +119,10 @@ def _fresh_though_parked(answer: Answer[Any], reply: CommandReply, parked: Set[i
     return fresh(answer, reply, set())
 
 
+def _fresh_by_version_though_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return (answer.version or 0) >= reply.version or _fresh_by_position_alone(answer, reply, parked)
+
+
 def _fresh_where_nothing_is_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
     return not parked and fresh(answer, reply, parked)
 
@@ -122,8 +145,13 @@ FRESH = Exercise(
         _answer_at(None, 40),
         _answer_at(6, 60),
         _answer_at(8, 41, 40),
+        _answer_at(6, 41, 40),
         _repeated(*_answer_at(6, 39)),
         _stale(*_answer_at(8, 41)),
+        _waited_for_a_parked_one(*_answer_at(8, 41, 39)),
+        _from_own_write(*_answer_at(6, 39)),
+        _answer_at(8, 39, 40),
+        _answer_at(None, 41, 7),
     ],
     given=_given_fresh,
     hints=(
@@ -151,6 +179,10 @@ FRESH = Exercise(
         "parked": Mistake(
             _fresh_though_parked,
             "the reply's event was parked: its position is reached, and what it wrote is not in the row",
+        ),
+        "version though parked": Mistake(
+            _fresh_by_version_though_parked,
+            "the reply's event was parked: the row shows a later version, and what this one wrote is missing in it",
         ),
         "anything parked": Mistake(
             _fresh_where_nothing_is_parked,

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from esworkbench.course.case_database import case_engine
 from esworkbench.course.grader.exercise import Exercise, Mistake
@@ -39,14 +39,20 @@ def old_holds(query: PendingWithdrawalsOlderThan, connection: Connection) -> Fou
 
 
 def _play_old_holds(answer: Any, holds: list[Hold], limit: timedelta, now: datetime) -> Any:
+    """A question changes nothing, and whoever lent the connection goes on with it."""
     with case_engine().connect() as connection:
         pending_withdrawals.create(connection, checkfirst=True)
         connection.execute(delete(pending_withdrawals))
         if holds:
             connection.execute(insert(pending_withdrawals), [hold._asdict() for hold in holds])
         connection.commit()
+        connection.execute(select(pending_withdrawals.c.position))  # a transaction is open, as the bus has looked
         found = answer(PendingWithdrawalsOlderThan(limit=limit, now=now), connection)
-        return {"value": [tuple(hold) for hold in found.value]}
+        value = [tuple(hold) for hold in found.value]
+        if connection.closed:
+            return {"value": value, "the connection": "closed"}
+        left = connection.scalar(select(func.count()).select_from(pending_withdrawals))
+        return {"value": value} if left == len(holds) else {"value": value, "rows left": left}
 
 
 ZURICH = ZoneInfo("Europe/Zurich")
@@ -62,13 +68,12 @@ def _holds_and_question(draw: st.DrawFn) -> tuple[list[Hold], timedelta, datetim
         [
             timedelta(0),
             *(timedelta(minutes=minutes) for minutes in (1, -1, 30, -30)),
-            *(timedelta(milliseconds=milliseconds) for milliseconds in (500, -500)),
+            *(timedelta(milliseconds=milliseconds) for milliseconds in (500, -500, -250)),
         ]
     )
     holds = [
         Hold(
-            draw(st.sampled_from(["joint", "savings"])),
-            f"w-{number}",
+            *draw(st.sampled_from([("joint", f"w-{number}"), ("savings", f"w-{number}"), (f"a-{number}", "w-1")])),
             "USD",
             10_00,
             CLOCKS_CHANGED - limit + step,
@@ -89,8 +94,23 @@ def _young_and_old(limit: timedelta) -> list[Hold]:
     ]
 
 
+SAME_ID = [
+    Hold(account, "w-1", "USD", 10_00, CLOCKS_CHANGED - timedelta(hours=25, milliseconds=older), number)
+    for number, (account, older) in enumerate((("joint", 0), ("savings", 500)), start=1)
+]
+"""A withdrawal's name is its account's own affair; and the later position is half a second older."""
+
+SECOND_TIME = datetime(2024, 10, 27, 2, 30, tzinfo=ZURICH, fold=1)
+"""The clocks were put back at 3:00, so that it is 2:30 again: 1:30 in UTC, and not 0:30."""
+
+OVER_AN_HOUR = Hold("joint", "w-1", "USD", 10_00, datetime(2024, 10, 27, tzinfo=UTC), 1)
+
+
 def _given_old_holds(holds: list[Hold], limit: timedelta, now: datetime) -> str:
-    told = [f"{hold.withdrawal_id} requested at {hold.requested_at} (position {hold.position})" for hold in holds]
+    told = [
+        f"{hold.withdrawal_id} of {hold.account_id} requested at {hold.requested_at} (position {hold.position})"
+        for hold in holds
+    ]
     return f"limit {limit}, now {now.isoformat()}; {', '.join(told) or 'no holds'}"
 
 
@@ -153,7 +173,11 @@ OLD_HOLDS = Exercise(
     ),
     reference=old_holds,
     cases=_holds_and_question(),
-    examples=[(_young_and_old(timedelta(hours=hours)), timedelta(hours=hours), CLOCKS_CHANGED) for hours in (24, 1)],
+    examples=[
+        *((_young_and_old(timedelta(hours=hours)), timedelta(hours=hours), CLOCKS_CHANGED) for hours in (24, 1)),
+        (SAME_ID, timedelta(hours=24), CLOCKS_CHANGED),
+        ([OVER_AN_HOUR], timedelta(hours=1), SECOND_TIME),
+    ],
     play=_play_old_holds,
     given=_given_old_holds,
     hints=(

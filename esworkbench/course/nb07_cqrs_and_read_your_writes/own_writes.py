@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from esworkbench.course.nb07_cqrs_and_read_your_writes.own_writes_steps import (
     HER_OWN,
     HIS_ASK,
     HIS_OWN,
+    PURSE,
     STEPS,
     Ask,
     Commit,
@@ -25,7 +26,7 @@ from esworkbench.course.nb07_cqrs_and_read_your_writes.own_writes_steps import (
 from esworkbench.course.nb07_cqrs_and_read_your_writes.start import START
 from esworkbench.cqrs.commands import CommandReply
 from esworkbench.cqrs.queries import Answer, Query, QueryBus, StreamQuery, V
-from esworkbench.domains.bank.queries import Balance, BalanceOfAccount
+from esworkbench.domains.bank.queries import AccountQuery, Balance, BalanceOfAccount
 from esworkbench.events import RecordedEvent
 from esworkbench.projections.monitoring.measure import Lag
 
@@ -98,8 +99,17 @@ class OwnWrites(Memory):
 WAITS_SECONDS = 1.0
 
 
+class InPurse(AccountQuery[int], frozen=True, kw_only=True):
+    """How many cents; the state of an empty purse says nothing at all."""
+
+    has_version: ClassVar[bool] = True
+
+    def from_state(self, state: dict[str, Any]) -> int:
+        return int(state.get("minor", 0))
+
+
 class _Bank(QueryBus):
-    """Two accounts of 100.00 USD, a read model that follows when told, and a clock that only waiting moves.
+    """Two accounts and a purse of 100.00 USD, a read model that follows when told, a clock that only waiting moves.
 
     ``parked``: the positions that the read model has put aside.
     """
@@ -107,8 +117,8 @@ class _Bank(QueryBus):
     def __init__(self) -> None:
         self.now = 0.0
         self.arrives = False
-        self.log: list[tuple[str, int]] = [("joint", 100_00), ("savings", 100_00)]
-        self.checkpoint = 2
+        self.log: list[tuple[str, int]] = [("joint", 100_00), ("savings", 100_00), (PURSE, 100_00)]
+        self.checkpoint = len(self.log)
         self.parked: set[int] = set()
         self._timer = lambda: self.now
         self._pause = self._wait
@@ -135,7 +145,10 @@ class _Bank(QueryBus):
 
     def reply_to(self, event: RecordedEvent) -> CommandReply:
         account = event.stream_id.removeprefix("BankAccount-")
-        state = {"currency": "USD", "balance_minor": self.balance_of(account, event.global_position)}
+        balance = self.balance_of(account, event.global_position)
+        state: dict[str, Any] = {"currency": "USD", "balance_minor": balance}
+        if account == PURSE:
+            state = {"minor": balance} if balance else {}
         return CommandReply(
             stream_id=event.stream_id, version=event.version, position=event.global_position, state=state
         )
@@ -153,9 +166,12 @@ class _Bank(QueryBus):
         return sum(amount for each, amount in self.log[:until] if each == account)
 
     def _look(self, query: Query[V], version: int | None, position: int | None) -> Answer[V]:
-        assert isinstance(query, BalanceOfAccount)
-        value, shows = None, None
-        if query.currency == "USD":
+        assert isinstance(query, BalanceOfAccount | InPurse)
+        value: Any = None
+        shows = None
+        if isinstance(query, InPurse):
+            shows, value = self.shown(query.account_id)
+        elif query.currency == "USD":
             shows, balance = self.shown(query.account_id)
             value = Balance(query.account_id, "USD", balance)
         there = (version is not None and shows is not None and shows >= version) or (
@@ -211,9 +227,11 @@ def _play_own_writes(answer: Any, steps: list[Step]) -> list[tuple[str, str, str
                 bank.now += seconds
             case Ask(user, account, currency, arrives):
                 asked_at, bank.arrives = bank.now, arrives
-                query = BalanceOfAccount(account_id=account, currency=currency)
+                query: Any = BalanceOfAccount(account_id=account, currency=currency)
+                if account == PURSE:
+                    query = InPurse(account_id=account)
                 said = reads.ask(user, query, at_most_seconds=WAITS_SECONDS)
-                balance = said.value and said.value.balance_minor
+                balance = said.value.balance_minor if isinstance(said.value, Balance) else said.value
                 waited = math.ceil(round(bank.now - asked_at, 6))
                 told.append((f"{balance}, version {said.version}", _marks(said), f"waited {waited} s"))
     return told
@@ -236,7 +254,8 @@ def _told_of_step(step: Step) -> str:
             return f"{seconds} seconds pass"
         case Ask(user, account, currency, arrives):
             later = ", and the read model catches up if she waits" if arrives else ""
-            return f"{user} asks ({account}, {currency}{later})"
+            what = f"how many cents are in {account}" if account == PURSE else f"{account}, {currency}"
+            return f"{user} asks ({what}{later})"
 
 
 @st.composite
@@ -329,10 +348,20 @@ OWN_WRITES = Exercise(
         ([HER_OWN, HER_ASK],),
         ([HER_OWN, Hear(), HER_ASK],),
         ([HER_OWN._replace(empties=True), HER_ASK],),
+        ([HER_OWN._replace(accounts=(PURSE,), empties=True), HER_ASK._replace(account=PURSE)],),
+        ([HER_OWN, Commit(None, (PURSE, PURSE), heard=True), HER_ASK],),
+        (
+            [
+                HER_OWN._replace(accounts=(PURSE,)),
+                Commit(None, ("joint",) * 2, heard=True),
+                HER_ASK._replace(account=PURSE),
+            ],
+        ),
         ([HER_OWN, Ask("bob", "joint", "USD", arrives=False)],),
         ([HER_OWN, Commit(None, ("joint",), heard=True), HER_ASK],),
         ([HER_OWN, Commit(None, ("joint", "savings"), heard=True), HER_ASK],),
         ([HER_OWN, Commit(None, ("joint",), heard=False), Follow(9, stumbles=False), HER_ASK],),
+        ([HER_OWN, Commit(None, ("joint",), heard=True), Follow(1, stumbles=False), HER_ASK],),
         ([HER_OWN, Follow(9, stumbles=True), HER_ASK],),
         ([HER_OWN, HIS_OWN, Commit(None, ("joint",), heard=True), HER_ASK, HIS_ASK],),
         ([HER_OWN, Commit("ada", ("savings",), heard=True), HER_ASK],),

@@ -51,7 +51,11 @@ class Ask(NamedTuple):
 
 Step = Commit | TwoCommits | Hear | Follow | Pass | Ask
 
-USERS, ACCOUNTS = st.sampled_from(["ada", "ada", "bob"]), st.sampled_from(["joint", "joint", "savings"])
+PURSE = "joint-purse"
+"""Its name begins with that of an account. It is asked how many cents are in it, and 0 is an answer."""
+
+USERS = st.sampled_from(["ada", "ada", "bob"])
+ACCOUNTS = st.sampled_from(["joint", "joint", "joint", "joint", "savings", PURSE])
 ASKS = st.builds(Ask, USERS, ACCOUNTS, st.sampled_from(["USD", "USD", "USD", "CHF"]), st.booleans())
 STEPS = st.one_of(
     ASKS,
@@ -61,7 +65,16 @@ STEPS = st.one_of(
     st.builds(
         Commit,
         st.none(),
-        st.sampled_from([("joint",), ("savings",), ("savings", "joint"), ("joint", "savings"), ("joint", "joint")]),
+        st.sampled_from(
+            [
+                ("joint",),
+                ("savings",),
+                ("savings", "joint"),
+                ("joint", "savings"),
+                ("joint", "joint"),
+                (PURSE, "savings"),
+            ]
+        ),
         st.booleans(),
     ),
     st.builds(Follow, st.sampled_from([1, 9]), st.sampled_from([False, False, False, True])),

@@ -107,6 +107,14 @@ def left_to_do_if_there_is_one(log: Sequence[Seen], checkpoints: Sequence[int]) 
     return [e.position for e in log if checkpoints[e.shard] and e.position > checkpoints[e.shard]]
 
 
+def left_to_do_as_text(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    return sorted(left_to_do_lazily(log, checkpoints), key=str)
+
+
+def left_to_do_after_a_digit(log: Sequence[Seen], checkpoints: Sequence[int]) -> list[int]:
+    return [event.position for event in log if str(event.position) > str(checkpoints[event.shard])]
+
+
 def change_over_step_by_step(tables: Tables) -> None:
     tables.build_next()
     transaction = tables.transaction()
@@ -192,6 +200,49 @@ def change_over_with_another_error(tables: Tables) -> None:
         tables.rename_next()
 
 
+def change_over_with_a_copy_of_the_error(tables: Tables) -> None:
+    try:
+        tables.build_next()
+    except Exception as error:  # noqa: BLE001 - this is the mistake
+        raise type(error)(*error.args) from None
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
+def change_over_silent_after(*kinds: type[BaseException]) -> Callable[[Tables], None]:
+    def change_over(tables: Tables) -> None:
+        try:
+            tables.build_next()
+        except kinds:
+            return
+        with tables.transaction():
+            tables.drop_live()
+            tables.rename_next()
+
+    return change_over
+
+
+def change_over_though_interrupted(tables: Tables) -> None:
+    with suppress(KeyboardInterrupt):
+        tables.build_next()
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
+def change_over_silent_without_a_reason(tables: Tables) -> None:
+    try:
+        tables.build_next()
+    except Exception as error:
+        if error.args:
+            raise
+        return
+    with tables.transaction():
+        tables.drop_live()
+        tables.rename_next()
+
+
 POSTINGS = """
     SELECT account, 0 AS minor FROM events WHERE type = 'AccountOpened'
     UNION ALL SELECT account, amount_minor FROM events WHERE type = 'MoneyDeposited'
@@ -255,6 +306,22 @@ def balances_with_nulls(connection: duckdb.DuckDBPyConnection) -> list[tuple[str
     return connection.execute(f"SELECT account, sum(minor) FROM ({postings}) GROUP BY ALL ORDER BY ALL").fetchall()
 
 
+def balances_by_a_view(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Leaves a view in the archive."""
+    connection.execute(f"CREATE OR REPLACE VIEW postings AS {POSTINGS}")
+    return connection.execute("SELECT account, sum(minor) FROM postings GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def balances_by_a_passing_view(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW postings AS {POSTINGS}")
+    return connection.execute("SELECT account, sum(minor) FROM postings GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def balances_in_the_order_of(key: str) -> Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]:
+    query = f"SELECT account, sum(minor) FROM ({POSTINGS}) GROUP BY account ORDER BY {key}, account"
+    return lambda connection: connection.execute(query).fetchall()
+
+
 def balances_with_a_slip(right: str, wrong: str) -> Callable[[duckdb.DuckDBPyConnection], list[tuple[str, int]]]:
     """The query with one slip of the pen, as ``mutants`` makes them of Python."""
     query = f"SELECT account, sum(minor) FROM ({POSTINGS}) GROUP BY account ORDER BY account"
@@ -304,6 +371,18 @@ def ready_by_ends(shards: Sequence[int], live: int) -> bool:
     return shards[0] == shards[-1] >= live
 
 
+def ready_by_sum(shards: Sequence[int], live: int) -> bool:
+    return sum(shards) == len(shards) * shards[0] and shards[0] >= live
+
+
+def ready_by_identity(shards: Sequence[int], live: int) -> bool:
+    return all(shard is shards[0] for shard in shards) and shards[0] >= live
+
+
+def ready_in_floats(shards: Sequence[int], live: int) -> bool:
+    return len(set(map(float, shards))) == 1 and shards[0] >= live
+
+
 def ready_by_any(shards: Sequence[int], live: int) -> bool:
     return any(shard >= live for shard in shards)
 
@@ -325,7 +404,7 @@ RIGHT = {
     "shard_of": [shard_of_by_hand, shard_of_by_binascii],
     "left_to_do": [left_to_do_lazily, left_to_do_by_shard],
     "change_over": [change_over_step_by_step, change_over_tries_again],
-    "balances": [balances_of_postings, balances_by_subqueries, balances_in_python],
+    "balances": [balances_of_postings, balances_by_subqueries, balances_in_python, balances_by_a_passing_view],
     "ready": [ready_by_set, ready_by_loop],
 }
 WRONG = {
@@ -348,6 +427,8 @@ WRONG = {
         left_to_do_counted,
         left_to_do_of_shards_before_the_first,
         left_to_do_if_there_is_one,
+        left_to_do_as_text,
+        left_to_do_after_a_digit,
     ],
     "change_over": [
         change_over_builds_inside,
@@ -358,6 +439,14 @@ WRONG = {
         change_over_gives_up_on_some_errors,
         change_over_without_a_value,
         change_over_with_another_error,
+        change_over_with_a_copy_of_the_error,
+        change_over_silent_after(TimeoutError),
+        change_over_silent_after(LookupError),
+        change_over_silent_after(ArithmeticError),
+        change_over_silent_after(MemoryError),
+        change_over_silent_after(SystemExit),
+        change_over_though_interrupted,
+        change_over_silent_without_a_reason,
     ],
     "balances": [
         balances_of_distinct,
@@ -366,12 +455,17 @@ WRONG = {
         balances_of_one_kind_of_withdrawal,
         balances_with_nulls,
         balances_where_something_is_left,
+        balances_by_a_view,
+        *map(balances_in_the_order_of, ["length(account)", "lower(account)"]),
         *(balances_with_a_slip(right, wrong) for right, wrong in SLIPS),
     ],
     "ready": [
         ready_by_mean,
         ready_by_ends,
         ready_by_any,
+        ready_by_sum,
+        ready_by_identity,
+        ready_in_floats,
         ready_by_position,
         ready_if_there_is_something,
         ready_with_a_live_table,

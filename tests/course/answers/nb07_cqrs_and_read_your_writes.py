@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, delete, select, text
 
 from esworkbench.course.nb07_cqrs_and_read_your_writes import Memory, OwnWrites
 from esworkbench.cqrs.commands import CommandReply
@@ -80,6 +80,22 @@ def fresh_where_nothing_later_is_parked(answer: Answer[Any], reply: CommandReply
     return fresh_by_any(answer, reply, {reply.position} if max(parked, default=0) >= reply.position else set())
 
 
+def fresh_by_its_own_write(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return answer.from_own_write or fresh_by_any(answer, reply, parked)
+
+
+def fresh_where_neither_is_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return not answer.parked and fresh_by_any(answer, reply, parked)
+
+
+def fresh_where_no_number_is_parked(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return reply.version not in parked and fresh_by_any(answer, reply, parked)
+
+
+def fresh_where_the_parked_is_reached(answer: Answer[Any], reply: CommandReply, parked: Set[int]) -> bool:
+    return fresh_by_any(answer, reply, {each for each in parked if each <= answer.lag.checkpoint})
+
+
 class ByUser:
     """A table of tables, without the memory that is given."""
 
@@ -123,10 +139,10 @@ class WithTheMemory(Memory):
     def ask(self, user: str, query: StreamQuery[Any], *, at_most_seconds: float = 2.0) -> Answer[Any]:
         if (own := self.own(user, query.stream_id())) is None:
             return self.queries.ask(query)
-        value = query.from_state(own.state) if own.state else None
-        seconds = 0 if value else at_most_seconds
+        value = query.from_state(own.state) if own.state is not None else None
+        seconds = at_most_seconds if value is None else 0
         answer = self.queries.wait_for(query, position=own.position, at_most_seconds=seconds)
-        if not value or not answer.stale:
+        if value is None or not answer.stale:
             return answer
         return Answer(value, own.version, answer.lag, parked=answer.parked, from_own_write=True)
 
@@ -145,12 +161,46 @@ class OnlyTheLastEvent(OwnWrites):
         super().see(events[-1:])
 
 
+class AnEmptyStateIsNone(OwnWrites):
+    def own(self, user: str, stream_id: str) -> Any:
+        own = super().own(user, stream_id)
+        return own and own._replace(state=own.state or None)
+
+
+class NoughtIsNoValue(OwnWrites):
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        answer = super().ask(user, query, at_most_seconds=0)
+        if answer.from_own_write and answer.value:
+            return answer
+        own = self.own(user, query.stream_id())
+        position = own.position if own else 0
+        return self.queries.wait_for(query, position=position, at_most_seconds=at_most_seconds)
+
+
+class StreamsOfOneBeginning(OwnWrites):
+    """Takes an event of a stream for one of another whose name it begins with."""
+
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        for event in events:
+            for key, own in self.kept.items():
+                if event.stream_id.startswith(key[1]) and own.version < event.version:
+                    self.kept[key] = own._replace(state=None)
+
+
+class StreamsWithinAName(OwnWrites):
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        for event in events:
+            for key, own in self.kept.items():
+                if event.stream_id in key[1] and own.version < event.version:
+                    self.kept[key] = own._replace(state=None)
+
+
 class NothingLeftIsNoState(OwnWrites):
     """Takes a balance of 0 for one that isn't known."""
 
     def own(self, user: str, stream_id: str) -> Any:
         own = super().own(user, stream_id)
-        return own and own._replace(state=own.state if own.state and own.state["balance_minor"] else None)
+        return own and own._replace(state=own.state if own.state and own.state.get("balance_minor") else None)
 
 
 class ForgetsItsOwnUserOnly(OwnWrites):
@@ -172,7 +222,7 @@ class ForgotTheCurrency(OwnWrites):
         answer = super().ask(user, query, at_most_seconds=0)
         own = self.kept.get((user, query.stream_id()))
         if answer.stale and own and own.state:
-            return answer._replace(value=own.state["balance_minor"], stale=False)
+            return answer._replace(value=own.state.get("balance_minor"), stale=False)
         return super().ask(user, query, at_most_seconds=at_most_seconds)
 
 
@@ -190,6 +240,15 @@ class WaitsForAnotherPosition(OwnWrites):
     def see(self, events: Sequence[RecordedEvent]) -> None:
         super().see(events)
         self.kept = {key: own if own.state else own._replace(position=10**9) for key, own in self.kept.items()}
+
+
+class WaitsForTheLaterEvent(OwnWrites):
+    def see(self, events: Sequence[RecordedEvent]) -> None:
+        super().see(events)
+        for event in events:
+            for key, own in self.kept.items():
+                if key[1] == event.stream_id and own.version < event.version:
+                    self.kept[key] = own._replace(position=event.global_position)
 
 
 class StaysStale(OwnWrites):
@@ -325,6 +384,35 @@ def old_holds_naive(query: PendingWithdrawalsOlderThan, connection: Connection) 
     return Found([hold for hold in found if hold.requested_at.replace(tzinfo=None) < end])
 
 
+def old_holds_by_name(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    """Two accounts may have a withdrawal of one name."""
+    found = old_holds_in_python(query, connection).value
+    return Found(list({hold.withdrawal_id: hold for hold in found}.values()))
+
+
+def old_holds_sorted_by_the_second(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    found = old_holds_in_python(query, connection).value
+    return Found(sorted(found, key=lambda hold: (hold.requested_at.replace(microsecond=0), hold.position)))
+
+
+def old_holds_without_fold(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    """As ``now`` becomes when it is put together again of its parts."""
+    again = PendingWithdrawalsOlderThan(limit=query.limit, now=query.now.replace(fold=0))
+    return old_holds_in_python(again, connection)
+
+
+def old_holds_told_once(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    found = old_holds_in_python(query, connection)
+    end = query.now.astimezone(UTC) - query.limit
+    connection.execute(delete(pending_withdrawals).where(pending_withdrawals.c.requested_at < end))
+    return found
+
+
+def old_holds_that_close(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    with connection:
+        return old_holds_in_python(query, connection)
+
+
 RIGHT = {
     "fresh": [fresh_by_any, fresh_by_match],
     "own_writes": [ReadYourWrites, WithTheMemory, ByUser],
@@ -342,15 +430,24 @@ WRONG = {
         fresh_by_version_and_position,
         fresh_by_head,
         fresh_where_a_version_is_true,
+        fresh_by_its_own_write,
+        fresh_where_neither_is_parked,
+        fresh_where_no_number_is_parked,
+        fresh_where_the_parked_is_reached,
     ],
     "own_writes": [
         OnlyTheFirstEvent,
         OnlyTheLastEvent,
         NothingLeftIsNoState,
+        AnEmptyStateIsNone,
+        NoughtIsNoValue,
+        StreamsOfOneBeginning,
+        StreamsWithinAName,
         ForgetsItsOwnUserOnly,
         ForgotTheCurrency,
         WaitsFirst,
         WaitsForAnotherPosition,
+        WaitsForTheLaterEvent,
         StaysStale,
     ],
     "lag_percentiles": [
@@ -369,6 +466,11 @@ WRONG = {
         old_holds_of_whole_hours,
         old_holds_of_whole_seconds,
         old_holds_naive,
+        old_holds_by_name,
+        old_holds_sorted_by_the_second,
+        old_holds_without_fold,
+        old_holds_told_once,
+        old_holds_that_close,
     ],
 }
 EQUIVALENT = {

@@ -4,10 +4,10 @@ import json
 import math
 from collections.abc import Iterator
 from copy import deepcopy
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, getcontext, localcontext
 from fractions import Fraction
 
-from esworkbench.course.nb08_upcasting import Steps
+from esworkbench.course.nb08_upcasting import Step, Steps
 from esworkbench.upcasters import Payload, Shape, Shaped
 
 
@@ -52,6 +52,38 @@ def cents_of_six_decimals(payload: Payload) -> Payload:
     return cents_by_quantize(payload)
 
 
+def cents_of_all_decimals(payload: Payload) -> Payload:
+    return {name: int(each) if isinstance(each, Decimal) else each for name, each in cents_by_quantize(payload).items()}
+
+
+def cents_of_all_dollars(payload: Payload) -> Payload:
+    return {
+        name.replace("_dollars", "_cents"): int((each * 100).quantize(Decimal(1), ROUND_HALF_UP))
+        if name.endswith("_dollars")
+        else each
+        for name, each in payload.items()
+    }
+
+
+def cents_of_the_digits(payload: Payload) -> Payload:
+    """Takes for granted that a Decimal is written with its point."""
+    whole, _, rest = str(payload.pop("total_dollars")).partition(".")
+    rest = rest.ljust(3, "0")
+    payload["total_cents"] = int(whole) * 100 + int(rest[:2]) + (rest[2] >= "5")
+    return payload
+
+
+def cents_rounded_for_all(payload: Payload) -> Payload:
+    getcontext().rounding = ROUND_HALF_UP
+    payload["total_cents"] = int((payload.pop("total_dollars") * 100).quantize(Decimal(1)))
+    return payload
+
+
+def cents_rounded_within(payload: Payload) -> Payload:
+    with localcontext(rounding=ROUND_HALF_UP):
+        return payload | {"total_cents": int((payload.pop("total_dollars") * 100).quantize(Decimal(1)))}
+
+
 def parcels_by_loop(payload: Payload) -> list[Shaped]:
     facts = []
     for number in payload.pop("tracking_numbers"):
@@ -64,6 +96,27 @@ def parcels_by_loop(payload: Payload) -> list[Shaped]:
 def parcels_one_at_a_time(payload: Payload) -> Iterator[Shaped]:
     for number in payload["tracking_numbers"]:
         yield Shaped("ParcelShipped", 1, dict(order_id=payload["order_id"], tracking_number=number))
+
+
+def parcels_taken_out(payload: Payload) -> list[Shaped]:
+    facts = []
+    while payload["tracking_numbers"]:
+        number = payload["tracking_numbers"].pop(0)
+        facts.append(Shaped("ParcelShipped", 1, {"order_id": payload["order_id"], "tracking_number": number}))
+    return facts
+
+
+def parcels_stripped(payload: Payload) -> list[Shaped]:
+    return list(parcels_one_at_a_time(payload | {"tracking_numbers": [n.strip() for n in payload["tracking_numbers"]]}))
+
+
+def parcels_of_a_line(payload: Payload) -> list[Shaped]:
+    numbers = ",".join(payload["tracking_numbers"]).split(",") if payload["tracking_numbers"] else []
+    return list(parcels_one_at_a_time(payload | {"tracking_numbers": numbers}))
+
+
+def parcels_in_capitals(payload: Payload) -> list[Shaped]:
+    return list(parcels_one_at_a_time(payload | {"tracking_numbers": [n.upper() for n in payload["tracking_numbers"]]}))
 
 
 def parcels_as_a_set(payload: Payload) -> list[Shaped]:
@@ -195,6 +248,50 @@ def upcast_ten_steps(steps: Steps, event_type: str, version: int, payload: Paylo
     return upcast_by_loop(steps, event_type, version, payload, min(to_version, version + 10))
 
 
+def upcast_a_hundred_steps(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    return upcast_by_loop(steps, event_type, version, payload, min(to_version, version + 100))
+
+
+def upcast_merged(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    assert version <= to_version
+    became = deepcopy(payload)
+    for each in range(version, to_version):
+        became.update(steps[event_type, each](deepcopy(became)))
+    return became
+
+
+def upcast_without_empty_fields(
+    steps: Steps, event_type: str, version: int, payload: Payload, to_version: int
+) -> Payload:
+    became = upcast_by_loop(steps, event_type, version, payload, to_version)
+    return {name: each for name, each in became.items() if each is not None}
+
+
+def upcast_using_up_the_steps(
+    steps: dict[tuple[str, int], Step], event_type: str, version: int, payload: Payload, to_version: int
+) -> Payload:
+    assert version <= to_version
+    became = deepcopy(payload)
+    while version < to_version:
+        step = steps.pop((event_type, version))
+        became, version = step(became), version + 1
+    return became
+
+
+def upcast_though_a_step_fails(
+    steps: Steps, event_type: str, version: int, payload: Payload, to_version: int
+) -> Payload:
+    assert version <= to_version
+    became = deepcopy(payload)
+    for each in range(version, to_version):
+        try:
+            became = steps[event_type, each](became)
+        except KeyError:
+            if (event_type, each) not in steps:
+                raise
+    return became
+
+
 def dollars_by_quantize(payload: Payload) -> Payload:
     cents = payload.pop("total_cents")
     return {**payload, "total_dollars": (Decimal(cents) / 100).quantize(Decimal("0.01"))}
@@ -222,13 +319,25 @@ def dollars_without_zeros_before(payload: Payload) -> Payload:
     return payload
 
 
+def dollars_of_all_cents(payload: Payload) -> Payload:
+    return {
+        name.replace("_cents", "_dollars"): Decimal(each).scaleb(-2) if name.endswith("_cents") else each
+        for name, each in payload.items()
+    }
+
+
+def dollars_of_fewer_digits_for_all(payload: Payload) -> Payload:
+    getcontext().prec = 18
+    return dollars_by_quantize(payload)
+
+
 def dollars_without_return(payload: Payload) -> None:
     payload["total_dollars"] = Decimal(payload.pop("total_cents")).scaleb(-2)
 
 
 RIGHT = {
-    "count_in_cents": [cents_by_quantize, cents_by_half_a_cent_more],
-    "one_fact_per_parcel": [parcels_by_loop, parcels_one_at_a_time],
+    "count_in_cents": [cents_by_quantize, cents_by_half_a_cent_more, cents_rounded_within],
+    "one_fact_per_parcel": [parcels_by_loop, parcels_one_at_a_time, parcels_taken_out],
     "upcast": [upcast_by_loop, upcast_from_behind],
     "cents_as_dollars": [dollars_by_quantize, dollars_by_text],
 }
@@ -240,6 +349,10 @@ WRONG = {
         cents_by_round,
         cents_where_there_is_a_value,
         cents_of_six_decimals,
+        cents_of_all_decimals,
+        cents_of_all_dollars,
+        cents_of_the_digits,
+        cents_rounded_for_all,
     ],
     "one_fact_per_parcel": [
         parcels_as_a_set,
@@ -249,6 +362,9 @@ WRONG = {
         parcels_with_numbers,
         parcels_that_say_something,
         parcels_as_payloads,
+        parcels_stripped,
+        parcels_of_a_line,
+        parcels_in_capitals,
     ],
     "upcast": [
         upcast_without_the_return,
@@ -261,12 +377,19 @@ WRONG = {
         upcast_of_copied_lists,
         upcast_through_json,
         upcast_ten_steps,
+        upcast_a_hundred_steps,
+        upcast_merged,
+        upcast_without_empty_fields,
+        upcast_using_up_the_steps,
+        upcast_though_a_step_fails,
     ],
     "cents_as_dollars": [
         dollars_by_float,
         dollars_by_rounded_float,
         dollars_without_zeros_before,
         dollars_without_return,
+        dollars_of_all_cents,
+        dollars_of_fewer_digits_for_all,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}
