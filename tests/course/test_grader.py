@@ -2,23 +2,21 @@
 
 import ast
 import importlib
-import pkgutil
 from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
 
-from esworkbench import course
 from esworkbench.course.case_database import play_cases_on
 from esworkbench.course.grader.exercise import Exercise
 from esworkbench.course.grader.judge import Outcome, first_failure, judge
 from esworkbench.course.grader.meaning import Raised
 from esworkbench.course.grader.observe import observe
 from esworkbench.course.grader.pasteable import pasteable
+from tests.course.conftest import EVERY
 from tests.course.mutants import mutants
 
-FEWEST_MISTAKES = 2
 FEWEST_STYLES = 2
 EQUIVALENT_AT_MOST = 0.1
 RIGHT_CASES = 80
@@ -26,30 +24,6 @@ SWEPT_CASES = 5_000
 POSTGRES_CASES = 25
 ON_SQLITE_ALONE = {"old_holds_as_text"}
 """Right where times are stored as text."""
-
-
-NOTEBOOKS = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
-EVERY: list[tuple[str, Exercise]] = [
-    (name, exercise)
-    for name in NOTEBOOKS
-    for exercise in importlib.import_module(f"esworkbench.course.{name}").exercises
-]
-
-
-@pytest.fixture(params=EVERY, ids=lambda pair: f"{pair[0]}.{pair[1].name}")
-def pair(request: pytest.FixtureRequest) -> tuple[str, Exercise]:
-    name, exercise = request.param
-    return name, exercise
-
-
-@pytest.fixture
-def exercise(pair: tuple[str, Exercise]) -> Exercise:
-    return pair[1]
-
-
-@pytest.fixture
-def answers(pair: tuple[str, Exercise]) -> ModuleType:
-    return importlib.import_module(f"tests.course.answers.{pair[0]}")
 
 
 def test_the_stub_is_not_attempted_and_brings_all_it_names(exercise: Exercise) -> None:
@@ -95,16 +69,6 @@ def test_what_the_reference_raises_is_named_in_the_task(exercise: Exercise) -> N
         msgspec.structs.replace(exercise, play=lambda answer, *case: look(*case), mistakes={}), object(), cases=50
     )
     assert [name for name in raised - {Exception.__name__} if name not in exercise.task] == []
-
-
-def test_each_mistake_gets_its_own_hint(exercise: Exercise) -> None:
-    """Which it only gets where some case parts it from every other one."""
-    assert len(exercise.mistakes) >= FEWEST_MISTAKES
-    assert len({mistake.hint for mistake in exercise.mistakes.values()}) == len(exercise.mistakes)
-    for name, mistake in exercise.mistakes.items():
-        verdict = judge(exercise, mistake.answer)
-        assert (name, verdict.outcome, verdict.hint) == (name, Outcome.INCORRECT, mistake.hint), verdict
-        assert verdict.counterexample, name
 
 
 def test_answers_that_were_accepted_once_are_not(exercise: Exercise, answers: ModuleType) -> None:
