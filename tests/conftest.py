@@ -16,6 +16,28 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.postgres.local_server import local_postgres_url
 
 _numbers = count(1)
+TESTS = Path(__file__).parent
+
+SECONDS_EACH = ("forensics/", "cli/", "evidence/", "lab/", "course/test_drills")
+"""Where a case takes seconds: of a test with many cases each third runs at once, the rest in the sweep."""
+
+MANY = 4
+EVERY_CASE = ("test_catalogue", "test_diagnose_lab")
+"""Each name is promised there, and each of its cases runs at once."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        if place.startswith(SECONDS_EACH) and item.path.stem not in EVERY_CASE and not item.get_closest_marker("sweep"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for of_one_test in cases.values():
+        if len(of_one_test) >= MANY:
+            for at, item in enumerate(of_one_test):
+                if at % 3:
+                    item.add_marker("sweep")
 
 
 @pytest.fixture(scope="session")

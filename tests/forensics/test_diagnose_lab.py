@@ -1,5 +1,6 @@
 """Diagnosis against what the lab really broke: the class, the exact events and the amount, and nothing else."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from esworkbench.domains.bank.read_models import AccountBalances
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.catalogue import FAULTS as CATALOGUE
 from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis
 from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.lab import build_incident, reveal
 from esworkbench.lab.incidents.faults.buggy_handlers import CancellationsIgnored, FeesAdded
@@ -19,11 +21,16 @@ SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(2, 1
 HEALTHY = [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(4, 304))]
 
 
+@cache
+def diagnosed(fault: str, seed: int = 1) -> Diagnosis:
+    return diagnose(incident(fault, seed))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_planted_fault_is_named_exactly(fault: str, seed: int) -> None:
     """Class, account, currency, amount, positions and event ids; nothing beside it, and nothing left over."""
-    diagnosis = diagnose(incident(fault, seed))
+    diagnosis = diagnosed(fault, seed)
     found = [told(finding) for finding in diagnosis.findings if finding.alternative_to is None]
     assert sorted(found, key=repr) == sorted(map(told, answer(fault, seed)), key=repr)
     assert diagnosis.unexplained == []
@@ -33,7 +40,7 @@ def test_the_planted_fault_is_named_exactly(fault: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", HEALTHY)
 def test_a_healthy_bank_has_no_findings(seed: int) -> None:
     """Young holds, declined purchases, night-safe money, old schema versions: none of it is a fault."""
-    diagnosis = diagnose(incident("none", seed))
+    diagnosis = diagnosed("none", seed)
     assert diagnosis.findings == []
     assert diagnosis.unexplained == []
     assert "found" not in diagnosis.tested.values()
@@ -43,7 +50,7 @@ def test_a_healthy_bank_has_no_findings(seed: int) -> None:
 def test_every_divergent_account_has_a_finding(fault: str) -> None:
     """Every residual is explained once; what no class explains would be reported, never dropped."""
     evidence = incident(fault)
-    diagnosis = diagnose(evidence)
+    diagnosis = diagnosed(fault)
     explained = {(finding.account, finding.currency) for finding in diagnosis.findings}
     assert {(row.account, row.currency) for row in diff(evidence).rows} <= explained
 
@@ -51,7 +58,7 @@ def test_every_divergent_account_has_a_finding(fault: str) -> None:
 @pytest.mark.parametrize("fault", ["none", *FAULTS])
 def test_every_name_of_the_catalogue_is_answered_for(fault: str) -> None:
     """Found, ruled out, or not testable and why: for each of the 42."""
-    tested = diagnose(incident(fault)).tested
+    tested = diagnosed(fault).tested
     assert list(tested) == list(CATALOGUE)
     assert len(tested) == 42
     assert all(word in ("found", "ruled_out") or word.startswith("not_testable: ") for word in tested.values())
@@ -59,13 +66,13 @@ def test_every_name_of_the_catalogue_is_answered_for(fault: str) -> None:
 
 def test_lag_is_healthy() -> None:
     """Lag is not corruption: found, told, and nobody has to act."""
-    diagnosis = diagnose(incident("lag"))
+    diagnosis = diagnosed("lag")
     assert [finding.fault for finding in diagnosis.findings] == ["lag"]
     assert diagnosis.unhealthy == []
 
 
 def test_narrowing_to_an_account_changes_what_is_said_and_not_what_is_found() -> None:
-    everywhere = diagnose(incident("double_apply"))
+    everywhere = diagnosed("double_apply")
     account = everywhere.findings[0].account
     assert account is not None
     narrowed = diagnose(incident("double_apply"), account=account)
@@ -92,7 +99,7 @@ def guilty_code(seed: int) -> type[AccountBalances]:
 
 
 def test_without_the_code_a_handler_bug_is_named_beside_its_look_alike() -> None:
-    findings = diagnose(incident("handler_bug")).findings
+    findings = diagnosed("handler_bug").findings
     beside = [finding for finding in findings if finding.fault == "wrong_upcaster"]
     assert beside
     assert all(finding.certainty == "possible" and finding.alternative_to == "handler_bug" for finding in beside)
@@ -109,7 +116,7 @@ def test_the_code_handed_over_proves_a_handler_bug(seed: int) -> None:
 
 def test_without_the_code_a_changed_figure_is_possible_and_the_proof_says_what_was_not_tested() -> None:
     """Promise 14: what only exclusion suggests names every candidate that was left out."""
-    [finding] = diagnose(incident("manual_edit")).findings
+    [finding] = diagnosed("manual_edit").findings
     assert (finding.fault, finding.certainty) == ("manual_edit", "possible")
     assert "not tested: handler_bug, wrong_upcaster" in finding.proof
 
