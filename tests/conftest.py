@@ -21,6 +21,9 @@ TESTS = Path(__file__).parent
 SECONDS_EACH = ("forensics/", "cli/", "evidence/", "lab/", "course/test_drills")
 """Where a case takes seconds: of a test with many cases each third runs at once, the rest in the sweep."""
 
+FIRST = ("notebooks/test_running", "notebooks/test_browser", "course/test_grader", "course/test_mistakes")
+"""Modules of minutes, begun first, so that no core waits for one of them in the end."""
+
 MANY = 4
 EVERY_CASE = ("test_catalogue", "test_diagnose_lab")
 """Each name is promised there, and each of its cases runs at once."""
@@ -38,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for at, item in enumerate(of_one_test):
                 if at % 3:
                     item.add_marker("sweep")
+    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(FIRST))
 
 
 @pytest.fixture(scope="session")
