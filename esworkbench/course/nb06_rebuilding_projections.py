@@ -553,7 +553,7 @@ BALANCES = Exercise(
         "One DuckDB query, `connection.execute(…).fetchall()`, that gives (account, balance) for every account that "
         "was opened, in the order of `account`. A balance is a whole number of minor units; a new account has 0. The "
         "table `events` has a row per event, with `position`, `type` (AccountOpened, MoneyDeposited, MoneyWithdrawn, "
-        "MoneyTransferred), `account`, `other` (the account, opened too, that gets a transfer; otherwise NULL) and "
+        "MoneyTransferred), `account`, `other` (another account, opened too, that gets a transfer; otherwise NULL) and "
         "`amount_minor` (NULL where an account is opened). Without events there are no rows. The query changes nothing "
         "in the archive."
     ),

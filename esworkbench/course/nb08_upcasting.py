@@ -120,9 +120,9 @@ def _priced(dollars: str, **others: object) -> tuple[Payload]:
 COUNT_IN_CENTS = Exercise(
     name="count_in_cents",
     task=(
-        "`OrderPlaced` v2 holds `total_dollars`, a `Decimal` of 0 or more. Return the payload of v3: `total_cents`, an "
-        "`int`, in its place, half a cent going up; the other fields, whichever they are, stay. The payload is a copy "
-        "that you may change; decimal's own settings are everybody's: leave those."
+        "`OrderPlaced` v2 holds `total_dollars`, a `Decimal` of 0 or more with at most 26 digits. Return the payload "
+        "of v3: `total_cents`, an `int`, in its place, half a cent going up; the other fields, whichever they are, "
+        "stay. The payload is a copy that you may change; decimal's own settings are everybody's: leave those."
     ),
     stub=STEP_STUB + "def my_count_in_cents(payload: Payload) -> Payload: ...",
     reference=upcasters.count_in_cents,
@@ -285,6 +285,7 @@ ONE_FACT_PER_PARCEL = Exercise(
 
 IN_PLACE, INSIDE, ANEW = "changes the payload it is given", "changes what is inside it", "returns a new payload"
 FAILS = "raises a KeyError of its own"
+DRAFT_TAKEN_OUT = "returns a new payload, without the draft alone"
 
 
 Chain = tuple[tuple[tuple[str, int], str], ...]
@@ -297,6 +298,8 @@ def _step(event_type: str, version: int, style: str) -> Step:
         taken = f"{event_type} v{version}"
         if style == FAILS:
             raise KeyError("total_dollars")
+        if style == DRAFT_TAKEN_OUT:
+            return {name: value for name, value in payload.items() if name != "draft"}
         if style == INSIDE:
             payload["lines"][0]["taken"].append(taken)
             return payload
@@ -426,7 +429,7 @@ def _chains(draw: st.DrawFn) -> tuple[Chain, str, int, Payload, int]:
     shapes = [(name, version) for version in (1, 2, 3) for name in types]
     missing = draw(st.sets(st.sampled_from(shapes), max_size=2))
     styles = st.sampled_from([IN_PLACE, INSIDE, ANEW])
-    steps = tuple((shape, draw(styles)) for shape in shapes if shape not in missing)
+    steps = tuple((shape, draw(styles)) for shape in draw(st.permutations(shapes)) if shape not in missing)
     version = draw(st.integers(1, 4))
     to_version = draw(st.integers(max(1, version - 1), 4))
     return steps, draw(st.sampled_from(types)), version, NOTHING_TAKEN, to_version
@@ -452,9 +455,9 @@ UPCAST = Exercise(
     task=(
         "`steps` maps `(event_type, version)` to a function that takes a payload of that version and returns it in the "
         "next one; it may change the payload it is given, and the lists and dicts inside it. Return `payload`, stored "
-        "as `version`, in the shape of `to_version`, however many steps that takes. Raise an error, of whichever type, "
-        "where a step is missing or fails, or the stored version is the newer one. `steps` and the payload that you "
-        "are given must stay as they are, inside too."
+        "as `version`, in the shape of `to_version`, which may take hundreds of steps. Raise an error, of whichever "
+        "type, where a step is missing or fails, or the stored version is the newer one. `steps` and the payload that "
+        "you are given must stay as they are, inside too."
     ),
     stub=(
         "from collections.abc import Callable, Mapping\nfrom copy import deepcopy\n\n"
@@ -470,6 +473,8 @@ UPCAST = Exercise(
         (_whole_chain(ANEW), "Noted", 1, NOTHING_TAKEN, 4),
         (_whole_chain(IN_PLACE), "Noted", 2, NOTHING_TAKEN, 4),
         (_whole_chain(INSIDE), "Noted", 2, NOTHING_TAKEN, 4),
+        (_whole_chain(ANEW)[::-1], "Noted", 1, NOTHING_TAKEN, 4),
+        (_whole_chain(DRAFT_TAKEN_OUT), "Noted", 1, {"draft": True}, 3),
         (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4),
         (_whole_chain(ANEW), "Sent", 4, NOTHING_TAKEN, 3),
         (_long_chain(until=13), "Noted", 1, NOTHING_TAKEN, 13),

@@ -81,8 +81,8 @@ REGION_OF = Exercise(
     task=(
         "The region in which a login counts: that of the profile version that it names, of its own user. The version 0 "
         "means that the user had no profile: then it is `UNKNOWN_REGION`. Return `None` if it can't be known yet, so "
-        "that the login waits. `profiles` has the regions read so far, by `(user_id, profile_version)`; versions count "
-        "from 1 for each user, and any of them may not have been read yet."
+        "that the login waits. `profiles` has the regions read so far, none of them an empty text, by `(user_id, "
+        "profile_version)`; versions count from 1 for each user, and any of them may not have been read yet."
     ),
     stub=(
         "from esworkbench.domains.activity.contracts import NO_PROFILE, UNKNOWN_REGION, UserLoggedIn\n\n\n"
@@ -334,11 +334,12 @@ JOIN = Exercise(
     task=(
         "A join of profiles, logins and purchases that is right in any order. `handle(session, event)` gets one event "
         "after another; `session` is the correlation id, `None` for profiles; an empty text is an id like any other. "
-        "`spent` maps each region to the sum of `amount_minor`, all in one currency; a region without purchases may be "
-        "missing or 0. A purchase counts in the region that the login of *its session* saw (see `region_of`), whoever "
-        "the purchase names as its user; of a session there is one login, and a user may have several sessions. Only "
-        "the versions of one user's profile come in order. After each event, `spent` holds all that can be counted by "
-        "then and nothing else; what lacks its login, or its login's profile version, waits."
+        "`spent` maps each region, which is never an empty text, to the sum of `amount_minor`, all in one currency; a "
+        "region without purchases may be missing or 0. A purchase counts in the region that the login of *its session* "
+        "saw (see `region_of`), whoever the purchase names as its user; of a session there is one login, and a user "
+        "may have several sessions. Only the versions of one user's profile come in order. After each event, `spent` "
+        "holds all that can be counted by then and nothing else; what lacks its login, or its login's profile version, "
+        "waits."
     ),
     stub=(
         "from esworkbench.domains.activity.contracts import (\n"
@@ -535,10 +536,10 @@ WAITS = Exercise(
         "The operator's question: how many events are waiting, for what, and for how long? Read the table "
         "`activity_waiting`, whose columns `event_type`, `waits_for` and `occurred_at` matter here, and return a list "
         "of `StillWaiting(event_type, waits_for, age, events)`, one for each group that has any events. The ages, "
-        "counted from `occurred_at` to `now`, are `under an hour`, `under a day` (an hour or more) and `a day or "
-        "more`; seconds are not rounded, and an event dated later than `now`, by a clock that is ahead, is `under an "
-        "hour`. The longest wait comes last; the order within an age is yours. Compare `occurred_at` in a `select` or "
-        "in Python: in plain SQL text, SQLite can't take a `datetime`."
+        "counted from `occurred_at` to `now` (in UTC), are `under an hour`, `under a day` (an hour or more) and `a day "
+        "or more`; seconds are not rounded, and an event dated later than `now`, by a clock that is ahead, is `under "
+        "an hour`. The longest wait comes last; the order within an age is yours. Compare `occurred_at` in a `select` "
+        "or in Python: in plain SQL text, SQLite can't take a `datetime`."
     ),
     stub=(
         "from datetime import datetime, timedelta\n\nfrom sqlalchemy import Connection, case, func, select\n\n"

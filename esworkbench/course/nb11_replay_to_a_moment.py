@@ -173,7 +173,8 @@ MOMENT = Exercise(
         ),
         "clocks that never change": Mistake(
             _clocks_never_change,
-            "a local time that a change of the clocks repeats or skips names no single instant: refuse it",
+            "this local time, which a change of the clocks repeats or skips, names no single instant: refuse it; the "
+            "last hint says how such a time is told",
         ),
         "the first of two": Mistake(
             _first_of_two, "when the clocks go back, some local times happen twice: refuse them rather than pick one"
@@ -566,8 +567,8 @@ AS_OF_VERSION = Exercise(
     task=(
         "Fold the recorded events of one stream, which come in no particular order, into the account as it was at a "
         '`version`, the event of that version included: return a `BankAccount("ACC-1")`. Version 0 is the account to '
-        "which nothing has happened yet. `bank_decoder().decode_all(…)` reads recorded events in today's shape, and "
-        "`account.replay(event.data)` applies one and counts it."
+        "which nothing has happened yet; no version past the last event is asked for. `bank_decoder().decode_all(…)` "
+        "reads recorded events in today's shape, and `account.replay(event.data)` applies one and counts it."
     ),
     stub=(
         "from esworkbench.domains.bank import BankAccount, bank_decoder\nfrom esworkbench.events import RecordedEvent"

@@ -435,7 +435,7 @@ LOG = [
 """One event each, so a command's place here is its event's position."""
 
 
-def _two_accounts(store: EventStore) -> None:
+def _all_seen(store: EventStore) -> None:
     bank = Bank(store)
     for command in LOG:
         bank.handle(command)
@@ -443,23 +443,41 @@ def _two_accounts(store: EventStore) -> None:
     ProjectionRunner(store, TransactionHistory(), bank_decoder(), run_id="other").catch_up()
 
 
+def _some_unseen(store: EventStore, number: int = 2) -> None:
+    _all_seen(store)
+    accounts = Bank(store).accounts
+    account = accounts.load("ACC-0")
+    for _ in range(number):
+        account.deposit(1, "USD", "UNSEEN")
+    accounts.save(account)
+
+
+def _many_unseen(store: EventStore) -> None:
+    """More than ``read_all`` gives at once, unless told."""
+    _some_unseen(store, 1_100)
+
+
+MADE = {0: _all_seen, 2: _some_unseen, 1_100: _many_unseen}
+"""By how many events the projection is behind."""
+
+
 def _runner(store: EventStore, *, batch_size: int = 1_000) -> ProjectionRunner:
     return ProjectionRunner(store, AccountBalances(), bank_decoder(), run_id="exercise", batch_size=batch_size)
 
 
-def _play_rebuild(answer: Any, first: int, last: int) -> Any:
+def _play_rebuild(answer: Any, first: int, last: int, unseen: int) -> Any:
     """What the table holds when the answer is through, and what it holds when it has then seen one event more.
 
-    The runner that is given takes three events at a time, so that one batch isn't all.
+    The runner that is given takes a few events at a time, so that one batch isn't all.
     """
-    store = as_made(_two_accounts)
-    events, before = store.read_all(), _other_checkpoints(store.engine)
+    store = as_made(MADE[unseen])
+    events, before = store.read_all(limit=10_000), _other_checkpoints(store.engine)
     with write_transaction(store.engine) as connection:
         for recorded in events[first - 1 : last]:
             AccountBalances().handle(bank_decoder().decode(recorded), connection)
-    answer(_runner(store, batch_size=3))
+    answer(_runner(store, batch_size=500 if unseen > len(LOG) else 3))
     mended, others = reply(_rows, store.engine), reply(_other_checkpoints, store.engine)
-    after = store.read_all()
+    after = store.read_all(limit=10_000)
     Bank(store).handle(Deposit(account_id="ACC-1", amount_minor=70, currency="USD", reference="LATER"))
     return {
         "rows": mended,
@@ -482,20 +500,21 @@ def _other_checkpoints(engine: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _shown_rebuild(first: int, last: int) -> str:
+def _shown_rebuild(first: int, last: int, unseen: int) -> str:
     posted = "ACC-1 +1000 USD at 3, ACC-2 +2000 EUR at 5, ACC-1 −300 USD at 6, ACC-2 +500 EUR at 7"
     events = f"ACC-0 opened at 1, {posted}, ACC-3 opened at 8"
-    return f"{events}; the rows have seen those from {first} to {last} twice, the others once"
+    later = f"; {unseen} deposits of 1 USD on ACC-0 after them, which the projection hasn't seen" if unseen else ""
+    return f"{events}; the rows have seen those from {first} to {last} twice, the others once{later}"
 
 
 REBUILD = Exercise(
     name="rebuild",
     task=(
         "Some rows of `account_balances` are wrong, because a batch of events was applied twice; which one, you are "
-        "not told. Repair the read model, so that every row is what the events say, and stays so when the next event "
-        "comes; there may be more events than one batch holds. You are given the projection's `runner`; its database "
-        "is `runner.engine`, with the tables `account_balances` and `checkpoints`. The events are right, and so are "
-        "other projections: leave both as they are."
+        "not told. Repair the read model, so that every row is what all events say, and stays so when the next one "
+        "comes. There may be thousands of them, and the projection may be behind. You are given its `runner`, which "
+        "has not run yet; its database is `runner.engine`, with the tables `account_balances` and `checkpoints`. The "
+        "events are right, and so are other projections: leave both as they are."
     ),
     stub=(
         "from sqlalchemy import text\n\n"
@@ -504,13 +523,22 @@ REBUILD = Exercise(
         "def my_rebuild(runner: ProjectionRunner) -> None: ..."
     ),
     reference=rebuild,
-    cases=st.sampled_from([(3, 3), (3, 4), (1, 5), (3, 7), (5, 5), (5, 6), (5, 7), (6, 6), (6, 7), (7, 7)]),
+    cases=st.sampled_from(
+        [
+            (*twice, unseen)
+            for twice in [(3, 3), (3, 4), (1, 5), (3, 7), (5, 5), (5, 6), (5, 7), (6, 6), (6, 7), (7, 7)]
+            for unseen in (0, 2)
+        ]
+    ),
+    examples=[(3, 7, 0), (3, 7, 2), (5, 6, 1_100)],
     play=_play_rebuild,
     given=_shown_rebuild,
     hints=("A read model is disposable.", "Rows and checkpoint go together: ask the runner what it can do."),
     mistakes={
         "catching up": Mistake(
-            _look_again, "nothing changed: the checkpoint says that all events were seen, so catching up reads none"
+            _look_again,
+            "the rows are as wrong as before: catching up reads only what comes after the checkpoint, and what was "
+            "changed on a connection without a commit is taken back (`write_transaction` commits)",
         ),
         "one row edited": Mistake(
             _edit_the_row, "the row of ACC-1 was edited; one that is wrong for the same reason, ACC-2's, was not"

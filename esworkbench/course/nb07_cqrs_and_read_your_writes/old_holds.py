@@ -67,6 +67,7 @@ def _holds_and_question(draw: st.DrawFn) -> tuple[list[Hold], timedelta, datetim
     steps = st.sampled_from(
         [
             timedelta(0),
+            timedelta(days=4),
             *(timedelta(minutes=minutes) for minutes in (1, -1, 30, -30)),
             *(timedelta(milliseconds=milliseconds) for milliseconds in (500, -500, -250)),
         ]
@@ -177,6 +178,7 @@ OLD_HOLDS = Exercise(
         *((_young_and_old(timedelta(hours=hours)), timedelta(hours=hours), CLOCKS_CHANGED) for hours in (24, 1)),
         (SAME_ID, timedelta(hours=24), CLOCKS_CHANGED),
         ([OVER_AN_HOUR], timedelta(hours=1), SECOND_TIME),
+        ([OVER_AN_HOUR], timedelta(hours=1), datetime(2024, 10, 23, tzinfo=UTC)),
     ],
     play=_play_old_holds,
     given=_given_old_holds,
@@ -195,7 +197,8 @@ OLD_HOLDS = Exercise(
         ),
         "naive time zone": Mistake(
             _without_offset,
-            "the offset of `now` is thrown away: the same moment told in another zone gives other holds",
+            "the offset of `now` counts for nothing, as where texts are compared: the same moment told in another zone "
+            "gives other holds",
         ),
         "a zone guessed": Mistake(
             _zone_guessed, "a `now` that names no zone must raise UnusableInput: it could be any of two dozen moments"

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from esworkbench.course.grader.exercise import Exercise, Mistake
 from esworkbench.course.nb07_cqrs_and_read_your_writes.own_writes_steps import (
     ASKS,
+    ELSEWHERE,
     HER_ASK,
     HER_OWN,
     HIS_ASK,
     HIS_OWN,
     PURSE,
+    SAVED,
     STEPS,
     Ask,
     Commit,
@@ -108,17 +110,27 @@ class InPurse(AccountQuery[int], frozen=True, kw_only=True):
         return int(state.get("minor", 0))
 
 
+class Elsewhere(AccountQuery[int], frozen=True, kw_only=True):
+    """An account's balance, from another read model."""
+
+    has_version: ClassVar[bool] = True
+
+    def from_state(self, state: dict[str, Any]) -> int:
+        return int(state["balance_minor"])
+
+
 class _Bank(QueryBus):
     """Two accounts and a purse of 100.00 USD, a read model that follows when told, a clock that only waiting moves.
 
-    ``parked``: the positions that the read model has put aside.
+    ``parked``: the positions that the read model has put aside. ``elsewhere``: how far another read model has got,
+    which follows only while somebody waits.
     """
 
     def __init__(self) -> None:
         self.now = 0.0
         self.arrives = False
         self.log: list[tuple[str, int]] = [("joint", 100_00), ("savings", 100_00), (PURSE, 100_00)]
-        self.checkpoint = len(self.log)
+        self.checkpoint = self.elsewhere = len(self.log)
         self.parked: set[int] = set()
         self._timer = lambda: self.now
         self._pause = self._wait
@@ -126,7 +138,7 @@ class _Bank(QueryBus):
     def _wait(self, seconds: float) -> None:
         self.now += seconds
         if self.arrives:
-            self.checkpoint = len(self.log)
+            self.checkpoint = self.elsewhere = len(self.log)
 
     def follow(self, events: int, *, stumbles: bool) -> None:
         before = self.checkpoint
@@ -166,20 +178,24 @@ class _Bank(QueryBus):
         return sum(amount for each, amount in self.log[:until] if each == account)
 
     def _look(self, query: Query[V], version: int | None, position: int | None) -> Answer[V]:
-        assert isinstance(query, BalanceOfAccount | InPurse)
+        assert isinstance(query, BalanceOfAccount | InPurse | Elsewhere)
         value: Any = None
         shows = None
-        if isinstance(query, InPurse):
+        checkpoint, aside = self.checkpoint, self.parked
+        if isinstance(query, Elsewhere):
+            checkpoint, aside = self.elsewhere, set[int]()
+            shows, value = self.version_of(query.account_id, checkpoint), self.balance_of(query.account_id, checkpoint)
+        elif isinstance(query, InPurse):
             shows, value = self.shown(query.account_id)
         elif query.currency == "USD":
             shows, balance = self.shown(query.account_id)
             value = Balance(query.account_id, "USD", balance)
         there = (version is not None and shows is not None and shows >= version) or (
-            position is not None and self.checkpoint >= position
+            position is not None and checkpoint >= position
         )
         waits = version is not None or position is not None
-        parked = position in self.parked
-        lag = Lag("account_balances", START, self.checkpoint, len(self.log), 0.0)
+        parked = position in aside
+        lag = Lag("account_balances", START, checkpoint, len(self.log), 0.0)
         return Answer[Any](value, shows, lag, stale=waits and (parked or not there), parked=parked)
 
 
@@ -230,6 +246,8 @@ def _play_own_writes(answer: Any, steps: list[Step]) -> list[tuple[str, str, str
                 query: Any = BalanceOfAccount(account_id=account, currency=currency)
                 if account == PURSE:
                     query = InPurse(account_id=account)
+                elif currency == ELSEWHERE:
+                    query = Elsewhere(account_id=account)
                 said = reads.ask(user, query, at_most_seconds=WAITS_SECONDS)
                 balance = said.value.balance_minor if isinstance(said.value, Balance) else said.value
                 waited = math.ceil(round(bank.now - asked_at, 6))
@@ -365,6 +383,8 @@ OWN_WRITES = Exercise(
         ([HER_OWN, Follow(9, stumbles=True), HER_ASK],),
         ([HER_OWN, HIS_OWN, Commit(None, ("joint",), heard=True), HER_ASK, HIS_ASK],),
         ([HER_OWN, Commit("ada", ("savings",), heard=True), HER_ASK],),
+        ([*[SAVED] * 3, HER_OWN._replace(accounts=("joint", "savings")), Hear(), HER_ASK],),
+        ([HER_OWN, Follow(9, stumbles=False), HER_ASK, HER_ASK._replace(currency=ELSEWHERE)],),
         ([HER_OWN, Pass(30), HER_ASK],),
         ([HER_OWN, Pass(20), HER_OWN, Pass(20), HER_ASK],),
     ],

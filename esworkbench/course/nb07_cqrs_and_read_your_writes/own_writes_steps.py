@@ -41,7 +41,10 @@ class Pass(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """``arrives``: if the user has to wait, the read model catches up meanwhile."""
+    """``arrives``: if the user has to wait, the read models catch up meanwhile.
+
+    ``currency``: or ELSEWHERE, which asks another read model.
+    """
 
     user: str
     account: str
@@ -54,14 +57,18 @@ Step = Commit | TwoCommits | Hear | Follow | Pass | Ask
 PURSE = "joint-purse"
 """Its name begins with that of an account. It is asked how many cents are in it, and 0 is an answer."""
 
+ELSEWHERE = "from another read model"
+"""It follows only while somebody waits."""
+
 USERS = st.sampled_from(["ada", "ada", "bob"])
 ACCOUNTS = st.sampled_from(["joint", "joint", "joint", "joint", "savings", PURSE])
-ASKS = st.builds(Ask, USERS, ACCOUNTS, st.sampled_from(["USD", "USD", "USD", "CHF"]), st.booleans())
+ASKS = st.builds(Ask, USERS, ACCOUNTS, st.sampled_from(["USD", "USD", "USD", "CHF", ELSEWHERE]), st.booleans())
 STEPS = st.one_of(
     ASKS,
     st.builds(
         Commit, USERS, ACCOUNTS.map(lambda account: (account,)), st.booleans(), st.sampled_from([False, False, True])
     ),
+    st.builds(Commit, USERS, st.sampled_from([("joint", "savings"), ("savings", "joint")]), st.booleans()),
     st.builds(
         Commit,
         st.none(),
@@ -85,3 +92,4 @@ STEPS = st.one_of(
 HER_OWN = Commit("ada", ("joint",), heard=False)
 HER_ASK = Ask("ada", "joint", "USD", arrives=False)
 HIS_OWN, HIS_ASK = HER_OWN._replace(user="bob"), HER_ASK._replace(user="bob")
+SAVED = Commit(None, ("savings",), heard=True)

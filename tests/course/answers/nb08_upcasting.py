@@ -292,6 +292,30 @@ def upcast_though_a_step_fails(
     return became
 
 
+def upcast_in_the_order_of_steps(
+    steps: Steps, event_type: str, version: int, payload: Payload, to_version: int
+) -> Payload:
+    wanted = {(event_type, each) for each in range(version, to_version)}
+    if version > to_version or wanted - steps.keys():
+        raise LookupError
+    became = deepcopy(payload)
+    for shape, step in steps.items():
+        if shape in wanted:
+            became = step(became)
+    return became
+
+
+def upcast_where_something_is_left(
+    steps: Steps, event_type: str, version: int, payload: Payload, to_version: int
+) -> Payload:
+    """Takes an empty payload for a step that returned nothing."""
+    assert version <= to_version
+    became = deepcopy(payload)
+    for each in range(version, to_version):
+        became = steps[event_type, each](became) or became
+    return became
+
+
 def dollars_by_quantize(payload: Payload) -> Payload:
     cents = payload.pop("total_cents")
     return {**payload, "total_dollars": (Decimal(cents) / 100).quantize(Decimal("0.01"))}
@@ -382,6 +406,8 @@ WRONG = {
         upcast_without_empty_fields,
         upcast_using_up_the_steps,
         upcast_though_a_step_fails,
+        upcast_in_the_order_of_steps,
+        upcast_where_something_is_left,
     ],
     "cents_as_dollars": [
         dollars_by_float,

@@ -1,15 +1,16 @@
 """Answers to the exercises of notebook 12."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, takewhile
 
 import pandas as pd
 from sqlalchemy import delete, text, update
 
 from esworkbench.course.nb12_diff_projection_against_events import Key, overlaps
-from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.domains.bank.read_models.account_balances import account_balances, row_of
 from esworkbench.event_store import write_transaction
+from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Posting
 from esworkbench.forensics.diagnosis.context import Batch
 from esworkbench.projections import ProjectionRunner
@@ -291,6 +292,58 @@ def rebuild_without_rows_of_nothing(runner: ProjectionRunner) -> None:
         connection.execute(delete(account_balances).where(account_balances.c.balance_minor == 0))
 
 
+def _sums(runner: ProjectionRunner, events: Sequence[RecordedEvent]) -> None:
+    """Balances alone; the checkpoint stays where it is."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for event in runner.decoder.decode_all(events):
+        if row := row_of(event):
+            sums[row["account_id"], row["currency"]] += row["amount_minor"]
+    table = account_balances
+    with write_transaction(runner.engine) as connection:
+        for (account, currency), balance in sums.items():
+            row_is = (table.c.account_id == account) & (table.c.currency == currency)
+            connection.execute(update(table).where(row_is).values(balance_minor=balance))
+
+
+def _every_event(runner: ProjectionRunner) -> list[RecordedEvent]:
+    events: list[RecordedEvent] = []
+    while batch := runner.store.read_all(after=events[-1].global_position if events else 0):
+        events += batch
+    return events
+
+
+def rebuild_from_the_first_thousand(runner: ProjectionRunner) -> None:
+    runner.catch_up()
+    _sums(runner, runner.store.read_all())
+
+
+def rebuild_by_sums_alone(runner: ProjectionRunner) -> None:
+    _sums(runner, _every_event(runner))
+
+
+def rebuild_up_to_the_old_checkpoint(runner: ProjectionRunner) -> None:
+    before = runner.checkpoint()
+    with write_transaction(runner.engine) as connection:
+        connection.execute(delete(account_balances))
+        connection.execute(text("UPDATE checkpoints SET position = 0 WHERE projection = 'account_balances'"))
+    runner.catch_up(up_to=before)
+
+
+def rebuild_and_leave_the_checkpoint(runner: ProjectionRunner) -> None:
+    events = list(runner.decoder.decode_all(_every_event(runner)))
+    with write_transaction(runner.engine) as connection:
+        connection.execute(delete(account_balances))
+        for event in events:
+            runner.projection.handle(event, connection)
+
+
+def rebuild_without_a_commit(runner: ProjectionRunner) -> None:
+    with runner.engine.connect() as connection:
+        connection.execute(delete(account_balances))
+        connection.execute(text("UPDATE checkpoints SET position = 0 WHERE projection = 'account_balances'"))
+    runner.catch_up()
+
+
 def rebuild_that_touches_the_others(runner: ProjectionRunner) -> None:
     runner.rebuild()
     with write_transaction(runner.engine) as connection:
@@ -338,6 +391,11 @@ WRONG = {
         rebuild_without_positions,
         rebuild_without_rows_of_nothing,
         rebuild_that_touches_the_others,
+        rebuild_from_the_first_thousand,
+        rebuild_by_sums_alone,
+        rebuild_up_to_the_old_checkpoint,
+        rebuild_and_leave_the_checkpoint,
+        rebuild_without_a_commit,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}
