@@ -1,6 +1,7 @@
 """Accepted answers, kept as source beside the notebooks' work: what a learner wrote is what later cells run on."""
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -26,16 +27,17 @@ class Unusable(Exception):
 def source_of(name: str, answer: Any) -> str:
     """The cell in which the answer was written, without what it only runs, such as its check.
 
-    Raises Unusable where the answer is in no cell or file.
+    Raises Unusable where the answer is in no cell or file, or bears another name there.
     """
-    inside = map(inspect.unwrap, vars(answer).values() if isinstance(answer, type) else [answer])
-    code = next((each.__code__ for each in inside if isinstance(each, types.FunctionType)), None)
-    if code is None:
+    code = _code_of(answer)
+    if code is None and not callable(answer):
         return f"{name} = {answer!r}\n"
-    text = "".join(linecache.getlines(code.co_filename))
+    text = "".join(linecache.getlines(code.co_filename)) if code else ""
     if not text:
         raise Unusable("its source isn't to be found")
     kept = [node for node in ast.parse(text).body if not isinstance(node, ast.Expr)]
+    if name not in _names_of(kept):
+        raise Unusable(f"call it `{name}`, in the very cell in which it is written")
     return "\n\n".join(_with_decorators(node, text.splitlines()) for node in kept) + "\n"
 
 
@@ -82,6 +84,25 @@ def _path(key: str, folder: Path | None) -> Path:
 
 def _first_line(stub: str) -> str:
     return f"# accepted for the task with the stub {hashlib.sha256(stub.encode()).hexdigest()[:12]}"
+
+
+def _code_of(answer: Any) -> types.CodeType | None:
+    """Of a function, of a class's first method, or of what an object that can be called is made of."""
+    if isinstance(answer, functools.partial):
+        return _code_of(answer.func)
+    if isinstance(answer, type):
+        inside = list(vars(answer).values())
+    else:
+        inside = [answer, *(vars(type(answer)).values() if callable(answer) else ())]
+    functions = (each for each in map(inspect.unwrap, inside) if isinstance(each, types.FunctionType))
+    return next((each.__code__ for each in functions), None)
+
+
+def _names_of(nodes: list[ast.stmt]) -> set[str]:
+    """What these statements define, in whatever depth."""
+    every = [each for node in nodes for each in ast.walk(node)]
+    defined = {each.name for each in every if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    return defined | {each.id for each in every if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
 
 
 def _with_decorators(node: ast.stmt, lines: list[str]) -> str:

@@ -153,6 +153,55 @@ def test_a_cached_function_is_kept_as_it_is_written(said: list[str], cells: Cell
     assert kept["answer"](1) == kept["Answer"]().next(1) == 2
 
 
+NAMED_OTHERWISE = RIGHT.replace("my_safe_checkpoint", "lowest")
+PARTIAL = """
+import functools
+import math
+
+
+def above(least, visible, under_way, checkpoint):
+    below = min(under_way, default=math.inf)
+    return max((each for each in visible if least < each < below), default=checkpoint)
+
+
+my_safe_checkpoint = functools.partial(above, 0)
+exercises.safe_checkpoint.check(my_safe_checkpoint)
+"""
+OBJECT = """
+import math
+
+
+class Checkpoint:
+    def __call__(self, visible, under_way, checkpoint):
+        below = min(under_way, default=math.inf)
+        return max((each for each in visible if each < below), default=checkpoint)
+
+
+my_safe_checkpoint = Checkpoint()
+exercises.safe_checkpoint.check(my_safe_checkpoint)
+"""
+
+
+def test_an_answer_of_another_name_is_right_but_later_cells_are_told_which(said: list[str], cells: Cells) -> None:
+    cells.run(NAMED_OTHERWISE)
+    assert said[-1].startswith("✔")
+    assert "later cells can't use it: call it `my_safe_checkpoint`, in the very cell in which it is written" in said[-1]
+    assert exercises.safe_checkpoint.in_use() is SAFE_CHECKPOINT.reference
+
+
+@pytest.mark.parametrize("written", [PARTIAL, OBJECT], ids=["partial", "object"])
+def test_whatever_can_be_called_is_kept_as_it_is_written(said: list[str], cells: Cells, written: str) -> None:
+    cells.run(written)
+    assert said[-1].startswith("✔"), said[-1]
+    assert "can't use it" not in said[-1]
+    assert exercises.safe_checkpoint.in_use()([3, 5, 9], [6], 2) == 5
+
+
+def test_what_python_brings_along_has_no_source() -> None:
+    with pytest.raises(Unusable, match="isn't to be found"):
+        source_of("my_largest", max)
+
+
 def test_where_no_file_can_be_written_the_verdict_stands(said: list[str], cells: Cells, tmp_path: Path) -> None:
     (tmp_path / "work").write_text("in the way", encoding="utf-8")
     cells.run(RIGHT)
