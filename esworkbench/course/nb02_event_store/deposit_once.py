@@ -1,8 +1,6 @@
 """The exercise ``deposit_once``: a command that is sent twice is booked once."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -13,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.case_database import case_store
 from esworkbench.course.grader.exercise import Exercise, Mistake
-from esworkbench.course.grader.observe import reply
+from esworkbench.course.grader.observe import another_process, reply
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
 from esworkbench.events import NewEvent
@@ -42,23 +40,6 @@ KEYS = ["deposit-monday", "deposit-tuesday", "Deposit-Monday", "deposit-monday "
 """Keys of different commands, though they begin alike, or look it."""
 
 
-@contextmanager
-def _another_process(answer: Any, number: int) -> Iterator[None]:
-    """In which ``hash`` of a text or of bytes is another one, as it is wherever PYTHONHASHSEED isn't set."""
-    names = getattr(answer, "__globals__", {})
-
-    def salted(value: Any) -> int:
-        return hash(value if isinstance(value, int | float) else (number, value))
-
-    own = {name: names[name] for name in ("hash",) if name in names}
-    names["hash"] = salted
-    try:
-        yield
-    finally:
-        del names["hash"]
-        names.update(own)
-
-
 OTHERS = ["ACC-1002", "ACC-10011"]
 """Other streams, one of which begins like this one."""
 
@@ -85,7 +66,7 @@ def _play_deposit_once(
     first: dict[str, bytes] = {}
     replies: list[Any] = []
     for number, (key, amount_minor) in enumerate(commands):
-        with _another_process(answer, number):
+        with another_process(answer, number):
             said = reply(answer, store, key, amount_minor)
         if isinstance(said, bytes) and not _is_json(said):
             replies.append("a reply that is no JSON")
