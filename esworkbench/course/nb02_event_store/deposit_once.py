@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.case_database import case_store
 from esworkbench.course.grader.exercise import Exercise, Mistake
+from esworkbench.course.grader.meaning import Raised
 from esworkbench.course.grader.observe import another_process, reply
 from esworkbench.errors import ConcurrencyError, IdempotencyConflict
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
@@ -22,7 +23,7 @@ TASK = (
     "a reply: any JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again, "
     "and may reach another process of the bank with it: that books nothing, and it gets the reply of the first time. "
     "The same key with another amount is another command: let the store's IdempotencyConflict out, as whatever else "
-    "it raises. The store does it for whoever hands it `Idempotency(key, "
+    "it raises; a lost race may be tried again. The store does it for whoever hands it `Idempotency(key, "
     "command_digest, reply)`, where `command_digest` is a text that is the same for the same command, in every "
     "process, "
     "and another for any other: by it the store knows a repeat from a misused key."
@@ -43,8 +44,9 @@ KEYS = ["deposit-monday", "deposit-tuesday", "Deposit-Monday", "deposit-monday "
 OTHERS = ["ACC-1002", "ACC-10011"]
 """Other streams, one of which begins like this one."""
 
+RACE = "ConcurrencyError"
 ERRORS: dict[str, Exception] = {
-    "ConcurrencyError": ConcurrencyError("ACC-1001", 1, 2),
+    RACE: ConcurrencyError("ACC-1001", 1, 2),
     "OperationalError": OperationalError("INSERT", None, Exception("disk full")),
     "TimeoutError": TimeoutError("no answer for 30 s"),
     "ValueError": ValueError("no such clock"),
@@ -56,7 +58,8 @@ def _play_deposit_once(
 ) -> Any:
     """Each reply, by whether its key was answered before and so; and what is in the store in the end.
 
-    The store asks its clock before it writes, so a clock that raises stands for whatever goes wrong there.
+    The store asks its clock before it writes, so a clock that raises stands for whatever goes wrong there. A race is
+    lost once: an answer may raise then or try again, but not say that it has booked what it hasn't.
     """
     store = case_store()
     elsewhere = [OTHERS[number % 2] for number in range(events_elsewhere)]
@@ -77,14 +80,20 @@ def _play_deposit_once(
         else:
             replies.append(said)
     if fails:
+        usual, before = store.clock, len(store.read_all())
 
         def clock() -> datetime:
+            if fails == RACE:
+                store.clock = usual
             raise ERRORS[fails]
 
         store.clock = clock
-        replies.append(reply(answer, store, "deposit-friday", 9))
+        said = reply(answer, store, "deposit-friday", 9)
+        booked = len(store.read_all()) - before
+        is_told = (isinstance(said, bytes) and booked == 1) or (isinstance(said, Raised) and booked == 0)
+        replies.append("what became of it" if fails == RACE and is_told else (said, booked))
     written = [(each.stream_id, each.event_type, json.loads(each.payload)) for each in store.read_all()]
-    return {"replies": replies, "written": written[len(there) :]}
+    return {"replies": replies, "written": written[len(there) : before if fails else None]}
 
 
 def _is_json(said: bytes) -> bool:
@@ -100,7 +109,9 @@ def _given_deposit_once(
 ) -> str:
     told = [f"{amount_minor} with the key {key!r}" for key, amount_minor in commands]
     if fails:
-        told.append(f"9 with the key 'deposit-friday', and the store's append raises {fails}")
+        told.append(
+            f"9 with the key 'deposit-friday', and the store's append raises {fails}{', once' if fails == RACE else ''}"
+        )
     elsewhere = [f"{events_elsewhere} in other streams"] if events_elsewhere else []
     return "; ".join([f"{events_there} events in the stream", *elsewhere, *told])
 

@@ -217,7 +217,7 @@ WITHDRAW = Exercise(
         st.integers(1, 6),
         st.integers(1, 3),
     ),
-    examples=[(5, ["after"], 3, 1), *((5, [error], 3, 2) for error in ERRORS)],
+    examples=[(5, ["after"], 3, 1), (5, [0, 0], 3, 2), (5, [1, 1], 3, 2), *((5, [error], 3, 2) for error in ERRORS)],
     play=_play_withdraw,
     given=_given_withdraw,
     hints=(

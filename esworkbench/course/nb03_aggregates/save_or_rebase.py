@@ -41,6 +41,7 @@ ERRORS: dict[str, Exception] = {
     "OperationalError": OperationalError("INSERT", None, Exception("database is locked")),
     "TimeoutError": TimeoutError("no answer for 30 s"),
     "ValueError": ValueError("no such stream"),
+    "CommandRejected": CommandRejected("the document is closed"),
 }
 
 
@@ -233,7 +234,8 @@ SAVE_OR_REBASE = Exercise(
         ),
         "without rebase": Mistake(
             _saves_the_fresh_copy_alone,
-            "the fresh copy is saved as it was loaded, with nothing new on it: `rebase` makes the unsaved edits on it",
+            "the fresh copy is saved as it was loaded, with nothing new on it: `rebase` makes the edits in its "
+            "list, each the `.event` of an unsaved one",
         ),
         "missing expected version": Mistake(
             _checks_no_version, "it goes in without the expected version: nobody checks whether the edits still fit"

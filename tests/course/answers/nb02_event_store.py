@@ -262,6 +262,21 @@ def withdraw_making_an_error_up(load: Load, save: Save, amount: int, attempts: i
     raise ConcurrencyError("ACC-1001", version, version + 1)
 
 
+def withdraw_raising_the_first_error(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    first: ConcurrencyError | None = None
+    for _ in range(attempts):
+        account = load()
+        if amount > account["balance"]:
+            return False
+        try:
+            save({**account, "balance": account["balance"] - amount})
+            return True
+        except ConcurrencyError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
 def withdraw_copying_the_error(load: Load, save: Save, amount: int, attempts: int) -> bool:
     try:
         return withdraw(load, save, amount, attempts)
@@ -478,6 +493,14 @@ def deposit_once_with_todays_reply(store: EventStore, key: str, amount_minor: in
     return b'{"version":%d}' % store.stream_version("ACC-1001")
 
 
+def deposit_once_until_no_race_is_lost(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    while True:
+        try:
+            return deposit_once(store, key, amount_minor)
+        except ConcurrencyError:
+            continue
+
+
 def deposit_once_in_memory() -> Callable[[EventStore, str, int], bytes]:
     """It keeps the keys in the process: they are gone with it, and stand for any store."""
     seen: dict[str, int] = {}
@@ -658,7 +681,12 @@ RIGHT: dict[str, list[Any]] = {
     "append": [append_by_fetching, append_by_many, append_in_a_savepoint, append_and_then_look],
     "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
     "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
-    "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version, deposit_once_by_the_hash_of_a_number],
+    "deposit_once": [
+        deposit_once_looking_first,
+        deposit_once_at_any_version,
+        deposit_once_by_the_hash_of_a_number,
+        deposit_once_until_no_race_is_lost,
+    ],
     "safe_checkpoint": [safe_checkpoint_by_limit, safe_checkpoint_by_bisecting, safe_checkpoint_from_behind],
 }
 WRONG: dict[str, list[Any]] = {
@@ -686,6 +714,7 @@ WRONG: dict[str, list[Any]] = {
         withdraw_nothing_when_time_is_out,
         withdraw_nothing_of_no_value,
         withdraw_making_an_error_up,
+        withdraw_raising_the_first_error,
         withdraw_copying_the_error,
         withdraw_and_look_again,
         withdraw_for_ever,

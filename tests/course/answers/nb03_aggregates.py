@@ -590,6 +590,17 @@ def save_or_rebase_what_is_of_value(documents: Repository[Document], document: D
         save_or_rebase(documents, document)
 
 
+def save_or_rebase_what_is_not_rejected(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        documents.save(fresh)
+    except CommandRejected:
+        pass
+
+
 def save_and_return_the_copy(documents: Repository[Document], document: Document) -> Document:
     try:
         documents.save(document)
@@ -724,6 +735,7 @@ WRONG: dict[str, list[Any]] = {
         save_or_rebase_when_the_database_fails,
         save_or_rebase_in_time,
         save_or_rebase_what_is_of_value,
+        save_or_rebase_what_is_not_rejected,
         save_and_return_the_copy,
         save_and_forget,
         save_nothing_known,
