@@ -26,12 +26,17 @@ class Unusable(Exception):
 def source_of(name: str, answer: Any) -> str:
     """The cell in which the answer was written, without what it only runs, such as its check.
 
-    Raises Unusable where the answer is in no cell or file.
+    Raises Unusable where the answer is in no cell or file, as what `partial` makes is.
     """
     inside = map(inspect.unwrap, vars(answer).values() if isinstance(answer, type) else [answer])
     code = next((each.__code__ for each in inside if isinstance(each, types.FunctionType)), None)
     if code is None:
-        return f"{name} = {answer!r}\n"
+        text = f"{name} = {answer!r}\n"
+        try:
+            ast.parse(text)
+        except SyntaxError:
+            raise Unusable("it has no source of its own: write it as a function, with `def`") from None
+        return text
     text = "".join(linecache.getlines(code.co_filename))
     if not text:
         raise Unusable("its source isn't to be found")

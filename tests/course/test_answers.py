@@ -1,5 +1,6 @@
 """An accepted answer is kept as source, and later cells run on it; what doesn't run by itself is not kept."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,4 +179,6 @@ def test_what_is_no_notebooks_cell_is_no_source() -> None:
     exec("def nowhere(): return 1", made)
     with pytest.raises(Unusable, match="isn't to be found"):
         source_of("nowhere", made["nowhere"])
+    with pytest.raises(Unusable, match="no source of its own"):
+        source_of("made", partial(max, 1))
     assert Shown("esworkbench.course.nb02_event_store", SAFE_CHECKPOINT).key == "02.safe_checkpoint"
