@@ -192,6 +192,11 @@ def _by_the_clock_on_the_wall(facts: Sequence[Fact], moment: datetime) -> int:
     return balance([fact for fact in facts if fact.recorded_at.astimezone(moment.tzinfo) <= moment])
 
 
+def _equal_or_before(facts: Sequence[Fact], moment: datetime) -> int:
+    _require_zone(moment)
+    return balance([fact for fact in facts if fact.recorded_at == moment or fact.recorded_at < moment])
+
+
 def _require_zone(moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise ValueError
@@ -256,6 +261,11 @@ BALANCE_AT = Exercise(
             _guesses_the_zone, "a naive moment, one that names no zone, must raise ValueError: whose 15:47 is it?"
         ),
         "exclusive bound": Mistake(_before, "what was recorded exactly at that moment counts: the bound is inclusive"),
+        "equal or before": Mistake(
+            _equal_or_before,
+            "in an hour that comes twice `==` is False for moments of two zones, even for the same one: compare with "
+            "`<=` alone, or in UTC",
+        ),
         "today's balance": Mistake(
             _todays_balance, "that is today's balance: leave out what was recorded after the moment"
         ),
