@@ -13,6 +13,7 @@ from esworkbench.events import MAX_AMOUNT_MINOR
 
 ZURICH = ZoneInfo("Europe/Zurich")
 NEW_YORK = ZoneInfo("America/New_York")
+CAIRO = ZoneInfo("Africa/Cairo")
 
 
 class Fact(NamedTuple):
@@ -191,6 +192,11 @@ def _by_the_clock_on_the_wall(facts: Sequence[Fact], moment: datetime) -> int:
     return balance([fact for fact in facts if fact.recorded_at.astimezone(moment.tzinfo) <= moment])
 
 
+def _equal_or_before(facts: Sequence[Fact], moment: datetime) -> int:
+    _require_zone(moment)
+    return balance([fact for fact in facts if fact.recorded_at == moment or fact.recorded_at < moment])
+
+
 def _require_zone(moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise ValueError
@@ -255,6 +261,11 @@ BALANCE_AT = Exercise(
             _guesses_the_zone, "a naive moment, one that names no zone, must raise ValueError: whose 15:47 is it?"
         ),
         "exclusive bound": Mistake(_before, "what was recorded exactly at that moment counts: the bound is inclusive"),
+        "equal or before": Mistake(
+            _equal_or_before,
+            "in an hour that comes twice `==` is False for moments of two zones, even for the same one: compare with "
+            "`<=` alone, or in UTC",
+        ),
         "today's balance": Mistake(
             _todays_balance, "that is today's balance: leave out what was recorded after the moment"
         ),
@@ -337,8 +348,12 @@ DAYS = [
     (ZURICH, datetime(2023, 3, 31)),  # noqa: DTZ001
     (NEW_YORK, datetime(2024, 2, 29)),  # noqa: DTZ001
     (ZoneInfo("UTC"), datetime(2023, 12, 31)),  # noqa: DTZ001
+    (CAIRO, datetime(2023, 10, 26)),  # noqa: DTZ001
 ]
-"""Where a customer lives, and a day there: any day, one of 23 hours, one of 25, the last one of a month."""
+"""Where a customer lives, and a day there: any day, one of 23 hours, one of 25, the last one of a month or a year.
+
+In Cairo the hour that comes twice is the last one of the day.
+"""
 
 EDGES = [timedelta(0), -HALF_A_SECOND, -MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30)]
 
@@ -389,6 +404,12 @@ BETWEEN = Exercise(
         for day, days in ((datetime(2023, 3, 25), 3), (datetime(2023, 3, 14), 1))  # noqa: DTZ001
         for zone in (ZURICH,)
         for off in (-MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30))
+    ]
+    + [
+        _on_edges(datetime(2023, 12, 31), 2, ZURICH, timedelta(minutes=30)),  # noqa: DTZ001
+        _on_edges(datetime(2023, 10, 26), 1, CAIRO, timedelta(minutes=-30)),  # noqa: DTZ001
+        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-365, minutes=30)),  # noqa: DTZ001
+        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-31, minutes=-30)),  # noqa: DTZ001
     ],
     hints=(
         "On which date was 23:30 UTC in Zurich?",
@@ -495,7 +516,8 @@ COMPENSATE = Exercise(
         "The fact with `wrong_version`, which moved money, should never have been recorded. Return all facts as they "
         "were, and one more behind them: of the version after the last one, recorded at `now`, of a kind and an amount "
         "that together post the opposite of the wrong one. Which kind is yours to choose, and the amount may be "
-        "negative. Versions ascend, but one may be missing."
+        "negative, as none of those given is. Leave the list `facts` itself as it is. Versions ascend, but one may be "
+        "missing."
     ),
     stub=(
         "from datetime import datetime\n\n" + FACTS_STUB + "\n\n"

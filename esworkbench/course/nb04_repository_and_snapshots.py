@@ -79,6 +79,11 @@ def _decodes_as_latin_1(account: BankAccount, snapshot: Snapshot, read: Read) ->
     load_from_snapshot(account, snapshot._replace(state=snapshot.state.decode("latin-1").encode()), read)
 
 
+def _returns_the_account(account: BankAccount, snapshot: Snapshot, read: Read) -> BankAccount:
+    load_from_snapshot(account, snapshot, read)
+    return account
+
+
 def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
     """The account, of its state what a new one hasn't, what is to be saved, which versions were read and applied.
 
@@ -110,7 +115,7 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
         return events[after:]
 
     account, new = Counted("a"), Counted("a").state()
-    answer(account, snapshot, read)
+    returned = answer(account, snapshot, read)
     to_be_saved = [type(event).__name__ for event, _ in account.uncommitted]
     changed = {name: value for name, value in account.state().items() if value != new[name]}
     return {
@@ -120,6 +125,7 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
         "to be saved": to_be_saved,
         **changed,
         **({"read_only": True} if account.read_only else {}),
+        **({} if returned is None else {"returned": "something"}),
     }
 
 
@@ -220,6 +226,9 @@ LOAD_FROM_SNAPSHOT = Exercise(
         "as Latin-1": Mistake(
             _decodes_as_latin_1,
             "the bytes are read in another encoding than UTF-8, which spoils each name beyond ASCII, such as Zoë's",
+        ),
+        "returns the account": Mistake(
+            _returns_the_account, "it returns something, but the task says that nothing is returned"
         ),
     },
 )
@@ -633,7 +642,7 @@ DUE = Exercise(
     mistakes={
         "jumped over": Mistake(
             _only_on_the_multiple,
-            "it only asks whether `after` is a multiple: a save of many events may pass one, one of none reaches none",
+            "`after` as a multiple says too little: a save of many events may pass one, and one of none reaches none",
         ),
         "counts events": Mistake(
             _counts_events, "it counts the events of this save: count the multiples between the two versions instead"

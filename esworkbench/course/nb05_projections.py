@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.errors import ConcurrencyError
 from esworkbench.lab.models.crash import (
     Connection,
     Transaction,
@@ -71,9 +73,18 @@ class Interrupted(KeyboardInterrupt):
     """A Ctrl-C in the middle of a write."""
 
 
-ERRORS_OF_A_WRITE: dict[str, type[BaseException]] = {
-    each.__name__: each for each in (WriteFailed, ValueError, Interrupted)
-}
+def _locked(*said: str) -> Exception:
+    return OperationalError("INSERT", None, Exception(*said or ["database is locked"]))
+
+
+def _overtaken(*said: str) -> Exception:
+    return ConcurrencyError(said[0] if said else "ACC-1", 1, 2)
+
+
+ERRORS_OF_A_WRITE: dict[str, Callable[[], BaseException]] = {
+    each.__name__: each
+    for each in (WriteFailed, ValueError, Interrupted, KeyError, RuntimeError, TimeoutError, ConnectionError)
+} | {"OperationalError": _locked, "ConcurrencyError": _overtaken}
 Failing = tuple[int, str]
 """Which write fails, counted from 1, and what it raises."""
 
@@ -112,7 +123,7 @@ def _play_one_batch(
 
         try:
             answer(counted, at_times(write_rows), at_times(save_checkpoint))
-        except tuple(ERRORS_OF_A_WRITE.values()) as error:
+        except BaseException as error:
             if error not in raised:
                 raise
             errors += 1
@@ -182,7 +193,9 @@ ONE_BATCH = Exercise(
             _swallows_and_saves,
             "the error of a write is swallowed and the checkpoint is saved all the same: the batch is lost for good",
         ),
-        "swallowed": Mistake(_swallows_all, "the error of a write is swallowed: whoever runs this never hears of it"),
+        "swallowed": Mistake(
+            _swallows_all, "the error of a write doesn't get out: whoever runs this never hears of it"
+        ),
         "one within the other": Mistake(
             _one_within_the_other,
             "two transactions are open at a time, and neither sees what the other writes: put both writes into one",
@@ -347,7 +360,7 @@ RECEIVE = Exercise(
     mistakes={
         "double apply": Mistake(
             _receive_all,
-            "a message that comes again is added again: look into the inbox first, for something that both copies of "
+            "a message that comes again is added again: look into the inbox first, and keep there what both copies of "
             "the message have in common",
         ),
         "by version": Mistake(
@@ -619,7 +632,10 @@ ERRORS: dict[str, Callable[..., BaseException]] = {
         ConnectionError, ConnectionResetError,
         KeyboardInterrupt, SystemExit, Cancelled,
     )
-} | {"an ExceptionGroup": _many, "a ValueError, from a ConnectionError,": _after_the_database}  # fmt: skip
+} | {
+    "an ExceptionGroup": _many, "a ValueError from a ConnectionError": _after_the_database,
+    "OperationalError": _locked, "ConcurrencyError": _overtaken,
+}  # fmt: skip
 
 
 def _play_catch_up(answer: Any, events: list[tuple[int, str]], said: str) -> dict[str, Any]:
@@ -655,17 +671,18 @@ def _play_catch_up(answer: Any, events: list[tuple[int, str]], said: str) -> dic
 
 def _given_catch_up(events: list[tuple[int, str]], said: str) -> str:
     told = [f"event {number} {f'raises {name}' if name else 'is good'}" for number, name in events]
-    saying = f", each saying {said!r}" if said else ", each without a word"
+    saying = f"; each error says {said!r}" if said else "; each error says nothing"
     return (", ".join(told) or "no events") + (saying if any(name for _, name in events) else "")
 
 
 CATCH_UP = Exercise(
     name="catch_up",
     task=(
-        "Call `handle(event)` once for each event, in the order given. If it raises an error, call `park(event, "
-        "error)` with that very error, and then go on with the next event. A database that is down (`ConnectionError` "
-        "and its subclasses) is no event's fault: let that very error out, and handle nothing more. The same goes for "
-        "whatever is no `Exception`, such as the `KeyboardInterrupt` of a Ctrl-C, or a `SystemExit`."
+        "Call `handle(event)` once for each event, in the order given; none comes twice. If it raises an error, call "
+        "`park(event, error)`, which never fails, with that very error, and then go on with the next event. A "
+        "database that is down (`ConnectionError` and its subclasses) is no event's fault: let that very error out, "
+        "and handle nothing more. The same goes for whatever is no `Exception`, such as the `KeyboardInterrupt` of a "
+        "Ctrl-C, or a `SystemExit`."
     ),
     stub=(
         "from collections.abc import Callable, Sequence\n\n\n"

@@ -13,14 +13,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
 from esworkbench.course.grader.meaning import Raised
-from esworkbench.course.grader.observe import reply
+from esworkbench.course.grader.observe import another_process, reply
 from esworkbench.course.small_bank import as_made
 from esworkbench.course.small_log import day, recorded_event
 from esworkbench.cqrs.commands import Command, CommandReply
-from esworkbench.domains.bank import AdjustBalance, Bank, Deposit, OpenAccount, Withdraw, bank_decoder
+from esworkbench.domains.bank import AdjustBalance, Bank, CloseAccount, Deposit, OpenAccount, Withdraw, bank_decoder
 from esworkbench.domains.bank.events import (
     BalanceAdjusted,
     MoneyDeposited,
@@ -280,13 +281,16 @@ def _play_unanswered(answer: Any, events: list[Event], now: datetime) -> Any:
     return sorted(said) if hasattr(said, "__iter__") and not isinstance(said, str) else said
 
 
+NONE = timedelta(0)
+
+
 def _shown_holds(events: Sequence[Event], now: datetime) -> str:
     told = [
         f"{type(event.data).__name__} {getattr(event.data, 'withdrawal_id', '')} {now - event.recorded.recorded_at} ago"
         for event in events
     ]
     dated = {event.recorded.recorded_at - event.recorded.valid_at for event in events} - {timedelta(0)}
-    valid = f"; valid_at is {next(iter(dated))} before recorded_at" if dated else ""
+    valid = "".join(f"; valid_at is {abs(off)} {'before' if off > NONE else 'after'} recorded_at" for off in dated)
     return f"now {now}, events {'; '.join(told) or 'none'}{valid}"
 
 
@@ -475,11 +479,39 @@ WRONGLY_BOOKED = {"the second 47.23": 5, "the third 47.23": 6, "the second 2.50"
 """Where they stand in the log, counted from 0."""
 
 AT_ONCE = "the second 47.23, twice at once"
-DOWN = "the second 47.23, while the database is down"
+DOWN = "the second 47.23, while the store raises "
+ERRORS: dict[str, Exception] = {
+    "ConnectionError": ConnectionError("the database is down"),
+    "OperationalError": OperationalError("INSERT", None, Exception("disk full")),
+    "TimeoutError": TimeoutError("no answer for 30 s"),
+    "ValueError": ValueError("no such clock"),
+}
+ALL_DOWN = [f"{DOWN}{name}" for name in ERRORS]
+OVERTAKEN = "the second 47.23, while others write before each attempt"
+NEARLY_ALL = "a withdrawal of nearly all"
+CLOSED = "a withdrawal of all, and the account is closed"
+WITHDRAWN = {"a withdrawal": 1_000, NEARLY_ALL: 24_000, CLOSED: 10_000 + 2 * 250 + 3 * 4_723}
+REFUSED = "the second 47.23, which is refused by now"
+MEANWHILE = "MEANWHILE"
 
 
-def _down() -> datetime:
-    raise ConnectionError("the database is down")
+def _clock_that_raises(error: Exception) -> Callable[[], datetime]:
+    def clock() -> datetime:
+        raise error
+
+    return clock
+
+
+def _clock_that_is_overtaken(store: EventStore) -> Callable[[], datetime]:
+    """Whoever asks it what time it is finds that somebody else has written."""
+
+    def clock() -> datetime:
+        store.clock = lambda: day(90)
+        Bank(store).handle(Deposit(account_id="ACC-1", amount_minor=1, currency="USD", reference=MEANWHILE))
+        store.clock = clock
+        return day(90)
+
+    return clock
 
 
 class _Overtaken(Bank):
@@ -507,23 +539,31 @@ def _play_put_right(answer: Any, steps: tuple[str, ...]) -> Any:
     store.clock = lambda: day(90)
     before = store.read_all()
     errors = 0
-    for step in steps:
+    for number, step in enumerate(steps):
         name, _, how = step.partition(", ")
-        if name == "a withdrawal":
-            Bank(store).handle(Withdraw(account_id="ACC-1", amount_minor=1_000, currency="USD", reference="ATM"))
+        if step in WITHDRAWN:
+            took = Withdraw(account_id="ACC-1", amount_minor=WITHDRAWN[step], currency="USD", reference="ATM")
+            Bank(store).handle(took)
+            if step == CLOSED:
+                Bank(store).handle(CloseAccount(account_id="ACC-1", reason="moved"))
             continue
         recorded = before[WRONGLY_BOOKED[name]]
         given = recorded.stream_id.removeprefix("BankAccount-"), bank_decoder().decode(recorded)
-        if step == DOWN:
-            store.clock = _down
-            errors += isinstance(reply(answer, Bank(store), *given), Raised)
-            store.clock = lambda: day(90)
-        elif how:
-            answer(_Overtaken(store, partial(answer, Bank(store), *given)), *given)
-        else:
-            answer(Bank(store), *given)
+        with another_process(answer, number):
+            if step in (*ALL_DOWN, OVERTAKEN, REFUSED):
+                if step in ALL_DOWN:
+                    store.clock = _clock_that_raises(ERRORS[step.removeprefix(DOWN)])
+                elif step == OVERTAKEN:
+                    store.clock = _clock_that_is_overtaken(store)
+                errors += isinstance(reply(answer, Bank(store), *given), Raised)
+                store.clock = lambda: day(90)
+            elif how:
+                answer(_Overtaken(store, partial(answer, Bank(store), *given)), *given)
+            else:
+                answer(Bank(store), *given)
     after = store.read_all()
-    appended = [_told(bank_decoder().decode(recorded)) for recorded in after[len(before) :]]
+    events = [bank_decoder().decode(recorded) for recorded in after[len(before) :]]
+    appended = [_told(event) for event in events if getattr(event.data, "reference", "") != MEANWHILE]
     kept = after[: len(before)] == before
     return {"what was recorded": "as it was" if kept else "changed", "appended": appended, "errors let out": errors}
 
@@ -537,7 +577,7 @@ def _told(event: Event) -> tuple[Any, ...]:
 
 
 def _shown_steps(steps: tuple[str, ...]) -> str:
-    told = [step if step == "a withdrawal" else f"a run for {step}" for step in steps]
+    told = [step if step in WITHDRAWN else f"a run for {step}" for step in steps]
     return f"one after the other: {'; '.join(told)}"
 
 
@@ -552,8 +592,8 @@ PUT_RIGHT = Exercise(
         "recorded now, as everything is; its `valid_at` is that of the event it makes up for, so that statements in "
         "between come right. Its `reason`, `operator`, `case_id` and `reference` may be any text. Run again for the "
         "same event, even at the same time, nothing more is appended and nothing raised; run for another event, be it "
-        "of the same amount and day, it makes up for that one as well. An error that keeps the adjustment from being "
-        "appended gets out."
+        "of the same amount and day, it makes up for that one as well. It is made in full even where the balance "
+        "becomes negative. An error that keeps the adjustment from being appended gets out."
     ),
     stub=(
         "from esworkbench.domains.bank import AdjustBalance, Bank\n"
@@ -567,8 +607,11 @@ PUT_RIGHT = Exercise(
                 *[(step,) for step in STEPS],
                 *[(step, step) for step in STEPS],
                 ("the second 47.23", "a withdrawal", "the second 47.23"),
-                (DOWN,),
-                (DOWN, "the second 47.23"),
+                (NEARLY_ALL, "the second 47.23", "the second 47.23"),
+                (CLOSED, REFUSED),
+                (OVERTAKEN, "the second 47.23"),
+                *[(down,) for down in ALL_DOWN],
+                *[(down, "the second 47.23") for down in ALL_DOWN],
                 ("the second 47.23", "the third 47.23"),
                 ("the third 47.23", "the second 2.50", "the third 47.23"),
                 ("the second 47.23 in euros", AT_ONCE, "the second 47.23 in euros"),
@@ -577,7 +620,10 @@ PUT_RIGHT = Exercise(
     ),
     examples=[
         (("the second 47.23", "the third 47.23", "the second 47.23 in euros", "the second 47.23", AT_ONCE),),
-        ((DOWN, "the second 47.23"),),
+        *(((down, "the second 47.23"),) for down in ALL_DOWN),
+        ((NEARLY_ALL, "the second 47.23"),),
+        ((CLOSED, REFUSED),),
+        ((OVERTAKEN,),),
     ],
     play=_play_put_right,
     given=_shown_steps,

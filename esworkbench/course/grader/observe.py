@@ -47,6 +47,23 @@ def reply(function: Callable[..., Any], *arguments: Any) -> Any:
         return Raised(type(error), str(error))
 
 
+@contextlib.contextmanager
+def another_process(answer: Any, number: int) -> Iterator[None]:
+    """In which ``hash`` of a text or of bytes is another one, as it is wherever PYTHONHASHSEED isn't set."""
+    names = getattr(answer, "__globals__", {})
+
+    def salted(value: Any) -> int:
+        return hash(value if isinstance(value, int | float) else (number, value))
+
+    own = {name: names[name] for name in ("hash",) if name in names}
+    names["hash"] = salted
+    try:
+        yield
+    finally:
+        del names["hash"]
+        names.update(own)
+
+
 def observe(play: Play, answer: Any, case: tuple[Any, ...], *, limited: bool = False) -> Reply:
     """Play the case with a copy of its own. Raises TooSlow where ``limited`` and the time is up, nothing else."""
     given = copy.deepcopy(case)

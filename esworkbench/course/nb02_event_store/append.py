@@ -72,8 +72,10 @@ def _given_append(log: Log, stream: str, expected_version: int, events: list[str
     return f"log: {rows or 'no rows'}; append {events} to {stream!r}, expected version {expected_version}{then}"
 
 
-ALIKE = [["A", "AB"], ["A_1", "AX1"], ["A", "a"], ["A%", "AB"], ["A", "A "]]
-"""Names of two streams: one the beginning of the other, one a pattern that fits the other, one in small letters."""
+ALIKE = [["A", "AB"], ["A_1", "AX1"], ["A", "a"], ["A%", "AB"], ["A", "A "], ["O'Hara", "O"], ["A:1", "A"]]
+"""Names of two streams: one the beginning of the other, one a pattern that fits the other, one in small letters.
+
+And names with a character that means something in SQL."""
 NEW = [["new", "newer"], ["it's new", 'it is "newer": 50 % :now'], ["", " new\n"]]
 TEN = {("A", version): f"event {version}" for version in range(1, 11)}
 
@@ -239,7 +241,7 @@ APPEND = Exercise(
         ),
         "pasted into SQL": Mistake(
             _pastes,
-            "it writes the event into the statement, and an apostrophe ends the text there: hand values in beside it, "
+            "it writes a value into the statement, and an apostrophe ends the text there: hand values in beside it, "
             "as `:event`",
         ),
         "returns the version": Mistake(

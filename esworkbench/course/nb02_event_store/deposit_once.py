@@ -1,29 +1,29 @@
 """The exercise ``deposit_once``: a command that is sent twice is booked once."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.case_database import case_store
 from esworkbench.course.grader.exercise import Exercise, Mistake
-from esworkbench.course.grader.observe import reply
-from esworkbench.errors import IdempotencyConflict
+from esworkbench.course.grader.meaning import Raised
+from esworkbench.course.grader.observe import another_process, reply
+from esworkbench.errors import ConcurrencyError, IdempotencyConflict
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency
 from esworkbench.events import NewEvent
 
 TASK = (
     "Append one event to stream `ACC-1001` of a real `EventStore`: of type `MoneyDeposited`, its payload the JSON "
-    'object `{"amount_minor": …}` and nothing else. There may be events in the stream already. Return a reply: any '
-    "JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again, and may "
-    "reach "
-    "another process of the bank with it: that books nothing, and it gets the reply of the first time. The same "
-    "key with another amount is another command: "
-    "let the store's IdempotencyConflict out. The store does it for whoever hands it `Idempotency(key, "
+    'object `{"amount_minor": …}` and nothing else. There may be events already, in this stream and in others. Return '
+    "a reply: any JSON you like, as `bytes`. A client that repeats its command sends the same `key` and amount again, "
+    "and may reach another process of the bank with it: that books nothing, and it gets the reply of the first time. "
+    "The same key with another amount is another command: let the store's IdempotencyConflict out, as whatever else "
+    "it raises; a lost race may be tried again. The store does it for whoever hands it `Idempotency(key, "
     "command_digest, reply)`, where `command_digest` is a text that is the same for the same command, in every "
     "process, "
     "and another for any other: by it the store knows a repeat from a misused key."
@@ -41,32 +41,35 @@ KEYS = ["deposit-monday", "deposit-tuesday", "Deposit-Monday", "deposit-monday "
 """Keys of different commands, though they begin alike, or look it."""
 
 
-@contextmanager
-def _another_process(answer: Any, number: int) -> Iterator[None]:
-    """In which ``hash`` of a text or of bytes is another one, as it is wherever PYTHONHASHSEED isn't set."""
-    names = getattr(answer, "__globals__", {})
+OTHERS = ["ACC-1002", "ACC-10011"]
+"""Other streams, one of which begins like this one."""
 
-    def salted(value: Any) -> int:
-        return hash(value if isinstance(value, int | float) else (number, value))
-
-    own = {name: names[name] for name in ("hash",) if name in names}
-    names["hash"] = salted
-    try:
-        yield
-    finally:
-        del names["hash"]
-        names.update(own)
+RACE = "ConcurrencyError"
+ERRORS: dict[str, Exception] = {
+    RACE: ConcurrencyError("ACC-1001", 1, 2),
+    "OperationalError": OperationalError("INSERT", None, Exception("disk full")),
+    "TimeoutError": TimeoutError("no answer for 30 s"),
+    "ValueError": ValueError("no such clock"),
+}
 
 
-def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str, int]]) -> Any:
-    """Each reply, by whether its key was answered before and so; and what is in the store in the end."""
+def _play_deposit_once(
+    answer: Any, events_there: int, commands: list[tuple[str, int]], events_elsewhere: int = 0, fails: str = ""
+) -> Any:
+    """Each reply, by whether its key was answered before and so; and what is in the store in the end.
+
+    The store asks its clock before it writes, so a clock that raises stands for whatever goes wrong there. A race is
+    lost once: an answer may raise then or try again, but not say that it has booked what it hasn't.
+    """
     store = case_store()
-    for _ in range(events_there):
-        store.append("ACC-1001", [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
+    elsewhere = [OTHERS[number % 2] for number in range(events_elsewhere)]
+    there = [*elsewhere[:1], *["ACC-1001"] * events_there, *elsewhere[1:]]
+    for stream in there:
+        store.append(stream, [NewEvent(event_type="Renamed", payload=b"{}")], expected_version=ANY_VERSION)
     first: dict[str, bytes] = {}
     replies: list[Any] = []
     for number, (key, amount_minor) in enumerate(commands):
-        with _another_process(answer, number):
+        with another_process(answer, number):
             said = reply(answer, store, key, amount_minor)
         if isinstance(said, bytes) and not _is_json(said):
             replies.append("a reply that is no JSON")
@@ -76,8 +79,21 @@ def _play_deposit_once(answer: Any, events_there: int, commands: list[tuple[str,
             first.setdefault(key, said)
         else:
             replies.append(said)
+    if fails:
+        usual, before = store.clock, len(store.read_all())
+
+        def clock() -> datetime:
+            if fails == RACE:
+                store.clock = usual
+            raise ERRORS[fails]
+
+        store.clock = clock
+        said = reply(answer, store, "deposit-friday", 9)
+        booked = len(store.read_all()) - before
+        is_told = (isinstance(said, bytes) and booked == 1) or (isinstance(said, Raised) and booked == 0)
+        replies.append("what became of it" if fails == RACE and is_told else (said, booked))
     written = [(each.stream_id, each.event_type, json.loads(each.payload)) for each in store.read_all()]
-    return {"replies": replies, "written": written[events_there:]}
+    return {"replies": replies, "written": written[len(there) : before if fails else None]}
 
 
 def _is_json(said: bytes) -> bool:
@@ -88,9 +104,16 @@ def _is_json(said: bytes) -> bool:
     return True
 
 
-def _given_deposit_once(events_there: int, commands: list[tuple[str, int]]) -> str:
+def _given_deposit_once(
+    events_there: int, commands: list[tuple[str, int]], events_elsewhere: int = 0, fails: str = ""
+) -> str:
     told = [f"{amount_minor} with the key {key!r}" for key, amount_minor in commands]
-    return "; ".join([f"{events_there} events in the stream", *told])
+    if fails:
+        told.append(
+            f"9 with the key 'deposit-friday', and the store's append raises {fails}{', once' if fails == RACE else ''}"
+        )
+    elsewhere = [f"{events_elsewhere} in other streams"] if events_elsewhere else []
+    return "; ".join([f"{events_there} events in the stream", *elsewhere, *told])
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
@@ -159,12 +182,17 @@ DEPOSIT_ONCE = Exercise(
             min_size=1,
             max_size=4,
         ),
+        st.integers(0, 2),
+        st.sampled_from(["", "", "", *ERRORS]),
     ),
     examples=[
         (0, [("deposit-monday", 5), ("deposit-monday", 5)]),
         (0, [("deposit-monday", 5), ("deposit-monday", 1005)]),
         (0, [("deposit-monday", 12), ("deposit-monday", 21)]),
         *((0, [(KEYS[0], 5), (key, 5)]) for key in KEYS[1:]),
+        (0, [("deposit-monday", 5)], 2),
+        (2, [("deposit-monday", 5)], 2),
+        *((0, [("deposit-monday", 5)], 0, fails) for fails in ERRORS),
     ],
     play=_play_deposit_once,
     given=_given_deposit_once,
@@ -180,7 +208,8 @@ DEPOSIT_ONCE = Exercise(
         ),
         "digest of the key": Mistake(
             _digest_of_the_key,
-            "one key, two amounts, and nobody notices: the digest must be made from the command, not from the key",
+            "one key, two amounts, and nobody is told: the digest must be made from the command, not from the key, and "
+            "IdempotencyConflict goes to the caller",
         ),
         "another hash in each process": Mistake(
             _digest_by_hash,

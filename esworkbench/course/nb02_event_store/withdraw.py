@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.grader.exercise import Exercise, Mistake
 from esworkbench.course.grader.observe import reply
@@ -45,11 +46,19 @@ class NotTheLast(Exception):
     """A ConcurrencyError that isn't the one that the last save raised."""
 
 
+ERRORS: dict[str, Exception] = {
+    "busy": StoreBusy("the store takes no writes at the moment"),
+    "OperationalError": OperationalError("INSERT", None, Exception("database is locked")),
+    "TimeoutError": TimeoutError("no answer for 30 s"),
+    "ValueError": ValueError("no such account"),
+}
+
+
 class _Account:
     """A stream that others get at. Before each save, in turn: None, nobody; a number, somebody takes so much,
     with two events.
 
-    "busy": that save fails, because the store takes no writes. "after": somebody pays 1 in right after it.
+    One of ERRORS: that save fails with it. "after": somebody pays 1 in right after it.
     """
 
     def __init__(self, balance: int, others: Sequence[int | str | None]) -> None:
@@ -67,8 +76,8 @@ class _Account:
         if self.saves > 20:
             raise TriesForEver("20 attempts and no end")
         other = self.others.pop(0) if self.others else None
-        if other == "busy":
-            raise StoreBusy("the store takes no writes at the moment")
+        if isinstance(other, str) and other in ERRORS:
+            raise ERRORS[other]
         if isinstance(other, int):
             self.balance -= other
             self.version += 2
@@ -102,6 +111,7 @@ def _given_withdraw(balance: int, others: list[int | str | None], amount: int, a
     told: dict[int | str | None, str] = {
         None: "nobody gets in",
         "busy": "the store is busy",
+        **{name: f"raises {name}" for name in ERRORS if name != "busy"},
         "after": "somebody pays 1 in right after",
     }
     races = [f"save {number}: {told.get(other, f'somebody takes {other} just before')}"
@@ -203,11 +213,11 @@ WITHDRAW = Exercise(
     reference=withdraw,
     cases=st.tuples(
         st.integers(0, 8),
-        st.lists(st.sampled_from([None, 0, 1, 3, "busy", "after"]), max_size=4),
+        st.lists(st.sampled_from([None, 0, 1, 3, "after", *ERRORS]), max_size=4),
         st.integers(1, 6),
         st.integers(1, 3),
     ),
-    examples=[(5, ["after"], 3, 1)],
+    examples=[(5, ["after"], 3, 1), (5, [0, 0], 3, 2), (5, [1, 1], 3, 2), *((5, [error], 3, 2) for error in ERRORS)],
     play=_play_withdraw,
     given=_given_withdraw,
     hints=(

@@ -1,6 +1,6 @@
 """The exercise ``record``: the one path of every decision."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,16 +12,16 @@ from esworkbench.course.grader.meaning import Raised
 from esworkbench.course.nb03_aggregates.account_events import PointsGranted, PointsRedeemed, opened
 from esworkbench.domains.bank import BankAccount
 from esworkbench.domains.bank.events import MoneyDeposited
-from esworkbench.errors import CommandRejected, ReadOnlyAggregate
+from esworkbench.errors import CommandRejected, ConcurrencyError, ReadOnlyAggregate
 from esworkbench.events import DomainEvent
 
 TASK = (
     "The one path of every decision. If the aggregate is a past state (`self.read_only` is True), raise "
-    "ReadOnlyAggregate. Then, if `valid_at` is given (not None) and is no `datetime` with an offset from UTC (a "
-    "naive one, a text, even an empty one), raise CommandRejected; a subclass of `datetime` will do. Otherwise "
-    "apply the event as a replay would (`self.replay(event)` applies it and counts the version), and then append "
-    "`Uncommitted(event, valid_at)` to the list `self.uncommitted`. An error leaves everything as it was: what "
-    "`replay` raises (a KeyboardInterrupt, too) goes to the caller, and nothing is kept then. By itself, a "
+    "ReadOnlyAggregate. Then, if `valid_at` is given (not None) and is no `datetime` with an offset from UTC (a naive"
+    " one, a `time`, a text, be it empty or one that names a moment), raise CommandRejected; a subclass of `datetime`"
+    " will do. Otherwise apply the event as a replay would (`self.replay(event)` applies it and counts the version), "
+    "and then append `Uncommitted(event, valid_at)` to the list `self.uncommitted`. An error leaves everything as it "
+    "was: what `replay` raises (a KeyboardInterrupt, too) goes to the caller, and nothing is kept then. By itself, a "
     "`replay` that raises changes nothing."
 )
 
@@ -32,20 +32,39 @@ class LibraryMoment(datetime):
     """A moment of some library, as pandas has one."""
 
 
+class Nowhere(tzinfo):
+    """A zone that knows no offset from UTC."""
+
+    def utcoffset(self, when: datetime | None) -> timedelta | None:
+        return None
+
+    def dst(self, when: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, when: datetime | None) -> str | None:
+        return None
+
+
 IN_A_FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 NOON_OF_A_LIBRARY = LibraryMoment(2024, 10, 15, 12, tzinfo=UTC)
+NO_MOMENTS = (
+    NOON,
+    NOON.replace(tzinfo=Nowhere()),
+    time(12, tzinfo=UTC),
+    "2024-10-15T12:00:00+00:00",
+    "",
+    0,
+    "2024-10-15",
+)
 WHEN = (
     None,
     NOON.replace(tzinfo=UTC),
     NOON.replace(tzinfo=ZoneInfo("Europe/Zurich")),
     NOON_OF_A_LIBRARY,
     IN_A_FAR_FUTURE,
-    NOON,
-    "",
-    0,
-    "2024-10-15",
+    *NO_MOMENTS,
 )
-"""What may be handed in as ``valid_at``; the last four name no moment."""
+"""What may be handed in as ``valid_at``."""
 
 
 class Decision(NamedTuple):
@@ -60,12 +79,22 @@ class Interrupted(KeyboardInterrupt):
     """Somebody presses Ctrl-C."""
 
 
+ERRORS: dict[int, BaseException] = {
+    1: Interrupted(),
+    2: ValueError("no such points"),
+    3: KeyError("points"),
+    4: ConcurrencyError("a", 1, 2),
+    5: TimeoutError("no answer for 30 s"),
+    6: RuntimeError("no such card"),
+}
+
+
 class _InterruptedAccount(BankAccount):
-    """One that is interrupted while it applies PointsRedeemed."""
+    """One where PointsRedeemed raises an error while it is applied: which one, its amount says."""
 
     def apply(self, event: DomainEvent) -> None:
         if isinstance(event, PointsRedeemed):
-            raise Interrupted
+            raise ERRORS[event.amount_minor]
         super().apply(event)
 
 
@@ -78,7 +107,7 @@ def _play_record(answer: Any, decisions: list[Decision]) -> Any:
         raised = None
         try:
             answer(account, event, valid_at=valid_at)
-        except (ReadOnlyAggregate, CommandRejected, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - compared with what the right one raises
             raised = Raised(type(error), str(error))
         except Interrupted:
             raised = Raised(KeyboardInterrupt)
@@ -94,11 +123,15 @@ def _play_record(answer: Any, decisions: list[Decision]) -> Any:
     return told
 
 
+def _named(error: BaseException) -> str:
+    return "KeyboardInterrupt" if isinstance(error, Interrupted) else type(error).__name__
+
+
 def _given_record(decisions: list[Decision]) -> str:
     return "; ".join(
         f"{type(event).__name__}, valid_at {valid_at}"
         + (", on a past state" if read_only else "")
-        + (", interrupted in `replay`" if isinstance(event, PointsRedeemed) else "")
+        + (f", `replay` raises {_named(ERRORS[event.amount_minor])}" if isinstance(event, PointsRedeemed) else "")
         for event, valid_at, read_only in decisions
     )
 
@@ -218,7 +251,7 @@ RECORD = Exercise(
                         opened(),
                         MoneyDeposited(amount_minor=5, currency="USD", reference="r"),
                         PointsGranted(points=1),
-                        PointsRedeemed(amount_minor=1),
+                        *(PointsRedeemed(amount_minor=number) for number in ERRORS),
                     ]
                 ),
                 st.sampled_from([None, *WHEN]),
@@ -230,11 +263,10 @@ RECORD = Exercise(
     ),
     examples=[
         ([Decision(opened(), NOON)],),
-        ([Decision(opened(), WHEN[-1])],),
-        ([Decision(opened(), "")],),
+        *(([Decision(opened(), no_moment)],) for no_moment in reversed(NO_MOMENTS)),
         ([Decision(opened(), NOON_OF_A_LIBRARY)],),
         ([Decision(opened(), IN_A_FAR_FUTURE)],),
-        ([Decision(PointsRedeemed(amount_minor=1))],),
+        *(([Decision(PointsRedeemed(amount_minor=number))],) for number in ERRORS),
     ],
     play=_play_record,
     given=_given_record,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.aggregates.repository import Repository
 from esworkbench.course.grader.exercise import Exercise, Mistake
@@ -35,6 +36,15 @@ def save_or_rebase(documents: Repository[Document], document: Document) -> None:
         documents.save(fresh)
 
 
+ERRORS: dict[str, Exception] = {
+    "busy": StoreBusy("the store takes no writes at the moment"),
+    "OperationalError": OperationalError("INSERT", None, Exception("database is locked")),
+    "TimeoutError": TimeoutError("no answer for 30 s"),
+    "ValueError": ValueError("no such stream"),
+    "CommandRejected": CommandRejected("the document is closed"),
+}
+
+
 class _BusyStore(StoreInMemory):
     """``next``: what is in the way of each of the next writes, by default nothing."""
 
@@ -44,8 +54,8 @@ class _BusyStore(StoreInMemory):
 
     def append_many(self, appends: Sequence[StreamAppend], *, idempotency: Idempotency | None = None) -> AppendResult:
         trouble = self.next.pop(0) if self.next else ""
-        if trouble == "busy":
-            raise StoreBusy("the store takes no writes at the moment")
+        if trouble in ERRORS:
+            raise ERRORS[trouble]
         if trouble == "Carol":
             documents = Repository(self, Document, document_decoder())
             hers = documents.load("d")
@@ -62,9 +72,11 @@ TROUBLES: Mapping[str, Sequence[str]] = {
     "": (),
     "the store is busy at the first save": ("busy",),
     "the store is busy at the second save": ("", "busy"),
+    **{f"the first save raises {name}": (name,) for name in ERRORS if name != "busy"},
+    **{f"the second save raises {name}": ("", name) for name in ERRORS if name != "busy"},
     "Carol saves right before the second save": ("", "Carol"),
 }
-"""What is in the way of the saves; in the second Carol only gets where there is a second one."""
+"""What is in the way of the saves; in the second it only gets where there is one."""
 
 
 def _edit(document: Document, editors: Sequence[str], changes: Sequence[Change]) -> None:
@@ -109,7 +121,8 @@ def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], trou
         for edit, recorded in zip(saved.edits, store.read_stream("Document-d", after_version=1), strict=True)
     }
     raised = said if isinstance(said, Raised) else None
-    return {"raised": raised, "text": saved.text(), "decided on version": decided_on}
+    told = {"raised": raised, "text": saved.text(), "decided on version": decided_on}
+    return told if said is None or raised else {**told, "returned": "something"}
 
 
 def _given_save_or_rebase(ada: list[Change], bob: list[Change], trouble: str) -> str:
@@ -180,6 +193,11 @@ def _rebases_after_any_error(documents: Repository[Document], document: Document
         documents.save(fresh)
 
 
+def _returns_the_copy(documents: Repository[Document], document: Document) -> Document:
+    save_or_rebase(documents, document)
+    return document
+
+
 # --- the exercise -----------------------------------------------------------------------------------------------------
 
 SAVE_OR_REBASE = Exercise(
@@ -199,7 +217,7 @@ SAVE_OR_REBASE = Exercise(
     ),
     examples=[
         ([("insert after", "one")], [("rewrite", "one"), ("rewrite", "two")], ""),
-        ([("insert after", "one")], [("rewrite", "one")], "Carol saves right before the second save"),
+        *(([("insert after", "one")], [("rewrite", "one")], trouble) for trouble in TROUBLES),
     ],
     play=_play_save_or_rebase,
     given=_given_save_or_rebase,
@@ -216,7 +234,8 @@ SAVE_OR_REBASE = Exercise(
         ),
         "without rebase": Mistake(
             _saves_the_fresh_copy_alone,
-            "the fresh copy is saved as it was loaded, with nothing new on it: `rebase` makes the unsaved edits on it",
+            "the fresh copy is saved as it was loaded, with nothing new on it: `rebase` makes the edits in its "
+            "list, each the `.event` of an unsaved one",
         ),
         "missing expected version": Mistake(
             _checks_no_version, "it goes in without the expected version: nobody checks whether the edits still fit"
@@ -233,6 +252,9 @@ SAVE_OR_REBASE = Exercise(
         "any error": Mistake(
             _rebases_after_any_error,
             "it rebases whatever the error was: only ConcurrencyError says that somebody else was faster",
+        ),
+        "returns the copy": Mistake(
+            _returns_the_copy, "it returns something, but the task says that nothing is returned"
         ),
     },
 )

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import reduce
 from itertools import dropwhile, takewhile
 from zoneinfo import ZoneInfo
@@ -198,6 +198,26 @@ def between_days_of_the_month(facts: list[Fact], first: datetime, last: datetime
     return [fact for fact in facts if first.day <= fact.recorded_at.astimezone(zone).day <= last.day]
 
 
+def between_days_of_the_year(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    days = range(first.timetuple().tm_yday, last.timetuple().tm_yday + 1)
+    return [fact for fact in facts if fact.recorded_at.astimezone(zone).timetuple().tm_yday in days]
+
+
+def between_months_and_days(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    def of_a_year(moment: datetime) -> tuple[int, int]:
+        return moment.month, moment.day
+
+    return [
+        fact for fact in facts if of_a_year(first) <= of_a_year(fact.recorded_at.astimezone(zone)) <= of_a_year(last)
+    ]
+
+
+def between_to_the_last_moment(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    """On a day whose last hour comes twice, to the end of the first of the two."""
+    end = datetime.combine(last.date(), time.max, tzinfo=zone)
+    return [fact for fact in facts if first.astimezone(UTC) <= fact.recorded_at <= end.astimezone(UTC)]
+
+
 def between_at_todays_offset(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
     """As if the first day's offset from UTC held on all of them."""
     offset = first.utcoffset()
@@ -271,6 +291,9 @@ WRONG = {
         between_a_day_later,
         between_in_24_hours,
         between_days_of_the_month,
+        between_days_of_the_year,
+        between_months_and_days,
+        between_to_the_last_moment,
         between_at_todays_offset,
     ],
     "compensate": [compensate_in_place, compensate_by_counting, compensate_by_place, compensate_never_before_the_last],

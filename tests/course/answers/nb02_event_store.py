@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from sqlalchemy import Connection, column, insert, select, table, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from esworkbench.course.nb02_event_store import (
     INSERT,
@@ -19,7 +20,7 @@ from esworkbench.course.nb02_event_store import (
     deposit_once,
     withdraw,
 )
-from esworkbench.errors import ConcurrencyError, StoreBusy
+from esworkbench.errors import ConcurrencyError, EsworkbenchError, StoreBusy
 from esworkbench.event_store import ANY_VERSION, EventStore, Idempotency, StreamAppend
 from esworkbench.events import NewEvent
 
@@ -159,6 +160,13 @@ def append_pasting(connection: Connection, stream: str, expected_version: int, e
         connection.execute(text(f"INSERT INTO log VALUES ('{stream}', {version}, '{event}')"))
 
 
+def append_pasting_the_stream(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    last = connection.execute(text(f"SELECT max(version) FROM log WHERE stream = '{stream}'")).scalar()
+    if expected_version != (last or 0):
+        raise ConcurrencyError(stream, expected_version, last or 0)
+    _inserted(connection, stream, expected_version, events)
+
+
 def append_and_return(connection: Connection, stream: str, expected_version: int, events: list[str]) -> int:
     append(connection, stream, expected_version, events)
     return 0
@@ -220,6 +228,27 @@ def withdraw_again_whatever_happens(load: Load, save: Save, amount: int, attempt
     return withdraw(load, save, amount, 1)
 
 
+def withdraw_again_when_the_database_fails(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    for _ in range(attempts - 1):
+        with suppress(ConcurrencyError, OperationalError):
+            return withdraw(load, save, amount, 1)
+    return withdraw(load, save, amount, 1)
+
+
+def withdraw_nothing_when_time_is_out(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    try:
+        return withdraw(load, save, amount, attempts)
+    except TimeoutError:
+        return False
+
+
+def withdraw_nothing_of_no_value(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    try:
+        return withdraw(load, save, amount, attempts)
+    except ValueError:
+        return False
+
+
 def withdraw_making_an_error_up(load: Load, save: Save, amount: int, attempts: int) -> bool:
     version = 0
     for _ in range(attempts):
@@ -231,6 +260,21 @@ def withdraw_making_an_error_up(load: Load, save: Save, amount: int, attempts: i
             save({**account, "balance": account["balance"] - amount})
             return True
     raise ConcurrencyError("ACC-1001", version, version + 1)
+
+
+def withdraw_raising_the_first_error(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    first: ConcurrencyError | None = None
+    for _ in range(attempts):
+        account = load()
+        if amount > account["balance"]:
+            return False
+        try:
+            save({**account, "balance": account["balance"] - amount})
+            return True
+        except ConcurrencyError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def withdraw_copying_the_error(load: Load, save: Save, amount: int, attempts: int) -> bool:
@@ -328,6 +372,26 @@ def save_and_tell_if_there_is_a_connection(transaction: Transaction, events: lis
     with opened as rows:
         rows.extend(events)
     tell(events)
+
+
+def _save_and_tell_but_for(*errors: type[BaseException]) -> Callable[[Transaction, list[str], Tell], None]:
+    """One that swallows these."""
+
+    def save_and_tell_so(transaction: Transaction, events: list[str], tell: Tell) -> None:
+        with suppress(*errors):
+            with transaction() as rows:
+                rows.extend(events)
+            tell(events)
+
+    return save_and_tell_so
+
+
+save_and_tell_unless_a_race_is_lost = _save_and_tell_but_for(ConcurrencyError)
+save_and_tell_unless_the_database_fails = _save_and_tell_but_for(SQLAlchemyError)
+save_and_tell_unless_time_is_out = _save_and_tell_but_for(TimeoutError)
+save_and_tell_unless_of_no_value = _save_and_tell_but_for(ValueError)
+save_and_tell_unless_the_pool_is_closed = _save_and_tell_but_for(RuntimeError)
+save_and_tell_unless_the_store_fails = _save_and_tell_but_for(EsworkbenchError)
 
 
 def save_and_tell_the_other_way_round(transaction: Transaction, events: list[str], tell: Tell) -> None:
@@ -429,6 +493,14 @@ def deposit_once_with_todays_reply(store: EventStore, key: str, amount_minor: in
     return b'{"version":%d}' % store.stream_version("ACC-1001")
 
 
+def deposit_once_until_no_race_is_lost(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    while True:
+        try:
+            return deposit_once(store, key, amount_minor)
+        except ConcurrencyError:
+            continue
+
+
 def deposit_once_in_memory() -> Callable[[EventStore, str, int], bytes]:
     """It keeps the keys in the process: they are gone with it, and stand for any store."""
     seen: dict[str, int] = {}
@@ -505,6 +577,36 @@ def deposit_elsewhere(store: EventStore, key: str, amount_minor: int) -> bytes |
     return store.append(f"ACC-{key}", [_deposited(amount_minor)], expected_version=ANY_VERSION, idempotency=once).reply
 
 
+def _deposit_at(version: Callable[[EventStore], int]) -> Callable[[EventStore, str, int], bytes | None]:
+    """With a version of its own finding."""
+
+    def deposit_so(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+        once = Idempotency(key, str(amount_minor), b"{}")
+        event = _deposited(amount_minor)
+        return store.append("ACC-1001", [event], expected_version=version(store), idempotency=once).reply
+
+    return deposit_so
+
+
+deposit_at_the_place_in_the_log = _deposit_at(
+    lambda store: next((each.global_position or 0 for each in reversed(store.read_stream("ACC-1001"))), 0)
+)
+deposit_at_the_length_of_the_log = _deposit_at(lambda store: len(store.read_all()))
+deposit_at_the_logs_last_version = _deposit_at(
+    lambda store: next((each.version for each in reversed(store.read_all())), 0)
+)
+deposit_at_the_length_of_what_begins_so = _deposit_at(
+    lambda store: sum(each.stream_id.startswith("ACC-1001") for each in store.read_all())
+)
+
+
+def deposit_as_if_no_race_were_lost(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    try:
+        return deposit_once(store, key, amount_minor)
+    except ConcurrencyError:
+        return b'{"done":true}'
+
+
 def deposit_a_float(store: EventStore, key: str, amount_minor: int) -> bytes | None:
     event = NewEvent(event_type="MoneyDeposited", payload=json.dumps({"amount_minor": float(amount_minor)}).encode())
     once = Idempotency(key, str(amount_minor), b"{}")
@@ -579,7 +681,12 @@ RIGHT: dict[str, list[Any]] = {
     "append": [append_by_fetching, append_by_many, append_in_a_savepoint, append_and_then_look],
     "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
     "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
-    "deposit_once": [deposit_once_looking_first, deposit_once_at_any_version, deposit_once_by_the_hash_of_a_number],
+    "deposit_once": [
+        deposit_once_looking_first,
+        deposit_once_at_any_version,
+        deposit_once_by_the_hash_of_a_number,
+        deposit_once_until_no_race_is_lost,
+    ],
     "safe_checkpoint": [safe_checkpoint_by_limit, safe_checkpoint_by_bisecting, safe_checkpoint_from_behind],
 }
 WRONG: dict[str, list[Any]] = {
@@ -598,11 +705,16 @@ WRONG: dict[str, list[Any]] = {
         append_without_looking_if_nothing_is_new,
         append_and_empty,
         append_pasting,
+        append_pasting_the_stream,
         append_and_return,
     ],
     "withdraw": [
         withdraw_again_whatever_happens,
+        withdraw_again_when_the_database_fails,
+        withdraw_nothing_when_time_is_out,
+        withdraw_nothing_of_no_value,
         withdraw_making_an_error_up,
+        withdraw_raising_the_first_error,
         withdraw_copying_the_error,
         withdraw_and_look_again,
         withdraw_for_ever,
@@ -614,6 +726,12 @@ WRONG: dict[str, list[Any]] = {
     ],
     "save_and_tell": [
         save_and_tell_if_there_is_a_connection,
+        save_and_tell_unless_a_race_is_lost,
+        save_and_tell_unless_the_database_fails,
+        save_and_tell_unless_time_is_out,
+        save_and_tell_unless_of_no_value,
+        save_and_tell_unless_the_pool_is_closed,
+        save_and_tell_unless_the_store_fails,
         save_and_tell_the_other_way_round,
         save_and_tell_when_interrupted,
         save_and_tell_by_callback,
@@ -638,6 +756,11 @@ WRONG: dict[str, list[Any]] = {
         deposit_without_a_key,
         deposit_one,
         deposit_elsewhere,
+        deposit_at_the_place_in_the_log,
+        deposit_at_the_length_of_the_log,
+        deposit_at_the_logs_last_version,
+        deposit_at_the_length_of_what_begins_so,
+        deposit_as_if_no_race_were_lost,
         deposit_a_float,
         deposit_that_says_text,
         deposit_to_the_first_comer,

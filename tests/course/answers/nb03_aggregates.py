@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.aggregates.aggregate import Aggregate, Uncommitted
 from esworkbench.aggregates.repository import Repository
@@ -197,8 +198,8 @@ def apply_without_giving_back_after_the_close(account: BankAccount, event: Domai
 def record_by_parts(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
     if self.read_only:
         raise ReadOnlyAggregate
-    naive = valid_at is not None and getattr(valid_at, "tzinfo", None) is None
-    if naive:
+    known = valid_at is None or isinstance(valid_at, datetime)
+    if not known or (valid_at is not None and valid_at.utcoffset() is None):
         raise CommandRejected(f"{valid_at} where?")
     self.apply(event)
     self.version += 1
@@ -266,6 +267,51 @@ def record_what_was_interrupted(self: Aggregate, event: DomainEvent, *, valid_at
     finally:
         if not failed:
             self.uncommitted[kept:] = [Uncommitted(event, valid_at)]
+
+
+def _recorded(self: Aggregate, event: DomainEvent, valid_at: Any, *, is_moment: bool) -> None:
+    if self.read_only:
+        raise ReadOnlyAggregate("past")
+    if valid_at is not None and not is_moment:
+        raise CommandRejected("no moment")
+    self.replay(event)
+    self.uncommitted.append(Uncommitted(event, valid_at))
+
+
+def record_whatever_has_a_zone(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    _recorded(self, event, valid_at, is_moment=getattr(valid_at, "tzinfo", None) is not None)
+
+
+def record_whatever_has_an_offset(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    offset = getattr(valid_at, "utcoffset", lambda: None)()
+    _recorded(self, event, valid_at, is_moment=offset is not None)
+
+
+def record_in_any_zone(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    _recorded(self, event, valid_at, is_moment=isinstance(valid_at, datetime) and valid_at.tzinfo is not None)
+
+
+def record_what_a_text_says(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    if isinstance(valid_at, str) and not self.read_only:
+        try:
+            valid_at = datetime.fromisoformat(valid_at)
+        except ValueError:
+            raise CommandRejected("no moment") from None
+    Aggregate.record(self, event, valid_at=valid_at)
+
+
+def record_refusing_what_is_of_no_value(
+    self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None
+) -> None:
+    try:
+        Aggregate.record(self, event, valid_at=valid_at)
+    except ValueError as error:
+        raise CommandRejected(str(error)) from error
+
+
+def record_unless_a_race_is_lost(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
+    with suppress(ConcurrencyError):
+        Aggregate.record(self, event, valid_at=valid_at)
 
 
 def record_in_silence(self: Aggregate, event: DomainEvent, *, valid_at: datetime | None = None) -> None:
@@ -525,6 +571,47 @@ def save_until_the_store_takes_it(documents: Repository[Document], document: Doc
             continue
 
 
+def save_or_rebase_when_the_database_fails(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except (ConcurrencyError, OperationalError):
+        fresh = documents.load(document.id)
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        documents.save(fresh)
+
+
+def save_or_rebase_in_time(documents: Repository[Document], document: Document) -> None:
+    with suppress(TimeoutError):
+        save_or_rebase(documents, document)
+
+
+def save_or_rebase_what_is_of_value(documents: Repository[Document], document: Document) -> None:
+    with suppress(ValueError):
+        save_or_rebase(documents, document)
+
+
+def save_or_rebase_what_is_not_rejected(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        documents.save(fresh)
+    except CommandRejected:
+        pass
+
+
+def save_and_return_the_copy(documents: Repository[Document], document: Document) -> Document:
+    try:
+        documents.save(document)
+        return document
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        documents.save(fresh)
+        return fresh
+
+
 def save_and_forget(documents: Repository[Document], document: Document) -> None:
     fresh = documents.load(document.id)
     fresh.rebase([unsaved.event for unsaved in document.uncommitted])
@@ -603,6 +690,12 @@ WRONG: dict[str, list[Any]] = {
         record_what_is_late,
         record_if_there_is_a_moment,
         record_no_subclass,
+        record_whatever_has_a_zone,
+        record_whatever_has_an_offset,
+        record_in_any_zone,
+        record_what_a_text_says,
+        record_refusing_what_is_of_no_value,
+        record_unless_a_race_is_lost,
         record_in_silence,
         record_only_the_last,
         record_at_the_front,
@@ -639,6 +732,11 @@ WRONG: dict[str, list[Any]] = {
         save_the_last_edit,
         save_and_pretend,
         save_until_the_store_takes_it,
+        save_or_rebase_when_the_database_fails,
+        save_or_rebase_in_time,
+        save_or_rebase_what_is_of_value,
+        save_or_rebase_what_is_not_rejected,
+        save_and_return_the_copy,
         save_and_forget,
         save_nothing_known,
         save_once_more_and_say_nothing,

@@ -19,6 +19,11 @@ from esworkbench.snapshotting.frequency import percentile
 # --- load_from_snapshot -----------------------------------------------------------------------------------------------
 
 
+def load_and_return(account: BankAccount, snapshot: Snapshot, read: Read) -> BankAccount:
+    load_from_snapshot(account, snapshot, read)
+    return account
+
+
 def load_by_counting(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
     account.restore(json.loads(snapshot.state))
     tail = read(snapshot.version)
@@ -403,6 +408,7 @@ RIGHT: dict[str, list[Any]] = {
 }
 WRONG: dict[str, list[Any]] = {
     "load_from_snapshot": [
+        load_and_return,
         load_and_keep_the_tail,
         load_twice,
         load_and_count_all,

@@ -8,8 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from esworkbench.course.nb05_projections import Message
+from esworkbench.errors import EsworkbenchError
 from esworkbench.lab.models.crash import Connection
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
@@ -108,6 +110,24 @@ def one_batch_passes_over_a_value_error(transaction: Transaction, write_rows: Wr
         write_rows(connection)
         with suppress(ValueError):
             save_checkpoint(connection)
+
+
+def _one_batch_but_for(*errors: type[Exception]) -> Callable[[Transaction, Write, Write], None]:
+    """One that swallows these."""
+
+    def one_batch_so(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
+        with suppress(*errors), transaction() as connection:
+            write_rows(connection)
+            save_checkpoint(connection)
+
+    return one_batch_so
+
+
+one_batch_unless_the_database_fails = _one_batch_but_for(SQLAlchemyError)
+one_batch_unless_a_race_is_lost = _one_batch_but_for(EsworkbenchError)
+one_batch_unless_time_is_out = _one_batch_but_for(TimeoutError)
+one_batch_unless_it_is_down = _one_batch_but_for(ConnectionError)
+one_batch_unless_a_key_is_missing = _one_batch_but_for(KeyError)
 
 
 def one_batch_raises_after_the_commit(transaction: Transaction, write_rows: Write, save_checkpoint: Write) -> None:
@@ -589,6 +609,23 @@ def catch_up_lets_oserrors_out(events: Iterable[int], handle: Handle, park: Park
             park(event, error)
 
 
+def _catch_up_letting_out(*errors: type[Exception]) -> Callable[[Sequence[int], Any, Any], None]:
+    def catch_up_so(events: Sequence[int], handle: Any, park: Any) -> None:
+        for event in events:
+            try:
+                handle(event)
+            except (ConnectionError, *errors):
+                raise
+            except Exception as error:  # noqa: BLE001
+                park(event, error)
+
+    return catch_up_so
+
+
+catch_up_lets_the_databases_errors_out = _catch_up_letting_out(OperationalError)
+catch_up_lets_the_packages_errors_out = _catch_up_letting_out(EsworkbenchError)
+
+
 def catch_up_lets_timeouts_out(events: Iterable[int], handle: Handle, park: Park) -> None:
     for event in events:
         try:
@@ -635,6 +672,11 @@ WRONG = {
         one_batch_commits_for_an_interrupt,
         one_batch_left_open,
         one_batch_passes_over_a_value_error,
+        one_batch_unless_the_database_fails,
+        one_batch_unless_a_race_is_lost,
+        one_batch_unless_time_is_out,
+        one_batch_unless_it_is_down,
+        one_batch_unless_a_key_is_missing,
         one_batch_raises_after_the_commit,
         one_batch_raises_its_own,
     ],
@@ -677,6 +719,8 @@ WRONG = {
         catch_up_parks_last,
         catch_up_lets_oserrors_out,
         catch_up_lets_timeouts_out,
+        catch_up_lets_the_databases_errors_out,
+        catch_up_lets_the_packages_errors_out,
         catch_up_parks_an_exit,
         catch_up_knows_two_that_are_none,
         catch_up_raises_its_own,

@@ -2,12 +2,13 @@
 
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
 from babel.numbers import get_currency_precision
+from sqlalchemy.exc import OperationalError
 
 from esworkbench.domains.bank import AdjustBalance, Bank, Withdraw, bank_decoder
 from esworkbench.domains.bank.compensate import BankCompensator
@@ -17,7 +18,7 @@ from esworkbench.domains.bank.events import (
     WithdrawalRequested,
     WithdrawalSettled,
 )
-from esworkbench.errors import IdempotencyConflict
+from esworkbench.errors import CommandRejected, ConcurrencyError, EsworkbenchError, IdempotencyConflict
 from esworkbench.events import Event
 from esworkbench.money import decimals_of, format_minor, to_major_units
 
@@ -270,6 +271,47 @@ def put_right_whatever_is_raised(bank: Bank, account_id: str, event: Event) -> N
         bank.handle(_adjustment(account_id, event), idempotency_key=event.recorded.event_id)
 
 
+def put_right_where_the_money_is_there(bank: Bank, account_id: str, event: Event) -> None:
+    if bank.accounts.load(account_id).balance_minor >= _data(event).amount_minor:
+        put_right_by_id(bank, account_id, event)
+
+
+def put_right_as_far_as_money_is_there(bank: Bank, account_id: str, event: Event) -> None:
+    amount = min(_data(event).amount_minor, bank.accounts.load(account_id).balance_minor)
+    bank.handle(_adjustment(account_id, event, amount_minor=-amount), idempotency_key=event.recorded.event_id)
+
+
+def put_right_where_it_is_open(bank: Bank, account_id: str, event: Event) -> None:
+    if not bank.accounts.load(account_id).closed:
+        put_right_by_id(bank, account_id, event)
+
+
+def _put_right_but_for(*errors: type[Exception]) -> Callable[[Bank, str, Event], None]:
+    """One that swallows these."""
+
+    def put_right_so(bank: Bank, account_id: str, event: Event) -> None:
+        with suppress(*errors):
+            put_right_by_id(bank, account_id, event)
+
+    return put_right_so
+
+
+put_right_unless_it_is_refused = _put_right_but_for(CommandRejected)
+put_right_unless_the_store_fails = _put_right_but_for(EsworkbenchError)
+put_right_unless_races_are_lost = _put_right_but_for(ConcurrencyError)
+put_right_unless_time_is_out = _put_right_but_for(TimeoutError)
+put_right_unless_the_database_fails = _put_right_but_for(OperationalError)
+put_right_unless_of_no_value = _put_right_but_for(ValueError)
+
+
+def put_right_by_hash(bank: Bank, account_id: str, event: Event) -> None:
+    bank.handle(_adjustment(account_id, event), idempotency_key=str(hash(event)))
+
+
+def put_right_by_the_ids_hash(bank: Bank, account_id: str, event: Event) -> None:
+    bank.handle(_adjustment(account_id, event), idempotency_key=str(hash(event.recorded.event_id)))
+
+
 def put_right_at_midnight(bank: Bank, account_id: str, event: Event) -> None:
     midnight = event.recorded.valid_at.replace(hour=0, minute=0, second=0, microsecond=0)
     bank.handle(_adjustment(account_id, event, valid_at=midnight), idempotency_key=event.recorded.event_id)
@@ -398,6 +440,17 @@ WRONG = {
         put_right_by_the_balance,
         put_right_by_the_beginning_of_the_id,
         put_right_whatever_is_raised,
+        put_right_where_the_money_is_there,
+        put_right_as_far_as_money_is_there,
+        put_right_where_it_is_open,
+        put_right_unless_it_is_refused,
+        put_right_unless_the_store_fails,
+        put_right_unless_races_are_lost,
+        put_right_unless_time_is_out,
+        put_right_unless_the_database_fails,
+        put_right_unless_of_no_value,
+        put_right_by_hash,
+        put_right_by_the_ids_hash,
         put_right_at_midnight,
         put_right_to_the_second,
     ],
