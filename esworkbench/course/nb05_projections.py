@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.grader.exercise import Exercise, Exercises, Mistake
+from esworkbench.course.grader.observe import Interrupted
 from esworkbench.errors import ConcurrencyError
 from esworkbench.lab.models.crash import (
     Connection,
@@ -67,10 +68,6 @@ def _raises_after_the_commit(transaction: Transaction, write_rows: Write, save_c
 
 class WriteFailed(Exception):
     """What a write raises when the database refuses it."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """A Ctrl-C in the middle of a write."""
 
 
 def _locked(*said: str) -> Exception:

@@ -114,3 +114,7 @@ def _time_limit(limited: bool) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a case, which is none of whoever runs the case."""

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from esworkbench.course.grader.exercise import Exercise, Mistake
 from esworkbench.course.grader.meaning import Raised
-from esworkbench.course.grader.observe import reply
+from esworkbench.course.grader.observe import Interrupted, reply
 from esworkbench.errors import ConcurrencyError, StoreBusy
 
 TASK = (
@@ -30,10 +30,6 @@ def save_and_tell(transaction: Transaction, events: list[str], tell: Tell) -> No
     with transaction() as rows:
         rows.extend(events)
     tell(events)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Somebody presses Ctrl-C."""
 
 
 ERRORS: dict[str, BaseException] = {

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from esworkbench.aggregates.aggregate import Aggregate, Uncommitted
 from esworkbench.course.grader.exercise import Exercise, Mistake
 from esworkbench.course.grader.meaning import Raised
+from esworkbench.course.grader.observe import Interrupted
 from esworkbench.course.nb03_aggregates.account_events import PointsGranted, PointsRedeemed, opened
 from esworkbench.domains.bank import BankAccount
 from esworkbench.domains.bank.events import MoneyDeposited
@@ -73,10 +74,6 @@ class Decision(NamedTuple):
     event: DomainEvent
     valid_at: Any = None
     read_only: bool = False
-
-
-class Interrupted(KeyboardInterrupt):
-    """Somebody presses Ctrl-C."""
 
 
 ERRORS: dict[int, BaseException] = {
