@@ -339,16 +339,16 @@ def _and_the_next_midnight(facts: Sequence[Fact], first: datetime, last: datetim
 
 DAYS = [
     (ZURICH, datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, which the zone beside it makes a midnight
-    (NEW_YORK, datetime(2023, 3, 14)),  # noqa: DTZ001
-    (ZoneInfo("UTC"), datetime(2023, 3, 14)),  # noqa: DTZ001
-    (ZURICH, datetime(2023, 3, 26)),  # noqa: DTZ001
-    (NEW_YORK, datetime(2023, 3, 12)),  # noqa: DTZ001
-    (ZURICH, datetime(2023, 10, 29)),  # noqa: DTZ001
-    (NEW_YORK, datetime(2023, 11, 5)),  # noqa: DTZ001
-    (ZURICH, datetime(2023, 3, 31)),  # noqa: DTZ001
-    (NEW_YORK, datetime(2024, 2, 29)),  # noqa: DTZ001
-    (ZoneInfo("UTC"), datetime(2023, 12, 31)),  # noqa: DTZ001
-    (CAIRO, datetime(2023, 10, 26)),  # noqa: DTZ001
+    (NEW_YORK, datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, its zone apart
+    (ZoneInfo("UTC"), datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, its zone apart
+    (ZURICH, datetime(2023, 3, 26)),  # noqa: DTZ001 - a day, its zone apart
+    (NEW_YORK, datetime(2023, 3, 12)),  # noqa: DTZ001 - a day, its zone apart
+    (ZURICH, datetime(2023, 10, 29)),  # noqa: DTZ001 - a day, its zone apart
+    (NEW_YORK, datetime(2023, 11, 5)),  # noqa: DTZ001 - a day, its zone apart
+    (ZURICH, datetime(2023, 3, 31)),  # noqa: DTZ001 - a day, its zone apart
+    (NEW_YORK, datetime(2024, 2, 29)),  # noqa: DTZ001 - a day, its zone apart
+    (ZoneInfo("UTC"), datetime(2023, 12, 31)),  # noqa: DTZ001 - a day, its zone apart
+    (CAIRO, datetime(2023, 10, 26)),  # noqa: DTZ001 - a day, its zone apart
 ]
 """Where a customer lives, and a day there: any day, one of 23 hours, one of 25, the last one of a month or a year.
 
@@ -401,15 +401,15 @@ BETWEEN = Exercise(
     cases=_facts_and_days(),
     examples=[
         _on_edges(day, days, zone, off)
-        for day, days in ((datetime(2023, 3, 25), 3), (datetime(2023, 3, 14), 1))  # noqa: DTZ001
+        for day, days in ((datetime(2023, 3, 25), 3), (datetime(2023, 3, 14), 1))  # noqa: DTZ001 - a day, its zone apart
         for zone in (ZURICH,)
         for off in (-MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30))
     ]
     + [
-        _on_edges(datetime(2023, 12, 31), 2, ZURICH, timedelta(minutes=30)),  # noqa: DTZ001
-        _on_edges(datetime(2023, 10, 26), 1, CAIRO, timedelta(minutes=-30)),  # noqa: DTZ001
-        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-365, minutes=30)),  # noqa: DTZ001
-        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-31, minutes=-30)),  # noqa: DTZ001
+        _on_edges(datetime(2023, 12, 31), 2, ZURICH, timedelta(minutes=30)),  # noqa: DTZ001 - a day, its zone apart
+        _on_edges(datetime(2023, 10, 26), 1, CAIRO, timedelta(minutes=-30)),  # noqa: DTZ001 - a day, its zone apart
+        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-365, minutes=30)),  # noqa: DTZ001 - a day, its zone apart
+        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-31, minutes=-30)),  # noqa: DTZ001 - a day, its zone apart
     ],
     hints=(
         "On which date was 23:30 UTC in Zurich?",

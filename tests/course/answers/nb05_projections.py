@@ -136,7 +136,7 @@ def one_batch_raises_after_the_commit(transaction: Transaction, write_rows: Writ
         try:
             write_rows(connection)
             save_checkpoint(connection)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             failed = error
     if failed:
         raise failed
@@ -367,7 +367,7 @@ def catch_up_with_else(events: Sequence[int], handle: Handle, park: Park) -> Non
     def try_one(event: int) -> Exception | None:
         try:
             handle(event)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             return error
         return None
 
@@ -397,7 +397,7 @@ def _parking(event: int, park: Park) -> Iterator[None]:
         yield
     except ConnectionError:
         raise
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - any error is parked
         park(event, error)
 
 
@@ -413,7 +413,7 @@ def catch_up_raises_its_own(events: Iterable[int], handle: Handle, park: Park) -
             handle(event)
         except ConnectionError as error:
             raise ConnectionError("the database is down") from error
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -423,7 +423,7 @@ def catch_up_parks_a_copy(events: Iterable[int], handle: Handle, park: Park) -> 
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, type(error)(*error.args))
 
 
@@ -434,7 +434,7 @@ def catch_up_parks_each_text_once(events: Iterable[int], handle: Handle, park: P
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             if str(error) != last:
                 park(event, error)
             last = str(error)
@@ -446,7 +446,7 @@ def catch_up_parks_what_says_something(events: Iterable[int], handle: Handle, pa
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             if error.args:
                 park(event, error)
 
@@ -463,7 +463,7 @@ def catch_up_until_it_stops(events: Iterable[int], handle: Handle, park: Park) -
             break
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -473,7 +473,7 @@ def catch_up_in_ascending_order(events: Iterable[int], handle: Handle, park: Par
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -486,7 +486,7 @@ def catch_up_parks_in_the_end(events: Iterable[int], handle: Handle, park: Park)
                 handle(event)
             except ConnectionError:
                 raise
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 - any error is parked
                 bad.append((event, error))
     finally:
         for each in bad:
@@ -499,7 +499,7 @@ def catch_up_lets_assertions_out(events: Iterable[int], handle: Handle, park: Pa
             handle(event)
         except (ConnectionError, AssertionError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -522,7 +522,7 @@ def catch_up_takes_groups_apart(events: Iterable[int], handle: Handle, park: Par
                 park(event, each)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -532,7 +532,7 @@ def catch_up_passes_over_0(events: Iterable[int], handle: Handle, park: Park) ->
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -550,7 +550,7 @@ def catch_up_breaks(events: Iterable[int], handle: Handle, park: Park) -> None:
             handle(event)
         except ConnectionError:
             break
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -571,7 +571,7 @@ def catch_up_parks_the_text(events: Iterable[int], handle: Handle, park: Callabl
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, str(error))
 
 
@@ -581,7 +581,7 @@ def catch_up_tries_twice(events: Iterable[int], handle: Handle, park: Park) -> N
             handle(event)
         except ConnectionError:
             handle(event)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -593,7 +593,7 @@ def catch_up_parks_last(events: Iterable[int], handle: Handle, park: Park) -> No
             handle(event)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             bad.append((event, error))
     for event, error in bad:
         park(event, error)
@@ -605,7 +605,7 @@ def catch_up_lets_oserrors_out(events: Iterable[int], handle: Handle, park: Park
             handle(event)
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -616,7 +616,7 @@ def _catch_up_letting_out(*errors: type[Exception]) -> Callable[[Sequence[int], 
                 handle(event)
             except (ConnectionError, *errors):
                 raise
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 - any error is parked
                 park(event, error)
 
     return catch_up_so
@@ -632,7 +632,7 @@ def catch_up_lets_timeouts_out(events: Iterable[int], handle: Handle, park: Park
             handle(event)
         except (ConnectionError, TimeoutError):
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -642,7 +642,7 @@ def catch_up_parks_an_exit(events: Iterable[int], handle: Handle, park: Callable
             handle(event)
         except (KeyboardInterrupt, ConnectionError):
             raise
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
@@ -652,7 +652,7 @@ def catch_up_knows_two_that_are_none(events: Iterable[int], handle: Handle, park
             handle(event)
         except (KeyboardInterrupt, SystemExit, ConnectionError):
             raise
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - any error is parked
             park(event, error)
 
 
