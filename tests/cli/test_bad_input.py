@@ -86,12 +86,19 @@ def test_a_moment_before_the_first_event(shell: Shell, incident: Incident, share
     assert "before the first event" in refused(shell, "replay", shared_evidence, *arguments)
 
 
-@pytest.mark.parametrize("moment", ["2024-10-15 15:00", "2024-10-15T15:00:00", "yesterday"])
+@pytest.mark.parametrize(
+    ("moment", "as_utc"),
+    [
+        ("2024-10-15 15:00", "2024-10-15T15:00:00Z where it is UTC"),
+        ("2024-10-15T15:00:00", "2024-10-15T15:00:00Z where it is UTC"),
+        ("yesterday", "+02:00"),
+    ],
+)
 def test_a_naive_moment_is_refused_with_both_ways_to_write_it(
-    shell: Shell, incident: Incident, shared_evidence: Path, moment: str
+    shell: Shell, incident: Incident, shared_evidence: Path, moment: str, as_utc: str
 ) -> None:
     sentence = refused(shell, "replay", shared_evidence, "--account", incident.account, "--known-at", moment)
-    assert "+02:00" in sentence
+    assert as_utc in sentence
     assert "Europe/Zurich" in sentence
 
 
@@ -170,7 +177,7 @@ def test_a_case_that_cannot_be_kept_says_so(shell: Shell, shared_evidence: Path,
     copy = tmp_path / "evidence"
     shutil.copytree(shared_evidence, copy)
     (tmp_path / "evidence.case.jsonl").mkdir()
-    assert "copy the evidence" in refused(shell, "diff", copy)
+    assert "evidence.case.jsonl is a folder and no file: move it away" in refused(shell, "diff", copy)
 
 
 def test_usage_mistakes_are_exit_2_too(shell: Shell) -> None:
