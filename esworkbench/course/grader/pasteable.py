@@ -12,8 +12,8 @@ from typing import Any
 def pasteable(name: str, answer: Any) -> str:
     """Code that defines ``name`` as the answer, in a namespace that holds nothing yet; of a plain value, its ``repr``.
 
-    What its module imports is imported as there, and what its module defines is imported from it; where the module is
-    one of a notebook's package, from the package.
+    What its module imports is imported as there, and what its module defines is imported from it; what a notebook's
+    package gives out, be it defined in that module or in one beside it, is imported from the package.
     """
     if not isinstance(answer, types.FunctionType | type):
         return f"{name} = {answer!r}"
@@ -35,20 +35,20 @@ def _imports(code: ast.Module, module: types.ModuleType, *, own: str) -> list[st
         if name in imported:
             lines.add(imported[name])
         elif name in vars(module) and not hasattr(builtins, name):
-            lines.add(f"from {_home(name, module)} import {name}")
+            lines.add(f"from {_home(name, module.__name__)} import {name}")
     return sorted(lines, key=lambda line: ("esworkbench" in line, line.startswith("from"), line))
 
 
-def _home(name: str, module: types.ModuleType) -> str:
+def _home(name: str, module: str) -> str:
     """The package that holds a notebook's exercises, if it has the name too; else the module."""
-    package = module.__name__.rpartition(".")[0]
+    package = module.rpartition(".")[0]
     there = vars(sys.modules[package]) if package in sys.modules else {}
-    given_out = "exercises" in there and there.get(name) is vars(module)[name]
-    return package if given_out else module.__name__
+    given_out = "exercises" in there and there.get(name) is vars(sys.modules[module])[name]
+    return package if given_out else module
 
 
 def _line(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
     renamed = f" as {alias.asname}" if alias.asname else ""
     if isinstance(statement, ast.Import):
         return f"import {alias.name}{renamed}"
-    return f"from {statement.module} import {alias.name}{renamed}"
+    return f"from {_home(alias.name, statement.module or '')} import {alias.name}{renamed}"
