@@ -1,6 +1,7 @@
 """Databases for tests: every test gets an empty one of its own, on SQLite and on a real PostgreSQL server."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 if at % 3:
                     item.add_marker("sweep")
     items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays for good: no search for garbage goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
