@@ -1,6 +1,7 @@
 """Promise: nothing that was there is overwritten, whatever an option names; what is written is whole or not there."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from cli_shell import Shell, fingerprint
 
+from esworkbench import cli
 from esworkbench.cli import output_files
 from esworkbench.cli.output_files import REPORT, Kind, write_output
 from esworkbench.errors import UnusableInput
@@ -20,11 +22,19 @@ from tests.support import swept
 THROUGH = "esworkbench.lab.inherited.shop:latest_shape"
 
 
+@pytest.fixture(scope="module")
+def captured(incident: Incident, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with evidence and its case."""
+    folder = tmp_path_factory.mktemp("captured")
+    assert cli.run(["capture", incident.url, "--into", str(folder / "ev")]) == 0
+    assert cli.run(["diff", str(folder / "ev")]) in (0, 1)
+    return folder
+
+
 @pytest.fixture
-def home(shell: Shell, incident: Incident, tmp_path: Path) -> Path:
+def home(captured: Path, tmp_path: Path) -> Path:
     """A folder with a store, its evidence with a case, and things of somebody else's."""
-    assert shell("capture", incident.url, "--into", tmp_path / "ev").code == 0
-    shell("diff", tmp_path / "ev")
+    shutil.copytree(captured, tmp_path, dirs_exist_ok=True)
     with sqlite3.connect(tmp_path / "bank.db") as connection:
         connection.execute("CREATE TABLE customers (id INTEGER)")
     (tmp_path / "bank.db.outside" / "statements").mkdir(parents=True)

@@ -22,7 +22,10 @@ from tests.support import swept
 def test_it_says_the_same_with_each_cell_run_twice_and_on_the_answers_of_a_learner(
     path: Path, store: str, postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On PostgreSQL, by changing one line: `make notebooks` has run it on SQLite, on our own answers."""
+    """On PostgreSQL, by changing one line: `make notebooks` has run it on SQLite, on our own answers.
+
+    What takes seconds, and is tagged so, runs twice in the sweep alone, on SQLite.
+    """
     monkeypatch.setenv("ESWORKBENCH_PG_DSN", postgres_server)
     monkeypatch.setenv("ESWORKBENCH_HOME", str(tmp_path / "home"))
     committed = compared(read(path))
@@ -30,7 +33,7 @@ def test_it_says_the_same_with_each_cell_run_twice_and_on_the_answers_of_a_learn
     code_cells(notebook)[0].source = f'STORE = "{store}"'
     keep_answers_of_a_learner(tmp_path / "work")
     with kernel_for(notebook, tmp_path) as client:
-        run_all(client, times=2)
+        run_all(client, times=2, once="long" if store == "postgres" else None)
     assert compared(notebook) == committed
     said = [
         output.data.get("text/markdown", "")
