@@ -15,7 +15,7 @@ investigate: $(READY) ## Trace a wrong balance to its event, repair it, write th
 	@$(VENV)/bin/esworkbench investigate
 
 test: $(READY) ## Run the tests, on every core
-	$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder
+	$(PY) -m pytest -n $(shell expr $$(nproc) + 1) --dist loadscope --no-loadscope-reorder
 
 lab: $(READY) ## Open JupyterLab on the notebooks
 	@$(VENV)/bin/esworkbench lab

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -19,15 +20,22 @@ from esworkbench.event_store.postgres.local_server import local_postgres_url
 _numbers = count(1)
 TESTS = Path(__file__).parent
 
-SECONDS_EACH = ("forensics/", "cli/", "evidence/", "lab/", "course/test_drills")
-"""Where a case takes seconds: of a test with many cases each third runs at once, the rest in the sweep."""
+SECONDS_EACH = ("forensics/", "cli/", "evidence/", "lab/", "course/test_drills", "projections/test_blue_green",
+                "projections/test_rebuilding", "projections/test_killed_rebuild", "projections/test_elsewhere")  # fmt: skip
+"""Where a case takes seconds: of a test's cases few run at once, the others in the sweep."""
+
+EVERY_CASE = (
+    "test_catalogue", "test_diagnose_lab", "test_diff", "test_bisect", "test_replay", "test_timeline", "test_verify",
+    "test_case", "test_step", "test_sqlite_proved",
+)  # fmt: skip
+"""Modules in which each name is promised, or where a case takes no second: each case runs at once."""
+
+ONE_IN = 6
+FEW = 4
+"""Of fewer cases one runs at once. Which it is follows from the test's name, so that every engine gets its turn."""
 
 FIRST = ("notebooks/test_running", "notebooks/test_browser", "course/test_grader", "course/test_mistakes")
 """Modules of minutes, begun first, so that no core waits for one of them in the end."""
-
-MANY = 4
-EVERY_CASE = ("test_catalogue", "test_diagnose_lab")
-"""Each name is promised there, and each of its cases runs at once."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,13 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
-        if place.startswith(SECONDS_EACH) and item.path.stem not in EVERY_CASE and not item.get_closest_marker("sweep"):
+        if place.startswith(SECONDS_EACH) and item.path.stem not in EVERY_CASE:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    for of_one_test in cases.values():
-        if len(of_one_test) >= MANY:
-            for at, item in enumerate(of_one_test):
-                if at % 3:
-                    item.add_marker("sweep")
+    for name, of_one_test in cases.items():
+        if any(item.get_closest_marker("sweep") for item in of_one_test):
+            continue  # said in the test itself
+        every = len(of_one_test) if len(of_one_test) < FEW else ONE_IN
+        first = crc32(name.encode()) % min(every, len(of_one_test))
+        for at, item in enumerate(of_one_test):
+            if at % every != first:
+                item.add_marker("sweep")
     items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(FIRST))
 
 

@@ -40,10 +40,10 @@ def kernel_for(notebook: Notebook, folder: Path) -> Iterator[NotebookClient]:
         yield client
 
 
-def run_all(client: NotebookClient, *, times: int = 1, once: str | None = None) -> None:
-    """All cells in order, each so many ``times`` in a row, those with the tag ``once`` one time. An error raises."""
+def run_all(client: NotebookClient, *, times: int = 1) -> None:
+    """All cells in order, each so many ``times`` in a row. A cell's error raises."""
     for index, cell in enumerate(client.nb.cells):
-        for _ in range(1 if once in cell.metadata.get("tags", []) else times):
+        for _ in range(times):
             client.execute_cell(cell, index)
 
 
