@@ -20,8 +20,10 @@ from esworkbench.event_store.postgres.local_server import local_postgres_url
 _numbers = count(1)
 TESTS = Path(__file__).parent
 
-SECONDS_EACH = ("forensics/", "cli/", "evidence/", "lab/", "course/test_drills", "projections/test_blue_green",
-                "projections/test_rebuilding", "projections/test_killed_rebuild", "projections/test_elsewhere")  # fmt: skip
+SECONDS_EACH = (
+    "forensics/", "cli/", "evidence/", "lab/", "course/test_drills", "projections/test_blue_green",
+    "projections/test_rebuilding", "projections/test_killed_rebuild", "projections/test_elsewhere",
+)  # fmt: skip
 """Where a case takes seconds: of a test's cases few run at once, the others in the sweep."""
 
 EVERY_CASE = (
@@ -43,11 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
-        if place.startswith(SECONDS_EACH) and item.path.stem not in EVERY_CASE:
+        if place.startswith(SECONDS_EACH) and item.path.stem not in EVERY_CASE and not item.get_closest_marker("sweep"):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for name, of_one_test in cases.items():
-        if any(item.get_closest_marker("sweep") for item in of_one_test):
-            continue  # said in the test itself
         every = len(of_one_test) if len(of_one_test) < FEW else ONE_IN
         first = crc32(name.encode()) % min(every, len(of_one_test))
         for at, item in enumerate(of_one_test):
@@ -60,6 +60,10 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays for good: no search for garbage goes through it again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

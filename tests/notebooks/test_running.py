@@ -15,7 +15,6 @@ from tests.course.test_exercises import MODULES, exercises_of
 from tests.notebooks.execute import code_cells, kernel_for, read, run_all
 from tests.notebooks.test_shape import ALL, is_compared
 
-
 AT_ONCE = ("02", "03", "04", "05", "07", "10")
 """Where most is built upon what a learner wrote; the others take minutes, in the sweep."""
 RUN = [
