@@ -256,6 +256,36 @@ def test_an_unanswered_hold_is_proven_by_a_whole_log_and_a_statement_that_never_
     assert finding.event_ids == [hold.event_id]
 
 
+@pytest.mark.parametrize(
+    ("beside", "certainty"), [([4_723], "possible"), ([4_000, 723], "possible"), ([4_722], "proven")]
+)
+def test_a_hold_that_may_stand_on_a_lost_page_is_not_given_back(
+    beside: list[int], certainty: str, tmp_path: Path
+) -> None:
+    """A page that moved no balance is missing without a trace: what stood on it may have been booked."""
+    world = a_bank()
+    hold = world.hold("A", 4_723, "X-1")
+    for number, amount in enumerate(beside):
+        world.pay("A", amount, f"IN-{number}", told=False)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    [finding] = [each for each in diagnosis.findings if each.fault == "unresolved_pending"]
+    assert (finding.amount, finding.event_ids, finding.certainty) == (4_723, [hold.event_id], certainty)
+    pairs = [each.fault for each in diagnosis.findings if each.alternative_to == "unresolved_pending"]
+    assert pairs == (["statement_incomplete"] if certainty == "possible" else [])
+
+
+@pytest.mark.parametrize(("beside", "certainty"), [(-4_321, "likely"), (-4_320, "proven")])
+def test_a_double_that_may_stand_on_a_lost_page_is_not_proven(beside: int, certainty: str, tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    world.pay("A", beside, "OUT", told=False)
+    later(world)
+    [finding] = [each for each in judged(world, tmp_path).findings if each.fault == "retry_duplicate"]
+    assert (finding.amount, finding.certainty) == (-4_321, certainty)
+
+
 def test_a_line_under_the_reference_of_another_payment_books_no_hold(tmp_path: Path) -> None:
     """The reference is shared: it takes the amount too."""
     world = a_bank()

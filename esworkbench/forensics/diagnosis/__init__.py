@@ -31,7 +31,7 @@ misplaced_rows       rows that stand under another day, currency or account than
 numbered_otherwise   snapshots as witnesses of a stream that was numbered otherwise
 booked_elsewhere     a line and an event that are one movement on two accounts
 written_elsewhere    events of another account or currency than the statement books them under
-lines_without_event  lines of a statement that no event explains, which may book what seems unbooked
+lines_without_event  lines of a statement that no event explains and events without a line: what a gap proves
 lines_of_unposted    lines of a statement for events that the ledger can't read
 statement_balances   where a statement's balances contradict its own amounts
 wording              how findings are worded

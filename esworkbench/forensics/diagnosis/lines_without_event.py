@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
@@ -79,4 +79,50 @@ def bookings_of(unbooked: Sequence[Residual], loose: Sequence[Residual]) -> list
         whole = [line for line in lines if owed and line.amount == total][:1]
         if whole or (owed and sum(line.amount for line in lines) == total):
             found += whole or lines
+    return found
+
+
+MOST_SUMMED = 12
+"""Of more events without a line every sum is taken to be possible."""
+
+
+def lost_with(facts: Facts, steps: Iterable[Residual]) -> list[Residual]:
+    """Events without a line, beside those of ``steps``, that with some of them come to nothing.
+
+    A page of a statement that moved no balance may be missing, and the balances chain all the same: that the statement
+    lacks what stood on it proves nothing.
+    """
+    unbooked = facts.once("events without a line", lambda: _unbooked(facts))
+    own: dict[tuple[str, Key], list[Residual]] = {}
+    for step in steps:
+        if step.kind == "statement" and step.reason == NO_ROW:
+            own.setdefault((step.source, step.key), []).append(step)
+    found = []
+    for part, mine in own.items():
+        numbers = {step.number for step in mine}
+        others = [step for step in unbooked.get(part, []) if step.number not in numbers]
+        if others and _may_cancel([step.amount for step in mine], [step.amount for step in others]):
+            found += others
+    return found
+
+
+def _unbooked(facts: Facts) -> dict[tuple[str, Key], list[Residual]]:
+    found: dict[tuple[str, Key], list[Residual]] = {}
+    for step in facts.residuals:
+        if step.kind == "statement" and step.reason == NO_ROW:
+            found.setdefault((step.source, step.key), []).append(step)
+    return found
+
+
+def _may_cancel(mine: list[int], others: list[int]) -> bool:
+    if len(mine) + len(others) > MOST_SUMMED:
+        return any(one * other < 0 for one in mine for other in others)
+    return any(-one in _sums(others) for one in _sums(mine))
+
+
+def _sums(amounts: list[int]) -> set[int]:
+    """What any of them come to together."""
+    found: set[int] = set()
+    for amount in amounts:
+        found |= {amount, *(each + amount for each in found)}
     return found

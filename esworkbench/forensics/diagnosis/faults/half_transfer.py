@@ -11,6 +11,7 @@ from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residua
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.lines_without_event import lost_with
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken, is_whole
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -187,7 +188,7 @@ def _explanation(facts: Facts, left: Left, key: Key, halves: list[Half], patienc
     found = finding(
         FAULT, key, amount=amount, events=[(half.position, half.event_id) for half in halves],
         source=steps[0].source if steps else None, proof=words,
-        certainty=_certainty(facts, halves, all(shown.values()), bool(under_way)),
+        certainty=_certainty(facts, halves, all(shown.values()) and not lost_with(facts, steps), bool(under_way)),
     )  # fmt: skip
     other = LookAlike("event_misfiled", "the other side may stand in a stream where no account looks for it")
     return Explanation(found, [whole(step) for step in steps], () if found.certainty == "proven" else (other,))

@@ -20,7 +20,7 @@ from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING, make_m
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.lines_without_event import unmatched_lines
+from esworkbench.forensics.diagnosis.lines_without_event import lost_with, unmatched_lines
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
     Explanations,
@@ -198,8 +198,10 @@ def _certainty(facts: Facts, left: Left, chain: list[Alike], steps: list[Residua
         return "possible"
     if unmatched or not is_whole(facts, one.key) or _of_several_acts(chain):
         return "likely"
+    if _of_one_act(chain):
+        return "proven"
     close = all(_apart(before, after) <= AT_ONCE for before, after in pairwise(chain))
-    return "proven" if _of_one_act(chain) or (close and all(each.is_due for each in chain)) else "likely"
+    return "proven" if close and all(each.is_due for each in chain) and not lost_with(facts, steps) else "likely"
 
 
 def _of_one_act(chain: Sequence[Alike]) -> bool:

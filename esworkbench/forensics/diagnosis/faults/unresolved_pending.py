@@ -10,7 +10,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.lines_without_event import Unmatched, bookings_of, unmatched_lines
+from esworkbench.forensics.diagnosis.lines_without_event import Unmatched, bookings_of, lost_with, unmatched_lines
 from esworkbench.forensics.diagnosis.told_answered import answer_was_edited, changed_by_edits, told_answered
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -127,20 +127,27 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
     payments = bookings_of(steps, unmatched.loose)
     amount = _of_one([*steps, *payments]) + sum(request.amount for request in unseen)
     answered = told_answered(facts, [request.event_id for request in requests])
+    page = lost_with(facts, steps)
     found = finding(
         FAULT, key, amount=amount, source=steps[0].source if steps else None,
-        certainty="possible" if answered or (steps and unmatched) else _certainty(facts, key, requests, steps, unseen),
+        certainty="possible" if answered or page or (steps and unmatched)
+        else _certainty(facts, key, requests, steps, unseen),
         events=[(request.position, request.event_id) for request in requests],
         proof="; ".join([
             _held(facts, key, requests), *_told(facts, key, requests, steps, unseen),
             *(_may_be_paid(facts, key, unmatched, payments) if steps else []),
             *([f"but {answered}, so it was answered there"] if answered else []),
+            *(_may_be_a_page(page) if page else []),
         ]),
         remedy=f"{_answer(pending, requests, steps, bool(payments))}; watch for requests older than the limit",
     )  # fmt: skip
     others: tuple[LookAlike, ...] = ()
-    if answered and facts.hashed and not broken(facts, key):
+    if page:
         others = (
+            LookAlike("statement_incomplete", f"lines may be missing from {page[0].source} that came to nothing"),
+        )
+    if answered and facts.hashed and not broken(facts, key):
+        others += (
             LookAlike(
                 "rehashed_history",
                 f"{answered}: the answer may have been changed or taken out of the log, and the rest hashed again, "
@@ -236,6 +243,14 @@ def _may_be_paid(facts: Facts, key: Key, unmatched: Unmatched, payments: list[Re
         )
         return [f"but no event explains what {unmatched.loose[0].source} books as {names}, which may be the payment"]
     return ["but a line of another account or currency books that amount"] if unmatched.is_elsewhere else []
+
+
+def _may_be_a_page(page: list[Residual]) -> list[str]:
+    where = places([step.position or 0 for step in page])
+    return [
+        f"but {page[0].source} has no line for {where} either, and a page that is missing, and moved no balance, would "
+        "look the same"
+    ]
 
 
 def _answer(pending: Pending, requests: list[Request], steps: list[Residual], may_be_paid: bool) -> str:
