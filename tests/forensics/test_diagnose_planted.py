@@ -147,6 +147,21 @@ def test_an_event_compensated_twice_is_found_and_once_is_not(tmp_path: Path) -> 
     assert names(diagnosis) == {"double_repair": -5_000}
 
 
+@pytest.mark.parametrize("parts", [[2_000, 3_000], [1_000, 1_000, 3_000], [1, 4_998]])
+def test_an_event_compensated_in_parts_is_compensated_once(parts: list[int], tmp_path: Path) -> None:
+    copy = Copy("none", tmp_path)
+    wrong = copy.deposit("R-1", -5_000)
+    for number, part in enumerate(parts):
+        copy.deposit(f"FIX-{number}", part, compensates=wrong)
+    copy.catch_up()
+    assert "double_repair" not in names(copy.diagnose())
+    if sum(parts) == 5_000:
+        second = copy.deposit("AGAIN", 7, compensates=wrong)
+        copy.catch_up()
+        diagnosis = diagnose(captured(copy.store, tmp_path / "later"))
+        assert only(diagnosis, "double_repair").event_ids == [second]
+
+
 def test_parked_events_are_found_by_their_dead_letters(tmp_path: Path) -> None:
     """The read model is short of exactly what its handler could not take."""
 

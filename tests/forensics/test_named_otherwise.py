@@ -153,7 +153,8 @@ def test_a_statement_that_ends_before_the_last_day_of_booking_proves_no_repeat(
 
 ACTS = [
     ({"idempotency_key": ("k", "k")}, 1, "proven"),
-    ({"causation_id": ("c", "c")}, 1, "proven"),
+    ({"causation_id": ("c", "c")}, 1, "likely"),
+    ({"causation_id": ("c", "c")}, 11, "proven"),
     ({"kind": ("Sent", "Sent"), "id": ("t", "t"), "to": ("ELSEWHERE", "ELSEWHERE")}, 1, "proven"),
     ({"idempotency_key": ("k", None)}, 1, "likely"),
     ({"idempotency_key": ("k", "l")}, 11, "likely"),

@@ -275,6 +275,17 @@ def test_a_hold_that_may_stand_on_a_lost_page_is_not_given_back(
     assert pairs == (["statement_incomplete"] if certainty == "possible" else [])
 
 
+@pytest.mark.parametrize(("days", "certainty"), [(1.5, "likely"), (9, "likely"), (11, "proven")])
+def test_a_hold_that_the_bank_may_book_yet_is_not_given_back(days: float, certainty: str, tmp_path: Path) -> None:
+    """A bank may take ten days, and they begin when the hold lapses."""
+    world = a_bank()
+    hold = world.hold("A", 4_723, "X-1")
+    later(world, days=days)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 4_723, certainty)
+    assert finding.event_ids == [hold.event_id]
+
+
 @pytest.mark.parametrize(("beside", "certainty"), [(-4_321, "likely"), (-4_320, "proven")])
 def test_a_double_that_may_stand_on_a_lost_page_is_not_proven(beside: int, certainty: str, tmp_path: Path) -> None:
     world = a_bank()

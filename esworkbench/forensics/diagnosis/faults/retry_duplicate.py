@@ -198,19 +198,16 @@ def _certainty(facts: Facts, left: Left, chain: list[Alike], steps: list[Residua
         return "possible"
     if unmatched or not is_whole(facts, one.key) or _of_several_acts(chain):
         return "likely"
-    if _of_one_act(chain):
-        return "proven"
+    if _is_one({each.client_key for each in chain}) or _is_one({each.transfer for each in chain}):
+        return "proven"  # one request, or the same side of one transfer
+    # One cause may have two effects alike: the bank's silence tells, once it is late enough.
     close = all(_apart(before, after) <= AT_ONCE for before, after in pairwise(chain))
-    return "proven" if close and all(each.is_due for each in chain) and not lost_with(facts, steps) else "likely"
+    alike = close or _is_one({each.cause for each in chain})
+    return "proven" if alike and all(each.is_due for each in chain) and not lost_with(facts, steps) else "likely"
 
 
-def _of_one_act(chain: Sequence[Alike]) -> bool:
-    """All bear one client's key, or one cause; or they are the same side of one transfer."""
-    return any(
-        None not in names and len(names) == 1
-        for names in ({each.client_key for each in chain}, {each.cause for each in chain},
-                      {each.transfer for each in chain})
-    )  # fmt: skip
+def _is_one(names: set[str | None]) -> bool:
+    return None not in names and len(names) == 1
 
 
 def _of_several_acts(chain: Sequence[Alike]) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from esworkbench.evidence.ledger import Pending
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
+from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
@@ -32,6 +33,8 @@ _OVERDUE = """
         JOIN events USING (event_id) WHERE json_valid(payload)
     ), edited AS (
         SELECT unnest($edited::VARCHAR[]) AS event_id, unnest($changed_by::BIGINT[]) AS changed_by
+    ), ends AS (
+        SELECT account, currency, max(booked_at) AS last FROM statement_lines GROUP BY ALL
     ), as_written AS (
         SELECT holds.* REPLACE (amount - coalesce(changed_by, 0) AS amount)
         FROM holds LEFT JOIN edited USING (event_id)
@@ -39,7 +42,9 @@ _OVERDUE = """
     SELECT account, currency, position, event_id, amount, opened_at,
         (SELECT min(file) FROM pairs JOIN statement_lines USING (file, account, currency, place)
          WHERE pairs.event_id = held.event_id AND pairs.account = held.account AND pairs.currency = held.currency
-           AND statement_lines.amount = -held.amount)
+           AND statement_lines.amount = -held.amount),
+        EXISTS (SELECT 1 FROM ends WHERE ends.account = held.account AND ends.currency = held.currency
+                AND ends.last - held.opened_at >= to_seconds($limit) + $latest)
     FROM as_written AS held WHERE answer IS NULL AND $now - opened_at > to_seconds($limit)
       AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = held.event_id
                       OR moved.home = held.stream_id AND moved.hold = held.hold)
@@ -65,13 +70,17 @@ SHOWN = 3
 
 
 class Request(NamedTuple):
-    """A hold without an answer, in minor units; ``booked_by`` is a statement with a line for all of it."""
+    """A hold without an answer, in minor units; ``booked_by`` is a statement with a line for all of it.
+
+    ``is_due``: a statement goes on for long enough after it lapsed that a payment must have been booked by then.
+    """
 
     position: int
     event_id: str
     amount: int
     opened_at: datetime
     booked_by: str | None
+    is_due: bool
 
 
 def unresolved_pending(facts: Facts, left: Left) -> Explanations:
@@ -86,7 +95,7 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
         if event.home is not None and (event.home[0] != event.stream_id or event.position in overtaken)
     }  # fmt: skip
     given = {"now": facts.now, "limit": facts.limit_seconds, "moved": [*homes], "homes": [*homes.values()]}
-    given["path"] = json_path(pending.id_field)
+    given |= {"path": json_path(pending.id_field), "latest": LATEST_BOOKING}
     changed_by = changed_by_edits(facts)
     given |= {"edited": [*changed_by], "changed_by": [*changed_by.values()]}
     for account, currency, *row in facts.rows(_OVERDUE, **given):
@@ -172,7 +181,8 @@ def _certainty(
         return "possible"
     booked = [request for request in requests if request.booked_by]
     alike = len(booked) in (0, len(requests)) and all(step.reason == NO_ROW for step in steps)
-    return "proven" if alike and is_whole(facts, key) else "likely"
+    late = any(not request.is_due for request in requests if not request.booked_by)
+    return "proven" if alike and not late and is_whole(facts, key) else "likely"
 
 
 def _held(facts: Facts, key: Key, requests: list[Request]) -> str:
@@ -194,6 +204,11 @@ def _told(
     if missing:
         amount = facts.money(_of_one(missing), key)
         words.append(f"{missing[0].source} has no line for it, and without it claims {amount} more than the events")
+        if any(not request.is_due for request in requests if not request.booked_by):
+            words.append(
+                f"a payment may still be booked: that it never was is shown by a statement that goes on for "
+                f"{LATEST_BOOKING.days} days after the hold has lapsed"
+            )
     words += [
         f"{step.source} books {facts.money(step.posted + step.amount, key)} for that of position {step.position}, "
         f"where {facts.money(-step.posted, key)} was held: that has left, and the settlement that says so is missing"
