@@ -204,6 +204,33 @@ def test_two_read_models_that_remember_are_kept_though_a_statement_agrees_with_t
     assert all("only witness left" in rebuild_held_back(diagnosis, source, [edit]) for source in edit.sources)
 
 
+@pytest.mark.parametrize("cut_off", [True, False])
+def test_a_claim_that_ends_before_the_last_event_does_not_vouch_for_it(cut_off: bool, tmp_path: Path) -> None:
+    """All but one read model were made from the rewritten log; snapshots, and a statement, speak of what was before."""
+    bank = DamagedBank(tmp_path)
+    event = bank.events("stream_id = ? AND event_type = 'MoneyDeposited'", HISTORIED)[-1]
+    bank.change_amount(event, -500)
+    bank.rehash(HISTORIED)
+    store = EventStore.open(bank.url)
+    for name in ("transaction_history", "daily_summaries", "pending_withdrawals"):
+        ProjectionRunner(store, BANK_PROJECTIONS[name](), bank_decoder(), run_id="again").rebuild()
+    store.engine.dispose()
+    bank.sql("DELETE FROM snapshots WHERE stream_id = ? AND version >= ?", HISTORIED, event.version)
+    assert bank.sql("SELECT 1 FROM snapshots WHERE stream_id = ?", HISTORIED)
+    [path] = outside_folder(bank.url).joinpath("statements").glob("*.csv")
+    if cut_off:
+        header, *lines = path.read_text("utf-8").splitlines()
+        early = [line for line in lines if line.split(",")[2] < event.recorded_at[:10]]
+        path.write_text("\n".join([header, *early]) + "\n", encoding="utf-8")
+    else:
+        path.unlink()
+    diagnosis = diagnosed(bank)
+    [edit] = headlines(diagnosis)
+    assert (edit.fault, edit.amount, edit.certainty) == ("manual_edit", 500, "possible")
+    assert [each.fault for each in diagnosis.findings if each.alternative_to] == ["rehashed_history"]
+    assert "only witness left" in rebuild_held_back(diagnosis, "account_balances", [edit])
+
+
 def forge_statement(bank: DamagedBank, event: Event, by: int) -> None:
     """The line of the event and every balance from there on say what the event says by now."""
     [path] = outside_folder(bank.url).joinpath("statements").glob("*.csv")

@@ -154,7 +154,7 @@ def _the_log_itself(facts: Facts, source: Source, key: Key, amount: int) -> tupl
     if not facts.hashed:
         return ()
     others = [other for other in facts.sources if other.kind != source.kind]
-    agreeing = [other for other in others if _agrees(facts, other, key)]
+    agreeing = [other for other in others if _agrees(facts, other, key, source.cut)]
     alike = [other for other in others if _is_off_by(facts, other, key, amount)]
     if agreeing and (not alike or any(other.kind != "statement" for other in agreeing)):
         return ()
@@ -182,15 +182,31 @@ def _is_off_by(facts: Facts, source: Source, key: Key, amount: int) -> bool:
     return bool(off) and sum(off) == amount
 
 
-def _agrees(facts: Facts, source: Source, key: Key) -> bool:
-    """Whether the source speaks of the account and finds nothing wrong. What was rebuilt repeats what the log says."""
-    [(claims,)] = facts.rows(
-        "SELECT count(*) FROM assertions WHERE source = $source AND kind = $kind AND account = $account "
-        "AND currency = $currency",
-        source=source.name, kind=source.kind, account=key[0], currency=key[1],
+# A claim that ends before says nothing of what came afterwards. Lines of a statement have times and no positions.
+_LAST_CLAIMS = """
+    WITH last AS (
+        SELECT position, version, recorded_at FROM events WHERE position = (
+            SELECT max(position) FROM postings WHERE account = $account AND currency = $currency AND position <= $cut
+        )
+    )
+    SELECT max(a.position) >= last.position OR max(a.version) >= last.version
+        OR max(coalesce(a.position, a.version)) IS NULL
+            AND (max(a.recorded_at) >= last.recorded_at OR max(a.day) >= last.recorded_at::DATE)
+    FROM assertions AS a, last WHERE source = $source AND kind = $kind AND account = $account AND currency = $currency
+    GROUP BY last.position, last.version, last.recorded_at
+"""
+
+
+def _agrees(facts: Facts, source: Source, key: Key, cut: int) -> bool:
+    """Whether the source speaks of the account's last event up to ``cut`` and finds nothing wrong.
+
+    What was rebuilt repeats what the log says.
+    """
+    last = facts.rows(
+        _LAST_CLAIMS, source=source.name, kind=source.kind, account=key[0], currency=key[1], cut=cut
     )  # fmt: skip
     against = any(step.key == key and step.source == source.name for step in facts.residuals)
-    return claims > 0 and not against and not was_reset(facts, source.name)
+    return last == [(True,)] and not against and not was_reset(facts, source.name)
 
 
 def _of_the_row(facts: Facts, source: Source, key: Key) -> tuple[Certainty, str]:
