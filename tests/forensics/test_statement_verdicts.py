@@ -402,6 +402,41 @@ def test_without_a_statement_a_half_transfer_is_likely_where_all_others_were_rec
     assert (diagnosis.findings[0].fault, diagnosis.findings[0].certainty) == ("half_transfer", "likely")
 
 
+@pytest.mark.parametrize("covers", [True, False])
+@pytest.mark.parametrize("account", ["A", "B"])
+def test_what_came_back_or_arrived_under_the_transfers_reference_makes_no_half(
+    account: str, covers: bool, tmp_path: Path
+) -> None:
+    """It bounced, or the receiver's side was recorded as a deposit."""
+    world = a_bank()
+    world.pay("A", -700, "X-1", kind="Sent", id="t", to="B")
+    world.pay(account, 700, "X-1")
+    later(world)
+    diagnosis = judged(world, tmp_path, covers=covers)
+    assert (diagnosis.findings, diagnosis.unexplained) == ([], [])
+
+
+@pytest.mark.parametrize("account", ["A", "B"])
+def test_what_may_have_come_back_under_another_reference_makes_a_half_possible_at_most(
+    account: str, tmp_path: Path
+) -> None:
+    world = a_bank()
+    sent = world.pay("A", -700, "X-1", kind="Sent", id="t", to="B")
+    world.pay(account, 700, "RETURN")
+    later(world)
+    found = [each for each in judged(world, tmp_path).findings if each.alternative_to is None]
+    assert [(each.fault, each.event_ids, each.certainty) for each in found] == [("half_transfer", [sent], "possible")]
+
+
+def test_one_return_makes_up_for_one_of_two_transfers_alike(tmp_path: Path) -> None:
+    world = a_bank()
+    for name in ("t", "u"):
+        world.pay("A", -700, "X-1", kind="Sent", id=name, to="B")
+    world.pay("A", 700, "X-1")
+    later(world)
+    assert "half_transfer" in {each.fault for each in judged(world, tmp_path).findings}
+
+
 def test_a_transfer_to_another_bank_has_no_other_half_here(tmp_path: Path) -> None:
     world = a_bank()
     world.pay("A", -700, "X-1", kind="Sent", id="out", to="ELSEWHERE")

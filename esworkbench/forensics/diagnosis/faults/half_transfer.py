@@ -1,5 +1,6 @@
 """half_transfer: one side of a transfer was recorded, and the other never was."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import msgspec
 from esworkbench.evidence.ledger import TransferSides
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
+from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
@@ -53,6 +55,22 @@ _HALVES = (
     ORDER BY h.position
 """
 )
+
+# What is no side of a transfer, and moves just that back or on: a transfer that came back, or was received as something
+# else.
+_MADE_UP = """
+    SELECT half.event_id, movements.position, half.reference <> '' AND movements.reference = half.reference
+    FROM (
+        SELECT unnest($ids::VARCHAR[]) AS event_id, unnest($accounts::VARCHAR[]) AS account,
+            unnest($others::VARCHAR[]) AS other, unnest($currencies::VARCHAR[]) AS currency,
+            unnest($amounts::BIGINT[]) AS amount, unnest($references::VARCHAR[]) AS reference
+    ) AS half
+    JOIN movements ON movements.currency = half.currency AND movements.amount = -half.amount
+        AND movements.account IN (half.account, half.other) AND movements.type NOT IN ($sent, $received)
+    JOIN events AS sent ON sent.event_id = half.event_id
+    WHERE undoes IS NULL AND abs(epoch(movements.recorded_at) - epoch(sent.recorded_at)) <= epoch($latest)
+    ORDER BY 1, 2
+"""
 
 _COMPLETE = _SIDES + "SELECT max(took) FROM pairs_of_sides WHERE complete"
 
@@ -103,12 +121,14 @@ def half_transfer(facts: Facts, left: Left) -> Explanations:
         return []
     [(longest,)] = facts.rows(_COMPLETE, **given)
     patience = hold_limit(facts.evidence.ledger) if longest is None else timedelta(seconds=longest)
+    made_up = _made_up(facts, halves, transfer)
     found = []
-    for key, mine in halves.items():
+    for key, sides in halves.items():
+        mine = [half for half in sides if half.event_id not in made_up.surely]
         doubted = [half for half in mine if half.event_id in retried.possible and not _shown(left, half)]
         others = [half for half in mine if half not in doubted]
-        found += [_explanation(facts, left, key, others, patience)] if others else []
-        found += [_as_another_name(_explanation(facts, left, key, doubted, patience))] if doubted else []
+        found += [_explanation(facts, left, key, others, patience, made_up)] if others else []
+        found += [_as_another_name(_explanation(facts, left, key, doubted, patience, made_up))] if doubted else []
     return found
 
 
@@ -144,6 +164,37 @@ def _retried(facts: Facts, left: Left, transfer: TransferSides) -> Retried:
     return Retried(certain, frozenset(event_id for event_id, _ in rows) - certain)
 
 
+class MadeUp(NamedTuple):
+    """Halves that another event makes up for under the transfer's own reference, by event id; and the positions of
+    events that may make up for one, by its id."""
+
+    surely: frozenset[str]
+    perhaps: dict[str, list[int]]
+
+
+def _made_up(facts: Facts, halves: dict[Key, list[Half]], transfer: TransferSides) -> MadeUp:
+    every = [half for mine in halves.values() for half in mine]
+    rows = facts.rows(
+        _MADE_UP, sent=transfer.sent, received=transfer.received, latest=LATEST_BOOKING,
+        ids=[half.event_id for half in every], accounts=[half.account for half in every],
+        others=[half.other for half in every], currencies=[half.currency for half in every],
+        amounts=[half.amount for half in every], references=[half.reference for half in every],
+    )  # fmt: skip
+    named: dict[str, set[int]] = {}
+    perhaps: dict[str, list[int]] = {}
+    for event_id, position, is_named in rows:
+        perhaps.setdefault(event_id, []).append(position)
+        if is_named:
+            named.setdefault(event_id, set()).add(position)
+    # One event makes up for one half: where there are more halves than such events, nothing tells for which.
+    alike = Counter(half._replace(position=0, event_id="", recorded_at=None) for half in every)
+    surely = [
+        half.event_id for half in every
+        if len(named.get(half.event_id, ())) >= alike[half._replace(position=0, event_id="", recorded_at=None)]
+    ]  # fmt: skip
+    return MadeUp(frozenset(surely), perhaps)
+
+
 def _as_another_name(explanation: Explanation) -> Explanation:
     """One cause under two names, of which a statement would tell the right one: the retry is named already."""
     found = msgspec.structs.replace(explanation.finding, alternative_to="retry_duplicate", certainty="possible")
@@ -170,7 +221,9 @@ def _given(facts: Facts, transfer: TransferSides) -> dict[str, str]:
     }
 
 
-def _explanation(facts: Facts, left: Left, key: Key, halves: list[Half], patience: timedelta) -> Explanation:
+def _explanation(
+    facts: Facts, left: Left, key: Key, halves: list[Half], patience: timedelta, made_up: MadeUp
+) -> Explanation:  # fmt: skip
     """A statement that books the missing side, or lacks the one that is there, shows what became of the money."""
     shown = {half.event_id: _shown(left, half) for half in halves}
     steps = [step for each in shown.values() for step in each]
@@ -185,10 +238,14 @@ def _explanation(facts: Facts, left: Left, key: Key, halves: list[Half], patienc
         words += f"; {steps[0].source} shows it"
     elif under_way:
         words += "; it may still be under way"
+    perhaps = sorted({place for half in halves for place in made_up.perhaps.get(half.event_id, [])})
+    if perhaps:
+        words += f"; but {places(perhaps)} may be what came back, or was received under another name"
     found = finding(
         FAULT, key, amount=amount, events=[(half.position, half.event_id) for half in halves],
         source=steps[0].source if steps else None, proof=words,
-        certainty=_certainty(facts, halves, all(shown.values()) and not lost_with(facts, steps), bool(under_way)),
+        certainty="possible" if perhaps
+        else _certainty(facts, halves, all(shown.values()) and not lost_with(facts, steps), bool(under_way)),
     )  # fmt: skip
     other = LookAlike("event_misfiled", "the other side may stand in a stream where no account looks for it")
     return Explanation(found, [whole(step) for step in steps], () if found.certainty == "proven" else (other,))

@@ -256,7 +256,7 @@ def _explanation(facts: Facts, key: Key, doubles: list[Double], certainty: Certa
     )
     if certainty == "likely":
         proof += (
-            "; that they record one act is not shown: it would take a key of the client that they share, or a whole log "
+            "; that they record one act is not shown: it would take a client's key that they share, or a whole log "
             f"and a statement that goes on for {LATEST_BOOKING.days} days with every line explained"
         )
     if certainty == "possible":
