@@ -275,6 +275,16 @@ def test_a_hold_that_may_stand_on_a_lost_page_is_not_given_back(
     assert pairs == (["statement_incomplete"] if certainty == "possible" else [])
 
 
+def test_what_was_recorded_eleven_days_earlier_stood_on_another_page(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_723, "IN", told=False)
+    later(world)
+    hold = world.hold("A", 4_723, "X-1")
+    later(world)
+    [finding] = [each for each in judged(world, tmp_path).findings if each.fault == "unresolved_pending"]
+    assert (finding.amount, finding.event_ids, finding.certainty) == (4_723, [hold.event_id], "proven")
+
+
 @pytest.mark.parametrize(("days", "certainty"), [(1.5, "likely"), (9, "likely"), (11, "proven")])
 def test_a_hold_that_the_bank_may_book_yet_is_not_given_back(days: float, certainty: str, tmp_path: Path) -> None:
     """A bank may take ten days, and they begin when the hold lapses."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, NO_ROW, Key, Residual
+from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING
 from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
@@ -90,9 +91,10 @@ def lost_with(facts: Facts, steps: Iterable[Residual]) -> list[Residual]:
     """Events without a line, beside those of ``steps``, that with some of them come to nothing.
 
     A page of a statement that moved no balance may be missing, and the balances chain all the same: that the statement
-    lacks what stood on it proves nothing.
+    lacks what stood on it proves nothing. What was recorded further apart than a bank takes stood on two pages, and
+    the balances between them would tell.
     """
-    unbooked = facts.once("events without a line", lambda: _unbooked(facts))
+    unbooked, recorded_at = facts.once("events without a line", lambda: _unbooked(facts))
     own: dict[tuple[str, Key], list[Residual]] = {}
     for step in steps:
         if step.kind == "statement" and step.reason == NO_ROW:
@@ -100,18 +102,28 @@ def lost_with(facts: Facts, steps: Iterable[Residual]) -> list[Residual]:
     found = []
     for part, mine in own.items():
         numbers = {step.number for step in mine}
-        others = [step for step in unbooked.get(part, []) if step.number not in numbers]
+        moments = [recorded_at.get(step.event_id) for step in mine]
+        others = [
+            step for step in unbooked.get(part, []) if step.number not in numbers
+            and any(_on_one_page(recorded_at.get(step.event_id), moment) for moment in moments)
+        ]  # fmt: skip
         if others and _may_cancel([step.amount for step in mine], [step.amount for step in others]):
             found += others
     return found
 
 
-def _unbooked(facts: Facts) -> dict[tuple[str, Key], list[Residual]]:
+def _unbooked(facts: Facts) -> tuple[dict[tuple[str, Key], list[Residual]], dict[str | None, datetime | None]]:
     found: dict[tuple[str, Key], list[Residual]] = {}
     for step in facts.residuals:
         if step.kind == "statement" and step.reason == NO_ROW:
             found.setdefault((step.source, step.key), []).append(step)
-    return found
+    ids = [step.event_id for mine in found.values() for step in mine]
+    when = "SELECT event_id, recorded_at FROM events WHERE event_id IN (SELECT unnest($ids::VARCHAR[]))"
+    return found, dict(facts.rows(when, ids=ids))
+
+
+def _on_one_page(one: datetime | None, other: datetime | None) -> bool:
+    return one is None or other is None or abs(one - other) <= LATEST_BOOKING
 
 
 def _may_cancel(mine: list[int], others: list[int]) -> bool:
