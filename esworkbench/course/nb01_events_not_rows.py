@@ -389,9 +389,9 @@ def _on_edges(first: datetime, days: int, zone: ZoneInfo, off: timedelta) -> Any
 BETWEEN = Exercise(
     name="between",
     task=(
-        "The facts from the day of `first` to the day of `last`, both days whole, as days are in the customer's "
-        "`zone`, in the order in which they come, that of `recorded_at`; a version may be missing. `first` and `last` "
-        "are midnights in that zone."
+        "The facts themselves, unchanged, from the day of `first` to the day of `last`, both days whole, as days are "
+        "in the customer's `zone`, in the order in which they come, that of `recorded_at`; a version may be "
+        "missing. `first` and `last` are midnights in that zone."
     ),
     stub=(
         "from datetime import datetime\nfrom zoneinfo import ZoneInfo\n\n" + FACTS_STUB + "\n\n"

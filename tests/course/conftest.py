@@ -2,12 +2,15 @@
 
 import importlib
 import pkgutil
+import time
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 
 from esworkbench import course
 from esworkbench.course.grader.exercise import Exercise
+from esworkbench.course.grader.worker import ZONE
 
 NOTEBOOKS = [module.name for module in pkgutil.iter_modules(course.__path__) if module.name[:2] == "nb"]
 EVERY: list[tuple[str, Exercise]] = [
@@ -24,8 +27,13 @@ def pair(request: pytest.FixtureRequest) -> tuple[str, Exercise]:
 
 
 @pytest.fixture
-def exercise(pair: tuple[str, Exercise]) -> Exercise:
-    return pair[1]
+def exercise(pair: tuple[str, Exercise]) -> Iterator[Exercise]:
+    """In the zone in which answers are judged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", ZONE)
+        time.tzset()
+        yield pair[1]
+    time.tzset()
 
 
 @pytest.fixture

@@ -297,6 +297,17 @@ def test_files_of_an_answer_stay_in_its_process(tmp_path: Any, monkeypatch: pyte
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Zurich"])
+def test_the_verdict_does_not_depend_on_the_computers_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(amounts: list[int]) -> int:
+        noon = datetime(2023, 3, 14, 12, tzinfo=UTC).timestamp()
+        return sum(amounts) if time.localtime(noon)[3:5] == (2, 30) else -1
+
+    monkeypatch.setenv("TZ", zone)
+    _workers.cache_clear()
+    assert judge_elsewhere(__name__, "total", answer).outcome is Outcome.CORRECT
+
+
 def test_names_of_the_notebook_come_along() -> None:
     unit = 1
 

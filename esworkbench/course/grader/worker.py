@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from concurrent.futures import TimeoutError as Timeout
 from functools import cache
 from typing import Any
@@ -25,6 +26,12 @@ ALL_SECONDS = 40
 """So long all cases together may take before the process is killed; ``judge`` is done much sooner."""
 
 STARTING_SECONDS = 60
+
+ZONE = "Pacific/Marquesas"
+"""The worker's own time zone, nine and a half hours behind UTC: hardly anybody's, and the zone of no case.
+
+An answer that takes the computer's zone for UTC, or for the customer's, would be right where it happens to be that.
+"""
 
 
 class NoWorker(Exception):
@@ -93,7 +100,9 @@ def _stop(pool: ProcessPool, folder: str) -> None:
 
 
 def _settle(folder: str) -> None:
-    """A folder for all that answers write, which is removed when they are judged no more, and silence."""
+    """A folder for all that answers write, which is removed when they are judged no more, a zone, and silence."""
+    os.environ["TZ"] = ZONE
+    time.tzset()
     os.chdir(folder)
     tempfile.tempdir = folder
     logging.disable()

@@ -213,8 +213,8 @@ DEPOSIT_ONCE = Exercise(
         ),
         "another hash in each process": Mistake(
             _digest_by_hash,
-            "`hash` of a text or of bytes is another one in each process, so a repeat that reaches another one looks "
-            "like another command: take `sha256`",
+            "the digest is another one in each process, as `hash` of a text or of bytes is, so a repeat that reaches "
+            "another one looks like another command: take `sha256`",
         ),
         "no reply": Mistake(
             _no_reply_to_a_repeat, "a repeat deserves the answer that got lost: return the reply that the store kept"

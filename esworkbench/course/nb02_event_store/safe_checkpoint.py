@@ -6,9 +6,10 @@ from esworkbench.course.grader.exercise import Exercise, Mistake
 
 TASK = (
     "A reader has read up to position `checkpoint`. Beyond it `visible` are the positions it can read now, in "
-    "ascending order, and `under_way` those that writers hold and may still commit, in any order. A position in "
-    "neither list was rolled back and stays empty for ever. Return the new checkpoint: the last visible position "
-    "below all that are under way, or the old checkpoint if there is none. Both lists may be empty."
+    "ascending order, and `under_way`, beyond it as well, those that writers hold and may still commit, in any order; "
+    "none is in both. A position in neither list was rolled back and stays empty for ever. Return the new checkpoint: "
+    "the last visible position below all that are under way, or the old checkpoint if there is none. Both lists may "
+    "be empty."
 )
 
 

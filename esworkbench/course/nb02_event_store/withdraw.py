@@ -59,16 +59,25 @@ class _Account:
     with two events.
 
     One of ERRORS: that save fails with it. "after": somebody pays 1 in right after it.
+
+    ``between``: somebody takes so much before the first load that isn't the only one of its attempt.
     """
 
-    def __init__(self, balance: int, others: Sequence[int | str | None]) -> None:
+    def __init__(self, balance: int, others: Sequence[int | str | None], between: int) -> None:
         self.balance = balance
+        self.between = between
+        self.loads = 0
+        self.taken = 0
         self.version = 1
         self.others = list(others)
         self.saves = 0
         self.raised: list[ConcurrencyError] = []
 
     def load(self) -> dict[str, int]:
+        self.loads += 1
+        if self.loads == 2 and self.between:
+            self._takes(self.between)
+            self.between = 0
         return {"version": self.version, "balance": self.balance}
 
     def save(self, account: dict[str, int]) -> None:
@@ -78,9 +87,9 @@ class _Account:
         other = self.others.pop(0) if self.others else None
         if isinstance(other, str) and other in ERRORS:
             raise ERRORS[other]
+        self.loads = 0
         if isinstance(other, int):
-            self.balance -= other
-            self.version += 2
+            self._takes(other)
         if account["version"] != self.version:
             lost = ConcurrencyError("ACC-1001", account["version"], self.version)
             self.raised.append(lost)
@@ -91,9 +100,17 @@ class _Account:
             self.balance += 1
             self.version += 1
 
+    def _takes(self, amount: int) -> None:
+        self.balance -= amount
+        self.taken += amount
+        self.version += 2
 
-def _play_withdraw(answer: Any, balance: int, others: list[int | str | None], amount: int, attempts: int) -> Any:
-    account = _Account(balance, others)
+
+def _play_withdraw(
+    answer: Any, balance: int, others: list[int | str | None], amount: int, attempts: int, between: int
+) -> Any:
+    """Where somebody is ``between`` two loads, only whether the money adds up: who loads once meets nobody there."""
+    account = _Account(balance, others, between)
 
     def watched() -> Any:
         try:
@@ -104,10 +121,13 @@ def _play_withdraw(answer: Any, balance: int, others: list[int | str | None], am
             raise
 
     said = reply(watched)
+    if between:
+        left = balance - account.taken - (amount if said is True else 0)
+        return {"in the account": "what must be left" if account.balance == left >= 0 else account.balance}
     return {"reply": said, "balance": account.balance, "saves": account.saves}
 
 
-def _given_withdraw(balance: int, others: list[int | str | None], amount: int, attempts: int) -> str:
+def _given_withdraw(balance: int, others: list[int | str | None], amount: int, attempts: int, between: int) -> str:
     told: dict[int | str | None, str] = {
         None: "nobody gets in",
         "busy": "the store is busy",
@@ -116,7 +136,8 @@ def _given_withdraw(balance: int, others: list[int | str | None], amount: int, a
     }
     races = [f"save {number}: {told.get(other, f'somebody takes {other} just before')}"
              for number, other in enumerate(others, start=1)]  # fmt: skip
-    return "; ".join([f"{balance} in the account, {amount} wanted, {attempts} attempts", *races])
+    twice = [f"somebody takes {between} between the first and the second load of an attempt"] if between else []
+    return "; ".join([f"{balance} in the account, {amount} wanted, {attempts} attempts", *races, *twice])
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
@@ -131,6 +152,20 @@ def _decides_once(load: Load, save: Save, amount: int, attempts: int) -> bool:
     if amount > load()["balance"]:
         return False
     while True:
+        account = load()
+        try:
+            save({**account, "balance": account["balance"] - amount})
+            return True
+        except ConcurrencyError:
+            attempts -= 1
+            if attempts == 0:
+                raise
+
+
+def _pays_from_another_load(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    while True:
+        if amount > load()["balance"]:
+            return False
         account = load()
         try:
             save({**account, "balance": account["balance"] - amount})
@@ -216,8 +251,18 @@ WITHDRAW = Exercise(
         st.lists(st.sampled_from([None, 0, 1, 3, "after", *ERRORS]), max_size=4),
         st.integers(1, 6),
         st.integers(1, 3),
+        st.just(0),
     ),
-    examples=[(5, ["after"], 3, 1), (5, [0, 0], 3, 2), (5, [1, 1], 3, 2), *((5, [error], 3, 2) for error in ERRORS)],
+    examples=[
+        (5, ["after"], 3, 1, 0),
+        (5, [0, 0], 3, 2, 0),
+        (5, [1, 1], 3, 2, 0),
+        *((5, [error], 3, 2, 0) for error in ERRORS),
+        (5, [], 3, 1, 3),
+        (5, [], 3, 1, 1),
+        (5, [1], 3, 2, 2),
+        (5, [1], 3, 2, 1),
+    ],
     play=_play_withdraw,
     given=_given_withdraw,
     hints=(
@@ -231,6 +276,11 @@ WITHDRAW = Exercise(
         ),
         "stale decision": Mistake(
             _decides_once, "it loads again but doesn't decide anew: what is left by now may be too little"
+        ),
+        "two loads": Mistake(
+            _pays_from_another_load,
+            "it decides on one load and pays from another, and in between somebody may have taken money: load once in "
+            "each attempt",
         ),
         "swallowed": Mistake(
             _gives_up_silently,

@@ -310,7 +310,9 @@ APPLY = Exercise(
             _resolves_all, "one withdrawal is settled or cancelled and all leave `pending`: the others are still open"
         ),
         "not given back": Mistake(
-            _keeps_what_was_cancelled, "the money of a cancelled withdrawal doesn't come back into the balance"
+            _keeps_what_was_cancelled,
+            "the money of a cancelled withdrawal doesn't come back into the balance: the event says how much it is, "
+            "also where `pending` doesn't know of it",
         ),
         "silent on unknown events": Mistake(
             _passes_over_the_unknown,

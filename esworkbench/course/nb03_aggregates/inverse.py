@@ -24,6 +24,18 @@ class LineMoved(Edit, frozen=True, kw_only=True):
     text: str
 
 
+class LineCopied(LineMoved, frozen=True, kw_only=True):
+    """Another, with the fields of an inserted line."""
+
+    after: str | None
+
+
+class LineCorrected(LineMoved, frozen=True, kw_only=True):
+    """Another, with the fields of a rewritten line."""
+
+    new_text: str
+
+
 @st.composite
 def edits(draw: st.DrawFn) -> Edit:
     """One edit of any kind; some are an undo themselves."""
@@ -40,6 +52,8 @@ def edits(draw: st.DrawFn) -> Edit:
         LineRestored(**line),
         LineRewritten(**line, new_text=draw(st.sampled_from(["new", "", " new "]))),
         LineMoved(**line),
+        LineCopied(**line, after=None),
+        LineCorrected(**line, new_text="new"),
     ]
     return draw(st.sampled_from(made))
 
@@ -91,6 +105,8 @@ INVERSE = Exercise(
     examples=[
         (LineInserted(edit_id="e1", editor="ada", line_id="one", after=None, text="old", undoes="e0"), "e2"),
         (LineRewritten(edit_id="e1", editor="ada", line_id="one", text=" old ", new_text=""), "e2"),
+        (LineCopied(edit_id="e1", editor="ada", line_id="one", text="old", after="zero"), "e2"),
+        (LineCorrected(edit_id="e1", editor="ada", line_id="one", text="old", new_text="new"), "e2"),
     ],
     hints=(
         "Inserted and restored lines are removed, removed ones restored, never inserted anew.",

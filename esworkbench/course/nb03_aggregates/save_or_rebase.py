@@ -45,23 +45,38 @@ ERRORS: dict[str, Exception] = {
 }
 
 
+class NotTheLast(Exception):
+    """A ConcurrencyError that isn't the one that the last save raised."""
+
+
+CAROLS = {"Carol": "carol", "Carol, under the id of his": "bob-0"}
+"""What Carol saves before somebody's save, as a new line, under which id."""
+
+
 class _BusyStore(StoreInMemory):
-    """``next``: what is in the way of each of the next writes, by default nothing."""
+    """``next``: what is in the way of each of the next writes, by default nothing. ``lost``: the last lost race."""
 
     def __init__(self) -> None:
         super().__init__()
         self.next: list[str] = []
+        self.lost: ConcurrencyError | None = None
 
     def append_many(self, appends: Sequence[StreamAppend], *, idempotency: Idempotency | None = None) -> AppendResult:
         trouble = self.next.pop(0) if self.next else ""
         if trouble in ERRORS:
             raise ERRORS[trouble]
-        if trouble == "Carol":
+        if trouble in CAROLS:
             documents = Repository(self, Document, document_decoder())
             hers = documents.load("d")
-            hers.insert("carol", "new by carol", after=None, editor="carol")
+            hers.insert(CAROLS[trouble], "new by carol", after=None, editor="carol")
+            rest, self.next = self.next, []
             documents.save(hers)
-        return super().append_many(appends, idempotency=idempotency)
+            self.next = rest
+        try:
+            return super().append_many(appends, idempotency=idempotency)
+        except ConcurrencyError as error:
+            self.lost = error
+            raise
 
 
 Change = tuple[str, str]
@@ -74,7 +89,9 @@ TROUBLES: Mapping[str, Sequence[str]] = {
     "the store is busy at the second save": ("", "busy"),
     **{f"the first save raises {name}": (name,) for name in ERRORS if name != "busy"},
     **{f"the second save raises {name}": ("", name) for name in ERRORS if name != "busy"},
+    "Carol saves right before the first save": ("Carol",),
     "Carol saves right before the second save": ("", "Carol"),
+    "Carol saves a line under the id of Bob's first edit right before the first save": ("Carol, under the id of his",),
 }
 """What is in the way of the saves; in the second it only gets where there is one."""
 
@@ -114,7 +131,16 @@ def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], trou
     if hers.uncommitted:
         documents.save(hers)
     store.next = list(TROUBLES[trouble])
-    said = reply(answer, documents, his)
+
+    def watched() -> Any:
+        try:
+            return answer(documents, his)
+        except ConcurrencyError as error:
+            if error is not store.lost:
+                raise NotTheLast(str(error)) from error
+            raise
+
+    said = reply(watched)
     saved = documents.load("d")
     decided_on: Mapping[str, Any] = {
         edit.edit_id: recorded.metadata_dict().get("decided_on_version")
@@ -218,6 +244,8 @@ SAVE_OR_REBASE = Exercise(
     examples=[
         ([("insert after", "one")], [("rewrite", "one"), ("rewrite", "two")], ""),
         *(([("insert after", "one")], [("rewrite", "one")], trouble) for trouble in TROUBLES),
+        ([], [("rewrite", "one")], "Carol saves right before the first save"),
+        ([], [("rewrite", "one"), ("rewrite", "two")], list(TROUBLES)[-1]),
     ],
     play=_play_save_or_rebase,
     given=_given_save_or_rebase,

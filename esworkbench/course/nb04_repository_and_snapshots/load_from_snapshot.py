@@ -17,8 +17,8 @@ TASK = (
     "may be the last of the stream. `read(version)` returns the events that come after that version, as a list in "
     "their order. Each event it reads costs time, so read none that is in the snapshot. "
     "`account.replay(event)` applies an event and adds 1 to `account.version`, which `restore` leaves as it is. In "
-    "the end `account.version` is the stream's, and `account.uncommitted`, what is to be saved, is empty. Nothing "
-    "is returned."
+    "the end `account.version` is the stream's, and `account.uncommitted`, what is to be saved, is empty. Let out the "
+    "TypeError that `replay` raises for an event that it doesn't know. Nothing is returned."
 )
 
 Read = Callable[[int], Sequence[DomainEvent]]
@@ -48,7 +48,7 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
         state=msgspec.json.encode(kept.state()),
         event_shapes={},
         event_hash="0" * 64,
-        based_on_version=None,
+        based_on_version=snapshot_at // 2 or None,
     )
     versions = range(1, len(events) + 1)
     read_versions: set[int] = set()
@@ -79,6 +79,15 @@ def _play_load(answer: Any, events: list[DomainEvent], snapshot_at: int) -> Any:
 
 
 OPENED, ZOE_OPENED = (AccountOpened(account_id="a", owner=owner, currency="USD") for owner in ("Ada", "Zoë"))
+
+
+class AccountRenamed(DomainEvent, frozen=True, kw_only=True):
+    """Of no kind that an account knows."""
+
+    owner: str
+
+
+RENAMED = AccountRenamed(owner="Ada B.")
 MONEY = {"currency": "USD", "reference": "r"}
 
 
@@ -93,7 +102,10 @@ def _events_and_a_version(draw: st.DrawFn) -> tuple[list[DomainEvent], int]:
             WithdrawalSettled(withdrawal_id="w", amount_minor=amount_minor, currency="USD"),
         ]
         events.append(made[kind])
-    return events, draw(st.integers(1, len(events)))
+    snapshot_at = draw(st.integers(1, len(events)))
+    if draw(st.sampled_from([False] * 9 + [True])):
+        events.insert(draw(st.integers(snapshot_at, len(events))), RENAMED)
+    return events, snapshot_at
 
 
 def _given_load(events: list[DomainEvent], snapshot_at: int) -> str:
@@ -180,6 +192,8 @@ LOAD_FROM_SNAPSHOT = Exercise(
     examples=[
         ([OPENED, *(MoneyDeposited(amount_minor=10**each, **MONEY) for each in range(4))], 3),
         ([ZOE_OPENED, MoneyDeposited(amount_minor=1, **MONEY)], 1),
+        ([OPENED, MoneyDeposited(amount_minor=1, **MONEY), RENAMED], 2),
+        ([OPENED, RENAMED, MoneyDeposited(amount_minor=1, **MONEY)], 1),
     ],
     play=_play_load,
     given=_given_load,

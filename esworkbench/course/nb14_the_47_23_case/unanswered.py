@@ -72,6 +72,9 @@ HALF_PAST_TWO_AGAIN = datetime(2023, 10, 29, 2, 30, tzinfo=ZURICH, fold=1)
 NOON_AFTER_THE_CLOCKS_WENT_BACK = day(28.5)
 """29 October 2023: a day of 25 hours in Zurich."""
 
+LESS_THAN_AN_HOUR = [timedelta(microseconds=1), timedelta(seconds=0.5), timedelta(seconds=30), timedelta(minutes=30)]
+"""So much now is past the hour: who cuts moments to whole hours, minutes or seconds takes off so much."""
+
 AGES = [
     timedelta(days=40), timedelta(days=2, seconds=1), timedelta(days=2), timedelta(hours=25),
     timedelta(days=1, microseconds=1), timedelta(days=1), timedelta(days=1, microseconds=-1), timedelta(hours=20),
@@ -82,7 +85,7 @@ AGES = [
 @st.composite
 def _holds(draw: st.DrawFn) -> tuple[list[Event], datetime]:
     """Requests of all ages with and without an answer, answers to requests from before, and other events."""
-    now = NOON_AFTER_THE_CLOCKS_WENT_BACK
+    now = NOON_AFTER_THE_CLOCKS_WENT_BACK + draw(st.sampled_from([timedelta(0), *LESS_THAN_AN_HOUR]))
     dated: list[tuple[timedelta, DomainEvent]] = []
     for withdrawal_id in draw(st.permutations(IDS))[: draw(st.integers(0, 4))]:
         amount, age = draw(st.sampled_from([4_723, 900])), draw(st.sampled_from(AGES))
@@ -145,6 +148,16 @@ TWO_IDS = [
     _at(_event(1, _requested("W-1", 4_723)), day(1)),
     _at(_event(2, _requested("W-10", 4_723)), day(1.1)),
     _at(_event(3, _settled("W-10", 4_723)), day(1.2)),
+]
+
+
+# By so little the one is late, and the other, a day old to the microsecond, is not.
+BARELY_LATE = [
+    (
+        [_at(_event(1, _requested("W-1", 900)), day(27.5)), _at(_event(2, _requested("W-2", 900)), day(27.5) + late)],
+        NOON_AFTER_THE_CLOCKS_WENT_BACK + late,
+    )
+    for late in LESS_THAN_AN_HOUR
 ]
 
 
@@ -219,6 +232,7 @@ UNANSWERED = Exercise(
         (EXAMPLE, NOON_AFTER_THE_CLOCKS_WENT_BACK.astimezone(ZURICH)),
         (TWO_IDS, NOON_AFTER_THE_CLOCKS_WENT_BACK),
         ([_at(_event(1, _requested("W-1", 900)), day(27) + timedelta(hours=1))], HALF_PAST_TWO_AGAIN),
+        *BARELY_LATE,
     ],
     play=_play_unanswered,
     given=_shown_holds,
@@ -242,7 +256,9 @@ UNANSWERED = Exercise(
             "a request that is exactly 24 hours old is listed: the limit is 24 hours, so only more is late",
         ),
         "whole days": Mistake(
-            _whole_days, "only whole days are counted: a request of 25 hours is late, and its timedelta has `days` 1"
+            _whole_days,
+            "days are counted, but a request of 25 hours is late: of that a timedelta has `days` 1, and the dates may "
+            "be one apart",
         ),
         "by date": Mistake(
             _by_date, "dates are compared: a request from yesterday evening is younger than 24 hours this morning"

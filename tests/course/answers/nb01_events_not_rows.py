@@ -157,6 +157,14 @@ def balance_at_in_milliseconds(facts: list[Fact], moment: datetime) -> int:
     return balance([fact for fact in facts if round(fact.recorded_at.timestamp(), 3) <= until])
 
 
+def balance_at_on_the_computers_clock(facts: list[Fact], moment: datetime) -> int:
+    """Right where the computer's zone is UTC."""
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    until = moment.astimezone().replace(tzinfo=None)
+    return balance([fact for fact in facts if fact.recorded_at.replace(tzinfo=None) <= until])
+
+
 def between_by_midnights(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> Iterator[Fact]:
     end = last + timedelta(days=1)
     return (fact for fact in facts if first <= fact.recorded_at < end)
@@ -283,6 +291,7 @@ WRONG = {
         balance_at_by_version,
         balance_at_a_millisecond_later,
         balance_at_in_milliseconds,
+        balance_at_on_the_computers_clock,
     ],
     "between": [
         between_to_a_second_before,

@@ -221,6 +221,55 @@ def withdraw_keeping_the_error(load: Load, save: Save, amount: int, attempts: in
     raise last
 
 
+def withdraw_loading_once_more(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    """What the first load says is used for nothing."""
+
+    def fresh() -> dict[str, int]:
+        load()
+        return load()
+
+    return withdraw(fresh, save, amount, attempts)
+
+
+def withdraw_loading_for_each_question(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    def saved() -> bool:
+        if load()["balance"] < amount:
+            return False
+        save({"version": load()["version"], "balance": load()["balance"] - amount})
+        return True
+
+    return _again_after_a_lost_race(saved, attempts)
+
+
+def withdraw_deciding_and_then_loading(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    def saved() -> bool:
+        if amount > load()["balance"]:
+            return False
+        account = load()
+        save({**account, "balance": account["balance"] - amount})
+        return True
+
+    return _again_after_a_lost_race(saved, attempts)
+
+
+def withdraw_with_the_version_of_another_load(load: Load, save: Save, amount: int, attempts: int) -> bool:
+    def saved() -> bool:
+        account = load()
+        if amount > account["balance"]:
+            return False
+        save({"version": load()["version"], "balance": account["balance"] - amount})
+        return True
+
+    return _again_after_a_lost_race(saved, attempts)
+
+
+def _again_after_a_lost_race(saved: Callable[[], bool], attempts: int) -> bool:
+    for _ in range(attempts - 1):
+        with suppress(ConcurrencyError):
+            return saved()
+    return saved()
+
+
 def withdraw_again_whatever_happens(load: Load, save: Save, amount: int, attempts: int) -> bool:
     for _ in range(attempts - 1):
         with suppress(Exception):
@@ -679,7 +728,12 @@ def safe_checkpoint_that_pops(visible: list[int], under_way: list[int], checkpoi
 
 RIGHT: dict[str, list[Any]] = {
     "append": [append_by_fetching, append_by_many, append_in_a_savepoint, append_and_then_look],
-    "withdraw": [withdraw_by_counting, withdraw_by_recursion, withdraw_keeping_the_error],
+    "withdraw": [
+        withdraw_by_counting,
+        withdraw_by_recursion,
+        withdraw_keeping_the_error,
+        withdraw_loading_once_more,
+    ],
     "save_and_tell": [save_and_tell_in_else, save_and_tell_by_stack, save_and_tell_by_hand],
     "deposit_once": [
         deposit_once_looking_first,
@@ -723,6 +777,9 @@ WRONG: dict[str, list[Any]] = {
         withdraw_and_say_nothing,
         withdraw_saving_a_refusal,
         withdraw_with_todays_version,
+        withdraw_loading_for_each_question,
+        withdraw_deciding_and_then_loading,
+        withdraw_with_the_version_of_another_load,
     ],
     "save_and_tell": [
         save_and_tell_if_there_is_a_connection,

@@ -491,6 +491,20 @@ def inverse_of_a_redo(edit: Edit, edit_id: str) -> Edit:
     return inverse(edit, edit_id)
 
 
+def inverse_by_the_fields(edit: Edit, edit_id: str) -> Edit:
+    if hasattr(edit, "new_text"):
+        common = {"edit_id": edit_id, "undoes": edit.edit_id, "editor": edit.editor, "line_id": edit.line_id}
+        return LineRewritten(text=edit.new_text, new_text=edit.text, **common)  # type: ignore[attr-defined]
+    return inverse(edit, edit_id)
+
+
+def inverse_of_what_stands_after_a_line(edit: Edit, edit_id: str) -> Edit:
+    if hasattr(edit, "after"):
+        common = {"edit_id": edit_id, "undoes": edit.edit_id, "editor": edit.editor, "line_id": edit.line_id}
+        return LineRemoved(text=edit.text, **common)  # type: ignore[attr-defined]
+    return inverse(edit, edit_id)
+
+
 # --- save_or_rebase ---------------------------------------------------------------------------------------------------
 
 
@@ -648,6 +662,38 @@ def save_one_editors(documents: Repository[Document], document: Document) -> Non
         documents.save(fresh)
 
 
+def save_or_rebase_on_a_copy_from_before(documents: Repository[Document], document: Document) -> None:
+    fresh = documents.load(document.id)
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        documents.save(fresh)
+
+
+def save_or_rebase_raising_the_first_error(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError as first:
+        fresh = documents.load(document.id)
+        fresh.rebase([unsaved.event for unsaved in document.uncommitted])
+        try:
+            documents.save(fresh)
+        except ConcurrencyError:
+            raise first from None
+
+
+def save_or_rebase_what_has_a_new_id(documents: Repository[Document], document: Document) -> None:
+    try:
+        documents.save(document)
+    except ConcurrencyError:
+        fresh = documents.load(document.id)
+        known = {edit.edit_id for edit in fresh.edits}
+        edits = [event for event, _ in document.uncommitted if isinstance(event, Edit)]
+        fresh.rebase([edit for edit in edits if edit.edit_id not in known])
+        documents.save(fresh)
+
+
 def save_nothing_known(documents: Repository[Document], document: Document) -> None:
     try:
         documents.save(document)
@@ -724,6 +770,8 @@ WRONG: dict[str, list[Any]] = {
         inverse_of_a_redo,
         inverse_of_an_emptied_line,
         inverse_stripped,
+        inverse_by_the_fields,
+        inverse_of_what_stands_after_a_line,
     ],
     "save_or_rebase": [
         save_one_by_one,
@@ -742,6 +790,9 @@ WRONG: dict[str, list[Any]] = {
         save_once_more_and_say_nothing,
         save_until_nobody_is_faster,
         save_one_editors,
+        save_or_rebase_on_a_copy_from_before,
+        save_or_rebase_raising_the_first_error,
+        save_or_rebase_what_has_a_new_id,
     ],
 }
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -3,6 +3,7 @@
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
@@ -97,6 +98,26 @@ def load_as_a_past_state(account: BankAccount, snapshot: Snapshot, read: Read) -
     """No command is possible any more."""
     load_from_snapshot(account, snapshot, read)
     account.read_only = True
+
+
+def load_from_what_it_is_based_on(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    account.restore(json.loads(snapshot.state))
+    account.version = snapshot.based_on_version or snapshot.version
+    for event in read(account.version):
+        account.replay(event)
+
+
+def load_what_is_known(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    account.restore(json.loads(snapshot.state))
+    account.version = snapshot.version
+    for event in read(snapshot.version):
+        with suppress(Exception):
+            account.replay(event)
+
+
+def load_up_to_what_is_unknown(account: BankAccount, snapshot: Snapshot, read: Read) -> None:
+    with suppress(TypeError):
+        load_from_snapshot(account, snapshot, read)
 
 
 # --- usable -----------------------------------------------------------------------------------------------------------
@@ -418,6 +439,9 @@ WRONG: dict[str, list[Any]] = {
         load_with_a_restored_state_last,
         load_from_latin_1,
         load_as_a_past_state,
+        load_from_what_it_is_based_on,
+        load_what_is_known,
+        load_up_to_what_is_unknown,
     ],
     "usable": [
         usable_by_today,

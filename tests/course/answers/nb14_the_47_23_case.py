@@ -176,6 +176,34 @@ def unanswered_in_the_first_of_two_hours(events: list[Event], now: datetime) -> 
     return list(unanswered_by_sets(events, now.replace(fold=0)))
 
 
+def unanswered_in_whole_seconds(events: list[Event], now: datetime) -> list[str]:
+    return _unanswered_cut(events, now, microsecond=0)
+
+
+def unanswered_in_whole_minutes(events: list[Event], now: datetime) -> list[str]:
+    return _unanswered_cut(events, now, second=0, microsecond=0)
+
+
+def unanswered_in_whole_hours(events: list[Event], now: datetime) -> list[str]:
+    return _unanswered_cut(events, now, minute=0, second=0, microsecond=0)
+
+
+def unanswered_until_the_last_second(events: list[Event], now: datetime) -> list[str]:
+    return list(unanswered_by_sets(events, now.replace(microsecond=0)))
+
+
+def _unanswered_cut(events: list[Event], now: datetime, **cut: int) -> list[str]:
+    since = (now.astimezone(UTC) - timedelta(days=1)).replace(**cut)  # type: ignore[arg-type]  # of a time only
+    open_ones = unanswered_by_sets(events, datetime.max.replace(tzinfo=UTC))
+    return [
+        event.data.withdrawal_id
+        for event in events
+        if isinstance(event.data, WithdrawalRequested)
+        and event.data.withdrawal_id in open_ones
+        and event.recorded.recorded_at.replace(**cut) < since  # type: ignore[arg-type]  # of a time only
+    ]
+
+
 def _data(event: Event) -> MoneyDeposited:
     assert isinstance(event.data, MoneyDeposited)
     return event.data
@@ -426,6 +454,10 @@ WRONG = {
         unanswered_without_zone,
         unanswered_in_one_text,
         unanswered_in_the_first_of_two_hours,
+        unanswered_in_whole_seconds,
+        unanswered_in_whole_minutes,
+        unanswered_in_whole_hours,
+        unanswered_until_the_last_second,
     ],
     "put_right": [
         put_right_with_a_constant_key,
