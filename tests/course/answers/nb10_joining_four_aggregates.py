@@ -257,6 +257,18 @@ def waits_of_rounded_seconds(connection: Connection, now: datetime) -> list[Stil
     return _by_sql(connection, now, hour=timedelta(hours=1, seconds=-0.5), day=timedelta(days=1, seconds=-0.5))
 
 
+def waits_since_the_full_second(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return still_waiting(connection, now.replace(microsecond=0))
+
+
+def waits_since_the_full_minute(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return still_waiting(connection, now.replace(second=0))
+
+
+def waits_since_the_next_second(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return still_waiting(connection, now.replace(microsecond=0) + timedelta(seconds=bool(now.microsecond)))
+
+
 def waits_without_the_future(connection: Connection, now: datetime) -> list[StillWaiting]:
     rows = _by_sql(connection, now, hour=timedelta(hours=1), day=timedelta(days=1))
     ahead = select(activity_waiting.c.event_type, activity_waiting.c.waits_for)
@@ -385,6 +397,9 @@ WRONG = {
         waits_by_waits_for_only,
         waits_with_empty_groups,
         waits_that_clean_up,
+        waits_since_the_full_second,
+        waits_since_the_full_minute,
+        waits_since_the_next_second,
     ],
     "breaks_contract": [
         breaks_once_per_session,
