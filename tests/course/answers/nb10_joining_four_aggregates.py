@@ -204,6 +204,21 @@ class JoinOfTheBuyer(JoinInParts):
         return region is not None
 
 
+class JoinWithTheLatestProfiles(JoinInParts):
+    """Keeps a few of a user's profiles, the latest; a login may have seen an older one."""
+
+    kept = 2
+
+    def _region(self, login: UserLoggedIn) -> str | None:
+        versions = sorted(version for user, version in self._profiles if user == login.user_id)[-self.kept :]
+        known = {key: region for key, region in self._profiles.items() if key[1] in versions}
+        return region_by_loop(login, known)
+
+
+class JoinWithThreeProfiles(JoinWithTheLatestProfiles):
+    kept = 3
+
+
 def waits_in_python(connection: Connection, now: datetime) -> list[StillWaiting]:
     columns = activity_waiting.c
     found: Counter[tuple[str, str, str]] = Counter()
@@ -386,6 +401,8 @@ WRONG = {
         JoinThatFreesOneSession,
         JoinThatPassesOverAnEmptyText,
         JoinThatHoldsEight,
+        JoinWithTheLatestProfiles,
+        JoinWithThreeProfiles,
     ],
     "waits": [
         waits_inclusive,
