@@ -305,19 +305,21 @@ def _play_dead_steps(answer: Any, written: dict[int, int], steps: list[int]) -> 
 
 @st.composite
 def _written_and_steps(draw: st.DrawFn) -> tuple[dict[int, int], list[int]]:
-    """Versions without events stand there with a 0, or not at all; the oldest steps may be gone already."""
+    """Versions without events have a 0 or are left out; the oldest may be gone, and their steps with them."""
     written = draw(st.dictionaries(st.integers(1, 5), st.sampled_from([0, 0, 0, 1, 59]), max_size=5))
-    steps = [1, 2, 3, 4][draw(st.integers(0, 2)) : draw(st.integers(2, 4))]
-    return written, steps
+    first, end = draw(st.integers(1, 3)), draw(st.integers(3, 5))
+    steps = list(range(first, end))
+    return {version: count if version >= first else 0 for version, count in written.items()}, steps
 
 
 DEAD_STEPS = Exercise(
     name="dead_steps",
     task=(
         "`written` says how many events of one type were really written in each version; where a version isn't in it "
-        "or has 0, there is none. `steps` are the versions that the type's upcasters start from, each leading to the "
-        "next version and none left out. An event is read through all steps from its version on. Return those of "
-        "`steps` that no event needs any more: a list in any order, empty where all are needed."
+        "or has 0, there is none. `steps` are the versions that the type's upcasters start from, ascending, each "
+        "leading to the next version and none left out; nothing was written in a version before the first. An event is "
+        "read through all steps from its version on. Return those of `steps` that no event needs any more: a list in "
+        "any order, empty where all are needed."
     ),
     stub=(
         "from collections.abc import Mapping, Sequence\n\n\n"

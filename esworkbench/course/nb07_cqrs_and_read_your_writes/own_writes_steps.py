@@ -93,3 +93,5 @@ HER_OWN = Commit("ada", ("joint",), heard=False)
 HER_ASK = Ask("ada", "joint", "USD", arrives=False)
 HIS_OWN, HIS_ASK = HER_OWN._replace(user="bob"), HER_ASK._replace(user="bob")
 SAVED = Commit(None, ("savings",), heard=True)
+LATER_AND_SHOWN: tuple[Step, ...] = (Commit(None, ("joint",), heard=False), Follow(9, stumbles=False))
+"""A later event stands in the row before anybody was told of it."""

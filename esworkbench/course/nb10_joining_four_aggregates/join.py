@@ -88,14 +88,14 @@ def _stories(draw: st.DrawFn) -> tuple[list[Told]]:
     """
     told: list[tuple[int, Told]] = []
     for user in ("ada", "bob"):
-        moved = sorted(draw(st.lists(st.integers(0, 9), max_size=2)))
-        for version, (when, region) in enumerate(zip(moved, ["north", "south"], strict=False), start=1):
+        moved = sorted(draw(st.lists(st.integers(0, 9), max_size=3)))
+        for version, (when, region) in enumerate(zip(moved, ["north", "south", "west"], strict=False), start=1):
             there = region if user == "ada" else "east"
             told.append((when, (None, UserProfileUpdated(user_id=user, profile_version=version, region=there))))
     for session in draw(st.sampled_from([("s1",), ("s1", "s2"), ("s1", "s2", "s3"), ("s1", "")])):
         user = draw(st.sampled_from(["ada", "ada", "bob"]))
         if draw(st.sampled_from([True, True, True, False])):
-            login = UserLoggedIn(user_id=user, profile_version=draw(st.integers(0, 2)))
+            login = UserLoggedIn(user_id=user, profile_version=draw(st.integers(0, 3)))
             told.append((draw(st.integers(0, 9)), (session, login)))
         for number, amount in enumerate(draw(st.lists(st.integers(1, 500), max_size=2)), start=1):
             buyer = draw(st.sampled_from([user, user, user, "bob"]))
@@ -146,6 +146,16 @@ MANY_WAIT: list[Told] = [
     ("s3", UserLoggedIn(user_id="ada", profile_version=1)),
     ADA_MOVES_IN,
 ]
+
+LONG_AGO: list[Told] = [
+    *(
+        (None, UserProfileUpdated(user_id="ada", profile_version=version, region=region))
+        for version, region in enumerate(("north", "south", "west", "east"), start=1)
+    ),
+    STORY[2],
+    ("s1", UserPurchased(purchase_id="p8", user_id="ada", amount_minor=5, currency="EUR")),
+]
+"""A login from before three moves is read after all of them."""
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
@@ -261,6 +271,7 @@ JOIN = Exercise(
         (BOTH_WAIT,),
         (UNNAMED,),
         (MANY_WAIT,),
+        (LONG_AGO,),
     ],
     play=_play_join,
     given=_told_one_by_one,

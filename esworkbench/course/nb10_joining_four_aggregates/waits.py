@@ -93,9 +93,8 @@ SECONDS = st.sampled_from(
 def _waiting_lines(draw: st.DrawFn) -> tuple[list[Waiting], datetime]:
     """A few events that wait, as old as the bounds of the ages, or a little more or less."""
     lines = draw(st.lists(st.tuples(KINDS, SECONDS), max_size=5))
-    return [(*kind, seconds) for kind, seconds in lines], NOON + timedelta(
-        minutes=draw(st.sampled_from([0, 61, 2_880]))
-    )
+    now = NOON + timedelta(minutes=draw(st.sampled_from([0, 61, 2_880])), seconds=draw(st.sampled_from([0, 0, 30.5])))
+    return [(*kind, seconds) for kind, seconds in lines], now
 
 
 def _told_waiting(waiting: list[Waiting], now: datetime) -> str:
@@ -112,6 +111,7 @@ A_FEW_WAITING: list[Waiting] = [
 ]
 ALMOST: list[Waiting] = [("UserPurchased", "UserLoggedIn", seconds) for seconds in (HOUR - 0.4, DAY - 0.4)]
 YET_TO_COME: list[Waiting] = [("UserPurchased", "UserLoggedIn", -60)]
+EXACTLY: list[Waiting] = [("UserPurchased", "UserLoggedIn", seconds) for seconds in (HOUR, DAY)]
 FOR_A_YEAR: list[Waiting] = [("UserPurchased", "UserLoggedIn", 400 * DAY)]
 
 
@@ -178,6 +178,7 @@ WAITS = Exercise(
         (A_FEW_WAITING, NOON + timedelta(days=2)),
         ([], NOON),
         (ALMOST, NOON),
+        *((lines, NOON + timedelta(seconds=30.5)) for lines in (EXACTLY, ALMOST)),
         (YET_TO_COME, NOON),
         (FOR_A_YEAR, NOON),
     ],

@@ -279,6 +279,38 @@ class DoneOnceItIsShown(OwnWrites):
         return answer
 
 
+class ALaterRowIsEnough(OwnWrites):
+    """Takes a row that shows a later version for one that shows the parked write too."""
+
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        own = self.own(user, query.stream_id())
+        if own is not None:
+            answer = self.queries.wait_for(query, position=own.position, at_most_seconds=0)
+            if (answer.version or 0) > own.version:
+                return answer
+        return super().ask(user, query, at_most_seconds=at_most_seconds)
+
+
+class ARowOfItsVersionIsEnough(OwnWrites):
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        own = self.own(user, query.stream_id())
+        if own is not None:
+            answer = self.queries.wait_for(query, position=own.position, at_most_seconds=0)
+            if (answer.version or 0) >= own.version:
+                return answer
+        return super().ask(user, query, at_most_seconds=at_most_seconds)
+
+
+class TheLaterOfTwoVersions(OwnWrites):
+    """The value is that of the write, the version that of the row."""
+
+    def ask(self, user: str, query: Any, *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        answer = super().ask(user, query, at_most_seconds=at_most_seconds)
+        if not answer.from_own_write:
+            return answer
+        return answer._replace(version=max(answer.version or 0, self.queries.ask(query).version or 0))
+
+
 def lag_percentiles_by_counting(values: Sequence[float]) -> Percentiles:
     if len(values) == 0:
         raise ValueError("nothing was measured")
@@ -479,6 +511,9 @@ WRONG = {
         StaysStale,
         TheNewestOfTheAppend,
         DoneOnceItIsShown,
+        ALaterRowIsEnough,
+        ARowOfItsVersionIsEnough,
+        TheLaterOfTwoVersions,
     ],
     "lag_percentiles": [
         lag_percentiles_nearest,

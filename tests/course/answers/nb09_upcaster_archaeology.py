@@ -141,6 +141,15 @@ def dead_by_accumulating(written: Mapping[int, int], steps: Sequence[int]) -> It
     return (step for step in reversed(steps) if not upto[step])
 
 
+def dead_by_counting_up(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
+    dead, passing = [], 0
+    for step in steps:
+        passing += written.get(step, 0)
+        if not passing:
+            dead.append(step)
+    return dead
+
+
 def dead_of_five_versions(written: Mapping[int, int], steps: Sequence[int]) -> list[int]:
     oldest = min((version for version, count in written.items() if count), default=6)
     return [step for step in steps if step < oldest]
@@ -295,7 +304,7 @@ def _same_but(left: ShapedEvent, right: ShapedEvent, change: Callable[[Any], Any
 RIGHT = {
     "spread": [spread_by_rounding, spread_by_numpy, spread_upwards],
     "order_placed_version": [version_by_telltales, version_by_branches, version_by_counting_news],
-    "dead_steps": [dead_by_range, dead_by_the_oldest, dead_by_accumulating],
+    "dead_steps": [dead_by_range, dead_by_the_oldest, dead_by_accumulating, dead_by_counting_up],
     "same": [same_by_kinds, same_by_text],
 }
 WRONG = {

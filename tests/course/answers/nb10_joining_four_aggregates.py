@@ -204,6 +204,21 @@ class JoinOfTheBuyer(JoinInParts):
         return region is not None
 
 
+class JoinWithTheLatestProfiles(JoinInParts):
+    """Keeps a few of a user's profiles, the latest; a login may have seen an older one."""
+
+    kept = 2
+
+    def _region(self, login: UserLoggedIn) -> str | None:
+        versions = sorted(version for user, version in self._profiles if user == login.user_id)[-self.kept :]
+        known = {key: region for key, region in self._profiles.items() if key[1] in versions}
+        return region_by_loop(login, known)
+
+
+class JoinWithThreeProfiles(JoinWithTheLatestProfiles):
+    kept = 3
+
+
 def waits_in_python(connection: Connection, now: datetime) -> list[StillWaiting]:
     columns = activity_waiting.c
     found: Counter[tuple[str, str, str]] = Counter()
@@ -255,6 +270,18 @@ def _by_sql(connection: Connection, now: datetime, *, hour: timedelta, day: time
 
 def waits_of_rounded_seconds(connection: Connection, now: datetime) -> list[StillWaiting]:
     return _by_sql(connection, now, hour=timedelta(hours=1, seconds=-0.5), day=timedelta(days=1, seconds=-0.5))
+
+
+def waits_since_the_full_second(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return still_waiting(connection, now.replace(microsecond=0))
+
+
+def waits_since_the_full_minute(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return still_waiting(connection, now.replace(second=0))
+
+
+def waits_since_the_next_second(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return still_waiting(connection, now.replace(microsecond=0) + timedelta(seconds=bool(now.microsecond)))
 
 
 def waits_without_the_future(connection: Connection, now: datetime) -> list[StillWaiting]:
@@ -374,6 +401,8 @@ WRONG = {
         JoinThatFreesOneSession,
         JoinThatPassesOverAnEmptyText,
         JoinThatHoldsEight,
+        JoinWithTheLatestProfiles,
+        JoinWithThreeProfiles,
     ],
     "waits": [
         waits_inclusive,
@@ -385,6 +414,9 @@ WRONG = {
         waits_by_waits_for_only,
         waits_with_empty_groups,
         waits_that_clean_up,
+        waits_since_the_full_second,
+        waits_since_the_full_minute,
+        waits_since_the_next_second,
     ],
     "breaks_contract": [
         breaks_once_per_session,
