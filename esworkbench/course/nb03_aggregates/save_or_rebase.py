@@ -45,7 +45,7 @@ ERRORS: dict[str, Exception] = {
 }
 
 
-class NotTheLast(Exception):
+class AnEarlierConflict(Exception):
     """A ConcurrencyError that isn't the one that the last save raised."""
 
 
@@ -137,7 +137,7 @@ def _play_save_or_rebase(answer: Any, ada: list[Change], bob: list[Change], trou
             return answer(documents, his)
         except ConcurrencyError as error:
             if error is not store.lost:
-                raise NotTheLast(str(error)) from error
+                raise AnEarlierConflict(str(error)) from error
             raise
 
     said = reply(watched)

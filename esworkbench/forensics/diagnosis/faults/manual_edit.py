@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from esworkbench.evidence.ledger import COLUMN_KINDS
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
-from esworkbench.forensics.compare.unposted import unposted_events
 from esworkbench.forensics.diagnosis.context import Batch, Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
@@ -249,7 +248,7 @@ def untested(facts: Facts, source: Source) -> list[str]:
         found.append("double_apply, gap_skipped and checkpoint_moved (the checkpoint log has holes)")
     if not facts.hashed or facts.breaks:
         found.append("rehashed_history and event_deleted (the log isn't whole by hash and gap check)")
-    unposted = facts.once("events without a rule", lambda: sum(unposted_events(facts.evidence).values()))
+    unposted = sum(facts.evidence.manifest.unposted.values())
     if unposted:
         found.append(f"a rule that the ledger lacks (for {unposted:,} event{'s' * (unposted > 1)})")
     return found
