@@ -275,6 +275,20 @@ def test_a_hold_that_may_stand_on_a_lost_page_is_not_given_back(
     assert pairs == (["statement_incomplete"] if certainty == "possible" else [])
 
 
+def test_a_later_statement_says_nothing_of_the_days_between(tmp_path: Path) -> None:
+    """The first ends two days after the hold, the next begins weeks later: in between it may have been booked."""
+    world = a_bank()
+    world.hold("A", 4_723, "X-1")
+    later(world, days=2)
+    early = world.printed()
+    later(world, days=30)
+    later(world, days=30)
+    world.files["1.csv"] = early
+    world.files["2.csv"] = [line for line in world.printed() if line.at > early[-1].at + timedelta(days=5)]
+    found = [each for each in judged(world, tmp_path).findings if each.fault == "unresolved_pending"]
+    assert [each.certainty for each in found] == ["likely"]
+
+
 def test_what_was_recorded_eleven_days_earlier_stood_on_another_page(tmp_path: Path) -> None:
     world = a_bank()
     world.pay("A", 4_723, "IN", told=False)

@@ -34,7 +34,7 @@ _OVERDUE = """
     ), edited AS (
         SELECT unnest($edited::VARCHAR[]) AS event_id, unnest($changed_by::BIGINT[]) AS changed_by
     ), ends AS (
-        SELECT account, currency, max(booked_at) AS last FROM statement_lines GROUP BY ALL
+        SELECT file, account, currency, max(booked_at) AS last FROM statement_lines GROUP BY ALL
     ), as_written AS (
         SELECT holds.* REPLACE (amount - coalesce(changed_by, 0) AS amount)
         FROM holds LEFT JOIN edited USING (event_id)
@@ -43,8 +43,9 @@ _OVERDUE = """
         (SELECT min(file) FROM pairs JOIN statement_lines USING (file, account, currency, place)
          WHERE pairs.event_id = held.event_id AND pairs.account = held.account AND pairs.currency = held.currency
            AND statement_lines.amount = -held.amount),
-        EXISTS (SELECT 1 FROM ends WHERE ends.account = held.account AND ends.currency = held.currency
-                AND ends.last - held.opened_at >= to_seconds($limit) + $latest)
+        EXISTS (SELECT 1 FROM ends JOIN statement_steps AS s USING (file, account, currency)
+                WHERE s.event_id = held.event_id AND s.account = held.account AND s.currency = held.currency
+                  AND ends.last - held.opened_at >= to_seconds($limit) + $latest)
     FROM as_written AS held WHERE answer IS NULL AND $now - opened_at > to_seconds($limit)
       AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = held.event_id
                       OR moved.home = held.stream_id AND moved.hold = held.hold)
