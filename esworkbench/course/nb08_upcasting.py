@@ -106,8 +106,9 @@ def _rounding_set_for_all(payload: Payload) -> Payload:
 
 @st.composite
 def _priced_in_dollars(draw: st.DrawFn) -> tuple[Payload]:
-    """Totals of whole cents, just below, at and just above half a cent; some larger than a float keeps exact."""
-    cents = draw(st.integers(0, 2_000) | st.integers(MAX_AMOUNT_MINOR - 2_000, MAX_AMOUNT_MINOR - 1))
+    """Totals of whole cents, just below, at and just above half a cent; some of more digits than a float keeps."""
+    large = st.integers(MAX_AMOUNT_MINOR - 2_000, MAX_AMOUNT_MINOR - 1)
+    cents = draw(st.integers(0, 2_000) | st.integers(10**12, 10**12 + 2_000) | large)
     fraction = draw(st.sampled_from(["", "", "1", "4", "49", "4999999999", "5", "5", "50", "51", "6", "9"]))
     dollars = Decimal(f"{cents}.{fraction}").scaleb(-2)
     return ({"order_id": "o1", "customer": "Ada", "total_dollars": dollars, **draw(OTHER_FIELDS)},)
@@ -135,6 +136,7 @@ COUNT_IN_CENTS = Exercise(
         _priced("10.001"),
         _priced("0.0049999999"),
         _priced("1E+2"),
+        _priced("12345678901.2349999999"),
         _priced("12.505", **ODD_FIELDS),
     ],
     play=_play_step,
@@ -284,7 +286,10 @@ ONE_FACT_PER_PARCEL = Exercise(
 # --- upcast -----------------------------------------------------------------------------------------------------------
 
 IN_PLACE, INSIDE, ANEW = "changes the payload it is given", "changes what is inside it", "returns a new payload"
-FAILS = "raises a KeyError of its own"
+FAILS: dict[str, Exception] = {
+    "raises a KeyError of its own": KeyError("total_dollars"),
+    "raises a StopIteration of its own": StopIteration("no line left"),
+}
 DRAFT_TAKEN_OUT = "returns a new payload, without the draft alone"
 
 
@@ -296,8 +301,8 @@ def _step(event_type: str, version: int, style: str) -> Step:
     def step(payload: Payload) -> Payload:
         """Notes that it was taken, in one of the three ways in which real ones work; two of them take a field out."""
         taken = f"{event_type} v{version}"
-        if style == FAILS:
-            raise KeyError("total_dollars")
+        if style in FAILS:
+            raise FAILS[style]
         if style == DRAFT_TAKEN_OUT:
             return {name: value for name, value in payload.items() if name != "draft"}
         if style == INSIDE:
@@ -479,7 +484,10 @@ UPCAST = Exercise(
         (_whole_chain(ANEW), "Sent", 4, NOTHING_TAKEN, 3),
         (_long_chain(until=13), "Noted", 1, NOTHING_TAKEN, 13),
         (_long_chain(until=131), "Noted", 1, NOTHING_TAKEN, 131),
-        (((("Noted", 1), ANEW), (("Noted", 2), FAILS), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4),
+        *(
+            (((("Noted", 1), ANEW), (("Noted", 2), fails), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4)
+            for fails in FAILS
+        ),
     ],
     play=_play_upcast,
     given=_told_upcast,

@@ -114,7 +114,8 @@ class SmallLedger:
         for place, (hour, amount, balance) in enumerate(lines, 1):
             mine = {"file": file, "line": place + 1, "account": account, "currency": "USD", "reference": ""}
             self.lines.append(mine | {"booked_at": hours(hour), "amount_minor": amount, "balance_minor": balance})
-            self.claim(account, balance, source=file, kind="statement", valid_at=hours(hour), order_key=place)
+            booked = {"recorded_at": hours(hour), "valid_at": hours(hour)}
+            self.claim(account, balance, source=file, kind="statement", order_key=place, **booked)
 
     def captured(self, path: Path) -> Evidence:
         """Like ``write``, with all that a capture makes of the events as they now are: postings and gaps."""

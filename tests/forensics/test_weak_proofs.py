@@ -71,6 +71,18 @@ def test_one_figure_against_a_log_that_nobody_else_vouches_for_may_be_right(tmp_
     assert told == {("manual_edit", "possible"), ("rehashed_history", "possible")}
 
 
+@pytest.mark.parametrize(("unknown", "told"), [(0, ""), (1, "lacks (for 1 event)"), (2, "lacks (for 2 events)")])
+def test_what_no_rule_posts_may_be_the_difference(unknown: int, told: str, tmp_path: Path) -> None:
+    """The read model may know of money that the ledger definition has no rule for; nobody has tested that."""
+    ledger = one_figure_apart()
+    for _ in range(unknown):
+        ledger.event("A", type="Refunded", payload='{"amount":77}')
+    ledger.batch(11, 10 + unknown, 12)
+    [proof] = [each.proof for each in diagnose(ledger.captured(tmp_path)).findings if each.fault == "manual_edit"]
+    assert told in proof
+    assert ("a rule that the ledger lacks" in proof) == (unknown > 0)
+
+
 @pytest.mark.parametrize("other", ["history", "snapshot", "statement"])
 def test_one_figure_against_a_log_that_another_claim_agrees_with_is_what_is_wrong(other: str, tmp_path: Path) -> None:
     ledger = one_figure_apart()

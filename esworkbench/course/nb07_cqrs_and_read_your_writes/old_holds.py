@@ -59,17 +59,20 @@ ZURICH = ZoneInfo("Europe/Zurich")
 CLOCKS_CHANGED = datetime(2024, 3, 31, 10, tzinfo=UTC)
 """Nine hours after the clocks were put on in Zurich, so that 24 hours before it was 11:00 there, and not 12:00."""
 
+ODD_LIMIT = timedelta(hours=1, minutes=30, seconds=20.5)
+
 
 @st.composite
 def _holds_and_question(draw: st.DrawFn) -> tuple[list[Hold], timedelta, datetime]:
     """Holds a moment before, at and after the limit, often two at once, in rows of any order."""
-    limit = timedelta(hours=draw(st.sampled_from([24, 1, 36])))
+    limit = draw(st.sampled_from([timedelta(hours=24), timedelta(hours=1), timedelta(hours=36), ODD_LIMIT]))
+    moment = CLOCKS_CHANGED + draw(st.sampled_from([timedelta(0), timedelta(seconds=30.5)]))
     steps = st.sampled_from(
         [
             timedelta(0),
             timedelta(days=4),
             *(timedelta(minutes=minutes) for minutes in (1, -1, 30, -30)),
-            *(timedelta(milliseconds=milliseconds) for milliseconds in (500, -500, -250)),
+            *(timedelta(milliseconds=milliseconds) for milliseconds in (500, 250, -500, -250)),
         ]
     )
     holds = [
@@ -77,13 +80,13 @@ def _holds_and_question(draw: st.DrawFn) -> tuple[list[Hold], timedelta, datetim
             *draw(st.sampled_from([("joint", f"w-{number}"), ("savings", f"w-{number}"), (f"a-{number}", "w-1")])),
             "USD",
             10_00,
-            CLOCKS_CHANGED - limit + step,
+            moment - limit + step,
             number,
         )
         for number, step in enumerate(draw(st.lists(steps, max_size=4)), start=1)
     ]
     zone = draw(st.sampled_from([UTC, ZURICH, ZoneInfo("Asia/Tokyo"), ZoneInfo("America/New_York"), None]))
-    now = CLOCKS_CHANGED.replace(tzinfo=None) if zone is None else CLOCKS_CHANGED.astimezone(zone)
+    now = moment.replace(tzinfo=None) if zone is None else moment.astimezone(zone)
     return draw(st.permutations(holds)), limit, now
 
 
@@ -95,11 +98,16 @@ def _young_and_old(limit: timedelta) -> list[Hold]:
     ]
 
 
+ALMOST_AND_JUST = [
+    Hold("joint", f"w-{number}", "USD", 10_00, CLOCKS_CHANGED - ODD_LIMIT + timedelta(seconds=30.5 + younger), number)
+    for number, younger in enumerate((0.25, -0.25), start=1)
+]
+
 SAME_ID = [
     Hold(account, "w-1", "USD", 10_00, CLOCKS_CHANGED - timedelta(hours=25, milliseconds=older), number)
-    for number, (account, older) in enumerate((("joint", 0), ("savings", 500)), start=1)
+    for number, (account, older) in enumerate((("joint", 250), ("savings", 500)), start=1)
 ]
-"""A withdrawal's name is its account's own affair; and the later position is half a second older."""
+"""A withdrawal's name is its account's own affair; and the later position is older, within one second."""
 
 SECOND_TIME = datetime(2024, 10, 27, 2, 30, tzinfo=ZURICH, fold=1)
 """The clocks were put back at 3:00, so that it is 2:30 again: 1:30 in UTC, and not 0:30."""
@@ -176,6 +184,7 @@ OLD_HOLDS = Exercise(
     cases=_holds_and_question(),
     examples=[
         *((_young_and_old(timedelta(hours=hours)), timedelta(hours=hours), CLOCKS_CHANGED) for hours in (24, 1)),
+        (ALMOST_AND_JUST, ODD_LIMIT, CLOCKS_CHANGED + timedelta(seconds=30.5)),
         (SAME_ID, timedelta(hours=24), CLOCKS_CHANGED),
         ([OVER_AN_HOUR], timedelta(hours=1), SECOND_TIME),
         ([OVER_AN_HOUR], timedelta(hours=1), datetime(2024, 10, 23, tzinfo=UTC)),

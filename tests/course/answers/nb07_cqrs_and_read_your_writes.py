@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -473,6 +473,28 @@ def old_holds_that_close(query: PendingWithdrawalsOlderThan, connection: Connect
         return old_holds_in_python(query, connection)
 
 
+def old_holds_at_a_full_second(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    again = PendingWithdrawalsOlderThan(limit=query.limit, now=query.now.replace(microsecond=0))
+    return old_holds_in_python(again, connection)
+
+
+def _limited(query: PendingWithdrawalsOlderThan, connection: Connection, seconds: float) -> Found[list[Hold]]:
+    limit = timedelta(seconds=query.limit.total_seconds() // seconds * seconds)
+    return old_holds_in_python(PendingWithdrawalsOlderThan(limit=limit, now=query.now), connection)
+
+
+def old_holds_with_a_limit_in_hours(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    return _limited(query, connection, 3600)
+
+
+def old_holds_with_a_limit_in_minutes(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    return _limited(query, connection, 60)
+
+
+def old_holds_with_a_limit_in_seconds(query: PendingWithdrawalsOlderThan, connection: Connection) -> Found[list[Hold]]:
+    return _limited(query, connection, 1)
+
+
 RIGHT = {
     "fresh": [fresh_by_any, fresh_by_match],
     "own_writes": [ReadYourWrites, WithTheMemory, ByUser],
@@ -537,6 +559,10 @@ WRONG = {
         old_holds_told_once,
         old_holds_that_close,
         old_holds_whichever_came_first,
+        old_holds_at_a_full_second,
+        old_holds_with_a_limit_in_hours,
+        old_holds_with_a_limit_in_minutes,
+        old_holds_with_a_limit_in_seconds,
     ],
 }
 EQUIVALENT = {

@@ -4,8 +4,9 @@ import json
 import math
 from collections.abc import Iterator
 from copy import deepcopy
-from decimal import ROUND_HALF_UP, Decimal, getcontext, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, getcontext, localcontext
 from fractions import Fraction
+from itertools import accumulate
 
 from esworkbench.course.nb08_upcasting import Step, Steps
 from esworkbench.upcasters import Payload, Shape, Shaped
@@ -82,6 +83,12 @@ def cents_rounded_for_all(payload: Payload) -> Payload:
 def cents_rounded_within(payload: Payload) -> Payload:
     with localcontext(rounding=ROUND_HALF_UP):
         return payload | {"total_cents": int((payload.pop("total_dollars") * 100).quantize(Decimal(1)))}
+
+
+def cents_of_sixteen_digits(payload: Payload) -> Payload:
+    with localcontext(Context(prec=16, rounding=ROUND_HALF_UP)):
+        payload["total_cents"] = int(round(payload.pop("total_dollars") * 100, 0))
+    return payload
 
 
 def parcels_by_loop(payload: Payload) -> list[Shaped]:
@@ -305,6 +312,13 @@ def upcast_in_the_order_of_steps(
     return became
 
 
+def upcast_by_accumulating(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    """A step that raises StopIteration ends it, half-way and in silence."""
+    assert version <= to_version
+    chain = [steps[event_type, each] for each in range(version, to_version)]
+    return list(accumulate(chain, lambda became, step: step(became), initial=deepcopy(payload)))[-1]  # type: ignore[arg-type, return-value, operator]
+
+
 def upcast_where_something_is_left(
     steps: Steps, event_type: str, version: int, payload: Payload, to_version: int
 ) -> Payload:
@@ -377,6 +391,7 @@ WRONG = {
         cents_of_all_dollars,
         cents_of_the_digits,
         cents_rounded_for_all,
+        cents_of_sixteen_digits,
     ],
     "one_fact_per_parcel": [
         parcels_as_a_set,
@@ -408,6 +423,7 @@ WRONG = {
         upcast_though_a_step_fails,
         upcast_in_the_order_of_steps,
         upcast_where_something_is_left,
+        upcast_by_accumulating,
     ],
     "cents_as_dollars": [
         dollars_by_float,
