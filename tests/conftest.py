@@ -22,7 +22,8 @@ TESTS = Path(__file__).parent
 
 SECONDS_EACH = (
     "forensics/", "cli/", "evidence/", "lab/", "course/test_drills", "projections/test_blue_green",
-    "projections/test_rebuilding", "projections/test_killed_rebuild", "projections/test_elsewhere",
+    "projections/test_rebuilding", "projections/test_killed", "projections/test_elsewhere", "projections/test_sums",
+    "projections/test_read_models", "compaction/", "archive/",
 )  # fmt: skip
 """Where a case takes seconds: of a test's cases few run at once, the others in the sweep."""
 
@@ -32,7 +33,7 @@ EVERY_CASE = (
 )  # fmt: skip
 """Modules in which each name is promised, or where a case takes no second: each case runs at once."""
 
-ONE_IN = 6
+ONE_IN = 8
 FEW = 4
 """Of fewer cases one runs at once. Which it is follows from the test's name, so that every engine gets its turn."""
 

@@ -19,7 +19,7 @@ from tests.course.mutants import mutants
 
 FEWEST_STYLES = 2
 EQUIVALENT_AT_MOST = 0.1
-RIGHT_CASES = 80
+RIGHT_CASES = 40
 SWEPT_CASES = 5_000
 POSTGRES_CASES = 25
 ON_SQLITE_ALONE = {"old_holds_as_text"}

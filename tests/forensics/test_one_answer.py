@@ -105,9 +105,24 @@ def parts(amounts: list[int], claims: list[int | None], gone: set[int]) -> bool:
     return False
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
-@given(events=EVENTS, damages=DAMAGES, checkpoint=st.integers(0, 14))
-def test_whatever_is_damaged_all_say_the_same_and_what_a_loop_says(
+def quietly(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+EXAMPLES = [4, pytest.param(100, marks=pytest.mark.sweep)]
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_whatever_is_damaged_all_say_the_same_and_what_a_loop_says(examples: int, tmp_path: Path) -> None:
+    @quietly(examples)
+    @given(events=EVENTS, damages=DAMAGES, checkpoint=st.integers(0, 14))
+    def tried(events: list[tuple[str, int, int]], damages: list[Damage], checkpoint: int) -> None:
+        all_say_the_same(events, damages, checkpoint, tmp_path)
+
+    tried()
+
+
+def all_say_the_same(
     events: list[tuple[str, int, int]], damages: list[Damage], checkpoint: int, tmp_path: Path
 ) -> None:
     ledger, hour = SmallLedger(), 0.0
@@ -303,7 +318,7 @@ def by_loops(database: sqlite3.Connection) -> Parting:
     return found
 
 
-@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 300), marks=pytest.mark.sweep)])
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 300), marks=pytest.mark.sweep)])
 def test_a_damaged_store_has_one_answer(tmp_path: Path, seeds: range) -> None:
     incident("none")
     base = Path(url_of("none", 1).removeprefix("sqlite:///"))
@@ -348,9 +363,17 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
-@given(moves=MOVES, edits=EDITS, order=st.sampled_from(["file", "day"]), rounding=st.sampled_from([0, 2]))
-def test_a_damaged_file_has_one_answer(
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_a_damaged_file_has_one_answer(examples: int, tmp_path: Path) -> None:
+    @quietly(examples)
+    @given(moves=MOVES, edits=EDITS, order=st.sampled_from(["file", "day"]), rounding=st.sampled_from([0, 2]))
+    def tried(moves: list[tuple[str, int, int]], edits: list[tuple[int, str, int]], order: str, rounding: int) -> None:
+        a_file_has_one_answer(moves, edits, order, rounding, tmp_path)
+
+    tried()
+
+
+def a_file_has_one_answer(
     moves: list[tuple[str, int, int]], edits: list[tuple[int, str, int]], order: str, rounding: int, tmp_path: Path
 ) -> None:
     day, balances, rows = START.date(), {"A": 0, "B": 0}, []

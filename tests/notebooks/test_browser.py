@@ -20,7 +20,7 @@ expect.set_options(timeout=120_000)
 EVENT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-IN_A_BROWSER = ("00", "05", "18")
+IN_A_BROWSER = ("00", "18")
 """Every notebook runs in kernels of `test_running` and `make notebooks`; in a browser 13 and these: widgets, plots,
 exercises, cards. The rest in the sweep."""
 LOOKED_AT = [pytest.param(path, marks=[] if path.stem[:2] in IN_A_BROWSER else [pytest.mark.sweep]) for path in ALL]

@@ -101,7 +101,7 @@ def kill_at(url: str, store: EventStore, point: str, *, passes: int) -> None:
 
 
 def test_the_runner_may_be_killed_at_any_moment(store_url: str, store: EventStore) -> None:
-    kill_at_random(store_url, store, kills=20, seed=17)
+    kill_at_random(store_url, store, kills=8, seed=17)
 
 
 @pytest.mark.parametrize("point", CRASH_POINTS)
