@@ -116,10 +116,10 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
     try:
-        code: int = app(list(arguments), standalone_mode=False) or 0
+        code: int = app(list(arguments), prog_name="esworkbench", standalone_mode=False) or 0
         return interrupted() if code == INTERRUPTED else code  # Typer makes this silent code of Ctrl-C
     except typer.TyperException as error:
-        return refused(error.format_message())
+        return refused(_told(error))
     except EsworkbenchError as error:
         return refused(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -129,6 +129,15 @@ def run(arguments: Sequence[str]) -> int:
 
         sentence = fault_of_the_world(error)
         return _ours(error, arguments, as_json) if sentence is None else refused(sentence)
+
+
+def _told(error: typer.TyperException) -> str:
+    """What is wrong with what was typed, and where it says what can be: the command's own help."""
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if context is None or message.endswith("?") or "Possible options" in message:
+        return message
+    return f"{message.rstrip('.')}: `{context.command_path} --help` says what it takes"
 
 
 def _without_credentials(sentence: str, arguments: Sequence[str]) -> str:

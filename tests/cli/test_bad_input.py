@@ -180,6 +180,17 @@ def test_a_case_that_cannot_be_kept_says_so(shell: Shell, shared_evidence: Path,
     assert "evidence.case.jsonl is a folder and no file: move it away" in refused(shell, "diff", copy)
 
 
-def test_usage_mistakes_are_exit_2_too(shell: Shell) -> None:
-    for arguments in (["replay"], ["nonsense"], ["diff", "x", "--nope"], ["replay", "x"]):
-        assert shell(*arguments).code == 2
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("replay", "`esworkbench replay --help` says what it takes"),
+        ("interview walk cqrs", "(cqrs): `esworkbench interview walk --help` says what it takes"),
+        ("drill nonsense", "`esworkbench drill --help` says what it takes"),
+        ("diff x --nope", "`esworkbench diff --help` says what it takes"),
+        ("diff x --agianst y", "--against"),
+        ("difff", "Did you mean 'diff'?"),
+        ("replay x", "'--account'"),
+    ],
+)
+def test_what_was_mistyped_is_told_with_where_it_says_what_can_be(shell: Shell, typed: str, advice: str) -> None:
+    assert advice in refused(shell, *typed.split())

@@ -242,6 +242,19 @@ def test_where_no_statement_covers_the_second_only_two_in_short_order_are_possib
     diagnosis = judged(world, tmp_path)
     assert [each.fault for each in diagnosis.findings] == said
     assert all(each.certainty == "possible" for each in diagnosis.findings)
+    assert diagnosis.tested["retry_duplicate"].startswith("found" if said else "not_testable: 1 event repeats")
+
+
+@pytest.mark.parametrize("covers", [True, False])
+def test_only_a_statement_rules_out_that_one_of_many_alike_is_too_many(covers: bool, tmp_path: Path) -> None:
+    """Without one they may be rents, or one rent too many: nobody has been told how many were meant."""
+    world = a_bank()
+    for _ in range(4):
+        world.pay("A", -9_000, "RENT")
+        world.wait(days=30)
+    later(world)
+    said = judged(world, tmp_path, covers=covers).tested["retry_duplicate"]
+    assert said.startswith("ruled_out" if covers else "not_testable: 3 events repeat reference")
 
 
 # Holds

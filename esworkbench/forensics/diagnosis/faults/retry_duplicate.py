@@ -12,7 +12,7 @@ take, and has no line left that might be the second.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
@@ -62,8 +62,10 @@ _UNCOVERED = """
         FROM movements WHERE undoes IS NULL AND reference <> ''
         WINDOW same AS (PARTITION BY account, currency, type, amount, reference ORDER BY position)
     )
-    SELECT account, currency, type, amount, reference, position, event_id, recorded_at, first FROM used
-    WHERE uses = 2 AND apart <= to_seconds($at_once)
+    SELECT account, currency, amount, reference, position, event_id, first,
+        uses = 2 AND coalesce(apart <= to_seconds($at_once), FALSE)
+    FROM used
+    WHERE first IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM pairs WHERE pairs.event_id = used.event_id)
       AND NOT EXISTS (SELECT 1 FROM statement_steps AS s WHERE s.event_id = used.event_id)
     ORDER BY position
@@ -115,7 +117,14 @@ def retry_duplicate(facts: Facts, left: Left) -> Explanations:
     for double in _covered(facts, left):
         doubles.setdefault(double.events[0].key, []).append(double)
     explanations = [explanation for key, mine in doubles.items() for explanation in _explanations(facts, key, mine)]
-    return [*explanations, *_uncovered(facts, doubles)]
+    uncovered = facts.rows(_UNCOVERED, at_once=int(AT_ONCE.total_seconds()))
+    explanations += _uncovered([row[:-1] for row in uncovered if row[-1]], doubles)
+    if uncovered and not explanations:
+        return NotTestable(
+            f"{len(uncovered):,} event{'s repeat' if len(uncovered) > 1 else ' repeats'} reference, kind and amount "
+            "of an earlier one, and no statement that covers them tells how many were meant"
+        )
+    return explanations
 
 
 FAULT = Fault(
@@ -272,12 +281,10 @@ def _explanation(facts: Facts, key: Key, doubles: list[Double], certainty: Certa
     return Explanation(found, [whole(step) for step in steps], () if certainty == "proven" else (line,))
 
 
-def _uncovered(facts: Facts, doubles: dict[Key, list[Double]]) -> Iterator[Explanation]:
+def _uncovered(rows: Sequence[tuple[Any, ...]], doubles: dict[Key, list[Double]]) -> Iterator[Explanation]:
     """Two and no more that follow each other shortly, where no statement tells how many were meant."""
     groups: dict[Key, list[tuple[int, str, int, str, int]]] = {}
-    for account, currency, _, amount, reference, position, event_id, _, first in facts.rows(
-        _UNCOVERED, at_once=int(AT_ONCE.total_seconds())
-    ):
+    for account, currency, amount, reference, position, event_id, first in rows:
         groups.setdefault((account, currency), []).append((position, event_id, amount, reference, first))
     for key, events in groups.items():
         if key in doubles:
