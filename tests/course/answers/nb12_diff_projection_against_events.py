@@ -7,12 +7,13 @@ from itertools import pairwise, takewhile
 import pandas as pd
 from sqlalchemy import delete, text, update
 
-from esworkbench.course.nb12_diff_projection_against_events import Key, overlaps
+from esworkbench.course.nb12_diff_projection_against_events import Key
 from esworkbench.domains.bank.read_models.account_balances import account_balances, row_of
 from esworkbench.event_store import write_transaction
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Posting
 from esworkbench.forensics.diagnosis.context import Batch
+from esworkbench.forensics.diagnosis.faults.double_apply import overlaps
 from esworkbench.projections import ProjectionRunner
 from esworkbench.projections.built_tables import drop_and_reset
 
