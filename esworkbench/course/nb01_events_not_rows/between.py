@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from esworkbench.course.nb01_events_not_rows.facts import (
     NEW_YORK,
     ZURICH,
     Fact,
+    at,
     streams,
 )
 
@@ -106,10 +108,16 @@ def _facts_and_days(draw: st.DrawFn) -> tuple[list[Fact], datetime, datetime, Zo
             moments.append((edge.astimezone(UTC) + off, "MoneyDeposited", 1))
     missing = draw(st.integers(1, 9))
     facts = [
-        Fact(number + (number >= missing), kind, amount, at)
-        for number, (at, kind, amount) in enumerate(sorted(moments), start=1)
+        Fact(number + (number >= missing), kind, amount, moment)
+        for number, (moment, kind, amount) in enumerate(sorted(moments, key=itemgetter(0)), start=1)
     ]
     return facts, first, last, zone
+
+
+AT_ONE_MOMENT = [
+    Fact(version, kind, amount, at(14, 9))
+    for version, kind, amount in ((1, "MoneyDeposited", 7), (2, "FeeCharged", 5), (4, "MoneyDeposited", 6))
+]
 
 
 def _on_edges(first: datetime, days: int, zone: ZoneInfo, off: timedelta) -> Any:
@@ -140,6 +148,7 @@ BETWEEN = Exercise(
         for off in (-MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30))
     ]
     + [
+        (AT_ONE_MOMENT, *[datetime(2023, 3, 14, tzinfo=ZURICH)] * 2, ZURICH),
         _on_edges(datetime(2023, 12, 31), 2, ZURICH, timedelta(minutes=30)),  # noqa: DTZ001 - a day, its zone apart
         _on_edges(datetime(2023, 10, 26), 1, CAIRO, timedelta(minutes=-30)),  # noqa: DTZ001 - a day, its zone apart
         _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-365, minutes=30)),  # noqa: DTZ001 - a day, its zone apart

@@ -76,7 +76,7 @@ ALIKE = [["A", "AB"], ["A_1", "AX1"], ["A", "a"], ["A%", "AB"], ["A", "A "], ["O
 """Names of two streams: one the beginning of the other, one a pattern that fits the other, one in small letters.
 
 And names with a character that means something in SQL."""
-NEW = [["new", "newer"], ["it's new", 'it is "newer": 50 % :now'], ["", " new\n"]]
+NEW = [["new", "newer"], ["it's new", 'it is "newer": 50 % :now'], ["", " new\n"], ["new", "new"]]
 TEN = {("A", version): f"event {version}" for version in range(1, 11)}
 
 
@@ -193,6 +193,7 @@ APPEND = Exercise(
         ({("A", 1): "event 1"}, "A", 1, ["new"], True),
         ({("A", 1): "event 1"}, "A", 1, ["it's new"], False),
         ({("A", 1): "event 1"}, "A", 1, ["", " new\n"], False),
+        ({("A", 1): "event 1"}, "A", 1, ["new", "new"], False),
         (TEN, "A", 10, ["new"], False),
         ({("A", version): f"event {version}" for version in (2, 1)}, "A", 2, ["new"], False),
         ({("A", version): f"event {version}" for version in (1, 2, 4)}, "A", 2, ["new"], False),

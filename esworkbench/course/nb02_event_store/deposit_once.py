@@ -189,6 +189,7 @@ DEPOSIT_ONCE = Exercise(
         (0, [("deposit-monday", 5), ("deposit-monday", 5)]),
         (0, [("deposit-monday", 5), ("deposit-monday", 1005)]),
         (0, [("deposit-monday", 12), ("deposit-monday", 21)]),
+        (0, [("deposit-monday", 2**53 - 1), ("deposit-monday", 2**53 - 2)]),
         *((0, [(KEYS[0], 5), (key, 5)]) for key in KEYS[1:]),
         (0, [("deposit-monday", 5)], 2),
         (2, [("deposit-monday", 5)], 2),

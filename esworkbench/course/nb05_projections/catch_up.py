@@ -49,7 +49,7 @@ ERRORS: dict[str, Callable[..., BaseException]] = {
     each.__name__: each
     for each in (
         ValueError, KeyError, RuntimeError, FileNotFoundError, TimeoutError, StopIteration, AssertionError, MemoryError,
-        ConnectionError, ConnectionResetError,
+        ConnectionError, ConnectionResetError, BrokenPipeError,
         KeyboardInterrupt, SystemExit, Cancelled,
     )
 } | {

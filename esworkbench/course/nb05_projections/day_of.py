@@ -1,6 +1,8 @@
 """The exercise ``day_of``: the day of a moment, which it has once a zone is named."""
 
+import contextlib
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -32,6 +34,13 @@ def _moments_near_midnight(draw: st.DrawFn) -> tuple[datetime, str]:
     moment = midnight + timedelta(minutes=draw(st.sampled_from([0, -1e-6, -0.005, -1, 1, -30, 30, -90, 90, -150, 150])))
     told_in = draw(st.sampled_from(["UTC", "UTC", "Asia/Tokyo", "America/New_York"]))
     return moment if told_in == "UTC" else moment.astimezone(ZoneInfo(told_in)), time_zone
+
+
+def _play_day_of(answer: Any, recorded_at: datetime, time_zone: str) -> Any:
+    """Asked once before of the hour that comes twice, told as in this one: two such moments are equal, to Python."""
+    with contextlib.suppress(Exception):
+        answer(recorded_at.replace(fold=1 - recorded_at.fold), time_zone)
+    return answer(recorded_at, time_zone)
 
 
 def _given_day_of(recorded_at: datetime, time_zone: str) -> str:
@@ -85,6 +94,7 @@ DAY_OF = Exercise(
         (datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC), "UTC"),
         (datetime(2023, 10, 29, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Zurich")), "Atlantic/Cape_Verde"),
     ],
+    play=_play_day_of,
     given=_given_day_of,
     hints=(
         "A moment has no day before a zone is named.",

@@ -154,6 +154,7 @@ RECEIVE = Exercise(
         ([Message("0190c0de-0001", "ACC-1", 1, 0), Message("0190c0de-0001", "ACC-1", 1, 0)], {"ACC-1": 100}),
         ([Message("e11", "ACC-1", 1, 500), Message("11", "ACC-1", 2, 7), Message("1", "DEP-1", 1, 7)], {}),
         ([Message("0190c0de-0001", "ACC-1", 1, 500), Message("0190c0de-0065", "ACC-1", 65, 500)], {}),
+        ([Message("e1", "ACC-1", 1, 500), Message("e2", "1ACC-1", 1, 7), Message("e3", "ACC-1", 11, 9)], {}),
         ([*MANY, *MANY], {}),
     ],
     play=_play_receive,

@@ -266,6 +266,11 @@ def compensate_in_place(facts: list[Fact], wrong_version: int, now: datetime) ->
     return facts
 
 
+def between_by_moment_and_kind(facts: list[Fact], first: datetime, last: datetime, zone: ZoneInfo) -> list[Fact]:
+    chosen = between_by_midnights(facts, first, last, zone)
+    return sorted(chosen, key=lambda fact: (fact.recorded_at, fact.kind))
+
+
 RIGHT = {
     "balance": [balance_by_loop, balance_by_frame],
     "balance_at": [balance_at_in_utc, balance_at_by_loop, balance_at_by_frame, balance_at_by_bisecting],
@@ -294,6 +299,7 @@ WRONG = {
         balance_at_on_the_computers_clock,
     ],
     "between": [
+        between_by_moment_and_kind,
         between_to_a_second_before,
         between_to_a_millisecond_before,
         between_newest_first,

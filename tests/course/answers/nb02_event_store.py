@@ -726,6 +726,16 @@ def safe_checkpoint_that_pops(visible: list[int], under_way: list[int], checkpoi
     return visible[-1] if visible else checkpoint
 
 
+def append_each_text_once(connection: Connection, stream: str, expected_version: int, events: list[str]) -> None:
+    append_by_fetching(connection, stream, expected_version, list(dict.fromkeys(events)))
+
+
+def deposit_by_dollars(store: EventStore, key: str, amount_minor: int) -> bytes | None:
+    event = NewEvent(event_type="MoneyDeposited", payload=json.dumps({"amount_minor": amount_minor}).encode())
+    once = Idempotency(key, f"deposit {amount_minor / 100:.2f}", b"{}")
+    return store.append("ACC-1001", [event], expected_version=ANY_VERSION, idempotency=once).reply
+
+
 RIGHT: dict[str, list[Any]] = {
     "append": [append_by_fetching, append_by_many, append_in_a_savepoint, append_and_then_look],
     "withdraw": [
@@ -745,6 +755,7 @@ RIGHT: dict[str, list[Any]] = {
 }
 WRONG: dict[str, list[Any]] = {
     "append": [
+        append_each_text_once,
         append_to_what_is_like_it,
         append_to_small_letters,
         append_by_versions_as_texts,
@@ -800,6 +811,7 @@ WRONG: dict[str, list[Any]] = {
         save_and_tell_the_last,
     ],
     "deposit_once": [
+        deposit_by_dollars,
         deposit_once_with_todays_reply,
         deposit_once_in_memory(),
         deposit_by_length,

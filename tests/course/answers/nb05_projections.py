@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -656,6 +657,28 @@ def catch_up_knows_two_that_are_none(events: Iterable[int], handle: Handle, park
             park(event, error)
 
 
+def receive_by_version_and_stream(message: Message, inbox: set[str], balances: dict[str, int]) -> bool:
+    return receive_with_defaults(message._replace(event_id=f"{message.version}{message.account_id}"), inbox, balances)
+
+
+@lru_cache
+def day_of_remembered(recorded_at: datetime, time_zone: str) -> date:
+    """Two moments that differ in their fold alone are equal, and have one hash."""
+    return recorded_at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def catch_up_by_the_name_of_the_error(
+    events: Sequence[int], handle: Callable[[int], None], park: Callable[[int, Exception], None]
+) -> None:
+    for event in events:
+        try:
+            handle(event)
+        except Exception as error:
+            if "Connection" in type(error).__name__:
+                raise
+            park(event, error)
+
+
 RIGHT = {
     "one_batch": [one_batch_checkpoint_first, one_batch_with_a_stack, one_batch_by_hand],
     "receive": [receive_with_defaults, receive_by_stream_and_version, receive_without_a_row_for_nothing],
@@ -681,6 +704,7 @@ WRONG = {
         one_batch_raises_its_own,
     ],
     "receive": [
+        receive_by_version_and_stream,
         receive_by_object,
         receive_without_a_word,
         receive_only_later_versions,
@@ -701,6 +725,7 @@ WRONG = {
         receive_in_64_buckets,
     ],
     "day_of": [
+        day_of_remembered,
         day_of_in_summer,
         day_of_by_hours,
         day_of_with_the_offset_of_utcs_hour,
@@ -711,6 +736,7 @@ WRONG = {
         day_of_the_first_of_two_hours,
     ],
     "catch_up": [
+        catch_up_by_the_name_of_the_error,
         catch_up_parks_some,
         catch_up_breaks,
         catch_up_by_name,
