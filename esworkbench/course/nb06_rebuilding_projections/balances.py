@@ -94,6 +94,14 @@ EVERYTHING = [
     LogLine(6, "MoneyWithdrawn", "ada", None, 1),
     LogLine(7, "MoneyTransferred", "ada", "bob", 70),
 ]
+BOTH_WAYS = [
+    *EVERYTHING[:4],
+    LogLine(5, "MoneyDeposited", "bob", None, 10),
+    LogLine(6, "MoneyDeposited", "bob", None, 20),
+    LogLine(7, "MoneyTransferred", "ada", "bob", 5),
+    LogLine(8, "MoneyTransferred", "ada", "bob", 6),
+]
+"""Two moves of its own, and two transfers that reach it: a join of the ones to the others has four rows."""
 IN_ANOTHER_ORDER = [
     LogLine(number, "AccountOpened", name, None, None) for number, name in enumerate(("bob", "ada", "alice", "Zoe"), 1)
 ]
@@ -171,7 +179,7 @@ BALANCES = Exercise(
     stub=("import duckdb\n\n\ndef my_balances(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]: ..."),
     reference=balances,
     cases=_lines(),
-    examples=[(EVERYTHING,), (EVERYTHING[:4],), ([],), (IN_ANOTHER_ORDER,)],
+    examples=[(EVERYTHING,), (EVERYTHING[:4],), (BOTH_WAYS,), ([],), (IN_ANOTHER_ORDER,)],
     play=_play_balances,
     given=_given_balances,
     hints=(

@@ -21,7 +21,7 @@ TASK = (
     "of two of the same moment, the one with the lower position. The columns are named like the fields of `Hold`. "
     "Compare `pending_withdrawals.c.requested_at` with a `datetime`, which the column turns into what the database "
     "keeps; in an SQL text of your own, SQLite would compare texts. `query.now` may be told in any time zone; "
-    "without one it is refused with `UnusableInput`."
+    "where it names none, raise `UnusableInput`."
 )
 
 

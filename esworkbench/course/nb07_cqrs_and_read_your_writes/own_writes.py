@@ -44,8 +44,8 @@ TASK = (
     "of `self.queries.ask(query)`. Otherwise it is the read model's, if the write is in it: "
     "`self.queries.wait_for(query, position=…, at_most_seconds=0)` looks once, and its answer is `stale` if not. "
     "Then `value` is `query.from_state(state)` and `version` the kept one, and the answer is `from_own_write` and "
-    "not `stale`. Where there is no state, or `from_state` returns `None`, it is that of another `wait_for`, with "
-    "`at_most_seconds`. That is the only case in which anybody waits."
+    "not `stale`. Where there is no state, or `from_state` returns `None`, it is that of another `wait_for`, for "
+    "the same position, with `at_most_seconds`. That is the only case in which anybody waits."
 )
 
 KEPT_SECONDS = 30.0
@@ -102,10 +102,14 @@ class OwnWrites(Memory):
 WAITS_SECONDS = 1.0
 
 
-class InPurse(AccountQuery[int], frozen=True, kw_only=True):
+class InPurse(StreamQuery[int], frozen=True, kw_only=True):
     """How many cents; the state of an empty purse says nothing at all."""
 
+    purse: str
     has_version: ClassVar[bool] = True
+
+    def stream_id(self) -> str:
+        return f"BankAccount-{self.purse}"
 
     def from_state(self, state: dict[str, Any]) -> int:
         return int(state.get("minor", 0))
@@ -124,7 +128,7 @@ class _Bank(QueryBus):
     """Two accounts and a purse of 100.00 USD, a read model that follows when told, a clock that only waiting moves.
 
     ``parked``: the positions that the read model has put aside. ``elsewhere``: how far another read model has got,
-    which follows only while somebody waits.
+    which follows only while somebody waits, as both may then: by one event between any two looks.
     """
 
     def __init__(self) -> None:
@@ -139,7 +143,8 @@ class _Bank(QueryBus):
     def _wait(self, seconds: float) -> None:
         self.now += seconds
         if self.arrives:
-            self.checkpoint = self.elsewhere = len(self.log)
+            self.checkpoint = min(self.checkpoint + 1, len(self.log))
+            self.elsewhere = min(self.elsewhere + 1, len(self.log))
 
     def follow(self, events: int, *, stumbles: bool) -> None:
         before = self.checkpoint
@@ -187,7 +192,7 @@ class _Bank(QueryBus):
             checkpoint, aside = self.elsewhere, set[int]()
             shows, value = self.version_of(query.account_id, checkpoint), self.balance_of(query.account_id, checkpoint)
         elif isinstance(query, InPurse):
-            shows, value = self.shown(query.account_id)
+            shows, value = self.shown(query.purse)
         elif query.currency == "USD":
             shows, balance = self.shown(query.account_id)
             value = Balance(query.account_id, "USD", balance)
@@ -246,7 +251,7 @@ def _play_own_writes(answer: Any, steps: list[Step]) -> list[tuple[str, str, str
                 asked_at, bank.arrives = bank.now, arrives
                 query: Any = BalanceOfAccount(account_id=account, currency=currency)
                 if account == PURSE:
-                    query = InPurse(account_id=account)
+                    query = InPurse(purse=account)
                 elif currency == ELSEWHERE:
                     query = Elsewhere(account_id=account)
                 said = reads.ask(user, query, at_most_seconds=WAITS_SECONDS)
@@ -272,7 +277,7 @@ def _told_of_step(step: Step) -> str:
         case Pass(seconds):
             return f"{seconds} seconds pass"
         case Ask(user, account, currency, arrives):
-            later = ", and the read model catches up if she waits" if arrives else ""
+            later = ", and the read model takes in one more event each time before she looks again" if arrives else ""
             what = f"how many cents are in {account}" if account == PURSE else f"{account}, {currency}"
             return f"{user} asks ({what}{later})"
 
@@ -387,6 +392,7 @@ OWN_WRITES = Exercise(
         ([HER_OWN, Commit("ada", ("savings",), heard=True), HER_ASK],),
         ([*[SAVED] * 3, HER_OWN._replace(accounts=("joint", "savings")), Hear(), HER_ASK],),
         ([HER_OWN, Follow(9, stumbles=False), HER_ASK, HER_ASK._replace(currency=ELSEWHERE)],),
+        ([HER_OWN, Commit(None, ("joint",) * 3, heard=True), HER_ASK._replace(arrives=True)],),
         ([HER_OWN, Pass(30), HER_ASK],),
         ([HER_OWN, Pass(20), HER_OWN, Pass(20), HER_ASK],),
     ],

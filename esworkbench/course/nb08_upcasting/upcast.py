@@ -19,9 +19,12 @@ Steps = Mapping[tuple[str, int], Step]
 IN_PLACE, INSIDE, ANEW = "changes the payload it is given", "changes what is inside it", "returns a new payload"
 
 FAILS: dict[str, Exception] = {
-    "raises a KeyError of its own": KeyError("total_dollars"),
-    "raises a StopIteration of its own": StopIteration("no line left"),
-}
+    f"raises a {type(error).__name__} of its own": error
+    for error in (
+        KeyError("total_dollars"), IndexError("no line left"), StopIteration("no line left"), ValueError("no number"),
+        TypeError("no number"), ZeroDivisionError("no parts"), AttributeError("no text"), RuntimeError("no rate"),
+    )
+}  # fmt: skip
 
 DRAFT_TAKEN_OUT = "returns a new payload, without the draft alone"
 
@@ -214,6 +217,9 @@ UPCAST = Exercise(
         (_whole_chain(DRAFT_TAKEN_OUT), "Noted", 1, {"draft": True}, 3),
         (((("Noted", 1), ANEW), (("Sent", 2), ANEW), (("Noted", 3), ANEW)), "Noted", 1, NOTHING_TAKEN, 4),
         (_whole_chain(ANEW), "Sent", 4, NOTHING_TAKEN, 3),
+        (_long_chain(until=3), "Sent", 1, NOTHING_TAKEN, 2),
+        ((), "Sent", 1, NOTHING_TAKEN, 2),
+        ((), "Sent", 2, NOTHING_TAKEN, 2),
         (_long_chain(until=13), "Noted", 1, NOTHING_TAKEN, 13),
         (_long_chain(until=131), "Noted", 1, NOTHING_TAKEN, 131),
         *(

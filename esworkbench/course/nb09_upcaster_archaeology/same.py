@@ -131,6 +131,7 @@ SAME = Exercise(
     examples=[
         (_event({"cents": 5, "by": "Ada"}), _event({"by": "Ada", "cents": 5})),
         (_event({"order": {"cents": 5, "by": "Ada"}}), _event({"order": {"by": "Ada", "cents": 5}})),
+        (_event({"rows": [[{"cents": 5, "by": "Ada"}]]}), _event({"rows": [[{"by": "Ada", "cents": 5}]]})),
         (_event({"cents": 5}), _event({"cents": 6})),
         (_event({"cents": 5}), _event({"cents": 5}, version=2)),
         (_event({"cents": 5}), _event({"cents": 5}, "OrderPaid")),

@@ -11,7 +11,8 @@ TASK = (
     "The region in which a login counts: that of the profile version that it names, of its own user. The version 0 "
     "means that the user had no profile: then it is `UNKNOWN_REGION`. Return `None` if it can't be known yet, so "
     "that the login waits. `profiles` has the regions read so far, none of them an empty text, by `(user_id, "
-    "profile_version)`; versions count from 1 for each user, and any of them may not have been read yet."
+    "profile_version)`; versions count from 1 for each user, and any of them may not have been read yet. "
+    "Leave `profiles` as it is."
 )
 
 Profiles = Mapping[tuple[str, int], str]

@@ -31,12 +31,12 @@ Waiting = tuple[str, str, float]
 
 
 def _play_waits(answer: Any, waiting: list[Waiting], now: datetime) -> Any:
-    """The answer's rows; those of one age may come in any order."""
+    """The answer's rows; those of one age may come in any order. Some are of one session, some of another user."""
     rows = [
         {
-            "event_id": f"e{number}", "event_type": event_type, "correlation_id": f"s{number}", "waits_for": waits_for,
-            "user_id": "ada", "profile_version": 0, "day": NOON.date(), "amount_minor": 100, "currency": "EUR",
-            "occurred_at": now - timedelta(seconds=seconds),
+            "event_id": f"e{number}", "event_type": event_type, "correlation_id": f"s{(number + 1) // 2}",
+            "waits_for": waits_for, "user_id": ("ada", "bob")[number % 2], "profile_version": 0, "day": NOON.date(),
+            "amount_minor": 100, "currency": "EUR", "occurred_at": now - timedelta(seconds=seconds),
         }
         for number, (event_type, waits_for, seconds) in enumerate(waiting)
     ]  # fmt: skip

@@ -153,7 +153,8 @@ AS_OF_VERSION = Exercise(
         "Fold the recorded events of one stream, which come in no particular order, into the account as it was at a "
         '`version`, the event of that version included: return a `BankAccount("ACC-1")`. Version 0 is the account to '
         "which nothing has happened yet; no version past the last event is asked for. `bank_decoder().decode_all(…)` "
-        "reads recorded events in today's shape, and `account.replay(event.data)` applies one and counts it."
+        "reads recorded events in today's shape, and `account.replay(event.data)` applies one and counts it. Leave the "
+        "list as it is."
     ),
     stub=(
         "from esworkbench.domains.bank import BankAccount, bank_decoder\nfrom esworkbench.events import RecordedEvent"

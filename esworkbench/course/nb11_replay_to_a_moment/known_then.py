@@ -60,7 +60,7 @@ KNOWN_THEN = Exercise(
         "What had the store been told by a given `moment`? Add up the amounts of the postings, in minor units: an "
         "`int`, 0 where there are none. Each posting has `recorded_at`, `valid_at` and `amount_minor`; one event may "
         "have several, they come in no particular order, and what was recorded exactly at the moment was known. All "
-        "moments have a time zone."
+        "moments have a time zone. Leave the list as it is."
     ),
     stub=POSTINGS_STUB + "def my_known_then(postings: list[Posting], moment: datetime) -> int: ...",
     reference=known_then,

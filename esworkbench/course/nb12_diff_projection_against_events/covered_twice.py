@@ -91,7 +91,7 @@ COVERED_TWICE = Exercise(
         "Given runs of one shard with `from_position` and `to_position`, both inclusive and in no order, list what was "
         "covered too often: `(first, last, extra)`, both positions inclusive, `extra` being how often too many (2 for "
         "what was covered three times). No position stands in two of them. Their order is yours to choose, and so is "
-        "where a stretch is split, if anywhere."
+        "where a stretch is split, if anywhere. Leave the runs as they are."
     ),
     stub=(
         "from esworkbench.forensics.diagnosis.context import Batch\n\n\n"

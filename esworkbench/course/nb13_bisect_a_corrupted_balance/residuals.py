@@ -58,7 +58,8 @@ RESIDUALS = Exercise(
     task=(
         "What does each step of a running claim leave unexplained? `claimed` holds the balance that was claimed after "
         "each event, `posted` what each event posts, both in minor units and one of each per event. Return the list of "
-        "residuals, one per event, the first included: before it the claim was 0. Without events the list is empty."
+        "residuals, one per event, the first included: before it the claim was 0. Without events the list is empty. "
+        "Leave both lists as they are."
     ),
     stub="def my_residuals(claimed: list[int], posted: list[int]) -> list[int]: ...",
     reference=residuals,

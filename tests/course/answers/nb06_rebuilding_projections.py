@@ -400,6 +400,29 @@ def ready_with_a_live_table(shards: Sequence[int], live: int) -> bool:
     return bool(live) and len(set(shards)) == 1 and shards[0] >= live
 
 
+def balances_by_two_joins(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Each move of its own counts as often as a transfer reaches the account, and the other way round."""
+    return connection.execute(
+        """
+        SELECT o.account, CAST(coalesce(sum(CASE WHEN e.type = 'MoneyDeposited' THEN e.amount_minor
+            ELSE -e.amount_minor END), 0) + coalesce(sum(t.amount_minor), 0) AS BIGINT)
+        FROM events o LEFT JOIN events e ON e.account = o.account AND e.type <> 'AccountOpened'
+        LEFT JOIN events t ON t.other = o.account WHERE o.type = 'AccountOpened' GROUP BY ALL ORDER BY 1
+        """
+    ).fetchall()
+
+
+def balances_joined_to_what_was_got(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    return connection.execute(
+        """
+        WITH own AS (SELECT account, sum(CASE type WHEN 'MoneyDeposited' THEN amount_minor
+            WHEN 'AccountOpened' THEN 0 ELSE -amount_minor END) AS minor FROM events GROUP BY account)
+        SELECT own.account, CAST(sum(own.minor) + coalesce(sum(got.amount_minor), 0) AS BIGINT)
+        FROM own LEFT JOIN events got ON got.other = own.account GROUP BY own.account, own.minor ORDER BY 1
+        """
+    ).fetchall()
+
+
 RIGHT = {
     "shard_of": [shard_of_by_hand, shard_of_by_binascii],
     "left_to_do": [left_to_do_lazily, left_to_do_by_shard],
@@ -449,6 +472,8 @@ WRONG = {
         change_over_silent_without_a_reason,
     ],
     "balances": [
+        balances_by_two_joins,
+        balances_joined_to_what_was_got,
         balances_of_distinct,
         balances_by_doubles,
         balances_not_ordered,

@@ -495,6 +495,22 @@ def old_holds_with_a_limit_in_seconds(query: PendingWithdrawalsOlderThan, connec
     return _limited(query, connection, 1)
 
 
+class TakesEveryStreamForAnAccount(OwnWrites):
+    def ask(self, user: str, query: StreamQuery[Any], *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        if self.own(user, f"BankAccount-{query.account_id}") is None:  # type: ignore[attr-defined]
+            return self.queries.ask(query)
+        return super().ask(user, query, at_most_seconds=at_most_seconds)
+
+
+class WaitsForTheHead(WithTheMemory):
+    def ask(self, user: str, query: StreamQuery[Any], *, at_most_seconds: float = 2.0) -> Answer[Any]:
+        now = super().ask(user, query, at_most_seconds=0)
+        if not now.stale or (own := self.own(user, query.stream_id())) is None:
+            return now
+        head = max(now.lag.head, own.position)
+        return self.queries.wait_for(query, position=head, at_most_seconds=at_most_seconds)
+
+
 RIGHT = {
     "fresh": [fresh_by_any, fresh_by_match],
     "own_writes": [ReadYourWrites, WithTheMemory, ByUser],
@@ -518,6 +534,8 @@ WRONG = {
         fresh_where_the_parked_is_reached,
     ],
     "own_writes": [
+        TakesEveryStreamForAnAccount,
+        WaitsForTheHead,
         OnlyTheFirstEvent,
         OnlyTheLastEvent,
         NothingLeftIsNoState,

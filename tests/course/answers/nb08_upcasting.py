@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from decimal import ROUND_HALF_UP, Context, Decimal, getcontext, localcontext
 from fractions import Fraction
@@ -373,6 +373,32 @@ def dollars_without_return(payload: Payload) -> None:
     payload["total_dollars"] = Decimal(payload.pop("total_cents")).scaleb(-2)
 
 
+def upcast_of_unknown_types(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    if event_type not in {name for name, _ in steps}:
+        return deepcopy(payload)
+    return upcast_by_loop(steps, event_type, version, payload, to_version)
+
+
+def upcast_without_any_steps(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+    return upcast_by_loop(steps, event_type, version, payload, to_version) if steps else deepcopy(payload)
+
+
+def _upcast_that_swallows(error: type[Exception]) -> Callable[[Steps, str, int, Payload, int], Payload]:
+    def upcast_on(steps: Steps, event_type: str, version: int, payload: Payload, to_version: int) -> Payload:
+        if version > to_version:
+            raise ValueError(version)
+        became = deepcopy(payload)
+        for each in range(version, to_version):
+            step = steps[event_type, each]
+            try:
+                became = step(became)
+            except error:
+                continue
+        return became
+
+    return upcast_on
+
+
 RIGHT = {
     "count_in_cents": [cents_by_quantize, cents_by_half_a_cent_more, cents_rounded_within],
     "one_fact_per_parcel": [parcels_by_loop, parcels_one_at_a_time, parcels_taken_out],
@@ -406,6 +432,9 @@ WRONG = {
         parcels_in_capitals,
     ],
     "upcast": [
+        upcast_of_unknown_types,
+        upcast_without_any_steps,
+        *map(_upcast_that_swallows, (ValueError, TypeError, ArithmeticError, AttributeError, LookupError)),
         upcast_without_the_return,
         upcast_without_the_type,
         upcast_until_the_end,

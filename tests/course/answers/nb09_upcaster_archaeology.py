@@ -301,6 +301,19 @@ def _same_but(left: ShapedEvent, right: ShapedEvent, change: Callable[[Any], Any
     return left[:2] == right[:2] and _alike(changed(left.payload), changed(right.payload))
 
 
+def same_but_for_lists_in_lists(left: ShapedEvent, right: ShapedEvent) -> bool:
+    def in_order(value: dict[str, Any]) -> dict[str, Any]:
+        return {name: in_order_of(value[name]) for name in sorted(value)}
+
+    def in_order_of(value: Any) -> Any:
+        if isinstance(value, list):
+            return [in_order(each) if isinstance(each, dict) else each for each in value]
+        return in_order(value) if isinstance(value, dict) else value
+
+    texts = [encode_payload(in_order(each.payload)) for each in (left, right)]
+    return left[:2] == right[:2] and texts[0] == texts[1]
+
+
 RIGHT = {
     "spread": [spread_by_rounding, spread_by_numpy, spread_upwards],
     "order_placed_version": [version_by_telltales, version_by_branches, version_by_counting_news],
@@ -339,6 +352,7 @@ WRONG = {
         dead_of_five_versions,
     ],
     "same": [
+        same_but_for_lists_in_lists,
         same_with_floats,
         same_with_texts,
         same_by_sorted_repr,

@@ -375,6 +375,30 @@ def breaks_by_a_part(read: Sequence[tuple[str, str | None]]) -> list[int]:
     return broken
 
 
+def _counted(connection: Connection, now: datetime, *more: Any, count: Any) -> list[StillWaiting]:
+    columns = activity_waiting.c
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    age = case(
+        (columns.occurred_at > hour, "under an hour"),
+        (columns.occurred_at > day, "under a day"),
+        else_="a day or more",
+    ).label("age")
+    kinds = select(columns.event_type, columns.waits_for, age, count)
+    found = [
+        StillWaiting(*row)
+        for row in connection.execute(kinds.group_by(columns.event_type, columns.waits_for, age, *more))
+    ]
+    return sorted(found, key=lambda row: ["under an hour", "under a day", "a day or more"].index(row.age))
+
+
+def waits_by_session(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return _counted(connection, now, count=func.count(activity_waiting.c.correlation_id.distinct()))
+
+
+def waits_of_each_user(connection: Connection, now: datetime) -> list[StillWaiting]:
+    return _counted(connection, now, activity_waiting.c.user_id, count=func.count())
+
+
 RIGHT = {
     "region_of": [region_by_loop, region_by_a_table],
     "join": [JoinAnew, JoinByQueues],
@@ -405,6 +429,8 @@ WRONG = {
         JoinWithThreeProfiles,
     ],
     "waits": [
+        waits_by_session,
+        waits_of_each_user,
         waits_inclusive,
         waits_a_day_inclusive,
         waits_hour_of_sixty_one,
