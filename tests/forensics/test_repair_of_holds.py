@@ -104,6 +104,42 @@ def test_what_another_command_did_since_is_not_said_to_be_done(by: str, state: s
         assert done.verified is False
 
 
+def corrected(amount: int) -> Command:
+    return AdjustBalance(
+        account_id=ACCOUNT, amount_minor=amount, currency="USD", reason="complaint", operator="Otto", case_id="o",
+        reference="COR-77",
+    )  # fmt: skip
+
+
+BY_HAND: dict[str, list[Command]] = {
+    "whole": [corrected(5_000)],
+    "with a fee": [corrected(4_700)],
+    "in parts": [corrected(4_000), corrected(1_000)],
+    "otherwise named": [Deposit(account_id=ACCOUNT, amount_minor=5_000, currency="USD", reference="X-1 back")],
+}
+
+
+@pytest.mark.parametrize("since", ["before the capture", "before the repair"])
+@pytest.mark.parametrize("by", BY_HAND)
+@pytest.mark.parametrize("settled", [False, True])
+def test_what_a_clerk_has_put_right_is_not_paid_again(settled: bool, by: str, since: str, tmp_path: Path) -> None:
+    """The statement ended before, so only the log knows of the correction, and it says for itself what it was for."""
+    copy = RetriedHold(tmp_path, "W-2")
+    if settled:
+        copy.do(SettleWithdrawal(account_id=ACCOUNT, withdrawal_id="W-2"))
+    copy.days_later()
+    evidence = copy.evidence_of() if since == "before the repair" else None
+    copy.now += timedelta(days=1)
+    copy.do(*BY_HAND[by])
+    before = copy.store.head_position()
+    done = copy.repair(evidence or copy.evidence_of())
+    assert [step.state for step in done.steps] == ["held back"]
+    assert copy.store.head_position() == before
+    assert "it may have been put right already" in str(
+        [done.steps[0].words, *(each.proof for each in done.after.unhealthy)]
+    )
+
+
 def test_what_was_appended_is_told_even_where_a_later_step_can_not_be_done(tmp_path: Path) -> None:
     """An answer that only named the error would hide what stands in the store by now."""
     copy = RetriedHold(tmp_path, "W-2")

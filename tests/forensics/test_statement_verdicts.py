@@ -257,6 +257,55 @@ def test_only_a_statement_rules_out_that_one_of_many_alike_is_too_many(covers: b
     assert said.startswith("ruled_out" if covers else "not_testable: 3 events repeat reference")
 
 
+@pytest.mark.parametrize(
+    ("since", "certainty"),
+    [
+        ([], "proven"), ([-999], "proven"), ([4_321], "proven"), ([-4_321], "likely"), ([-4_000, -321], "likely"),
+        ([-4_000, 500, -321], "likely"), ([-9_000], "proven"),
+    ],
+)  # fmt: skip
+def test_what_may_have_been_put_right_since_is_not_proven_to_be_owed(
+    since: list[int], certainty: str, tmp_path: Path
+) -> None:
+    """What comes after the end of the statement is known to the log alone, and bears any reference."""
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    places = [int(world.pay("A", amount, f"COR-{amount}", told=False)[1:]) for amount in since]
+    finding = only_fault(judged(world, tmp_path), "retry_duplicate")
+    assert (finding.amount, finding.certainty) == (-4_321, certainty)
+    named = [place for place, amount in zip(places, since, strict=True) if amount < 0 and certainty == "likely"]
+    assert all(str(place) in finding.proof.partition("; but ")[2] for place in named)
+
+
+def test_one_of_two_holds_that_may_have_been_given_back_leaves_both_unproven(tmp_path: Path) -> None:
+    world = a_bank()
+    for number in (1, 2):
+        world.hold("A", 4_723, f"X-{number}")
+    later(world)
+    world.pay("A", 4_723, "COR", told=False)
+    finding = only_fault(judged(world, tmp_path), "unresolved_pending")
+    assert (finding.amount, finding.certainty) == (2 * 4_723, "likely")
+
+
+def test_an_event_that_no_line_tells_may_be_what_a_line_without_event_tells(tmp_path: Path) -> None:
+    """Booked late by hand, under a name of its own: to append it as missing would book it twice."""
+    world = a_bank()
+    world.book("A", 8_800, "Q-1")
+    world.wait(days=3)
+    world.pay("A", 8_800, "LATE-Q1", told=False)
+    later(world)
+    finding = only_fault(judged(world, tmp_path), "never_appended")
+    assert finding.certainty == "possible"
+    assert "of which no line tells, posts that amount" in finding.proof
+
+
+def only_fault(diagnosis: Diagnosis, fault: str) -> Finding:
+    [finding] = [each for each in diagnosis.findings if each.fault == fault]
+    return finding
+
+
 # Holds
 
 

@@ -20,6 +20,7 @@ from esworkbench.forensics.diagnosis.beside import consequences
 from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.catalogue import FAULTS, detectors
 from esworkbench.forensics.diagnosis.context import Facts, gather
+from esworkbench.forensics.diagnosis.corrected_since import weighed
 from esworkbench.forensics.diagnosis.faults.event_deleted import gaps_of, links_of
 from esworkbench.forensics.diagnosis.findings import (
     FOUND,
@@ -80,7 +81,8 @@ def diagnose(
         # Of a fault with two detectors, one that found nothing rules nothing out for the one that could not look.
         if fault.name not in blind:
             tested[fault.name] = RULED_OUT
-        for explanation in answer:
+        for named in answer:
+            explanation = weighed(facts, named) if fault.repair == "compensate" else named
             left.book(explanation.shares)
             left.note(explanation.finding)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]

@@ -271,6 +271,7 @@ def _now_allowed(step: RepairStep, now_found: Diagnosis, store: EventStore) -> R
             and (step.original is None or step.original.event_id in finding.event_ids)
         ]
         reason = held_back(now_found, still[0]) if still else ""
+        reason += f" ({still[0].proof})" if reason and still[0].certainty != "proven" else ""
     if not still and step.kind == "compensate":
         return _not_found_any_more(step, now_found, store)
     if not still:

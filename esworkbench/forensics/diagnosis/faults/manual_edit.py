@@ -25,6 +25,7 @@ from esworkbench.forensics.diagnosis.unexplained import (
 from esworkbench.forensics.diagnosis.witnesses import was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
+BALANCES = ("running", "daily", "head")
 SHOWN = 3
 """So many moved rows are told one by one."""
 
@@ -327,9 +328,11 @@ def _where(source: Source, steps: Sequence[Residual]) -> str:
 def _column_edited(facts: Facts, source: Source, key: Key, steps: list[Residual]) -> Explanation:
     """What stands beside a right balance contradicts it in its own row."""
     amount = sum(step.amount for step in steps)
+    balances = any((each.key, each.source) == (key, source.name) and each.kind in BALANCES for each in facts.residuals)
+    beside = "differ in their own way" if balances else "don't"
     proof = (
         f"the {source.kind} of {source.name} differ from the events in {len(steps)} row(s), by "
-        f"{facts.money(amount, key)} in all, and the balances beside don't"
+        f"{facts.money(amount, key)} in all, and the balances beside {beside}"
     )
     if len(steps) > 1:
         proof += _not_tested(untested(facts, source))

@@ -59,6 +59,18 @@ _SPELT_OTHERWISE = f"""
 """
 
 
+# An event that was recorded after the statement's end may be of a day before it.
+_UNTOLD = """
+    SELECT p.position FROM postings AS p
+    WHERE p.account = $account AND p.currency = $currency
+      AND NOT EXISTS (SELECT 1 FROM pairs WHERE pairs.event_id = p.event_id AND pairs.account = p.account)
+      AND p.valid_at < (SELECT max(booked_at) FROM statement_lines
+                        WHERE file = $file AND account = $account AND currency = $currency) + INTERVAL 1 DAY
+    GROUP BY p.position HAVING list_contains($amounts::BIGINT[], sum(p.amount_minor)::BIGINT)
+    ORDER BY 1
+"""
+
+
 def never_appended(facts: Facts, left: Left) -> Explanations:
     """Lines of a statement with no event to match, where no event of the account is missing."""
     if not facts.count("statements"):
@@ -159,6 +171,12 @@ def _missing(
             "told by that one: either it happened again, or the statement booked it twice"
         )
         remedy = "find out from the other side whether it happened twice, and append an event only if it did"
+    amounts = [step.amount for step in steps]
+    untold = facts.rows(_UNTOLD, account=key[0], currency=key[1], file=file, amounts=amounts)
+    if untold:
+        there = places([place for (place,) in untold])
+        proof += f"; {there}, of which no line tells, posts that amount: it may be this, told late or by another name"
+        remedy = f"find out whether {there} is this movement, and append an event only if it isn't"
     doubted = _told_as_another(left, key, steps)
     if doubted:
         proof += f"; it may be what {doubted.fault} at {places(doubted.positions)} seems to lack, under another name"
@@ -169,7 +187,7 @@ def _missing(
             "only in blanks, case or how its letters are composed"
         )
         remedy = "if that account is meant, have the statement spell it as the log does, and capture again"
-    certainty: Certainty = "possible" if lost or cut_off or doubted or meant else "likely"
+    certainty: Certainty = "possible" if lost or cut_off or doubted or meant or untold else "likely"
     found = finding(FAULT, key, amount=amount, source=file, certainty=certainty, proof=proof, remedy=remedy)
     return Explanation(found, [whole(step) for step in steps], cut_off)
 

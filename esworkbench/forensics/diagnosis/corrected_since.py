@@ -1,0 +1,92 @@
+"""Whether a fault may have been put right by hand already: then nothing shows that its money is still owed.
+
+A clerk corrects under any reference, in parts or together with a fee, and often before anybody captures, or between the
+capture and the repair. What a statement covers is weighed with its lines; what comes after its end the log alone knows.
+So later events of the account that move it the way that a repair would, and that no statement covers, are named, and
+while there are any, the fault is no better than likely. (Money moves on proof alone.)
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import msgspec
+
+from esworkbench.forensics.compare.holds import REPAIRS
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.findings import Finding
+from esworkbench.forensics.diagnosis.unexplained import Explanation
+from esworkbench.forensics.diagnosis.wording import places
+
+# What answers a hold, or says that it repairs another event, was meant for that.
+_SINCE = f"""
+    WITH {REPAIRS}
+    SELECT p.position, e.type, sum(p.amount_minor)::BIGINT AS amount
+    FROM postings AS p JOIN events AS e USING (event_id)
+    WHERE p.account = $account AND p.currency = $currency AND p.position > $after
+      AND NOT list_contains($ids, p.event_id)
+      AND NOT EXISTS (SELECT 1 FROM pairs WHERE pairs.event_id = p.event_id AND pairs.account = p.account)
+      AND NOT EXISTS (SELECT 1 FROM statement_steps AS s WHERE s.event_id = p.event_id AND s.account = p.account)
+      AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.answered_by = p.event_id)
+      AND NOT EXISTS (SELECT 1 FROM repairs WHERE repair = p.event_id AND NOT list_contains($ids, original))
+    GROUP BY ALL HAVING amount * $sign > 0
+    ORDER BY p.position
+"""
+
+_AMOUNTS = """
+    SELECT DISTINCT -sum(amount_minor)::BIGINT FROM postings
+    WHERE list_contains($ids, event_id) AND account = $account AND currency = $currency GROUP BY event_id
+"""
+
+
+class Later(NamedTuple):
+    """An event that moves the account by ``amount`` minor units."""
+
+    position: int
+    type: str
+    amount: int
+
+
+def weighed(facts: Facts, explanation: Explanation) -> Explanation:
+    """The explanation, no better than likely where what it would have compensated may have been made up for since."""
+    finding = explanation.finding
+    if finding.certainty == "possible" or not finding.amount or not finding.event_ids or finding.account is None:
+        return explanation
+    since = _corrections(facts, finding)
+    if not since:
+        return explanation
+    them = places([each.position for each in since])
+    proof = (
+        f"{finding.proof}; but {them} moved this account the other way since, and no statement covers that: it may "
+        "have been put right already"
+    )
+    return explanation._replace(finding=msgspec.structs.replace(finding, certainty="likely", proof=proof))
+
+
+def _corrections(facts: Facts, finding: Finding) -> list[Later]:
+    """An adjustment of whatever amount, and of other events one or two that come to just what is owed."""
+    given = {"account": finding.account, "currency": finding.currency, "ids": finding.event_ids}
+    sign = 1 if finding.amount > 0 else -1
+    later = [Later(*row) for row in facts.rows(_SINCE, **given, after=min(finding.positions), sign=sign)]
+    owed = {finding.amount, *(amount for (amount,) in facts.rows(_AMOUNTS, **given))}
+    adjusting = _adjusting(facts)
+    found = {each for each in later if each.type in adjusting}
+    others = [each for each in later if each.type not in adjusting and abs(each.amount) <= abs(finding.amount)]
+    found |= {each for each in others if each.amount in owed}
+    found |= {each for two in _pairs_of(others) if sum(one.amount for one in two) in owed for each in two}
+    return sorted(found)
+
+
+MOST = 200
+"""Of so many events pairs are looked for; among more, chance would find one."""
+
+
+def _pairs_of(events: Sequence[Later]) -> Iterable[tuple[Later, Later]]:
+    return combinations(events[:MOST], 2)
+
+
+def _adjusting(facts: Facts) -> set[str]:
+    """The types whose amount bears its own sign, in a ledger where those of others have a sign for good."""
+    rules = facts.evidence.ledger.posting
+    signed = {rule.event for rule in rules if rule.sign == "signed"}
+    return signed if any(rule.sign in (-1, 1) for rule in rules) else set()
