@@ -1,6 +1,6 @@
 """rounding: small residuals, bounded per event, at events whose amount was calculated and then rounded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
@@ -24,7 +24,7 @@ LIMIT_MINOR = 1
 _ROUNDED = """
     WITH rules AS (SELECT unnest($types) AS type, unnest($versions::BIGINT[]) AS schema_version)
     SELECT p.account, p.currency, p.position, p.event_id FROM postings AS p JOIN events AS e USING (event_id)
-    WHERE p.position <= $cut AND p.amount_minor <> 0 AND EXISTS (
+    WHERE p.position <= $cut AND p.amount_minor <> 0 AND list_contains($accounts, p.account) AND EXISTS (
         SELECT 1 FROM rules AS r
         WHERE r.type = e.type AND (r.schema_version IS NULL OR r.schema_version = e.schema_version)
     ) ORDER BY p.position
@@ -64,12 +64,16 @@ def _rules(facts: Facts) -> list[tuple[str, int | None]]:
     return found
 
 
-def _rounded(facts: Facts, source: Source) -> dict[Key, list[tuple[int, str]]]:
-    """Position and event id of every event that the source has read and the ledger rounds."""
+def _rounded(facts: Facts, source: Source, keys: Iterable[Key]) -> dict[Key, list[tuple[int, str]]]:
+    """Position and event id of every event of these accounts that the source has read and the ledger rounds."""
+    accounts = sorted({account for account, _ in keys})
+    if not accounts:
+        return {}
     rules = _rules(facts)
     rows = facts.rows(
-        _ROUNDED, cut=source.cut, types=[type_ for type_, _ in rules], versions=[version for _, version in rules]
-    )
+        _ROUNDED, cut=source.cut, types=[type_ for type_, _ in rules], versions=[version for _, version in rules],
+        accounts=accounts,
+    )  # fmt: skip
     found: dict[Key, list[tuple[int, str]]] = {}
     for account, currency, position, event_id in rows:
         found.setdefault((account, currency), []).append((position, event_id))
@@ -83,7 +87,8 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         if source.kind == "running":
             yield from _steps(facts, left, source, file.rounding_limit, None)
     elif source.kind in ("running", "statement"):
-        ids = {event_id for events in _rounded(facts, source).values() for _, event_id in events}
+        apart = {step.key for step in left.steps(source=source.name)}
+        ids = {event_id for events in _rounded(facts, source, apart).values() for _, event_id in events}
         yield from _steps(facts, left, source, LIMIT_MINOR, ids)
     elif source.kind == "head":
         yield from _totals(facts, left, source)
@@ -143,9 +148,10 @@ def _agreeing(facts: Facts, left: Left, key: Key) -> str:
 
 def _totals(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     """A bare figure shows no event, so a small change by hand looks the same; unless several accounts are off so."""
-    events = _rounded(facts, source)
+    heads = left.heads(source.name)
+    events = _rounded(facts, source, heads)
     small = {
-        key: amount for key, amount in left.heads(source.name).items()
+        key: amount for key, amount in heads.items()
         if len(events.get(key, ())) > 1 and abs(amount) <= LIMIT_MINOR * len(events[key])
         and not _shown_elsewhere(left, key, amount, events[key])
     }  # fmt: skip

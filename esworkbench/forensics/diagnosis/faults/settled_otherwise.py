@@ -6,21 +6,25 @@ import msgspec
 
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.ledger import PostingRule
-from esworkbench.forensics.compare.holds import REPAIRS
+from esworkbench.forensics.compare.holds import REPAIRS, json_path
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
-# Whatever made up for the difference since: a repair that names one of the two, or a movement under the reference.
+# Whatever made up for the difference since: a repair that names one of the two, or a movement under the reference. Most
+# settlements name just what was held, and stay where they are: to read them all would take memory without end.
 _SETTLED = f"""
     WITH {REPAIRS}
     SELECT h.account, h.currency, h.event_id, h.amount, e.stream_id, e.version, e.event_id, e.type, e.schema_version,
         e.payload, e.position,
         (SELECT coalesce(sum(r.amount), 0)::BIGINT FROM repairs AS r WHERE r.original IN (h.event_id, e.event_id)
             AND r.account = h.account AND r.currency = h.currency)
-    FROM holds AS h JOIN events AS e ON e.event_id = h.answered_by WHERE h.answer = 'settled' ORDER BY e.position
+    FROM holds AS h JOIN events AS e ON e.event_id = h.answered_by WHERE h.answer = 'settled'
+        AND ($amount IS NULL OR NOT json_valid(e.payload)
+             OR json_extract_string(e.payload, $amount) IS DISTINCT FROM h.amount::VARCHAR)
+    ORDER BY e.position
 """
 
 Settlement = tuple[int, str, str, int]
@@ -54,7 +58,9 @@ def _otherwise(facts: Facts, silent: list[PostingRule]) -> Iterator[tuple[Key, S
     """Settlements for another amount than was held, less what was adjusted since."""
     spoken = [msgspec.structs.replace(rule, sign=1) for rule in silent]
     poster = Poster(msgspec.structs.replace(facts.evidence.ledger, posting=spoken, without_posting=[]))
-    for account, currency, request, held, *event, position, repaired in facts.rows(_SETTLED):
+    plain = silent[0].amount if len(silent) == 1 and silent[0].scale == "minor" else None
+    amount = None if plain is None else json_path(plain)
+    for account, currency, request, held, *event, position, repaired in facts.rows(_SETTLED, amount=amount):
         says = [posted for posted in poster.post(*event) if (posted.account, posted.currency) == (account, currency)]
         apart = held - abs(sum(posted.amount_minor for posted in says)) if says and held > 0 else 0
         if apart and repaired != apart:
