@@ -141,6 +141,7 @@ SAME = Exercise(
         (_event({"total": Decimal("5.00")}), _event({"total": "5.00"})),
         (_event({"by": "Ada", "coupon": None}), _event({"by": "Ada"})),
         (_event({"order": {"lines": [{"paid": {"all": True}}]}}), _event({"order": {"lines": [{"paid": {"all": 1}}]}})),
+        (_event({"gift": True, "lines": 1}), _event({"gift": 1, "lines": True})),
         (_event({"by": None}), _event({"by": "None"})),
         (_event({"parts": {}}), _event({"parts": []})),
         *[(_event({"by": left}), _event({"by": right})) for twins in TWINS for left, right in combinations(twins, 2)],
