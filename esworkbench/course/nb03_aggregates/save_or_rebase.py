@@ -19,7 +19,7 @@ from esworkbench.event_store.store import AppendResult
 TASK = (
     "Save `document`, which has unsaved edits, with `documents.save`. If it raises ConcurrencyError, load a fresh "
     "copy, make the unsaved edits on that one again with `rebase`, which takes a list of edits "
-    "(`document.uncommitted` holds them, each as `.event` beside its `.valid_at`), and save it instead: all edits "
+    "(`document.uncommitted` holds them, each as `.event`), and save it instead: all edits "
     "together or none. Once is enough: if that save raises ConcurrencyError again, let it out. A real conflict is "
     "for a person to settle: let out the CommandRejected that `rebase` raises. Any other error goes to the caller, "
     "too. Nothing is returned."

@@ -12,7 +12,8 @@ TASK = (
     "whatever order. An account that isn't in `balances` has 0. Return `True` if the amount was added now, be it "
     "0, `False` if the message was known. `inbox` is a set of texts (`str`) for you to use. It is empty at first, "
     "and is committed with the balances; nothing else outlives a call, and each may come in another process. A "
-    "message that comes again is another object with the same content."
+    "message that comes again is another object with the same content; by its `event_id` you know it, or by its "
+    "account and version."
 )
 
 

@@ -310,7 +310,7 @@ PUT_RIGHT = Exercise(
         ),
         "one key for an amount": Mistake(
             _one_key_for_an_amount,
-            "two events of the same amount get the same key, so only one is put right: make it from the event's id",
+            "two events that are alike get the same key, so only one is put right: make it from the event's id",
         ),
         "swallowed": Mistake(
             _swallowed, "an error is swallowed: whoever runs this while the database is down believes that it is done"
