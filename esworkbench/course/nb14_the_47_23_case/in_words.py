@@ -131,7 +131,7 @@ IN_WORDS = Exercise(
         ),
         "a Decimal divided": Mistake(
             _divided_as_decimals,
-            "very large amounts lose a cent: Decimals are reckoned with to 28 digits, and divmod of whole numbers keeps all",
+            "very large amounts lose a cent: Decimals are reckoned to 28 digits; divmod of whole numbers keeps all",
         ),
         "a hundred to everything": Mistake(
             _by_a_hundred,

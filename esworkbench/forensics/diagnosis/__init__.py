@@ -33,6 +33,7 @@ booked_elsewhere     a line and an event that are one movement on two accounts
 written_elsewhere    events of another account or currency than the statement books them under
 lines_without_event  lines of a statement that no event explains and events without a line: what a gap proves
 lines_of_unposted    lines of a statement for events that the ledger can't read
+corrected_since      what may have put a fault right by hand already, so that nothing is paid twice
 statement_balances   where a statement's balances contradict its own amounts
 wording              how findings are worded
 """

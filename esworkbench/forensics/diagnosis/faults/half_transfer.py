@@ -120,7 +120,9 @@ def half_transfer(facts: Facts, left: Left) -> Explanations:
     if not halves:
         return []
     [(longest,)] = facts.rows(_COMPLETE, **given)
-    patience = max(hold_limit(facts.evidence.ledger), timedelta(seconds=longest or 0))
+    limit = hold_limit(facts.evidence.ledger)
+    # Where both sides have always come at once, none is under way.
+    patience = limit if longest is None else max(limit, timedelta(seconds=longest)) if longest else None
     made_up = _made_up(facts, halves, transfer)
     found = []
     for key, sides in halves.items():
@@ -222,12 +224,12 @@ def _given(facts: Facts, transfer: TransferSides) -> dict[str, str]:
 
 
 def _explanation(
-    facts: Facts, left: Left, key: Key, halves: list[Half], patience: timedelta, made_up: MadeUp
+    facts: Facts, left: Left, key: Key, halves: list[Half], patience: timedelta | None, made_up: MadeUp
 ) -> Explanation:  # fmt: skip
     """A statement that books the missing side, or lacks the one that is there, shows what became of the money."""
     shown = {half.event_id: _shown(left, half) for half in halves}
     steps = [step for each in shown.values() for step in each]
-    under_way = [half for half in halves if _may_be_under_way(half, facts.now - patience)]
+    under_way = [half for half in halves if patience and _may_be_under_way(half, facts.now - patience)]
     amount = -sum(half.amount for half in halves)
     words = "; ".join(
         f"{facts.money(abs(half.amount), key)} {'sent' if half.out else 'received'} at {places([half.position])}, and "
