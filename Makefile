@@ -28,7 +28,7 @@ lint: $(READY) ## Style, formatting, types, and the floors of the house
 
 notebooks: $(READY) ## Run every notebook and compare its marked outputs
 	@if [ -z "$(NOTEBOOKS)" ]; then echo "notebooks/ holds no notebook"; \
-	else $(PY) -m pytest -n auto --dist loadscope --nbval-lax --nbval-current-env notebooks/; fi
+	else $(PY) -m pytest -n $(shell expr $$(nproc) + 1) --dist loadscope --nbval-lax --nbval-current-env notebooks/; fi
 
 sweep: $(READY) ## The long tests over many seeds
 	$(PY) -m pytest -m sweep
