@@ -1,7 +1,7 @@
 """The exercise ``between``: what moved on a customer's days, both included."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,17 +74,17 @@ def _and_the_next_midnight(facts: Sequence[Fact], first: datetime, last: datetim
 
 
 DAYS = [
-    (ZURICH, datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, which the zone beside it makes a midnight
-    (NEW_YORK, datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, its zone apart
-    (ZoneInfo("UTC"), datetime(2023, 3, 14)),  # noqa: DTZ001 - a day, its zone apart
-    (ZURICH, datetime(2023, 3, 26)),  # noqa: DTZ001 - a day, its zone apart
-    (NEW_YORK, datetime(2023, 3, 12)),  # noqa: DTZ001 - a day, its zone apart
-    (ZURICH, datetime(2023, 10, 29)),  # noqa: DTZ001 - a day, its zone apart
-    (NEW_YORK, datetime(2023, 11, 5)),  # noqa: DTZ001 - a day, its zone apart
-    (ZURICH, datetime(2023, 3, 31)),  # noqa: DTZ001 - a day, its zone apart
-    (NEW_YORK, datetime(2024, 2, 29)),  # noqa: DTZ001 - a day, its zone apart
-    (ZoneInfo("UTC"), datetime(2023, 12, 31)),  # noqa: DTZ001 - a day, its zone apart
-    (CAIRO, datetime(2023, 10, 26)),  # noqa: DTZ001 - a day, its zone apart
+    (ZURICH, date(2023, 3, 14)),
+    (NEW_YORK, date(2023, 3, 14)),
+    (ZoneInfo("UTC"), date(2023, 3, 14)),
+    (ZURICH, date(2023, 3, 26)),
+    (NEW_YORK, date(2023, 3, 12)),
+    (ZURICH, date(2023, 10, 29)),
+    (NEW_YORK, date(2023, 11, 5)),
+    (ZURICH, date(2023, 3, 31)),
+    (NEW_YORK, date(2024, 2, 29)),
+    (ZoneInfo("UTC"), date(2023, 12, 31)),
+    (CAIRO, date(2023, 10, 26)),
 ]
 """Where a customer lives, and a day there: any day, one of 23 hours, one of 25, the last one of a month or a year.
 
@@ -94,13 +94,17 @@ In Cairo the hour that comes twice is the last one of the day.
 EDGES = [timedelta(0), -HALF_A_SECOND, -MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30)]
 
 
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
 @st.composite
 def _facts_and_days(draw: st.DrawFn) -> tuple[list[Fact], datetime, datetime, ZoneInfo]:
     """Two midnights where the customer lives, and facts on the edges of the two days now and then."""
     zone, day = draw(st.sampled_from(DAYS))
-    first = (day - timedelta(days=draw(st.integers(0, 1)))).replace(tzinfo=zone)
+    first = _midnight(day - timedelta(days=draw(st.integers(0, 1))), zone)
     last = first + timedelta(days=draw(st.integers(0, 2)))
-    start = (day - timedelta(days=1)).replace(hour=22, tzinfo=UTC)
+    start = datetime.combine(day - timedelta(days=1), time(22), UTC)
     moments = [(fact.recorded_at, fact.kind, fact.amount_minor) for fact in draw(streams(fewest=1, start=start))]
     for edge in first, last + timedelta(days=1):
         off = draw(st.sampled_from([None, *EDGES]))
@@ -120,9 +124,9 @@ AT_ONE_MOMENT = [
 ]
 
 
-def _on_edges(first: datetime, days: int, zone: ZoneInfo, off: timedelta) -> Any:
+def _on_edges(first: date, days: int, zone: ZoneInfo, off: timedelta) -> Any:
     """Some days, and a fact so long before or after the beginning and the end of them."""
-    midnights = [(first + timedelta(days=number)).replace(tzinfo=zone) for number in (0, days - 1, days)]
+    midnights = [_midnight(first + timedelta(days=number), zone) for number in (0, days - 1, days)]
     edges = [midnights[0].astimezone(UTC) + off, midnights[-1].astimezone(UTC) + off]
     facts = [Fact(version, "MoneyDeposited", version, at) for version, at in enumerate(edges, start=1)]
     return facts, *midnights[:2], zone
@@ -143,16 +147,16 @@ BETWEEN = Exercise(
     cases=_facts_and_days(),
     examples=[
         _on_edges(day, days, zone, off)
-        for day, days in ((datetime(2023, 3, 25), 3), (datetime(2023, 3, 14), 1))  # noqa: DTZ001 - a day, its zone apart
+        for day, days in ((date(2023, 3, 25), 3), (date(2023, 3, 14), 1))
         for zone in (ZURICH,)
         for off in (-MICROSECOND, timedelta(minutes=-30), timedelta(minutes=30))
     ]
     + [
         (AT_ONE_MOMENT, *[datetime(2023, 3, 14, tzinfo=ZURICH)] * 2, ZURICH),
-        _on_edges(datetime(2023, 12, 31), 2, ZURICH, timedelta(minutes=30)),  # noqa: DTZ001 - a day, its zone apart
-        _on_edges(datetime(2023, 10, 26), 1, CAIRO, timedelta(minutes=-30)),  # noqa: DTZ001 - a day, its zone apart
-        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-365, minutes=30)),  # noqa: DTZ001 - a day, its zone apart
-        _on_edges(datetime(2023, 3, 14), 1, ZURICH, timedelta(days=-31, minutes=-30)),  # noqa: DTZ001 - a day, its zone apart
+        _on_edges(date(2023, 12, 31), 2, ZURICH, timedelta(minutes=30)),
+        _on_edges(date(2023, 10, 26), 1, CAIRO, timedelta(minutes=-30)),
+        _on_edges(date(2023, 3, 14), 1, ZURICH, timedelta(days=-365, minutes=30)),
+        _on_edges(date(2023, 3, 14), 1, ZURICH, timedelta(days=-31, minutes=-30)),
     ],
     hints=(
         "On which date was 23:30 UTC in Zurich?",
