@@ -33,9 +33,12 @@ EVERY_CASE = (
 )  # fmt: skip
 """Modules in which each name is promised, or where a case takes no second: each case runs at once."""
 
-ONE_IN = 8
+ONE_IN = 10
 FEW = 4
 """Of fewer cases one runs at once. Which it is follows from the test's name, so that every engine gets its turn."""
+
+MANY_CHEAP = {"course/test_grader": 3, "course/test_mistakes": 3, "course/test_answers": 3}
+"""One in so many, where a case takes no seconds and there are hundreds of them."""
 
 FIRST = ("notebooks/test_running", "notebooks/test_browser", "course/test_grader", "course/test_mistakes")
 """Modules of minutes, begun first, so that no core waits for one of them in the end."""
@@ -46,10 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
-        if place.startswith(SECONDS_EACH) and item.path.stem not in EVERY_CASE and not item.get_closest_marker("sweep"):
+        thinned = place.startswith((*SECONDS_EACH, *MANY_CHEAP)) and item.path.stem not in EVERY_CASE
+        if thinned and not item.get_closest_marker("sweep"):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for name, of_one_test in cases.items():
-        every = len(of_one_test) if len(of_one_test) < FEW else ONE_IN
+        usual = MANY_CHEAP.get(name.removeprefix("tests/").partition(".")[0], ONE_IN)
+        every = len(of_one_test) if len(of_one_test) < FEW else usual
         first = crc32(name.encode()) % min(every, len(of_one_test))
         for at, item in enumerate(of_one_test):
             if at % every != first:

@@ -15,7 +15,7 @@ from tests.course.test_exercises import MODULES, exercises_of
 from tests.notebooks.execute import code_cells, kernel_for, read, run_all
 from tests.notebooks.test_shape import ALL, is_compared
 
-AT_ONCE = ("02", "03", "04", "05")
+AT_ONCE = ("03", "05")
 """Which are built upon what a learner wrote; the others take minutes, in the sweep."""
 RUN = [
     pytest.param(path, store, id=f"{path.stem}-{store}", marks=[] if now else [pytest.mark.sweep])
