@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,10 @@ from esworkbench.event_store.anchors.anchor import Anchor, AnchorRefused, Hash, 
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.strict_json import check_json_object
 from esworkbench.kept_files import opened, read_all
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 ANCHORS, KEYS = "anchors", "keys"
 """The folders in a database's outside folder."""
@@ -63,6 +67,12 @@ class KeptAnchor(NamedTuple):
     def timestamp_path(self) -> Path:
         """Where an authority's token lies, if one was asked."""
         return self.path.with_suffix(".tsr")
+
+
+def anchors_in(folder: Path) -> Path:
+    """The folder of anchors that is meant, where an outside folder or the one in it may be named."""
+    inner = folder / ANCHORS
+    return inner if inner.is_dir() else folder
 
 
 def file_name(position: int) -> str:
@@ -144,27 +154,57 @@ def leaves_up_to(folder: Path, anchor: Anchor) -> Iterator[Leaf]:
 
 def read_leaves(path: Path) -> Iterator[Leaf]:
     """The leaves in one file, as they stand there. Raises UnusableInput."""
+    with _whole_leaves(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE >> 3):
+            columns = [batch.column(name).to_pylist() for name in LEAF_COLUMNS]
+            for row in zip(*columns, strict=True):
+                if None in row:
+                    raise _torn(path)
+                yield Leaf(*row)
+
+
+@contextlib.contextmanager
+def _whole_leaves(path: Path) -> "Iterator[pq.ParquetFile]":
+    """The file, opened, if no row group holds more than ``write_leaves`` puts there. Raises UnusableInput."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    torn = UnusableInput(f"{path} holds no whole leaves: fetch it again from where it was kept, with its anchor")
     if path.is_symlink() or not path.is_file():
         raise UnusableInput(f"there is no file {path} with the leaves of the anchor beside it: put a copy in its place")
     try:
         with pq.ParquetFile(path) as file:
             groups = [file.metadata.row_group(each) for each in range(file.metadata.num_row_groups)]
-            if not file.schema_arrow.equals(_schema()) or any(
-                each.num_rows > ROWS_AT_ONCE or each.total_byte_size > MOST_ROW_GROUP_BYTES for each in groups
-            ):
-                raise torn
-            for batch in file.iter_batches(ROWS_AT_ONCE):
-                columns = [batch.column(name).to_pylist() for name in LEAF_COLUMNS]
-                for row in zip(*columns, strict=True):
-                    if None in row:
-                        raise torn
-                    yield Leaf(*row)
+            sound = all(
+                each.num_rows <= ROWS_AT_ONCE and each.total_byte_size <= MOST_ROW_GROUP_BYTES for each in groups
+            )
+            if not sound or not file.schema_arrow.equals(_schema()):
+                raise _torn(path)
+            yield file
     except (pa.ArrowException, OSError, ValueError):
-        raise torn from None
+        raise _torn(path) from None
+
+
+def _torn(path: Path) -> UnusableInput:
+    return UnusableInput(f"{path} holds no whole leaves: fetch it again from where it was kept, with its anchor")
+
+
+def index_of(folder: Path, anchor: Anchor, position: int) -> int | None:
+    """Which leaf stands at a position, from 0; None where none of this anchor's does. Raises UnusableInput.
+
+    Only positions are read, and nothing is checked: ``leaves_up_to`` does that.
+    """
+    import numpy as np
+
+    before = 0
+    for path in leaves_files(folder, anchor):
+        with _whole_leaves(path) as file:
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=["position"]):
+                positions = batch.column("position").to_numpy()
+                place = int(np.searchsorted(positions, position))
+                if place < len(positions):
+                    return before + place if positions[place] == position else None
+                before += len(positions)
+    return None
 
 
 def write_leaves(folder: Path, leaves: Iterable[Leaf]) -> Path:
@@ -250,7 +290,7 @@ def _other_leaves(anchor: Anchor, folder: Path) -> AnchorRefused:
     )
 
 
-def _schema() -> "pa.Schema":  # type: ignore[name-defined]  # noqa: F821
+def _schema() -> "pa.Schema":
     import pyarrow as pa
 
     kinds = (pa.int64(), pa.string(), pa.int64(), pa.string())
