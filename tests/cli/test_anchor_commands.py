@@ -103,8 +103,8 @@ def test_bad_input_is_refused_and_leaves_nothing(shell: Shell, bank_url: str, tm
         ["timestamp", tmp_path / "none", "--authority", "http://x"],
         ["timestamp", own, "--authority", "ftp://127.0.0.1/"], ["timestamp", own, "--certificate", own],
     ):  # fmt: skip
-        ran = shell(*arguments, *(["--into", kept] if arguments[:2] == ["anchor", bank_url] and "--into" not in arguments
-                                  else []))  # fmt: skip
+        into = ["--into", kept] if arguments[:2] == ["anchor", bank_url] and "--into" not in arguments else []
+        ran = shell(*arguments, *into)
         assert (ran.code, len(ran.err.strip().splitlines()), "Traceback" in ran.err) == (2, 1, False), (arguments, ran)
     left = {name: digest for name, digest in fingerprint(tmp_path).items() if ".lock" not in name}
     assert left == before

@@ -39,7 +39,7 @@ from esworkbench.event_store.anchors.keys import (
 )
 from esworkbench.event_store.anchors.proof import as_json, prove_inclusion
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash, root_of
-from esworkbench.event_store.anchors.write import LogDifference, AnchorRun, take_anchor
+from esworkbench.event_store.anchors.write import AnchorRun, LogDifference, take_anchor
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import drop_guards, grant_application
 from tests.support import SequentialIds, StepClock, new_event
