@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from esworkbench.cli.options import Json
 from esworkbench.cli.output import answer
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.database import address_of, parse_url
@@ -32,7 +33,13 @@ def erase_subject(
     store = EventStore.open(url, create=False)
     kept = PersonalKeys.open(url, keys, create=False)
     record = kept.destroy(subject)
-    laid_down = write_records(url, kept.records())
+    try:
+        laid_down = write_records(url, kept.records())
+    except OSError as error:
+        raise UnusableInput(
+            f"the key of {subject!r} was destroyed, but what is known of it can't be laid into the store's outside "
+            f"folder ({error.strerror}): free that, and run the command again"
+        ) from None
     envelope = events.c.payload.contains(f'"{VERSION}:{record.key_id}:', autoescape=True)
     with store.engine.connect() as connection:
         sealed = connection.execute(select(func.count()).select_from(events).where(envelope)).scalar_one()

@@ -195,6 +195,7 @@ def test_from_a_shell(log_and_keys: tuple[str, str], tmp_path: Path, capsys: pyt
     assert (document["events"], document["subject"]) == (1, "A1")
     header, *lines = Path(document["records"]).read_text("utf-8").splitlines()
     assert header == "key_id,subject,created_at,destroyed_at"
+    assert not list(Path(document["records"]).parent.glob("*.db*")), "which keys there were, and no key"
     told = {line.split(",")[1]: line.split(",")[3] for line in lines}
     assert (told["A1"][-1:], told["A2"]) == ("Z", "")
     assert str(keys.read(bank.accounts.load("A1").owner, OWNER)) == "[erased]"
