@@ -200,7 +200,8 @@ def prove(
 
     def prose(console: Console) -> None:
         if out is None:
-            console.print(content.decode(), markup=False)
+            for line in content.decode().splitlines():
+                console.print(line, markup=False)
         else:
             console.print(f"{len(content):,} bytes in {out}", markup=False)
         files = "PROOF.json EVENT.json KEY.pem" if hashed is not None else "PROOF.json KEY.pem"

@@ -32,6 +32,9 @@ from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.store import EventStore
 from esworkbench.kept_files import turn_at
 
+LOCK = "taking"
+"""Names the hidden file, in the folder itself, that one of two at once holds."""
+
 MOST_DIFFERENCES = 1000
 """So many are listed; all are counted."""
 
@@ -92,7 +95,7 @@ def take_anchor(
     """
     folder = outside / ANCHORS
     folder.mkdir(parents=True, exist_ok=True)
-    with turn_at(folder):
+    with turn_at(folder / LOCK):
         public_keys = {**read_public_keys(outside / KEYS), key.key_id: key.public_key}
         kept = read_anchors(folder, public_keys)
         try:
