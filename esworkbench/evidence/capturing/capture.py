@@ -80,7 +80,7 @@ def capture(
     definition = LedgerDefinition.parse(text, str(ledger))
     if definition.file is not None:
         raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
-    reading = opened(url, pace, [*COPIED_AS_THEY_ARE, *(model.table for model in definition.read_model)])
+    reading = opened(url, pace, [*COPIED_AS_THEY_ARE, "anchors", *(model.table for model in definition.read_model)])
     with _memory_of_the_system(), ArchiveWriter(into, buckets) as writer:
         with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock, after)
