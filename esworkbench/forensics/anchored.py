@@ -13,6 +13,7 @@ An anchor is worth what its key is worth. A key is *trusted* where whoever inves
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -82,7 +83,8 @@ _DIFFERENCES = f"""
     ),
     fitting AS (
         SELECT event_id, was_position, now_position FROM (
-            SELECT e.* REPLACE (w.stream_id AS stream_id, w.version AS version, w.hash AS hash, w.prev_hash AS prev_hash),
+            SELECT e.* REPLACE (w.stream_id AS stream_id, w.version AS version, w.hash AS hash,
+                w.prev_hash AS prev_hash),
                 w.position AS was_position, e.position AS now_position
             FROM tried AS t JOIN now AS e USING (event_id) JOIN was AS w ON w.position = t.position
         ) WHERE NOT {HASHES_DIFFER}
@@ -145,8 +147,8 @@ class Difference(NamedTuple):
     """An event that isn't what was anchored.
 
     ``edited``: its content is another. ``hashed_again``: its content is what it was, and its hash or version isn't.
-    ``missing``: it is gone. ``inserted``: it wasn't there. ``moved``: it stood elsewhere. ``was`` is its leaf, null for
-    one that was inserted; ``event_id``, ``stream_id`` and ``version`` are those of now, of a missing event those of then.
+    ``missing``: it is gone. ``inserted``: it wasn't there. ``moved``: it stood elsewhere. ``was`` is its leaf, None for
+    one that was inserted; id, stream and version are those of now, of a missing event those of then.
     """
 
     kind: Kind
@@ -165,9 +167,9 @@ class Contradiction(NamedTuple):
     """The log against anchors: it parts from them after position ``after`` and no later than ``by``.
 
     ``anchors`` are those that don't stand, ``covered`` is how many events the last one covers, ``held`` how many the
-    log holds of that. ``split``: every anchor the store holds stands, and they cover the same events. ``differences`` are
-    those that are told one by one, of ``difference_count``; empty where ``exact`` is false, since no leaves are known.
-    ``strength``: how much the signatures prove.
+    log holds of that. ``split``: every anchor the store holds stands, and they cover the same events. ``differences``
+    are told one by one, all of them unless they are too many (``all_told``); none where ``exact`` is false, since no
+    leaves are known. ``strength``: how much the signatures prove.
     """
 
     anchors: list[AnchorVerdict]
@@ -179,7 +181,7 @@ class Contradiction(NamedTuple):
     split: bool
     exact: bool
     differences: list[Difference]
-    difference_count: int
+    all_told: bool
     strength: Strength
 
     @property
@@ -201,6 +203,13 @@ class Anchored(NamedTuple):
     quarrels: list[tuple[int, str]]
     unusable_leaves: list[int]
 
+    @property
+    def asked(self) -> list[AnchorVerdict]:
+        """Those that the log was held against: validly signed, and of this log."""
+        return [each for each in self.anchors if each.stands is not None]
+
+
+NO_ANCHORS = Anchored([], None, [], [])
 
 _asked: WeakKeyDictionary[Evidence, Anchored] = WeakKeyDictionary()
 
@@ -315,7 +324,7 @@ class _Comparison:
     def _look_for_quarrels(self, verdicts: Mapping[_Kept, AnchorVerdict]) -> None:
         """Anchors with good signatures that can't both be of one log, and those that don't follow upon each other."""
         mine = [each for each in self._kept if verdicts[each].stands is not None]
-        for one, other in zip(mine, mine[1:], strict=False):
+        for one, other in pairwise(mine):
             if one.anchor.position == other.anchor.position and one.anchor.root != other.anchor.root:
                 self._quarrels.append((
                     one.anchor.position,
@@ -332,7 +341,7 @@ class _Comparison:
                 ))  # fmt: skip
         by_digest = {each.anchor.digest(): each for each in mine}
         outside = [each for each in mine if OUTSIDE in each.origins]
-        for one, other in zip(outside, outside[1:], strict=False):
+        for one, other in pairwise(outside):
             before = other.anchor.previous
             if one.anchor.digest() != before and one.anchor.position < other.anchor.position:
                 known = "the one at position " + str(by_digest[before].anchor.position) if before in by_digest else (
@@ -349,7 +358,7 @@ class _Comparison:
     ) -> Contradiction:
         lead = max(fallen, key=lambda each: self._worth(each, verdicts[each]))
         exact = lead.leaves is not None and self._leaves_hold(lead)
-        differences, total = self._differences(lead) if exact else ([], 0)
+        differences, all_told = self._differences(lead) if exact else ([], False)
         standing = [each.anchor.position for each in self._kept if verdicts[each].stands]
         first = min(each.anchor.position for each in fallen)
         after = max((position for position in standing if position < first), default=0)
@@ -362,7 +371,7 @@ class _Comparison:
         return Contradiction(
             anchors=list(fallen.values()), after=after, by=lead.anchor.position if exact else first,
             covered=lead.anchor.count, held=held, head=self._head, split=split, exact=exact, differences=differences,
-            difference_count=total, strength=max((self._strength(each) for each in fallen), key=_STRENGTHS.index),
+            all_told=all_told, strength=max((self._strength(each) for each in fallen), key=_STRENGTHS.index),
         )  # fmt: skip
 
     def _worth(self, kept: _Kept, verdict: AnchorVerdict) -> tuple[int, bool, int]:
@@ -392,22 +401,19 @@ class _Comparison:
             self._unusable.append(last)
         return holds
 
-    def _differences(self, lead: _Kept) -> tuple[list[Difference], int]:
-        """What differs, in order of position, and at how many positions in all. Of what was only hashed again, the
-        first event of each stream is told."""
-        given = {"leaves": lead.leaves, "last": lead.anchor.position}
-        with_genesis = {**given, "genesis": GENESIS}
-        [(total,)] = self._evidence.rows(
-            "SELECT count(DISTINCT position) FROM leaves WHERE anchor = $leaves AND position <= $last", **given
-        )
+    def _differences(self, lead: _Kept) -> tuple[list[Difference], bool]:
+        """What differs, in order of position, and whether that is all. Of what was only hashed again, the first of each
+        stream is told."""
+        given = {"leaves": lead.leaves, "last": lead.anchor.position, "genesis": GENESIS}
         found = [
-            Difference(kind, *places[:4], Leaf(*places[4:]))
-            for kind, *places in self._evidence.rows(_FITTING, **with_genesis)
+            Difference(kind, position, stream_id, version, event_id, Leaf(*was))
+            for kind, position, stream_id, version, event_id, *was in self._evidence.rows(_FITTING, **given)
         ]
-        leaves = {row[0]: (Leaf(*row[:4]), row[4]) for row in self._evidence.rows(_NO_EVENT_FITS, **with_genesis)}
-        events = self._evidence.rows(_FITS_NO_LEAF, **with_genesis)
+        leaves = {row[0]: (Leaf(*row[:4]), row[4]) for row in self._evidence.rows(_NO_EVENT_FITS, **given)}
+        events = self._evidence.rows(_FITS_NO_LEAF, **given)
         rest = self._told_apart(leaves, [event for event in events if event[3] is not None])
-        return sorted([*found, *rest], key=lambda each: each.position), total
+        all_told = max(len(found), len(leaves), len(events)) < MOST_DIFFERENCES
+        return sorted([*found, *rest], key=lambda each: each.position), all_told
 
     def _told_apart(
         self, leaves: Mapping[int, tuple[Leaf, str | None]], events: Sequence[tuple[Any, ...]]
@@ -461,8 +467,8 @@ def in_words(found: Difference) -> str:
         )
     if found.kind == "hashed_again":
         return (
-            f"from position {found.position} on, {found.stream_id} bears other hashes than were anchored, over the same "
-            f"content: what stands before {then} was changed"
+            f"from position {found.position} on, {found.stream_id} bears other hashes than were anchored, over the "
+            f"same content: what stands before {then} was changed"
         )
     return f"{then} at position {found.position} is another event than was anchored there"
 
@@ -475,7 +481,7 @@ def range_in_words(apart: Contradiction) -> str:
     elif apart.held > apart.covered:
         words += f", where it holds {apart.held - apart.covered:,} events more"
     if apart.exact:
-        return f"{words}; {apart.difference_count:,} positions differ, of which the first are listed"
+        return f"{words}; so many events differ that only the first are listed"
     return f"{words}; which events differ their leaves would tell, which are not here"
 
 
@@ -499,7 +505,7 @@ def left_open(anchored: Anchored, head: int) -> list[str]:
             f"the anchor at position {_listed(foreign)} is of a log that begins with another event, so nothing was "
             "held against it: it belongs to another store, or all of this log was replaced"
         )
-    asked = [each for each in anchored.anchors if each.stands is not None]
+    asked = anchored.asked
     if not asked:
         return [*said, "no anchor here could be used: a cut-off tail or a rehashed history can't be excluded"]
     strangers = sorted({each.key_id[:16] for each in asked if not each.trusted})

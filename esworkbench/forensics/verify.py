@@ -257,7 +257,7 @@ def breaks_of(anchored: Anchored) -> Iterator[Break]:
             yield Break(
                 f"anchor_{each.kind}", each.stream_then, each.version, each.position, each.event_id, in_words(each)
             )
-        if not apart.exact or apart.difference_count > len(apart.differences):
+        if not apart.all_told:
             yield Break("anchor_range", None, None, apart.by, None, range_in_words(apart))
     for position, words in anchored.quarrels:
         yield Break("anchor_quarrel", None, None, position, None, words, "anchors")
