@@ -32,6 +32,8 @@ from esworkbench.projections.checkpoints import checkpoint_log
 
 STATEMENT_ENDS = ".csv"
 NAMED_AT_MOST = 5
+LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
+"""What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 
 
