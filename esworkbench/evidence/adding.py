@@ -39,11 +39,12 @@ from esworkbench.event_store.anchors.anchor import log_id_of
 from esworkbench.event_store.anchors.files import KeptAnchor, anchors_in, read_anchor, read_anchors, read_leaves
 from esworkbench.event_store.anchors.tree import Leaf
 from esworkbench.events import utc_now
-from esworkbench.evidence.capturing.anchors import GIVEN, AnchorsTaken
+from esworkbench.evidence.capturing.anchors import AnchorsTaken
 from esworkbench.evidence.capturing.claims import Claims
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT, Poster
 from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.evidence.evidence import Evidence
+from esworkbench.evidence.origins import GIVEN
 from esworkbench.evidence.scales import Scales
 from esworkbench.kept_files import replace_whole, turn_at
 

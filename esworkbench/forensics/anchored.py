@@ -14,25 +14,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
 
-from esworkbench.event_store.anchors.anchor import (
-    NO_PREVIOUS,
-    Anchor,
-    AnchorRefused,
-    check_signature,
-    log_id_of,
-)
-from esworkbench.event_store.anchors.keys import key_id_of
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.chain import GENESIS, event_hash
-from esworkbench.event_store.columns import moment_text
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.capturing.anchors import GIVEN, OUTSIDE, STORE
+from esworkbench.evidence.origins import GIVEN, OUTSIDE, STORE
 from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
+
+if TYPE_CHECKING:
+    from esworkbench.event_store.anchors.anchor import Anchor
 
 ROWS_AT_ONCE = 10_000
 
@@ -224,7 +218,7 @@ def held_against_anchors(evidence: Evidence) -> Anchored:
 class _Kept(NamedTuple):
     """An anchor as the evidence has it."""
 
-    anchor: Anchor
+    anchor: "Anchor"
     origins: frozenset[str]
     timestamped: bool
     leaves: str | None
@@ -233,6 +227,8 @@ class _Kept(NamedTuple):
 
 class _Comparison:
     def __init__(self, evidence: Evidence) -> None:
+        from esworkbench.event_store.anchors.keys import key_id_of
+
         self._evidence = evidence
         keys = evidence.rows("SELECT DISTINCT origin, key_id, public_key FROM public_keys")
         known = [(origin, key_id, bytes.fromhex(key)) for origin, key_id, key in keys]
@@ -253,6 +249,9 @@ class _Comparison:
         return Anchored(list(verdicts.values()), contradiction, self._quarrels, self._unusable)
 
     def _read(self, row: tuple[Any, ...]) -> _Kept:
+        from esworkbench.event_store.anchors.anchor import Anchor, AnchorRefused, check_signature
+        from esworkbench.event_store.columns import moment_text
+
         log_id, position, count, root, anchored_at, previous, key_id, signature, origins, timestamped, leaves = row
         anchor = Anchor(
             log_id=log_id, position=position, count=count, root=root, anchored_at=moment_text(anchored_at),
@@ -297,6 +296,8 @@ class _Comparison:
 
     @cached_property
     def _log_id(self) -> str | None:
+        from esworkbench.event_store.anchors.anchor import log_id_of
+
         rows = self._evidence.rows(
             "SELECT position, stream_id, version, hash FROM events WHERE version IS NOT NULL AND hash IS NOT NULL "
             "ORDER BY ALL LIMIT 1"
@@ -339,6 +340,8 @@ class _Comparison:
                     f"the anchor at position {each.anchor.position} doesn't stand, and one at position {standing}, "
                     "which covers all that it covers, does: the log was anchored again after it was changed",
                 ))  # fmt: skip
+        from esworkbench.event_store.anchors.anchor import NO_PREVIOUS
+
         by_digest = {each.anchor.digest(): each for each in mine}
         outside = [each for each in mine if OUTSIDE in each.origins]
         for one, other in pairwise(outside):

@@ -34,10 +34,8 @@ from esworkbench.event_store.anchors.keys import key_id_of, read_public_key
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.evidence.capturing.stored_form import moment_of
+from esworkbench.evidence.origins import GIVEN, OUTSIDE, STORE
 from esworkbench.kept_files import opened, read_all
-
-STORE, OUTSIDE, GIVEN = "store", "outside", "given"
-"""Where an anchor or a public key comes from."""
 
 OWN_COPY = ("position", "event_count", "root", "anchored_at", "key_id", "signature", "log_id", "previous")
 """The columns of the store's own table."""

@@ -193,15 +193,8 @@ class StoreCapture:
 
 def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
-    known = {
-        STATEMENTS,
-        ANCHORS,
-        KEYS,
-        COMPLAINT,
-        OPERATIONS,
-        SEALED,
-        *(f"{STATEMENTS}/{path.name}" for path in statements),
-    }
+    files = {f"{STATEMENTS}/{path.name}" for path in statements}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, COMPLAINT, OPERATIONS, SEALED, *files}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:

@@ -4,7 +4,7 @@ Whoever holds the signing key, or both the log and the folder outside, can rewri
 that the store has agrees, and only an anchor that was fetched before, and kept elsewhere, doesn't.
 """
 
-from esworkbench.evidence.capturing.anchors import GIVEN, OUTSIDE, STORE
+from esworkbench.evidence.origins import GIVEN, OUTSIDE, STORE
 from esworkbench.forensics.diagnosis.anchored_acts import contradicted, somewhere, told, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
