@@ -15,6 +15,7 @@
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``anchor_commands``: anchor, prove, timestamp.
 ``adding_commands``: evidence add.
+``personal_commands``: erase-subject.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -62,6 +63,7 @@ COMMANDS = {
     "anchor": "anchor_commands:anchor",
     "prove": "anchor_commands:prove",
     "timestamp": "anchor_commands:timestamp",
+    "erase-subject": "personal_commands:erase_subject",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
     "report": "case_commands:report",

@@ -41,6 +41,7 @@ from esworkbench.event_store.anchors.timestamps import (
     check_token,
     read_token,
     request_token,
+    require_authority,
     require_imprint,
     stamped_bytes,
     write_token,
@@ -57,6 +58,8 @@ from esworkbench.resources import data_path
 PROOF = Kind("proof")
 TIMESTAMP = Kind("timestamp")
 KEY_FILE = "anchor.key"
+CHECKER = "check_proof.py"
+"""In ``data``: what a stranger checks a proof with."""
 
 
 def anchor(
@@ -86,6 +89,8 @@ def anchor(
         raise UnusableInput("--every has no end, and --json one document: leave out one of them")
     if pause is not None and pause < timedelta(minutes=1):
         raise UnusableInput(f"--every {every!r} is no pause: write it like 1h or 30m")
+    if timestamp is not None:
+        require_authority(timestamp)
     own = outside_folder(url)
     outside = own if into is None else anchors_place(into, own)
     notes: list[str] = []
@@ -204,9 +209,6 @@ def prove(
     answer(document, prose, as_json=json)
 
 
-CHECKER = "check_proof.py"
-
-
 def timestamp(
     file: Annotated[Path, typer.Argument(help="An anchor's file, evidence's manifest.json, or any other.")],
     authority: Annotated[
@@ -224,6 +226,8 @@ def timestamp(
     """
     if authority is None and certificate is None:
         raise UnusableInput("say whom to ask (--authority URL), or what to check against (--certificate FILE)")
+    if authority is not None:
+        require_authority(authority)
     token_path = token_path_of(file)
     message = stamped_bytes(file)
     if authority is not None:

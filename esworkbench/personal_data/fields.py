@@ -26,5 +26,16 @@ def sealed(command: S, personal: Mapping[type[msgspec.Struct], PersonalFields], 
     if declared is None:
         return command
     subject = getattr(command, declared.subject)
-    texts = {name: keys.seal(subject, field, getattr(command, name)) for name, field in declared.fields.items()}
+    if not _says(subject):
+        return command
+    said = {name: getattr(command, name) for name in declared.fields}
+    texts = {name: keys.seal(subject, declared.fields[name], plain) for name, plain in said.items() if _says(plain)}
     return msgspec.structs.replace(command, **texts)
+
+
+def _says(plain: object) -> bool:
+    """Whether this is a text that can be kept. What isn't stays as it is, for the command's own rules to refuse."""
+    try:
+        return isinstance(plain, str) and bool(plain.strip()) and "\0" not in plain and bool(plain.encode())
+    except UnicodeEncodeError:
+        return False

@@ -98,13 +98,14 @@ def test_bad_input_is_refused_and_leaves_nothing(shell: Shell, bank_url: str, tm
         ["anchor", empty], ["anchor", tmp_path / "none.db"], ["anchor", bank_url, "--key", tmp_path / "none"],
         ["anchor", bank_url, "--key", own], ["anchor", bank_url, "--every", "soon"],
         ["anchor", bank_url, "--every", "0m"], ["anchor", bank_url, "--every", "1h", "--json"],
-        ["anchor", bank_url, "--into", tmp_path / "link"], ["prove", "--store", bank_url], ["prove", "1"],
+        ["anchor", bank_url, "--into", tmp_path / "link"], ["anchor", bank_url, "--timestamp", "ftp://127.0.0.1"],
+        ["anchor", bank_url, "--timestamp", "http://["], ["prove", "--store", bank_url], ["prove", "1"],
         ["prove", "1", "--store", bank_url], ["timestamp", own],
         ["timestamp", tmp_path / "none", "--authority", "http://x"],
         ["timestamp", own, "--authority", "ftp://127.0.0.1/"], ["timestamp", own, "--certificate", own],
     ):  # fmt: skip
-        ran = shell(*arguments, *(["--into", kept] if arguments[:2] == ["anchor", bank_url] and "--into" not in arguments
-                                  else []))  # fmt: skip
+        into = ["--into", kept] if arguments[:2] == ["anchor", bank_url] and "--into" not in arguments else []
+        ran = shell(*arguments, *into)
         assert (ran.code, len(ran.err.strip().splitlines()), "Traceback" in ran.err) == (2, 1, False), (arguments, ran)
     left = {name: digest for name, digest in fingerprint(tmp_path).items() if ".lock" not in name}
     assert left == before

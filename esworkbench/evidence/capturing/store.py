@@ -31,10 +31,12 @@ from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections.checkpoints import checkpoint_log
 
 STATEMENT_ENDS = ".csv"
+PERSONAL_KEYS = "personal_keys"
 NAMED_AT_MOST = 5
 LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
 """What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
+BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors", PERSONAL_KEYS)
 
 
 class Captured(NamedTuple):
@@ -115,6 +117,7 @@ class StoreCapture:
             self._claims.statement(path)
         if self._after is None:
             self._anchors(outside)
+            self._personal_keys()
         gaps = found.unfilled()
         cut = Cut(
             high_water=found.high_water,
@@ -139,6 +142,16 @@ class StoreCapture:
             taken.own_copy(row for rows in self._tables.rows("anchors", query) for row in rows)
         take_from_outside(taken, outside)
         taken.finish(lambda: self._writer.close_table("events"))
+
+    def _personal_keys(self) -> None:
+        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key."""
+        if not {"key_id", "destroyed_at"} <= self._columns.get(PERSONAL_KEYS, set()):
+            return
+        query = f"SELECT key_id, destroyed_at FROM {PERSONAL_KEYS} ORDER BY 1"
+        for batch in self._tables.rows(PERSONAL_KEYS, query):
+            columns, oddities = fitted("keys", PERSONAL_KEYS, as_columns(["key_id", "destroyed_at"], batch))
+            self._keep(oddities)
+            self._writer.write("keys", columns)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
