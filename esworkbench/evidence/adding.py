@@ -96,7 +96,8 @@ def _add(evidence: Evidence, staging: Path, additions: Additions, now: datetime)
             added.note(STATEMENT, path)
             names.add(path.name)
             claims.statement(path)
-        taken = AnchorsTaken(writer, lambda what: poster.report(what, "", None, ""))
+        known = dict(evidence.rows("SELECT digest, leaves FROM anchors WHERE leaves IS NOT NULL"))
+        taken = AnchorsTaken(writer, lambda what: poster.report(what, "", None, ""), known)
         for path in additions.anchors:
             for file in [each.path for each in read_anchors(anchors_in(path))] if path.is_dir() else [path]:
                 added.note(ANCHOR, file)

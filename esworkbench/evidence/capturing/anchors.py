@@ -8,10 +8,11 @@ one file beside a store would keep everybody from looking.
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -60,11 +61,15 @@ class _Found(NamedTuple):
 
 
 class AnchorsTaken:
-    """Takes anchors into an archive. ``report`` is told of what can't be read, in a sentence."""
+    """Takes anchors into an archive. ``report`` is told of what can't be read, in a sentence; ``known`` are anchors, by
+    digest, whose leaves the evidence has already, and the digest under which it has them."""
 
-    def __init__(self, writer: ArchiveWriter, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, writer: ArchiveWriter, report: Callable[[str], None], known: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._writer = writer
         self._report = report
+        self._known = dict(known)
         self._chains: list[list[KeptAnchor]] = []
         self._found: list[_Found] = []
 
@@ -120,12 +125,12 @@ class AnchorsTaken:
 
     def finish(self, events: Callable[[], Sequence[Path]]) -> None:
         """Write the anchors, and of their leaves those that the log doesn't hold; ``events`` are its files."""
-        known: dict[str, str] = {}
+        known = self._known
         chains = [good for chain in self._chains if (good := self._whole(chain))]
         with log_of(events()) if chains else contextlib.nullcontext() as log:
             for good in chains:
                 if log is not None and good[-1].anchor.digest() not in known and self._differing(good, log):
-                    known |= {each.anchor.digest(): good[-1].anchor.digest() for each in good}
+                    known.update({each.anchor.digest(): good[-1].anchor.digest() for each in good} | known)
         for each in self._found:
             row = _row(each) | {"leaves": known.get(each.anchor.digest())}
             self._writer.write("anchors", {name: [value] for name, value in row.items()})

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
@@ -21,6 +22,7 @@ from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.gaps import Gaps
 from esworkbench.evidence.capturing.opening import require_event_store
+from esworkbench.evidence.capturing.personal_keys import PERSONAL_KEYS, destroyed_keys
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.regular_file import own_files
@@ -31,12 +33,11 @@ from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections.checkpoints import checkpoint_log
 
 STATEMENT_ENDS = ".csv"
-PERSONAL_KEYS = "personal_keys"
 NAMED_AT_MOST = 5
 LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
 """What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
-BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors", PERSONAL_KEYS)
+BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors")
 
 
 class Captured(NamedTuple):
@@ -117,7 +118,7 @@ class StoreCapture:
             self._claims.statement(path)
         if self._after is None:
             self._anchors(outside)
-            self._personal_keys()
+            self._personal_keys(outside)
         gaps = found.unfilled()
         cut = Cut(
             high_water=found.high_water,
@@ -143,15 +144,14 @@ class StoreCapture:
         take_from_outside(taken, outside)
         taken.finish(lambda: self._writer.close_table("events"))
 
-    def _personal_keys(self) -> None:
+    def _personal_keys(self, outside: Path) -> None:
         """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key."""
-        if not {"key_id", "destroyed_at"} <= self._columns.get(PERSONAL_KEYS, set()):
+        try:
+            found = destroyed_keys(outside / PERSONAL_KEYS)
+        except UnusableInput as error:
+            self._poster.report(str(error), "", None, "")
             return
-        query = f"SELECT key_id, destroyed_at FROM {PERSONAL_KEYS} ORDER BY 1"
-        for batch in self._tables.rows(PERSONAL_KEYS, query):
-            columns, oddities = fitted("keys", PERSONAL_KEYS, as_columns(["key_id", "destroyed_at"], batch))
-            self._keep(oddities)
-            self._writer.write("keys", columns)
+        self._writer.write("keys", as_columns(["key_id", "destroyed_at"], found))
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
@@ -207,7 +207,7 @@ class StoreCapture:
 def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
     files = {f"{STATEMENTS}/{path.name}" for path in statements}
-    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, COMPLAINT, OPERATIONS, SEALED, *files}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, PERSONAL_KEYS, COMPLAINT, OPERATIONS, SEALED, *files}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:
