@@ -14,6 +14,7 @@
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``anchor_commands``: anchor, prove, timestamp.
+``adding_commands``: evidence add.
 ``personal_commands``: erase-subject.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
@@ -54,6 +55,7 @@ COMMANDS = {
     "incident": "incident_commands:incident",
     "drill": "drill_commands:drill",
     "capture": "evidence_commands:freeze",
+    "evidence": "adding_commands:additions",
     "replay": "evidence_commands:replay",
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",
