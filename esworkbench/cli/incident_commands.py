@@ -23,7 +23,8 @@ incident = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False,
 def new(
     url: Annotated[str, typer.Argument(help="Where to build it: a path, sqlite:/// or postgresql:// URL.")],
     fault: Annotated[
-        str | None, typer.Option(help="A fault's name; `none`: a healthy bank; absent: a mystery.")
+        list[str] | None,
+        typer.Option(help="A fault's name, given again for several; `none`: a healthy bank; absent: a mystery."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same events and rows; 1 unless given.")
@@ -35,8 +36,8 @@ def new(
     scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
     json: Json = False,
 ) -> None:
-    """Build a bank that really has that fault; the answer is sealed."""
-    built = build_incident(new_store(url), fault=fault, seed=seed, case=case, scale=scale, progress=True)
+    """Build a bank that really has that fault, or several; the answer is sealed."""
+    built = build_incident(new_store(url), faults=fault or (), seed=seed, case=case, scale=scale, progress=True)
     shown = address_of(parse_url(built.url))
     document = {
         "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,

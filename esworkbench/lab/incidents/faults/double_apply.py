@@ -16,6 +16,7 @@ class DoubleApply(PlantableFault):
     """For one run the balances are kept by the naive runner; it is killed, and started again."""
 
     name = "double_apply"
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.twice: list[Event] = []

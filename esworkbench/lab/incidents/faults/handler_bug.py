@@ -12,6 +12,7 @@ class HandlerBug(PlantableFault):
     """Every event of the type is wrong in the read model from the first on; a rebuild with this code repeats it."""
 
     name = "handler_bug"
+    shows_in = (READ_MODEL,)
 
     def before(self, scene: Scene) -> None:
         self.code = scene.rng.choice([FeesAdded, CancellationsIgnored])

@@ -19,6 +19,7 @@ class Rounding(PlantableFault):
     """The release stays live for a good part of the bank's life, then is taken back; the cents it lost stay lost."""
 
     name = "rounding"
+    shows_in = (READ_MODEL,)
 
     def before(self, scene: Scene) -> None:
         agenda = scene.life.agenda
