@@ -40,6 +40,7 @@ class ManualEdit(PlantableFault):
 
     def edit(self, scene: Scene) -> None:
         scene.readers.run(account_balances.name)
+        scene.life.operations.note("session", scene.life.agenda.now)
         row = account_balances.c.account_id == scene.account
         with write_transaction(scene.engine) as connection:
             connection.execute(

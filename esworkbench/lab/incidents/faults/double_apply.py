@@ -36,6 +36,7 @@ class DoubleApply(PlantableFault):
                 BETWEEN_ROWS_AND_CHECKPOINT,
             )
         )  # fmt: skip
+        scene.life.operations.note("restart", agenda.now)
         agenda.wait(timedelta(seconds=40))
         NaiveRunner(
             scene.store, scene.readers.code[READ_MODEL](), bank_decoder(), run_id=scene.readers.next_run_id(),

@@ -20,6 +20,7 @@ class HandlerBug(PlantableFault):
 
     def release(self, scene: Scene) -> None:
         scene.readers.code[READ_MODEL] = self.code
+        scene.life.operations.note("release", scene.life.agenda.now)
         scene.readers.runner(READ_MODEL).rebuild()
 
     def after(self, scene: Scene) -> list[PlantedFault]:

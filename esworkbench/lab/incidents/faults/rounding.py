@@ -30,6 +30,7 @@ class Rounding(PlantableFault):
     def release(self, scene: Scene, code: Callable[[], Projection]) -> None:
         scene.readers.run(READ_MODEL)
         scene.readers.code[READ_MODEL] = code
+        scene.life.operations.note("release", scene.life.agenda.now)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         """The rows show what was rounded away: compare each interest row with its event."""
