@@ -73,13 +73,14 @@ def build_incident(
 ) -> Incident:
     """A bank at ``url`` with that fault in it; ``none``: healthy; None: one drawn from the seed, for you to find.
 
-    ``faults`` names several at once, in one bank: each strikes an account that the seed draws, as ``Planting`` says.
-    ``case`` stands for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given.
-    ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
-    The answer is sealed; its key goes to ``key_file``, a new file, or into the user's folder.
-    One seed gives the same events and rows. Raises UnusableInput for an unknown name, a case with a fault or a seed
-    beside it, faults that can't stand side by side, or a database that already holds something, or in which somebody else is building. If building fails,
-    what it made is taken away again, and nothing else.
+    ``faults`` names several at once: each strikes an account that the seed draws (see ``Planting``). ``case`` stands
+    for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given. ``scale`` is ``full``
+    (eight years, thousands of events on the account complained about) or ``small`` (one year). The answer is sealed;
+    its key goes to ``key_file``, a new file, or into the user's folder. One seed gives the same events and rows.
+
+    Raises UnusableInput for an unknown name, a case with a fault or a seed beside it, faults that can't stand side by
+    side, or a database that already holds something, or in which somebody else is building. If building fails, what it
+    made is taken away again, and nothing else.
     """
     size = _named("scale", scale, SCALES)
     if case is not None:

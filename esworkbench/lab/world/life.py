@@ -5,6 +5,7 @@ leaves the others' lives as they were.
 """
 
 import calendar
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
@@ -52,7 +53,8 @@ class Life:
     """``begin`` plans one month in the agenda; running the agenda lives it.
 
     ``store`` must use ``agenda.clock``. ``partition_night`` is 02:00 of the night on which the busy account's owner
-    buys something for 47.23 while the card network switches to its next day.
+    buys something for 47.23 while the card network switches to its next day. ``answered`` takes the card network's
+    answers; a fault may ship another.
     """
 
     def __init__(self, store: EventStore, agenda: Agenda, scale: Scale, seed: int) -> None:
@@ -76,7 +78,8 @@ class Life:
             self.month_start(0), self.month_start(scale.months), Random(f"{seed}/operations log")
         )
         store.subscribe(self._announce)
-        self.bus.subscribe(ANSWERS, self._answered)
+        self.answered: Callable[[CardMessage], None] = self._answered
+        self.bus.subscribe(ANSWERS, lambda answer: self.answered(answer))
 
     def month_start(self, month: int) -> datetime:
         """Midnight, UTC, of the first day of a month counted from 0."""
