@@ -35,6 +35,7 @@ from esworkbench.lab.world.books import Books
 from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage, Partition
 from esworkbench.lab.world.card_network import CardNetwork
 from esworkbench.lab.world.interest import interest_half_up
+from esworkbench.lab.world.newcomers import Newcomers
 from esworkbench.lab.world.operations import Operations
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, FIRST_MONTH, Person, Scale, draw_people
 
@@ -69,6 +70,7 @@ class Life:
             agenda, self.bus, self.books, Random(f"{seed}/network"), declines_per_cent=scale.declines_per_cent
         )
         self.people = draw_people(scale, Random(f"{seed}/people"))
+        self.newcomers = Newcomers(self, scale.newcomers, Random(f"{seed}/newcomers"))
         self.refused = 0
         night = Random(f"{seed}/night")
         self.partition_night = self.month_start(int(scale.months * 0.6) + night.randrange(scale.months // 6))
@@ -107,6 +109,7 @@ class Life:
         for number, person in enumerate(self.people):
             if person.opens <= month and (person.closes is None or month <= person.closes):
                 self._plan(person, number, month, Random(f"{self.seed}/{person.account}/{month}"))
+        self.newcomers.begin(month)
 
     def _plan(self, person: Person, number: int, month: int, rng: Random) -> None:
         start = self.month_start(month)

@@ -68,13 +68,15 @@ class Scene:
             self.life.agenda.wait()
         return amount_minor
 
+    def own_events(self) -> list[Event]:
+        """The account's events, in order."""
+        return [bank_decoder().decode(each) for each in self.store.read_stream(f"BankAccount-{self.account}")]
+
     def events_of(self, kind: type[DomainEvent] | tuple[type[DomainEvent], ...], reference: str) -> list[Event]:
         """Events of the account, of that type, under that reference."""
-        stream_id = f"BankAccount-{self.account}"
         return [
-            event for event in self.decoded()
-            if event.recorded.stream_id == stream_id and isinstance(event.data, kind)
-            and getattr(event.data, "reference", None) == reference
+            event for event in self.own_events()
+            if isinstance(event.data, kind) and getattr(event.data, "reference", None) == reference
         ]  # fmt: skip
 
     def event_of(self, kind: type[DomainEvent], reference: str) -> Event:
@@ -88,11 +90,11 @@ class Scene:
         Raises UnusableInput where there is none that is free for another fault.
         """
         posted: dict[tuple[str, int], list[Event]] = {}
-        for event in self.decoded():
+        for event in self.own_events():
             posting = effect(event)
             reference = getattr(event.data, "reference", None)
             at_once = not isinstance(event.data, WithdrawalRequested)
-            if reference and at_once and posting is not None and posting.account_id == self.account:
+            if reference and at_once and posting is not None:
                 posted.setdefault((reference, posting.amount_minor), []).append(event)
         lines = self.life.books.lines(self.account, self.person.currency)
         free = [

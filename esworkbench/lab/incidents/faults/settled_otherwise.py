@@ -4,7 +4,6 @@ from esworkbench.aggregates.repository import Repository
 from esworkbench.domains.bank import (
     BankAccount,
     RequestWithdrawal,
-    WithdrawalRequested,
     WithdrawalSettled,
     bank_decoder,
 )
@@ -57,10 +56,10 @@ class SettledOtherwise(PlantableFault):
         )  # fmt: skip
 
     def after(self, scene: Scene) -> list[PlantedFault]:
-        asked, settled = (
-            next(e for e in scene.decoded() if isinstance(e.data, kind) and e.data.withdrawal_id == self.withdrawal_id)
-            for kind in (WithdrawalRequested, WithdrawalSettled)
-        )
+        about = [
+            event for event in scene.own_events() if getattr(event.data, "withdrawal_id", "") == self.withdrawal_id
+        ]
+        asked, settled = about
         scene.taken.add(asked.recorded.event_id)
         event = settled.recorded
         currency = scene.person.currency
