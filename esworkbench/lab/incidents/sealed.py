@@ -105,7 +105,7 @@ def unseal(folder: Path, key_file: Path | None = None) -> list[PlantedFault]:
         raise damaged
     key = _key_of(sealed_for[1].decode(), [key_file] if key_file else _usual_places(sealed_for[1].decode(), folder))
     try:
-        packed = base64.b64decode(closed)
+        packed = base64.b64decode(closed.replace(b"\n", b""), validate=True)
         opened = AESGCM(key).decrypt(packed[:_NONCE], packed[_NONCE:], header + b"\n")
         return msgspec.json.decode(opened, type=list[PlantedFault])
     except (ValueError, RecursionError, InvalidTag, msgspec.MsgspecError):
