@@ -8,6 +8,8 @@ import pytest
 from second_look import Look
 
 from esworkbench.errors import UnusableInput
+from esworkbench.event_store.anchors.files import read_anchors
+from esworkbench.event_store.anchors.keys import read_public_keys
 from esworkbench.lab import FAULTS, PlantedFault, build_incident, reveal
 
 HEADS, HISTORY, PAPER = "account_balances", "transaction_history", "statement"
@@ -91,6 +93,25 @@ def test_one_fault_named_in_a_list_is_that_fault_alone(tmp_path: Path) -> None:
     build_incident(one, fault="gap_skipped", seed=4, scale="small")
     build_incident(two, faults=["gap_skipped"], seed=4, scale="small")
     assert Look(one).contents() == Look(two).contents()
+
+
+def test_a_bank_with_several_faults_anchors_its_log_at_every_run(tmp_path: Path) -> None:
+    """Signed by a key whose public half lies beside them, in unbroken succession; one seed gives the same anchors."""
+    kept = []
+    for name in ("one.db", "two.db"):
+        url = f"sqlite:///{tmp_path / name}"
+        outside = build_incident(url, faults=["never_appended", "chain_fork"], seed=4, scale="small").outside
+        kept.append([each.anchor for each in read_anchors(outside / "anchors", read_public_keys(outside / "keys"))])
+    assert kept[0] == kept[1]
+    look = Look(url)
+    runs = (
+        "SELECT max(to_position) FROM checkpoint_log WHERE projection = 'account_balances' GROUP BY run_id ORDER BY 1"
+    )
+    assert [each.position for each in kept[0]] == [position for (position,) in sorted(look.rows(runs))][:-1]
+    for each in kept[0]:
+        assert look.rows(f"SELECT count(*) FROM events WHERE global_position <= {each.position}") == [(each.count,)]
+    alone = build_incident(f"sqlite:///{tmp_path / 'alone.db'}", fault="chain_fork", seed=4, scale="small")
+    assert not (alone.outside / "anchors").exists()
 
 
 @pytest.mark.parametrize(
