@@ -16,6 +16,8 @@ class BackdatedInsert(PlantableFault):
     """
 
     name = "backdated_insert"
+    strikes_any_account = True
+    shows_in = ("statement",)
 
     def __init__(self) -> None:
         self.written: list[RecordedEvent] = []
@@ -35,6 +37,7 @@ class BackdatedInsert(PlantableFault):
         version = scene.store.stream_version(stream)
         metadata = {"correlation_id": scene.store.new_id(), "actor": "counter", "decided_on_version": version}
         event = BANK_EVENT_TYPES.encode(deposited, metadata=metadata)
+        scene.life.operations.note("batch", scene.life.agenda.now)
         set_back = EventStore(scene.engine, clock=lambda: then, new_id=scene.store.new_id)
         self.written = set_back.append(stream, [event], expected_version=version).events
 

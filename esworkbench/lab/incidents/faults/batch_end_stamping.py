@@ -24,6 +24,7 @@ class BatchEndStamping(PlantableFault):
     """
 
     name = "batch_end_stamping"
+    shows_in = ()
 
     def __init__(self) -> None:
         self.live_after = self.live_up_to = 0
@@ -43,6 +44,7 @@ class BatchEndStamping(PlantableFault):
         """Between two batches: what came before was read by the code of then. Returns where that ended."""
         scene.readers.run(READ_MODEL)
         scene.readers.code[READ_MODEL] = code
+        scene.life.operations.note("release", scene.life.agenda.now)
         return scene.readers.runner(READ_MODEL).checkpoint()
 
     def after(self, scene: Scene) -> list[PlantedFault]:

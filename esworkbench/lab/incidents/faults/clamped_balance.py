@@ -20,6 +20,7 @@ class ClampedBalance(PlantableFault):
     """
 
     name = "clamped_balance"
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.released_at = 0
@@ -34,9 +35,10 @@ class ClampedBalance(PlantableFault):
         scene.readers.run(READ_MODEL)
         self.released_at = scene.readers.runner(READ_MODEL).checkpoint()
         scene.readers.code[READ_MODEL] = ClampedAtZero
+        scene.life.operations.note("release", scene.life.agenda.now)
 
     def overdraw(self, scene: Scene, below: int) -> None:
-        """Withdraw all there is, and ``below`` more: never less than nothing, where less is there than the overdraft."""
+        """Withdraw all there is and ``below`` more, where the account isn't overdrawn by as much already."""
         available = scene.life.bank.accounts.load(scene.account).balance_minor
         amount, reference, currency = available + below, f"CAR-{scene.account}", scene.person.currency
         if amount > 0:

@@ -18,6 +18,7 @@ class DayBoundary(PlantableFault):
     """
 
     name = "day_boundary"
+    shows_in = ()
 
     def before(self, scene: Scene) -> None:
         self.zone = scene.rng.choice(SERVERS_STAND_IN)
@@ -25,6 +26,7 @@ class DayBoundary(PlantableFault):
 
     def release(self, scene: Scene) -> None:
         zone = self.zone
+        scene.life.operations.note("release", scene.life.agenda.now)
         scene.readers.code[READ_MODEL] = lambda: DaysOfTheServer(zone)
         scene.readers.runner(READ_MODEL).rebuild()
 

@@ -4,16 +4,17 @@ The damage is done to the database's own structures: while the row is written, t
 an index to keep; then it is told again, and believes what the index says.
 """
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select, text
+from sqlalchemy import and_, delete, insert, select, text
 
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
-from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
+from esworkbench.lab.incidents.faults.scene import CUTS_LOG, PlantableFault, Scene
 from esworkbench.lab.incidents.sealed import PlantedFault
 
 TABLE = account_balances.name
@@ -27,6 +28,8 @@ class IndexDiffers(PlantableFault):
     """
 
     name = "index_differs"
+    stage = CUTS_LOG
+    shows_in = ()
 
     def before(self, scene: Scene) -> None:
         if scene.engine.dialect.name == "sqlite":
@@ -61,44 +64,38 @@ def unseen_on_postgresql(scene: Scene, row: dict[str, Any]) -> None:
 
 
 def unseen_on_sqlite(scene: Scene, row: dict[str, Any]) -> None:
-    """A table whose definition says nothing of a key has no index; both are put back as they were, root page and all."""
-    with schema_open(scene) as connection:
-        [(index, root)] = connection.execute(
-            text("SELECT name, rootpage FROM sqlite_schema WHERE type = 'index' AND tbl_name = :table"),
-            {"table": TABLE},
-        ).all()
-        made = connection.scalar(text("SELECT sql FROM sqlite_schema WHERE name = :table"), {"table": TABLE})
-        columns = ", ".join(f'"{column.name}"' for column in account_balances.columns)
-        connection.execute(text("DELETE FROM sqlite_schema WHERE name = :index"), {"index": index})
-        connection.execute(
-            text("UPDATE sqlite_schema SET sql = :sql WHERE name = :table"),
-            {"table": TABLE, "sql": f"CREATE TABLE {TABLE} ({columns})"},
-        )
-    with write_transaction(scene.engine) as connection:
-        connection.execute(insert(account_balances), row)
-    with schema_open(scene) as connection:
-        connection.execute(
-            text("UPDATE sqlite_schema SET sql = :sql WHERE name = :table"), {"table": TABLE, "sql": made}
-        )
-        connection.execute(
-            text("INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('index', :n, :t, :r, NULL)"),
-            {"n": index, "t": TABLE, "r": root},
-        )
+    """A table whose definition names no key has no index to keep. Definition and index are put back as they were."""
+    of_table = "FROM sqlite_schema WHERE tbl_name = ?"
+    with on_sqlite(scene) as connection:
+        [(index, root)] = connection.execute(f"SELECT name, rootpage {of_table} AND type = 'index'", [TABLE]).fetchall()
+        [(made,)] = connection.execute(f"SELECT sql {of_table} AND type = 'table'", [TABLE]).fetchall()
+    columns = ", ".join(f'"{name}"' for name in row)
+    with on_sqlite(scene, edits_schema=True) as connection:
+        connection.execute("DELETE FROM sqlite_schema WHERE name = ?", [index])
+        define(connection, f"CREATE TABLE {TABLE} ({columns})")
+    with on_sqlite(scene) as connection:
+        connection.execute(f"INSERT INTO {TABLE} ({columns}) VALUES (?, ?, ?, ?, ?)", list(row.values()))
+    with on_sqlite(scene, edits_schema=True) as connection:
+        define(connection, made)
+        connection.execute("INSERT INTO sqlite_schema VALUES ('index', ?, ?, ?, NULL)", [index, TABLE, root])
+
+
+def define(connection: sqlite3.Connection, made: str) -> None:
+    connection.execute("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", [made, TABLE])
 
 
 @contextmanager
-def schema_open(scene: Scene) -> Iterator[Connection]:
-    """One transaction in which SQLite lets its schema be edited as a table; afterwards every connection reads it anew."""
-    with scene.engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.execute("PRAGMA writable_schema = ON")
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-            connection.commit()
-        finally:
-            driver.execute("PRAGMA writable_schema = OFF")
-    scene.engine.dispose()
+def on_sqlite(scene: Scene, *, edits_schema: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection for one transaction, as each reads the schema when it is opened; it may be edited as a table is.
+
+    The schema's version is raised then, so that all who have the file open read it anew.
+    """
+    with closing(sqlite3.connect(str(scene.engine.url.database), isolation_level=None)) as connection:
+        if edits_schema:
+            connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        if edits_schema:
+            [(version,)] = connection.execute("PRAGMA schema_version").fetchall()
+            connection.execute(f"PRAGMA schema_version = {version + 1}")
+        connection.execute("COMMIT")

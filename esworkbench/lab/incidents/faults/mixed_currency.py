@@ -18,9 +18,11 @@ class MixedCurrency(PlantableFault):
     """
 
     name = "mixed_currency"
+    shows_in = (READ_MODEL,)
 
     def last_run(self, scene: Scene) -> None:
         scene.readers.code[READ_MODEL] = OneFigureAnAccount
+        scene.life.operations.note("release", scene.life.agenda.now)
         agenda = scene.life.agenda
         for part in range(scene.rng.randint(1, 3)):
             agenda.wait()
@@ -35,10 +37,10 @@ class MixedCurrency(PlantableFault):
         foreign = []
         amount = 0
         for event in scene.decoded():
-            if event.recorded.stream_id == f"BankAccount-{scene.account}" and isinstance(event.data, MoneyDeposited):
-                if event.data.currency == FOREIGN:
-                    foreign.append(event.recorded)
-                    amount += event.data.amount_minor
+            mine = event.recorded.stream_id == f"BankAccount-{scene.account}"
+            if mine and isinstance(event.data, MoneyDeposited) and event.data.currency == FOREIGN:
+                foreign.append(event.recorded)
+                amount += event.data.amount_minor
         ids, positions = [each.event_id for each in foreign], [each.global_position for each in foreign]
         return [
             PlantedFault(self.name, scene.account, ids, positions, off_by, currency)

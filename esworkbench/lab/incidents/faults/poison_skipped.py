@@ -28,6 +28,7 @@ class PoisonSkipped(PlantableFault):
     """
 
     name = "poison_skipped"
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.released_at = 0
@@ -38,6 +39,7 @@ class PoisonSkipped(PlantableFault):
         scene.life.agenda.at(scene.quiet_moment(0.5), lambda: self.release(scene))
 
     def release(self, scene: Scene) -> None:
+        scene.life.operations.note("release", scene.life.agenda.now)
         if self.first_shape:
             scene.readers.code[READ_MODEL] = NextBalances
             ProjectionRunner(

@@ -5,8 +5,10 @@ from datetime import timedelta
 from sqlalchemy import Row, delete, select, update
 
 from esworkbench.domains.bank.read_models.transaction_history import transaction_history
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.lab.incidents.faults.by_hand import amount_of
+from esworkbench.lab.incidents.faults.restored_read_model import off_in_sum
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.projections.tables import checkpoints
@@ -20,6 +22,7 @@ class CheckpointMoved(PlantableFault):
     """
 
     name = "checkpoint_moved"
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.back = False
@@ -29,12 +32,16 @@ class CheckpointMoved(PlantableFault):
         self.back = scene.rng.random() < 0.5
         if not self.back:
             moment = scene.quiet_moment(0.6)
-            scene.life.agenda.at(moment - timedelta(days=30), lambda: scene.readers.run(READ_MODEL))
+            scene.life.agenda.at(moment - timedelta(days=30), lambda: self.read_on(scene))
             scene.life.agenda.at(moment, lambda: self.move(scene, scene.store.head_position()))
+
+    def read_on(self, scene: Scene) -> None:
+        scene.readers.run(READ_MODEL)
 
     def move(self, scene: Scene, to: int) -> None:
         stood = scene.readers.runner(READ_MODEL).checkpoint()
         self.first, self.last = sorted((stood, to))
+        scene.life.operations.note("session", scene.life.agenda.now)
         with write_transaction(scene.engine) as connection:
             connection.execute(update(checkpoints).where(checkpoints.c.projection == READ_MODEL).values(position=to))
 
@@ -48,17 +55,22 @@ class CheckpointMoved(PlantableFault):
             for event in log
             if self.first < event.recorded.global_position <= self.last and effect(event) is not None
         ]
-        return [planted for planted in planted_per_account(self.name, between) if planted.amount]
+        return off_in_sum(planted_per_account(self.name, between))
 
 
 class RowLost(PlantableFault):
     """One row of the history is deleted, long after later rows have counted it."""
 
     name = "row_lost"
+    strikes_any_account = True
+    shows_in = ()
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         rows = self.rows(scene)
-        lost = scene.rng.choice([row for row in rows[len(rows) // 4 : -1] if row.amount_minor])
+        free = [row for row in rows[len(rows) // 4 : -1] if row.amount_minor and row.event_id not in scene.taken]
+        if not free:
+            raise UnusableInput(f"account {scene.account} has no row that is free to be lost: take another seed")
+        lost = scene.rng.choice(free)
         with write_transaction(scene.engine) as connection:
             connection.execute(delete(transaction_history).where(transaction_history.c.event_id == lost.event_id))
         [event] = scene.decoded(after=lost.position - 1)[:1]

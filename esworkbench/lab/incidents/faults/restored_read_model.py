@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
@@ -17,6 +18,7 @@ class RestoredReadModel(PlantableFault):
     """
 
     name = "restored_read_model"
+    shows_in = (account_balances.name,)
 
     def __init__(self) -> None:
         self.backup: list[dict[str, Any]] = []
@@ -39,6 +41,7 @@ class RestoredReadModel(PlantableFault):
     def restore(self, scene: Scene) -> None:
         scene.readers.run(account_balances.name)
         self.restored_at = scene.readers.runner(account_balances.name).checkpoint()
+        scene.life.operations.note("restore", scene.life.agenda.now)
         with write_transaction(scene.engine) as connection:
             connection.execute(delete(account_balances))
             connection.execute(insert(account_balances), self.backup)
@@ -52,4 +55,12 @@ class RestoredReadModel(PlantableFault):
             for event in scene.decoded(after=self.copied_at)
             if event.recorded.global_position <= self.restored_at and (posting := effect(event)) is not None
         ]
-        return [planted for planted in planted_per_account(self.name, lacking) if planted.amount]
+        return off_in_sum(planted_per_account(self.name, lacking))
+
+
+def off_in_sum(planted: list[PlantedFault]) -> list[PlantedFault]:
+    """Without accounts on which what was planted comes to nothing. Raises UnusableInput where no other is left."""
+    found = [each for each in planted if each.amount]
+    if not found:
+        raise UnusableInput("nothing happened in the bank that this fault could be about: take another seed")
+    return found

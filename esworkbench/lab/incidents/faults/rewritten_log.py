@@ -1,15 +1,18 @@
 """What somebody with SQL and some knowledge of the log does to it: hashed again, swapped, filed elsewhere."""
 
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.schema import events
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.by_hand import amount_of, cash_movement, guards_down
-from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene, effect, planted_per_account
+from esworkbench.lab.incidents.faults.by_hand import EVERYWHERE, amount_of, cash_movement, guards_down
+from esworkbench.lab.incidents.faults.scene import EDITS_LOG, PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.world.people import Person
 
 
 class RehashedHistory(PlantableFault):
@@ -19,6 +22,9 @@ class RehashedHistory(PlantableFault):
     """
 
     name = "rehashed_history"
+    stage = EDITS_LOG
+    strikes_any_account = True
+    shows_in = EVERYWHERE
 
     def __init__(self) -> None:
         self.rebuilds = False
@@ -37,6 +43,13 @@ class RehashedHistory(PlantableFault):
             for name in scene.readers.code:
                 scene.readers.runner(name).rebuild()
         return planted_per_account(self.name, [(victim, old - (new if old > 0 else -new))])
+
+    @classmethod
+    def may_strike(cls, person: Person) -> bool:
+        return person.cash_per_cent > 0
+
+    def puts_off(self, planted: list[PlantedFault]) -> list[tuple[str, str, str, int]]:
+        return [each for each in super().puts_off(planted) if not self.rebuilds or each[0] == "statement"]
 
 
 def change_amount(connection: Connection, event: Event, new_minor: int) -> None:
@@ -74,9 +87,15 @@ class Reordered(PlantableFault):
     """Two neighbours of one stream change places: their versions alone, or all of them but the places themselves."""
 
     name = "reordered"
+    stage = EDITS_LOG
+    strikes_any_account = True
+    shows_in = ()
 
     def after(self, scene: Scene) -> list[PlantedFault]:
-        first, second = scene.rng.choice(neighbours(scene))
+        pairs = neighbours(scene)
+        if not pairs:
+            raise UnusableInput(f"account {scene.account} has no two events to be swapped: take another seed")
+        first, second = scene.rng.choice(pairs)
         swap = scene.rng.choice([swap_versions, swap_contents])
         with guards_down(scene) as connection:
             swap(connection, first, second)
@@ -91,8 +110,9 @@ def neighbours(scene: Scene) -> list[tuple[Event, Event]]:
     late = mine[len(mine) * 6 // 10 : len(mine) * 9 // 10]
     return [
         (first, second)
-        for first, second in zip(late, late[1:], strict=False)
+        for first, second in pairwise(late)
         if effect(first) and effect(second) and amount_of(first) != amount_of(second)
+        and scene.taken.isdisjoint((first.recorded.event_id, second.recorded.event_id))
         and not (hasattr(first.data, "withdrawal_id") and hasattr(second.data, "withdrawal_id"))
     ]  # fmt: skip
 
@@ -105,8 +125,8 @@ def swap_versions(connection: Connection, first: Event, second: Event) -> None:
 
 def swap_contents(connection: Connection, first: Event, second: Event) -> None:
     """Position and version stay with the row, everything else goes over to the other one."""
-    rows = [dict(connection.execute(select(events).where(events.c.event_id == event.recorded.event_id)).mappings().one())
-            for event in (first, second)]  # fmt: skip
+    here = [events.c.event_id == event.recorded.event_id for event in (first, second)]
+    rows = [dict(connection.execute(select(events).where(row)).mappings().one()) for row in here]
     places = [{name: row.pop(name) for name in ("global_position", "stream_id", "version")} for row in rows]
 
     def write(place: dict[str, Any], values: dict[str, Any]) -> None:
@@ -122,6 +142,13 @@ class EventMisfiled(PlantableFault):
     """An event is moved to the end of another customer's stream, as it was written."""
 
     name = "event_misfiled"
+    stage = EDITS_LOG
+    strikes_any_account = True
+    shows_in = EVERYWHERE
+
+    @classmethod
+    def may_strike(cls, person: Person) -> bool:
+        return person.cash_per_cent > 0
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         victim = cash_movement(scene)

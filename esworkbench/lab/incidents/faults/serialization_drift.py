@@ -87,6 +87,7 @@ class SerializationDrift(PlantableFault):
     """From a deploy on, every content fails its hash: in the whole store, and to the end."""
 
     name = "serialization_drift"
+    shows_in = ()
 
     def __init__(self) -> None:
         self.deployed_at = 0
@@ -97,9 +98,18 @@ class SerializationDrift(PlantableFault):
 
     def deploy(self, scene: Scene) -> None:
         self.deployed_at = scene.store.head_position()
+        scene.life.operations.note("core", scene.life.agenda.now)
         scene.store._log = DriftingLog(scene.store._log, self.spelled)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
-        since = scene.all_events(after=self.deployed_at)
+        since = [event for event in scene.all_events(after=self.deployed_at) if not hashed_as_stored(event)]
         ids, positions = [each.event_id for each in since], [each.global_position for each in since]
         return [PlantedFault(self.name, None, ids, positions, 0, None)]
+
+
+def hashed_as_stored(event: RecordedEvent) -> bool:
+    """Whether the hash is that of the bytes that are there: so it is where another program wrote the event."""
+    return event.hash == event_hash(
+        event.prev_hash, event.stream_id, event.version, event.event_id, event.event_type, event.schema_version,
+        event.recorded_at, event.valid_at, event.payload, event.metadata,
+    )  # fmt: skip

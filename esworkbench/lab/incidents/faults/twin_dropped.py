@@ -17,6 +17,8 @@ class TwinDropped(PlantableFault):
     """
 
     name = "twin_dropped"
+    strikes_any_account = True
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.reference = ""
@@ -29,12 +31,16 @@ class TwinDropped(PlantableFault):
         agenda.at(moment, lambda: self.release(scene))
         for hours in (6, 6 + scene.rng.randint(1, 5)):
             agenda.at(moment + timedelta(hours=hours), lambda: scene.life.deposit(scene.person, amount, self.reference))
-        agenda.at(moment + timedelta(days=1), lambda: scene.readers.run(READ_MODEL))
+        agenda.at(moment + timedelta(days=1), lambda: self.read_on(scene))
 
     def release(self, scene: Scene) -> None:
         """From here on: what was read before stays as it was, and the next batch begins here."""
         scene.readers.run(READ_MODEL)
         scene.readers.code[READ_MODEL] = KeyedByValue
+        scene.life.operations.note("release", scene.life.agenda.now)
+
+    def read_on(self, scene: Scene) -> None:
+        scene.readers.run(READ_MODEL)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         _first, twin = [event for event in scene.decoded() if self.is_part(event)]

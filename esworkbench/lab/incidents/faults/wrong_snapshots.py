@@ -33,6 +33,8 @@ class BadSnapshot(PlantableFault):
     """
 
     name = "bad_snapshot"
+    strikes_any_account = True
+    shows_in = ()
 
     def __init__(self) -> None:
         self.amount = 0
@@ -48,6 +50,7 @@ class BadSnapshot(PlantableFault):
         self.money_comes_in(scene, 1_000)
         while scene.store.stream_version(f"BankAccount-{scene.account}") % scene.life.scale.snapshot_every == 0:
             self.money_comes_in(scene, 1_000)  # or saving it would have taken a good snapshot of this version already
+        scene.life.operations.note("core", scene.life.agenda.now)
         wrong = take_snapshot(scene, FromItsVersionOn)
         right = Repository(scene.store, BankAccount, bank_decoder()).load(scene.account)
         self.amount, self.version = wrong.balance_minor - right.balance_minor, wrong.version
@@ -121,12 +124,14 @@ class StaleSnapshotShape(PlantableFault):
     """
 
     name = "stale_snapshot_shape"
+    shows_in = ()
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         accounts = SnapshottingRepository(
             scene.store, AccountWithCreditLine, bank_decoder(),
             snapshots=SnapshotStore(scene.engine, clock=scene.store.clock),
         )  # fmt: skip
+        scene.life.operations.note("core", scene.life.agenda.now)
         planted = []
         for person in sorted(scene.life.people, key=lambda person: person.account):
             if not accounts.exists(person.account):

@@ -39,6 +39,7 @@ class WrongUpcaster(PlantableFault):
     """
 
     name = "wrong_upcaster"
+    shows_in = (READ_MODEL,)
 
     def before(self, scene: Scene) -> None:
         belief = scene.rng.choice(BELIEFS)
@@ -47,6 +48,7 @@ class WrongUpcaster(PlantableFault):
         scene.life.agenda.at(scene.quiet_moment(0.5), lambda: self.release(scene))
 
     def release(self, scene: Scene) -> None:
+        scene.life.operations.note("release", scene.life.agenda.now)
         scene.readers.code[READ_MODEL] = NextBalances
         ProjectionRunner(
             scene.store, NextBalances(), self.decoder, run_id=scene.readers.next_run_id(), batch_size=500
