@@ -13,6 +13,7 @@
 ``investigation``, ``repairing``: what these run.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
+``anchor_commands``: anchor, prove, timestamp.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -56,6 +57,9 @@ COMMANDS = {
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",
     "verify": "evidence_commands:verify",
+    "anchor": "anchor_commands:anchor",
+    "prove": "anchor_commands:prove",
+    "timestamp": "anchor_commands:timestamp",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
     "report": "case_commands:report",
