@@ -16,6 +16,8 @@ releases of a handler, each with the bug it is named after.
 ``index_differs``: a row that its table holds and its index doesn't lead to.
 ``wrong_snapshots``: a worker that folds one event twice; a wrong migration to a new shape.
 ``rewritten_log``: an event changed and all hashed again; two swapped; one filed in another stream. By SQL.
+``split_view``: the same by who holds the key of the anchors, too, and signs them again.
+``anchoring``: a bank that anchors its log.
 ``backdated_insert``: an event written under a clock that was set back.
 ``serialization_drift``: a release of the store that hashes other bytes than it writes. Healthy.
 ``buggy_handlers``: the code of the releases of ``handler_bug`` and ``rounding``.
@@ -67,6 +69,7 @@ from esworkbench.lab.incidents.faults.rounding import Rounding
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.faults.serialization_drift import SerializationDrift
 from esworkbench.lab.incidents.faults.settled_otherwise import SettledOtherwise
+from esworkbench.lab.incidents.faults.split_view import SplitView
 from esworkbench.lab.incidents.faults.statement_incomplete import StatementIncomplete
 from esworkbench.lab.incidents.faults.statement_inconsistent import StatementInconsistent
 from esworkbench.lab.incidents.faults.twin_dropped import TwinDropped
@@ -107,6 +110,7 @@ FAULTS: dict[str, type[PlantableFault]] = {
         EventMisfiled,
         BackdatedInsert,
         SerializationDrift,
+        SplitView,
         RetryDuplicate,
         NeverAppended,
         HalfTransfer,

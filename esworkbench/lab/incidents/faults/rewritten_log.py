@@ -9,6 +9,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.schema import events
 from esworkbench.events import Event
+from esworkbench.lab.incidents.faults.anchoring import anchored_now_and_then
 from esworkbench.lab.incidents.faults.by_hand import EVERYWHERE, amount_of, cash_movement, guards_down
 from esworkbench.lab.incidents.faults.scene import EDITS_LOG, PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
@@ -18,7 +19,8 @@ from esworkbench.lab.world.people import Person
 class RehashedHistory(PlantableFault):
     """The amount of one event is changed, and every hash of its stream from there on worked out again.
 
-    In some banks the read models are rebuilt from that log, so that only statements and snapshots know better.
+    In some banks the read models are rebuilt from that log, so that only statements and snapshots know better; some
+    anchor their log, and the anchors stand.
     """
 
     name = "rehashed_history"
@@ -31,6 +33,8 @@ class RehashedHistory(PlantableFault):
 
     def before(self, scene: Scene) -> None:
         self.rebuilds = scene.rng.random() < 0.3
+        if scene.rng.random() < 0.5:
+            anchored_now_and_then(scene)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         victim = cash_movement(scene)
