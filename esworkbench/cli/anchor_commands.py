@@ -46,7 +46,7 @@ from esworkbench.event_store.anchors.timestamps import (
     write_token,
 )
 from esworkbench.event_store.anchors.tree import Leaf
-from esworkbench.event_store.anchors.write import Outcome, Rewritten, take_anchor
+from esworkbench.event_store.anchors.write import AnchorRun, Rewritten, take_anchor
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.schema import events
@@ -90,7 +90,7 @@ def anchor(
     outside = own if into is None else anchors_place(into, own)
     notes: list[str] = []
 
-    def take() -> Outcome:
+    def take() -> AnchorRun:
         store = EventStore.open(url, create=False)
         try:
             if not (outside / ANCHORS).is_dir() and store.head_position() == 0:
@@ -116,8 +116,8 @@ def anchor(
 
 def keep_anchoring(
     seconds: float,
-    take: Callable[[], Outcome],
-    say: Callable[[Console, Outcome], None],
+    take: Callable[[], AnchorRun],
+    say: Callable[[Console, AnchorRun], None],
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
@@ -335,7 +335,7 @@ def _proved(row: dict[str, Any], position: Any, kept_hash: Any) -> tuple[Leaf, H
     return Leaf(position, row["stream_id"], row["version"], hashed), HashedEvent(**{**row, **times})
 
 
-def _as_document(outcome: Outcome, notes: list[str]) -> dict[str, Any]:
+def _as_document(outcome: AnchorRun, notes: list[str]) -> dict[str, Any]:
     latest = outcome.taken or outcome.last
     document: dict[str, Any] = {
         "anchored": outcome.taken is not None, "events": outcome.events, "compared": outcome.compared,
@@ -360,7 +360,7 @@ def _difference(found: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _say(console: Console, outcome: Outcome, notes: list[str]) -> None:
+def _say(console: Console, outcome: AnchorRun, notes: list[str]) -> None:
     for note in [*notes, *outcome.notes]:
         console.print(note, markup=False)
     notes.clear()

@@ -21,7 +21,7 @@ from esworkbench.cli.anchor_commands import keep_anchoring
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.errors import StoreBusy
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.anchors.write import Outcome
+from esworkbench.event_store.anchors.write import AnchorRun
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import drop_guards
 from esworkbench.resources import data_path
@@ -103,8 +103,8 @@ def test_bad_input_is_refused_and_leaves_nothing(shell: Shell, bank_url: str, tm
         ["timestamp", tmp_path / "none", "--authority", "http://x"],
         ["timestamp", own, "--authority", "ftp://127.0.0.1/"], ["timestamp", own, "--certificate", own],
     ):  # fmt: skip
-        ran = shell(*arguments, *(["--into", kept] if arguments[:2] == ["anchor", bank_url] and "--into" not in arguments
-                                  else []))  # fmt: skip
+        into = ["--into", kept] if arguments[:2] == ["anchor", bank_url] and "--into" not in arguments else []
+        ran = shell(*arguments, *into)
         assert (ran.code, len(ran.err.strip().splitlines()), "Traceback" in ran.err) == (2, 1, False), (arguments, ran)
     left = {name: digest for name, digest in fingerprint(tmp_path).items() if ".lock" not in name}
     assert left == before
@@ -257,11 +257,11 @@ class Ended(Exception):
 
 
 def test_a_schedule_survives_a_lost_database_and_keeps_its_pace(capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = Outcome(None, None, 0, 0, None, [])
-    rounds: list[Outcome | Exception] = [nothing, StoreBusy("the database went away"), nothing]
+    nothing = AnchorRun(None, None, 0, 0, None, [])
+    rounds: list[AnchorRun | Exception] = [nothing, StoreBusy("the database went away"), nothing]
     now, slept, said = [0.0], [], []
 
-    def take() -> Outcome:
+    def take() -> AnchorRun:
         if not rounds:
             raise Ended
         now[0] += 7
@@ -286,7 +286,7 @@ def test_a_schedule_survives_a_lost_database_and_keeps_its_pace(capsys: pytest.C
 def test_a_schedule_ends_at_a_rewritten_log() -> None:
     from esworkbench.event_store.anchors.write import Rewritten
 
-    found = Outcome(None, None, 0, 0, Rewritten(0, 1, "outside", False, [], 0), [])
+    found = AnchorRun(None, None, 0, 0, Rewritten(0, 1, "outside", False, [], 0), [])
     with pytest.raises(typer.Exit) as ended:
         keep_anchoring(60, lambda: found, lambda *_: None, sleep=lambda _: None)
     assert ended.value.exit_code == 1

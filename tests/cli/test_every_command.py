@@ -146,6 +146,8 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "drills": lambda walk: [walk.drill],
     "event": lambda _: ["e1"],
     "amount": lambda _: [-12],
+    "subject": lambda _: ["A1", ""],
+    "keys": lambda walk: [walk.new_place()],
     "key": lambda walk: [walk.evidence / "manifest.json"],
     "anchors": lambda walk: [walk.evidence],
     "consistency": lambda _: [2],

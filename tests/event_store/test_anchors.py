@@ -39,7 +39,7 @@ from esworkbench.event_store.anchors.keys import (
 )
 from esworkbench.event_store.anchors.proof import as_json, prove_inclusion
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash, root_of
-from esworkbench.event_store.anchors.write import LogDifference, Outcome, take_anchor
+from esworkbench.event_store.anchors.write import AnchorRun, LogDifference, take_anchor
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import drop_guards, grant_application
 from tests.support import SequentialIds, StepClock, new_event
@@ -73,7 +73,7 @@ def key(tmp_path: Path) -> SigningKey:
     return create_key(tmp_path / "private" / "anchor.key")
 
 
-def take(store: EventStore, outside: Path, key: SigningKey, *, only_new: bool = False) -> Outcome:
+def take(store: EventStore, outside: Path, key: SigningKey, *, only_new: bool = False) -> AnchorRun:
     return take_anchor(store, outside, key, clock=StepClock(), only_new=only_new)
 
 
@@ -168,7 +168,7 @@ def test_an_event_slipped_into_an_old_gap_is_found(store_url: str, outside: Path
     assert (found.kind, found.position, found.anchored) == ("inserted", 4, None)
 
 
-def _differences(outcome: Outcome) -> list[LogDifference]:
+def _differences(outcome: AnchorRun) -> list[LogDifference]:
     assert outcome.rewritten is not None
     return outcome.rewritten.differences
 

@@ -13,6 +13,7 @@ from esworkbench.event_store import open_database
 
 SIGNS = {
     "MoneyDeposited": 1, "InterestCredited": 1, "TransferReceived": 1, "WithdrawalCancelled": 1,
+    "BalanceAdjusted": 1,
     "MoneyWithdrawn": -1, "WithdrawalRequested": -1, "TransferSent": -1, "FeeCharged": -1, "WithdrawalSettled": 0,
 }  # fmt: skip
 
@@ -142,6 +143,12 @@ def statement(outside: Path) -> dict[tuple[str, str], list[tuple[datetime, int]]
             key = line["account_id"], line["currency"]
             found.setdefault(key, []).append((_moment(line["booked_at"]), int(line["balance_minor"])))
     return found
+
+
+def lines_of(outside: Path, key: tuple[str, str]) -> list[dict[str, str]]:
+    """The statement's lines of one account and currency, as they are written."""
+    with (outside / "statements" / "statement.csv").open(encoding="utf-8", newline="") as file:
+        return [line for line in csv.DictReader(file) if (line["account_id"], line["currency"]) == key]
 
 
 def differences(claimed: Sums, summed: Sums) -> Sums:

@@ -17,7 +17,6 @@ releases of a handler, each with the bug it is named after.
 ``wrong_snapshots``: a worker that folds one event twice; a wrong migration to a new shape.
 ``rewritten_log``: an event changed and all hashed again; two swapped; one filed in another stream. By SQL.
 ``split_view``: the same by who holds the key of the anchors, too, and signs them again.
-``anchoring``: a bank that anchors its log.
 ``backdated_insert``: an event written under a clock that was set back.
 ``serialization_drift``: a release of the store that hashes other bytes than it writes. Healthy.
 ``buggy_handlers``: the code of the releases of ``handler_bug`` and ``rounding``.

@@ -1,6 +1,7 @@
 """What somebody with SQL and some knowledge of the log does to it: hashed again, swapped, filed elsewhere."""
 
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -8,11 +9,12 @@ from sqlalchemy import Connection, func, select, update
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.schema import events
+from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.anchoring import anchored_now_and_then
 from esworkbench.lab.incidents.faults.by_hand import EVERYWHERE, amount_of, cash_movement, guards_down
 from esworkbench.lab.incidents.faults.scene import EDITS_LOG, PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.world.anchoring import Anchoring
 from esworkbench.lab.world.people import Person
 
 
@@ -85,6 +87,14 @@ def hash_again(connection: Connection, stream_id: str, *, from_version: int = 1)
             last = own
         else:
             last = row["hash"]
+
+
+def anchored_now_and_then(scene: Scene) -> Anchoring:
+    """A bank that anchors its log, with the key that it would have anyway: at moments of these faults' own."""
+    anchoring = Anchoring(scene.store, outside_folder(scene.url), Random(f"{scene.life.seed}/anchors"))
+    for part in (0.4, 0.8, 1.0):
+        scene.life.agenda.at(scene.quiet_moment(part), anchoring.take)
+    return anchoring
 
 
 class Reordered(PlantableFault):

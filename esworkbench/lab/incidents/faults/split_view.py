@@ -14,9 +14,8 @@ from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.event_store.schema import anchors
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.anchoring import anchor, anchored_now_and_then
 from esworkbench.lab.incidents.faults.by_hand import amount_of, cash_movement, guards_down
-from esworkbench.lab.incidents.faults.rewritten_log import change_amount, hash_again
+from esworkbench.lab.incidents.faults.rewritten_log import anchored_now_and_then, change_amount, hash_again
 from esworkbench.lab.incidents.faults.scene import CUTS_LOG, PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
 
@@ -37,18 +36,19 @@ class SplitView(PlantableFault):
     shows_in = ("statement",)
 
     def before(self, scene: Scene) -> None:
-        self.key = anchored_now_and_then(scene)
+        self.anchoring = anchored_now_and_then(scene)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
-        handed_over = anchor(scene, self.key)
-        auditor = outside_folder(scene.url) / AUDITOR
-        auditor.mkdir()
-        shutil.copyfile(handed_over.path, auditor / handed_over.path.name)
+        self.anchoring.take()
+        outside = outside_folder(scene.url)
+        handed_over = read_anchors(outside / ANCHORS)[-1]
+        (outside / AUDITOR).mkdir()
+        shutil.copyfile(handed_over.path, outside / AUDITOR / handed_over.path.name)
         victim = cash_movement(scene)
         old = amount_of(victim)
         new = abs(old) + scene.rng.randrange(1_000, 50_000)
         rewrite(scene, victim, new)
-        anchor_again(scene, self.key)
+        anchor_again(scene, self.anchoring.key)
         return planted_per_account(self.name, [(victim, old - (new if old > 0 else -new))])
 
 
