@@ -14,7 +14,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 
 
-class Envelope(NamedTuple):
+class SealedText(NamedTuple):
     """What can be read of it without the key."""
 
     key_id: str
@@ -22,14 +22,14 @@ class Envelope(NamedTuple):
     ciphertext: bytes
 
 
-def envelope_in(text: str) -> Envelope | None:
+def envelope_in(text: str) -> SealedText | None:
     """The envelope that a text is; None for any other text."""
     found = ENVELOPE.fullmatch(text)
     if found is None:
         return None
     padded = found[3] + "=" * (-len(found[3]) % 4)
     try:
-        return Envelope(found[1], bytes.fromhex(found[2]), base64.urlsafe_b64decode(padded))
+        return SealedText(found[1], bytes.fromhex(found[2]), base64.urlsafe_b64decode(padded))
     except ValueError:
         return None
 
@@ -48,7 +48,7 @@ def seal(key: bytes, key_id: str, subject: str, field: str, text: str) -> str:
     return f"{VERSION}:{key_id}:{nonce.hex()}:{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
 
 
-def unseal(key: bytes, envelope: Envelope, subject: str, field: str) -> str:
+def unseal(key: bytes, envelope: SealedText, subject: str, field: str) -> str:
     """The text. Raises UnusableInput for an envelope that was changed, or moved here from elsewhere."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
