@@ -1,8 +1,10 @@
 """Faults of readers, snapshots and tampered logs: the lab's answer is what plain SQL finds in the tables it left."""
 
+import csv
 import hashlib
 import json
 import os
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -456,12 +458,34 @@ def split_view(found: Found) -> None:
     found.nothing_else_is_off(but="statement")
 
 
+def shredded_payload(found: Found) -> None:
+    """Every name is sealed; one is of a key that is known to be destroyed, and that lies nowhere any more."""
+    outside = found.incident.outside
+    opened = {
+        event_id: json.loads(payload)["owner"].split(":")[2]
+        for event_id, payload in found.look.rows("SELECT event_id, payload FROM events") if '"owner"' in payload
+    }  # fmt: skip
+    records = list(csv.DictReader((outside / "personal_keys.csv").read_text("utf-8").splitlines()))
+    [gone] = [record for record in records if record["destroyed_at"]]
+    [planted] = found.planted
+    assert {record["key_id"] for record in records} == set(opened.values())
+    assert [event_id for event_id, key_id in opened.items() if key_id == gone["key_id"]] == planted.event_ids
+    assert (planted.account, planted.amount) == (gone["subject"], 0)
+    with closing(sqlite3.connect(outside / "personal_keys.db")) as keys:
+        [(kept,)] = keys.execute("SELECT count(*) FROM personal_key_bytes").fetchall()
+        [(still,)] = keys.execute("SELECT count(*) FROM personal_key_bytes WHERE key_id = ?", [gone["key_id"]])
+    assert (kept, still) == (len(records) - 1, 0)
+    intact(found)
+    found.nothing_else_is_off(but="")
+
+
 CHECKS: dict[str, Callable[[Found], None]] = {
     check.__name__: check
     for check in (
         twin_dropped, poison_skipped, wrong_upcaster, batch_end_stamping, clamped_balance, mixed_currency, day_boundary,
         restored_read_model, checkpoint_moved, row_lost, index_differs, bad_snapshot, stale_snapshot_shape,
         rehashed_history, reordered, event_misfiled, backdated_insert, serialization_drift, split_view,
+        shredded_payload,
     )
 }  # fmt: skip
 OF_WHOLE_STORE = ("index_differs", "bad_snapshot", "stale_snapshot_shape")

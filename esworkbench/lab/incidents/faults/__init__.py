@@ -19,6 +19,7 @@ releases of a handler, each with the bug it is named after.
 ``split_view``: the same by who holds the key of the anchors, too, and signs them again.
 ``backdated_insert``: an event written under a clock that was set back.
 ``serialization_drift``: a release of the store that hashes other bytes than it writes. Healthy.
+``shredded_payload``: a name whose key was destroyed. Healthy.
 ``buggy_handlers``: the code of the releases of ``handler_bug`` and ``rounding``.
 ``broken_readers``: the code of the others.
 ``naive_runner``: the runner that saves rows and checkpoint in two transactions.
@@ -68,6 +69,7 @@ from esworkbench.lab.incidents.faults.rounding import Rounding
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.faults.serialization_drift import SerializationDrift
 from esworkbench.lab.incidents.faults.settled_otherwise import SettledOtherwise
+from esworkbench.lab.incidents.faults.shredded_payload import ShreddedPayload
 from esworkbench.lab.incidents.faults.split_view import SplitView
 from esworkbench.lab.incidents.faults.statement_incomplete import StatementIncomplete
 from esworkbench.lab.incidents.faults.statement_inconsistent import StatementInconsistent
@@ -110,6 +112,7 @@ FAULTS: dict[str, type[PlantableFault]] = {
         BackdatedInsert,
         SerializationDrift,
         SplitView,
+        ShreddedPayload,
         RetryDuplicate,
         NeverAppended,
         HalfTransfer,
