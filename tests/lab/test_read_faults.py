@@ -320,7 +320,9 @@ def bad_snapshot(found: Found) -> None:
 def stale_snapshot_shape(found: Found) -> None:
     all_of_them = snapshots_off(found.look)
     off = {key: each for key, each in all_of_them.items() if each[1]}
-    assert {(account, "USD"): amount for (account, _, _), (_, amount, _) in off.items()} == found.amounts
+    assert {account: amount for (account, _, _), (_, amount, _) in off.items()} == {
+        account: amount for (account, _), amount in found.amounts.items()
+    }
     assert {account: position for (account, _, _), (position, _, _) in off.items()} == {
         each.account: each.positions[0] for each in found.planted
     }
