@@ -250,16 +250,18 @@ def _asked(
     arguments: Mapping[str, Any],
     code: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded.
-
-    On a read-only medium the answer is given all the same, and that it isn't recorded is said.
-    """
+    """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
+    asked(evidence, question, arguments, found)
+    return found
+
+
+def asked(evidence: Evidence, question: str, arguments: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Record in the case what was asked and found. On a read-only medium it is only said that it isn't recorded."""
     try:
         Case(evidence.path).record(question, arguments, found, in_words(evidence, question, found))
     except CaseReadOnly as error:
         terminal(stderr=True).print(str(error), markup=False)
-    return found
 
 
 def _whose(finding: Mapping[str, Any], evidence: Evidence) -> str:
