@@ -16,6 +16,7 @@
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``audit_commands``: custody, examine.
 ``monitor_command``: monitor.
+``anchor_commands``: anchor, prove, timestamp.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -60,6 +61,9 @@ COMMANDS = {
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",
     "verify": "evidence_commands:verify",
+    "anchor": "anchor_commands:anchor",
+    "prove": "anchor_commands:prove",
+    "timestamp": "anchor_commands:timestamp",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
     "report": "case_commands:report",
