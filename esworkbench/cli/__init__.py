@@ -76,6 +76,7 @@ COMMANDS = {
     "keep-read-model": "rebuild_commands:keep_read_model",
     "lag": "lag_commands:measure_lag",
     "pending": "lag_commands:pending",
+    "monitor": "monitor_command:monitor",
     "outbox": "outbox_commands:outbox",
     "snapshot-frequency": "snapshot_commands:snapshot_frequency",
     "take-snapshots": "snapshot_commands:take_snapshots",

@@ -6,6 +6,7 @@ custody      who handled it, when and why: a chained log beside it
 reading      DuckDB on it: what can't be read is damage, and said so
 ledger       what each event type posts, as a TOML file says it
 scales       how many decimals a currency is counted with
+monitoring/  what is asked of a live store every hour
 capturing/   how a store or a file becomes evidence
 """
 
