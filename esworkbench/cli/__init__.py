@@ -16,6 +16,7 @@
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``audit_commands``: custody, examine.
 ``monitor_command``: monitor.
+``restore_commands``: compare-logs, carry-over.
 ``anchor_commands``: anchor, prove, timestamp.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
@@ -66,6 +67,8 @@ COMMANDS = {
     "timestamp": "anchor_commands:timestamp",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
+    "compare-logs": "restore_commands:compare",
+    "carry-over": "restore_commands:carry_over",
     "report": "case_commands:report",
     "case": "case_commands:case",
     "custody": "audit_commands:custody",
