@@ -68,7 +68,9 @@ def examine(
     evidence: EvidencePath,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="JSON", help="What examine, verify, diff or diagnose printed with --json; absent: the case."),
+        typer.Option(
+            metavar="JSON", help="What examine, verify, diff or diagnose printed with --json; absent: the case."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -119,9 +119,7 @@ def _digest(place: Path) -> str | None:
         return None
 
 
-def _record(
-    place: Path, name: str, operator: str | None, reason: str | None, code: int, before: str | None
-) -> None:
+def _record(place: Path, name: str, operator: str | None, reason: str | None, code: int, before: str | None) -> None:
     if _digest(place) is None:
         return  # no evidence lies there: a store, a file, or a capture that was refused
     from esworkbench.cli.terminal import terminal
@@ -167,7 +165,9 @@ def _typed() -> str:
     arguments = _arguments.get()
     typed = _text(shlex.join(["esworkbench", *arguments]))
     given = [*arguments, *(value for each in arguments for value in each.split("=", 1)[1:] if each.startswith("--"))]
-    return without_credentials(typed, [*given, os.environ.get("ESWORKBENCH_PG_DSN", "")], [os.environ.get("PGPASSWORD", "")])
+    return without_credentials(
+        typed, [*given, os.environ.get("ESWORKBENCH_PG_DSN", "")], [os.environ.get("PGPASSWORD", "")]
+    )
 
 
 def _text(value: str) -> str:

@@ -99,19 +99,21 @@ def monitor(
 def as_document(found: Round) -> dict[str, Any]:
     """What ``monitor --json`` prints of a round."""
     return {
-        "at": found.at, "clock": found.clock, "found": sum(each.count for each in found.found),
+        "at": found.at, "clock": found.clock, "found": sum(each.total for each in found.found),
         "checks": [each._asdict() for each in found.checks], "notes": found.notes,
     }  # fmt: skip
 
 
 def say(console: Console, found: Round) -> None:
     console.print(f"{found.at:%Y-%m-%d %H:%M:%S} UTC by the clock of {_clock(found)}")
-    console.print(table("checks", ["check", "", "what"], [[each.name, each.state, each.words] for each in found.checks]))
+    console.print(
+        table("checks", ["check", "", "what"], [[each.name, each.state, each.words] for each in found.checks])
+    )
     for each in found.found:
         if each.found:
             columns = list(dict.fromkeys(key for one in each.found for key in one))
             rows = [[one.get(column) for column in columns] for one in each.found]
-            console.print(table(f"{each.name}: {each.count:,}", columns, rows, limit=LISTED))
+            console.print(table(f"{each.name}: {each.total:,}", columns, rows, limit=LISTED))
     for note in found.notes:
         console.print(f"note: {note}", markup=False)
 

@@ -69,7 +69,9 @@ def carry_over(
     damaged = Evidence.open(evidence)
     if apply:
         if digest is None:
-            raise UnusableInput(f"nothing is appended without the digest that the capture of {evidence} printed: --digest")
+            raise UnusableInput(
+                f"nothing is appended without the digest that the capture of {evidence} printed: --digest"
+            )
         require_digest(damaged, digest)
     with _captured(into) as good:
         found = compare_logs(good, damaged, anchors)
@@ -112,9 +114,7 @@ def _evidence(source: str, into: Path, ledger: Path | None, domain: str | None) 
 
 
 def _is_damaged(found: LogComparison) -> bool:
-    return bool(
-        found.difference_count or found.good_astray or any(each.verdict != "as it was" for each in found.later)
-    )
+    return bool(found.difference_count or found.good_astray or any(each.verdict != "as it was" for each in found.later))
 
 
 def _as_document(found: LogComparison) -> dict[str, Any]:

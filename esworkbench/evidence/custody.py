@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -236,7 +237,7 @@ def _follows(line: CustodyLine, place: int, expected: int, place_of: dict[str, i
 
 
 def _evidence_breaks(lines: list[CustodyLine]) -> Iterator[str]:
-    for earlier, line in zip(lines, lines[1:], strict=False):
+    for earlier, line in pairwise(lines):
         if line.before not in (None, earlier.evidence):
             yield (
                 f"line {line.number} began with evidence {str(line.before)[:12]}…, and line {earlier.number} had left "
@@ -249,13 +250,13 @@ def _notes(lines: list[CustodyLine]) -> Iterator[str]:
         yield (
             f"the log begins with {lines[0].act}, on evidence that lay there already: who had it before isn't recorded"
         )
-    for earlier, line in zip(lines, lines[1:], strict=False):
+    for earlier, line in pairwise(lines):
         if line.before is None:
             yield f"line {line.number} put new evidence in the place of what the lines before it are about"
         if line.at < earlier.at:
             yield (
-                f"line {line.number} ({line.host}) has an earlier time than line {earlier.number} ({earlier.host}): two "
-                "clocks differ, or one was set back"
+                f"line {line.number} ({line.host}) has an earlier time than line {earlier.number} ({earlier.host}): "
+                "two clocks differ, or one was set back"
             )
 
 

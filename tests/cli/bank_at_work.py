@@ -1,4 +1,4 @@
-"""A process of a bank at work, as ``python bank_at_work.py URL writer|runner SEED``: until its standard input closes."""
+"""A process of a bank at work, as ``python bank_at_work.py URL writer|runner SEED``: until its input closes."""
 
 import random
 import sys

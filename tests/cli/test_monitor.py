@@ -213,7 +213,11 @@ def test_money_held_for_too_long_is_seen_by_the_servers_clock(watched: Watched) 
 
 
 def test_a_parked_event_is_seen(watched: Watched) -> None:
-    watched.store.append("BankAccount-A1", [new_event("PointsGranted", {"points": 1})], expected_version=watched.store.stream_version("BankAccount-A1"))
+    watched.store.append(
+        "BankAccount-A1",
+        [new_event("PointsGranted", {"points": 1})],
+        expected_version=watched.store.stream_version("BankAccount-A1"),
+    )
     run_all(watched.store)
     assert "dead_letters" in watched.found()
 

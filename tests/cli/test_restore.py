@@ -1,4 +1,4 @@
-"""Promises 5, 6, 17: restored from a good copy nothing genuine is lost, nothing forged comes along, and who did it stays.
+"""Promises 5, 6, 17: restored from a good copy nothing genuine is lost, nothing forged comes along.
 
 The commands are those of docs/restore.md, word for word.
 """
@@ -73,7 +73,7 @@ def balances_in(url: str) -> dict[str, int]:
 
 @pytest.fixture
 def case(store_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
-    """Accounts A1 to A4, the copy at position 12; later A1 loses an event, one of A2 is edited, A3 and A4 stay whole."""
+    """Accounts A1 to A4, the copy at position 12; later A1 loses an event, one of A2 is edited."""
     sqlite = store_url.startswith("sqlite")
     url = f"sqlite:///{tmp_path / 'damaged.db'}" if sqlite else store_url
     store = EventStore.open(url)
@@ -88,7 +88,10 @@ def case(store_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iter
     if sqlite:
         names = {"ADMIN": "", "GOOD_NAME": "", "RESTORED_NAME": ""}
         good, restored = (f"sqlite:///{tmp_path / name}" for name in ("good.db", "restored.db"))
-        with closing(sqlite3.connect(tmp_path / "damaged.db")) as old, closing(sqlite3.connect(tmp_path / "good.db")) as new:
+        with (
+            closing(sqlite3.connect(tmp_path / "damaged.db")) as old,
+            closing(sqlite3.connect(tmp_path / "good.db")) as new,
+        ):
             old.backup(new)
     else:
         name = str(make_url(url).database)

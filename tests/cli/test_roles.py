@@ -135,7 +135,9 @@ def test_nobody_who_runs_the_bank_can_rewrite_its_log(bench: Bench) -> None:
 
 def test_the_owner_rebuilds_and_the_script_gives_the_new_tables_their_grants(bench: Bench, shell: Shell) -> None:
     """The superuser's hand in it: what was granted beyond the script is taken back."""
-    Bank(EventStore.open(bench.url("writer"), create=False)).handle(OpenAccount(account_id="A1", owner="Ada", currency="USD"))
+    Bank(EventStore.open(bench.url("writer"), create=False)).handle(
+        OpenAccount(account_id="A1", owner="Ada", currency="USD")
+    )
     assert shell("rebuild", bench.url("owner"), "--projection", "account_balances").code == 0
     with psycopg.connect(bench.admin, autocommit=True) as connection:
         connection.execute("GRANT UPDATE, DELETE ON events TO PUBLIC, esworkbench_writer")
@@ -148,6 +150,8 @@ def test_the_owner_rebuilds_and_the_script_gives_the_new_tables_their_grants(ben
 
 
 def test_the_script_says_what_it_needs(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.RaiseException, match="open the store once as its owner"):
-            connection.execute(SCRIPT.read_text())  # type: ignore[call-overload]
+    with (
+        psycopg.connect(postgres_url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.RaiseException, match="open the store once as its owner"),
+    ):
+        connection.execute(SCRIPT.read_text())  # type: ignore[call-overload]

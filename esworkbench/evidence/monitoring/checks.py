@@ -60,12 +60,12 @@ LEAVES = """
 
 
 class Check(NamedTuple):
-    """One check: whether something was found, in words; ``found`` lists the first of ``count``."""
+    """One check: whether something was found, in words; ``found`` lists the first of ``total``."""
 
     name: str
     state: State
     words: str
-    count: int = 0
+    total: int = 0
     found: Sequence[Mapping[str, Any]] = ()
 
 
@@ -321,7 +321,9 @@ class _Cut:
         except EsworkbenchError as error:
             return Check("anchors", "found", f"the anchors prove nothing: {error}", 1)
         if not kept:
-            return Check("anchors", "not_checked", f"there is no anchor in {outside}: take one with `esworkbench anchor`")
+            return Check(
+                "anchors", "not_checked", f"there is no anchor in {outside}: take one with `esworkbench anchor`"
+            )
         last = kept[-1]
         before = None if every else next((each for each in kept[-2:-1] if each.frontier is not None), None)
         frontier = Frontier(before.frontier or (), before.anchor.count) if before else Frontier()

@@ -24,7 +24,7 @@ def register_monitor_gauges(latest: Callable[[], Round | None], *, meter: Meter 
 
     def found(_options: CallbackOptions) -> Iterable[Observation]:
         for check in getattr(latest(), "checks", ()):
-            yield Observation(check.count if check.state == "found" else 0, {"check": check.name})
+            yield Observation(check.total if check.state == "found" else 0, {"check": check.name})
 
     def unchecked(_options: CallbackOptions) -> Iterable[Observation]:
         for check in getattr(latest(), "checks", ()):

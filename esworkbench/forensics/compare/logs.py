@@ -203,9 +203,7 @@ def _lost(leaves: Mapping[int, Leaf] | None, position: int) -> Later:
     return Later("lost", "anchor", position, leaf.stream_id, leaf.version, None, None)
 
 
-def _anchored(
-    event: Mapping[str, Any], position: int, leaves: Mapping[int, Leaf] | None, covered: int
-) -> bool | None:
+def _anchored(event: Mapping[str, Any], position: int, leaves: Mapping[int, Leaf] | None, covered: int) -> bool | None:
     """Whether it is the event that was anchored there; None where no anchor reaches."""
     if leaves is None or position > covered:
         return None
@@ -222,10 +220,10 @@ def _verdict(event: Mapping[str, Any], anchored: bool | None, tip: tuple[int, st
 
 def _is_whole(event: Mapping[str, Any]) -> bool:
     try:
-        return event["hash"] == event_hash(
+        return bool(event["hash"] == event_hash(
             event["prev_hash"], event["stream_id"], event["version"], event["event_id"], event["type"],
             event["schema_version"], event["recorded_at"], event["valid_at"], event["payload"].encode(),
             event["metadata"].encode(),
-        )  # fmt: skip
+        ))  # fmt: skip
     except (ValueError, TypeError, AttributeError):
         return False

@@ -1,4 +1,4 @@
-"""A second examiner: the same questions asked again, and control totals by an engine that shares no code with the first.
+"""A second examiner: the same questions asked again, and control totals by an engine that shares no code.
 
 Every answer of the bench comes through DuckDB. Here the totals that an auditor ticks off (events by type, positions,
 postings and their sum by currency) are taken once more from the same files by Arrow's own kernels, and held against
@@ -74,7 +74,7 @@ def totals_by_arrow(evidence: Evidence) -> Totals:
             yield pq.read_table(evidence.path / name, columns=columns, partitioning=None)
 
     types: Counter[str] = Counter()
-    positions = []
+    positions: list[Any] = []
     for part in read("events", ["type", "position"]):
         for counted in pc.value_counts(part["type"]).to_pylist():
             types[_name(counted["values"])] += counted["counts"]
@@ -89,7 +89,7 @@ def totals_by_arrow(evidence: Evidence) -> Totals:
             total[_name(row["currency"])] += int(row["amount_minor_sum"] or Decimal(0))
     held = pc.unique(pc.drop_null(pa.chunked_array(positions, pa.int64())))
     held = held.take(pc.array_sort_indices(held))
-    gaps = _gaps_in(pa.concat_arrays([pa.array([evidence.manifest.cut.after], pa.int64()), held]))
+    gaps = _gaps_in(evidence.manifest.cut.after, held)
     return Totals(
         events=sum(types.values()), events_by_type=dict(sorted(types.items())),
         first_position=held[0].as_py() if len(held) else None, last_position=held[-1].as_py() if len(held) else None,
@@ -102,7 +102,9 @@ def totals_by_arrow(evidence: Evidence) -> Totals:
 def totals_by_duckdb(evidence: Evidence) -> Totals:
     """The same by the engine that every other answer comes from."""
     types = evidence.rows("SELECT type, count(*) FROM events GROUP BY ALL")
-    ((first, last, positions),) = evidence.rows("SELECT min(position), max(position), count(DISTINCT position) FROM events")
+    ((first, last, positions),) = evidence.rows(
+        "SELECT min(position), max(position), count(DISTINCT position) FROM events"
+    )
     gaps = evidence.rows(
         """
         SELECT before + 1, position - 1 FROM (
@@ -137,7 +139,9 @@ def disagreements(evidence: Evidence, first: Totals, second: Totals) -> list[str
         ("gaps", manifest.cut.gaps, second.gaps),
         ("the number of gaps", len(manifest.cut.gaps) + manifest.cut.gaps_left_out, second.gap_count),
     ]
-    return found + [f"{what}: the manifest says {told}, Arrow {counted}" for what, told, counted in said if told != counted]
+    return found + [
+        f"{what}: the manifest says {told}, Arrow {counted}" for what, told, counted in said if told != counted
+    ]
 
 
 def recorded_in_case(evidence: Evidence, answers: Mapping[str, Mapping[str, Any]]) -> tuple[int, list[Difference]]:
@@ -218,10 +222,12 @@ def _name(value: str | None) -> str:
     return "(no value)" if value is None else value
 
 
-def _gaps_in(held: Any) -> list[tuple[int, int]]:
+def _gaps_in(after: int, held: Any) -> list[tuple[int, int]]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    before, after = held[:-1], held[1:]
-    jumps = pc.greater(pc.subtract(after, before), 1)
-    ends = zip(before.filter(jumps).to_pylist(), after.filter(jumps).to_pylist(), strict=True)
-    return [(low + 1, high - 1) for low, high in ends]
+    ends: Any = pa.concat_arrays([pa.array([after], pa.int64()), held])
+    before, behind = ends[:-1], ends[1:]
+    jumps = pc.greater(pc.subtract(behind, before), pa.scalar(1))
+    pairs = zip(before.filter(jumps).to_pylist(), behind.filter(jumps).to_pylist(), strict=True)
+    return [(low + 1, high - 1) for low, high in pairs]

@@ -46,7 +46,7 @@ class LogRestored(DomainEvent, frozen=True, kw_only=True):
     carried_as_they_were: int
     appended_again: int
     not_carried_count: int
-    not_carried: list[tuple[int, str]]
+    not_carried: Sequence[tuple[int, str]]
 
 
 RECORD_TYPES = EventTypes(LogRestored)
@@ -72,7 +72,7 @@ def carry_over(
     """
     if found.good_astray:
         raise UnusableInput(
-            f"{found.good_astray} events of the copy are not what was anchored, so it is no good copy: take an older one"
+            f"{found.good_astray} events of the copy are not what was anchored, so it is no good copy: take an older"
         )
     if restored.head_position() != found.good_head:
         raise UnusableInput(
