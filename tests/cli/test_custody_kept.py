@@ -1,5 +1,6 @@
 """Promises 9, 13: each command on evidence leaves its line: who, when, where, why, how, and no password in it."""
 
+import inspect
 import json
 import os
 import shutil
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from cli_shell import Shell, fingerprint
 
+from esworkbench.cli.on_demand import _each_kept
+from esworkbench.cli.options import EvidencePath
 from esworkbench.lab import Incident
 
 
@@ -71,6 +75,19 @@ def test_what_handles_no_evidence_leaves_no_line(shell: Shell, incident: Inciden
     shell("verify", incident.url)
     assert shell("capture", "sqlite:///nowhere.db", "--into", tmp_path / "at" / "ev").code == 2
     assert list((tmp_path / "at").iterdir()) == []
+
+
+def test_a_command_of_a_group_is_kept_too() -> None:
+    """Whatever takes EVIDENCE gets its options and its line, by name of group and command."""
+    group = typer.Typer()
+
+    @group.command()
+    def add(evidence: EvidencePath, operator: str = "own") -> None: ...
+
+    (kept,) = _each_kept("evidence", group).registered_commands
+    assert kept.callback is not None
+    assert list(inspect.signature(kept.callback).parameters) == ["evidence", "operator", "reason"]
+    assert _each_kept("evidence", group).registered_commands[0].callback is kept.callback
 
 
 @pytest.mark.parametrize("odd", ["a folder", "a link", "a pipe"])
