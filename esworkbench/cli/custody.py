@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from esworkbench.cli.output import FOUND, NOTHING_FOUND, OUR_ERROR, UNUSABLE
+from esworkbench.cli.output import INTERRUPTED, NOTHING_FOUND, OUR_ERROR, UNUSABLE
 from esworkbench.credentials import shows_a_password, without_credentials
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.version import __version__
@@ -95,10 +95,16 @@ def _in_custody(name: str, given: Mapping[str, Any], operator: str | None, reaso
         yield
         code = NOTHING_FOUND
     except typer.Exit as end:
-        code = FOUND if end.exit_code == FOUND else end.exit_code
+        code = end.exit_code
         raise
-    except EsworkbenchError:
-        code = UNUSABLE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+        raise
+    except Exception as error:
+        from esworkbench.cli.world import fault_of_the_world
+
+        not_ours = isinstance(error, EsworkbenchError) or fault_of_the_world(error) is not None
+        code = UNUSABLE if not_ours else OUR_ERROR
         raise
     finally:
         _made.reset(token)

@@ -23,7 +23,7 @@ from esworkbench.event_store.sidecar import outside_folder, user_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.source import Pace
 from esworkbench.evidence.ledger import LedgerDefinition
-from esworkbench.evidence.monitoring.checks import LISTED, Check, Limits, Round, check_store
+from esworkbench.evidence.monitoring.checks import LISTED, MonitorCheck, Limits, Round, check_store
 from esworkbench.evidence.monitoring.state import MonitorState, WholeSeen, read_state, write_state
 
 
@@ -124,7 +124,7 @@ def _clock(found: Round) -> str:
 
 def _whole(
     url: str, ledger: Path, domain: str | None, pace: Pace, state: MonitorState, anchored: Sequence[Mapping[str, Any]]
-) -> Check:
+) -> MonitorCheck:
     """The whole store, captured and asked; the evidence isn't kept. ``anchored`` is how it parts from its anchors."""
     from esworkbench.forensics.investigation.questions import ask
 
@@ -135,7 +135,7 @@ def _whole(
                 rate_limit=pace.rows_per_second, give_up_after=pace.give_up_after,
             )  # fmt: skip
         except UnusableInput as reason:
-            return Check("whole", "not_checked", f"the whole store couldn't be looked at: {reason}")
+            return MonitorCheck("whole", "not_checked", f"the whole store couldn't be looked at: {reason}")
         broken, apart = ask(evidence, "verify", {})["breaks"], ask(evidence, "diff", {})
     found = [*map(dict, anchored), *({"what": each["words"]} for each in broken)]
     found += [
@@ -150,9 +150,9 @@ def _whole(
     return _as_check(state.whole)
 
 
-def _as_check(seen: WholeSeen) -> Check:
+def _as_check(seen: WholeSeen) -> MonitorCheck:
     words = f"{seen.words}, at {seen.at:%Y-%m-%d %H:%M} UTC"
-    return Check("whole", "found" if seen.count else "ok", words, seen.count, seen.found)
+    return MonitorCheck("whole", "found" if seen.count else "ok", words, seen.count, seen.found)
 
 
 def _own_state(url: str) -> Path:

@@ -24,7 +24,7 @@ from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
-from esworkbench.evidence.monitoring.checks import Check, Round
+from esworkbench.evidence.monitoring.checks import MonitorCheck, Round
 from esworkbench.evidence.monitoring.gauges import FOUND, RUN_AT, UNCHECKED, register_monitor_gauges
 from esworkbench.projections import ProjectionRunner
 from tests.support import new_event
@@ -208,7 +208,7 @@ def test_money_held_for_too_long_is_seen_by_the_servers_clock(watched: Watched) 
         moment = (utc_now() - timedelta(hours=25)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         connection.execute(text(f"UPDATE pending_withdrawals SET requested_at = '{moment}'"))
     (hold,) = watched.look()["pending"]["found"]
-    assert (hold["account"], hold["hold"], hold["amount"], hold["currency"]) == ("A1", "W1", 10, "USD")
+    assert (hold["account"], hold["request"], hold["amount"], hold["currency"]) == ("A1", "W1", 10, "USD")
     assert watched.found("--older-than", "2d") == set()
 
 
@@ -292,7 +292,9 @@ def _away() -> Round:
 
 
 def round_of(state: Any) -> Round:
-    return Round(utc_now(), "server", [Check("log", state, "words", 2 * (state == "found"), [{"what": "x"}])], [])
+    return Round(
+        utc_now(), "server", [MonitorCheck("log", state, "words", 2 * (state == "found"), [{"what": "x"}])], []
+    )
 
 
 def test_dashboards_read_the_latest_round() -> None:

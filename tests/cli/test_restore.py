@@ -157,7 +157,7 @@ def run_page(case: Case) -> subprocess.CompletedProcess[str]:
     }  # fmt: skip
     return subprocess.run(
         ["bash", "-c", script_for(engine)], cwd=case.folder, env=environment, capture_output=True, text=True,
-        check=False, timeout=400,
+        check=False, timeout=1200,
     )  # fmt: skip
 
 

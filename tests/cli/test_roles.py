@@ -94,6 +94,8 @@ def test_the_bank_works_end_to_end_and_is_captured_by_an_investigator(
     assert shell("capture", bench.url("investigator"), "--into", tmp_path / "ev").code == 0
     assert shell("verify", tmp_path / "ev").code == 0
     assert shell("diff", tmp_path / "ev").code == 0
+    ran = shell("monitor", bench.url("investigator"), "--state", tmp_path / "state.json", "--anchors", tmp_path)
+    assert ran.code == 0, ran.out
     with writer.engine.connect() as connection:
         assert missing_in(connection, [events, tables.checkpoint_log]) == []
 

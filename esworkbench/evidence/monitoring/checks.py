@@ -59,7 +59,7 @@ LEAVES = """
 """
 
 
-class Check(NamedTuple):
+class MonitorCheck(NamedTuple):
     """One check: whether something was found, in words; ``found`` lists the first of ``total``."""
 
     name: str
@@ -83,11 +83,11 @@ class Round(NamedTuple):
 
     at: datetime
     clock: Literal["server", "this machine"]
-    checks: list[Check]
+    checks: list[MonitorCheck]
     notes: list[str]
 
     @property
-    def found(self) -> list[Check]:
+    def found(self) -> list[MonitorCheck]:
         return [each for each in self.checks if each.state == "found"]
 
 
@@ -152,7 +152,7 @@ class _Cut:
         state.first_hash, state.ledger = first_hash, ledger
         return notes
 
-    def log(self, state: MonitorState) -> Check:
+    def log(self, state: MonitorState) -> MonitorCheck:
         """Whether the latest stretch of the log is linked and whole, and still holds what it held at the last run."""
         found: list[dict[str, Any]] = []
         before = state.log
@@ -183,7 +183,7 @@ class _Cut:
         words = f"the latest {self.head - after:,} positions: {without:,} hold no event"
         return _check("log", found, f"{words}; all others are linked", f"{words}; the log isn't what was written")
 
-    def lag(self) -> Check:
+    def lag(self) -> MonitorCheck:
         """Which projections have an event waiting for longer than the limit, or have seen more than there is."""
         found: list[dict[str, Any]] = []
         for projection, position in self.checkpoints.items():
@@ -201,16 +201,16 @@ class _Cut:
                 )
         limit = f"{self._limits.lag.total_seconds():g} s"
         if not self.checkpoints:
-            return Check("lag", "not_checked", "no projection has ever run")
+            return MonitorCheck("lag", "not_checked", "no projection has ever run")
         return _check(
             "lag", found, f"no event has waited for more than {limit}",
             f"projections that an event waits for more than {limit} for, or that are ahead of the log",
         )  # fmt: skip
 
-    def dead_letters(self) -> Check:
+    def dead_letters(self) -> MonitorCheck:
         """What could not be handled: read models lack it until it is replayed."""
         if "dead_letters" not in self._columns:
-            return Check("dead_letters", "ok", "nothing was ever parked")
+            return MonitorCheck("dead_letters", "ok", "nothing was ever parked")
         found = [
             {"projection": projection, "events": count, "first": first}
             for projection, count, first in self._ask(
@@ -219,19 +219,19 @@ class _Cut:
         ]
         return _check("dead_letters", found, "nothing is parked", "events that a projection parked")
 
-    def balances(self, state: MonitorState) -> Iterator[Check]:
+    def balances(self, state: MonitorState) -> Iterator[MonitorCheck]:
         """Each table of current balances against the event sums at its own checkpoint."""
         models = [each for each in self._ledger.read_model if each.kind == "head"]
         if not models:
-            yield Check("balances", "not_checked", "the ledger names no table of current balances")
+            yield MonitorCheck("balances", "not_checked", "the ledger names no table of current balances")
         for model in models:
             yield self._balances_of(model, state)
 
-    def _balances_of(self, model: ReadModel, state: MonitorState) -> Check:
+    def _balances_of(self, model: ReadModel, state: MonitorState) -> MonitorCheck:
         name = f"balances {model.table}"
         checkpoint = self.checkpoints.get(model.projection)
         if model.table not in self._columns or checkpoint is None:
-            return Check(name, "not_checked", f"there is no table {model.table} with a checkpoint")
+            return MonitorCheck(name, "not_checked", f"there is no table {model.table} with a checkpoint")
         lacking = {model.account, model.currency, model.claimed} - self._columns[model.table]
         if lacking:
             raise UnusableInput(
@@ -242,7 +242,7 @@ class _Cut:
             sums = state.sums[model.table] = Sums()  # it is being rebuilt, or new to us
         self._go_on(sums, checkpoint)
         if sums.position < checkpoint:
-            return Check(
+            return MonitorCheck(
                 name, "not_checked",
                 f"{sums.position:,} of {checkpoint:,} positions are summed so far: the next runs go on from there",
             )  # fmt: skip
@@ -254,7 +254,9 @@ class _Cut:
         accounts = sum(len(each) for each in sums.by_account.values())
         right = f"{accounts:,} balances are what the events up to {checkpoint:,} come to"
         wrong = f"{len(apart):,} balances are not what the events up to {checkpoint:,} come to"
-        return Check(name, "found" if found else "ok", wrong if found else right, len(apart) + bool(unread), found)
+        return MonitorCheck(
+            name, "found" if found else "ok", wrong if found else right, len(apart) + bool(unread), found
+        )
 
     def _go_on(self, sums: Sums, checkpoint: int) -> None:
         poster = Poster(self._ledger)
@@ -290,7 +292,7 @@ class _Cut:
             expected = sums.by_account[account][currency]
             yield {"account": account, "currency": currency, "claimed": None, "event_sum": expected}
 
-    def pending(self) -> Check:
+    def pending(self) -> MonitorCheck:
         """Holds older than the limit, by the server's clock, in every table of holds that the ledger names."""
         models = [each for each in self._ledger.read_model if each.kind == "holds" and each.table in self._columns]
         limit = self._limits.pending
@@ -298,7 +300,7 @@ class _Cut:
             limit = timedelta(hours=self._ledger.pending.limit_hours)
         models = [each for each in models if each.recorded_at is not None]
         if not models or limit is None:
-            return Check("pending", "not_checked", "the ledger names no table of holds with the time of each")
+            return MonitorCheck("pending", "not_checked", "the ledger names no table of holds with the time of each")
         found = []
         for model in models:
             columns = (model.account, model.hold, model.claimed, model.currency, model.recorded_at)
@@ -307,21 +309,21 @@ class _Cut:
                     moment = _moment(since)
                     if moment is None or self.now - moment > limit:
                         found.append(
-                            {"account": account, "hold": hold, "amount": amount, "currency": currency,
+                            {"account": account, "request": hold, "amount": amount, "currency": currency,
                              "since": since if moment is None else moment.isoformat()}
                         )  # fmt: skip
         hours = f"{limit / timedelta(hours=1):g} h"
         return _check("pending", found, f"no hold is older than {hours}", f"holds older than {hours}")
 
-    def anchors(self, outside: Path, every: bool) -> Check:
+    def anchors(self, outside: Path, every: bool) -> MonitorCheck:
         """The log against the last anchor outside it: the stretch since the one before, or all of it."""
         try:
             folder = anchors_in(outside)
             kept = read_anchors(folder, read_public_keys(folder.parent / KEYS) if folder.is_dir() else None)
         except EsworkbenchError as error:
-            return Check("anchors", "found", f"the anchors prove nothing: {error}", 1)
+            return MonitorCheck("anchors", "found", f"the anchors prove nothing: {error}", 1)
         if not kept:
-            return Check(
+            return MonitorCheck(
                 "anchors", "not_checked", f"there is no anchor in {outside}: take one with `esworkbench anchor`"
             )
         last = kept[-1]
@@ -347,7 +349,7 @@ class _Cut:
             "the log was rewritten: `esworkbench anchor` says which events differ",
         )  # fmt: skip
 
-    def guards(self) -> Check:
+    def guards(self) -> MonitorCheck:
         missing = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
         found = [{"what": each} for each in missing]
         return _check("guards", found, "all guards against rewriting are in place", "guards are not in place")
@@ -365,8 +367,8 @@ class _Cut:
         return [row for batch in self._source.rows(query) for row in batch]
 
 
-def _check(name: str, found: Sequence[Mapping[str, Any]], right: str, wrong: str) -> Check:
-    return Check(name, "found" if found else "ok", wrong if found else right, len(found), found[:LISTED])
+def _check(name: str, found: Sequence[Mapping[str, Any]], right: str, wrong: str) -> MonitorCheck:
+    return MonitorCheck(name, "found" if found else "ok", wrong if found else right, len(found), found[:LISTED])
 
 
 def _is_leaf(row: tuple[Any, ...]) -> bool:

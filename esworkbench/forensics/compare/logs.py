@@ -39,7 +39,7 @@ MEANING = {
 """What each verdict on an event after the good copy says."""
 
 
-class Difference(NamedTuple):
+class EventDifference(NamedTuple):
     """An event up to the good copy's end that the two logs don't share. ``columns`` names those that differ."""
 
     kind: Kind
@@ -50,7 +50,7 @@ class Difference(NamedTuple):
     columns: list[str]
 
 
-class Later(NamedTuple):
+class LaterEvent(NamedTuple):
     """An event after the good copy's end, and what may be done with it. Of a lost one only its leaf is known.
 
     ``proof`` is what its being genuine rests on: an anchor's leaf, or the chain of its stream alone.
@@ -76,9 +76,9 @@ class LogComparison(NamedTuple):
     good_head: int
     damaged_head: int
     shared: int
-    differences: list[Difference]
+    differences: list[EventDifference]
     difference_count: int
-    later: list[Later]
+    later: list[LaterEvent]
     good_astray: int | None
     anchored_up_to: int | None
 
@@ -114,7 +114,7 @@ def compare_logs(good: Evidence, damaged: Evidence, anchors: Path | None = None)
         f"SELECT coalesce(g.position, d.position), {', '.join(named)} FROM {pairs} WHERE NOT ({same}) ORDER BY 1",
         {"head": head},
     )
-    differences: list[Difference] = []
+    differences: list[EventDifference] = []
     count = 0
     while batch := apart.fetchmany(BATCH):
         for position, *values in batch:
@@ -149,7 +149,7 @@ def _astray(good: Evidence, head: int, leaves: Mapping[int, Leaf]) -> int:
     return held.count(False) + expected - held.count(True)
 
 
-def _difference(position: int, good: list[Any], damaged: list[Any]) -> Difference:
+def _difference(position: int, good: list[Any], damaged: list[Any]) -> EventDifference:
     was, now = dict(zip(COLUMNS, good, strict=True)), dict(zip(COLUMNS, damaged, strict=True))
     if now["event_id"] is None and now["stream_id"] is None:
         kind: Kind = "missing"
@@ -159,10 +159,10 @@ def _difference(position: int, good: list[Any], damaged: list[Any]) -> Differenc
         kind = "altered"
     told = now if kind == "inserted" else was
     columns = [name for name in COLUMNS if was[name] != now[name]] if kind == "altered" else []
-    return Difference(kind, position, told["stream_id"], told["version"], told["event_id"], columns)
+    return EventDifference(kind, position, told["stream_id"], told["version"], told["event_id"], columns)
 
 
-def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, Leaf] | None) -> Iterator[Later]:
+def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, Leaf] | None) -> Iterator[LaterEvent]:
     tips: dict[str, tuple[int, str]] = {
         stream: (version, last)
         for stream, version, last in good.rows(
@@ -190,7 +190,7 @@ def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, L
                 tips[event["stream_id"]] = (event["version"], event["hash"])
             genuine = verdict in ("as it was", "again")
             proof: Proof = "none" if not genuine else "anchor" if anchored else "chain"
-            yield Later(
+            yield LaterEvent(
                 verdict, proof, position, event["stream_id"], event["version"], event["event_id"], event["type"]
             )
     while due is not None:
@@ -198,9 +198,9 @@ def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, L
         due = next(lost, None)
 
 
-def _lost(leaves: Mapping[int, Leaf] | None, position: int) -> Later:
+def _lost(leaves: Mapping[int, Leaf] | None, position: int) -> LaterEvent:
     leaf = (leaves or {})[position]
-    return Later("lost", "anchor", position, leaf.stream_id, leaf.version, None, None)
+    return LaterEvent("lost", "anchor", position, leaf.stream_id, leaf.version, None, None)
 
 
 def _anchored(event: Mapping[str, Any], position: int, leaves: Mapping[int, Leaf] | None, covered: int) -> bool | None:

@@ -55,7 +55,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     sum_by_currency: dict[str, int]
 
 
-class Difference(NamedTuple):
+class AnswerDifference(NamedTuple):
     """One place in which two answers differ: where, and what each says there, shortened."""
 
     place: str
@@ -144,7 +144,9 @@ def disagreements(evidence: Evidence, first: Totals, second: Totals) -> list[str
     ]
 
 
-def recorded_in_case(evidence: Evidence, answers: Mapping[str, Mapping[str, Any]]) -> tuple[int, list[Difference]]:
+def recorded_in_case(
+    evidence: Evidence, answers: Mapping[str, Mapping[str, Any]]
+) -> tuple[int, list[AnswerDifference]]:
     """How many answers the case holds to these very questions about this very evidence, and those that differ.
 
     A case keeps digests, so it tells that an answer differs and not in what.
@@ -157,7 +159,7 @@ def recorded_in_case(evidence: Evidence, answers: Mapping[str, Mapping[str, Any]
         compared += 1
         digest = digest_of(answers[entry.question])
         if digest != entry.digest:
-            found.append(Difference(f"{entry.question}, line {entry.number} of the case", entry.digest, digest))
+            found.append(AnswerDifference(f"{entry.question}, line {entry.number} of the case", entry.digest, digest))
     return compared, found
 
 
@@ -181,7 +183,7 @@ def recorded_in(document: Any, of: str) -> dict[str, Any]:
     )
 
 
-def differences(recorded: Any, now: Any, place: str = "") -> list[Difference]:
+def differences(recorded: Any, now: Any, place: str = "") -> list[AnswerDifference]:
     """Where two JSON values differ, in order, each place once."""
     if isinstance(recorded, dict) and isinstance(now, dict):
         return [
@@ -196,17 +198,17 @@ def differences(recorded: Any, now: Any, place: str = "") -> list[Difference]:
             for each in differences(*pair, f"{place}[{number}]")
         ]
         if len(recorded) != len(now):
-            found.append(Difference(f"{place}, its length", str(len(recorded)), str(len(now))))
+            found.append(AnswerDifference(f"{place}, its length", str(len(recorded)), str(len(now))))
         return found
     # 1 and true are equal to Python, and not in JSON.
     same = type(recorded) is type(now) and recorded == now
-    return [] if same else [Difference(place, _shown(recorded), _shown(now))]
+    return [] if same else [AnswerDifference(place, _shown(recorded), _shown(now))]
 
 
-def _below(recorded: Mapping[str, Any], now: Mapping[str, Any], key: str, place: str) -> list[Difference]:
+def _below(recorded: Mapping[str, Any], now: Mapping[str, Any], key: str, place: str) -> list[AnswerDifference]:
     if key in recorded and key in now:
         return differences(recorded[key], now[key], place)
-    return [Difference(place, *(_shown(each[key]) if key in each else "nothing" for each in (recorded, now)))]
+    return [AnswerDifference(place, *(_shown(each[key]) if key in each else "nothing" for each in (recorded, now)))]
 
 
 def _shown(value: Any) -> str:
