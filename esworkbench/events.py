@@ -17,8 +17,8 @@ MAX_AMOUNT_MINOR = 2**53 - 1
 """The largest amount in minor units that every JSON reader, JavaScript's included, keeps exact (RFC 8259, 6)."""
 
 
-LOG_RECORDS = frozenset({"CompactionBegun", "BatchCompacted", "StreamHeadsRecorded", "LogCompacted"})
-"""Types of the events in which a log keeps what was done to itself (see ``compaction``): they concern no domain, move
+LOG_RECORDS = frozenset({"CompactionBegun", "BatchCompacted", "StreamHeadsRecorded", "LogCompacted", "LogRestored"})
+"""Types of the events in which a log keeps what was done to itself (compacted, restored): they concern no domain, move
 no money, and whoever reads a domain's events passes them over."""
 
 

@@ -3,6 +3,7 @@
 ``on_demand``: imports a command when it is called.
 ``options``: what several commands take.
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
+``custody``: the line that each command on evidence leaves in its custody log.
 ``judge``: which ledger an answer rests on.
 ``extras``: what to install for a library that is missing.
 ``terminal``: the one way to a terminal.
@@ -13,6 +14,9 @@
 ``investigation``, ``repairing``: what these run.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
+``audit_commands``: custody, examine.
+``monitor_command``: monitor.
+``restore_commands``: compare-logs, carry-over.
 ``anchor_commands``: anchor, prove, timestamp.
 ``adding_commands``: evidence add.
 ``personal_commands``: erase-subject.
@@ -40,6 +44,7 @@ from typing import Annotated
 
 import typer
 
+from esworkbench.cli.custody import command_line
 from esworkbench.cli.on_demand import group
 from esworkbench.cli.output import INTERRUPTED, OUR_ERROR, UNUSABLE, refuse, to_json
 from esworkbench.cli.terminal import terminal
@@ -66,14 +71,19 @@ COMMANDS = {
     "erase-subject": "personal_commands:erase_subject",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
+    "compare-logs": "restore_commands:compare",
+    "carry-over": "restore_commands:carry_over",
     "report": "case_commands:report",
     "case": "case_commands:case",
+    "custody": "audit_commands:custody",
+    "examine": "audit_commands:examine",
     "explain": "explain_command:explain",
     "rebuild": "rebuild_commands:rebuild",
     "archive": "rebuild_commands:archive",
     "keep-read-model": "rebuild_commands:keep_read_model",
     "lag": "lag_commands:measure_lag",
     "pending": "lag_commands:pending",
+    "monitor": "monitor_command:monitor",
     "outbox": "outbox_commands:outbox",
     "snapshot-frequency": "snapshot_commands:snapshot_frequency",
     "take-snapshots": "snapshot_commands:take_snapshots",
@@ -124,7 +134,8 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
     try:
-        code: int = app(list(arguments), prog_name="esworkbench", standalone_mode=False) or 0
+        with command_line(arguments):
+            code: int = app(list(arguments), prog_name="esworkbench", standalone_mode=False) or 0
         return interrupted() if code == INTERRUPTED else code  # Typer makes this silent code of Ctrl-C
     except typer.TyperException as error:
         return refused(_told(error))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from esworkbench.cli.custody import evidence_made
 from esworkbench.cli.evidence_commands import ask_again
 from esworkbench.cli.judge import judge_of, say_judge
 from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
@@ -62,6 +63,7 @@ def investigate(
     arguments = {
         "source": shown_source(source), "account": account, "currency": currency, "claimed": claimed, "domain": domain,
     }  # fmt: skip
+    evidence_made(evidence.path)
     Case(evidence.path).record("investigate", arguments, document, inquiry.verdict)
     settled = not inquiry.diagnosis.unhealthy and not inquiry.unexplained
     unposted = inquiry.diagnosis.unposted

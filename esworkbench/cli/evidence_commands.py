@@ -29,13 +29,14 @@ from esworkbench.cli.options import (
 )
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.output_files import new_place
+from esworkbench.cli.terminal import terminal
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
-from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.investigation.case import Case, CaseReadOnly
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask, in_words
 from esworkbench.forensics.replay.moments import parse_moment
@@ -293,8 +294,16 @@ def _asked(
 ) -> dict[str, Any]:
     """Ask the question of the evidence and record it in the case; ``code`` is the code that arguments name, loaded."""
     found = ask(evidence, question, {**arguments, **(code or {})})
-    Case(evidence.path).record(question, arguments, found, in_words(evidence, question, found))
+    asked(evidence, question, arguments, found)
     return found
+
+
+def asked(evidence: Evidence, question: str, arguments: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Record in the case what was asked and found. On a read-only medium it is only said that it isn't recorded."""
+    try:
+        Case(evidence.path).record(question, arguments, found, in_words(evidence, question, found))
+    except CaseReadOnly as error:
+        terminal(stderr=True).print(str(error), markup=False)
 
 
 def _whose(finding: Mapping[str, Any], evidence: Evidence) -> str:

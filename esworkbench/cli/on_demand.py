@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from esworkbench.cli.custody import kept
+
 
 class Commands(Mapping[str, Any]):
     """Name → command, each made when it is first asked for.
@@ -28,7 +30,8 @@ class Commands(Mapping[str, Any]):
         if name not in self._made:
             module, _, attribute = self._places[name].partition(":")
             found = getattr(import_module(f"{self._package}.{module}"), attribute)
-            self._made[name] = made = typer.main.get_command(found if isinstance(found, typer.Typer) else _of(found))
+            commands = _each_kept(name, found) if isinstance(found, typer.Typer) else _of(kept(name, found))
+            self._made[name] = made = typer.main.get_command(commands)
             made.name = name
         return self._made[name]
 
@@ -47,6 +50,13 @@ class Commands(Mapping[str, Any]):
         tree = ast.parse(files(self._package).joinpath(f"{module}.py").read_bytes())
         functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
         return ast.get_docstring(functions.get(attribute, tree)) or ""
+
+
+def _each_kept(group: str, commands: typer.Typer) -> typer.Typer:
+    for each in commands.registered_commands:
+        if each.callback is not None and not hasattr(each.callback, "__wrapped__"):
+            each.callback = kept(f"{group} {each.name or each.callback.__name__}", each.callback)
+    return commands
 
 
 def _of(function: Any) -> typer.Typer:

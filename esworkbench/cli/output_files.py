@@ -153,7 +153,11 @@ def _require_nobodys_place(path: Path) -> None:
         if each.name.endswith(".outside") or (each / "PG_VERSION").is_file():
             raise UnusableInput(f"{path} lies among a database's own files in {each}: name another place")
     owners = [name.removesuffix(ending) for ending in BESIDE_A_STORE if name.endswith(ending)]
-    if ".case.jsonl" in name or any(folder.joinpath(owner).is_file() for owner in owners if owner):
+    if (
+        ".case.jsonl" in name
+        or ".custody.jsonl" in name
+        or any(folder.joinpath(owner).is_file() for owner in owners if owner)
+    ):
         raise UnusableInput(f"{path} is the name of a file that belongs to a store or a case: name another file")
 
 

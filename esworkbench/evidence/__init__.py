@@ -4,9 +4,11 @@ evidence     opened and checked against its hashes: events, postings, balance as
 origins      where an anchor or a public key comes from
 agreement    whether it agrees with itself, as every command asks before it answers
 adding       what arrived after the capture, put beside it
+custody      who handled it, when and why: a chained log beside it
 reading      DuckDB on it: what can't be read is damage, and said so
 ledger       what each event type posts, as a TOML file says it
 scales       how many decimals a currency is counted with
+monitoring/  what is asked of a live store every hour
 capturing/   how a store or a file becomes evidence
 """
 

@@ -106,6 +106,8 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "now": lambda _: ["2026-01-09T00:00:00Z"],
     "version": lambda _: [2],
     "operator": lambda _: ["ada"],
+    "reason": lambda _: ["case 12"],
+    "head": lambda _: ["0" * 64],
     "ledger": lambda _: [data_path("ledgers", "bank.toml")],
     "domain": lambda _: ["bank", "orders"],
     "layout": lambda _: ["esworkbench"],

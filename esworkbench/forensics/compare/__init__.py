@@ -10,5 +10,6 @@ unposted          events that no rule of the ledger knows
 diff              every claim that parts from the events
 bisect            the first event at which they part
 bisect_session    bisection by hand, with skip, undo and replay
+logs              two logs of one store, a good copy and a damaged one, event by event
 timeline          claim and event sum of one account over time
 """

@@ -6,9 +6,13 @@ from esworkbench.compaction.record import RECORD_CATEGORY
 from esworkbench.events import LOG_RECORDS
 from esworkbench.evidence import Evidence
 
+RESTORATION_CATEGORY = "LogRestoration"
+"""What the ids of streams begin with in which a restored log tells that it was."""
+
 MISPLACED = f"""
     SELECT type || ' v' || coalesce(schema_version::VARCHAR, '?'), count(*) FROM events
-    WHERE type IN (SELECT unnest($records)) AND NOT starts_with(stream_id, '{RECORD_CATEGORY}-')
+    WHERE type IN (SELECT unnest($records)) AND NOT starts_with(stream_id,
+        CASE type WHEN 'LogRestored' THEN '{RESTORATION_CATEGORY}-' ELSE '{RECORD_CATEGORY}-' END)
     GROUP BY ALL ORDER BY ALL
 """
 

@@ -5,5 +5,6 @@ seven_steps      the first six as questions to the evidence, each with a table o
 disputed_claim   whether what is wrong with the ledger accounts for what somebody claims
 questions        what can be asked of evidence, by name; the command line and a case ask here
 case             the record of what was asked, which can be asked again
+examination      everything asked again by a second examiner, and control totals by a second engine
 report           the case as one page of HTML
 """

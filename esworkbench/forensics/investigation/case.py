@@ -8,6 +8,7 @@ A case file is data that travels with the evidence, so it is read as hostile: no
 """
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -36,6 +37,10 @@ At = Callable[[str], tuple[Ask, InWords | None] | None]
 
 ACTS = ("investigate", "repair", "report", "add")
 """What a case records and a replay leaves alone."""
+
+
+class CaseReadOnly(UnusableInput):
+    """The case lies where nothing can be written. Questions can be asked all the same; acts must be recorded."""
 
 
 class CaseEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +97,7 @@ class Case:
     def record(self, question: str, arguments: Mapping[str, Any], answer: Mapping[str, Any], found: str) -> CaseEntry:
         """Append one question or act with its answer's digest, durably, in its turn among writers.
 
-        Raises UnusableInput where the file can't be written; then it is as it was.
+        Raises UnusableInput where the file can't be written, CaseReadOnly where nobody may; then it is as it was.
         """
         digest = digest_of(answer)
         try:
@@ -154,7 +159,8 @@ class Case:
         return opened(self.path, how, links=False)
 
     def _unkept(self, error: OSError) -> UnusableInput:
-        return UnusableInput(
+        read_only = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+        return (CaseReadOnly if read_only else UnusableInput)(
             f"the case {self.path} can't be kept: {error.strerror}; copy the evidence to a place of your own"
         )
 

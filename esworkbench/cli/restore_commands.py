@@ -1,0 +1,144 @@
+"""Commands for restoring a store from a good copy: compare-logs, carry-over."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from esworkbench.cli.options import DomainName, EvidencePath, Json, Ledger
+from esworkbench.cli.output import answer, table
+from esworkbench.composition import capture_to_verify
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.database import address_of, parse_url
+from esworkbench.evidence import Evidence
+from esworkbench.forensics.compare.logs import MEANING, LogComparison, compare_logs
+from esworkbench.forensics.repair.apply import require_digest
+from esworkbench.forensics.repair.carry_over import carry_over as carry
+from esworkbench.forensics.repair.plan import require_no_password
+
+Anchors = Annotated[
+    Path | None, typer.Option(help="Where the damaged store's anchors are kept: which later events are genuine.")
+]
+
+
+def compare(
+    good: Annotated[str, typer.Argument(metavar="GOOD", help="The good copy: evidence, or a store.")],
+    damaged: Annotated[str, typer.Argument(metavar="DAMAGED", help="The damaged log: evidence, or a store.")],
+    anchors: Anchors = None,
+    ledger: Ledger = None,
+    domain: DomainName = None,
+    json: Json = False,
+) -> None:
+    """A damaged log against a good copy of its past: what differs, and which of the events that came after are genuine.
+
+    Exit code 1 means that something differs, or that something later is not as it was.
+    """
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
+        before = _evidence(good, Path(folder) / "good", ledger, domain)
+        after = _evidence(damaged, Path(folder) / "damaged", ledger, domain)
+        found = compare_logs(before, after, anchors)
+
+    answer(_as_document(found), lambda console: _say(console, found), as_json=json, found=_is_damaged(found))
+
+
+def carry_over(
+    evidence: EvidencePath,
+    into: Annotated[str, typer.Option(help="The store that was restored from the good copy, and holds nothing more.")],
+    operator: Annotated[str, typer.Option(help="Who answers for it: goes into the log.")],
+    store: Annotated[
+        str | None, typer.Option(help="The damaged store, for its idempotency keys, which evidence doesn't hold.")
+    ] = None,
+    anchors: Anchors = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Really append; without it, only say what would be.")] = False,
+    digest: Annotated[
+        str | None, typer.Option(help="The evidence's SHA-256 as its capture printed it; --apply needs it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Carry over into a restored store what came after its copy was made, from evidence of the damaged one.
+
+    What is whole keeps its bytes, hashes and positions; what is anchored but follows something lost is appended again;
+    nothing else is carried over. A dry run unless --apply. Exit code 1 means that something could not be carried over.
+    """
+    require_no_password(operator)
+    damaged = Evidence.open(evidence)
+    if apply:
+        if digest is None:
+            raise UnusableInput(
+                f"nothing is appended without the digest that the capture of {evidence} printed: --digest"
+            )
+        require_digest(damaged, digest)
+    with _captured(into) as good:
+        found = compare_logs(good, damaged, anchors)
+    done = None
+    if apply:
+        restored = EventStore.open(into, create=False)
+        keys = None if store is None else EventStore.open(store, create=False)
+        done = carry(found, damaged, restored, operator=operator, keys=keys)
+    left = [each for each in found.later if each.verdict not in ("as it was", "again")]
+
+    def prose(console: Console) -> None:
+        _say(console, found)
+        if done is None:
+            console.print("nothing was written: add --apply and --digest, with what capture printed, to do it")
+            return
+        console.print(
+            f"{done.as_they_were:,} events carried over as they were, {done.again:,} appended again, {done.keys:,} "
+            f"idempotency keys kept; {len(left):,} events not carried over"
+        )
+        if store is None:
+            console.print("no idempotency keys came along (--store): a client that tries once more is served twice")
+
+    document = {
+        **_as_document(found), "applied": done is not None, "carried": None if done is None else done._asdict(),
+        "not_carried": [each._asdict() for each in left], "into": address_of(parse_url(into)),
+    }  # fmt: skip
+    answer(document, prose, as_json=json, found=bool(left))
+
+
+@contextmanager
+def _captured(url: str) -> Iterator[Evidence]:
+    with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
+        yield capture_to_verify(url, Path(folder) / "good")
+
+
+def _evidence(source: str, into: Path, ledger: Path | None, domain: str | None) -> Evidence:
+    if "://" not in source and Path(source).is_dir():
+        return Evidence.open(source)
+    return capture_to_verify(source, into, ledger=ledger, domain=domain)
+
+
+def _is_damaged(found: LogComparison) -> bool:
+    return bool(found.difference_count or found.good_astray or any(each.verdict != "as it was" for each in found.later))
+
+
+def _as_document(found: LogComparison) -> dict[str, Any]:
+    return {
+        **found._asdict(), "differences": [each._asdict() for each in found.differences],
+        "later": [each._asdict() for each in found.later], "counts": found.counts(),
+    }  # fmt: skip
+
+
+def _say(console: Console, found: LogComparison) -> None:
+    console.print(
+        f"up to position {found.good_head:,}: {found.shared:,} events alike, {found.difference_count:,} differ"
+    )
+    if found.differences:
+        columns = ["kind", "position", "stream_id", "version", "event_id", "columns"]
+        rows = [[*each[:5], ", ".join(each.columns)] for each in found.differences]
+        console.print(table("what the damaged log holds otherwise", columns, rows))
+    if found.good_astray is None:
+        console.print("no anchors were given: which later events are genuine rests on the chain of each stream alone")
+    elif found.good_astray:
+        console.print(f"[bold]the good copy parts from the anchors in {found.good_astray:,} places[/bold]")
+    for verdict, count in found.counts().items():
+        console.print(f"after it, {verdict}: {count:,} ({MEANING[verdict]})")
+    left = [each for each in found.later if each.verdict != "as it was"]
+    if left:
+        columns = ["verdict", "proof", "position", "stream_id", "version", "event_id", "event_type"]
+        console.print(table("later events that are not as they were", columns, [list(each) for each in left]))

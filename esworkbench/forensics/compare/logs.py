@@ -1,0 +1,229 @@
+"""Two logs of one store, event by event: a good copy made earlier, and the damaged one that went on after it.
+
+Up to where the good copy ends, each event is held against its twin. Behind that there is no twin, and what came after
+is judged by what it says of itself: its content hash, its link to the event before it in its stream (which begins at
+the good copy's last), and the leaves of anchors that were kept outside. A chain alone can be written anew by whoever
+may write; an anchor's leaf can't.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.anchors.files import KEYS, anchors_in, leaves_up_to, read_anchors
+from esworkbench.event_store.anchors.keys import read_public_keys
+from esworkbench.event_store.anchors.tree import Leaf
+from esworkbench.event_store.chain import GENESIS, event_hash
+from esworkbench.evidence import Evidence
+
+COLUMNS = (
+    "stream_id", "version", "event_id", "type", "schema_version", "recorded_at", "valid_at", "payload", "metadata",
+    "prev_hash", "hash",
+)  # fmt: skip
+BATCH = 5_000
+LISTED = 1_000
+"""So many differences are listed; all are counted."""
+
+Kind = Literal["missing", "altered", "inserted"]
+Verdict = Literal["as it was", "again", "altered", "in doubt", "lost"]
+Proof = Literal["anchor", "chain", "none"]
+
+MEANING = {
+    "as it was": "whole, and it follows what comes before it: it can be carried over byte for byte",
+    "again": "anchored as it is, but what it follows is lost: its fact can be appended once more",
+    "altered": "not what was hashed or anchored: what it was isn't known from here",
+    "in doubt": "whole, but nothing says that it is genuine: what it should follow is not there",
+    "lost": "anchored, and gone: that it was there is all that is known",
+}
+"""What each verdict on an event after the good copy says."""
+
+
+class EventDifference(NamedTuple):
+    """An event up to the good copy's end that the two logs don't share. ``columns`` names those that differ."""
+
+    kind: Kind
+    position: int
+    stream_id: str | None
+    version: int | None
+    event_id: str | None
+    columns: list[str]
+
+
+class LaterEvent(NamedTuple):
+    """An event after the good copy's end, and what may be done with it. Of a lost one only its leaf is known.
+
+    ``proof`` is what its being genuine rests on: an anchor's leaf, or the chain of its stream alone.
+    """
+
+    verdict: Verdict
+    proof: Proof
+    position: int
+    stream_id: str | None
+    version: int | None
+    event_id: str | None
+    event_type: str | None
+
+
+class LogComparison(NamedTuple):
+    """``shared`` counts the events that both hold alike up to ``good_head``, the good copy's last position.
+
+    ``differences`` are the first of ``difference_count``. ``good_astray`` counts how many of the anchored leaves up to
+    there the good copy doesn't hold, or holds events of which there are no leaves: None where there is no anchor.
+    ``anchored_up_to`` is the last anchor's position.
+    """
+
+    good_head: int
+    damaged_head: int
+    shared: int
+    differences: list[EventDifference]
+    difference_count: int
+    later: list[LaterEvent]
+    good_astray: int | None
+    anchored_up_to: int | None
+
+    def counts(self) -> dict[str, int]:
+        """How many later events there are of each verdict."""
+        verdicts = [each.verdict for each in self.later]
+        return {verdict: verdicts.count(verdict) for verdict in MEANING if verdict in verdicts}
+
+
+def compare_logs(good: Evidence, damaged: Evidence, anchors: Path | None = None) -> LogComparison:
+    """Hold a damaged log against a good copy of its past; ``anchors`` is where the damaged store's anchors are kept.
+
+    Raises UnusableInput where the two have no event in common, so that they are no copies of one log, and for evidence
+    without our hashes; AnchorRefused for anchors that prove nothing.
+    """
+    for each in (good, damaged):
+        if each.rows("SELECT count(*) FROM events WHERE hash IS NULL") != [(0,)]:
+            raise UnusableInput(f"{each.path} holds events without our hashes, so nothing tells which are genuine")
+    head = good.manifest.cut.high_water or 0
+    leaves = _leaves(anchors)
+    connection = good.connection()
+    other = damaged.from_buckets("events", list(range(damaged.manifest.buckets)))
+    same = " AND ".join(f"g.{name} IS NOT DISTINCT FROM d.{name}" for name in COLUMNS)
+    pairs = (
+        f"(SELECT * FROM events) g FULL JOIN (SELECT * FROM {other} WHERE position <= $head) d "
+        "ON g.position = d.position"
+    )
+    ((shared,),) = connection.execute(f"SELECT count(*) FROM {pairs} WHERE {same}", {"head": head}).fetchall()
+    if not shared:
+        raise UnusableInput(f"{good.path} and {damaged.path} share no event: they are no copies of one log")
+    named = [f"g.{name}" for name in COLUMNS] + [f"d.{name}" for name in COLUMNS]
+    apart = connection.execute(
+        f"SELECT coalesce(g.position, d.position), {', '.join(named)} FROM {pairs} WHERE NOT ({same}) ORDER BY 1",
+        {"head": head},
+    )
+    differences: list[EventDifference] = []
+    count = 0
+    while batch := apart.fetchmany(BATCH):
+        for position, *values in batch:
+            count += 1
+            if count <= LISTED:
+                differences.append(_difference(position, values[: len(COLUMNS)], values[len(COLUMNS) :]))
+    later = list(_judged(good, damaged, head, leaves))
+    return LogComparison(
+        head, damaged.manifest.cut.high_water or 0, shared, differences, count, later,
+        None if leaves is None else _astray(good, head, leaves), max(leaves) if leaves else None,
+    )  # fmt: skip
+
+
+def _leaves(anchors: Path | None) -> dict[int, Leaf] | None:
+    """Every anchored leaf by position, held against the last anchor's signed root; None without anchors."""
+    if anchors is None:
+        return None
+    folder = anchors_in(anchors)
+    kept = read_anchors(folder, read_public_keys(folder.parent / KEYS))
+    if not kept:
+        raise UnusableInput(f"there is no anchor in {folder}: leave --anchors out, or name the folder they are kept in")
+    return {leaf.position: leaf for leaf in leaves_up_to(folder, kept[-1].anchor)}
+
+
+def _astray(good: Evidence, head: int, leaves: Mapping[int, Leaf]) -> int:
+    reach = min(head, max(leaves))
+    found = good.rows(
+        "SELECT position, stream_id, version, hash FROM events WHERE position <= $reach ORDER BY 1", reach=reach
+    )
+    held = [leaves.get(row[0]) == Leaf(*row) for row in found]
+    expected = sum(position <= reach for position in leaves)
+    return held.count(False) + expected - held.count(True)
+
+
+def _difference(position: int, good: list[Any], damaged: list[Any]) -> EventDifference:
+    was, now = dict(zip(COLUMNS, good, strict=True)), dict(zip(COLUMNS, damaged, strict=True))
+    if now["event_id"] is None and now["stream_id"] is None:
+        kind: Kind = "missing"
+    elif was["event_id"] is None and was["stream_id"] is None:
+        kind = "inserted"
+    else:
+        kind = "altered"
+    told = now if kind == "inserted" else was
+    columns = [name for name in COLUMNS if was[name] != now[name]] if kind == "altered" else []
+    return EventDifference(kind, position, told["stream_id"], told["version"], told["event_id"], columns)
+
+
+def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, Leaf] | None) -> Iterator[LaterEvent]:
+    tips: dict[str, tuple[int, str]] = {
+        stream: (version, last)
+        for stream, version, last in good.rows(
+            "SELECT stream_id, max(version), arg_max(hash, version) FROM events GROUP BY stream_id"
+        )
+    }
+    ahead = sorted(position for position in leaves or () if position > head)
+    covered = ahead[-1] if ahead else head
+    lost = iter(ahead)
+    due = next(lost, None)
+    rows = damaged.connection().execute(
+        f"SELECT position, {', '.join(COLUMNS)} FROM events WHERE position > $head ORDER BY position", {"head": head}
+    )
+    while batch := rows.fetchmany(BATCH):
+        for position, *values in batch:
+            while due is not None and due < position:
+                yield _lost(leaves, due)
+                due = next(lost, None)
+            if due == position:
+                due = next(lost, None)
+            event = dict(zip(COLUMNS, values, strict=True))
+            anchored = _anchored(event, position, leaves, covered)
+            verdict = _verdict(event, anchored, tips.get(event["stream_id"], (0, GENESIS)))
+            if verdict == "as it was":
+                tips[event["stream_id"]] = (event["version"], event["hash"])
+            genuine = verdict in ("as it was", "again")
+            proof: Proof = "none" if not genuine else "anchor" if anchored else "chain"
+            yield LaterEvent(
+                verdict, proof, position, event["stream_id"], event["version"], event["event_id"], event["type"]
+            )
+    while due is not None:
+        yield _lost(leaves, due)
+        due = next(lost, None)
+
+
+def _lost(leaves: Mapping[int, Leaf] | None, position: int) -> LaterEvent:
+    leaf = (leaves or {})[position]
+    return LaterEvent("lost", "anchor", position, leaf.stream_id, leaf.version, None, None)
+
+
+def _anchored(event: Mapping[str, Any], position: int, leaves: Mapping[int, Leaf] | None, covered: int) -> bool | None:
+    """Whether it is the event that was anchored there; None where no anchor reaches."""
+    if leaves is None or position > covered:
+        return None
+    return leaves.get(position) == Leaf(position, event["stream_id"], event["version"], event["hash"])
+
+
+def _verdict(event: Mapping[str, Any], anchored: bool | None, tip: tuple[int, str]) -> Verdict:
+    if anchored is False or not _is_whole(event):
+        return "altered"
+    if (event["version"] - 1, event["prev_hash"]) == tip:
+        return "as it was"
+    return "again" if anchored else "in doubt"
+
+
+def _is_whole(event: Mapping[str, Any]) -> bool:
+    try:
+        return bool(event["hash"] == event_hash(
+            event["prev_hash"], event["stream_id"], event["version"], event["event_id"], event["type"],
+            event["schema_version"], event["recorded_at"], event["valid_at"], event["payload"].encode(),
+            event["metadata"].encode(),
+        ))  # fmt: skip
+    except (ValueError, TypeError, AttributeError):
+        return False

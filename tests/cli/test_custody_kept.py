@@ -1,0 +1,121 @@
+"""Promises 9, 13: each command on evidence leaves its line: who, when, where, why, how, and no password in it."""
+
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from cli_shell import Shell, fingerprint
+
+from esworkbench.cli.on_demand import _each_kept
+from esworkbench.cli.options import EvidencePath
+from esworkbench.lab import Incident
+
+
+@pytest.fixture
+def evidence(shared_evidence: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shared_evidence, tmp_path / "ev"))
+
+
+def lines(evidence: Path) -> list[dict[str, Any]]:
+    kept = evidence.with_name(evidence.name + ".custody.jsonl")
+    return [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
+
+
+def test_a_case_from_capture_to_report(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    evidence = tmp_path / "ev"
+    assert shell("capture", incident.url, "--into", evidence, "--operator", "Ada", "--reason", "case 12").code == 0
+    before = fingerprint(evidence)
+    shell("verify", evidence)
+    shell("diagnose", evidence, "--operator", "Bob")
+    shell("repair", evidence, "--store", incident.url, "--operator", "Eve", "--reason", "dry run")
+    shell("report", evidence, "--out", tmp_path / "r.html")
+    assert shell("diff", evidence, "--against", "nobody").code == 2
+    told = [(each["act"], each["operator"], each["reason"], each["exit_code"]) for each in lines(evidence)]
+    account = lines(evidence)[0]["account"]
+    assert told == [
+        ("capture", "Ada", "case 12", 0), ("verify", account, None, 0), ("diagnose", "Bob", None, 1),
+        ("repair", "Eve", "dry run", 1), ("report", account, None, 1), ("diff", account, None, 2),
+    ]  # fmt: skip
+    assert lines(evidence)[0]["source_at"] is not None
+    assert fingerprint(evidence) == before
+    found = shell.json("custody", evidence)
+    assert (found.code, found.document["breaks"]) == (0, [])
+    assert len(lines(evidence)) == 6, "to look adds nothing"
+    assert shell("custody", evidence, "--head", found.document["head"]).code == 0
+    assert shell("custody", evidence, "--head", "0" * 64).code == 1
+
+
+def test_an_investigation_keeps_custody_of_the_evidence_it_makes(
+    shell: Shell, incident: Incident, tmp_path: Path
+) -> None:
+    shell("investigate", incident.url, "--out", tmp_path / "out", "--reason", "a complaint")
+    (line,) = lines(tmp_path / "out" / "evidence")
+    assert (line["act"], line["reason"], line["before"]) == ("investigate", "a complaint", None)
+
+
+def test_no_password_comes_into_the_log(shell: Shell, evidence: Path) -> None:
+    url = "postgresql://ada:hunter22@localhost:1/bank"
+    shell("repair", evidence, "--store", url, "--operator", "Ada")
+    shell("repair", evidence, f"--store={url}", "--operator", "Ada")
+    assert shell("diff", evidence, "--reason", f"because {url}").code == 2
+    kept = evidence.with_name("ev.custody.jsonl").read_text("utf-8")
+    assert kept.count("\n") == 2
+    assert "hunter22" not in kept
+
+
+def test_what_handles_no_evidence_leaves_no_line(shell: Shell, incident: Incident, tmp_path: Path) -> None:
+    (tmp_path / "at").mkdir()
+    shell("verify", incident.url)
+    assert shell("capture", "sqlite:///nowhere.db", "--into", tmp_path / "at" / "ev").code == 2
+    assert list((tmp_path / "at").iterdir()) == []
+
+
+def test_a_command_of_a_group_is_kept_too() -> None:
+    """Whatever takes EVIDENCE gets its options and its line, by name of group and command."""
+    group = typer.Typer()
+
+    @group.command()
+    def add(evidence: EvidencePath, operator: str = "own") -> None: ...
+
+    (kept,) = _each_kept("evidence", group).registered_commands
+    assert kept.callback is not None
+    assert list(inspect.signature(kept.callback).parameters) == ["evidence", "operator", "reason"]
+    assert _each_kept("evidence", group).registered_commands[0].callback is kept.callback
+
+
+@pytest.mark.parametrize("odd", ["a folder", "a link", "a pipe"])
+def test_what_is_no_file_is_neither_read_nor_written(shell: Shell, evidence: Path, odd: str) -> None:
+    kept = evidence.with_name("ev.custody.jsonl")
+    {"a folder": kept.mkdir, "a link": lambda: kept.symlink_to("x"), "a pipe": lambda: os.mkfifo(kept)}[odd]()
+    ran = shell.json("verify", evidence)
+    assert (ran.code, ran.document["breaks"]) == (0, [])
+    assert "not in the custody log" in ran.err
+    assert shell("custody", evidence).code == 2
+    assert not (kept.parent / "x").exists()
+
+
+def test_on_a_read_only_medium_questions_are_answered_and_it_is_said(evidence: Path, tmp_path: Path) -> None:
+    """As somebody who may read and not write; the superuser of these tests may always write."""
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    as_nobody_special: list[str] = []
+    if os.geteuid() == 0:
+        if (setpriv := shutil.which("setpriv")) is None:
+            pytest.skip("run as the superuser, and there is no setpriv to be less than that")
+        as_nobody_special = [setpriv, "--bounding-set=-dac_override,-dac_read_search"]
+    ran = subprocess.run(
+        [*as_nobody_special, sys.executable, "-m", "esworkbench", "verify", str(evidence), "--json"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    tmp_path.chmod(0o755)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["breaks"] == []
+    assert "can't be kept" in ran.stderr
+    assert "not in the custody log" in ran.stderr
