@@ -11,6 +11,7 @@
 
 ``case_commands``: investigate, repair, report, case.
 ``investigation``, ``repairing``: what these run.
+``challenge_command``: challenge.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``incident_commands``: incident new, incident reveal.
@@ -60,6 +61,7 @@ COMMANDS = {
     "repair": "case_commands:repair",
     "report": "case_commands:report",
     "case": "case_commands:case",
+    "challenge": "challenge_command:challenge",
     "explain": "explain_command:explain",
     "rebuild": "rebuild_commands:rebuild",
     "archive": "rebuild_commands:archive",

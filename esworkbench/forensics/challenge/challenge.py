@@ -5,9 +5,11 @@ diagnosis of the copy says beyond it names the fault, on the account and with th
 testing, turned on evidence instead of code.)
 """
 
+import contextlib
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +24,11 @@ from esworkbench.forensics.challenge.working_copy import Source, WorkingCopy
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import NOT_TESTABLE, Diagnosis, Finding
+from esworkbench.kept_files import alone, is_held, opened
+
+COLUMNS = ["fault", "caught", "missed", "mistaken for", "smallest seen"]
+FOLDER = "esworkbench-challenge-"
+LOCK = "lock"
 
 UNEXPLAINED = "unexplained"
 """What a fault is taken for where its amount is reported and no fault is named for it."""
@@ -30,9 +37,9 @@ UNEXPLAINED = "unexplained"
 class Tally(msgspec.Struct, kw_only=True):
     """What became of one fault's trials. ``mistaken`` says for what, and how often.
 
-    ``in_pairs`` of the caught were named beside another fault that the evidence doesn't tell apart from it. ``smallest``
-    is the smallest damage that was caught, in minor units by currency; ``accused`` counts other faults that were called
-    proven where only this one was planted.
+    ``in_pairs`` of the caught were named beside another fault that the evidence doesn't tell apart from it.
+    ``smallest`` is the smallest damage that was caught, in minor units by currency; ``accused`` counts other faults
+    that were called proven where only this one was planted.
     """
 
     caught: int = 0
@@ -53,18 +60,32 @@ class Undetectable(msgspec.Struct, frozen=True):
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """What this evidence would have shown: ``trials`` of each fault, each with another account and amount.
 
-    ``not_planted`` are faults that were not tried, because there is nothing here to plant them in or no way to.
+    ``evidence`` is the digest of what was challenged. ``not_planted`` are faults that were not tried, because there is
+    nothing here to plant them in or no way to.
     """
 
+    evidence: str
     trials: int
     seed: int
     faults: dict[str, Tally]
     undetectable: list[Undetectable]
     not_planted: list[Undetectable]
 
-    def as_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+    def rows(self, evidence: Evidence) -> list[list[Any]]:
+        """One row a fault, as COLUMNS has them."""
+        return [
+            [
+                name, tally.caught, tally.missed,
+                ", ".join(f"{other} ({count})" for other, count in sorted(tally.mistaken.items())),
+                ", ".join(evidence.money(amount, currency) for currency, amount in sorted(tally.smallest.items())),
+            ]
+            for name, tally in self.faults.items()
+        ]  # fmt: skip
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all that was planted was caught."""
+        return not any(tally.missed or tally.mistaken for tally in self.faults.values())
 
 
 def challenge(
@@ -98,39 +119,55 @@ def challenge(
     tallies: dict[str, Tally] = {}
     undetectable: list[Undetectable] = []
     not_planted: list[Undetectable] = []
-    for name in asked:
-        outcome = baseline.tested[name]
-        if outcome.startswith(NOT_TESTABLE):
-            undetectable.append(Undetectable(name, outcome.removeprefix(NOT_TESTABLE)))
-        elif name not in PLANTS:
-            not_planted.append(Undetectable(name, "this release has no way to plant it"))
-        else:
-            tally, lacking = Tally(), ""
-            for trial in range(trials):
-                progress(name)
-                try:
-                    _try(source, name, trial, f"{seed}-{name}-{trial}", baseline, tally)
-                except CantPlant as reason:
-                    lacking = str(reason)
-            if tally.caught or tally.missed or tally.mistaken:
-                tallies[name] = tally
+    with _throwaway_folder() as folder:
+        for name in asked:
+            outcome = baseline.tested[name]
+            if outcome.startswith(NOT_TESTABLE):
+                undetectable.append(Undetectable(name, outcome.removeprefix(NOT_TESTABLE)))
+            elif name not in PLANTS:
+                not_planted.append(Undetectable(name, "this release has no way to plant it"))
             else:
-                not_planted.append(Undetectable(name, lacking))
-    return Challenge(trials=trials, seed=seed, faults=tallies, undetectable=undetectable, not_planted=not_planted)
+                tally, lacking = Tally(), ""
+                for trial in range(trials):
+                    progress(name)
+                    try:
+                        _try(source, name, trial, f"{seed}-{name}-{trial}", baseline, tally, folder)
+                    except CantPlant as reason:
+                        lacking = str(reason)
+                if tally.caught or tally.missed or tally.mistaken:
+                    tallies[name] = tally
+                else:
+                    not_planted.append(Undetectable(name, lacking))
+    return Challenge(
+        evidence=evidence.digest, trials=trials, seed=seed, faults=tallies, undetectable=undetectable,
+        not_planted=not_planted,
+    )  # fmt: skip
 
 
-def _try(source: Source, fault: str, trial: int, seed: str, baseline: Diagnosis, tally: Tally) -> None:
+def _try(source: Source, fault: str, trial: int, seed: str, baseline: Diagnosis, tally: Tally, folder: Path) -> None:
     copy = WorkingCopy(source, Random(seed))
     planted = PLANTS[fault](copy, Draw(copy, trial, Random(seed)))
-    found = diagnosed(copy)
+    into = folder / "copy"
+    try:
+        found = diagnose(copy.write(into))
+    finally:
+        shutil.rmtree(into, ignore_errors=True)
     judge(fault, planted, baseline, found, tally)
 
 
-def diagnosed(copy: WorkingCopy) -> Diagnosis:
-    """What ``diagnose`` says of the copy, which is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="esworkbench-challenge-"))
+@contextlib.contextmanager
+def _throwaway_folder() -> Iterator[Path]:
+    """A folder for copies, gone afterwards. Whoever is killed leaves one behind, which the next challenge removes: a
+    lock in it says whether its owner is still at work."""
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/{LOCK}"):
+        with contextlib.suppress(OSError, UnusableInput):
+            if not is_held(left):
+                shutil.rmtree(left.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
     try:
-        return diagnose(copy.write(folder / "copy"))
+        lock = folder / LOCK
+        with opened(lock, os.O_RDWR | os.O_CREAT) as descriptor, alone(descriptor, lock):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

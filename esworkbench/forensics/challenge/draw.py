@@ -23,6 +23,19 @@ class CantPlant(Exception):
     """What this evidence lacks for a plant."""
 
 
+_ODD = """
+    SELECT stream_id FROM events WHERE type IS NULL OR recorded_at IS NULL OR valid_at IS NULL OR version IS NULL
+        OR schema_version IS NULL OR TRY(json_type(payload)) IS DISTINCT FROM 'OBJECT'
+        OR TRY(json_type(metadata)) IS DISTINCT FROM 'OBJECT'
+    UNION SELECT stream_id FROM oddities WHERE stream_id IS NOT NULL
+"""
+"""Streams with an event that is no plain one: what is planted there couldn't be told from what is odd already."""
+
+
+def odd_streams(copy: WorkingCopy) -> set[str]:
+    return {stream_id for (stream_id,) in copy.evidence.rows(_ODD)}
+
+
 class Draw:
     """The choices of one trial: an account, an amount, an event. One seed gives the same."""
 
@@ -55,6 +68,7 @@ class Draw:
             "AND min(stream_id) NOT IN (SELECT stream_id FROM postings GROUP BY stream_id "
             "    HAVING count(DISTINCT account) > 1) "
             "AND min(stream_id) NOT IN (SELECT stream_id FROM events WHERE type = $closing) "
+            f"AND min(stream_id) NOT IN ({_ODD}) "
             "AND (NOT $stated OR account IN (SELECT account FROM statements)) ORDER BY md5(account || $seed)",
             closing=closing or "", stated=stated, seed=str(self.random.getrandbits(20)),
         )  # fmt: skip
@@ -66,7 +80,7 @@ class Draw:
     def posting_event(
         self, stream: str, *, inner: bool = True, among: Callable[[Row, PostingRule], bool] = lambda *_: True
     ) -> Row:
-        """An event of the stream that moves money by one plain rule; ``inner``: neither among the first nor the last."""
+        """An event of the stream that moves money by one rule; ``inner``: neither among the first nor the last."""
         events = self.copy.stream(stream)
         mine = [each for each in (events[2:-1] if inner else events) if self._moves(each, among)]
         found: Row = self.chosen(mine, "no account has such an event in the middle of its stream")
@@ -116,7 +130,8 @@ class Draw:
         if mine:
             return mine[-1]
         others = self.copy.evidence.rows(
-            "SELECT stream_id FROM events WHERE type = $of OR $of IS NULL GROUP BY 1 ORDER BY max(position) DESC LIMIT 9",
+            "SELECT stream_id FROM events WHERE (type = $of OR $of IS NULL) "
+            f"AND stream_id NOT IN ({_ODD}) GROUP BY 1 ORDER BY max(position) DESC LIMIT 9",
             of=of,
         )
         for (other,) in others:
@@ -160,7 +175,10 @@ class Draw:
 
     def later(self, hours: float = 1) -> datetime:
         """So long after the latest event so far."""
-        return self.now + timedelta(hours=hours)
+        try:
+            return self.now + timedelta(hours=hours)
+        except OverflowError:
+            raise CantPlant("the latest event is at the end of all times, so nothing can come after it") from None
 
     def append(self, *drafts: Row, **given: Any) -> list[Row]:
         """As WorkingCopy.append; the clock goes on."""

@@ -10,13 +10,13 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from esworkbench.evidence.ledger import Pending, TransferSides
-from esworkbench.forensics.challenge.draw import CantPlant, Draw
+from esworkbench.forensics.challenge.draw import CantPlant, Draw, odd_streams
 from esworkbench.forensics.challenge.working_copy import (
-    Number,
     Row,
     WorkingCopy,
     amount_as_written,
     hash_of,
+    number_as_written,
     with_values,
 )
 
@@ -76,7 +76,7 @@ def event_deleted(copy: WorkingCopy, draw: Draw) -> Planted:
 
 
 def tail_truncated(copy: WorkingCopy, draw: Draw) -> Planted:
-    positions = [row for row, in copy.evidence.rows("SELECT position FROM events ORDER BY 1 DESC LIMIT 4")]
+    positions = [row for (row,) in copy.evidence.rows("SELECT position FROM events ORDER BY 1 DESC LIMIT 4")]
     cut = positions[: draw.trial % 3 + 1]
     streams = copy.evidence.rows(f"SELECT stream_id, position FROM events WHERE position >= {min(cut)}")
     for stream, position in streams:
@@ -89,9 +89,9 @@ def reordered(copy: WorkingCopy, draw: Draw) -> Planted:
     _require_hashes(copy)
     stream, account, currency = draw.account()
     event = draw.posting_event(stream)
-    [after] = [each for each in copy.stream(stream) if each["version"] == event["version"] + 1][:1] or [None]
-    if after is None:
-        raise CantPlant("no two events follow each other")
+    after = draw.chosen(
+        [each for each in copy.stream(stream) if each["version"] == event["version"] + 1], "no two events follow"
+    )
     copy.change(event, version=after["version"])
     copy.change(after, version=event["version"])
     return Planted(account, currency, None)
@@ -128,12 +128,14 @@ def chain_fork(copy: WorkingCopy, draw: Draw) -> Planted:
 def serialization_drift(copy: WorkingCopy, draw: Draw) -> Planted:
     """All events from one on, written down by another serializer that puts a space after each comma and colon."""
     _require_hashes(copy)
-    streams = [row for row, in copy.evidence.rows("SELECT DISTINCT stream_id FROM events ORDER BY 1")]
+    odd = odd_streams(copy)
+    streams = [row for row, in copy.evidence.rows("SELECT DISTINCT stream_id FROM events ORDER BY 1")
+               if row not in odd]  # fmt: skip
     first = draw.random.randrange(1, max(2, copy.head // 2))
     for stream in streams:
         for event in copy.stream(stream):
             if event["position"] >= first:
-                content = json.loads(event["payload"], parse_float=Number)
+                content = json.loads(event["payload"], parse_float=number_as_written)
                 text = json.dumps(content, ensure_ascii=True, separators=(" ,", " :"))
                 event["payload"] = text.replace('"\\u0000', "").replace('\\u0000"', "")
     return Planted(None, None, None)
@@ -305,9 +307,7 @@ def wrong_upcaster(copy: WorkingCopy, draw: Draw) -> Planted:
     return _misread(copy, projection, which, of, lambda amount: 99 * amount)
 
 
-def _misread(
-    copy: WorkingCopy, projection: str, which: str, of: dict[str, Any], off: Callable[[int], int]
-) -> Planted:
+def _misread(copy: WorkingCopy, projection: str, which: str, of: dict[str, Any], off: Callable[[int], int]) -> Planted:
     """Every account is off by what the handler makes of these events; the most affected one is the one asked about."""
     events = copy.evidence.rows(
         "SELECT p.account, p.currency, p.position, p.amount_minor FROM events e JOIN postings p USING (position) "
@@ -374,9 +374,9 @@ def restored_read_model(copy: WorkingCopy, draw: Draw) -> Planted:
 
 def checkpoint_moved(copy: WorkingCopy, draw: Draw) -> Planted:
     projection = draw.projection("head")
-    [checkpoint] = [row for row in copy.table("checkpoints") if row["projection"] == projection][:1] or [None]
-    if checkpoint is None:
-        raise CantPlant("no checkpoint is kept")
+    checkpoint = draw.chosen(
+        [row for row in copy.table("checkpoints") if row["projection"] == projection], "no checkpoint is kept"
+    )
     checkpoint["position"] -= draw.random.randint(3, max(4, checkpoint["position"] // 4))
     return Planted(None, None, None)
 
@@ -469,7 +469,8 @@ def unresolved_pending(copy: WorkingCopy, draw: Draw) -> Planted:
     """A hold that nobody ever answered."""
     pending = _pending(copy)
     stream, account, currency = draw.account()
-    [event] = draw.append(_hold(draw, pending, stream, currency, amount := draw.amount(), draw.name()))
+    amount = draw.amount()
+    draw.append(_hold(draw, pending, stream, currency, amount, draw.name()))
     draw.go_on(stream, account, currency, days=pending.limit_hours / 24 + 12)
     return Planted(account, currency, amount, amount)
 
@@ -599,7 +600,9 @@ def _is_part_of_two(copy: WorkingCopy, event: Row) -> bool:
 
 
 def _streams(copy: WorkingCopy, account: str) -> Iterable[str]:
-    return [row for row, in copy.evidence.rows("SELECT DISTINCT stream_id FROM postings WHERE account = $a", a=account)]
+    return [
+        row for (row,) in copy.evidence.rows("SELECT DISTINCT stream_id FROM postings WHERE account = $a", a=account)
+    ]
 
 
 def _files(copy: WorkingCopy, account: str) -> list[str]:
@@ -622,7 +625,7 @@ def _beside(copy: WorkingCopy, projection: str, account: str, event: Row, by: in
 
 def _balance(copy: WorkingCopy, account: str, currency: str) -> int:
     mine = [row for row in copy.table("postings", account) if (row["account"], row["currency"]) == (account, currency)]
-    return sum(row["amount_minor"] for row in mine) + copy.evidence.opening(account, currency)
+    return sum(int(row["amount_minor"]) for row in mine) + copy.evidence.opening(account, currency)
 
 
 def _room(copy: WorkingCopy, account: str, currency: str) -> int:

@@ -70,7 +70,7 @@ class WorkingCopy:
     def stream(self, stream_id: str) -> list[Row]:
         """Its events by version."""
         mine = [row for row in self.table("events", stream_id) if row["stream_id"] == stream_id]
-        return sorted(mine, key=lambda row: (row["version"], row["position"]))
+        return sorted(mine, key=lambda row: (row["version"] or 0, row["position"]))
 
     def claims(self, account: str, source: str, *kinds: str) -> list[Row]:
         """What a source says of an account, in the order in which it was said."""
@@ -129,10 +129,11 @@ class WorkingCopy:
         A draft has stream_id, type, schema_version, payload, metadata (a dict), recorded_at, and valid_at if it is
         another. Read models named in ``skipped_by`` go past them.
         """
-        head, events = self.head, []
+        head = self.head
+        events: list[Row] = []
         for draft in drafts:
             before = self.stream(draft["stream_id"])[-1]
-            event = dict.fromkeys(SCHEMAS["events"].names) | draft
+            event: Row = dict.fromkeys(SCHEMAS["events"].names) | draft
             event |= {
                 "position": self.head + 1, "version": before["version"] + 1,
                 "event_id": str(UUID(int=self.draw.getrandbits(128), version=4)),
@@ -264,7 +265,7 @@ class WorkingCopy:
     # to disk
 
     def write(self, into: Path) -> Evidence:
-        """Write the copy and open it. What didn't change is a link to the evidence's own file, which stays untouched."""
+        """Write the copy and open it. What didn't change is a link to the evidence's file, which stays untouched."""
         manifest, here = self.evidence.manifest, self.evidence.path.resolve()
         files, rows = dict(manifest.files), dict(manifest.rows)
         changed = {}
@@ -377,8 +378,8 @@ def at_path(payload: str, path: str) -> Any:
 
 
 def with_values(payload: str, values: dict[str, Any]) -> str:
-    """A payload with other values at dotted paths; a Number is written as it is, and so is all else."""
-    content = json.loads(payload, parse_float=Number)
+    """A payload with other values at dotted paths; what ``number_as_written`` gives is written so, and so is all else."""
+    content = json.loads(payload, parse_float=number_as_written)
     compact = json.dumps(json.loads(payload), separators=(",", ":"), ensure_ascii=False) == payload
     for path, value in values.items():
         *way, last = path.split(".")
@@ -390,7 +391,7 @@ def with_values(payload: str, values: dict[str, Any]) -> str:
     return re.sub(r'"\\u0000([^"\\]*)\\u0000"', r"\1", text)
 
 
-def Number(digits: str) -> str:  # noqa: N802 - it stands for a type
+def number_as_written(digits: str) -> str:
     """A number of a payload with exactly these digits."""
     return f"{_AS_WRITTEN}{digits}{_AS_WRITTEN}"
 
@@ -403,7 +404,7 @@ def amount_as_written(event: Row, rule: PostingRule, minor: int, decimals: int |
     places = rule.decimals if decimals is None else decimals
     digits = f"{abs(minor):0{(places or 0) + 1}d}"
     text = ("-" if minor < 0 else "") + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
-    return Number(text) if _is_number(event, rule) else text
+    return number_as_written(text) if _is_number(event, rule) else text
 
 
 def _is_number(event: Row, rule: PostingRule) -> bool:
@@ -424,7 +425,9 @@ def _gaps(positions: Iterable[int]) -> list[tuple[int, int]]:
 
 def _write_rows(target: Path, table: str, rows: list[Row]) -> None:
     order = BUCKETED[table].order if table in BUCKETED else ()
-    rows = sorted(rows, key=lambda row: [(row[name] is None, row[name] if row[name] is not None else 0) for name in order])
+    rows = sorted(
+        rows, key=lambda row: [(row[name] is None, row[name] if row[name] is not None else 0) for name in order]
+    )
     columns = {name: [row.get(name) for row in rows] for name in SCHEMAS[table].names}
     with parquet_writer(table, target) as writer:
         writer.write_table(table_of(table, columns))
