@@ -29,6 +29,7 @@ from esworkbench.kept_files import alone, is_held, opened
 COLUMNS = ["fault", "caught", "missed", "mistaken for", "smallest seen"]
 FOLDER = "esworkbench-challenge-"
 LOCK = "lock"
+ACCOUNTS_TRIED = 5
 
 UNEXPLAINED = "unexplained"
 """What a fault is taken for where its amount is reported and no fault is named for it."""
@@ -145,14 +146,25 @@ def challenge(
 
 
 def _try(source: Source, fault: str, trial: int, seed: str, baseline: Diagnosis, tally: Tally, folder: Path) -> None:
-    copy = WorkingCopy(source, Random(seed))
-    planted = PLANTS[fault](copy, Draw(copy, trial, Random(seed)))
+    copy, planted = plant(source, fault, trial, seed)
     into = folder / "copy"
     try:
         found = diagnose(copy.write(into))
     finally:
         shutil.rmtree(into, ignore_errors=True)
     judge(fault, planted, baseline, found, tally)
+
+
+def plant(source: Source, fault: str, trial: int, seed: str) -> tuple[WorkingCopy, Planted]:
+    """One copy with one fault in it, on the first of some accounts that has what it takes. Raises CantPlant."""
+    for attempt in range(ACCOUNTS_TRIED):
+        random = Random(f"{seed}-{attempt}")
+        copy = WorkingCopy(source, random)
+        try:
+            return copy, PLANTS[fault](copy, Draw(copy, trial, random))
+        except CantPlant as reason:
+            lacking = reason
+    raise lacking
 
 
 @contextlib.contextmanager

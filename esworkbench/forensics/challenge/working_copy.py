@@ -378,7 +378,7 @@ def at_path(payload: str, path: str) -> Any:
 
 
 def with_values(payload: str, values: dict[str, Any]) -> str:
-    """A payload with other values at dotted paths; what ``number_as_written`` gives is written so, and so is all else."""
+    """A payload with other values at dotted paths, and all else letter by letter as it was."""
     content = json.loads(payload, parse_float=number_as_written)
     compact = json.dumps(json.loads(payload), separators=(",", ":"), ensure_ascii=False) == payload
     for path, value in values.items():
