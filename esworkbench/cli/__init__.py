@@ -3,6 +3,7 @@
 ``on_demand``: imports a command when it is called.
 ``options``: what several commands take.
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
+``shares``: how much of the money is cleared, and whether that is enough.
 ``judge``: which ledger an answer rests on.
 ``extras``: what to install for a library that is missing.
 ``terminal``: the one way to a terminal.

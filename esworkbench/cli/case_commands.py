@@ -11,9 +11,10 @@ from rich.console import Console
 
 from esworkbench.cli.evidence_commands import ask_again
 from esworkbench.cli.judge import judge_of, say_judge
-from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
+from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount, Require
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store, rows_of
+from esworkbench.cli.shares import below, say_shares
 from esworkbench.cli.terminal import terminal
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
@@ -37,6 +38,7 @@ def investigate(
     out: Annotated[Path | None, typer.Option(help="A new folder for evidence, case and report.")] = None,
     ledger: Ledger = None,
     domain: DomainName = None,
+    require: Require = None,
     json: Json = False,
 ) -> None:
     """The whole investigation: seven steps from a wrong balance to a verified repair and a report.
@@ -55,6 +57,7 @@ def investigate(
         "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "unposted": inquiry.diagnosis.unposted, "reach": inquiry.reach,
+        "decided_on_wrong_balances": inquiry.diagnosis.decided, "shares": inquiry.diagnosis.shares,
         "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
     }  # fmt: skip
@@ -70,9 +73,10 @@ def investigate(
         say_judge(console, evidence)
         for sentence in unposted_in_words(unposted):
             console.print(sentence, markup=False)
+        say_shares(console, inquiry.diagnosis.shares, require)
         console.print(f"report: {report}", markup=False)
 
-    found = bool(unposted) or not (settled or inquiry.verified)
+    found = bool(unposted) or not (settled or inquiry.verified) or below(inquiry.diagnosis.shares, require)
     answer(document, prose, as_json=json, found=found, next_command=next_command)
 
 

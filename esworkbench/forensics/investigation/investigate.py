@@ -19,7 +19,8 @@ from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
+from esworkbench.forensics.diagnosis.findings import Diagnosis, FaultReach, Finding, Unexplained
+from esworkbench.forensics.diagnosis.reach import amounts_of
 from esworkbench.forensics.investigation import seven_steps as ask
 from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
 from esworkbench.forensics.replay.replay import Bounds, fold
@@ -45,12 +46,16 @@ class DisputedBalance(NamedTuple):
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom else the same faults touch. ``amounts`` sums them per currency, in minor units; positions are inclusive."""
+    """Whom else the same faults touch. ``amounts`` sums them per currency, in minor units; positions are inclusive.
+
+    ``faults`` has the same of each fault that was found, on whichever account.
+    """
 
     accounts: int
     amounts: dict[str, int]
     first: int | None
     last: int | None
+    faults: dict[str, FaultReach] = {}
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,16 +273,13 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
     """Everyone affected by the same kind of fault, whichever account was asked about."""
     classes = {finding.fault for finding in found or diagnosis.unhealthy}
     same = [finding for finding in diagnosis.unhealthy if finding.fault in classes]
-    amounts: dict[str, int] = {}
-    for finding in same:
-        if finding.currency is not None and finding.alternative_to is None:
-            amounts[finding.currency] = amounts.get(finding.currency, 0) + finding.amount
     positions = [position for finding in same for position in finding.positions]
     return Reach(
         accounts=len({finding.account for finding in same if finding.account is not None}),
-        amounts=amounts,
+        amounts=amounts_of(same),
         first=min(positions, default=None),
         last=max(positions, default=None),
+        faults=diagnosis.reach,
     )
 
 
