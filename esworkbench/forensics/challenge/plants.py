@@ -227,10 +227,15 @@ def batch_end_stamping(copy: WorkingCopy, draw: Draw) -> Planted:
     """Rows of one batch that all carry the balance at its end."""
     _, account, currency = draw.account()
     projection = draw.projection("running")
-    rows = copy.claims(account, projection, "running")
-    batch = rows[len(rows) // 2 : len(rows) // 2 + 3]
-    if len({row["claimed_minor"] for row in batch}) < 2:
-        raise CantPlant("no history has rows enough")
+    rows = [row for row in copy.claims(account, projection, "running") if row["claimed_minor"] is not None]
+    batches = [
+        mine
+        for batch in copy.table("checkpoint_log")
+        if batch["projection"] == projection
+        and (mine := [row for row in rows if batch["from_position"] <= row["position"] <= batch["to_position"]])
+        and len({row["claimed_minor"] for row in mine}) > 1
+    ]
+    batch = draw.chosen(batches, "no batch of a history has rows enough of one account")
     for row in batch:
         row["claimed_minor"] = batch[-1]["claimed_minor"]
     copy.count_steps(projection, account)
