@@ -149,14 +149,19 @@ def report(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     account: MaybeAccount = None,
     currency: Currency = None,
+    challenge: Annotated[
+        Path | None, typer.Option(help="What `challenge --out` wrote of this evidence: shown in the page.")
+    ] = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """The case as one self-contained page."""
+    from esworkbench.cli.challenge_command import read_challenge
     from esworkbench.cli.investigation import written_report
 
     opened = open_agreeing(evidence)
-    inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
+    planted = None if challenge is None else read_challenge(challenge, opened)
+    inquiry = written_report(opened, domain_of(opened, domain), out, account, currency, planted)
 
     def prose(console: Console) -> None:
         console.print(inquiry.verdict, markup=False)

@@ -82,7 +82,8 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
     diagnosis's, and the claim if no finding explains it; ``verified``: repaired, and no such claim is left.
-    ``decimals`` is the scale of every currency named, None where nobody says.
+    ``decimals`` is the scale of every currency named, None where nobody says. ``unprovable`` is what nothing in the
+    evidence can show of its log, in sentences.
     """
 
     question: str
@@ -101,6 +102,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     reach: Reach
     repair: Repair
     decimals: dict[str, int | None]
+    unprovable: list[str] = []
 
     @property
     def reach_sentence(self) -> str:
@@ -167,6 +169,7 @@ def investigate(
         reach=_reach(diagnosis, found),
         repair=repair,
         decimals=_decimals(evidence, [dispute, *diagnosis.findings, *unexplained]),
+        unprovable=whole.unprovable,
     )
 
 
