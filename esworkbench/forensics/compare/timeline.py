@@ -25,8 +25,8 @@ def timeline(
     ``elsewhere_minor``, in minor units.
 
     ``claimed_minor`` is what the source ``against`` says after the event, and missing where it says nothing. A
-    statement is dated by valid time and claims what is booked; it is drawn as far from the event sum as it differs from
-    the events of its own moment, with the holds open then, so that the difference shown is the one that ``diff`` finds.
+    statement is dated by valid time and claims what is booked; it is drawn as far from the event sum as all that
+    ``diff`` finds up to there comes to, so that neither a hold nor a late booking is a difference.
 
     One thing is taken out of that difference and stands in ``elsewhere_minor``: an event without a line and a line
     without an event that move the same amount and may be one movement, booked earlier or later. Drawn as it is, it
@@ -56,11 +56,23 @@ def _claims(
         if source.kind == "running":
             found |= {step.position: (step.claimed, 0) for step in steps if step.made and step.position is not None}
         elif source.kind == "statement":
-            of_two_days, open_ = _of_two_days(steps, named), 0
-            for number, step in enumerate(steps):
-                open_ += step.residual if number in of_two_days else 0
-                if step.at is not None:
-                    found[step.at] = (sums[step.at] + step.claimed - step.event_sum - open_, open_)
+            found |= _in_order_of_events(steps, sums, named)
+    return found
+
+
+def _in_order_of_events(steps: Sequence[ClaimStep], sums: Mapping[int, int], named: Collection[int]) -> Drawn:
+    """A statement is told in the order of its lines, where an event that was never booked is missed only when it is
+    overdue, and one booked late comes after others. Drawn is the order of the events: each step's residual counts from
+    its own event on.
+    """
+    of_two_days = _of_two_days(steps, named)
+    found: Drawn = {}
+    apart = elsewhere = 0
+    for number, step in sorted(enumerate(steps), key=lambda each: each[1].at or 0):
+        apart += 0 if number in of_two_days else step.residual
+        elsewhere += step.residual if number in of_two_days else 0
+        if step.at is not None:
+            found[step.at] = (sums[step.at] + apart, elsewhere)
     return found
 
 

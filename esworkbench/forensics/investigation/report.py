@@ -19,7 +19,7 @@ from esworkbench.forensics.challenge.challenge import COLUMNS, Challenge
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, RULED_OUT, Decided, Finding
-from esworkbench.forensics.diagnosis.reach import decided_in_words, reach_in_words
+from esworkbench.forensics.diagnosis.reach import decided_in_words
 from esworkbench.forensics.diagnosis.shares import per_cent
 from esworkbench.forensics.investigation.bends import Bend
 from esworkbench.forensics.investigation.case import CaseEntry
@@ -73,7 +73,8 @@ def render(
         # for the manager
         happened=_happened(inquiry, evidence),
         since=_since(inquiry, evidence),
-        reach=reach_in_words(inquiry.diagnosis.reach, evidence.money),
+        who_else=_who_else(inquiry),
+        reach=_reach(inquiry, evidence),
         decided=_decided(inquiry.diagnosis.decided, evidence),
         fixed=_fixed(inquiry),
         shares=[
@@ -182,6 +183,26 @@ def _since(inquiry: Inquiry, evidence: Evidence) -> str | None:
         positions=inquiry.culprits,
     )
     return None if first is None else moment(first)
+
+
+def _who_else(inquiry: Inquiry) -> str:
+    touched = {each.account for each in inquiry.diagnosis.findings if not each.healthy and each.account is not None}
+    if touched and touched <= {inquiry.account}:
+        return "Nobody: the same faults were looked for on every account, and no other has them."
+    return inquiry.reach_sentence
+
+
+def _reach(inquiry: Inquiry, evidence: Evidence) -> list[list[Any]]:
+    """Each fault over all accounts: how many, how much, from when to when."""
+    return [
+        [
+            fault, each.accounts or "the store as a whole",
+            ", ".join(evidence.money(amount, currency) for currency, amount in sorted(each.amounts.items()) if amount),
+            "—" if each.first is None else f"{moment(each.first_at)}, position {each.first}",
+            "—" if each.last is None else f"{moment(each.last_at)}, position {each.last}",
+        ]
+        for fault, each in inquiry.diagnosis.reach.items()
+    ]  # fmt: skip
 
 
 def _decided(decided: Decided | None, evidence: Evidence) -> str | None:
