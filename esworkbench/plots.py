@@ -37,6 +37,7 @@ def balance_figure(
     currency: str,
     decimals: int | None = None,
     culprits: Sequence[int] = (),
+    stands: tuple[str, int] | None = None,
     title: str = "",
 ) -> Figure:
     """Claimed against summed balance over time, and below it their difference, with the divergence marked.
@@ -46,7 +47,8 @@ def balance_figure(
     unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark. Events without a
     known time have no place in the picture, and one recorded by a clock that was behind stands where the one before it
     does: no line goes back. Where the table has ``elsewhere_minor``, what is booked on another day is no difference:
-    the time between is drawn as a bar on the axis.
+    the time between is drawn as a bar on the axis. ``stands`` is a claim without a history, who makes it and in minor
+    units: a cross where the events end.
     """
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -60,7 +62,13 @@ def balance_figure(
     difference.step(claims["recorded_at"], delta, where="post", color="#cc5a2b")
     difference.axhline(0, color="grey", linewidth=0.8)
     _draw_booked_elsewhere(claims, difference)
-    if not delta.any():
+    if stands is not None and not timeline.empty:
+        last = timeline.iloc[-1]
+        shown = {"color": "#cc5a2b", "marker": "X", "markersize": 8, "linestyle": "none", "clip_on": False}
+        label = printable(f"claimed now by {stands[0]}")
+        balance.plot([last["recorded_at"]], [stands[1] / major], label=label, **shown)
+        difference.plot([last["recorded_at"]], [(stands[1] - last["event_sum_minor"]) / major], **shown)
+    elif not delta.any():
         difference.set_ylim(-1, 1)
     for axes in (balance, difference):
         axes.yaxis.set_major_formatter(lambda amount, _: f"{amount:,.10g}")
@@ -70,7 +78,8 @@ def balance_figure(
     for position in marked:
         _mark(timeline, position, balance, difference, named=len(marked) <= MOST_NAMED or position == marked[0])
     balance.set_title(printable(title), loc="left", parse_math=False)
-    balance.legend(loc="best", frameon=False)
+    for text in balance.legend(loc="best", frameon=False).get_texts():
+        text.set_parse_math(False)
     return figure
 
 
@@ -85,8 +94,10 @@ def _draw_booked_elsewhere(claims: pd.DataFrame, axes: Axes) -> None:
     if "elsewhere_minor" not in claims or not claims["elsewhere_minor"].fillna(0).any():
         return
     away = claims["elsewhere_minor"].fillna(0).astype(float) != 0
+    starts = claims["recorded_at"][away & ~away.shift(fill_value=False)]
+    axes.plot(starts, [0.05] * len(starts), "d", color="#7f7f7f", transform=axes.get_xaxis_transform())
     axes.fill_between(
-        claims["recorded_at"], -0.02, 0.02, where=away.to_numpy(), step="post", transform=axes.get_xaxis_transform(),
+        claims["recorded_at"], 0.02, 0.08, where=away.to_numpy(), step="post", transform=axes.get_xaxis_transform(),
         color="#7f7f7f", clip_on=False, linewidth=2, label="booked on another day",
     )  # fmt: skip
     axes.legend(loc="best", frameon=False, fontsize=8)

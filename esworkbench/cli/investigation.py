@@ -24,7 +24,7 @@ from esworkbench.evidence.capturing.opening import is_database
 from esworkbench.evidence.capturing.regular_file import own_file
 from esworkbench.forensics.challenge.challenge import Challenge
 from esworkbench.forensics.compare.timeline import timeline
-from esworkbench.forensics.investigation.bends import bends
+from esworkbench.forensics.investigation.bends import bends, standing
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
@@ -162,22 +162,29 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
 
 
 def _page(inquiry: Inquiry, evidence: Evidence, code: Domain | None = None, challenge: Challenge | None = None) -> str:
-    picture, found = None, []
+    picture, found, now, witness = None, [], None, None
     if inquiry.account is not None and inquiry.currency is not None:
         witness = _witness(inquiry, evidence)
         drawn = timeline(evidence, inquiry.account, inquiry.currency, against=witness, named=inquiry.culprits)
         found = bends(drawn, inquiry.account, inquiry.currency, inquiry.findings, inquiry.unexplained, witness)
+        if inquiry.claimed is not None and inquiry.claimed_by not in (None, witness) and inquiry.delta:
+            now = standing(
+                inquiry.account, inquiry.currency, inquiry.findings, inquiry.unexplained, inquiry.claimed_by or "",
+                inquiry.claimed, inquiry.delta,
+            )  # fmt: skip
+            now = None if not drawn.empty and found and found[-1].then == now.by else now
         figure = balance_figure(
             drawn,
             currency=inquiry.currency,
             decimals=evidence.decimals(inquiry.currency),
             culprits=inquiry.culprits,
+            stands=None if now is None else (now.source, now.claimed),
             title=f"account {inquiry.account}" + (f" against {witness}" if witness else ""),
         )
         picture = as_data_uri(figure)
     return render(
-        inquiry, evidence, picture=picture, bends=found, case=Case(evidence.path).entries(), challenge=challenge,
-        handlers=_handlers(code),
+        inquiry, evidence, picture=picture, bends=found, standing=now, drawn=witness,
+        case=Case(evidence.path).entries(), challenge=challenge, handlers=_handlers(code),
     )  # fmt: skip
 
 

@@ -288,7 +288,10 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
 
 def _left_to_a_person(diagnosis: Diagnosis) -> Repair:
     times = Counter((finding.fault, finding.remedy) for finding in diagnosis.unhealthy)
-    rows = [[fault, remedy, f"for a person, {count} times"] for (fault, remedy), count in times.items()]
+    rows = [
+        [fault, remedy, "for a person" + (f", {count} times" if count > 1 else "")]
+        for (fault, remedy), count in times.items()
+    ]
     return Repair(
         applied=False, verified=not diagnosis.unhealthy and not diagnosis.unexplained, applied_to="", rows=rows
     )
@@ -309,8 +312,8 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
             answer += f" (read again: {repair.looked_at})"
     else:
         answer = (
-            "no repair was applied here; the remedies are below, and `esworkbench repair` plans what can be appended "
-            "or rebuilt"
+            "no repair was applied here; each finding has its remedy, and `esworkbench repair` plans what can be "
+            "appended or rebuilt"
         )
     return ask.InquiryStep(
         number=7, title="Repair by appending, and verify", answer=answer,

@@ -7,6 +7,7 @@ is known, what was tested and what was not and why, and who had it in hand.
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -21,13 +22,12 @@ from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, RULED_OUT, Decided, Finding
 from esworkbench.forensics.diagnosis.reach import decided_in_words
 from esworkbench.forensics.diagnosis.shares import per_cent
-from esworkbench.forensics.investigation.bends import Bend
+from esworkbench.forensics.investigation.bends import Bend, Standing
 from esworkbench.forensics.investigation.case import CaseEntry
 from esworkbench.forensics.investigation.investigate import Inquiry
 from esworkbench.forensics.investigation.seven_steps import InquiryStep
 from esworkbench.forensics.investigation.sql_without_us import ENGINES, queries
 from esworkbench.kept_files import opened, read_all
-from esworkbench.money import format_minor
 from esworkbench.shown import printable
 from esworkbench.version import __version__
 
@@ -41,14 +41,18 @@ def render(
     *,
     picture: str | None = None,
     bends: Sequence[Bend] = (),
+    standing: Standing | None = None,
+    drawn: str | None = None,
     title: str | None = None,
     case: Sequence[CaseEntry] = (),
     challenge: Challenge | None = None,
     handlers: Mapping[str, str] | None = None,
 ) -> str:
-    """The report as HTML. ``picture`` is a data: URI of a plot, drawn by the caller, and ``bends`` are those in it;
-    ``case`` is what was recorded, ``challenge`` what planted faults showed, ``handlers`` where each projection's code
-    is.
+    """The report as HTML.
+
+    ``picture`` is a data: URI of a plot, drawn by the caller, of what ``drawn`` claims; ``bends`` and ``standing`` are
+    what differs in it. ``case`` is what was recorded, ``challenge`` what planted faults showed, ``handlers`` where each
+    projection's code is.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -56,6 +60,7 @@ def render(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_seen
     )
     environment.tests["amount"] = lambda cell: isinstance(cell, _Amount)
+    environment.tests["time"] = lambda cell: isinstance(cell, _Time)
     template = environment.from_string(
         files("esworkbench.forensics.investigation").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
@@ -85,15 +90,18 @@ def render(
             for currency, each in inquiry.diagnosis.shares.items()
         ],
         bends=[
-            [each.position, moment(each.at), _Amount(money(each.by)), _Amount(money(each.then)), each.why]
+            [each.position, _Time(moment(each.at)), _Amount(money(each.by)), _Amount(money(each.then)), each.why]
             for each in bends[:SHOWN]
         ],
+        standing=standing,
+        drawn=drawn,
         more_bends=max(0, len(bends) - SHOWN),
         # for the engineer
         steps=[_with_money(step, inquiry, evidence) for step in inquiry.steps],
         culprits=len(inquiry.culprits),
         events=_events(evidence, inquiry.culprits),
-        runs=_runs(evidence, inquiry.culprits, handlers or {}),
+        runs=(runs := _runs(evidence, inquiry.culprits)),
+        code=[[name, where] for name, where in sorted((handlers or {}).items()) if name in {run[0] for run in runs}],
         sql=[(engine, found) for engine in ENGINES if (found := queries(inquiry, evidence, engine))],
         # for the auditor
         cut=_cut(evidence),
@@ -109,7 +117,7 @@ def render(
             [each.account, each.source, _Amount(money(each.amount, each.currency)), each.at_position, each.words]
             for each in inquiry.unexplained
         ],
-        case=[[each.number, moment(each.asked_at), each.question, _spoken(each.arguments), each.found]
+        case=[[each.number, _Time(moment(each.asked_at)), each.question, _spoken(each.arguments), each.found]
               for each in case],
         repairs=[each for each in case if each.question == "repair" and each.arguments.get("apply")],
         custody=_custody(evidence.path),
@@ -129,7 +137,7 @@ def moment(at: datetime | None) -> str:
 
 def _seen(value: Any) -> Any:
     """Text from data without what a browser would act on unseen; lines stay lines. Markup of ours is no plain str."""
-    return printable(value, keep="\n") if type(value) in (str, _Amount) else value
+    return printable(value, keep="\n") if type(value) in (str, _Amount, _Time) else value
 
 
 def _spoken(arguments: Mapping[str, Any]) -> str:
@@ -163,7 +171,7 @@ def _worth(finding: Finding, evidence: Evidence) -> str:
         return ""
     side = "more" if finding.amount > 0 else "less"
     amount = evidence.money(abs(finding.amount), finding.currency)
-    return f": {finding.source or 'what is claimed'} shows {amount} {side} than was booked"
+    return f": {finding.source or 'what is claimed'} shows {amount} {side} than the events add up to"
 
 
 def _sure(finding: Finding) -> str:
@@ -227,23 +235,32 @@ def _fixed(inquiry: Inquiry) -> str:
 
 def _with_money(step: InquiryStep, inquiry: Inquiry, evidence: Evidence) -> dict[str, Any]:
     """A step with its minor units as people write amounts."""
-    currency = inquiry.currency
-    if currency is None:
-        return {"step": step, "columns": step.columns, "rows": step.rows}
-    scale = evidence.decimals(currency)
     columns = [column.replace(", minor units", "").replace("minor units", "amount") for column in step.columns]
     rows = [
-        [
-            _Amount(format_minor(cell, currency, scale)) if number in step.amounts and isinstance(cell, int) else cell
-            for number, cell in enumerate(row)
-        ]
+        [_in_words(cell, inquiry.currency if number in step.amounts else None, evidence)
+         for number, cell in enumerate(row)]
         for row in step.rows
-    ]
+    ]  # fmt: skip
     return {"step": step, "columns": columns, "rows": rows}
+
+
+def _in_words(cell: Any, currency: str | None, evidence: Evidence) -> Any:
+    """An amount where a currency is given; a time of a step in the page's own way."""
+    if currency is not None and isinstance(cell, int):
+        return _Amount(evidence.money(cell, currency))
+    if isinstance(cell, str) and re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", cell):
+        return _Time(cell.removesuffix("Z") + " UTC")
+    return cell
 
 
 class _Amount(str):
     """An amount in words, set flush right as a number is. Of digits, marks and a currency's code."""
+
+    __slots__ = ()
+
+
+class _Time(str):
+    """A time in words, kept on one line."""
 
     __slots__ = ()
 
@@ -303,8 +320,8 @@ def _events(evidence: Evidence, positions: list[int]) -> list[dict[str, Any]]:
     return events
 
 
-def _runs(evidence: Evidence, positions: list[int], handlers: Mapping[str, str]) -> list[list[Any]]:
-    """Which run of which projection read the named events, by which version of its code, and where that code is."""
+def _runs(evidence: Evidence, positions: list[int]) -> list[list[Any]]:
+    """Which run of which projection read the named events, by which version of its code."""
     rows = evidence.rows(
         "SELECT DISTINCT projection, run_id, code_version, from_position, to_position, saved_at FROM checkpoint_log "
         "WHERE EXISTS (SELECT 1 FROM (SELECT unnest($positions::BIGINT[]) AS position) "
@@ -312,7 +329,7 @@ def _runs(evidence: Evidence, positions: list[int], handlers: Mapping[str, str])
         positions=positions,
     )
     return [
-        [projection, handlers.get(projection), run, version, f"{first}–{last}", moment(saved)]
+        [projection, run, version, f"{first}–{last}", _Time(moment(saved))]
         for projection, run, version, first, last, saved in rows
     ]
 

@@ -51,7 +51,7 @@ def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
     if streams:
         found.append(_event_sum(evidence, engine, account, currency, streams))
     for model in evidence.ledger.read_model:
-        if model.kind == "head":
+        if model.kind == "head" and evidence.checkpoint(model.projection) is not None:
             found.append(
                 Query(
                     f"what {model.table} claims, in minor units",
@@ -59,6 +59,8 @@ def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
                     f"{_text(account)} AND {_name(model.currency)} = {_text(currency)};",
                 )
             )
+    if not evidence.manifest.cut.checkpoints:
+        return found
     found.append(Query("how far each projection has read", "SELECT projection, position, updated_at FROM checkpoints;"))
     if inquiry.culprits:
         covering = " OR ".join(
