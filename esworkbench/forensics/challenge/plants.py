@@ -318,10 +318,14 @@ def _misread(copy: WorkingCopy, projection: str, which: str, of: dict[str, Any],
         "SELECT p.account, p.currency, p.position, p.amount_minor FROM events e JOIN postings p USING (position) "
         f"WHERE {which} AND p.amount_minor <> 0 ORDER BY p.position", **of,
     )  # fmt: skip
+    has_history = any(model.kind == "running" for model in copy.models(projection))
     total: dict[tuple[str, str], int] = {}
     for account, currency, position, amount in events:
-        copy.shift(projection, account, currency, position - 1, off(amount))
         total[account, currency] = total.get((account, currency), 0) + off(amount)
+        if has_history:
+            copy.shift(projection, account, currency, position - 1, off(amount))
+    for (account, currency), amount in total.items() if not has_history else ():
+        copy.shift(projection, account, currency, 0, amount)
     account, currency = max(total, key=lambda key: abs(total[key]))
     return Planted(account, currency, total[account, currency], abs(total[account, currency]))
 
@@ -403,15 +407,20 @@ def day_boundary(copy: WorkingCopy, draw: Draw) -> Planted:
         totals[account, currency] = totals.get((account, currency), 0) + amount
         of_day = days.setdefault((account, currency, day), [0, 0, 0])
         of_day[:] = totals[account, currency], of_day[1] + max(amount, 0), of_day[2] + max(-amount, 0)
-    for account in sorted({account for account, _ in totals}):
+    of_account: dict[str, list[tuple[str, Any, list[int]]]] = {}
+    for (account, currency, day), of_day in days.items():
+        of_account.setdefault(account, []).append((currency, day, of_day))
+    for account, mine in sorted(of_account.items()):
         rows = copy.table("assertions", account)
         for number, kind in enumerate(("daily", "credits", "debits")):
-            mine = copy.claims(account, projection, kind)
-            rows[:] = [row for row in rows if row not in mine]
+            before = copy.claims(account, projection, kind)
+            gone = {id(row) for row in before}
+            rows[:] = [row for row in rows if id(row) not in gone]
             rows += [
-                mine[0] | {"currency": currency, "day": day, "claimed_minor": of_day[number]}
-                for (name, currency, day), of_day in days.items() if mine and name == account
-            ]  # fmt: skip
+                before[0] | {"currency": currency, "day": day, "claimed_minor": of_day[number]}
+                for currency, day, of_day in mine
+                if before
+            ]
     return Planted(None, None, None)
 
 
