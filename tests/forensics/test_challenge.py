@@ -17,7 +17,7 @@ from esworkbench.forensics.challenge import challenge as module
 from esworkbench.forensics.challenge.challenge import FOLDER, LOCK, Tally, challenge, judge, plant
 from esworkbench.forensics.challenge.draw import CantPlant
 from esworkbench.forensics.challenge.plants import PLANTS, Planted
-from esworkbench.forensics.challenge.working_copy import Source
+from esworkbench.forensics.challenge.working_copy import CopiedEvidence
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
@@ -60,7 +60,7 @@ def test_what_is_planted_is_caught_and_the_evidence_stays_as_it_was() -> None:
 def test_a_copy_with_a_fault_in_it_is_evidence_that_agrees_with_itself(fault: str, tmp_path: Path) -> None:
     """Otherwise what is diagnosed would not be what ``diagnose`` is given: it refuses evidence that doesn't."""
     try:
-        copy, _ = plant(Source(incident("none")), fault, 0, "1")
+        copy, _ = plant(CopiedEvidence(incident("none")), fault, 0, "1")
     except CantPlant:
         assert fault == "mixed_currency"  # no account of the small bank has two
         return
@@ -79,7 +79,7 @@ def test_every_fault_that_is_planted_is_seen_and_hardly_ever_missed(fault: str) 
 
 
 def test_one_seed_plants_the_same_and_another_something_else() -> None:
-    source = Source(incident("none"))
+    source = CopiedEvidence(incident("none"))
     drawn = [plant(source, "payload_edited", trial, str(seed))[1] for seed in (1, 1, 2, 3, 4) for trial in (0, 1, 2)]
     assert drawn[:3] == drawn[3:6]
     assert len(set(drawn)) > 6
@@ -88,7 +88,7 @@ def test_one_seed_plants_the_same_and_another_something_else() -> None:
 
 def test_what_is_planted_touches_no_row_of_another_copy() -> None:
     """Copies share what they haven't changed."""
-    source = Source(incident("none"))
+    source = CopiedEvidence(incident("none"))
     before = repr([source.rows("assertions", bucket) for bucket in range(source.evidence.manifest.buckets)])
     for fault in PLANTS:
         try:

@@ -11,7 +11,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import Share, Shares
+from esworkbench.forensics.diagnosis.findings import Ratio, Shares
 from esworkbench.forensics.diagnosis.reach import decided_in_words, decided_on_wrong_balances, reach_of_each
 from esworkbench.forensics.diagnosis.shares import per_cent
 from esworkbench.forensics.investigation.investigate import investigate
@@ -101,8 +101,8 @@ def test_of_a_healthy_bank_all_is_cleared_timely_complete_and_explained() -> Non
         whole = gross(evidence, currency)
         events = evidence.manifest.rows["events"]
         assert share == Shares(
-            cleared=Share(whole, whole), timely=Share(whole, whole), complete=Share(events, events),
-            unexplained=Share(0, whole),
+            cleared=Ratio(whole, whole), timely=Ratio(whole, whole), complete=Ratio(events, events),
+            unexplained=Ratio(0, whole),
         )  # fmt: skip
         assert share.reach(100)
 
@@ -139,11 +139,11 @@ def test_what_a_projection_has_yet_to_read_is_not_timely() -> None:
      (1, 10**17, "0.00 %", "0.01 %"), (1, 3, "33.33 %", "33.34 %"), (0, 0, "—", "—")],
 )  # fmt: skip
 def test_a_per_cent_is_rounded_in_nobodys_favour(of: int, over: int, down: str, up: str) -> None:
-    assert (per_cent(Share(of, over)), per_cent(Share(of, over), upwards=True)) == (down, up)
+    assert (per_cent(Ratio(of, over)), per_cent(Ratio(of, over), upwards=True)) == (down, up)
 
 
 def shares(cleared: int = 10, timely: int = 10, complete: int = 10, unexplained: int = 0, over: int = 10) -> Shares:
-    parts = [Share(part, over) for part in (cleared, timely, complete, unexplained)]
+    parts = [Ratio(part, over) for part in (cleared, timely, complete, unexplained)]
     return Shares(cleared=parts[0], timely=parts[1], complete=parts[2], unexplained=parts[3])
 
 

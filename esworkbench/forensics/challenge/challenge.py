@@ -20,7 +20,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.challenge.draw import CantPlant, Draw
 from esworkbench.forensics.challenge.plants import PLANTS, Planted
-from esworkbench.forensics.challenge.working_copy import Source, WorkingCopy
+from esworkbench.forensics.challenge.working_copy import CopiedEvidence, WorkingCopy
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import NOT_TESTABLE, Diagnosis, Finding
@@ -116,7 +116,7 @@ def challenge(
         if name not in FAULTS:
             raise UnusableInput(f"there is no fault {name!r} in the catalogue: `esworkbench explain` lists them")
     baseline = baseline or diagnose(evidence)
-    source = Source(evidence)
+    source = CopiedEvidence(evidence)
     tallies: dict[str, Tally] = {}
     undetectable: list[Undetectable] = []
     not_planted: list[Undetectable] = []
@@ -145,7 +145,9 @@ def challenge(
     )  # fmt: skip
 
 
-def _try(source: Source, fault: str, trial: int, seed: str, baseline: Diagnosis, tally: Tally, folder: Path) -> None:
+def _try(
+    source: CopiedEvidence, fault: str, trial: int, seed: str, baseline: Diagnosis, tally: Tally, folder: Path
+) -> None:
     copy, planted = plant(source, fault, trial, seed)
     into = folder / "copy"
     try:
@@ -155,7 +157,7 @@ def _try(source: Source, fault: str, trial: int, seed: str, baseline: Diagnosis,
     judge(fault, planted, baseline, found, tally)
 
 
-def plant(source: Source, fault: str, trial: int, seed: str) -> tuple[WorkingCopy, Planted]:
+def plant(source: CopiedEvidence, fault: str, trial: int, seed: str) -> tuple[WorkingCopy, Planted]:
     """One copy with one fault in it, on the first of some accounts that has what it takes. Raises CantPlant."""
     for attempt in range(ACCOUNTS_TRIED):
         random = Random(f"{seed}-{attempt}")

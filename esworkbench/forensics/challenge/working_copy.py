@@ -31,7 +31,7 @@ _AS_WRITTEN = "\x00"
 """Marks a number of a payload that is written back letter by letter, and never passes through a float."""
 
 
-class Source:
+class CopiedEvidence:
     """Evidence to copy. Its files are read once, however many copies are made of it."""
 
     def __init__(self, evidence: Evidence) -> None:
@@ -50,7 +50,7 @@ class Source:
 class WorkingCopy:
     """One copy. Rows are plain dicts with the columns of ``SCHEMAS``, and may be changed in place."""
 
-    def __init__(self, source: Source, draw: Random) -> None:
+    def __init__(self, source: CopiedEvidence, draw: Random) -> None:
         self.evidence = source.evidence
         self.ledger = source.evidence.ledger
         self.draw = draw
@@ -382,9 +382,9 @@ def with_values(payload: str, values: dict[str, Any]) -> str:
     content = json.loads(payload, parse_float=number_as_written)
     compact = json.dumps(json.loads(payload), separators=(",", ":"), ensure_ascii=False) == payload
     for path, value in values.items():
-        *way, last = path.split(".")
+        *outer, last = path.split(".")
         inner = content
-        for name in way:
+        for name in outer:
             inner = inner[name]
         inner[last] = value
     text = json.dumps(content, separators=(",", ":") if compact else None, ensure_ascii=False)

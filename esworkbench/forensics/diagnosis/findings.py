@@ -70,7 +70,7 @@ class FaultReach(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime | None = None
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class DecidedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event that was decided on a balance; the amount is what it posted on the account, in minor units."""
 
     account: str
@@ -96,10 +96,10 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     amounts: dict[str, int]
     accounts: int
     unknown_since: int
-    events: list[Decision]
+    events: list[DecidedEvent]
 
 
-class Share(msgspec.Struct, frozen=True):
+class Ratio(msgspec.Struct, frozen=True):
     """``of`` is the part, ``over`` the whole: minor units of one currency, or events."""
 
     of: int
@@ -109,15 +109,15 @@ class Share(msgspec.Struct, frozen=True):
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
     """How much of one currency is cleared, timely, complete and unexplained: ``shares`` defines each."""
 
-    cleared: Share
-    timely: Share
-    complete: Share
-    unexplained: Share
+    cleared: Ratio
+    timely: Ratio
+    complete: Ratio
+    unexplained: Ratio
 
     def reach(self, required: int) -> bool:
         """Whether cleared, timely and complete are each at least ``required`` per cent, and no more than the rest is
         unexplained."""
-        explained = Share(self.unexplained.over - self.unexplained.of, self.unexplained.over)
+        explained = Ratio(self.unexplained.over - self.unexplained.of, self.unexplained.over)
         whole = (self.cleared, self.timely, self.complete, explained)
         return all(100 * share.of >= required * share.over for share in whole) and (
             required == 0 or self.unexplained.over > 0 or self.unexplained.of == 0

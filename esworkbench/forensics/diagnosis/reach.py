@@ -10,7 +10,7 @@ from datetime import datetime
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.records import Key
-from esworkbench.forensics.diagnosis.findings import Decided, Decision, FaultReach, Finding
+from esworkbench.forensics.diagnosis.findings import Decided, DecidedEvent, FaultReach, Finding
 
 Money = Callable[[int, str], str]
 """How an amount in minor units of a currency is written."""
@@ -121,7 +121,7 @@ _AFTER = """
 """
 
 
-def _after(evidence: Evidence, since: dict[Key, int]) -> list[Decision]:
+def _after(evidence: Evidence, since: dict[Key, int]) -> list[DecidedEvent]:
     if not since:
         return []
     rows = evidence.rows(
@@ -129,7 +129,7 @@ def _after(evidence: Evidence, since: dict[Key, int]) -> list[Decision]:
         places=list(since.values()), types=list(evidence.ledger.depends_on_balance),
     )  # fmt: skip
     return [
-        Decision(
+        DecidedEvent(
             account=account, position=position, event_id=event_id, type=kind, recorded_at=recorded_at, amount=amount,
             currency=currency,
         )

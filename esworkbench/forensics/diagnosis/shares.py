@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.records import Key, Residual, Source, State
-from esworkbench.forensics.diagnosis.findings import Share, Shares, Unexplained
+from esworkbench.forensics.diagnosis.findings import Ratio, Shares, Unexplained
 
 _GROSS = """
     WITH seen AS (
@@ -67,15 +67,15 @@ def shares_of_money(
         gross = sum(row[2] for row in mine)
         cleared = sum(max(0, seen - apart.get((account, currency), 0)) for account, _, _, seen, _ in mine)
         found[currency] = Shares(
-            cleared=Share(cleared, gross),
-            timely=Share(sum(row[4] for row in mine), gross),
-            complete=Share(known, events),
-            unexplained=Share(sum(amount for (_, coin), amount in loose.items() if coin == currency), gross),
+            cleared=Ratio(cleared, gross),
+            timely=Ratio(sum(row[4] for row in mine), gross),
+            complete=Ratio(known, events),
+            unexplained=Ratio(sum(amount for (_, coin), amount in loose.items() if coin == currency), gross),
         )
     return found
 
 
-def per_cent(share: Share, *, upwards: bool = False) -> str:
+def per_cent(share: Ratio, *, upwards: bool = False) -> str:
     """The share with two decimals, cut off rather than rounded (or, ``upwards``, raised): ``99.99 %`` is not all."""
     if not share.over:
         return "—"

@@ -33,7 +33,7 @@ class Bend(NamedTuple):
     why: str
 
 
-class Standing(NamedTuple):
+class StandingClaim(NamedTuple):
     """A claim without a history, as it stands at the cut: it is off ``by`` so many minor units, and ``why``."""
 
     source: str
@@ -45,13 +45,13 @@ class Standing(NamedTuple):
 def standing(
     account: str, currency: str, findings: Sequence[Finding], unexplained: Sequence[Unexplained], source: str,
     claimed: int, by: int,
-) -> Standing:  # fmt: skip
+) -> StandingClaim:  # fmt: skip
     """What explains that a balance differs of which only the present is known: findings that show in it, else all."""
     mine = [each for each in findings if (each.account, each.currency) == (account, currency) and each.amount]
     shown = [each for each in mine if source in (each.source, *each.sources)] or mine
     names = [f"{each.fault} ({each.certainty})" for each in shown if each.alternative_to is None]
     words = [each.words for each in unexplained if (each.account, each.currency) == (account, currency)]
-    return Standing(source, claimed, by, ", ".join(dict.fromkeys(names)) or "; ".join([UNEXPLAINED, *words[:1]]))
+    return StandingClaim(source, claimed, by, ", ".join(dict.fromkeys(names)) or "; ".join([UNEXPLAINED, *words[:1]]))
 
 
 def bends(

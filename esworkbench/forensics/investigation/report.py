@@ -22,7 +22,7 @@ from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.findings import FOUND, NOT_TESTABLE, RULED_OUT, Decided, Finding
 from esworkbench.forensics.diagnosis.reach import decided_in_words
 from esworkbench.forensics.diagnosis.shares import per_cent
-from esworkbench.forensics.investigation.bends import Bend, Standing
+from esworkbench.forensics.investigation.bends import Bend, StandingClaim
 from esworkbench.forensics.investigation.case import CaseEntry
 from esworkbench.forensics.investigation.investigate import Inquiry
 from esworkbench.forensics.investigation.seven_steps import InquiryStep
@@ -41,7 +41,7 @@ def render(
     *,
     picture: str | None = None,
     bends: Sequence[Bend] = (),
-    standing: Standing | None = None,
+    standing: StandingClaim | None = None,
     drawn: str | None = None,
     title: str | None = None,
     case: Sequence[CaseEntry] = (),

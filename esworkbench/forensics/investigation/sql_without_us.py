@@ -17,14 +17,14 @@ ENGINES = ("SQLite", "PostgreSQL")
 MOST_NAMES = 50
 
 
-class Query(NamedTuple):
+class StoreQuery(NamedTuple):
     """One fact: what it shows, and the SQL that prints it. The SQL has one statement and ends in a semicolon."""
 
     shows: str
     sql: str
 
 
-def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
+def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[StoreQuery]:
     """The facts of the account in dispute in an engine's SQL; none where the store's tables aren't known."""
     account, currency = inquiry.account, inquiry.currency
     if evidence.manifest.layout != OWN_LAYOUT or account is None or currency is None:
@@ -42,7 +42,7 @@ def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
     if inquiry.culprits:
         places = ", ".join(map(str, inquiry.culprits[:MOST_NAMES]))
         found.append(
-            Query(
+            StoreQuery(
                 "the events that the findings name",
                 "SELECT global_position, stream_id, version, event_id, event_type, schema_version, recorded_at,\n"
                 f"    payload FROM events WHERE global_position IN ({places}) ORDER BY global_position;",
@@ -53,7 +53,7 @@ def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
     for model in evidence.ledger.read_model:
         if model.kind == "head" and evidence.checkpoint(model.projection) is not None:
             found.append(
-                Query(
+                StoreQuery(
                     f"what {model.table} claims, in minor units",
                     f"SELECT {_name(model.claimed)} FROM {_name(model.table)} WHERE {_name(model.account)} = "
                     f"{_text(account)} AND {_name(model.currency)} = {_text(currency)};",
@@ -61,13 +61,15 @@ def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
             )
     if not evidence.manifest.cut.checkpoints:
         return found
-    found.append(Query("how far each projection has read", "SELECT projection, position, updated_at FROM checkpoints;"))
+    found.append(
+        StoreQuery("how far each projection has read", "SELECT projection, position, updated_at FROM checkpoints;")
+    )
     if inquiry.culprits:
         covering = " OR ".join(
             f"{position} BETWEEN from_position AND to_position" for position in inquiry.culprits[:MOST_NAMES]
         )
         found.append(
-            Query(
+            StoreQuery(
                 "the runs, and the version of their code, that read these events",
                 "SELECT projection, run_id, code_version, from_position, to_position, saved_at FROM checkpoint_log\n"
                 f"WHERE {covering} ORDER BY id;",
@@ -76,7 +78,7 @@ def queries(inquiry: Inquiry, evidence: Evidence, engine: str) -> list[Query]:
     return found
 
 
-def _event_sum(evidence: Evidence, engine: str, account: str, currency: str, streams: Iterable[str]) -> Query:
+def _event_sum(evidence: Evidence, engine: str, account: str, currency: str, streams: Iterable[str]) -> StoreQuery:
     """Each rule of the ledger is one line of the sum. A store that has gone on since is summed up to the cut."""
     parts = [
         part
@@ -91,7 +93,7 @@ def _event_sum(evidence: Evidence, engine: str, account: str, currency: str, str
         f"SELECT SUM(\n    {lines}\n  ) AS event_sum_minor\nFROM events\nWHERE stream_id IN ({listed}) "
         f"AND global_position <= {upto};"
     )
-    return Query(f"what the account's events add up to by the ledger, in minor units, up to position {upto}", sql)
+    return StoreQuery(f"what the account's events add up to by the ledger, in minor units, up to position {upto}", sql)
 
 
 def _posted(evidence: Evidence, engine: str, rule: PostingRule, account: str, currency: str) -> str:
