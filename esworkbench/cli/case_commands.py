@@ -57,6 +57,7 @@ def investigate(
         "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "unposted": inquiry.diagnosis.unposted, "reach": inquiry.reach,
+        "reach_of_each_fault": inquiry.diagnosis.reach,
         "decided_on_wrong_balances": inquiry.diagnosis.decided, "shares": inquiry.diagnosis.shares,
         "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),

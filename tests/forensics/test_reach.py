@@ -43,7 +43,7 @@ def test_a_cause_is_counted_on_every_account_whichever_is_asked_about(tmp_path: 
     moments = dict(evidence.rows("SELECT position, recorded_at FROM events"))
     assert (reach.first_at, reach.last_at) == (moments[reach.first], moments[reach.last])
     assert narrowed.reach == whole.reach
-    assert investigate(evidence, account=ACCOUNT).reach.faults == whole.reach
+    assert investigate(evidence, account=ACCOUNT).diagnosis.reach == whole.reach
 
 
 def test_of_two_names_for_one_cause_one_is_counted() -> None:

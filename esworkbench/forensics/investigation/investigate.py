@@ -19,7 +19,7 @@ from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import Diagnosis, FaultReach, Finding, Unexplained
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
 from esworkbench.forensics.diagnosis.reach import amounts_of
 from esworkbench.forensics.investigation import seven_steps as ask
 from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
@@ -48,14 +48,13 @@ class DisputedBalance(NamedTuple):
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """Whom else the same faults touch. ``amounts`` sums them per currency, in minor units; positions are inclusive.
 
-    ``faults`` has the same of each fault that was found, on whichever account.
+    Of each fault by itself see ``Diagnosis.reach``.
     """
 
     accounts: int
     amounts: dict[str, int]
     first: int | None
     last: int | None
-    faults: dict[str, FaultReach] = {}
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,7 +281,6 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
         amounts=amounts_of(same),
         first=min(positions, default=None),
         last=max(positions, default=None),
-        faults=diagnosis.reach,
     )
 
 
