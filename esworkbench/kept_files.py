@@ -136,6 +136,12 @@ def alone(descriptor: int, path: Path) -> Iterator[None]:
     yield  # closing the descriptor lets go of it
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the file's lock right now. Raises as ``opened`` does."""
+    with opened(path, os.O_RDWR, links=False) as descriptor:
+        return not _locked(descriptor)
+
+
 if sys.platform == "win32":
     import msvcrt
 

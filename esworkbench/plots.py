@@ -27,12 +27,17 @@ SUMMED: dict[str, Any] = {"color": "#2f7fc6", "linewidth": 1.4, "label": "event 
 CLAIMED: dict[str, Any] = {"color": "#cc5a2b", "linewidth": 1.4, "linestyle": "--", "label": "claimed"}
 
 
+MOST_NAMED = 4
+"""Of more marks in one picture only the first bears its position: names would lie over each other."""
+
+
 def balance_figure(
     timeline: pd.DataFrame,
     *,
     currency: str,
     decimals: int | None = None,
     culprits: Sequence[int] = (),
+    stands: tuple[str, int] | None = None,
     title: str = "",
 ) -> Figure:
     """Claimed against summed balance over time, and below it their difference, with the divergence marked.
@@ -40,11 +45,15 @@ def balance_figure(
     ``timeline`` has one row per event: position, recorded_at, event_sum_minor, and claimed_minor, which is missing
     where nobody claims a balance; both in minor units. ``decimals`` is their scale (``Evidence.decimals``), ISO 4217's
     unless given; minor units are drawn where neither is known. ``culprits`` are positions to mark. Events without a
-    known time have no place in the picture.
+    known time have no place in the picture, and one recorded by a clock that was behind stands where the one before it
+    does: no line goes back. Where the table has ``elsewhere_minor``, what is booked on another day is no difference:
+    the time between is drawn as a bar on the axis. ``stands`` is a claim without a history, who makes it and in minor
+    units: a cross where the events end.
     """
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     balance, difference = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     timeline = timeline.dropna(subset=["recorded_at"])
+    timeline = timeline.assign(recorded_at=timeline["recorded_at"].cummax())
     claims = timeline.dropna(subset=["claimed_minor"])
     major, unit = _unit(currency, decimals)
     balance.step(timeline["recorded_at"], timeline["event_sum_minor"] / major, where="post", **SUMMED)
@@ -52,12 +61,25 @@ def balance_figure(
     delta = (claims["claimed_minor"] - claims["event_sum_minor"]).astype(float) / major
     difference.step(claims["recorded_at"], delta, where="post", color="#cc5a2b")
     difference.axhline(0, color="grey", linewidth=0.8)
+    _draw_booked_elsewhere(claims, difference)
+    if stands is not None and not timeline.empty:
+        last = timeline.iloc[-1]
+        shown = {"color": "#cc5a2b", "marker": "X", "markersize": 8, "linestyle": "none", "clip_on": False}
+        label = printable(f"claimed now by {stands[0]}")
+        balance.plot([last["recorded_at"]], [stands[1] / major], label=label, **shown)
+        difference.plot([last["recorded_at"]], [(stands[1] - last["event_sum_minor"]) / major], **shown)
+    elif not delta.any():
+        difference.set_ylim(-1, 1)
+    for axes in (balance, difference):
+        axes.yaxis.set_major_formatter(lambda amount, _: f"{amount:,.10g}")
     balance.set_ylabel(printable(f"balance, {unit}"), parse_math=False)
     difference.set_ylabel("claimed − sum")
-    for position in culprits:
-        _mark(timeline, position, balance, difference)
+    marked = [position for position in culprits if (timeline["position"] == position).any()]
+    for position in marked:
+        _mark(timeline, position, balance, difference, named=len(marked) <= MOST_NAMED or position == marked[0])
     balance.set_title(printable(title), loc="left", parse_math=False)
-    balance.legend(loc="best", frameon=False)
+    for text in balance.legend(loc="best", frameon=False).get_texts():
+        text.set_parse_math(False)
     return figure
 
 
@@ -67,13 +89,26 @@ def _unit(currency: str, decimals: int | None) -> tuple[int, str]:
     return (1, f"minor units of {currency}") if places is None else (10**places, currency)
 
 
-def _mark(timeline: pd.DataFrame, position: int, *axes: Axes) -> None:
-    found = timeline[timeline["position"] == position]
-    if found.empty or pd.isna(found["recorded_at"].iloc[0]):
+def _draw_booked_elsewhere(claims: pd.DataFrame, axes: Axes) -> None:
+    """A bar on the axis for as long as a movement is booked on one side only."""
+    if "elsewhere_minor" not in claims or not claims["elsewhere_minor"].fillna(0).any():
         return
-    moment = found["recorded_at"].iloc[0]
+    away = claims["elsewhere_minor"].fillna(0).astype(float) != 0
+    starts = claims["recorded_at"][away & ~away.shift(fill_value=False)]
+    axes.plot(starts, [0.05] * len(starts), "d", color="#7f7f7f", transform=axes.get_xaxis_transform())
+    axes.fill_between(
+        claims["recorded_at"], 0.02, 0.08, where=away.to_numpy(), step="post", transform=axes.get_xaxis_transform(),
+        color="#7f7f7f", clip_on=False, linewidth=2, label="booked on another day",
+    )  # fmt: skip
+    axes.legend(loc="best", frameon=False, fontsize=8)
+
+
+def _mark(timeline: pd.DataFrame, position: int, *axes: Axes, named: bool = True) -> None:
+    moment = timeline.loc[timeline["position"] == position, "recorded_at"].iloc[0]
     for axis in axes:
         axis.axvline(moment, color="black", linewidth=1, linestyle=":")
+    if not named:
+        return
     axes[0].annotate(
         f"position {position}", (moment, 1), xycoords=("data", "axes fraction"), xytext=(4, -12),
         textcoords="offset points", fontsize=9,

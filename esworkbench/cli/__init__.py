@@ -4,6 +4,7 @@
 ``options``: what several commands take.
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
 ``custody``: the line that each command on evidence leaves in its custody log.
+``shares``: how much of the money is cleared, and whether that is enough.
 ``judge``: which ledger an answer rests on.
 ``extras``: what to install for a library that is missing.
 ``terminal``: the one way to a terminal.
@@ -12,6 +13,7 @@
 
 ``case_commands``: investigate, repair, report, case.
 ``investigation``, ``repairing``: what these run.
+``challenge_command``: challenge.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``audit_commands``: custody, examine.
@@ -77,6 +79,7 @@ COMMANDS = {
     "case": "case_commands:case",
     "custody": "audit_commands:custody",
     "examine": "audit_commands:examine",
+    "challenge": "challenge_command:challenge",
     "explain": "explain_command:explain",
     "rebuild": "rebuild_commands:rebuild",
     "archive": "rebuild_commands:archive",

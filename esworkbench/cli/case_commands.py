@@ -12,9 +12,10 @@ from rich.console import Console
 from esworkbench.cli.custody import evidence_made
 from esworkbench.cli.evidence_commands import ask_again
 from esworkbench.cli.judge import judge_of, say_judge
-from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount
+from esworkbench.cli.options import Currency, DomainName, EvidencePath, Json, Ledger, MaybeAccount, Require
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.repairing import repair_store, rows_of
+from esworkbench.cli.shares import below, say_shares
 from esworkbench.cli.terminal import terminal
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
@@ -39,6 +40,7 @@ def investigate(
     out: Annotated[Path | None, typer.Option(help="A new folder for evidence, case and report.")] = None,
     ledger: Ledger = None,
     domain: DomainName = None,
+    require: Require = None,
     json: Json = False,
 ) -> None:
     """The whole investigation: seven steps from a wrong balance to a verified repair and a report.
@@ -57,6 +59,8 @@ def investigate(
         "decimals": inquiry.decimals,
         "verdict": inquiry.verdict, "steps": inquiry.steps, "findings": inquiry.findings,
         "unexplained": inquiry.unexplained, "unposted": inquiry.diagnosis.unposted, "reach": inquiry.reach,
+        "reach_of_each_fault": inquiry.diagnosis.reach,
+        "decided_on_wrong_balances": inquiry.diagnosis.decided, "shares": inquiry.diagnosis.shares,
         "repair": inquiry.repair,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
     }  # fmt: skip
@@ -73,9 +77,10 @@ def investigate(
         say_judge(console, evidence)
         for sentence in unposted_in_words(unposted):
             console.print(sentence, markup=False)
+        say_shares(console, inquiry.diagnosis.shares, require)
         console.print(f"report: {report}", markup=False)
 
-    found = bool(unposted) or not (settled or inquiry.verified)
+    found = bool(unposted) or not (settled or inquiry.verified) or below(inquiry.diagnosis.shares, require)
     answer(document, prose, as_json=json, found=found, next_command=next_command)
 
 
@@ -148,14 +153,19 @@ def report(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     account: MaybeAccount = None,
     currency: Currency = None,
+    challenge: Annotated[
+        Path | None, typer.Option(help="What `challenge --out` wrote of this evidence: shown in the page.")
+    ] = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
     """The case as one self-contained page."""
+    from esworkbench.cli.challenge_command import read_challenge
     from esworkbench.cli.investigation import written_report
 
     opened = open_agreeing(evidence)
-    inquiry = written_report(opened, domain_of(opened, domain), out, account, currency)
+    planted = None if challenge is None else read_challenge(challenge, opened)
+    inquiry = written_report(opened, domain_of(opened, domain), out, account, currency, planted)
 
     def prose(console: Console) -> None:
         console.print(inquiry.verdict, markup=False)

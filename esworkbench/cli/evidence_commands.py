@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -25,11 +26,13 @@ from esworkbench.cli.options import (
     Ledger,
     MaybeAccount,
     Now,
+    Require,
     ValidAt,
 )
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.output_files import new_place
 from esworkbench.cli.terminal import terminal
+from esworkbench.cli.shares import below, say_shares
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
@@ -37,6 +40,9 @@ from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case, CaseReadOnly
+from esworkbench.forensics.diagnosis.findings import Decided, FaultReach, Shares
+from esworkbench.forensics.diagnosis.reach import decided_in_words, reach_in_words
+from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask, in_words
 from esworkbench.forensics.replay.moments import parse_moment
@@ -257,6 +263,7 @@ def diagnose(
         typer.Option(metavar="NAME", help="A read model's own code, or yours as module:object, replayed as proof."),
     ] = None,
     domain: DomainName = None,
+    require: Require = None,
     json: Json = False,
 ) -> None:
     """Name the faults, and say what was tested and what wasn't."""
@@ -265,6 +272,7 @@ def diagnose(
     code = None if projection is None else code_named(projection, domain_of(opened, domain))
     found = _asked(opened, "diagnose", arguments, {"projection": code})
     wrong = [finding for finding in found["findings"] if not finding["healthy"]]
+    shares = msgspec.convert(found["shares"], dict[str, Shares])
 
     def prose(console: Console) -> None:
         opened = Evidence.open(evidence, verify=False)
@@ -278,12 +286,15 @@ def diagnose(
         if _balances_agree(found, opened):
             console.print("no balance differs from its events" + (f" on {account}" if account else ""), markup=False)
         results = [word.partition(":")[0] for word in found["tested"].values()]
+        _say_reach(console, found, opened)
+        say_shares(console, shares, require)
         counts = ", ".join(f"{results.count(word)} {word}" for word in ("found", "ruled_out", "not_testable"))
         console.print(f"{len(results)} faults: {counts}")
         say_judge(console, opened)
 
     document = {**found, **judge_of(opened)}
-    answer(document, prose, as_json=json, found=bool(wrong or found["unexplained"] or found["unposted"]))
+    worth_a_look = bool(wrong or found["unexplained"] or found["unposted"])
+    answer(document, prose, as_json=json, found=worth_a_look or below(shares, require))
 
 
 def _asked(
@@ -349,6 +360,16 @@ def _state(
         return fold(evidence, stream, made, handlers.decoder, bounds=bounds).state()
     except EsworkbenchError as error:
         return {"unreadable": str(error)}
+
+
+def _say_reach(console: Console, found: Mapping[str, Any], evidence: Evidence) -> None:
+    """Whom else each cause touches, and what was decided meanwhile."""
+    reach = msgspec.convert(found["reach"], dict[str, FaultReach])
+    for sentence in reach_in_words(reach, evidence.money):
+        console.print(sentence, markup=False)
+    decided = msgspec.convert(found["decided"], Decided | None)
+    if decided is not None and (decided.count or decided.unknown_since):
+        console.print(decided_in_words(decided, evidence.money), markup=False)
 
 
 def _say_unposted(console: Console, unposted: Mapping[str, int]) -> None:

@@ -22,7 +22,9 @@ from esworkbench.evidence import Evidence
 from esworkbench.evidence.capturing.capture import OWN_LAYOUT
 from esworkbench.evidence.capturing.opening import is_database
 from esworkbench.evidence.capturing.regular_file import own_file
+from esworkbench.forensics.challenge.challenge import Challenge
 from esworkbench.forensics.compare.timeline import timeline
+from esworkbench.forensics.investigation.bends import bends, standing
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
@@ -83,7 +85,7 @@ def _investigated_in(
     )
     _tell(inquiry, told)
     report = folder / "report.html"
-    write_output(report, _page(inquiry, evidence), REPORT)
+    write_output(report, _page(inquiry, evidence, code), REPORT)
     return inquiry, evidence, report
 
 
@@ -95,12 +97,13 @@ def shown_source(source: str | None) -> str:
 
 
 def written_report(
-    evidence: Evidence, domain: Domain | None, out: Path, account: str | None, currency: str | None
-) -> Inquiry:
+    evidence: Evidence, domain: Domain | None, out: Path, account: str | None, currency: str | None,
+    challenge: Challenge | None,
+) -> Inquiry:  # fmt: skip
     """Ask the questions again and write the page. Nothing is repaired. Raises UnusableInput if ``out`` can't be."""
     writable_output(out, REPORT)
     inquiry = investigate(evidence, account=account, currency=currency, handlers=handlers_for(domain))
-    write_output(out, _page(inquiry, evidence), REPORT)
+    write_output(out, _page(inquiry, evidence, domain, challenge), REPORT)
     return inquiry
 
 
@@ -158,19 +161,37 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     return DisputedBalance(complaint.account, complaint.currency, complaint.claimed_minor, "the customer")
 
 
-def _page(inquiry: Inquiry, evidence: Evidence) -> str:
-    picture = None
+def _page(inquiry: Inquiry, evidence: Evidence, code: Domain | None = None, challenge: Challenge | None = None) -> str:
+    picture, found, now, witness = None, [], None, None
     if inquiry.account is not None and inquiry.currency is not None:
-        drawn = timeline(evidence, inquiry.account, inquiry.currency, against=_witness(inquiry, evidence))
+        witness = _witness(inquiry, evidence)
+        drawn = timeline(evidence, inquiry.account, inquiry.currency, against=witness, named=inquiry.culprits)
+        found = bends(drawn, inquiry.account, inquiry.currency, inquiry.findings, inquiry.unexplained, witness)
+        if inquiry.claimed is not None and inquiry.claimed_by not in (None, witness) and inquiry.delta:
+            now = standing(
+                inquiry.account, inquiry.currency, inquiry.findings, inquiry.unexplained, inquiry.claimed_by or "",
+                inquiry.claimed, inquiry.delta,
+            )  # fmt: skip
+            now = None if not drawn.empty and found and found[-1].then == now.by else now
         figure = balance_figure(
             drawn,
             currency=inquiry.currency,
             decimals=evidence.decimals(inquiry.currency),
             culprits=inquiry.culprits,
-            title=f"account {inquiry.account}",
+            stands=None if now is None else (now.source, now.claimed),
+            title=f"account {inquiry.account}" + (f" against {witness}" if witness else ""),
         )
         picture = as_data_uri(figure)
-    return render(inquiry, evidence, picture=picture, case=Case(evidence.path).entries())
+    return render(
+        inquiry, evidence, picture=picture, bends=found, standing=now, drawn=witness,
+        case=Case(evidence.path).entries(), challenge=challenge, handlers=_handlers(code),
+    )  # fmt: skip
+
+
+def _handlers(code: Domain | None) -> dict[str, str]:
+    """Where the code of each projection is, as Python names it."""
+    made = {} if code is None else {name: each.projection for name, each in code.read_models.items()}
+    return {name: f"{each.__module__}:{getattr(each, '__qualname__', '')}" for name, each in made.items()}
 
 
 def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:

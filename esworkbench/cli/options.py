@@ -30,6 +30,15 @@ DomainName = Annotated[
     ),
 ]
 Now = Annotated[str | None, typer.Option(help="Measure ages at this moment instead of the evidence's latest.")]
+Require = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="PER_CENT",
+        help="Exit 1 where, in any currency, less of the money is cleared, timely, complete or explained.",
+    ),
+]
 ValidAt = Annotated[
     str | None, typer.Option("--at", help="Valid time: what was true then. RFC 3339, or time and zone.")
 ]

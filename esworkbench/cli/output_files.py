@@ -52,6 +52,7 @@ REPORT = Kind(
     b'<meta name="generator" content="esworkbench report">',
 )
 PROGRESS = Kind("record of progress of the same learner", b'{\n  "kind": "esworkbench progress"', _same_learner)
+CHALLENGE = Kind("table of a challenge", b'{\n  "kind": "esworkbench challenge"')
 CONTRACT_TESTS = Kind("file of contract tests")
 SCORE_SHEET = Kind("score sheet")
 ANKI_DECK = Kind("deck")

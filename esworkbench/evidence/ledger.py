@@ -241,7 +241,8 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     """A ledger, as one TOML file describes it: of an event store (``posting`` …) or of a delimited file (``file``).
 
     ``decimals`` maps a currency to the digits of its minor unit, where ISO 4217 doesn't say them or the ledger counts
-    differently: ``BTC = 8``. Amounts in whole minor units need it only for display.
+    differently: ``BTC = 8``. Amounts in whole minor units need it only for display. ``depends_on_balance`` names the
+    event types that were decided on a balance: an amount worked out from it, or something that it allowed.
     """
 
     name: str
@@ -250,6 +251,7 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     decimals: dict[str, int] = {}
     posting: list[PostingRule] = []
     without_posting: list[str] = []
+    depends_on_balance: list[str] = []
     pending: Pending | None = None
     transfer: TransferSides | None = None
     invariants: Invariants = Invariants()
@@ -282,11 +284,24 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     def parse(cls, text: bytes, name: str) -> Self:
         """Like ``load``, from the file's bytes."""
         try:
-            return msgspec.convert(tomllib.loads(text.decode("utf-8")), cls)
+            found = msgspec.convert(tomllib.loads(text.decode("utf-8")), cls)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UnusableInput(f"ledger file {name} is not TOML: {error}") from None
         except msgspec.ValidationError as error:
             raise UnusableInput(f"ledger file {name}: {error}{_what_may_stand_there(str(error))}") from None
+        found._require_known_decisions(name)
+        return found
+
+    def _require_known_decisions(self, name: str) -> None:
+        known = {*self.without_posting, *(rule.event for rule in self.posting)}
+        for event in self.depends_on_balance:
+            if event not in known:
+                raise UnusableInput(
+                    f"ledger file {name}: `depends_on_balance` names {event!r}, which no [[posting]] rule and not "
+                    "`without_posting` knows: correct the name, or say there what it posts"
+                )
+        if len(set(self.depends_on_balance)) < len(self.depends_on_balance):
+            raise UnusableInput(f"ledger file {name}: `depends_on_balance` names an event type more than once")
 
     @property
     def posts(self) -> bool:

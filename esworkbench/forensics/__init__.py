@@ -3,6 +3,7 @@
 compare/         where claims and events part, worked out once; diff, bisect and timeline read it
 replay/          an account as of a moment, on either time axis; stepping through its events
 diagnosis/       which fault it was, and how certain that is; one file for each fault
+challenge/       faults planted in copies of evidence, and what diagnosis sees of them
 repair/          a plan, and what carries it out
 investigation/   all of it in seven steps, with the case and the report
 verify           hash chains, gaps, structure

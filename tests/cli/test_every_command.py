@@ -157,9 +157,10 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "authority": lambda _: ["ftp://127.0.0.1"],
     "timestamp": lambda _: ["ftp://127.0.0.1"],
     "certificate": lambda walk: [walk.evidence / "manifest.json"],
+    "trials": lambda _: [1, 0],
 }
 """What each option or argument is given, by its name in the command's function; one after the other."""
-ALWAYS = {"url", "source", "out", "scale", "loads", "once"}
+ALWAYS = {"url", "source", "out", "scale", "loads", "once", "fault"}
 """Given even where a command could do without: its own default is another store, a long time, this folder, no end."""
 AWAY = {"lab": "a server of notebooks, which reads no store"}
 

@@ -6,6 +6,8 @@ unexplained          how much of each residual is still to be explained
 findings             what comes out: findings, what was tested, what is left unexplained
 fault                the record of one fault, as diagnosis, repair, report and ``explain`` read it
 catalogue            all faults, in the order in which they are asked
+reach                whom else each named cause touches, and what was decided on a balance while it was wrong
+shares               how much of all the money is cleared, timely, complete and unexplained
 faults/              one module a fault: its record, and its detector
 anchored_acts        what an anchor proves of single events, told by account
 patterns             the one event type that an error follows, over every account

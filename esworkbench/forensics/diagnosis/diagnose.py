@@ -32,7 +32,9 @@ from esworkbench.forensics.diagnosis.findings import (
     Finding,
     Unexplained,
 )
+from esworkbench.forensics.diagnosis.reach import decided_on_wrong_balances, reach_of_each
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.shares import shares_of_money
 from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 from esworkbench.forensics.diagnosis.written_elsewhere import written_elsewhere
@@ -100,21 +102,27 @@ def diagnose(
         findings.append(explained(explanation.finding, explanation.shares))
     for finding in findings:
         tested[finding.fault] = FOUND
-    shown = [finding for finding in merged(findings) if account in (None, finding.account) or finding.account is None]
+    everywhere = merged(findings)
+    shown = [finding for finding in everywhere if account in (None, finding.account) or finding.account is None]
     differences = _residuals_left(facts, left)
     left.require_conserved(differences)
+    of_events = list(unexplained_of_events(facts, of_the_log, damaged_log))
     unexplained = [
         *(each for each in differences if account in (None, each.account)),
         *_breaks_left(facts, of_the_log, account),
-        *(each for each in unexplained_of_events(facts, of_the_log, damaged_log) if account in (None, each.account)),
+        *(each for each in of_events if account in (None, each.account)),
     ]
     apart = [each for each in facts.residuals if each.state is State.DIVERGENCE and account in (None, each.account)]
+    unposted = unposted_events(evidence)
     return Diagnosis(
         findings=shown,
         tested=tested,
         unexplained=unexplained,
         divergences=len(apart),
-        unposted=unposted_events(evidence),
+        unposted=unposted,
+        reach=reach_of_each(evidence, everywhere),
+        decided=decided_on_wrong_balances(evidence, everywhere),
+        shares=shares_of_money(evidence, facts.sources, facts.residuals, differences, unposted),
     )
 
 

@@ -4,6 +4,7 @@ A finding is a small flat record, like the entries and errors of Beancount's bal
 written as JSON, and held against the evidence without asking the code that made it.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -53,12 +54,84 @@ class Unexplained(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
+class FaultReach(msgspec.Struct, frozen=True, kw_only=True):
+    """Everywhere that one fault was found, whichever account was asked about.
+
+    ``amounts`` sums its shares of delta per currency, in minor units; ``first`` and ``last`` are the positions of the
+    first and last event that a finding of it names, ``first_at`` and ``last_at`` when these were recorded. None: no
+    finding names an event, or the log doesn't tell its time.
+    """
+
+    accounts: int
+    amounts: dict[str, int]
+    first: int | None
+    last: int | None
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+class DecidedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event that was decided on a balance; the amount is what it posted on the account, in minor units."""
+
+    account: str
+    position: int
+    event_id: str
+    type: str
+    recorded_at: datetime | None
+    amount: int | None
+    currency: str | None
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of the ledger's ``depends_on_balance`` that came after the first wrong event of their account.
+
+    ``types`` says which types were looked for; ``by_type`` counts the events of each that was found; ``amounts`` sums
+    what they posted, without signs, per currency. ``accounts`` have such an event. ``unknown_since`` counts wrong
+    balances of which no finding names an event, so that nobody can say what came after. ``events`` are the first few.
+    """
+
+    types: list[str]
+    count: int
+    by_type: dict[str, int]
+    amounts: dict[str, int]
+    accounts: int
+    unknown_since: int
+    events: list[DecidedEvent]
+
+
+class Ratio(msgspec.Struct, frozen=True):
+    """``of`` is the part, ``over`` the whole: minor units of one currency, or events."""
+
+    of: int
+    over: int
+
+
+class Shares(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one currency is cleared, timely, complete and unexplained: ``shares`` defines each."""
+
+    cleared: Ratio
+    timely: Ratio
+    complete: Ratio
+    unexplained: Ratio
+
+    def reach(self, required: int) -> bool:
+        """Whether cleared, timely and complete are each at least ``required`` per cent, and no more than the rest is
+        unexplained."""
+        explained = Ratio(self.unexplained.over - self.unexplained.of, self.unexplained.over)
+        whole = (self.cleared, self.timely, self.complete, explained)
+        return all(100 * share.of >= required * share.over for share in whole) and (
+            required == 0 or self.unexplained.over > 0 or self.unexplained.of == 0
+        )
+
+
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """``tested`` says for each name of the catalogue: found, ruled_out, or not_testable: what is missing.
 
     ``divergences`` counts the residuals in which a claim parts from the events, those that a finding takes included: 0
     says that no balance differs, whatever is wrong with the log. ``unposted`` counts the events that no rule of the
-    ledger knows, by type and schema version: what they did to a balance was not tested.
+    ledger knows, by type and schema version: what they did to a balance was not tested. ``reach`` of each fault that
+    was found, ``decided`` on wrong balances (None where the ledger doesn't say what is decided on one) and the
+    ``shares`` of each currency are of the whole evidence, whichever account was asked about.
     """
 
     findings: list[Finding]
@@ -66,6 +139,9 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     unexplained: list[Unexplained]
     divergences: int = 0
     unposted: dict[str, int] = {}
+    reach: dict[str, FaultReach] = {}
+    decided: Decided | None = None
+    shares: dict[str, Shares] = {}
 
     @property
     def unhealthy(self) -> list[Finding]:

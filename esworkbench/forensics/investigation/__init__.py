@@ -6,5 +6,7 @@ disputed_claim   whether what is wrong with the ledger accounts for what somebod
 questions        what can be asked of evidence, by name; the command line and a case ask here
 case             the record of what was asked, which can be asked again
 examination      everything asked again by a second examiner, and control totals by a second engine
+bends            every bend in the picture of a case, and what explains it
+sql_without_us   the facts of a case as SQL for anybody's client
 report           the case as one page of HTML
 """

@@ -20,6 +20,7 @@ from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
+from esworkbench.forensics.diagnosis.reach import amounts_of
 from esworkbench.forensics.investigation import seven_steps as ask
 from esworkbench.forensics.investigation.disputed_claim import unexplained_claim
 from esworkbench.forensics.replay.replay import Bounds, fold
@@ -45,7 +46,10 @@ class DisputedBalance(NamedTuple):
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom else the same faults touch. ``amounts`` sums them per currency, in minor units; positions are inclusive."""
+    """Whom else the same faults touch. ``amounts`` sums them per currency, in minor units; positions are inclusive.
+
+    Of each fault by itself see ``Diagnosis.reach``.
+    """
 
     accounts: int
     amounts: dict[str, int]
@@ -77,7 +81,8 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
     diagnosis's, and the claim if no finding explains it; ``verified``: repaired, and no such claim is left.
-    ``decimals`` is the scale of every currency named, None where nobody says.
+    ``decimals`` is the scale of every currency named, None where nobody says. ``unprovable`` is what nothing in the
+    evidence can show of its log, in sentences.
     """
 
     question: str
@@ -96,6 +101,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     reach: Reach
     repair: Repair
     decimals: dict[str, int | None]
+    unprovable: list[str] = []
 
     @property
     def reach_sentence(self) -> str:
@@ -162,6 +168,7 @@ def investigate(
         reach=_reach(diagnosis, found),
         repair=repair,
         decimals=_decimals(evidence, [dispute, *diagnosis.findings, *unexplained]),
+        unprovable=whole.unprovable,
     )
 
 
@@ -268,14 +275,10 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
     """Everyone affected by the same kind of fault, whichever account was asked about."""
     classes = {finding.fault for finding in found or diagnosis.unhealthy}
     same = [finding for finding in diagnosis.unhealthy if finding.fault in classes]
-    amounts: dict[str, int] = {}
-    for finding in same:
-        if finding.currency is not None and finding.alternative_to is None:
-            amounts[finding.currency] = amounts.get(finding.currency, 0) + finding.amount
     positions = [position for finding in same for position in finding.positions]
     return Reach(
         accounts=len({finding.account for finding in same if finding.account is not None}),
-        amounts=amounts,
+        amounts=amounts_of(same),
         first=min(positions, default=None),
         last=max(positions, default=None),
     )
@@ -283,7 +286,10 @@ def _reach(diagnosis: Diagnosis, found: Sequence[Finding]) -> Reach:
 
 def _left_to_a_person(diagnosis: Diagnosis) -> Repair:
     times = Counter((finding.fault, finding.remedy) for finding in diagnosis.unhealthy)
-    rows = [[fault, remedy, f"for a person, {count} times"] for (fault, remedy), count in times.items()]
+    rows = [
+        [fault, remedy, "for a person" + (f", {count} times" if count > 1 else "")]
+        for (fault, remedy), count in times.items()
+    ]
     return Repair(
         applied=False, verified=not diagnosis.unhealthy and not diagnosis.unexplained, applied_to="", rows=rows
     )
@@ -304,8 +310,8 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
             answer += f" (read again: {repair.looked_at})"
     else:
         answer = (
-            "no repair was applied here; the remedies are below, and `esworkbench repair` plans what can be appended "
-            "or rebuilt"
+            "no repair was applied here; each finding has its remedy, and `esworkbench repair` plans what can be "
+            "appended or rebuilt"
         )
     return ask.InquiryStep(
         number=7, title="Repair by appending, and verify", answer=answer,

@@ -27,13 +27,17 @@ NOT_KNOWN = "not known"
 
 
 class InquiryStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One question, its answer in a sentence, and the numbers behind it."""
+    """One question, its answer in a sentence, and the numbers behind it.
+
+    ``amounts`` are the numbers of the columns that hold minor units of the disputed currency, from 0.
+    """
 
     number: int
     title: str
     answer: str
     columns: list[str] = []
     rows: list[list[Any]] = []
+    amounts: list[int] = []
 
 
 class Dispute(NamedTuple):
@@ -78,7 +82,7 @@ def projection_against_claim(residuals: Residuals, dispute: Dispute) -> InquiryS
     )
     return InquiryStep(
         number=1, title="The projection against the claim", answer=answer,
-        columns=["who says it", "balance, minor units", "− events up to its checkpoint"], rows=rows,
+        columns=["who says it", "balance, minor units", "− events up to its checkpoint"], rows=rows, amounts=[1, 2],
     )  # fmt: skip
 
 
@@ -102,8 +106,9 @@ def event_sum(evidence: Evidence, residuals: Residuals, dispute: Dispute) -> Inq
     if silent := events_that_post_nothing(evidence):
         answer += f"; not in that sum: {silent}"
     return InquiryStep(
-        number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows
-    )
+        number=2, title="The event sum", answer=answer, columns=["kind", "events", "minor units"], rows=rows,
+        amounts=[2],
+    )  # fmt: skip
 
 
 def _heads(residuals: Residuals, dispute: Dispute) -> Iterator[tuple[str, ClaimStep]]:
@@ -138,7 +143,7 @@ def suspicious_events(evidence: Evidence, dispute: Dispute) -> InquiryStep:
     rows = [[each.position, each.kind, each.amount_minor, _moment(each.recorded_at), each.why] for each in suspects]
     return InquiryStep(
         number=3, title="Suspicious events", answer=answer,
-        columns=["position", "kind", "minor units", "recorded at", "why"], rows=rows[:SHOWN],
+        columns=["position", "kind", "minor units", "recorded at", "why"], rows=rows[:SHOWN], amounts=[2],
     )  # fmt: skip
 
 
@@ -172,6 +177,7 @@ def replay_to_the_point(
     return InquiryStep(
         number=4, title=title, answer=_words_at(postings, index, point, dispute) + _changes(states),
         columns=["", "position", "kind", "minor units", "balance after", "recorded at"], rows=rows,
+        amounts=[3, 4],
     )  # fmt: skip
 
 
@@ -204,6 +210,7 @@ def compensations_that_never_fired(
     return InquiryStep(
         number=5, title=title, answer=answer,
         columns=["position", pending.id_field, "minor units", "recorded at", "age, days"], rows=rows,
+        amounts=[2],
     )  # fmt: skip
 
 
