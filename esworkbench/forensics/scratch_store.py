@@ -23,7 +23,7 @@ from esworkbench.event_store.database import sqlite_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.capturing.statement_file import COLUMNS
+from esworkbench.evidence.capturing.statement_file import COLUMNS, MAY_FOLLOW
 from esworkbench.evidence.ledger import ReadModel
 from esworkbench.projections import Projection, ProjectionRunner, tables
 from esworkbench.projections.built_tables import drop_and_reset
@@ -181,13 +181,13 @@ def _copy_statements(evidence: Evidence, folder: Path) -> None:
     files: dict[str, list[Sequence[Any]]] = {}
     query = (
         "SELECT file, account, currency, strftime(booked_at, '%Y-%m-%dT%H:%M:%S.%fZ'), reference, amount_minor, "
-        "balance_minor FROM statements ORDER BY file, line"
+        f"balance_minor, {', '.join(MAY_FOLLOW)} FROM statements ORDER BY file, line"
     )
     for file, *line in evidence.connection().execute(query).fetchall():
-        files.setdefault(file, []).append(line)
+        files.setdefault(file, []).append([str(each).lower() if isinstance(each, bool) else each for each in line])
     for file, lines in files.items():
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / Path(file).name).open("w", encoding="utf-8", newline="") as target:
             writer = csv.writer(target)
-            writer.writerow(COLUMNS)
+            writer.writerow([*COLUMNS, *MAY_FOLLOW])
             writer.writerows(lines)

@@ -1,7 +1,8 @@
 """Days of a bank as plain data, printed in every format that banks send: by hand, from the formats' public standards.
 
 CAMT.053: ISO 20022, camt.053.001.08 (iso20022.org), elements in the order of its schema. MT940: SWIFT Standards MT,
-category 9. OFX 1.6 and 2.2: chapter 11 of the specification (financialdataexchange.org). Nothing of the package is used.
+category 9. OFX 1.6 and 2.2: chapter 11 of the specification (financialdataexchange.org). Nothing of the package is
+used.
 """
 
 import csv

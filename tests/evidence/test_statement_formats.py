@@ -1,4 +1,4 @@
-"""Promise 8: a bank's statement is read to the minor unit, the same from every format; what can't be read is refused."""
+"""Promise 8: a bank's statement is read to the minor unit, the same from every format, or it is refused."""
 
 from collections.abc import Callable
 from pathlib import Path

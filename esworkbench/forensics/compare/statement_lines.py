@@ -78,6 +78,7 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
         return
     make_holds(connection, evidence)
     make_movements(connection, evidence)
+    connection.execute(_PARTS, {"zone": evidence.ledger.time_zone})
     connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
     _pair(connection, evidence.ledger.time_zone)
     connection.execute(_NETTED)
@@ -217,7 +218,7 @@ _LINES = f"""
         FROM chained GROUP BY ALL
     ), placed AS (
         SELECT {PART}, line, booked_at, coalesce(reference, '') AS reference, amount_minor AS amount,
-            balance_minor AS balance, row_number() OVER (PARTITION BY {PART} ORDER BY
+            balance_minor AS balance, coalesce(by_day, false) AS by_day, row_number() OVER (PARTITION BY {PART} ORDER BY
                 CASE WHEN upwards > 0 OR (upwards = 0 AND ends_earlier) THEN -line ELSE line END) AS place
         FROM statements JOIN direction USING ({PART})
     )
@@ -230,15 +231,18 @@ _NO_PAIRS = """
     CREATE OR REPLACE TEMP TABLE pairs (file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, event_id VARCHAR)
 """
 
-# ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all.
-_EXPECTED = f"""
+# ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all. One that
+# tells days and no hours is late by whole days.
+_PARTS = f"""
     CREATE OR REPLACE TEMP TABLE parts AS
     WITH listed AS (SELECT DISTINCT {PART} FROM statement_lines),
     mine AS (SELECT listed.file, movements.* FROM movements JOIN listed USING (account, currency)),
     once AS (
-        SELECT {PART}, l.booked_at - m.booked_at AS late
-        FROM (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM statement_lines
-              GROUP BY ALL HAVING count(*) = 1) AS l
+        SELECT {PART}, CASE WHEN by_day
+                THEN to_days((timezone($zone, l.booked_at)::DATE - timezone($zone, m.booked_at)::DATE)::INTEGER)
+                ELSE l.booked_at - m.booked_at END AS late
+        FROM (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at, any_value(by_day) AS by_day
+              FROM statement_lines GROUP BY ALL HAVING count(*) = 1) AS l
         JOIN (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM mine
               GROUP BY ALL HAVING count(*) = 1) AS m USING ({PART}, reference, amount)
     ), lateness AS (
@@ -247,7 +251,10 @@ _EXPECTED = f"""
         FROM once GROUP BY ALL
     )
     SELECT {PART}, coalesce(usual, INTERVAL 0 SECOND) AS usual, coalesce(latest, INTERVAL 0 SECOND) AS latest
-    FROM listed LEFT JOIN lateness USING ({PART});
+    FROM listed LEFT JOIN lateness USING ({PART})
+"""
+
+_EXPECTED = """
     CREATE OR REPLACE TEMP TABLE expected AS
     SELECT parts.file, movements.*, movements.booked_at + parts.usual AS due_at,
         movements.amount AS step, NOT waits OR $now - recorded_at > $limit AS owed

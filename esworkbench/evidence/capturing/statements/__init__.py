@@ -2,6 +2,7 @@
 
 statement   what an account statement says, whatever its format: entries, and balances before and after
 recognise   which format a file has, and its lines as evidence keeps them
+folder      which files of a folder are statements
 lines       entries with a running balance, and the balances that the bank states as lines of their own
 camt053     ISO 20022 camt.053, XML
 mt940       SWIFT MT940

@@ -29,7 +29,7 @@ NOT_BOOKED = {"PDNG", "INFO", "FUTR"}
 """Statuses of entries that no balance counts: pending, for information, and (a code of some banks) future."""
 
 OPENINGS, INTERIM, CLOSING = ("OPBD", "PRCD"), "ITBD", "CLBD"
-"""Balances by their code: opening booked or previously closed booked, interim booked (between pages), closing booked."""
+"""Balances by code: opening booked or previously closed booked, interim booked (between pages), closing booked."""
 
 
 def root_of(reading: Reading, content: bytes) -> "Element":
@@ -178,8 +178,8 @@ def _reference(details: "Element | None", bank_id: str | None) -> str:
 
 def _part(reading: Reading, where: str, details: "Element", currency: str, whole: int) -> int | None:
     """A transaction of a batch, signed; None where its amount isn't told in the account's currency."""
-    amounts = [*_all(details, "Amt"), *(each for name in ("TxAmt", "InstdAmt")
-               for part in _all(details, "AmtDtls") for way in _all(part, name) for each in _all(way, "Amt"))]  # fmt: skip
+    ways = [way for part in _all(details, "AmtDtls") for name in ("TxAmt", "InstdAmt") for way in _all(part, name)]
+    amounts = [*_all(details, "Amt"), *(each for way in ways for each in _all(way, "Amt"))]
     told = next((each for each in amounts if each.get("Ccy") == currency), None)
     if told is None:
         return None
@@ -189,7 +189,7 @@ def _part(reading: Reading, where: str, details: "Element", currency: str, whole
 
 
 def _signed(reading: Reading, where: str, of: "Element", currency: str) -> int:
-    """An amount with the sign of its own effect. A reversal's indicator is that of the reversal, not of what it undoes."""
+    """An amount with the sign of its own effect: of a reversal, not of what that undoes."""
     told = _amount(of)
     if told is None:
         raise reading.refuse(where, "it has no amount (Amt)")

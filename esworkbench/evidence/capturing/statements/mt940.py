@@ -1,7 +1,7 @@
 """SWIFT MT940, "Customer Statement Message", as banks export it, with or without SWIFT's own envelope.
 
-Source: SWIFT's Standards MT, category 9 (fields 20, 25, 28C, 60a, 61, 62a, 86). Read with the library ``mt-940``. What it
-would pass over in silence is counted beside it, and refused: a line that it doesn't take, a balance that is cut off.
+Source: SWIFT's Standards MT, category 9 (fields 20, 25, 28C, 60a, 61, 62a, 86). Read with ``mt-940``. What it would
+pass over in silence is counted beside it, and refused: a line that it doesn't take, a balance that is cut off.
 """
 
 import re

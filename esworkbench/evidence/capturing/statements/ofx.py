@@ -164,7 +164,7 @@ def _corrected(
 
 
 def _booked(reading: Reading, where: str, text: str) -> Booked:
-    """A time, where its zone is told. Without a zone OFX means Greenwich, and banks their own: so only the day counts."""
+    """A time, where its zone is told. Without one OFX means Greenwich, and banks their own: only the day counts."""
     found = TIME.fullmatch(text)
     try:
         if found is None:

@@ -5,7 +5,7 @@ Names and endings don't count: banks call all of these ``.txt``.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -117,22 +117,23 @@ def _repeated(path: Path, lines: list[StatementLine]) -> list[str]:
 
 
 def with_accounts_of(
-    read: StatementRead, name: str, known: set[str], given: Mapping[str, str]
-) -> StatementRead:  # fmt: skip
+    read: StatementRead, name: str, known: Callable[[], set[str]], given: Mapping[str, str]
+) -> StatementRead:
     """The lines under the ledger's names of their accounts.
 
-    ``known`` are the ledger's accounts; ``given`` says which of them a name in the statement means, spaces in an IBAN
-    aside. Raises UnusableInput, listing both sides, for a name that is neither.
+    ``known`` gives the ledger's accounts; ``given`` says which of them a name in the statement means, spaces in an IBAN
+    aside. Raises UnusableInput, listing both sides, for a name that is neither; but a file with our own columns is
+    written for this ledger, and may tell of an account of which no event is left.
     """
     means = {_plain(theirs): ours for theirs, ours in given.items()}
-    names = dict.fromkeys(line.account for line in read.lines)
-    found = {each: means.get(_plain(each), each) for each in names}
-    strange = [each for each in names if found[each] not in known]
+    found = {line.account: means.get(_plain(line.account), line.account) for line in read.lines}
+    ours = set(found.values()) if read.format == "own CSV" else known()
+    strange = [theirs for theirs, means_ours in found.items() if means_ours not in ours]
     if strange:
         raise UnusableInput(
             f"statement {name} is about {_listed(strange)}, which the ledger doesn't know; its accounts are "
-            f"{_listed(sorted(known))}: say which is meant, as STATEMENT=LEDGER with --account, or under "
-            "[statement_accounts] in the ledger file"
+            f"{_listed(sorted(ours))}: say which is meant, under [statement_accounts] in the ledger file, or with "
+            "--account STATEMENT=LEDGER where it is added to evidence"
         )
     return read._replace(lines=[line._replace(account=found[line.account]) for line in read.lines])
 

@@ -73,7 +73,7 @@ class AccountStatement:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a format's reader needs to know besides the file: how sentences name it, and the ledger's zone and scales."""
+    """What a reader needs to know besides the file: how sentences name it, and the ledger's zone and scales."""
 
     name: str
     zone: ZoneInfo
@@ -107,7 +107,7 @@ class Reading:
         return text.strip()
 
     def moment(self, written: datetime) -> Booked:
-        """A time that the bank tells: one without an offset is in the ledger's zone, and midnight stands for the day."""
+        """A time that the bank tells: without an offset it is in the ledger's zone, and midnight stands for the day."""
         local = written.replace(tzinfo=self.zone) if written.tzinfo is None else written.astimezone(self.zone)
         if written.timetz().replace(tzinfo=None) == time():
             return Booked(written.date())
