@@ -108,7 +108,7 @@ class ArchiveWriter:
             )
             (self._partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
             for path in [*names, self._partial / MANIFEST, *self._partial.rglob("*/"), self._partial]:
-                _make_durable(path)
+                make_durable(path)
             try:
                 if self._target.exists():
                     self._target.rmdir()
@@ -120,7 +120,7 @@ class ArchiveWriter:
                     f"somebody else put something into {self._target} while this evidence was being written: that "
                     "stays, and this is discarded: capture again into a new folder"
                 ) from None
-            _make_durable(self._target.parent)
+            make_durable(self._target.parent)
         return manifest
 
     def _split(self, table: str, batch: pa.Table) -> Iterator[tuple[int, pa.Table]]:
@@ -172,7 +172,8 @@ class ArchiveWriter:
             ) from error
 
 
-def _make_durable(path: Path) -> None:
+def make_durable(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)

@@ -13,6 +13,7 @@
 ``investigation``, ``repairing``: what these run.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
+``adding_commands``: evidence add.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -52,6 +53,7 @@ COMMANDS = {
     "incident": "incident_commands:incident",
     "drill": "drill_commands:drill",
     "capture": "evidence_commands:freeze",
+    "evidence": "adding_commands:additions",
     "replay": "evidence_commands:replay",
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",

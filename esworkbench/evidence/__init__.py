@@ -2,6 +2,7 @@
 
 evidence     opened and checked against its hashes: events, postings, balance assertions
 agreement    whether it agrees with itself, as every command asks before it answers
+adding       what arrived after the capture, put beside it
 reading      DuckDB on it: what can't be read is damage, and said so
 ledger       what each event type posts, as a TOML file says it
 scales       how many decimals a currency is counted with
