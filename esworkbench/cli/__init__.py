@@ -14,6 +14,7 @@
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
 ``adding_commands``: evidence add.
+``reconcile_command``: reconcile.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -57,6 +58,7 @@ COMMANDS = {
     "replay": "evidence_commands:replay",
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",
+    "reconcile": "reconcile_command:reconcile",
     "verify": "evidence_commands:verify",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",

@@ -27,10 +27,18 @@ def _group() -> None:
 def add(
     evidence: EvidencePath,
     statement: Annotated[list[Path] | None, typer.Option(help="A bank statement; may be given several times.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="What the columns of a bank's own CSV mean, as TOML with a [file] section.")
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATEMENT=LEDGER", help="An account's name at the bank, such as its IBAN, and here."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Add bank statements that arrived after the capture.
+    """Add bank statements that arrived after the capture: CAMT.053, MT940, OFX, or CSV.
 
+    Which format a file has is seen by what is in it.
     All that is named is added, or nothing. Nothing that was evidence is written again: the new manifest names the one
     before, which is kept, and what was asked of the evidence before is still asked of what it was.
     """
@@ -39,11 +47,12 @@ def add(
     before = open_agreeing(evidence)
     record = Case(evidence)
     record.require_writable()
-    after = add_to(before, statements=statement)
+    after = add_to(before, statements=statement, ledger=ledger, accounts=_names(account or []))
     new = after.manifest.added[len(before.manifest.added) :]
     document = {
         "evidence": str(evidence), "manifest": after.digest, "previous": after.manifest.previous,
         "added": [{"kind": each.kind, "name": each.name, "sha256": each.sha256} for each in new],
+        "assumptions": after.manifest.assumptions[len(before.manifest.assumptions) :],
     }  # fmt: skip
     told = ", ".join(f"{each.kind} {each.name}" for each in new)
     record.record("add", {"files": told}, document, f"added {told}")
@@ -52,6 +61,24 @@ def add(
         console.print(f"added to {evidence}: {told}", markup=False)
         console.print(f"digest (SHA-256 of the manifest), to be noted elsewhere: {after.digest}")
         say_judge(console, after)
+        for sentence in after.manifest.assumptions[len(before.manifest.assumptions) :]:
+            console.print(f"assumed: {sentence}", markup=False)
 
     next_command = f"esworkbench diagnose {quote(str(evidence))}"
     answer({**document, **judge_of(after)}, prose, as_json=json, next_command=next_command)
+
+
+def _names(given: list[str]) -> dict[str, str]:
+    """What the bank's names of accounts mean. Raises UnusableInput for one that isn't of the form, or means two."""
+    found: dict[str, str] = {}
+    for each in given:
+        theirs, equals, ours = each.partition("=")
+        if not (theirs.strip() and equals and ours.strip()):
+            raise UnusableInput(
+                f"--account {each!r} is not of the form STATEMENT=LEDGER, as DE89370400440532013000=alice"
+            )
+        if found.setdefault(theirs.strip(), ours.strip()) != ours.strip():
+            raise UnusableInput(
+                f"--account says twice what {theirs.strip()!r} means: {found[theirs.strip()]!r} and {ours!r}"
+            )
+    return found

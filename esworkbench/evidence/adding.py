@@ -8,8 +8,9 @@ new one names it. So whoever is killed leaves the old evidence or the new, and e
 
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,27 @@ from esworkbench.evidence.capturing.claims import Claims
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.evidence.evidence import Evidence
+from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.evidence.scales import Scales
 from esworkbench.kept_files import replace_whole, turn_at
 
 STATEMENT = "statement"
 
 
-def add_to(evidence: Evidence, *, statements: Sequence[Path] = (), clock: Callable[[], datetime] = utc_now) -> Evidence:
+def add_to(
+    evidence: Evidence,
+    *,
+    statements: Sequence[Path] = (),
+    ledger: Path | None = None,
+    accounts: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> Evidence:
     """The evidence with these bank statements as well, opened anew; ``evidence`` itself still is what it was.
 
-    Raises UnusableInput for a file that can't be read or is there already, and where somebody else has added something
-    since ``evidence`` was opened; then nothing is changed.
+    ``ledger`` is a file whose ``[file]`` section says what the columns of a bank's own CSV mean; ``accounts`` maps what
+    a bank calls an account, such as its IBAN, to the name that it has here. Raises UnusableInput for a file that can't
+    be read or is there already, and where somebody else has added something since ``evidence`` was opened; then nothing
+    is changed.
     """
     folder = evidence.path
     try:
@@ -56,7 +67,8 @@ def add_to(evidence: Evidence, *, statements: Sequence[Path] = (), clock: Callab
             _require_current(evidence)
             staging = folder.with_name(f"{folder.name}.adding-{uuid.uuid4().hex[:8]}")
             try:
-                _add(evidence, staging, statements, clock())
+                described = LedgerDefinition.load(ledger) if ledger else None
+                _add(evidence, staging, statements, described, accounts or {}, clock())
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
@@ -67,18 +79,26 @@ def add_to(evidence: Evidence, *, statements: Sequence[Path] = (), clock: Callab
     return Evidence.open(folder, verify=False)
 
 
-def _add(evidence: Evidence, staging: Path, statements: Sequence[Path], now: datetime) -> None:
+def _add(
+    evidence: Evidence,
+    staging: Path,
+    statements: Sequence[Path],
+    described: LedgerDefinition | None,
+    accounts: Mapping[str, str],
+    now: datetime,
+) -> None:
     old = evidence.manifest
     with ArchiveWriter(staging, old.buckets) as writer:
         poster = Poster(evidence.ledger)
         claims = Claims(writer, {}, _NoTables(), poster.report, lambda oddities: None)
         added = [*old.added]
+        known = partial(_accounts_of, evidence)
         names = {file for (file,) in evidence.rows("SELECT DISTINCT file FROM statements")}
         for path in statements:
             _require_new(evidence, names, path)
             added.append(_addition(evidence, added, STATEMENT, path, now))
             names.add(path.name)
-            claims.statement(path)
+            claims.statement(path, evidence.ledger, known, described=described, accounts=accounts)
         written = writer.finish(
             ledger=(evidence.path / LEDGER).read_bytes(), source="", layout="", cut=Cut(
                 high_water=None, checkpoints={}, server_time=None)
@@ -95,6 +115,10 @@ def _add(evidence: Evidence, staging: Path, statements: Sequence[Path], now: dat
         additions=old.additions + 1,
     )
     _switch(evidence.path, new)
+
+
+def _accounts_of(evidence: Evidence) -> set[str]:
+    return {account for account, _ in evidence.accounts()}
 
 
 class _NoTables:

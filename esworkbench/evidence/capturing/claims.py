@@ -20,6 +20,8 @@ compute: Any = pc
 """Its stubs know no chunked columns."""
 
 SCHEMA = SCHEMAS["assertions"]
+MANY = 3
+"""So many names are listed."""
 
 
 class TableReader(Protocol):
@@ -139,9 +141,15 @@ class Claims:
         """
         read = read_lines(path, ledger, described)
         said = described.statement_accounts if described else {}
+        named = {line.account for line in read.lines}
         read = with_accounts_of(read, path.name, known, {**ledger.statement_accounts, **said, **(accounts or {})})
         lines = read.lines
         self.assumptions += read.said
+        if strange := sorted(named - {line.account for line in lines}):
+            self.assumptions.append(
+                f"accounts in {path.name} were taken for the ledger's as somebody said: {', '.join(strange[:MANY])}"
+                + (f" and {len(strange) - MANY:,} more" if len(strange) > MANY else "")
+            )
         columns = as_columns(SCHEMAS["statements"].names, [(path.name, *line) for line in lines])
         self._writer.write("statements", columns)
         running = _Running()
