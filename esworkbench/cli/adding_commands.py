@@ -61,8 +61,6 @@ def add(
         console.print(f"added to {evidence}: {told}", markup=False)
         console.print(f"digest (SHA-256 of the manifest), to be noted elsewhere: {after.digest}")
         say_judge(console, after)
-        for sentence in after.manifest.assumptions[len(before.manifest.assumptions) :]:
-            console.print(f"assumed: {sentence}", markup=False)
 
     next_command = f"esworkbench diagnose {quote(str(evidence))}"
     answer({**document, **judge_of(after)}, prose, as_json=json, next_command=next_command)

@@ -70,4 +70,4 @@ def _print_both(console: Console, evidence: Evidence, title: str, rows: list[dic
 
 
 def _counted(title: str, rows: list[dict[str, Any]]) -> str:
-    return f"{len(rows):,} {title}" + (f", the first {SHOWN}" if len(rows) > SHOWN else "")
+    return f"{title}: {len(rows):,}" + (f", of which the first {SHOWN}" if len(rows) > SHOWN else "")

@@ -184,10 +184,12 @@ def _copy_statements(evidence: Evidence, folder: Path) -> None:
         f"balance_minor, {', '.join(MAY_FOLLOW)} FROM statements ORDER BY file, line"
     )
     for file, *line in evidence.connection().execute(query).fetchall():
-        files.setdefault(file, []).append([str(each).lower() if isinstance(each, bool) else each for each in line])
+        files.setdefault(file, []).append(line)
     for file, lines in files.items():
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / Path(file).name).open("w", encoding="utf-8", newline="") as target:
             writer = csv.writer(target)
-            writer.writerow([*COLUMNS, *MAY_FOLLOW])
-            writer.writerows(lines)
+            # A file that tells no more than our own columns is written with no others.
+            count = len(COLUMNS) + (len(MAY_FOLLOW) if any(set(line[len(COLUMNS) :]) - _PLAIN for line in lines) else 0)
+            writer.writerow([*COLUMNS, *MAY_FOLLOW][:count])
+            writer.writerows([_text(value) for value in line[:count]] for line in lines)

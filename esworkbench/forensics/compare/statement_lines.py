@@ -218,7 +218,9 @@ _LINES = f"""
         FROM chained GROUP BY ALL
     ), placed AS (
         SELECT {PART}, line, booked_at, coalesce(reference, '') AS reference, amount_minor AS amount,
-            balance_minor AS balance, coalesce(by_day, false) AS by_day, row_number() OVER (PARTITION BY {PART} ORDER BY
+            balance_minor AS balance, coalesce(by_day, false) AS by_day,
+            coalesce(kind IN ('opening', 'closing'), false) AS is_balance,
+            row_number() OVER (PARTITION BY {PART} ORDER BY
                 CASE WHEN upwards > 0 OR (upwards = 0 AND ends_earlier) THEN -line ELSE line END) AS place
         FROM statements JOIN direction USING ({PART})
     )
@@ -453,7 +455,7 @@ _STEPS = f"""
         SELECT {PART}, l.place, 1 AS turn, l.booked_at AS moment, e.position, e.version, e.event_id,
             CASE WHEN e.event_id IS NULL THEN l.reference ELSE e.type END AS type, e.schema_version,
             l.balance AS claimed, coalesce(e.amount, 0) AS posted, l.step,
-            CASE WHEN e.event_id IS NULL THEN 'no event' ELSE 'differs' END AS reason, l.line,
+            CASE WHEN e.event_id IS NULL AND NOT is_balance THEN 'no event' ELSE 'differs' END AS reason, l.line,
             l.step - l.amount AS contradiction,
             timezone($zone, l.booked_at)::DATE <> timezone($zone, e.booked_at)::DATE AS shifted
         FROM statement_lines AS l LEFT JOIN pairs AS p USING ({PART}, place)
