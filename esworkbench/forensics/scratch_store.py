@@ -177,6 +177,10 @@ def _empty(column: Column[Any]) -> str:
     return "0" if isinstance(column.type, Integer) else "''"
 
 
+PLAIN = {None, "entry", False}
+"""What the further columns say of a line of which our own columns say all there is."""
+
+
 def _copy_statements(evidence: Evidence, folder: Path) -> None:
     files: dict[str, list[Sequence[Any]]] = {}
     query = (
@@ -190,6 +194,10 @@ def _copy_statements(evidence: Evidence, folder: Path) -> None:
         with (folder / Path(file).name).open("w", encoding="utf-8", newline="") as target:
             writer = csv.writer(target)
             # A file that tells no more than our own columns is written with no others.
-            count = len(COLUMNS) + (len(MAY_FOLLOW) if any(set(line[len(COLUMNS) :]) - _PLAIN for line in lines) else 0)
+            count = len(COLUMNS) + (len(MAY_FOLLOW) if any(set(line[len(COLUMNS) :]) - PLAIN for line in lines) else 0)
             writer.writerow([*COLUMNS, *MAY_FOLLOW][:count])
             writer.writerows([_text(value) for value in line[:count]] for line in lines)
+
+
+def _text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
