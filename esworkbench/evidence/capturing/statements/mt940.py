@@ -27,6 +27,9 @@ ENVELOPE = re.compile(r"^(-|-?\}.*|\{.*)$")
 BALANCE = re.compile(r"[CD][0-9]{6}[A-Z]{3}[0-9]{1,15},[0-9]*")
 """A whole balance: an amount always has its comma, so one without was cut off."""
 
+LINE = re.compile(r":61:[0-9]{6}([0-9]{4}| {4})?R?[CD][A-Z]?[ ]?[0-9]{1,15},[0-9]*[A-Z]", re.IGNORECASE)
+"""A line as far as its amount: with a point for a comma, what follows it would be taken for a reference."""
+
 OPENING, CLOSING = ("final_opening_balance", "intermediate_opening_balance"), (
     "final_closing_balance", "intermediate_closing_balance",
 )  # fmt: skip
@@ -95,6 +98,9 @@ def _parsed(reading: Reading, where: str, block: list[str]) -> "Transactions":
             raise reading.refuse(
                 where, f"{stated[0][:60]!r} is no whole balance: where it breaks off, ask for it again"
             )
+    for told in block:
+        if re.match(r"\s*:61:", told) and not LINE.match(told):
+            raise reading.refuse(where, f"{told[:60]!r} is no line with dates, C or D, and an amount with a comma")
     # Its own limit of 16 characters to a reference would cut longer ones off, in silence.
     line = StatementGLS()
     try:
@@ -105,9 +111,9 @@ def _parsed(reading: Reading, where: str, block: list[str]) -> "Transactions":
         raise reading.refuse(where, f"{broken!r} can't be read as the field it stands in") from None
     except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
         raise reading.refuse(where, f"a date or an amount in it is none ({str(error)[:60]})") from None
-    told = sum(bool(re.match(r"\s*:61:", each)) for each in block)
-    if told != len(parsed.transactions):
-        raise reading.refuse(where, f"of its {told} lines (:61:) only {len(parsed.transactions)} can be told apart")
+    count = sum(bool(LINE.match(each)) for each in block)
+    if count != len(parsed.transactions):
+        raise reading.refuse(where, f"of its {count} lines (:61:) only {len(parsed.transactions)} can be told apart")
     return parsed
 
 

@@ -49,7 +49,6 @@ def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
 
 
 def _tree(reading: Reading, content: bytes) -> "Element":
-    from ofxtools.header import OFXHeaderError
     from ofxtools.Parser import OFXTree, ParseError, TreeBuilder
 
     class Nested(TreeBuilder):
@@ -81,7 +80,7 @@ def _tree(reading: Reading, content: bytes) -> "Element":
     tree, builder = OFXTree(), Nested()
     try:
         root: Element = tree.parse(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf").lstrip()), parser=builder)
-    except (OFXHeaderError, ParseError) as error:
+    except SyntaxError as error:  # as the library's own errors are
         raise reading.refuse("read as OFX", f"it is not whole, or no OFX: {str(error)[:80]}") from None
     except (ValueError, LookupError, AssertionError, AttributeError) as error:
         raise reading.refuse("read as OFX", f"it can't be read: {str(error)[:80]}") from None

@@ -81,7 +81,8 @@ class Reading:
 
     def refuse(self, where: str, what: str) -> UnusableInput:
         """The error that says what is wrong with the file, and where in it."""
-        return UnusableInput(f"statement {self.name}, {where}: {what}")
+        # Libraries quote what they choke on, with its ends of lines.
+        return UnusableInput(f"statement {self.name}, {where}: {' '.join(what.split())}")
 
     def minor(self, where: str, text: str, currency: str, mark: Literal[".", ",", ".,"] = ".") -> int:
         """An amount as text in minor units, exactly: no float, nothing rounded away. ``mark``: the decimal mark."""
