@@ -175,7 +175,7 @@ def test_a_batch_is_its_transactions_where_they_come_to_what_was_booked(tmp_path
 def test_an_id_on_two_lines_is_said(tmp_path: Path) -> None:
     found = read(tmp_path, OFX1.replace("<FITID>B2", "<FITID>B1"))
     assert len(found.lines) == 4
-    assert any("under one id of the bank's" in each and "'B1'" in each for each in found.said)
+    assert any("under one id of its sender's" in each and "'B1'" in each for each in found.said)
 
 
 def test_a_balance_that_does_not_follow_from_the_lines_is_kept_as_the_bank_states_it(tmp_path: Path) -> None:

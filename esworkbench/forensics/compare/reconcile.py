@@ -24,7 +24,7 @@ Key = tuple[str, str]
 """An account and a currency."""
 
 
-class Line(NamedTuple):
+class BookedLine(NamedTuple):
     """A booked line of a statement, amounts in minor units. ``line`` is its number in the file."""
 
     account: str
@@ -38,7 +38,7 @@ class Line(NamedTuple):
     amount: int
 
 
-class Movement(NamedTuple):
+class BookedMovement(NamedTuple):
     """An event that posts, as a statement would book it. ``is_owed``: a line of it must come, a hold's may not."""
 
     account: str
@@ -56,8 +56,8 @@ class Movement(NamedTuple):
 class Ticked(NamedTuple):
     """A line and its movement, of another day or amount. ``days``: by how many the line is later."""
 
-    line: Line
-    movement: Movement
+    line: BookedLine
+    movement: BookedMovement
     days: int
 
 
@@ -74,8 +74,8 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     matched: dict[str, int]
     told_twice: int
     not_yet: int
-    missing: list[Movement]
-    extra: list[Line]
+    missing: list[BookedMovement]
+    extra: list[BookedLine]
     shifted: list[Ticked]
     altered: list[Ticked]
 
@@ -107,8 +107,8 @@ def reconcile(evidence: Evidence, *, statement: str | None = None) -> Reconcilia
     movements = _movements(evidence, list(covered))
     window = evidence.ledger.statement_window_days
     matched: Counter[str] = Counter({"id": 0, "amount": 0, "parts": 0})
-    missing: list[Movement] = []
-    extra: list[Line] = []
+    missing: list[BookedMovement] = []
+    extra: list[BookedLine] = []
     shifted: list[Ticked] = []
     altered: list[Ticked] = []
     not_yet = 0
@@ -132,12 +132,12 @@ def reconcile(evidence: Evidence, *, statement: str | None = None) -> Reconcilia
 
 
 def _without_line(
-    movements: Sequence[Movement],
+    movements: Sequence[BookedMovement],
     pairs: Sequence[Pair],
     late: Sequence[int],
     covered: Sequence[tuple[date, date]],
     window: int,
-) -> tuple[list[Movement], int]:
+) -> tuple[list[BookedMovement], int]:
     """The events that should have a line and have none, and how many of the others may have theirs later.
 
     A booking and what undoes it may both be left out.
@@ -169,14 +169,14 @@ _LINES = """
 """
 
 
-def _lines(evidence: Evidence, files: Sequence[str]) -> tuple[dict[Key, list[Line]], int]:
+def _lines(evidence: Evidence, files: Sequence[str]) -> tuple[dict[Key, list[BookedLine]], int]:
     """The lines by account and currency, each once however many files hold it; and how many of them came again."""
     counted: Counter[tuple[object, ...]] = Counter()
     of_file: Counter[tuple[object, ...]] = Counter()
-    found: dict[Key, list[Line]] = defaultdict(list)
+    found: dict[Key, list[BookedLine]] = defaultdict(list)
     again = 0
     for row in evidence.rows(_LINES, zone=evidence.ledger.time_zone, files=list(files)):
-        line = Line(*row)
+        line = BookedLine(*row)
         same = (line.account, line.currency, line.day, line.amount, line.bank_id or line.reference)
         of_file[(*same, line.file)] += 1
         if of_file[(*same, line.file)] <= counted[same]:
@@ -213,7 +213,7 @@ _MOVEMENTS = """
 """
 
 
-def _movements(evidence: Evidence, keys: Sequence[Key]) -> dict[Key, list[Movement]]:
+def _movements(evidence: Evidence, keys: Sequence[Key]) -> dict[Key, list[BookedMovement]]:
     connection = evidence.connection()
     make_holds(connection, evidence)
     make_movements(connection, evidence)
@@ -221,26 +221,26 @@ def _movements(evidence: Evidence, keys: Sequence[Key]) -> dict[Key, list[Moveme
         "zone": evidence.ledger.time_zone, "now": evidence.now, "limit": hold_limit(evidence.ledger),
         "accounts": sorted({account for account, _ in keys}),
     }  # fmt: skip
-    found: dict[Key, list[Movement]] = defaultdict(list)
+    found: dict[Key, list[BookedMovement]] = defaultdict(list)
     for row in connection.execute(_MOVEMENTS, given).fetchall():
-        found[row[0], row[1]].append(Movement(*row))
+        found[row[0], row[1]].append(BookedMovement(*row))
     return found
 
 
-def _item_of(line: Line) -> Item:
+def _item_of(line: BookedLine) -> Item:
     return Item((line.reference, line.bank_id or ""), line.amount, line.day, line.line)
 
 
-def _item(movement: Movement) -> Item:
+def _item(movement: BookedMovement) -> Item:
     comes_second = movement.undoes is not None
     return Item((movement.reference,), movement.amount, movement.day, movement.position, comes_second)
 
 
-def _days(lines: Sequence[Line], movements: Sequence[Movement], pair: Pair) -> int:
+def _days(lines: Sequence[BookedLine], movements: Sequence[BookedMovement], pair: Pair) -> int:
     return (lines[pair.line].day - movements[pair.movement].day).days
 
 
-def _plain(row: Line | Movement) -> dict[str, Any]:
+def _plain(row: BookedLine | BookedMovement) -> dict[str, Any]:
     values: Mapping[str, Any] = row._asdict()
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from esworkbench.evidence.capturing.statements.statement import (
     NO_REFERENCE,
     AccountStatement,
-    Balance,
     Booked,
-    Entry,
-    Reading,
+    BookedEntry,
+    StatedBalance,
+    StatementReader,
     oldest_first,
     with_both_ends,
 )
@@ -32,7 +32,7 @@ OPENINGS, INTERIM, CLOSING = ("OPBD", "PRCD"), "ITBD", "CLBD"
 """Balances by code: opening booked or previously closed booked, interim booked (between pages), closing booked."""
 
 
-def root_of(reading: Reading, content: bytes) -> "Element":
+def root_of(reading: StatementReader, content: bytes) -> "Element":
     """The document's root. Raises UnusableInput for what is no XML, or has a document type or entities."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
@@ -53,7 +53,7 @@ def root_of(reading: Reading, content: bytes) -> "Element":
     return root
 
 
-def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
+def statements_in(reading: StatementReader, content: bytes) -> list[AccountStatement]:
     """Every statement of the message. Raises UnusableInput naming what is wrong, and where."""
     root = root_of(reading, content)
     message = next((child for child in root if _name(child) == "BkToCstmrStmt"), None)
@@ -61,7 +61,7 @@ def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
         inside = _name(root[0]) if len(root) else "nothing"
         raise reading.refuse(
             f"in its root {_name(root)[:40]}",
-            f"it holds {inside[:40]} and no BkToCstmrStmt, so it is XML but no camt.053: ask the bank for that",
+            f"it holds {inside[:40]} and no BkToCstmrStmt, so it is XML but no camt.053: ask for that",
         )
     found = []
     seen: set[tuple[str, str]] = set()
@@ -77,7 +77,7 @@ def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
     return found
 
 
-def _statement(reading: Reading, where: str, statement: "Element") -> AccountStatement:
+def _statement(reading: StatementReader, where: str, statement: "Element") -> AccountStatement:
     account = _text(statement, "Acct", "Id", "IBAN") or _text(statement, "Acct", "Id", "Othr", "Id")
     if not account:
         raise reading.refuse(where, "it names no account (Acct/Id)")
@@ -90,7 +90,7 @@ def _statement(reading: Reading, where: str, statement: "Element") -> AccountSta
         (code, _balance(reading, f"{where}, balance {code}", each, currency))
         for code, each in stated if code in (*OPENINGS, INTERIM, CLOSING)
     ])  # fmt: skip
-    listed: list[Entry] = []
+    listed: list[BookedEntry] = []
     said: list[str] = []
     not_booked = 0
     for number, entry in enumerate(entries, start=1):
@@ -115,7 +115,7 @@ def _statement(reading: Reading, where: str, statement: "Element") -> AccountSta
     )  # fmt: skip
 
 
-def _ends(balances: list[tuple[str, Balance]]) -> tuple[Balance | None, Balance | None]:
+def _ends(balances: list[tuple[str, StatedBalance]]) -> tuple[StatedBalance | None, StatedBalance | None]:
     """The balances before and after the entries. A page inside a statement has interim ones at its ends."""
     interim = [balance for code, balance in balances if code == INTERIM]
     opening = next((balance for name in OPENINGS for code, balance in balances if code == name), None)
@@ -127,16 +127,16 @@ def _ends(balances: list[tuple[str, Balance]]) -> tuple[Balance | None, Balance 
     return opening, closing
 
 
-def _balance(reading: Reading, where: str, balance: "Element", currency: str) -> Balance:
+def _balance(reading: StatementReader, where: str, balance: "Element", currency: str) -> StatedBalance:
     booked = _date(reading, where, balance, "Dt")
     if booked is None:
         raise reading.refuse(where, "it has no date (Dt)")
-    return Balance(Booked(booked.day), _signed(reading, where, balance, currency))
+    return StatedBalance(Booked(booked.day), _signed(reading, where, balance, currency))
 
 
 def _entries(
-    reading: Reading, where: str, entry: "Element", currency: str, said: list[str]
-) -> Iterator[Entry]:  # fmt: skip
+    reading: StatementReader, where: str, entry: "Element", currency: str, said: list[str]
+) -> Iterator[BookedEntry]:
     """The entry; of a batch its transactions, where they come to what was booked."""
     amount = _signed(reading, where, entry, currency)
     booked = _date(reading, where, entry, "BookgDt") or _date(reading, where, entry, "ValDt")
@@ -153,7 +153,7 @@ def _entries(
     if known and len(known) == len(details) and sum(known) == amount:
         for part, each in zip(known, details, strict=True):
             own = _text(each, "Refs", "AcctSvcrRef") or None
-            yield Entry(booked, value_day, part, _reference(each, own or bank_id), own or bank_id, is_reversal)
+            yield BookedEntry(booked, value_day, part, _reference(each, own or bank_id), own or bank_id, is_reversal)
         return
     if details and len(details) > 1:
         said.append(
@@ -163,7 +163,7 @@ def _entries(
     single = details[0] if len(details) == 1 else None
     if bank_id is None and single is not None:
         bank_id = _text(single, "Refs", "AcctSvcrRef") or None
-    yield Entry(booked, value_day, amount, _reference(single, bank_id), bank_id, is_reversal)
+    yield BookedEntry(booked, value_day, amount, _reference(single, bank_id), bank_id, is_reversal)
 
 
 def _reference(details: "Element | None", bank_id: str | None) -> str:
@@ -176,10 +176,10 @@ def _reference(details: "Element | None", bank_id: str | None) -> str:
     return bank_id or ""
 
 
-def _part(reading: Reading, where: str, details: "Element", currency: str, whole: int) -> int | None:
+def _part(reading: StatementReader, where: str, details: "Element", currency: str, whole: int) -> int | None:
     """A transaction of a batch, signed; None where its amount isn't told in the account's currency."""
-    ways = [way for part in _all(details, "AmtDtls") for name in ("TxAmt", "InstdAmt") for way in _all(part, name)]
-    amounts = [*_all(details, "Amt"), *(each for way in ways for each in _all(way, "Amt"))]
+    told_of = [each for part in _all(details, "AmtDtls") for name in ("TxAmt", "InstdAmt") for each in _all(part, name)]
+    amounts = [*_all(details, "Amt"), *(each for parent in told_of for each in _all(parent, "Amt"))]
     told = next((each for each in amounts if each.get("Ccy") == currency), None)
     if told is None:
         return None
@@ -188,7 +188,7 @@ def _part(reading: Reading, where: str, details: "Element", currency: str, whole
     return -amount if direction == "DBIT" or (not direction and whole < 0) else amount
 
 
-def _signed(reading: Reading, where: str, of: "Element", currency: str) -> int:
+def _signed(reading: StatementReader, where: str, of: "Element", currency: str) -> int:
     """An amount with the sign of its own effect: of a reversal, not of what that undoes."""
     told = _amount(of)
     if told is None:
@@ -202,7 +202,7 @@ def _signed(reading: Reading, where: str, of: "Element", currency: str) -> int:
     return -amount if direction == "DBIT" else amount
 
 
-def _date(reading: Reading, where: str, of: "Element", name: str) -> Booked | None:
+def _date(reading: StatementReader, where: str, of: "Element", name: str) -> Booked | None:
     """A choice of a date (Dt) and a time (DtTm), as ISO 20022 has it."""
     held = next(iter(_all(of, name)), None)
     if held is None:
@@ -217,7 +217,7 @@ def _date(reading: Reading, where: str, of: "Element", name: str) -> Booked | No
         raise reading.refuse(f"{where}, {name}", f"{text[:40]!r} is no date") from None
 
 
-def _moment(reading: Reading, where: str, text: str) -> Booked | None:
+def _moment(reading: StatementReader, where: str, text: str) -> Booked | None:
     if not text:
         return None
     try:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from esworkbench.evidence.capturing.statements.statement import (
     NO_REFERENCE,
     AccountStatement,
-    Balance,
     Booked,
-    Entry,
-    Reading,
+    BookedEntry,
+    StatedBalance,
+    StatementReader,
     oldest_first,
 )
 
@@ -38,7 +38,7 @@ END_TO_END = re.compile(r"(?:EREF\+|/EREF/)\s*([^?/\n]+)")
 """Where banks write the payer's reference into ``:86:``, for which SWIFT names no place."""
 
 
-def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
+def statements_in(reading: StatementReader, content: bytes) -> list[AccountStatement]:
     """Every message of the file. Raises UnusableInput naming what is wrong, and where."""
     text, said = _decoded(reading, content)
     lines = [line.rstrip() for line in text.splitlines()]
@@ -55,7 +55,7 @@ def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
     return found
 
 
-def _decoded(reading: Reading, content: bytes) -> tuple[str, list[str]]:
+def _decoded(reading: StatementReader, content: bytes) -> tuple[str, list[str]]:
     """SWIFT's characters are ASCII; banks write more into texts, as UTF-8 or as Windows does."""
     try:
         return content.decode("utf-8-sig"), []
@@ -64,7 +64,7 @@ def _decoded(reading: Reading, content: bytes) -> tuple[str, list[str]]:
         return content.decode("cp1252", "replace"), [words]
 
 
-def _message(reading: Reading, where: str, block: list[str]) -> AccountStatement:
+def _message(reading: StatementReader, where: str, block: list[str]) -> AccountStatement:
     parsed = _parsed(reading, where, block)
     account = str(parsed.data.get("account_identification") or "").strip()
     if not account:
@@ -80,7 +80,7 @@ def _message(reading: Reading, where: str, block: list[str]) -> AccountStatement
     return AccountStatement(account, currency, opening[1], closing[1], entries)
 
 
-def _parsed(reading: Reading, where: str, block: list[str]) -> "Transactions":
+def _parsed(reading: StatementReader, where: str, block: list[str]) -> "Transactions":
     from mt940 import Options, parse
     from mt940.tags import StatementGLS
 
@@ -118,15 +118,15 @@ def _parsed(reading: Reading, where: str, block: list[str]) -> "Transactions":
 
 
 def _balance(
-    reading: Reading, where: str, parsed: "Transactions", names: tuple[str, ...]
-) -> tuple[str, Balance]:  # fmt: skip
+    reading: StatementReader, where: str, parsed: "Transactions", names: tuple[str, ...]
+) -> tuple[str, StatedBalance]:
     told = next(parsed.data[name] for name in names if name in parsed.data)
     currency = reading.currency(f"{where}, the currency of its balances", str(told.amount.currency))
     amount = reading.minor(f"{where}, its balances", format(told.amount.amount, "f"), currency)
-    return currency, Balance(Booked(date(told.date.year, told.date.month, told.date.day)), amount)
+    return currency, StatedBalance(Booked(date(told.date.year, told.date.month, told.date.day)), amount)
 
 
-def _entry(reading: Reading, where: str, data: dict[str, Any], currency: str) -> Entry:
+def _entry(reading: StatementReader, where: str, data: dict[str, Any], currency: str) -> BookedEntry:
     value: date = data["date"]
     booked: date = data.get("entry_date") or value
     reference = (data.get("customer_reference") or "").strip()
@@ -134,7 +134,7 @@ def _entry(reading: Reading, where: str, data: dict[str, Any], currency: str) ->
     if reference.upper() in NO_REFERENCE:
         told = END_TO_END.search(data.get("transaction_details") or "")
         reference = told[1].strip() if told and told[1].strip().upper() not in NO_REFERENCE else bank_id or ""
-    return Entry(
+    return BookedEntry(
         booked=Booked(date(booked.year, booked.month, booked.day)),
         value_day=date(value.year, value.month, value.day),
         amount_minor=reading.minor(where, format(data["amount"].amount, "f"), currency),

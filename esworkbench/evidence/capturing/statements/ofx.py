@@ -15,10 +15,10 @@ from xml.sax.saxutils import unescape
 from esworkbench.evidence.capturing.statements.statement import (
     NO_REFERENCE,
     AccountStatement,
-    Balance,
     Booked,
-    Entry,
-    Reading,
+    BookedEntry,
+    StatedBalance,
+    StatementReader,
     oldest_first,
     with_both_ends,
 )
@@ -39,16 +39,16 @@ STAND_FOR_A_DAY = ("000000", "120000")
 """Times that banks write where they only know the day."""
 
 
-def statements_in(reading: Reading, content: bytes) -> list[AccountStatement]:
+def statements_in(reading: StatementReader, content: bytes) -> list[AccountStatement]:
     """Every statement of the file. Raises UnusableInput naming what is wrong, and where."""
     root = _tree(reading, content)
     told = [each for each in root.iter() if each.tag in STATEMENTS]
     if not told:
-        raise reading.refuse("in OFX", "there is no bank statement in it (STMTRS or CCSTMTRS)")
+        raise reading.refuse("in OFX", "there is no statement of an account in it (STMTRS or CCSTMTRS)")
     return [_statement(reading, f"statement {place}", each) for place, each in enumerate(told, start=1)]
 
 
-def _tree(reading: Reading, content: bytes) -> "Element":
+def _tree(reading: StatementReader, content: bytes) -> "Element":
     from ofxtools.Parser import OFXTree, ParseError, TreeBuilder
 
     class Nested(TreeBuilder):
@@ -89,7 +89,7 @@ def _tree(reading: Reading, content: bytes) -> "Element":
     return root
 
 
-def _statement(reading: Reading, where: str, statement: "Element") -> AccountStatement:
+def _statement(reading: StatementReader, where: str, statement: "Element") -> AccountStatement:
     currency = reading.currency(f"{where}, CURDEF", _text(statement, "CURDEF"))
     account = next((_text(each, "ACCTID") for each in statement.iter() if each.tag in ACCOUNTS), "")
     if not account:
@@ -105,7 +105,7 @@ def _statement(reading: Reading, where: str, statement: "Element") -> AccountSta
     if ledger is not None:
         at = _booked(reading, f"{where}, LEDGERBAL", _text(ledger, "DTASOF"))
         amount = reading.minor(f"{where}, LEDGERBAL", _text(ledger, "BALAMT"), currency, ".,")
-        closing = Balance(Booked(at.day), amount)
+        closing = StatedBalance(Booked(at.day), amount)
     ends = with_both_ends(None, closing, entries, date.min)
     if ends is None:
         raise reading.refuse(where, "it states no balance (LEDGERBAL), so it claims none: ask for it with one")
@@ -121,7 +121,7 @@ def _statement(reading: Reading, where: str, statement: "Element") -> AccountSta
     return AccountStatement(account, currency, *ends, entries, begins, pending, said)
 
 
-def _entry(reading: Reading, where: str, told: "Element", currency: str) -> Entry:
+def _entry(reading: StatementReader, where: str, told: "Element", currency: str) -> BookedEntry:
     foreign = next((each for each in told.iter() if each.tag == "CURRENCY"), None)
     if foreign is not None and _text(foreign, "CURSYM") != currency:
         raise reading.refuse(
@@ -130,7 +130,7 @@ def _entry(reading: Reading, where: str, told: "Element", currency: str) -> Entr
     bank_id = _text(told, "FITID") or None
     named = (_text(told, name) for name in ("REFNUM", "CHECKNUM"))
     available = _text(told, "DTAVAIL")
-    return Entry(
+    return BookedEntry(
         booked=_booked(reading, f"{where}, DTPOSTED", _text(told, "DTPOSTED")),
         value_day=_booked(reading, f"{where}, DTAVAIL", available).day if available else None,
         amount_minor=reading.minor(f"{where}, TRNAMT", _text(told, "TRNAMT"), currency, ".,"),
@@ -140,8 +140,8 @@ def _entry(reading: Reading, where: str, told: "Element", currency: str) -> Entr
 
 
 def _corrected(
-    reading: Reading, where: str, told: list[tuple["Element", Entry]]
-) -> tuple[list[Entry], list[str]]:  # fmt: skip
+    reading: StatementReader, where: str, told: list[tuple["Element", BookedEntry]]
+) -> tuple[list[BookedEntry], list[str]]:
     """The entries without those that others of this statement delete or replace (CORRECTFITID, CORRECTACTION)."""
     known = {entry.bank_id for _, entry in told}
     gone, deletions, said = set[str](), set[int](), []
@@ -162,7 +162,7 @@ def _corrected(
     return kept, said
 
 
-def _booked(reading: Reading, where: str, text: str) -> Booked:
+def _booked(reading: StatementReader, where: str, text: str) -> Booked:
     """A time, where its zone is told. Without one OFX means Greenwich, and banks their own: only the day counts."""
     found = TIME.fullmatch(text)
     try:

@@ -14,11 +14,11 @@ from esworkbench.evidence.capturing.regular_file import regular_file, says_where
 from esworkbench.evidence.capturing.statement_file import COLUMNS, StatementLine, read_statement
 from esworkbench.evidence.capturing.statements import bank_csv, camt053, mt940, ofx
 from esworkbench.evidence.capturing.statements.lines import lines_of
-from esworkbench.evidence.capturing.statements.statement import Reading
+from esworkbench.evidence.capturing.statements.statement import StatementReader
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.evidence.scales import Scales
 
-Format = Literal["own CSV", "a bank's CSV", "CAMT.053", "MT940", "OFX"]
+Format = Literal["own CSV", "described CSV", "CAMT.053", "MT940", "OFX"]
 
 HEAD = 65_536
 """Bytes in which a format shows itself."""
@@ -83,12 +83,12 @@ def read_lines(path: Path, ledger: LedgerDefinition, described: LedgerDefinition
         if described is None:
             raise UnusableInput(
                 f"statement {path} is neither CAMT.053, MT940 nor OFX, nor a CSV file with the columns "
-                f"{', '.join(COLUMNS)}; if it is a bank's own CSV, a ledger file with a [file] section says what its "
-                "columns mean"
+                f"{', '.join(COLUMNS)}; if it is a CSV file of another form, a ledger file with a [file] section says "
+                "what its columns mean"
             )
         lines, said = bank_csv.lines_in(path, described, scales)
-        return StatementRead("a bank's CSV", lines, said)
-    reading = Reading(path.name, ledger.zone(), scales)
+        return StatementRead("described CSV", lines, said)
+    reading = StatementReader(path.name, ledger.zone(), scales)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -113,7 +113,7 @@ def _repeated(path: Path, lines: list[StatementLine]) -> list[str]:
     counts = Counter((line.account, line.bank_id) for line in lines if line.bank_id)
     twice = [bank_id for (_, bank_id), count in counts.items() if count > 1]
     named = ", ".join(map(repr, twice[:MANY])) + (f" and {len(twice) - MANY} more" if len(twice) > MANY else "")
-    return [f"{path.name} has lines under one id of the bank's, so no line is known by it: {named}"] if twice else []
+    return [f"{path.name} has lines under one id of its sender's, so no line is known by it: {named}"] if twice else []
 
 
 def with_accounts_of(

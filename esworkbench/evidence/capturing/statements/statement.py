@@ -25,7 +25,7 @@ class Booked:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BookedEntry:
     """One movement on an account, signed, in minor units.
 
     ``reference`` is what the two sides of a payment know it by (EndToEndId, the account owner's reference of ``:61:``,
@@ -42,7 +42,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Balance:
+class StatedBalance:
     """A booked balance in minor units: of the end of its day, or before the first entry.
 
     ``is_computed``: the bank states only the balance at the other end, and the entries between lead here.
@@ -63,16 +63,16 @@ class AccountStatement:
 
     account: str
     currency: str
-    opening: Balance
-    closing: Balance
-    entries: list[Entry]
+    opening: StatedBalance
+    closing: StatedBalance
+    entries: list[BookedEntry]
     begins: date | None = None
     not_booked: int = 0
     said: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Reading:
+class StatementReader:
     """What a reader needs to know besides the file: how sentences name it, and the ledger's zone and scales."""
 
     name: str
@@ -135,7 +135,7 @@ def day_of(booked: Booked, zone: ZoneInfo) -> datetime:
     return booked.moment or noon(booked.day, zone)
 
 
-def oldest_first(entries: list[Entry]) -> list[Entry]:
+def oldest_first(entries: list[BookedEntry]) -> list[BookedEntry]:
     """The entries in the order of booking: a file may have its newest first, and inside a day its own order stands."""
     days = [entry.booked.day for entry in entries]
     descending = len(days) > 1 and days[0] > days[-1]
@@ -144,8 +144,8 @@ def oldest_first(entries: list[Entry]) -> list[Entry]:
 
 
 def with_both_ends(
-    opening: Balance | None, closing: Balance | None, entries: list[Entry], last_day: date
-) -> tuple[Balance, Balance] | None:
+    opening: StatedBalance | None, closing: StatedBalance | None, entries: list[BookedEntry], last_day: date
+) -> tuple[StatedBalance, StatedBalance] | None:
     """Opening and closing balance, one of them computed where the bank states only the other; None without either."""
     moved = sum(entry.amount_minor for entry in entries)
     if opening is None and closing is None:
@@ -153,7 +153,7 @@ def with_both_ends(
     if opening is None:
         assert closing is not None
         first = min([entry.booked.day for entry in entries], default=closing.booked.day)
-        opening = Balance(Booked(first), closing.amount_minor - moved, is_computed=True)
+        opening = StatedBalance(Booked(first), closing.amount_minor - moved, is_computed=True)
     if closing is None:
-        closing = Balance(Booked(last_day), opening.amount_minor + moved, is_computed=True)
+        closing = StatedBalance(Booked(last_day), opening.amount_minor + moved, is_computed=True)
     return opening, closing
