@@ -21,7 +21,8 @@ from esworkbench.version import __version__
 MANIFEST = "manifest.json"
 EARLIER = "manifests"
 """The folder of the manifests that additions replaced, each under its own SHA-256."""
-FORMAT = 2
+FORMAT = 3
+FORMATS_READ = (2, 3)
 LEDGER = "ledger.toml"
 MOST_ADDITIONS = 1_000_000
 
@@ -141,9 +142,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             manifest = msgspec.json.decode(text, type=cls)
         except (ValueError, RecursionError) as error:
             raise EvidenceDamaged(f"{path} can't be read as a manifest ({error}): capture again") from None
-        if manifest.format != FORMAT:
+        if manifest.format not in FORMATS_READ:
             raise EvidenceDamaged(
-                f"{path} is of format {manifest.format}, and this release reads {FORMAT}: use the release that wrote it"
+                f"{path} is of format {manifest.format}, and this release reads "
+                f"{' and '.join(map(str, FORMATS_READ))}: use the release that wrote it"
             )
         manifest._require_canonical(path)
         return manifest, hashlib.sha256(text).hexdigest()
@@ -174,8 +176,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             later = found
 
     def files_of(self, table: str, bucket: int | None = None) -> list[str]:
-        """The names of a table's Parquet files, those of the capture in order of bucket, then those added since."""
+        """The names of a table's Parquet files, those of the capture in order of bucket, then those added since.
+
+        None for a table that an earlier format didn't have and nothing was added to.
+        """
         captured = files_of_table(table, self.buckets)
+        if self.format < FORMAT and captured[0] not in self.files:
+            return []
         wanted = captured if bucket is None else [captured[bucket]]
         added = sorted(
             (number, first) for first, number in map(part_of, self.files if self.additions else ()) if number > 0
@@ -188,13 +195,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def _require_canonical(self, path: Path) -> None:
         """The tables, and the files of each, are what the format says: nothing is missing, and nothing else is read."""
-        from esworkbench.archive.tables import SCHEMAS  # it brings pyarrow, which a manifest alone never needs
+        from esworkbench.archive.tables import ABSENT_BEFORE, SCHEMAS  # pyarrow, which a manifest alone never needs
 
-        tables = set(SCHEMAS)
+        tables = set(SCHEMAS) - (ABSENT_BEFORE if self.format < FORMAT else frozenset())
         if set(self.rows) != tables:
             odd = sorted(set(self.rows) ^ tables)[0]
             raise EvidenceDamaged(f"{path} counts the rows of other tables than evidence has ({odd!r}): capture again")
-        expected = {LEDGER, *(name for table in SCHEMAS for name in files_of_table(table, self.buckets))}
+        expected = {LEDGER, *(name for table in tables for name in files_of_table(table, self.buckets))}
         if missing := sorted(expected - set(self.files)):
             raise EvidenceDamaged(f"{path} doesn't list {missing[0]}, which is part of evidence: capture again")
         strange = sorted(

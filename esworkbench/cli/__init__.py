@@ -13,8 +13,10 @@
 ``investigation``, ``repairing``: what these run.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
+``anchor_commands``: anchor, prove, timestamp.
 ``adding_commands``: evidence add.
 ``reconcile_command``: reconcile.
+``personal_commands``: erase-subject.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -60,6 +62,10 @@ COMMANDS = {
     "bisect": "evidence_commands:bisect",
     "reconcile": "reconcile_command:reconcile",
     "verify": "evidence_commands:verify",
+    "anchor": "anchor_commands:anchor",
+    "prove": "anchor_commands:prove",
+    "timestamp": "anchor_commands:timestamp",
+    "erase-subject": "personal_commands:erase_subject",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
     "report": "case_commands:report",

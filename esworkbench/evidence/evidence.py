@@ -333,7 +333,7 @@ class Evidence:
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
         from esworkbench.archive import SCHEMAS
         from esworkbench.archive.duckdb_connection import connect_duckdb
-        from esworkbench.archive.form import IN_DUCKDB, require_form
+        from esworkbench.archive.form import IN_DUCKDB, no_rows, require_form
         from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
 
@@ -347,6 +347,9 @@ class Evidence:
         require_form(reading, self.path, self.manifest)
         for table in SCHEMAS:
             files = [self.path / name for name in self.manifest.files_of(table)]
+            if not files:
+                reading.execute(f"CREATE VIEW {table} AS {no_rows(table)}")
+                continue
             there = {
                 column[0] for column in reading.execute(f"SELECT * FROM {from_parquet(files)} LIMIT 0").description
             }

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.adding import add_to
+from esworkbench.evidence.adding import Additions, add_to
 
 if __name__ == "__main__":
     folder, statement, renames, when = sys.argv[1:]
@@ -26,5 +26,5 @@ if __name__ == "__main__":
         return moved
 
     Path.replace = replace  # type: ignore[method-assign, assignment]
-    add_to(Evidence.open(folder), statements=[Path(statement)])
+    add_to(Evidence.open(folder), Additions(statements=[Path(statement)]))
     print(seen)

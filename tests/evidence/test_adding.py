@@ -14,7 +14,7 @@ from support import START, StepClock
 from esworkbench.archive import file_digest
 from esworkbench.errors import EvidenceDamaged, UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.adding import add_to
+from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.evidence.capturing.capture import capture
 from esworkbench.evidence.capturing.since import capture_since
@@ -59,7 +59,7 @@ def test_a_statement_that_is_added_claims_what_it_would_have_claimed_at_the_capt
     small_bank(url).engine.dispose()
     shutil.copy(february, tmp_path / "bank.db.outside" / "statements")
     at_once = capture(url, tmp_path / "at-once", progress=False, clock=StepClock(), buckets=2)
-    later = add_to(evidence, statements=[february])
+    later = add_to(evidence, Additions(statements=[february]))
     for table in ("statements", "assertions"):
         query = f"SELECT * FROM {table} ORDER BY ALL"
         assert later.rows(query) == at_once.rows(query)
@@ -69,7 +69,7 @@ def test_a_statement_that_is_added_claims_what_it_would_have_claimed_at_the_capt
 
 def test_no_file_is_written_again_and_the_manifest_before_is_kept(evidence: Evidence, february: Path) -> None:
     before = bytes_of(evidence.path)
-    later = add_to(evidence, statements=[february], clock=StepClock())
+    later = add_to(evidence, Additions(statements=[february]), clock=StepClock())
     after = bytes_of(evidence.path)
     assert {name: content for name, content in after.items() if name in before and name != "manifest.json"} == {
         name: content for name, content in before.items() if name != "manifest.json"
@@ -85,7 +85,7 @@ def test_no_file_is_written_again_and_the_manifest_before_is_kept(evidence: Evid
 def test_the_state_before_can_still_be_opened_and_says_what_it_said(evidence: Evidence, february: Path) -> None:
     query = "SELECT file, line FROM statements ORDER BY ALL"
     before = evidence.rows(query)
-    add_to(evidence, statements=[february])
+    add_to(evidence, Additions(statements=[february]))
     then = Evidence.open(evidence.path, earlier=evidence.digest)
     assert (then.rows(query), then.digest) == (before, evidence.digest)
     assert Evidence.open(evidence.path).rows(query) == sorted([*before, ("february.csv", 2)])
@@ -94,7 +94,7 @@ def test_the_state_before_can_still_be_opened_and_says_what_it_said(evidence: Ev
 def test_what_arrives_again_and_again_is_added_each_time(evidence: Evidence, february: Path, tmp_path: Path) -> None:
     march = tmp_path / "march.csv"
     march.write_text(EUROS, "utf-8")
-    second = add_to(add_to(evidence, statements=[february]), statements=[march])
+    second = add_to(add_to(evidence, Additions(statements=[february])), Additions(statements=[march]))
     assert [each.name for each in second.manifest.added] == ["february.csv", "march.csv"]
     assert [digest for digest, _ in second.manifest.earlier(second.path)][-1] == evidence.digest
     open_agreeing(second.path)
@@ -115,7 +115,7 @@ def test_what_is_there_already_or_is_no_statement_changes_nothing(
     (tmp_path / name).write_text(text, "utf-8")
     before = bytes_of(evidence.path)
     with pytest.raises(UnusableInput, match=words):
-        add_to(evidence, statements=[tmp_path / name])
+        add_to(evidence, Additions(statements=[tmp_path / name]))
     after = bytes_of(evidence.path)
     after.pop(".manifest.json.lock")
     assert after == before
@@ -126,11 +126,11 @@ def test_two_who_add_at_once_can_not_lose_one_anothers_statement(
     evidence: Evidence, february: Path, tmp_path: Path
 ) -> None:
     stale = Evidence.open(evidence.path)
-    add_to(evidence, statements=[february])
+    add_to(evidence, Additions(statements=[february]))
     march = tmp_path / "march.csv"
     march.write_text(EUROS, "utf-8")
     with pytest.raises(UnusableInput, match="something else has been added"):
-        add_to(stale, statements=[march])
+        add_to(stale, Additions(statements=[march]))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_killed_at_any_step_it_is_the_old_evidence_or_the_new(
     assert (found.digest != evidence.digest) == is_added
     if not is_added:
         assert found.manifest == evidence.manifest
-        found = add_to(found, statements=[february])
+        found = add_to(found, Additions(statements=[february]))
     assert found.rows("SELECT count(*) FROM statements WHERE file = 'february.csv'") == [(1,)]
     assert open_agreeing(evidence.path).manifest.previous == evidence.digest
 
@@ -157,7 +157,7 @@ def test_killed_at_any_step_it_is_the_old_evidence_or_the_new(
 def test_an_addition_whose_earlier_manifest_is_damaged_is_refused(
     evidence: Evidence, february: Path, tmp_path: Path, damage: str
 ) -> None:
-    later = add_to(evidence, statements=[february])
+    later = add_to(evidence, Additions(statements=[february]))
     kept = evidence.path / "manifests" / f"{evidence.digest}.json"
     if damage == "changed":
         kept.write_bytes(kept.read_bytes().replace(b'"layout": "esworkbench"', b'"layout": "esworkbenck"'))
@@ -181,7 +181,7 @@ def test_a_repaired_stores_new_evidence_keeps_the_statement_that_was_added(
 ) -> None:
     url = f"sqlite:///{tmp_path}/bank.db"
     small_bank(url).engine.dispose()
-    later = add_to(evidence, statements=[february])
+    later = add_to(evidence, Additions(statements=[february]))
     again = capture_since(url, later, tmp_path / "again")
     for table in ("statements", "assertions"):
         query = f"SELECT * FROM {table} ORDER BY ALL"

@@ -18,7 +18,7 @@ from bank_days import BANK_CSV, Account, Day, bank_csv, camt053, mt940, ofx
 from esworkbench.composition import capture
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.adding import add_to
+from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.compare.reconcile import reconcile
 from esworkbench.forensics.diagnosis.diagnose import diagnose
@@ -60,7 +60,7 @@ class World:
             paths.append(into.with_name(f"{into.name}-{number}.txt"))
             paths[-1].write_text(writer(each), "utf-8")
         ledger = self.folder / "bank.toml" if writer is bank_csv else None
-        return add_to(Evidence.open(into), statements=paths, ledger=ledger)
+        return add_to(Evidence.open(into), Additions(statements=paths, ledger=ledger))
 
 
 @pytest.fixture(scope="module")
@@ -195,8 +195,8 @@ def test_an_account_that_the_ledger_does_not_know_is_refused_with_both_sides(wor
     path = tmp_path / "march.xml"
     path.write_text(camt053(named), "utf-8")
     means = {"CH93 0076 2011 6238 5295 7": world.accounts[0].name}
-    evidence = add_to(Evidence.open(tmp_path / "evidence"), statements=[path], accounts=means)
+    evidence = add_to(Evidence.open(tmp_path / "evidence"), Additions(statements=[path], accounts=means))
     assert said(evidence) == NOTHING
     assert any("CH9300762011623852957" in each for each in evidence.manifest.assumptions)
     with pytest.raises(UnusableInput, match="nothing was added"):
-        add_to(evidence, statements=[shutil.copy(path, tmp_path / "again.xml")], accounts=means)
+        add_to(evidence, Additions(statements=[shutil.copy(path, tmp_path / "again.xml")], accounts=means))

@@ -23,6 +23,8 @@ set_based         the same by query, for all events that SQL provably reads as t
 json_shapes       that proof
 statement_file    a bank statement as CSV
 statements        statements as banks send them, recognised by what is in the file
+anchors           what was signed of the log, by whom, and what of it the log doesn't hold
+personal_keys     which keys of people's data were destroyed
 shipped_ledgers   the ledgers of the built-in domains, and which one is meant
 since             what came later, beside the events that earlier evidence holds
 progress          progress bars on stderr, or none

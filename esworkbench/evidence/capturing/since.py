@@ -29,10 +29,11 @@ from esworkbench.evidence.evidence import Evidence
 
 APPENDED_TO = {
     "events": "true", "postings": "true", "oddities": "source = 'events'",
+    **dict.fromkeys(("anchors", "leaves", "public_keys", "keys"), "true"),
     "statements": "file NOT IN ({files})", "assertions": "kind = 'statement' AND source NOT IN ({files})",
 }  # fmt: skip
-"""The tables that hold what no later capture holds again, and which of their earlier rows: the log's, and those of
-statements that were added to the evidence and don't lie beside the store."""
+"""The tables that hold what no later capture holds again, and which of their earlier rows: the log's, what was anchored
+of it, and those of statements that were added to the evidence and don't lie beside the store."""
 
 
 def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
@@ -56,6 +57,8 @@ def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
         for table, kept in APPENDED_TO.items():
             for bucket, name in enumerate(new.files_of(table)):
                 files_before = [earlier.path / each for each in old.files_of(table, bucket)]
+                if not files_before:
+                    continue
                 _put_together(connection, table, kept.format(files=there), files_before, into / name)
                 files[name] = file_digest(into / name)
             rows[table] = sum(_count(into / name) for name in new.files_of(table))

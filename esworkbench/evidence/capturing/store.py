@@ -11,15 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, SEALED, STATEMENTS
 from esworkbench.evidence.capturing.ahead import ahead
+from esworkbench.evidence.capturing.anchors import OWN_COPY, AnchorsTaken, take_from_outside
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.gaps import Gaps
 from esworkbench.evidence.capturing.opening import require_event_store
+from esworkbench.evidence.capturing.personal_keys import PERSONAL_KEYS, destroyed_keys
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.set_based import SetBasedPoster
@@ -33,7 +37,10 @@ compute: Any = pc
 """Its stubs know no chunked columns."""
 
 NAMED_AT_MOST = 5
+LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
+"""What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
+BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors")
 
 
 class Captured(NamedTuple):
@@ -114,6 +121,9 @@ class StoreCapture:
         for path, beside in statements:
             described = LedgerDefinition.load(beside) if beside else None
             self._claims.statement(path, self._ledger, lambda: self._accounts, described=described)
+        if self._after is None:
+            self._anchors(outside)
+            self._personal_keys(outside)
         gaps = found.unfilled()
         cut = Cut(
             high_water=found.high_water,
@@ -127,6 +137,26 @@ class StoreCapture:
         lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
         assumptions = [*self._claims.assumptions, *_not_read(outside, statements)]
         return Captured(cut, self._poster, decimals, lacking, assumptions)
+
+    def _anchors(self, outside: Path) -> None:
+        """The store's own copy and what lies outside, held against the log as it was taken."""
+        taken = AnchorsTaken(self._writer, lambda what: self._poster.report(what, "", None, ""))
+        if columns := self._columns.get("anchors"):
+            lacking = [name for name in OWN_COPY if name not in columns]
+            names = ", ".join("NULL" if name in lacking else name for name in OWN_COPY)
+            query = f"SELECT {names} FROM anchors ORDER BY 1"
+            taken.own_copy(row for rows in self._tables.rows("anchors", query) for row in rows)
+        take_from_outside(taken, outside)
+        taken.finish(lambda: self._writer.close_table("events"))
+
+    def _personal_keys(self, outside: Path) -> None:
+        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key."""
+        try:
+            found = destroyed_keys(outside / PERSONAL_KEYS)
+        except UnusableInput as error:
+            self._poster.report(str(error), "", None, "")
+            return
+        self._writer.write("keys", as_columns(["key_id", "destroyed_at"], found))
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
@@ -184,7 +214,7 @@ class StoreCapture:
 def _not_read(outside: Path, statements: list[StatementFile]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
     read = {f"{STATEMENTS}/{name}" for each in statements for name in each.names}
-    known = {STATEMENTS, COMPLAINT, OPERATIONS, SEALED, *read}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, PERSONAL_KEYS, COMPLAINT, OPERATIONS, SEALED, *read}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:
