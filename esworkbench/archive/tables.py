@@ -50,7 +50,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "statements": _schema(
         file=_TEXT, line=_WHOLE, account=_TEXT, currency=_TEXT, booked_at=TIME, reference=_TEXT, amount_minor=_WHOLE,
-        balance_minor=_WHOLE,
+        balance_minor=_WHOLE, value_day=pa.date32(), bank_id=_TEXT, kind=_TEXT, by_day=pa.bool_(),
+        balance_is_computed=pa.bool_(),
     ),
     "order_days": _schema(
         account=_TEXT, currency=_TEXT, day=pa.date32(), rows=_WHOLE, verdict=_TEXT, rounded_steps=_WHOLE,
@@ -82,7 +83,10 @@ source that isn't stored as its writer writes it, as it is stored.
 ABSENT_BEFORE = frozenset({"anchors", "leaves", "public_keys", "keys"})
 """Tables that evidence of the format before this one lacks: read as empty."""
 
-ADDED_LATER: dict[str, tuple[str, ...]] = {"assertions": ("type",)}
+ADDED_LATER: dict[str, tuple[str, ...]] = {
+    "assertions": ("type",),
+    "statements": ("value_day", "bank_id", "kind", "by_day", "balance_is_computed"),
+}
 """The last columns of a table that archives of earlier releases lack: read as null."""
 
 

@@ -21,6 +21,7 @@
 ``restore_commands``: compare-logs, carry-over.
 ``anchor_commands``: anchor, prove, timestamp.
 ``adding_commands``: evidence add.
+``reconcile_command``: reconcile.
 ``personal_commands``: erase-subject.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
@@ -66,6 +67,7 @@ COMMANDS = {
     "replay": "evidence_commands:replay",
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",
+    "reconcile": "reconcile_command:reconcile",
     "verify": "evidence_commands:verify",
     "anchor": "anchor_commands:anchor",
     "prove": "anchor_commands:prove",

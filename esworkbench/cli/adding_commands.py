@@ -27,6 +27,13 @@ def _group() -> None:
 def add(
     evidence: EvidencePath,
     statement: Annotated[list[Path] | None, typer.Option(help="A bank statement; may be given several times.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="What the columns of a bank's own CSV mean, as TOML with a [file] section.")
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATEMENT=LEDGER", help="An account's name at the bank, such as its IBAN, and here."),
+    ] = None,
     anchor: Annotated[
         list[Path] | None, typer.Option(help="An anchor that was kept elsewhere, or a folder of them.")
     ] = None,
@@ -37,11 +44,13 @@ def add(
 ) -> None:
     """Add what arrived after the capture: bank statements, anchors, the public key that anchors must bear.
 
+    Statements are CAMT.053, MT940, OFX or CSV: which, is seen by what is in the file.
+
     All that is named is added, or nothing. Nothing that was evidence is written again: the new manifest names the one
     before, which is kept, and what was asked of the evidence before is still asked of what it was.
     """
-    additions = Additions(statement or [], anchor or [], key or [])
-    if not any(additions):
+    additions = Additions(statement or [], anchor or [], key or [], ledger, _names(account or []))
+    if not (statement or anchor or key):
         raise UnusableInput("nothing to add: name a file with --statement, --anchor or --key")
     before = open_agreeing(evidence)
     record = Case(evidence)
@@ -51,6 +60,7 @@ def add(
     document = {
         "evidence": str(evidence), "manifest": after.digest, "previous": after.manifest.previous,
         "added": [{"kind": each.kind, "name": each.name, "sha256": each.sha256} for each in new],
+        "assumptions": after.manifest.assumptions[len(before.manifest.assumptions) :],
     }  # fmt: skip
     told = ", ".join(f"{each.kind} {each.name}" for each in new)
     record.record("add", {"files": told}, document, f"added {told}")
@@ -62,3 +72,19 @@ def add(
 
     next_command = f"esworkbench diagnose {quote(str(evidence))}"
     answer({**document, **judge_of(after)}, prose, as_json=json, next_command=next_command)
+
+
+def _names(given: list[str]) -> dict[str, str]:
+    """What the bank's names of accounts mean. Raises UnusableInput for one that isn't of the form, or means two."""
+    found: dict[str, str] = {}
+    for each in given:
+        theirs, equals, ours = each.partition("=")
+        if not (theirs.strip() and equals and ours.strip()):
+            raise UnusableInput(
+                f"--account {each!r} is not of the form STATEMENT=LEDGER, as DE89370400440532013000=alice"
+            )
+        if found.setdefault(theirs.strip(), ours.strip()) != ours.strip():
+            raise UnusableInput(
+                f"--account says twice what {theirs.strip()!r} means: {found[theirs.strip()]!r} and {ours!r}"
+            )
+    return found

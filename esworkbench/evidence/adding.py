@@ -9,11 +9,13 @@ new one names it. So whoever is killed leaves the old evidence or the new, and e
 import contextlib
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,6 +46,7 @@ from esworkbench.evidence.capturing.claims import Claims
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT, Poster
 from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.evidence.evidence import Evidence
+from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.evidence.origins import GIVEN
 from esworkbench.evidence.scales import Scales
 from esworkbench.kept_files import replace_whole, turn_at
@@ -54,11 +57,17 @@ LEAVES_TRIED = 1000
 
 class Additions(NamedTuple):
     """Files that arrived: bank statements, anchors (files, or folders of them), and the public keys of those whose word
-    on the log is taken."""
+    on the log is taken.
+
+    ``ledger`` is a file whose ``[file]`` section says what the columns of a bank's own CSV mean; ``accounts`` maps what
+    a bank calls an account, such as its IBAN, to the name that it has here.
+    """
 
     statements: Sequence[Path] = ()
     anchors: Sequence[Path] = ()
     keys: Sequence[Path] = ()
+    ledger: Path | None = None
+    accounts: Mapping[str, str] = MappingProxyType({})
 
 
 def add_to(evidence: Evidence, additions: Additions, *, clock: Callable[[], datetime] = utc_now) -> Evidence:
@@ -89,13 +98,15 @@ def _add(evidence: Evidence, staging: Path, additions: Additions, now: datetime)
     with ArchiveWriter(staging, old.buckets) as writer:
         poster = Poster(evidence.ledger)
         claims = Claims(writer, {}, _NoTables(), poster.report, lambda oddities: None)
+        accounts = partial(_accounts_of, evidence)
+        described = LedgerDefinition.load(additions.ledger) if additions.ledger else None
         added = _Added(evidence, now)
         names = {file for (file,) in evidence.rows("SELECT DISTINCT file FROM statements")}
         for path in additions.statements:
             _require_new(evidence, names, path)
             added.note(STATEMENT, path)
             names.add(path.name)
-            claims.statement(path)
+            claims.statement(path, evidence.ledger, accounts, described=described, accounts=additions.accounts)
         known = dict(evidence.rows("SELECT digest, leaves FROM anchors WHERE leaves IS NOT NULL"))
         taken = AnchorsTaken(writer, lambda what: poster.report(what, "", None, ""), known)
         for path in additions.anchors:
@@ -128,6 +139,10 @@ def _add(evidence: Evidence, staging: Path, additions: Additions, now: datetime)
         format=FORMAT,
     )
     _switch(evidence.path, new)
+
+
+def _accounts_of(evidence: Evidence) -> set[str]:
+    return {account for account, _ in evidence.accounts()}
 
 
 _FIRST = """

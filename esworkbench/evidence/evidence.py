@@ -127,7 +127,7 @@ class Evidence:
         self.ledger = ledger
         self.digest = digest
         self._database: duckdb.DuckDBPyConnection | None = None
-        self._lacking: dict[str, list[str]] = {}
+        self._lacking: dict[str, dict[str, str]] = {}
 
     @classmethod
     def open(cls, path: Path | str, verify: bool = True, *, earlier: str | None = None) -> Self:
@@ -327,13 +327,13 @@ class Evidence:
 
     def _whole_rows(self, table: str, files: list[Path]) -> str:
         """The files' rows with every column of the table, as something to select from."""
-        nulls = "".join(f", NULL::VARCHAR AS {name}" for name in self._lacking.get(table, ()))
+        nulls = "".join(f", NULL::{kind} AS {name}" for name, kind in self._lacking.get(table, {}).items())
         return f"(SELECT *{nulls} FROM {from_parquet(files)})" if nulls else from_parquet(files)
 
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
         from esworkbench.archive import SCHEMAS
         from esworkbench.archive.duckdb_connection import connect_duckdb
-        from esworkbench.archive.form import no_rows, require_form
+        from esworkbench.archive.form import IN_DUCKDB, no_rows, require_form
         from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
 
@@ -353,7 +353,8 @@ class Evidence:
             there = {
                 column[0] for column in reading.execute(f"SELECT * FROM {from_parquet(files)} LIMIT 0").description
             }
-            self._lacking[table] = [name for name in ADDED_LATER.get(table, ()) if name not in there]
+            lacking = [name for name in ADDED_LATER.get(table, ()) if name not in there]
+            self._lacking[table] = {name: IN_DUCKDB[SCHEMAS[table].field(name).type] for name in lacking}
             rows = self._whole_rows(table, files)
             if is_small:
                 reading.execute(f"CREATE TABLE {table}_in_memory AS SELECT * FROM {rows}")

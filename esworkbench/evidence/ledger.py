@@ -173,7 +173,11 @@ class SnapshotClaims(_Section, frozen=True, kw_only=True):
 
 
 class FileColumns(_Section, frozen=True, kw_only=True):
-    """Column names, as in the file's header or in ``names``. Without ``type``, amounts carry their own sign."""
+    """Column names, as in the file's header or in ``names``. Without ``type``, amounts carry their own sign.
+
+    ``reference`` and ``value_date`` are read where the file is a statement: what both sides of a payment know it by,
+    and from when it bears interest.
+    """
 
     id: str
     account: str
@@ -182,6 +186,8 @@ class FileColumns(_Section, frozen=True, kw_only=True):
     balance: str
     type: str | None = None
     currency: str | None = None
+    reference: str | None = None
+    value_date: str | None = None
 
 
 class DelimitedFile(_Section, frozen=True, kw_only=True):
@@ -243,6 +249,8 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     ``decimals`` maps a currency to the digits of its minor unit, where ISO 4217 doesn't say them or the ledger counts
     differently: ``BTC = 8``. Amounts in whole minor units need it only for display. ``depends_on_balance`` names the
     event types that were decided on a balance: an amount worked out from it, or something that it allowed.
+    ``statement_accounts`` says which account a bank's statement means by a name of its own, such as an IBAN; a line and
+    an event that share no id may be ``statement_window_days`` apart.
     """
 
     name: str
@@ -258,6 +266,8 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
     read_model: list[ReadModel] = []
     snapshot: SnapshotClaims | None = None
     file: DelimitedFile | None = None
+    statement_window_days: int = 5
+    statement_accounts: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if bool(self.posting or self.without_posting) == (self.file is not None):
@@ -267,6 +277,8 @@ class LedgerDefinition(_Section, frozen=True, kw_only=True):
             )
         for decimals in self.decimals.values():
             _require_decimals(decimals)
+        if not 0 <= self.statement_window_days <= 366:
+            raise ValueError("`statement_window_days` are from 0 to 366")
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):

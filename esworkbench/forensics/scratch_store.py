@@ -23,7 +23,7 @@ from esworkbench.event_store.database import sqlite_url
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence import Evidence
-from esworkbench.evidence.capturing.statement_file import COLUMNS
+from esworkbench.evidence.capturing.statement_file import COLUMNS, MAY_FOLLOW
 from esworkbench.evidence.ledger import ReadModel
 from esworkbench.projections import Projection, ProjectionRunner, tables
 from esworkbench.projections.built_tables import drop_and_reset
@@ -177,11 +177,15 @@ def _empty(column: Column[Any]) -> str:
     return "0" if isinstance(column.type, Integer) else "''"
 
 
+PLAIN = {None, "entry", False}
+"""What the further columns say of a line of which our own columns say all there is."""
+
+
 def _copy_statements(evidence: Evidence, folder: Path) -> None:
     files: dict[str, list[Sequence[Any]]] = {}
     query = (
         "SELECT file, account, currency, strftime(booked_at, '%Y-%m-%dT%H:%M:%S.%fZ'), reference, amount_minor, "
-        "balance_minor FROM statements ORDER BY file, line"
+        f"balance_minor, {', '.join(MAY_FOLLOW)} FROM statements ORDER BY file, line"
     )
     for file, *line in evidence.connection().execute(query).fetchall():
         files.setdefault(file, []).append(line)
@@ -189,5 +193,11 @@ def _copy_statements(evidence: Evidence, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / Path(file).name).open("w", encoding="utf-8", newline="") as target:
             writer = csv.writer(target)
-            writer.writerow(COLUMNS)
-            writer.writerows(lines)
+            # A file that tells no more than our own columns is written with no others.
+            count = len(COLUMNS) + (len(MAY_FOLLOW) if any(set(line[len(COLUMNS) :]) - PLAIN for line in lines) else 0)
+            writer.writerow([*COLUMNS, *MAY_FOLLOW][:count])
+            writer.writerows([_text(value) for value in line[:count]] for line in lines)
+
+
+def _text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

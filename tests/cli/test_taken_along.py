@@ -97,7 +97,7 @@ def test_what_lies_outside_and_was_not_read_is_named(shell: Shell, bank: str, tm
     [said] = taken.document["assumptions"]
     assert said.startswith(
         "not read of what lies outside: Statements, later.csv, statements/.hidden.csv, statements/2027, "
-        "statements/later.csv.gz and 1 more; statements are the files in the folder statements that end in .csv"
+        "statements/later.csv.gz and 1 more; statements are the files in the folder statements that end in .csv, or "
     )
     assert said in " ".join(shell("diff", tmp_path / "evidence").out.split())
 

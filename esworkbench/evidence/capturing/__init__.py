@@ -22,6 +22,7 @@ poster            what each event posts, by the ledger
 set_based         the same by query, for all events that SQL provably reads as the poster would
 json_shapes       that proof
 statement_file    a bank statement as CSV
+statements        statements as banks send them, recognised by what is in the file
 anchors           what was signed of the log, by whom, and what of it the log doesn't hold
 personal_keys     which keys of people's data were destroyed
 shipped_ledgers   the ledgers of the built-in domains, and which one is meant

@@ -1,6 +1,6 @@
 """What somebody says the balances are: rows of read models, snapshots and statement lines, as assertions."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,15 +12,16 @@ from esworkbench.archive import SCHEMAS, ArchiveWriter
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.fitting import fitted, fitted_in_bulk, is_plain
 from esworkbench.evidence.capturing.poster import Unpostable, account_of, field, read_payload, to_minor
-from esworkbench.evidence.capturing.regular_file import says_where_it_ends, taken_to_be_whole
-from esworkbench.evidence.capturing.statement_file import read_statement
+from esworkbench.evidence.capturing.statements.recognise import read_lines, with_accounts_of
 from esworkbench.evidence.capturing.stored_form import Oddity
-from esworkbench.evidence.ledger import ReadModel, SnapshotClaims
+from esworkbench.evidence.ledger import LedgerDefinition, ReadModel, SnapshotClaims
 
 compute: Any = pc
 """Its stubs know no chunked columns."""
 
 SCHEMA = SCHEMAS["assertions"]
+MANY = 3
+"""So many names are listed."""
 
 
 class TableReader(Protocol):
@@ -124,10 +125,31 @@ class Claims:
         self._keep(oddities)
         return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
-    def statement(self, path: Path) -> None:
-        lines = list(read_statement(path))
-        if not says_where_it_ends(path):
-            self.assumptions.append(taken_to_be_whole(path))
+    def statement(
+        self,
+        path: Path,
+        ledger: LedgerDefinition,
+        known: Callable[[], set[str]],
+        *,
+        described: LedgerDefinition | None = None,
+        accounts: Mapping[str, str] | None = None,
+    ) -> None:
+        """The lines of a statement of any format, and what its balances claim.
+
+        ``known`` gives the ledger's accounts, asked where the bank has names of its own for them; ``accounts`` says
+        what such names mean, beside what ``ledger`` and ``described`` (the columns of a bank's CSV) say of them.
+        """
+        read = read_lines(path, ledger, described)
+        said = described.statement_accounts if described else {}
+        named = {line.account for line in read.lines}
+        read = with_accounts_of(read, path.name, known, {**ledger.statement_accounts, **said, **(accounts or {})})
+        lines = read.lines
+        self.assumptions += read.said
+        if strange := sorted(named - {line.account for line in lines}):
+            self.assumptions.append(
+                f"accounts in {path.name} were taken for the ledger's as somebody said: {', '.join(strange[:MANY])}"
+                + (f" and {len(strange) - MANY:,} more" if len(strange) > MANY else "")
+            )
         columns = as_columns(SCHEMAS["statements"].names, [(path.name, *line) for line in lines])
         self._writer.write("statements", columns)
         running = _Running()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
 from esworkbench.errors import UnusableInput
@@ -25,14 +26,16 @@ from esworkbench.evidence.capturing.opening import require_event_store
 from esworkbench.evidence.capturing.personal_keys import PERSONAL_KEYS, destroyed_keys
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
-from esworkbench.evidence.capturing.regular_file import own_files
 from esworkbench.evidence.capturing.set_based import SetBasedPoster
 from esworkbench.evidence.capturing.source import SourceDatabase
+from esworkbench.evidence.capturing.statements.folder import StatementFile, statements_in
 from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_log
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections.checkpoints import checkpoint_log
 
-STATEMENT_ENDS = ".csv"
+compute: Any = pc
+"""Its stubs know no chunked columns."""
+
 NAMED_AT_MOST = 5
 LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
 """What whoever anchors takes turns by."""
@@ -97,11 +100,13 @@ class StoreCapture:
         self._envelope = Envelope()
         self._columns = source.columns()
         self._tables = SourceTables(source, progress)
+        self._accounts: set[str] = set()
         self._claims = Claims(writer, self._columns, self._tables, self._poster.report, self._keep)
 
     def run(self, outside: Path) -> Captured:
         """Everything at the source's one cut, and the statements in the folder outside of it, if there is one."""
         require_event_store(self._columns)
+        statements = statements_in(outside / STATEMENTS)
         found = self._events()
         checkpoints: dict[str, int] = {}
         for table in COPIED_AS_THEY_ARE:
@@ -113,9 +118,9 @@ class StoreCapture:
         for read_model in self._ledger.read_model:
             if read_model.table in self._columns:
                 self._claims.read_model(read_model)
-        statements = own_files(outside / STATEMENTS, STATEMENT_ENDS)
-        for path in statements:
-            self._claims.statement(path)
+        for path, beside in statements:
+            described = LedgerDefinition.load(beside) if beside else None
+            self._claims.statement(path, self._ledger, lambda: self._accounts, described=described)
         if self._after is None:
             self._anchors(outside)
             self._personal_keys(outside)
@@ -168,7 +173,9 @@ class StoreCapture:
                     self._complain(batch.events, complaints)
                     events = _with_metadata(batch.events, said)
                     self._writer.write_table("events", events)
-                    self._writer.write_table("postings", self._posting.post(events))
+                    postings = self._posting.post(events)
+                    self._accounts.update(compute.unique(postings["account"]).to_pylist())
+                    self._writer.write_table("postings", postings)
                 advance(len(batch.events))
         return gaps
 
@@ -204,10 +211,10 @@ class StoreCapture:
             yield columns
 
 
-def _not_read(outside: Path, statements: list[Path]) -> list[str]:
+def _not_read(outside: Path, statements: list[StatementFile]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
-    files = {f"{STATEMENTS}/{path.name}" for path in statements}
-    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, PERSONAL_KEYS, COMPLAINT, OPERATIONS, SEALED, *files}
+    read = {f"{STATEMENTS}/{name}" for each in statements for name in each.names}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, PERSONAL_KEYS, COMPLAINT, OPERATIONS, SEALED, *read}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:
@@ -215,7 +222,7 @@ def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
     return [
         f"not read of what lies outside: {', '.join(names[:NAMED_AT_MOST])}{more}; statements are the files in the "
-        f"folder {STATEMENTS} that end in {STATEMENT_ENDS}, and no hidden ones"
+        f"folder {STATEMENTS} that end in .csv, or hold CAMT.053, MT940 or OFX, and no hidden ones and no links"
     ]
 
 

@@ -3,6 +3,8 @@
 residuals         where claim and events part: the tables ``residuals`` and ``holds``
 records           a source, a step of a claim, a residual and its state
 statement_lines   a bank statement line by line, beside the events as a statement would book them
+matching          which line means which event: one to one, with the least distance in time
+reconcile         statements ticked off against the events; nothing else reads it
 columns           what stands beside a balance and claims something too: amounts, credits and debits, holds
 of_event          what a row says of its event beside all amounts: position, version, id, type and time
 holds             money that was requested and waits for an answer

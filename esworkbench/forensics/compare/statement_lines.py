@@ -78,6 +78,7 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
         return
     make_holds(connection, evidence)
     make_movements(connection, evidence)
+    connection.execute(_PARTS, {"zone": evidence.ledger.time_zone})
     connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
     _pair(connection, evidence.ledger.time_zone)
     connection.execute(_NETTED)
@@ -217,7 +218,9 @@ _LINES = f"""
         FROM chained GROUP BY ALL
     ), placed AS (
         SELECT {PART}, line, booked_at, coalesce(reference, '') AS reference, amount_minor AS amount,
-            balance_minor AS balance, row_number() OVER (PARTITION BY {PART} ORDER BY
+            balance_minor AS balance, coalesce(by_day, false) AS by_day,
+            coalesce(kind IN ('opening', 'closing'), false) AS is_balance,
+            row_number() OVER (PARTITION BY {PART} ORDER BY
                 CASE WHEN upwards > 0 OR (upwards = 0 AND ends_earlier) THEN -line ELSE line END) AS place
         FROM statements JOIN direction USING ({PART})
     )
@@ -230,15 +233,18 @@ _NO_PAIRS = """
     CREATE OR REPLACE TEMP TABLE pairs (file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, event_id VARCHAR)
 """
 
-# ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all.
-_EXPECTED = f"""
+# ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all. One that
+# tells days and no hours is late by whole days.
+_PARTS = f"""
     CREATE OR REPLACE TEMP TABLE parts AS
     WITH listed AS (SELECT DISTINCT {PART} FROM statement_lines),
     mine AS (SELECT listed.file, movements.* FROM movements JOIN listed USING (account, currency)),
     once AS (
-        SELECT {PART}, l.booked_at - m.booked_at AS late
-        FROM (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM statement_lines
-              GROUP BY ALL HAVING count(*) = 1) AS l
+        SELECT {PART}, CASE WHEN by_day
+                THEN to_days((timezone($zone, l.booked_at)::DATE - timezone($zone, m.booked_at)::DATE)::INTEGER)
+                ELSE l.booked_at - m.booked_at END AS late
+        FROM (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at, any_value(by_day) AS by_day
+              FROM statement_lines GROUP BY ALL HAVING count(*) = 1) AS l
         JOIN (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM mine
               GROUP BY ALL HAVING count(*) = 1) AS m USING ({PART}, reference, amount)
     ), lateness AS (
@@ -247,7 +253,10 @@ _EXPECTED = f"""
         FROM once GROUP BY ALL
     )
     SELECT {PART}, coalesce(usual, INTERVAL 0 SECOND) AS usual, coalesce(latest, INTERVAL 0 SECOND) AS latest
-    FROM listed LEFT JOIN lateness USING ({PART});
+    FROM listed LEFT JOIN lateness USING ({PART})
+"""
+
+_EXPECTED = """
     CREATE OR REPLACE TEMP TABLE expected AS
     SELECT parts.file, movements.*, movements.booked_at + parts.usual AS due_at,
         movements.amount AS step, NOT waits OR $now - recorded_at > $limit AS owed
@@ -446,7 +455,7 @@ _STEPS = f"""
         SELECT {PART}, l.place, 1 AS turn, l.booked_at AS moment, e.position, e.version, e.event_id,
             CASE WHEN e.event_id IS NULL THEN l.reference ELSE e.type END AS type, e.schema_version,
             l.balance AS claimed, coalesce(e.amount, 0) AS posted, l.step,
-            CASE WHEN e.event_id IS NULL THEN 'no event' ELSE 'differs' END AS reason, l.line,
+            CASE WHEN e.event_id IS NULL AND NOT is_balance THEN 'no event' ELSE 'differs' END AS reason, l.line,
             l.step - l.amount AS contradiction,
             timezone($zone, l.booked_at)::DATE <> timezone($zone, e.booked_at)::DATE AS shifted
         FROM statement_lines AS l LEFT JOIN pairs AS p USING ({PART}, place)

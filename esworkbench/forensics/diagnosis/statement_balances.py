@@ -6,6 +6,7 @@ from typing import NamedTuple
 from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
+from esworkbench.forensics.diagnosis.wording import places
 
 Part = tuple[str, Key]
 """A statement's file, and the account and currency that the lines are about."""
@@ -60,3 +61,15 @@ def stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
             opened = None
         else:
             opened = step
+
+
+def events_at(steps: Sequence[Residual]) -> list[tuple[int, str]]:
+    """The events that lines mean; a balance that the bank states for itself means none."""
+    return [(step.position, step.event_id) for step in steps if step.position is not None and step.event_id is not None]
+
+
+def told_at(steps: Sequence[Residual]) -> str:
+    """Where lines stand: the positions of their events, and the balances that the bank states for themselves."""
+    positions = [step.position for step in steps if step.position is not None]
+    stated = [f"its {step.type}" for step in steps if step.position is None]
+    return " and ".join([*([places(positions)] if positions else []), *dict.fromkeys(stated)])

@@ -12,6 +12,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.bisect import bisect
 from esworkbench.forensics.compare.diff import diff
+from esworkbench.forensics.compare.reconcile import reconcile
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.replay_with_code import Code
 from esworkbench.forensics.replay.moments import parse_moment
@@ -22,8 +23,8 @@ Document = dict[str, Any]
 
 
 def ask(evidence: Evidence, question: str, arguments: Mapping[str, Any]) -> Document:
-    """The answer to replay, diff, bisect, verify or diagnose. Raises UnusableInput for any other question, and for an
-    argument that the question doesn't take or that is of another type.
+    """The answer to replay, diff, bisect, reconcile, verify or diagnose. Raises UnusableInput for any other question,
+    and for an argument that the question doesn't take or that is of another type.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     _require_asked_as_it_can_be(question, given)
@@ -91,6 +92,10 @@ QUESTIONS = {
     "bisect": Question(
         bisect, {"account": str, "currency": str, "against": str},
         lambda it, _: f"position {it['position']}, {it['probes']} probes",
+    ),
+    "reconcile": Question(
+        reconcile, {"statement": str},
+        lambda it, _: f"{len(it['missing'])} missing, {len(it['extra'])} extra, {len(it['altered'])} altered",
     ),
     "verify": Question(verify, {}, lambda it, _: f"{len(it['breaks'])} breaks"),
     "diagnose": Question(diagnose, {"account": str, "now": str, "projection": Code}, _faults),

@@ -12,6 +12,7 @@ from esworkbench.forensics.diagnosis.statement_balances import (
     contradictions,
     statement_residuals,
     stretches,
+    told_at,
 )
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -117,7 +118,7 @@ def _with_no_event(
     jumped = [step for step in steps if step.number not in back and (step.event_id, step.amount) in at]
     if jumped:
         amount = sum(step.amount for step in jumped)
-        where = places([step.position or 0 for step in jumped])
+        where = told_at(jumped)
         proof = (
             f"the balances of {file} move by {facts.money(amount, key)} more than its lines say at {where}, and no "
             "event has that amount"

@@ -11,11 +11,13 @@ from esworkbench.forensics.diagnosis.statement_balances import (
     Part,
     Stretch,
     contradictions,
+    events_at,
     statement_residuals,
     stretches,
+    told_at,
 )
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
-from esworkbench.forensics.diagnosis.wording import finding, places
+from esworkbench.forensics.diagnosis.wording import finding
 
 
 def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
@@ -53,11 +55,10 @@ def _explanation(
     file, key = part
     words, events = [], []
     for first, last in off:
-        events += [(step.position or 0, step.event_id or "") for step in (first, last)]
+        events += events_at([first, last])
         words.append(
             f"the balances of {file} are off by {facts.money(first.amount, key)} from the line of "
-            f"{places([first.position or 0])} until that of {places([last.position or 0])}, while every line's own "
-            "amount agrees with its event"
+            f"{told_at([first])} until that of {told_at([last])}, while every line's own amount agrees with its event"
         )
     for jump in amounts:
         events += [(jump.position, jump.event_id)] if jump.position is not None and jump.event_id is not None else []
