@@ -1,5 +1,6 @@
 """Build a bank that really has a fault, and open its sealed answer."""
 
+from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
@@ -23,7 +24,8 @@ incident = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False,
 def new(
     url: Annotated[str, typer.Argument(help="Where to build it: a path, sqlite:/// or postgresql:// URL.")],
     fault: Annotated[
-        str | None, typer.Option(help="A fault's name; `none`: a healthy bank; absent: a mystery.")
+        list[str] | None,
+        typer.Option(help="A fault's name, given again for several; `none`: a healthy bank; absent: a mystery."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same events and rows; 1 unless given.")
@@ -33,28 +35,38 @@ def new(
         typer.Option(metavar="LETTER", help="In place of fault and seed: `A`, the course's own case, tells neither."),
     ] = None,
     scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the answer's key goes; else into your own folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Build a bank that really has that fault; the answer is sealed."""
-    built = build_incident(new_store(url), fault=fault, seed=seed, case=case, scale=scale, progress=True)
+    """Build a bank that really has that fault, or several; the answer is sealed."""
+    built = build_incident(new_store(url), faults=fault or (), seed=seed, case=case, scale=scale, key_file=key, progress=True)
     shown = address_of(parse_url(built.url))
     document = {
         "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,
-        "outside": str(built.outside),
+        "outside": str(built.outside), "key": str(built.key),
     }  # fmt: skip
 
     def prose(console: Console) -> None:
         console.print(f"{built.events:,} events on {built.accounts} accounts in {shown}", markup=False)
         console.print(f"what the outside world knows: {built.outside}", markup=False)
+        console.print(f"the answer is sealed; its key, which you keep to yourself: {built.key}", markup=False)
 
     answer(document, prose, as_json=json, next_command=f"esworkbench investigate {quote(shown)}")
 
 
 @incident.command()
-def reveal(url: Annotated[str, typer.Argument(help="The incident's URL.")], json: Json = False) -> None:
+def reveal(
+    url: Annotated[str, typer.Argument(help="The incident's URL.")],
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The answer's key, where it isn't in your own folder.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Open the sealed answer: which fault was planted, and where."""
     with noting_the_reveal(url, utc_now):
-        faults = [msgspec.to_builtins(fault) for fault in open_sealed(url)]
+        faults = [msgspec.to_builtins(fault) for fault in open_sealed(url, key_file=key)]
     columns = ["fault", "account", "amount", "currency", "positions"]
 
     def prose(console: Console) -> None:

@@ -26,7 +26,7 @@ from esworkbench.forensics.compare.timeline import timeline
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
-from esworkbench.lab import Complaint, build_incident
+from esworkbench.lab import KEY_BESIDE, Complaint, build_incident
 from esworkbench.plots import as_data_uri, balance_figure
 
 BUILT_IN_FAULT = "unresolved_pending"
@@ -69,7 +69,9 @@ def _investigated_in(
     if source is None:
         source = sqlite_url(folder / "bank.db")
         told.print("Building eight years of a bank, with one fault in them that nobody wrote down.")
-        build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, progress=True)
+        build_incident(
+            source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, key_file=folder / KEY_BESIDE, progress=True
+        )
     evidence = capture(source, folder / "evidence", ledger=ledger, domain=domain)
     code = domain_of(evidence, domain)
     claim = _claim(source, account, currency, claimed)

@@ -9,8 +9,10 @@
 ``stream_profiles``: streams to measure snapshots on.
 """
 
-from esworkbench.lab.incidents.faults import FAULTS
+from esworkbench.lab.incidents.faults import FAULTS, MYSTERIES
 from esworkbench.lab.incidents.incident import Complaint, Incident, build_incident, reveal
-from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.incidents.sealed import KEY_BESIDE, PlantedFault
 
-__all__ = ["FAULTS", "Complaint", "Incident", "PlantedFault", "build_incident", "reveal"]
+__all__ = [
+    "FAULTS", "KEY_BESIDE", "MYSTERIES", "Complaint", "Incident", "PlantedFault", "build_incident", "reveal",
+]  # fmt: skip

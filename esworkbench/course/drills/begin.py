@@ -11,7 +11,7 @@ from esworkbench.course.drills.record import MOST, MOST_MINUTES, Clock, Drill, b
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import open_database
 from esworkbench.event_store.schema import events
-from esworkbench.lab import Complaint, build_incident
+from esworkbench.lab import KEY_BESIDE, Complaint, build_incident
 
 SCALE = "small"
 
@@ -33,7 +33,8 @@ def begin(folder: Path, *, level: int, seed: int, minutes: int | None, clock: Cl
     except OSError as error:
         raise UnusableInput(f"the folder {folder} can't be made: {error.strerror}") from None
     rules = LEVELS[level]
-    built = build_incident(url, fault=drawn_fault(level, seed), seed=seed, scale=SCALE)
+    key = folder / KEY_BESIDE  # the drill's own, so that a folder handed in can be judged elsewhere
+    built = build_incident(url, fault=drawn_fault(level, seed), seed=seed, scale=SCALE, key_file=key)
     kept = built.outside / "complaint.json"
     complaint = msgspec.json.decode(kept.read_bytes(), type=Complaint).text
     if not rules.complaint_in_full:

@@ -3,9 +3,9 @@
 from random import Random
 from typing import NamedTuple
 
-from esworkbench.lab import FAULTS
+from esworkbench.lab import MYSTERIES
 
-ANY = tuple(name for name in FAULTS if name != "none")
+ANY = MYSTERIES
 
 
 class Level(NamedTuple):

@@ -18,7 +18,7 @@ from esworkbench.event_store.database import sqlite_url
 from esworkbench.event_store.schema import events
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.lab import PlantedFault, build_incident
+from esworkbench.lab import KEY_BESIDE, PlantedFault, build_incident
 
 RUBRIC = {
     "cause": (25, "the fault's name, or one that the evidence doesn't tell apart from it"),
@@ -130,7 +130,8 @@ def not_told_apart(seed: int, planted: str, claimed: str) -> set[str]:
     if claimed not in FAULTS[planted].look_alikes:
         return set()
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
-        again = build_incident(sqlite_url(Path(folder) / BANK), fault=planted, seed=seed, scale=SCALE)
+        key = Path(folder) / KEY_BESIDE
+        again = build_incident(sqlite_url(Path(folder) / BANK), fault=planted, seed=seed, scale=SCALE, key_file=key)
         found = diagnose(capture(again.url, f"{folder}/evidence", progress=False)).findings
     return {each.fault for each in found if each.alternative_to == planted}
 

@@ -1,7 +1,7 @@
 """Building an incident: a bank that lived through years of business, with one thing really wrong in it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +18,12 @@ from esworkbench.event_store import EventStore, open_database
 from esworkbench.event_store.database import described, parse_url
 from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, STATEMENTS, outside_folder
-from esworkbench.lab.incidents.faults import FAULTS, PlantableFault, Scene
-from esworkbench.lab.incidents.sealed import PlantedFault, case_named, seal, unseal
+from esworkbench.lab.incidents.faults import FAULTS, MYSTERIES
+from esworkbench.lab.incidents.planting import Planting
+from esworkbench.lab.incidents.sealed import PlantedFault, case_named, require_room_for, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.life import Life, month_start
-from esworkbench.lab.world.operations import write_operations
-from esworkbench.lab.world.people import SCALES, Scale
+from esworkbench.lab.world.people import SCALES, Person, Scale
 from esworkbench.lab.world.readers import Readers
 from esworkbench.money import format_minor
 
@@ -46,7 +46,7 @@ class Incident:
     """What was built, without a word about what is wrong with it. ``accounts`` and ``events`` are counts.
 
     ``account``, ``currency`` and ``claimed_minor`` are the customer's complaint, which also lies in ``outside``. A
-    case doesn't tell its ``seed``.
+    case doesn't tell its ``seed``. ``key`` is the file that opens the sealed answer.
     """
 
     url: str
@@ -57,85 +57,106 @@ class Incident:
     events: int
     seed: int | None
     outside: Path
+    key: Path
 
 
 def build_incident(
     url: str,
     *,
     fault: str | None = None,
+    faults: Sequence[str] = (),
     seed: int | None = None,
     case: str | None = None,
     scale: str = "full",
+    key_file: Path | None = None,
     progress: bool = False,
 ) -> Incident:
     """A bank at ``url`` with that fault in it; ``none``: healthy; None: one drawn from the seed, for you to find.
 
+    ``faults`` names several at once, in one bank: each strikes an account that the seed draws, as ``Planting`` says.
     ``case`` stands for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given.
     ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
+    The answer is sealed; its key goes to ``key_file``, a new file, or into the user's folder.
     One seed gives the same events and rows. Raises UnusableInput for an unknown name, a case with a fault or a seed
-    beside it, or a database that already holds something, or in which somebody else is building. If building fails,
+    beside it, faults that can't stand side by side, or a database that already holds something, or in which somebody else is building. If building fails,
     what it made is taken away again, and nothing else.
     """
     size = _named("scale", scale, SCALES)
     if case is not None:
-        if fault is not None or seed is not None:
+        if fault is not None or faults or seed is not None:
             raise UnusableInput(f"the case {case!r} has a fault and a seed of its own: name either the case or those")
         fault, seed = msgspec.structs.astuple(case_named(case))
     seed = 1 if seed is None else seed
+    if fault is not None and faults:
+        raise UnusableInput("name either one fault or several")
     rng = Random(f"{seed}/fault")
-    mystery = rng.choice([name for name in FAULTS if name != "none"])
-    planted = _named("fault", mystery if fault is None else fault, FAULTS)()
+    mystery = rng.choice(MYSTERIES)
+    names = list(faults) or [mystery if fault is None else fault]
+    planting = Planting([_named("fault", name, FAULTS)() for name in names], seed, rng)
+    if key_file is not None:
+        require_room_for(key_file)
     with _target(url) as (engine, outside):
         _relax_durability(engine)
-        built = _build(url, engine, planted, seed, size, rng, outside, progress)
+        built = _build(url, engine, planting, seed, size, outside, key_file, progress)
         return built if case is None else replace(built, seed=None)
 
 
-def reveal(url: str) -> list[PlantedFault]:
-    """Open the sealed answer of the incident at ``url``; empty for a healthy bank. Raises UnusableInput without one."""
-    return unseal(outside_folder(url))
+def reveal(url: str, *, key_file: Path | None = None) -> list[PlantedFault]:
+    """Open the sealed answer of the incident at ``url``; empty for a healthy bank.
+
+    Raises UnusableInput without an answer, or without its key: ``key_file``, else looked for as ``unseal`` says.
+    """
+    return unseal(outside_folder(url), key_file)
 
 
 def _build(
-    url: str, engine: Engine, fault: PlantableFault, seed: int, scale: Scale, rng: Random, outside: Path, progress: bool
+    url: str,
+    engine: Engine,
+    planting: Planting,
+    seed: int,
+    scale: Scale,
+    outside: Path,
+    key_file: Path | None,
+    progress: bool,
 ) -> Incident:
     agenda = Agenda(month_start(scale, 0))
     ids = Random(f"{seed}/ids")
     store = EventStore(engine, clock=agenda.clock, new_id=lambda: str(UUID(int=ids.getrandbits(128), version=4)))
     store.create_tables()
     life = Life(store, agenda, scale, seed)
-    scene = Scene(url, life, Readers(store), rng)
-    fault.before(scene)
+    readers = Readers(store)
+    planting.begin(url, life, readers)
     from tqdm.auto import tqdm
 
     for month in tqdm(range(scale.months), desc="months of banking", disable=not progress):
         life.begin(month)
         if month and month % scale.run_months == 0:
-            agenda.at(life.month_start(month), scene.readers.run_all)
+            agenda.at(life.month_start(month), readers.run_all)
         agenda.run_until(life.month_start(month + 1))
-    fault.last_run(scene)
-    answer = fault.after(scene)
-    complaint = _complaint(scene)
+    answer = planting.end()
+    complaint = _complaint(life, planting.person)
     (outside / STATEMENTS).mkdir(parents=True)
     life.books.print_statement(outside / STATEMENTS / STATEMENT)
     (outside / COMPLAINT).write_bytes(msgspec.json.format(msgspec.json.encode(complaint), indent=2) + b"\n")
-    write_operations(outside / OPERATIONS, life.bus.partitions)
-    seal(outside, answer)
+    life.operations.write(outside / OPERATIONS, life.bus.partitions)
     _settle_down(engine)
     with engine.connect() as connection:
         count = connection.scalar(select(func.count()).select_from(events)) or 0
         accounts = connection.scalar(select(func.count(events.c.stream_id.distinct()))) or 0
-    return Incident(url, complaint.account, complaint.currency, complaint.claimed_minor, accounts, count, seed, outside)
+    key = seal(outside, answer, key_file)
+    return Incident(
+        url, complaint.account, complaint.currency, complaint.claimed_minor, accounts, count, seed, outside, key
+    )
 
 
-def _complaint(scene: Scene) -> Complaint:
+def _complaint(life: Life, person: Person) -> Complaint:
     """The customer compares the bank's paper with the bank's screen."""
-    account, currency = scene.account, scene.person.currency
-    with scene.engine.connect() as connection:
+    account, currency = person.account, person.currency
+    with life.store.engine.connect() as connection:
         shown = connection.scalar(
             select(account_balances.c.balance_minor).where(account_balances.c.account_id == account)
         )
-    claimed = scene.life.books.balance(account, currency)
+    claimed = life.books.balance(account, currency)
     off_by = claimed - (shown or 0)
     paper = f"My statement says that account {account} holds {format_minor(claimed, currency)}"
     words = f"{paper}. Please show me that this is so."

@@ -1,16 +1,34 @@
-"""The sealed answer: out of sight of whoever investigates. An envelope against a stray glance, not a safe."""
+"""The sealed answer: AES-256-GCM under a key that lies elsewhere, so a bank can be handed over without its answer.
+
+Each incident has an id and a key of its own. The key lies in the user's folder by that id, or where whoever builds the
+incident puts it. A case of the course is known by a letter; what that letter stands for is in an envelope, against a
+stray glance only.
+"""
 
 import base64
+import os
+import re
+import secrets
 import zlib
 from pathlib import Path
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.sidecar import SEALED
+from esworkbench.event_store.sidecar import SEALED, user_folder
 from esworkbench.kept_files import MOST_BYTES, read_kept
 
-_HEADER = b"esworkbench sealed answer v1; open it with: esworkbench incident reveal URL\n"
+_EARLIER = b"esworkbench sealed answer v1;"
+_HEADER = b"esworkbench sealed answer v2 of incident %s; open it with: esworkbench incident reveal URL\n"
+_HEADER_LINE = re.compile(re.escape(_HEADER).replace(b"%s", b"([0-9a-f]{32})"))
+_KEY = b"esworkbench key to the answer of incident %s\n%s\n"
+_KEY_LINES = re.compile(rb"esworkbench key to the answer of incident ([0-9a-f]{32})\n([0-9a-f]{64})\n")
+_NONCE = 12
+
+KEY_BESIDE = "answer.key"
+"""The name of a key that lies beside its database, as a drill's does."""
 
 
 class PlantedFault(msgspec.Struct, frozen=True):
@@ -51,22 +69,88 @@ def case_named(name: str) -> SealedCase:
     return msgspec.json.decode(zlib.decompress(base64.b64decode(CASES[name])), type=SealedCase)
 
 
-def seal(folder: Path, planted: list[PlantedFault]) -> None:
-    (folder / SEALED).write_bytes(_HEADER + close(planted))
+def seal(folder: Path, planted: list[PlantedFault], key_file: Path | None = None) -> Path:
+    """Put the answer into this outside folder, under a key of its own, and return where the key lies: ``key_file``,
+    else the user's folder. Raises UnusableInput where the key can't be kept.
+    """
+    incident = secrets.token_hex(16)
+    key = AESGCM.generate_key(256)
+    where = key_file or keys_folder() / f"{incident}.key"
+    _keep_key(where, incident, key)
+    header = _HEADER % incident.encode()
+    nonce = secrets.token_bytes(_NONCE)
+    closed = nonce + AESGCM(key).encrypt(nonce, msgspec.json.encode(planted), header)
+    (folder / SEALED).write_bytes(header + base64.encodebytes(closed))
+    return where
 
 
-def unseal(folder: Path) -> list[PlantedFault]:
-    """What ``seal`` put there. Raises UnusableInput when there is no answer, or none that opens."""
+def unseal(folder: Path, key_file: Path | None = None) -> list[PlantedFault]:
+    """What ``seal`` put there. The key is ``key_file``, else the user's own, else ``answer.key`` beside the database.
+
+    Raises UnusableInput when there is no answer, or none that opens, or no key.
+    """
     path = folder / SEALED
     if not path.is_file():
         raise UnusableInput(f"there is no sealed answer at {str(path)!r}: the lab didn't build this bank, or not here")
-    header, _, answer = read_kept(path).partition(b"\n")
+    header, _, closed = read_kept(path).partition(b"\n")
+    if header.startswith(_EARLIER):
+        raise UnusableInput(f"the answer at {str(path)!r} was sealed by an earlier release: build the incident again")
+    damaged = UnusableInput(f"the sealed answer at {str(path)!r} is damaged: build the incident again")
+    sealed_for = _HEADER_LINE.fullmatch(header + b"\n")
+    if sealed_for is None:
+        raise damaged
+    key = _key_of(sealed_for[1].decode(), [key_file] if key_file else _usual_places(sealed_for[1].decode(), folder))
     try:
-        if header + b"\n" != _HEADER:
-            raise ValueError("another header")
-        return msgspec.json.decode(_unpacked(base64.b64decode(answer)), type=list[PlantedFault])
-    except (ValueError, RecursionError, zlib.error, msgspec.MsgspecError):
-        raise UnusableInput(f"the sealed answer at {str(path)!r} is damaged: build the incident again") from None
+        packed = base64.b64decode(closed)
+        opened = AESGCM(key).decrypt(packed[:_NONCE], packed[_NONCE:], header + b"\n")
+        return msgspec.json.decode(opened, type=list[PlantedFault])
+    except (ValueError, RecursionError, InvalidTag, msgspec.MsgspecError):
+        raise damaged from None
+
+
+def keys_folder() -> Path:
+    """Where the keys of a user's incidents lie, each by the incident's id, readable by the user alone."""
+    return user_folder() / "incident-keys"
+
+
+def require_room_for(key_file: Path) -> None:
+    """Raises UnusableInput where a key can't be put there, before an incident is built for it."""
+    if key_file.exists() or key_file.is_symlink():
+        raise UnusableInput(f"{str(key_file)!r} is there already, and stays as it is: name another file for the key")
+    if not key_file.parent.is_dir():
+        raise UnusableInput(f"there is no folder {str(key_file.parent)!r} to put the key into: make it first")
+
+
+def _keep_key(path: Path, incident: str, key: bytes) -> None:
+    try:
+        if path.parent == keys_folder():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(_KEY % (incident.encode(), key.hex().encode()))
+    except OSError as error:
+        raise UnusableInput(f"the key can't be kept at {str(path)!r}: {error.strerror}") from None
+
+
+def _usual_places(incident: str, folder: Path) -> list[Path]:
+    return [keys_folder() / f"{incident}.key", folder.parent / KEY_BESIDE]
+
+
+def _key_of(incident: str, places: list[Path]) -> bytes:
+    """The key of that incident, from the first place that has it."""
+    for path in places:
+        try:
+            kept = _KEY_LINES.fullmatch(read_kept(path))
+        except FileNotFoundError:
+            continue
+        if kept is None:
+            raise UnusableInput(f"{str(path)!r} is no key to an incident's answer, or damaged")
+        if kept[1].decode() == incident:
+            return bytes.fromhex(kept[2].decode())
+    looked = " or ".join(repr(str(path)) for path in places)
+    raise UnusableInput(
+        f"the key to this answer isn't at {looked}: whoever built the incident has it; name it with --key FILE"
+    )
 
 
 def _unpacked(packed: bytes) -> bytes:

@@ -5,7 +5,7 @@
 ``people``: who banks here, and how large the world is.
 ``card_network``: clears or declines card purchases.
 ``bus``: carries messages between bank and network, and loses them in a partition.
-``operations``: the log of those who run the network.
+``operations``: the log of those who run the machines: outages, releases, restores, sessions.
 ``books``: what was really booked, and the statements printed from it.
 ``readers``: runs the bank's projections.
 ``interest``: the rule for interest.

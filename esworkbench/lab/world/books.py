@@ -35,6 +35,10 @@ class Books:
         lines = self._lines.get((account, currency))
         return lines[-1].balance_minor if lines else 0
 
+    def accounts(self) -> list[tuple[str, str]]:
+        """Account and currency of everything that was ever booked on."""
+        return sorted(self._lines)
+
     def lines(self, account: str, currency: str) -> list[Booking]:
         return list(self._lines.get((account, currency), []))
 

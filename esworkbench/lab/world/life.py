@@ -34,6 +34,7 @@ from esworkbench.lab.world.books import Books
 from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage, Partition
 from esworkbench.lab.world.card_network import CardNetwork
 from esworkbench.lab.world.interest import interest_half_up
+from esworkbench.lab.world.operations import Operations
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, FIRST_MONTH, Person, Scale, draw_people
 
 FEE_MINOR = 250
@@ -71,6 +72,9 @@ class Life:
         self.partition_night = self.month_start(int(scale.months * 0.6) + night.randrange(scale.months // 6))
         self.partition_night += timedelta(days=night.randrange(2, 27), hours=2)
         self.bus.partitions += self._harmless_partitions(Random(f"{seed}/operations"))
+        self.operations = Operations(
+            self.month_start(0), self.month_start(scale.months), Random(f"{seed}/operations log")
+        )
         store.subscribe(self._announce)
         self.bus.subscribe(ANSWERS, self._answered)
 

@@ -39,5 +39,12 @@ FAULTS: dict[str, type[PlantableFault]] = {
         LaggingReadModel,
     )
 }
+"""Every fault, and the healthy bank. Whatever is added comes at the end."""
 
-__all__ = ["FAULTS", "PlantableFault", "Scene"]
+MYSTERIES = (
+    "unresolved_pending", "double_apply", "gap_skipped", "manual_edit", "event_deleted", "payload_edited",
+    "tail_truncated", "handler_bug", "rounding", "lag",
+)  # fmt: skip
+"""What a seed draws a mystery from. A name more here, and every seed draws another one."""
+
+__all__ = ["FAULTS", "MYSTERIES", "PlantableFault", "Scene"]

@@ -16,6 +16,7 @@ class DoubleApply(PlantableFault):
     """For one run the balances are kept by the naive runner; it is killed, and started again."""
 
     name = "double_apply"
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.twice: list[Event] = []
@@ -35,6 +36,7 @@ class DoubleApply(PlantableFault):
                 BETWEEN_ROWS_AND_CHECKPOINT,
             )
         )  # fmt: skip
+        scene.life.operations.note("restart", agenda.now)
         agenda.wait(timedelta(seconds=40))
         NaiveRunner(
             scene.store, scene.readers.code[READ_MODEL](), bank_decoder(), run_id=scene.readers.next_run_id(),

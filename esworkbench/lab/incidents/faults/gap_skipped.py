@@ -33,6 +33,8 @@ class GapSkipped(PlantableFault):
     """A deposit on the account is under way while another customer's commits at the next position and is read."""
 
     name = "gap_skipped"
+    strikes_any_account = True
+    shows_in = (READ_MODEL,)
 
     def __init__(self) -> None:
         self.position = 0
@@ -82,8 +84,7 @@ class GapSkipped(PlantableFault):
         """Somebody else's deposit commits at the next position, and the naive reader goes past both."""
         agenda = scene.life.agenda
         agenda.wait()
-        neighbour = next(person for person in scene.life.people if person.account == scene.person.savings_account)
-        scene.life.deposit(neighbour, 12_500, f"GIFT-{agenda.now:%Y%m%d}")
+        scene.life.deposit(scene.partner, 12_500, f"GIFT-{agenda.now:%Y%m%d}")
         agenda.wait()
         blind = GapBlindStore(scene.engine, clock=scene.store.clock)
         scene.readers.runner(READ_MODEL, blind).catch_up()

@@ -12,6 +12,7 @@ class HandlerBug(PlantableFault):
     """Every event of the type is wrong in the read model from the first on; a rebuild with this code repeats it."""
 
     name = "handler_bug"
+    shows_in = (READ_MODEL,)
 
     def before(self, scene: Scene) -> None:
         self.code = scene.rng.choice([FeesAdded, CancellationsIgnored])
@@ -19,6 +20,7 @@ class HandlerBug(PlantableFault):
 
     def release(self, scene: Scene) -> None:
         scene.readers.code[READ_MODEL] = self.code
+        scene.life.operations.note("release", scene.life.agenda.now)
         scene.readers.runner(READ_MODEL).rebuild()
 
     def after(self, scene: Scene) -> list[PlantedFault]:

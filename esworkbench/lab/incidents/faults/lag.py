@@ -8,6 +8,7 @@ READ_MODEL = "account_balances"
 
 class LaggingReadModel(PlantableFault):
     name = "lag"
+    shows_in = ()
 
     def __init__(self) -> None:
         self.stopped_at = 0

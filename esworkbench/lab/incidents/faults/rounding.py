@@ -19,6 +19,7 @@ class Rounding(PlantableFault):
     """The release stays live for a good part of the bank's life, then is taken back; the cents it lost stay lost."""
 
     name = "rounding"
+    shows_in = (READ_MODEL,)
 
     def before(self, scene: Scene) -> None:
         agenda = scene.life.agenda
@@ -29,6 +30,7 @@ class Rounding(PlantableFault):
     def release(self, scene: Scene, code: Callable[[], Projection]) -> None:
         scene.readers.run(READ_MODEL)
         scene.readers.code[READ_MODEL] = code
+        scene.life.operations.note("release", scene.life.agenda.now)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         """The rows show what was rounded away: compare each interest row with its event."""

@@ -2,26 +2,56 @@
 
 from datetime import datetime, timedelta
 from random import Random
+from typing import ClassVar
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import PostedAmount, posting_of
 from esworkbench.events import Event, RecordedEvent
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.world.life import Life
-from esworkbench.lab.world.people import CURRENT_ACCOUNT
+from esworkbench.lab.world.people import CURRENT_ACCOUNT, Person
 from esworkbench.lab.world.readers import Readers
 
 
 class Scene:
-    def __init__(self, url: str, life: Life, readers: Readers, rng: Random) -> None:
+    """One fault's view of the bank: the account it strikes, and a random generator that is its own.
+
+    Of several faults each has a scene. ``taken`` is shared by all: ids of events that one of them is about, or needs
+    as a witness, so that no other may lay hands on them. ``earlier`` keeps their quiet moments on different days.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        life: Life,
+        readers: Readers,
+        rng: Random,
+        *,
+        account: str = CURRENT_ACCOUNT,
+        taken: set[str] | None = None,
+        earlier: timedelta = timedelta(0),
+    ) -> None:
         self.url = url
         self.life = life
         self.readers = readers
         self.rng = rng
         self.store = life.store
         self.engine = life.store.engine
-        self.account = CURRENT_ACCOUNT
-        self.person = next(person for person in life.people if person.account == self.account)
+        self.account = account
+        self.person = self._person(account)
+        self.taken: set[str] = set() if taken is None else taken
+        self.earlier = earlier
+
+    def _person(self, account: str) -> Person:
+        return next(person for person in self.life.people if person.account == account)
+
+    @property
+    def partner(self) -> Person:
+        """Who the account's owner does business with: the savings account, else whoever has the same currency."""
+        if self.person.savings_account:
+            return self._person(self.person.savings_account)
+        others = [each for each in self.life.people if each.closes is None and each.account != self.account]
+        return next((each for each in others if each.currency == self.person.currency), others[0])
 
     def quiet_moment(self, part: float) -> datetime:
         """Early on a day shortly before read models are next run, ``part`` of the way through the bank's life.
@@ -30,7 +60,7 @@ class Scene:
         """
         scale = self.life.scale
         month = max(1, round(scale.months * part / scale.run_months)) * scale.run_months
-        return self.life.month_start(month) - timedelta(days=8) + timedelta(hours=4)
+        return self.life.month_start(month) - timedelta(days=8) + timedelta(hours=4) - self.earlier
 
     def all_events(self, *, after: int = 0) -> list[RecordedEvent]:
         return self.store.read_all(after=after, limit=1_000_000)
@@ -65,21 +95,48 @@ def planted_per_account(fault: str, off_by: list[tuple[Event, int]]) -> list[Pla
     ]
 
 
+AFTER_LIFE, EDITS_LOG, CUTS_LOG = range(3)
+"""In this order the faults of one incident have their ``after``: those that only tell what has happened, or touch what
+isn't the log; those that change the log; those that cut events off its end. So each finds the log as it was lived, and
+what a later one does away with is never what an earlier one is about (``Scene.taken``)."""
+
+
 class PlantableFault:
     """Base of all faults, and the healthy bank.
 
     ``before`` puts the cause into the agenda. When the bank's life is over, ``last_run`` brings the read models up to
     date; ``after`` does what can only be done then, and says what was planted.
+
+    ``stage`` says when its ``after`` comes among those of other faults. ``strikes_any_account``: it can be planted on
+    another account than the busy one, and more than once in one bank. ``shows_in`` names the claims that the planted
+    amounts put off (tables, or "statement"); None where the lab can't hold its answer against a claim.
     """
 
     name = "none"
+    stage: ClassVar[int] = AFTER_LIFE
+    strikes_any_account: ClassVar[bool] = False
+    shows_in: ClassVar[tuple[str, ...] | None] = None
+
+    @classmethod
+    def may_strike(cls, person: Person) -> bool:
+        """Whether this account's life gives the fault what it needs; the account has been open for long enough."""
+        return True
 
     def before(self, scene: Scene) -> None:
         """Nothing goes wrong."""
 
     def last_run(self, scene: Scene) -> None:
-        """Bring every read model up to date for the last time."""
+        """Bring every read model up to date for the last time. Of several faults one at most may do otherwise."""
         scene.readers.run_all()
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         return []
+
+    def puts_off(self, planted: list[PlantedFault]) -> list[tuple[str, str, str, int]]:
+        """Claim, account, currency and amount of every claim that what was planted puts off."""
+        return [
+            (claim, each.account, each.currency, each.amount)
+            for each in planted
+            for claim in self.shows_in or ()
+            if each.account is not None and each.currency is not None
+        ]

@@ -15,6 +15,7 @@ class UnresolvedPending(PlantableFault):
     """
 
     name = "unresolved_pending"
+    shows_in = ("statement",)
 
     def before(self, scene: Scene) -> None:
         begins = scene.life.partition_night + timedelta(minutes=10)
