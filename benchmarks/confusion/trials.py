@@ -78,8 +78,9 @@ def hold(trial: Trial, url: str, folder: Path) -> Held:
     started, began = process_time(), perf_counter()
     faults: list[str] = []
     try:
-        faults = _build(trial, url)
-        planted = msgspec.convert([msgspec.to_builtins(each) for each in reveal(url)], list[Planted])
+        key = folder / "answer.key"
+        faults = _build(trial, url, key)
+        planted = msgspec.convert([msgspec.to_builtins(each) for each in reveal(url, key_file=key)], list[Planted])
         evidence = capture(url, folder / "evidence", progress=False)
         diagnosed = msgspec.convert(diagnose(evidence).as_json(), Diagnosed)
         verdict, error = judge(planted, diagnosed), ""
@@ -93,15 +94,15 @@ def hold(trial: Trial, url: str, folder: Path) -> Held:
     )  # fmt: skip
 
 
-def _build(trial: Trial, url: str) -> list[str]:
+def _build(trial: Trial, url: str, key: Path) -> list[str]:
     if trial.kind != "mixed":
-        build_incident(url, fault=trial.fault or "none", seed=trial.seed, scale="small")
+        build_incident(url, fault=trial.fault or "none", seed=trial.seed, scale="small", key_file=key)
         return [trial.fault] if trial.fault else []
     chance = Random(f"mixed/{trial.seed}")
     for _ in range(TRIES):
         faults = sorted(chance.sample(PLANTABLE, chance.randint(2, MOST_MIXED)))
         try:
-            build_incident(url, faults=faults, seed=trial.seed, scale="small")  # type: ignore[call-arg]
+            build_incident(url, faults=faults, seed=trial.seed, scale="small", key_file=key)
         except UnusableInput:
             continue  # these can't be planted together
         return faults
