@@ -41,7 +41,9 @@ def new(
     json: Json = False,
 ) -> None:
     """Build a bank that really has that fault, or several; the answer is sealed."""
-    built = build_incident(new_store(url), faults=fault or (), seed=seed, case=case, scale=scale, key_file=key, progress=True)
+    built = build_incident(
+        new_store(url), faults=fault or (), seed=seed, case=case, scale=scale, key_file=key, progress=True
+    )
     shown = address_of(parse_url(built.url))
     document = {
         "url": shown, "accounts": built.accounts, "events": built.events, "seed": built.seed,

@@ -69,9 +69,7 @@ def _investigated_in(
     if source is None:
         source = sqlite_url(folder / "bank.db")
         told.print("Building eight years of a bank, with one fault in them that nobody wrote down.")
-        build_incident(
-            source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, key_file=folder / KEY_BESIDE, progress=True
-        )
+        build_incident(source, fault=BUILT_IN_FAULT, seed=1, scale=SCALE, key_file=folder / KEY_BESIDE, progress=True)
     evidence = capture(source, folder / "evidence", ledger=ledger, domain=domain)
     code = domain_of(evidence, domain)
     claim = _claim(source, account, currency, claimed)

@@ -14,6 +14,7 @@ ahead             reading on meanwhile
 envelope          what the events' metadata says
 gaps              positions that no event holds
 fitting           rows of its other tables, however odd
+index_checks      each read model through its indexes, and past them
 claims            what its read models, snapshots and statements say the balances are
 file              a bank's own delimited file with running balances
 delimited         its rows, read as the ledger describes them

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
+from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut, IndexCheck
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, SEALED, STATEMENTS
@@ -18,6 +18,7 @@ from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.gaps import Gaps
+from esworkbench.evidence.capturing.index_checks import index_checks
 from esworkbench.evidence.capturing.opening import require_event_store
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
@@ -43,6 +44,7 @@ class Captured(NamedTuple):
     poster: Poster
     decimals: dict[str, int | None]
     missing_guards: list[str]
+    index_checks: list[IndexCheck]
     assumptions: list[str]
 
 
@@ -103,9 +105,12 @@ class StoreCapture:
                     checkpoints.update(zip(batch["projection"], batch["position"], strict=True))
                 if table == "snapshots" and self._ledger.snapshot:
                     self._claims.snapshots(self._ledger.snapshot, batch)
-        for read_model in self._ledger.read_model:
-            if read_model.table in self._columns:
-                self._claims.read_model(read_model)
+        models = [model for model in self._ledger.read_model if model.table in self._columns]
+        checks = index_checks(self._source, models)
+        for model in models:
+            self._claims.read_model(
+                model, past_indexes=any(each.differs for each in checks if each.table == model.table)
+            )
         statements = own_files(outside / STATEMENTS, STATEMENT_ENDS)
         for path in statements:
             self._claims.statement(path)
@@ -121,7 +126,7 @@ class StoreCapture:
         decimals = self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
         lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
         assumptions = [*self._claims.assumptions, *_not_read(outside, statements)]
-        return Captured(cut, self._poster, decimals, lacking, assumptions)
+        return Captured(cut, self._poster, decimals, lacking, checks, assumptions)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
