@@ -35,6 +35,9 @@ def new(
         typer.Option(metavar="LETTER", help="In place of fault and seed: `A`, the course's own case, tells neither."),
     ] = None,
     scale: Annotated[str, typer.Option(help="full (eight years, thousands of events) or small.")] = "full",
+    accounts: Annotated[
+        int | None, typer.Option(metavar="N", help="How many accounts, 10 to 100000; else 41, of small 6.")
+    ] = None,
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the answer's key goes; else into your own folder.")
     ] = None,
@@ -42,7 +45,14 @@ def new(
 ) -> None:
     """Build a bank that really has that fault, or several; the answer is sealed."""
     built = build_incident(
-        new_store(url), faults=fault or (), seed=seed, case=case, scale=scale, key_file=key, progress=True
+        new_store(url),
+        faults=fault or (),
+        seed=seed,
+        case=case,
+        scale=scale,
+        accounts=accounts,
+        key_file=key,
+        progress=True,
     )
     shown = address_of(parse_url(built.url))
     document = {

@@ -28,6 +28,7 @@ from esworkbench.lab.world.readers import Readers
 from esworkbench.money import format_minor
 
 STATEMENT = "statement.csv"
+FEWEST_ACCOUNTS, MOST_ACCOUNTS = 10, 100_000
 BUILDERS_LOCK = 8451_1
 """The advisory lock of whoever builds an incident in a PostgreSQL database."""
 
@@ -68,20 +69,27 @@ def build_incident(
     seed: int | None = None,
     case: str | None = None,
     scale: str = "full",
+    accounts: int | None = None,
     key_file: Path | None = None,
     progress: bool = False,
 ) -> Incident:
     """A bank at ``url`` with that fault in it; ``none``: healthy; None: one drawn from the seed, for you to find.
 
-    ``faults`` names several at once, in one bank: each strikes an account that the seed draws, as ``Planting`` says.
-    ``case`` stands for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given.
-    ``scale`` is ``full`` (eight years, thousands of events on the account complained about) or ``small`` (one year).
-    The answer is sealed; its key goes to ``key_file``, a new file, or into the user's folder.
-    One seed gives the same events and rows. Raises UnusableInput for an unknown name, a case with a fault or a seed
-    beside it, faults that can't stand side by side, or a database that already holds something, or in which somebody else is building. If building fails,
-    what it made is taken away again, and nothing else.
+    ``faults`` names several at once: each strikes an account that the seed draws (see ``Planting``). ``case`` stands
+    for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given. ``scale`` is ``full``
+    (eight years, thousands of events on the account complained about) or ``small`` (one year);
+    ``accounts``, 10 to 100,000, says how many accounts there are, else 41 or 6. The answer is sealed; its key goes to
+    ``key_file``, a new file, or into the user's folder. One seed gives the same events and rows.
+
+    Raises UnusableInput for an unknown name, a case with a fault or a seed beside it, faults that can't stand side by
+    side, or a database that already holds something, or in which somebody else is building. If building fails, what it
+    made is taken away again, and nothing else.
     """
-    size = _named("scale", scale, SCALES)
+    size: Scale = _named("scale", scale, SCALES)
+    if accounts is not None:
+        if not FEWEST_ACCOUNTS <= accounts <= MOST_ACCOUNTS:
+            raise UnusableInput(f"a bank has {FEWEST_ACCOUNTS} to {MOST_ACCOUNTS:,} accounts here, not {accounts:,}")
+        size = size.with_accounts(accounts)
     if case is not None:
         if fault is not None or faults or seed is not None:
             raise UnusableInput(f"the case {case!r} has a fault and a seed of its own: name either the case or those")

@@ -126,7 +126,7 @@ def _keep_key(path: Path, incident: str, key: bytes) -> None:
         if path.parent == keys_folder():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(_KEY % (incident.encode(), key.hex().encode()))
     except OSError as error:
         raise UnusableInput(f"the key can't be kept at {str(path)!r}: {error.strerror}") from None

@@ -2,6 +2,7 @@
 
 ``agenda``: simulated time, one action after another.
 ``life``: the months of every customer, and what the bank does with them.
+``newcomers``: up to a hundred thousand accounts with short lives.
 ``people``: who banks here, and how large the world is.
 ``card_network``: clears or declines card purchases.
 ``bus``: carries messages between bank and network, and loses them in a partition.

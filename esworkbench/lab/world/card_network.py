@@ -18,6 +18,7 @@ class CardNetwork:
     """Answers each request for a withdrawal: clears it in one of the next runs, or declines it.
 
     What it clears it books, and only then tells the bank. A declined purchase moved no money and is in no books.
+    ``tips`` are what guests add at the table, by withdrawal, in minor units: such a purchase is cleared, for the sum.
     """
 
     def __init__(self, agenda: Agenda, bus: Bus, books: Books, rng: Random, *, declines_per_cent: int) -> None:
@@ -26,11 +27,16 @@ class CardNetwork:
         self._books = books
         self._rng = rng
         self._declines_per_cent = declines_per_cent
+        self.tips: dict[str, int] = {}
         bus.subscribe(REQUESTS, self.asked)
 
     def asked(self, request: CardMessage) -> None:
         now = self._agenda.now
-        if now.hour == CUT_OVER_HOUR:
+        tip = self.tips.get(request.withdrawal_id)
+        if tip is not None:
+            with_tip = request._replace(amount_minor=request.amount_minor + tip)
+            self._agenda.at(next_clearing(now + timedelta(hours=1)), lambda: self._clear(with_tip))
+        elif now.hour == CUT_OVER_HOUR:
             self._decline(request, now + timedelta(minutes=9), "network cut-over: authorisation timed out")
         elif self._rng.randrange(100) < self._declines_per_cent:
             minutes = self._rng.randint(5, 90)

@@ -5,6 +5,7 @@ leaves the others' lives as they were.
 """
 
 import calendar
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
@@ -34,6 +35,7 @@ from esworkbench.lab.world.books import Books
 from esworkbench.lab.world.bus import ANSWERS, REQUESTS, Bus, CardMessage, Partition
 from esworkbench.lab.world.card_network import CardNetwork
 from esworkbench.lab.world.interest import interest_half_up
+from esworkbench.lab.world.newcomers import Newcomers
 from esworkbench.lab.world.operations import Operations
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, FIRST_MONTH, Person, Scale, draw_people
 
@@ -52,7 +54,8 @@ class Life:
     """``begin`` plans one month in the agenda; running the agenda lives it.
 
     ``store`` must use ``agenda.clock``. ``partition_night`` is 02:00 of the night on which the busy account's owner
-    buys something for 47.23 while the card network switches to its next day.
+    buys something for 47.23 while the card network switches to its next day. ``answered`` takes the card network's
+    answers; a fault may ship another.
     """
 
     def __init__(self, store: EventStore, agenda: Agenda, scale: Scale, seed: int) -> None:
@@ -67,6 +70,7 @@ class Life:
             agenda, self.bus, self.books, Random(f"{seed}/network"), declines_per_cent=scale.declines_per_cent
         )
         self.people = draw_people(scale, Random(f"{seed}/people"))
+        self.newcomers = Newcomers(self, scale.newcomers, Random(f"{seed}/newcomers"))
         self.refused = 0
         night = Random(f"{seed}/night")
         self.partition_night = self.month_start(int(scale.months * 0.6) + night.randrange(scale.months // 6))
@@ -76,7 +80,8 @@ class Life:
             self.month_start(0), self.month_start(scale.months), Random(f"{seed}/operations log")
         )
         store.subscribe(self._announce)
-        self.bus.subscribe(ANSWERS, self._answered)
+        self.answered: Callable[[CardMessage], None] = self._answered
+        self.bus.subscribe(ANSWERS, lambda answer: self.answered(answer))
 
     def month_start(self, month: int) -> datetime:
         """Midnight, UTC, of the first day of a month counted from 0."""
@@ -104,6 +109,7 @@ class Life:
         for number, person in enumerate(self.people):
             if person.opens <= month and (person.closes is None or month <= person.closes):
                 self._plan(person, number, month, Random(f"{self.seed}/{person.account}/{month}"))
+        self.newcomers.begin(month)
 
     def _plan(self, person: Person, number: int, month: int, rng: Random) -> None:
         start = self.month_start(month)

@@ -36,6 +36,7 @@ class Person(NamedTuple):
 class Scale(NamedTuple):
     """How large the world is: ``months`` long, ``others`` accounts beside the busy one with its ``purchases`` a month.
 
+    ``newcomers`` are accounts with short lives, beside those (see ``newcomers``).
     Interest is credited every ``interest_months``; read models are brought up to date every ``run_months``.
     """
 
@@ -47,7 +48,15 @@ class Scale(NamedTuple):
     interest_months: int
     run_months: int
     snapshot_every: int
+    newcomers: int = 0
 
+    def with_accounts(self, accounts: int) -> "Scale":
+        """The same years with so many accounts: up to 41 with whole lives, the others with short ones."""
+        others = min(accounts - 1, MOST_OTHERS)
+        return self._replace(others=others, newcomers=accounts - 1 - others)
+
+
+MOST_OTHERS = 40
 
 FIRST_MONTH = 3
 

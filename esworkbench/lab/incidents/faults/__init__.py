@@ -12,16 +12,43 @@
 ``naive_runner``: the runner that saves rows and checkpoint in two transactions.
 ``killed_process``: starts that runner in a child process, and kills it.
 ``killed_child``: the child.
+``retry_duplicate``: a client without a key that gets no reply, and asks again.
+``never_appended``: a cash machine killed after it has paid, and before it has written that down.
+``half_transfer``: a transfer in two appends, and a kill between the two.
+``lost_update``: two cash machines that decide on one version, and no check.
+``chain_fork``: a writer that reads the last hash without the lock.
+``invariant_broken``: a release of the withdrawal that doesn't look at the balance.
+``settled_otherwise``: a tip, settled beside what was held.
+``double_repair``: a repair that is run twice.
+``clock_skew``: a second server whose clock is behind.
+``valid_time_shift``: a cheque that is booked days after it was credited. Healthy.
+``statement_incomplete``: a printer that leaves a line out.
+``statement_inconsistent``: a printer that swaps two digits of a balance.
+``broken_writers``: the code of those writers that run in a process of their own.
+``writer_process``: starts one, holds it at a named point, and kills it or lets it go on.
+``writer_child``: the child.
 """
 
 from esworkbench.lab.incidents.faults.by_hand import EventDeleted, ManualEdit, PayloadEdited, TailTruncated
+from esworkbench.lab.incidents.faults.chain_fork import ChainFork
+from esworkbench.lab.incidents.faults.clock_skew import ClockSkew
 from esworkbench.lab.incidents.faults.double_apply import DoubleApply
+from esworkbench.lab.incidents.faults.double_repair import DoubleRepair
 from esworkbench.lab.incidents.faults.gap_skipped import GapSkipped
+from esworkbench.lab.incidents.faults.half_transfer import HalfTransfer
 from esworkbench.lab.incidents.faults.handler_bug import HandlerBug
+from esworkbench.lab.incidents.faults.invariant_broken import InvariantBroken
 from esworkbench.lab.incidents.faults.lag import LaggingReadModel
+from esworkbench.lab.incidents.faults.lost_update import LostUpdate
+from esworkbench.lab.incidents.faults.never_appended import NeverAppended
+from esworkbench.lab.incidents.faults.retry_duplicate import RetryDuplicate
 from esworkbench.lab.incidents.faults.rounding import Rounding
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
+from esworkbench.lab.incidents.faults.settled_otherwise import SettledOtherwise
+from esworkbench.lab.incidents.faults.statement_incomplete import StatementIncomplete
+from esworkbench.lab.incidents.faults.statement_inconsistent import StatementInconsistent
 from esworkbench.lab.incidents.faults.unresolved_pending import UnresolvedPending
+from esworkbench.lab.incidents.faults.valid_time_shift import ValidTimeShift
 
 FAULTS: dict[str, type[PlantableFault]] = {
     fault.name: fault
@@ -37,6 +64,18 @@ FAULTS: dict[str, type[PlantableFault]] = {
         HandlerBug,
         Rounding,
         LaggingReadModel,
+        RetryDuplicate,
+        NeverAppended,
+        HalfTransfer,
+        LostUpdate,
+        ChainFork,
+        InvariantBroken,
+        SettledOtherwise,
+        DoubleRepair,
+        ClockSkew,
+        ValidTimeShift,
+        StatementIncomplete,
+        StatementInconsistent,
     )
 }
 """Every fault, and the healthy bank. Whatever is added comes at the end."""

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, delete, update
 
-from esworkbench.errors import UnusableInput
 from esworkbench.domains.bank import MoneyDeposited, MoneyWithdrawn
 from esworkbench.domains.bank.read_models.account_balances import account_balances
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store import write_transaction
 from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.event_store.schema import events
@@ -22,7 +22,6 @@ from esworkbench.lab.incidents.faults.scene import (
 )
 from esworkbench.lab.incidents.sealed import PlantedFault
 from esworkbench.lab.world.people import Person
-
 
 EVERYWHERE = ("account_balances", "transaction_history", "statement")
 

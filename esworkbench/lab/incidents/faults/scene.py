@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import ClassVar
 
-from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank import WithdrawalRequested, bank_decoder
 from esworkbench.domains.bank.read_models import PostedAmount, posting_of
-from esworkbench.events import Event, RecordedEvent
+from esworkbench.errors import UnusableInput
+from esworkbench.events import DomainEvent, Event, RecordedEvent
 from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.world.books import Booking
 from esworkbench.lab.world.life import Life
 from esworkbench.lab.world.people import CURRENT_ACCOUNT, Person
 from esworkbench.lab.world.readers import Readers
@@ -52,6 +54,60 @@ class Scene:
             return self._person(self.person.savings_account)
         others = [each for each in self.life.people if each.closes is None and each.account != self.account]
         return next((each for each in others if each.currency == self.person.currency), others[0])
+
+    def available(self) -> int:
+        """What the account's owner may take out, overdraft included, in minor units."""
+        account = self.life.bank.accounts.load(self.account)
+        return account.balance_minor + account.overdraft_limit_minor
+
+    def funds(self, amount_minor: int) -> int:
+        """That amount, once it is there to be taken out: where it isn't, the owner pays something in first."""
+        if self.available() < amount_minor:
+            short = amount_minor - self.available()
+            self.life.deposit(self.person, short + 10_000, f"TOPUP-{self.account}-{self.life.agenda.now:%Y%m%d%H%M%S}")
+            self.life.agenda.wait()
+        return amount_minor
+
+    def own_events(self) -> list[Event]:
+        """The account's events, in order."""
+        return [bank_decoder().decode(each) for each in self.store.read_stream(f"BankAccount-{self.account}")]
+
+    def events_of(self, kind: type[DomainEvent] | tuple[type[DomainEvent], ...], reference: str) -> list[Event]:
+        """Events of the account, of that type, under that reference."""
+        return [
+            event for event in self.own_events()
+            if isinstance(event.data, kind) and getattr(event.data, "reference", None) == reference
+        ]  # fmt: skip
+
+    def event_of(self, kind: type[DomainEvent], reference: str) -> Event:
+        """The one event of the account, of that type, under that reference."""
+        [event] = self.events_of(kind, reference)
+        return event
+
+    def printed_line(self) -> tuple[int, Event, Booking]:
+        """A line of the account's statement, not among its first or last, and the one event that it books.
+
+        Raises UnusableInput where there is none that is free for another fault.
+        """
+        posted: dict[tuple[str, int], list[Event]] = {}
+        for event in self.own_events():
+            posting = effect(event)
+            reference = getattr(event.data, "reference", None)
+            at_once = not isinstance(event.data, WithdrawalRequested)
+            if reference and at_once and posting is not None:
+                posted.setdefault((reference, posting.amount_minor), []).append(event)
+        lines = self.life.books.lines(self.account, self.person.currency)
+        free = [
+            (at, booked[0], line) for at, line in enumerate(lines)
+            if len(lines) // 3 <= at < len(lines) - 2
+            and len(booked := posted.get((line.reference, line.amount_minor), [])) == 1
+            and booked[0].recorded.event_id not in self.taken
+        ]  # fmt: skip
+        if not free:
+            raise UnusableInput(
+                f"the statement of account {self.account} has no line that is free for another fault: take another seed"
+            )
+        return self.rng.choice(free)
 
     def quiet_moment(self, part: float) -> datetime:
         """Early on a day shortly before read models are next run, ``part`` of the way through the bank's life.
