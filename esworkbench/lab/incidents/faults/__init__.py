@@ -8,7 +8,18 @@
 ``handler_bug``: a release of a handler that gets one event type wrong.
 ``rounding``: a release of a handler that rounds by its own rule.
 ``lag``: a runner that stops before the head. Healthy.
-``buggy_handlers``: the code of those two releases.
+``twin_dropped``, ``poison_skipped``, ``batch_end_stamping``, ``clamped_balance``, ``mixed_currency``, ``day_boundary``:
+releases of a handler, each with the bug it is named after.
+``wrong_upcaster``: a release with an upcaster that gets one shape wrong.
+``restored_read_model``: rows put back from an older copy, under a checkpoint that stays.
+``read_model_by_hand``: a checkpoint moved, a row deleted, by SQL.
+``index_differs``: a row that its table holds and its index doesn't lead to.
+``wrong_snapshots``: a worker that folds one event twice; a wrong migration to a new shape.
+``rewritten_log``: an event changed and all hashed again; two swapped; one filed in another stream. By SQL.
+``backdated_insert``: an event written under a clock that was set back.
+``serialization_drift``: a release of the store that hashes other bytes than it writes. Healthy.
+``buggy_handlers``: the code of the releases of ``handler_bug`` and ``rounding``.
+``broken_readers``: the code of the others.
 ``naive_runner``: the runner that saves rows and checkpoint in two transactions.
 ``killed_process``: starts that runner in a child process, and kills it.
 ``killed_child``: the child.
@@ -29,26 +40,40 @@
 ``writer_child``: the child.
 """
 
+from esworkbench.lab.incidents.faults.backdated_insert import BackdatedInsert
+from esworkbench.lab.incidents.faults.batch_end_stamping import BatchEndStamping
 from esworkbench.lab.incidents.faults.by_hand import EventDeleted, ManualEdit, PayloadEdited, TailTruncated
 from esworkbench.lab.incidents.faults.chain_fork import ChainFork
+from esworkbench.lab.incidents.faults.clamped_balance import ClampedBalance
 from esworkbench.lab.incidents.faults.clock_skew import ClockSkew
+from esworkbench.lab.incidents.faults.day_boundary import DayBoundary
 from esworkbench.lab.incidents.faults.double_apply import DoubleApply
 from esworkbench.lab.incidents.faults.double_repair import DoubleRepair
 from esworkbench.lab.incidents.faults.gap_skipped import GapSkipped
 from esworkbench.lab.incidents.faults.half_transfer import HalfTransfer
 from esworkbench.lab.incidents.faults.handler_bug import HandlerBug
+from esworkbench.lab.incidents.faults.index_differs import IndexDiffers
 from esworkbench.lab.incidents.faults.invariant_broken import InvariantBroken
 from esworkbench.lab.incidents.faults.lag import LaggingReadModel
 from esworkbench.lab.incidents.faults.lost_update import LostUpdate
+from esworkbench.lab.incidents.faults.mixed_currency import MixedCurrency
 from esworkbench.lab.incidents.faults.never_appended import NeverAppended
+from esworkbench.lab.incidents.faults.poison_skipped import PoisonSkipped
+from esworkbench.lab.incidents.faults.read_model_by_hand import CheckpointMoved, RowLost
+from esworkbench.lab.incidents.faults.restored_read_model import RestoredReadModel
 from esworkbench.lab.incidents.faults.retry_duplicate import RetryDuplicate
+from esworkbench.lab.incidents.faults.rewritten_log import EventMisfiled, RehashedHistory, Reordered
 from esworkbench.lab.incidents.faults.rounding import Rounding
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
+from esworkbench.lab.incidents.faults.serialization_drift import SerializationDrift
 from esworkbench.lab.incidents.faults.settled_otherwise import SettledOtherwise
 from esworkbench.lab.incidents.faults.statement_incomplete import StatementIncomplete
 from esworkbench.lab.incidents.faults.statement_inconsistent import StatementInconsistent
+from esworkbench.lab.incidents.faults.twin_dropped import TwinDropped
 from esworkbench.lab.incidents.faults.unresolved_pending import UnresolvedPending
 from esworkbench.lab.incidents.faults.valid_time_shift import ValidTimeShift
+from esworkbench.lab.incidents.faults.wrong_snapshots import BadSnapshot, StaleSnapshotShape
+from esworkbench.lab.incidents.faults.wrong_upcaster import WrongUpcaster
 
 FAULTS: dict[str, type[PlantableFault]] = {
     fault.name: fault
@@ -76,6 +101,24 @@ FAULTS: dict[str, type[PlantableFault]] = {
         ValidTimeShift,
         StatementIncomplete,
         StatementInconsistent,
+        TwinDropped,
+        PoisonSkipped,
+        WrongUpcaster,
+        BatchEndStamping,
+        ClampedBalance,
+        MixedCurrency,
+        DayBoundary,
+        RestoredReadModel,
+        CheckpointMoved,
+        RowLost,
+        IndexDiffers,
+        BadSnapshot,
+        StaleSnapshotShape,
+        RehashedHistory,
+        Reordered,
+        EventMisfiled,
+        BackdatedInsert,
+        SerializationDrift,
     )
 }
 """Every fault, and the healthy bank. Whatever is added comes at the end."""
