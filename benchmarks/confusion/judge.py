@@ -13,9 +13,10 @@ import msgspec
 from benchmarks.confusion.rules import RULES, Precision
 
 Outcome = Literal["right", "pair", "inexact", "unexplained", "missed", "mistaken"]
-"""``right``: class, account, events and amount as the rule asks. ``pair``: named beside what it looks like here.
-``inexact``: the right class on the right account, with other events or another amount. ``unexplained``: the
-amount is reported and no cause given. ``missed``: nothing is said. ``mistaken``: told as another fault."""
+"""``right``: class, account, events and amount as the rule asks. ``pair``: named beside what it looks like here, where
+neither is called proven. ``inexact``: the right class on the right account, with other events or another amount.
+``unexplained``: the amount is reported and no cause given. ``missed``: nothing is said. ``mistaken``: told as
+another fault."""
 
 OUTCOMES: tuple[Outcome, ...] = ("right", "pair", "inexact", "unexplained", "missed", "mistaken")
 
@@ -130,9 +131,9 @@ def _judge_one(
         return Judged(planted.fault, "right" if fits else "inexact", beside), set(alone)
     paired = {
         number: said for number, said in enumerate(diagnosed.findings)
-        if said.fault in rule.pairs and said.alternative_to is None and _same_place(said, planted)
-        and (any(other.alternative_to == said.fault for other in mine.values())
-             or (said.certainty != "proven" and planted.fault in said.proof))
+        if said.alternative_to is None and _same_place(said, planted)
+        and (said.certainty == "possible" or (said.fault in rule.pairs and said.certainty == "likely"))
+        and (any(other.alternative_to == said.fault for other in mine.values()) or planted.fault in said.proof)
     }  # fmt: skip
     if paired:
         return Judged(planted.fault, "pair", sorted({said.fault for said in paired.values()})), set(paired) | set(mine)
