@@ -60,7 +60,7 @@ def visible_batch(waiting: list[Event], account: str) -> list[Event]:
             if len(postings) == size and sums.get(account) and all(sums.values()):
                 return batch
     raise UnusableInput(
-        f"no event of {account} waits to be read where double_apply is to strike: choose another seed, or a larger scale"
+        f"no event of {account} waits to be read where double_apply is to strike: take another seed, or a larger scale"
     )
 
 
