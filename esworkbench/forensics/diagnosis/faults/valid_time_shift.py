@@ -16,12 +16,19 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 A_DAY = 86_400
 SHOWN = 3
 
-# What a statement tells in other parts than the log has no date of its own.
+# What a statement tells in other parts than the log has no date of its own; and of several alike it needn't be clear
+# which line means which event, so that none of them is said to be late.
 _SHIFTED = """
+    WITH lines AS (
+        SELECT * FROM statement_lines
+        QUALIFY count(*) OVER (PARTITION BY file, account, currency, reference, amount) = 1
+    ), events AS (
+        SELECT * FROM expected QUALIFY count(*) OVER (PARTITION BY file, account, currency, reference, amount) = 1
+    )
     SELECT file, account, currency, e.position, e.event_id, l.reference, l.amount,
         epoch(l.booked_at) - epoch(e.due_at) AS late, l.reference <> '' AND l.reference = e.reference AS named
-    FROM pairs JOIN statement_lines AS l USING (file, account, currency, place)
-        JOIN expected AS e USING (file, account, currency, event_id)
+    FROM pairs JOIN lines AS l USING (file, account, currency, place)
+        JOIN events AS e USING (file, account, currency, event_id)
     WHERE l.amount = e.amount AND abs(epoch(l.booked_at) - epoch(e.due_at)) > $day
       AND (file, account, currency, place) NOT IN
           (SELECT (file, account, currency, place) FROM netted WHERE place IS NOT NULL)
@@ -122,8 +129,9 @@ def _explanation(facts: Facts, file: str, key: Key, shifts: list[Shift]) -> Expl
         proof=proof,
     )  # fmt: skip
     told_apart = (
-        f"{file} may mean something of which no event was written, by {shifts[0].reference or 'a line without name'}, "
-        f"and lack {places([each.position for each in shifts])}: only the amount says that they are one"
+        f"no event bears the name {shifts[0].reference!r}, and it may not have been written; "
+        f"{places([each.position for each in shifts])}, of which no line tells, posts that amount: to append it as "
+        "missing may book it twice"
     )
     look_alikes = (LookAlike("never_appended", told_apart),) if is_other else ()
     return Explanation(found, [whole(step) for each in shifts for step in each.steps], look_alikes)
