@@ -1,6 +1,7 @@
 from esworkbench.archive.manifest import GAPS_KEPT as GAPS_KEPT
 from esworkbench.archive.manifest import LEDGER as LEDGER
 from esworkbench.archive.manifest import MANIFEST as MANIFEST
+from esworkbench.archive.manifest import Addition as Addition
 from esworkbench.archive.manifest import Cut as Cut
 from esworkbench.archive.manifest import IndexCheck as IndexCheck
 from esworkbench.archive.manifest import IndexDifference as IndexDifference

@@ -33,20 +33,27 @@ ROWS = """
 """
 
 
+def no_rows(table: str) -> str:
+    """A query with the table's columns and no row."""
+    columns = ", ".join(f"NULL::{IN_DUCKDB[field.type]} AS {field.name}" for field in SCHEMAS[table])
+    return f"SELECT {columns} WHERE false"
+
+
 def require_form(connection: "duckdb.DuckDBPyConnection", folder: Path, manifest: Manifest) -> None:
     """Raises EvidenceDamaged, naming the file or the table."""
     for table, schema in SCHEMAS.items():
         files = [folder / name for name in manifest.files_of(table)]
+        if not files:
+            continue
         said = {what: about_parquet(what, files) for what in ("schema", "metadata", "file_metadata")}
         expected = [(field.name, IN_DUCKDB[field.type]) for field in schema]
         described = connection.execute(COLUMNS.format_map(said)).fetchall()
         known = (expected, [each for each in expected if each[0] not in ADDED_LATER.get(table, ())])
-        first = None
+        alike: dict[str, list[tuple[str, str]]] = {}  # what one capture or one addition wrote
         for name, rows in groupby(described, key=lambda row: row[0]):
             # The first row describes the file as a whole.
             columns = [(column, kind) for _, column, kind in rows][1:]
-            first = first or columns
-            if columns not in known or columns != first:
+            if columns not in known or alike.setdefault(Path(name).name, columns) != columns:
                 raise EvidenceDamaged(f"{name} has other columns than {table} of evidence has: capture again")
         ((told, held, whole),) = connection.execute(ROWS.format_map(said)).fetchall()
         if (told, held, whole) != (manifest.rows[table], manifest.rows[table], True):

@@ -43,6 +43,17 @@ def files_of_table(table: str, buckets: int) -> list[str]:
     return [f"{table}/bucket={number}/part-0.parquet" for number in range(buckets)]
 
 
+def name_of_part(captured: str, addition: int) -> str:
+    """Beside a file of the capture, the one that holds what the n-th addition put there. Files are never rewritten."""
+    return f"{captured.removesuffix('part-0.parquet')}part-{addition}.parquet"
+
+
+def part_of(name: str) -> tuple[str, int]:
+    """The file of the capture that this one lies beside, and which addition put it there: 0 for the capture's own."""
+    found = re.fullmatch(r"(.+/)part-([1-9][0-9]{0,6})\.parquet", name)
+    return (f"{found[1]}part-0.parquet", int(found[2])) if found else (name, 0)
+
+
 def quoted(value: object) -> str:
     """A SQL string literal; for a path take ``from_parquet``, ``about_parquet`` or ``to_parquet``."""
     return "'" + str(value).replace("'", "''") + "'"
@@ -50,7 +61,7 @@ def quoted(value: object) -> str:
 
 def from_parquet(files: Iterable[Path]) -> str:
     """SQL to select the rows of exactly these Parquet files from. Raises UnusableInput for a name DuckDB can't take."""
-    return f"read_parquet({_listed(files)}, hive_partitioning = false)"
+    return f"read_parquet({_listed(files)}, hive_partitioning = false, union_by_name = true)"
 
 
 def about_parquet(what: str, files: Iterable[Path]) -> str:

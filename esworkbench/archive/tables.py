@@ -56,6 +56,13 @@ SCHEMAS: dict[str, pa.Schema] = {
         account=_TEXT, currency=_TEXT, day=pa.date32(), rows=_WHOLE, verdict=_TEXT, rounded_steps=_WHOLE,
         largest_residual_minor=_WHOLE,
     ),
+    "anchors": _schema(
+        origin=_TEXT, file=_TEXT, digest=_TEXT, log_id=_TEXT, position=_WHOLE, event_count=_WHOLE, root=_TEXT,
+        anchored_at=TIME, previous=_TEXT, key_id=_TEXT, signature=_TEXT, token=_TEXT, leaves=_TEXT,
+    ),
+    "leaves": _schema(anchor=_TEXT, position=_WHOLE, stream_id=_TEXT, version=_WHOLE, hash=_TEXT),
+    "public_keys": _schema(origin=_TEXT, key_id=_TEXT, public_key=_TEXT),
+    "keys": _schema(key_id=_TEXT, destroyed_at=TIME),
     "oddities": _schema(
         source=_TEXT, position=_WHOLE, stream_id=_TEXT, version=_WHOLE, event_id=_TEXT, account=_TEXT,
         column_name=_TEXT, stored_as=_TEXT, value=_TEXT, in_hex=pa.bool_(), why=_TEXT,
@@ -63,8 +70,17 @@ SCHEMAS: dict[str, pa.Schema] = {
 }  # fmt: skip
 """The columns of every table. Amounts are integers in minor units; times are UTC, to the microsecond.
 
-``oddities`` holds every value of the source that isn't stored as its writer writes it, as it is stored.
+``anchors`` come from the store's own table, from its outside folder, or were given (``origin``); ``token`` is what a
+timestamp authority answered, in hex. The table ``leaves`` holds what the leaves up to an ``anchor`` (its digest) say of
+positions at which the log says otherwise, with nulls for one that has none: with the events at all other positions,
+they are what the anchor's root is over. Which of them belong to an anchor, its column ``leaves`` says: those up to its
+position under that digest; null where its leaves aren't known. ``public_keys`` are those that anchors may be signed
+with; ``keys`` names people's keys and when they were destroyed, never a key. ``oddities`` holds every value of the
+source that isn't stored as its writer writes it, as it is stored.
 """
+
+ABSENT_BEFORE = frozenset({"anchors", "leaves", "public_keys", "keys"})
+"""Tables that evidence of the format before this one lacks: read as empty."""
 
 ADDED_LATER: dict[str, tuple[str, ...]] = {"assertions": ("type",)}
 """The last columns of a table that archives of earlier releases lack: read as null."""

@@ -53,6 +53,7 @@ class ArchiveWriter:
         self._held = 0
         self._rows: dict[tuple[str, int], BucketRows] = {}
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._closed: set[str] = set()
         self.rows = dict.fromkeys(SCHEMAS, 0)
 
     def __enter__(self) -> Self:
@@ -76,6 +77,8 @@ class ArchiveWriter:
         """Like ``write``, for rows that have the table's schema already."""
         if not batch.num_rows:
             return
+        if table in self._closed:
+            raise ValueError(f"the table {table} is written already")
         self.rows[table] += batch.num_rows
         with self._explained():
             if table in BUCKETED:
@@ -87,12 +90,20 @@ class ArchiveWriter:
                 self._writers[table] = parquet_writer(table, self._target_of(name))
             self._writers[table].write_table(batch)
 
+    def close_table(self, table: str) -> list[Path]:
+        """Write a large table's files now, and say where they lie until ``finish``: no row can be added to it."""
+        with self._explained():
+            names = files_of_table(table, self._buckets)
+            self._write_files([table])
+            self._closed.add(table)
+            return [self._partial / name for name in names]
+
     def finish(
         self, *, ledger: bytes, source: str, layout: str, cut: Cut, previous: str | None = None, **more: Any
     ) -> Manifest:
         """Sort, hash, write the manifest and rename into place. ``more`` are further fields of the manifest."""
         with self._explained():
-            self._write_all()
+            self._write_files([table for table in SCHEMAS if table not in self._closed])
             shutil.rmtree(self._spill)
             (self._partial / "ledger.toml").write_bytes(ledger)
             names = sorted(path for path in self._partial.rglob("*") if path.is_file())
@@ -108,7 +119,7 @@ class ArchiveWriter:
             )
             (self._partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
             for path in [*names, self._partial / MANIFEST, *self._partial.rglob("*/"), self._partial]:
-                _make_durable(path)
+                make_durable(path)
             try:
                 if self._target.exists():
                     self._target.rmdir()
@@ -120,7 +131,7 @@ class ArchiveWriter:
                     f"somebody else put something into {self._target} while this evidence was being written: that "
                     "stays, and this is discarded: capture again into a new folder"
                 ) from None
-            _make_durable(self._target.parent)
+            make_durable(self._target.parent)
         return manifest
 
     def _split(self, table: str, batch: pa.Table) -> Iterator[tuple[int, pa.Table]]:
@@ -145,11 +156,11 @@ class ArchiveWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def _write_all(self) -> None:
+    def _write_files(self, tables: Sequence[str]) -> None:
         """Each bucket by itself, two at once: a bucket needn't fit in memory."""
         writing = []
         with ThreadPoolExecutor(2) as pool:
-            for table in SCHEMAS:
+            for table in tables:
                 for bucket, name in enumerate(files_of_table(table, self._buckets)):
                     target = self._target_of(name)
                     if (table, bucket) in self._rows:
@@ -172,7 +183,8 @@ class ArchiveWriter:
             ) from error
 
 
-def _make_durable(path: Path) -> None:
+def make_durable(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)

@@ -13,6 +13,9 @@
 ``investigation``, ``repairing``: what these run.
 ``explain_command``: explain.
 ``evidence_commands``: capture, replay, diff, bisect, verify, diagnose.
+``anchor_commands``: anchor, prove, timestamp.
+``adding_commands``: evidence add.
+``personal_commands``: erase-subject.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -52,10 +55,15 @@ COMMANDS = {
     "incident": "incident_commands:incident",
     "drill": "drill_commands:drill",
     "capture": "evidence_commands:freeze",
+    "evidence": "adding_commands:additions",
     "replay": "evidence_commands:replay",
     "diff": "evidence_commands:diff",
     "bisect": "evidence_commands:bisect",
     "verify": "evidence_commands:verify",
+    "anchor": "anchor_commands:anchor",
+    "prove": "anchor_commands:prove",
+    "timestamp": "anchor_commands:timestamp",
+    "erase-subject": "personal_commands:erase_subject",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
     "report": "case_commands:report",

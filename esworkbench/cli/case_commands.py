@@ -1,6 +1,6 @@
 """Commands on a whole case: investigate, repair, report, case."""
 
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -18,9 +18,10 @@ from esworkbench.cli.terminal import terminal
 from esworkbench.composition import domain_of
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import address_of, parse_url
-from esworkbench.evidence.agreement import open_agreeing
+from esworkbench.evidence import Evidence
+from esworkbench.evidence.agreement import open_agreeing, require_agreement
 from esworkbench.forensics.compare.unposted import unposted_in_words
-from esworkbench.forensics.investigation.case import ACTS, Case
+from esworkbench.forensics.investigation.case import ACTS, Ask, Case, InWords
 from esworkbench.forensics.investigation.investigate import Repair
 from esworkbench.forensics.investigation.questions import in_words
 from esworkbench.forensics.repair.plan import RepairPlan, require_no_password
@@ -180,25 +181,31 @@ def case(
     """What was asked of this evidence, what was found, and whether asking again gives the same answers."""
     opened = open_agreeing(evidence)
     kept = Case(evidence)
+
+    def asked(of: Evidence) -> tuple[Ask, InWords]:
+        return lambda question, given: ask_again(of, question, given, projection, domain), partial(in_words, of)
+
+    def asked_then(digest: str) -> tuple[Ask, InWords] | None:
+        if digest not in earlier:
+            return None
+        then = Evidence.open(evidence, earlier=digest)
+        require_agreement(then)
+        return asked(then)
+
+    earlier = {digest for digest, _ in opened.manifest.earlier(opened.path)}
     again = (
-        {
-            each.entry.number: each.same
-            for each in kept.replay(
-                lambda question, given: ask_again(opened, question, given, projection, domain),
-                partial(in_words, opened),
-            )
-        }
-        if replay
-        else {}
+        {each.entry.number: each.same for each in kept.replay(*asked(opened), at=cache(asked_then))} if replay else {}
     )
     entries = kept.entries()
     rows: list[list[Any]] = [
         [entry.number, entry.question, _arguments(entry.arguments), entry.found, _same(again.get(entry.number))]
         for entry in entries
     ]
-    asked = {question for entry in entries for question in (entry.question, *INCLUDED.get(entry.question, ()))}
+    # What was asked before something was added says nothing of what there is now.
+    since = [entry for entry in entries if entry.evidence not in earlier]
+    settled = {question for entry in since for question in (entry.question, *INCLUDED.get(entry.question, ()))}
     torn = kept.torn()
-    still_open = [question for question in ("diff", "verify", "diagnose") if question not in asked]
+    still_open = [question for question in ("diff", "verify", "diagnose") if question not in settled]
 
     def prose(console: Console) -> None:
         console.print(table(f"case on {evidence}", ["", "asked", "of", "found", "again"], rows, limit=1000))
@@ -208,10 +215,15 @@ def case(
             console.print(torn, markup=False)
         if still_open:
             console.print(f"not asked yet: {', '.join(still_open)}")
+        for each in opened.manifest.added:
+            console.print(
+                f"added since the capture, {each.added_at.isoformat()}: {each.kind} {each.name}", markup=False
+            )
         say_judge(console, opened)
 
     document = {
-        "entries": entries, "replayed": again or None, "open": still_open, "torn": torn, **judge_of(opened),
+        "entries": entries, "replayed": again or None, "open": still_open, "torn": torn,
+        "added": opened.manifest.added, **judge_of(opened),
     }  # fmt: skip
     answer(document, prose, as_json=json, found=not all(again.values()))
 

@@ -1,7 +1,9 @@
 """Commands on evidence: freeze it, and ask it questions. Each question is recorded in the case beside it."""
 
+import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -30,6 +32,7 @@ from esworkbench.cli.output_files import new_place
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
 from esworkbench.forensics.investigation.case import Case
@@ -178,14 +181,31 @@ def verify(
     source: Annotated[
         str, typer.Argument(metavar="EVIDENCE-or-URL", help="Evidence, or a store: a URL or a SQLite file.")
     ],
+    anchors: Annotated[
+        Path | None, typer.Option(help="An anchor, or a folder of them, that was kept away from the store.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option(help="The public key of those whose anchors you trust; may be repeated.")
+    ] = None,
     ledger: Ledger = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Hash chains, gaps, structure; and what can't be proven from here."""
+    """Hash chains, anchors, gaps, structure; and what can't be proven from here.
+
+    Anchors and keys that are named are asked and not kept: `evidence add` keeps them.
+    """
+    given = Additions(anchors=[anchors] if anchors else [], keys=key or [])
     if "://" in source or Path(source).is_file():
         with tempfile.TemporaryDirectory() as folder:
             opened = capture_to_verify(source, Path(folder) / "evidence", ledger=ledger, domain=domain)
+            opened = add_to(opened, given) if any(given) else opened
+            found = ask(opened, "verify", {})
+    elif any(given) and ledger is None and domain is None:
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Evidence.open(source)
+            opened = add_to(_copied(whole, Path(folder) / "evidence"), given)
+            opened.digest = whole.digest  # what is told is of that
             found = ask(opened, "verify", {})
     elif ledger is not None or domain is not None:
         raise UnusableInput(f"{source} was judged when it was captured: leave --ledger and --domain out")
@@ -199,10 +219,32 @@ def verify(
         if found["breaks"]:
             columns = list(found["breaks"][0])
             console.print(table("breaks", columns, [[each[name] for name in columns] for each in found["breaks"]]))
+        if found["anchors"]:
+            columns = ["position", "count", "anchored_at", "key_id", "origins", "signature", "trusted", "stands"]
+            console.print(table("anchors", columns, [_anchor_row(each, columns) for each in found["anchors"]]))
         for sentence in found["unprovable"]:
             console.print(f"unprovable: {sentence}", markup=False)
 
     answer({**found, **judge_of(opened)}, prose, as_json=json, found=bool(found["breaks"]))
+
+
+def _copied(evidence: Evidence, into: Path) -> Evidence:
+    """The same evidence where something may be added to it: its files aren't written again, so a link will do."""
+
+    def linked(one: str, other: str) -> str:
+        try:
+            os.link(one, other)
+        except OSError:
+            shutil.copyfile(one, other)
+        return other
+
+    shutil.copytree(evidence.path, into, copy_function=linked)
+    return Evidence.open(into, verify=False)
+
+
+def _anchor_row(verdict: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
+    said = {**verdict, "key_id": f"{verdict['key_id'][:16]}…", "origins": ", ".join(verdict["origins"])}
+    return [said[name] for name in columns]
 
 
 def diagnose(

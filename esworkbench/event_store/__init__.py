@@ -15,6 +15,7 @@
 - `missing_guards`: which of them are not in place
 - `strict_json`: JSON that every reader reads the same
 - `participants`: appends in which others take part
+- `anchors/`: what the log held up to a position, signed and kept outside it
 - `sidecar`: the folder outside for what must not live inside
 """
 

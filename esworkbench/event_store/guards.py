@@ -49,7 +49,7 @@ def make_store_tables(engine: Engine) -> None:
     with write_transaction(engine) as connection:
         take_turns_making_tables(connection)
         with telling_what_is_put_back(connection, schema.events):
-            make_tables(connection, schema.STORE_TABLES)
+            make_tables(connection, schema.STORE_TABLES, append_only=["anchors"])
             add_payload_json(connection)
             create_guards(connection)
             if connection.dialect.name == "postgresql":

@@ -48,7 +48,7 @@ anchors = Table(
     Column("anchored_at", UtcMoment, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("signature", Text, nullable=False),
-    Column("leaves", Text),
+    *(Column(name, Text) for name in ("leaves", "log_id", "previous")),
 )
 
 STORE_TABLES = (events, idempotency_keys, anchors)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from esworkbench.archive import BUCKETED, GAPS_KEPT, SCHEMAS, Manifest, bucket_of, from_parquet
+from esworkbench.archive import BUCKETED, GAPS_KEPT, SCHEMAS, Manifest, bucket_of
 from esworkbench.errors import EvidenceDamaged, UnusableInput
 from esworkbench.evidence.capturing.claims import claim_of_state
 from esworkbench.evidence.capturing.delimited import counted, read_row
@@ -118,13 +118,14 @@ def _values(evidence: Evidence) -> Iterator[Disagreement]:
 def _buckets(evidence: Evidence) -> Iterator[Disagreement]:
     buckets = evidence.manifest.buckets
     for table, (key, _) in BUCKETED.items():
-        for bucket, name in enumerate(evidence.manifest.files_of(table)):
+        for bucket in range(buckets):
             rows = evidence.connection().execute(
-                f"SELECT DISTINCT {key} FROM {from_parquet([evidence.path / name])} WHERE {key} IS NOT NULL"
+                f"SELECT DISTINCT {key} FROM {evidence.from_buckets(table, [bucket])} WHERE {key} IS NOT NULL"
             )
             while found := rows.fetchmany(ROWS_AT_ONCE):
                 for (value,) in found:
                     if bucket_of(value, buckets) != bucket:
+                        name = evidence.manifest.files_of(table, bucket)[0]
                         yield Disagreement("bucket", f"{name} holds rows of {value!r}, which belong in another file")
 
 

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from esworkbench.archive import (
     LEDGER,
-    MANIFEST,
     LedgerRecord,
     Manifest,
     bucket_of,
-    file_digest,
     from_parquet,
     require_text,
 )
@@ -120,35 +118,37 @@ class Assertion(NamedTuple):
 class Evidence:
     """A frozen copy of a ledger, taken at one cut. Open it with ``Evidence.open``."""
 
-    def __init__(self, path: Path, manifest: Manifest, ledger: LedgerDefinition) -> None:
+    digest: str
+    """SHA-256 of the manifest, which pins every file: the name to quote this evidence by."""
+
+    def __init__(self, path: Path, manifest: Manifest, ledger: LedgerDefinition, digest: str) -> None:
         self.path = path
         self.manifest = manifest
         self.ledger = ledger
+        self.digest = digest
         self._database: duckdb.DuckDBPyConnection | None = None
         self._lacking: dict[str, list[str]] = {}
 
     @classmethod
-    def open(cls, path: Path | str, verify: bool = True) -> Self:
+    def open(cls, path: Path | str, verify: bool = True, *, earlier: str | None = None) -> Self:
         """Open a folder of evidence. Raises EvidenceDamaged when it isn't whole; ``verify`` hashes every file.
 
-        That its postings are what its events post takes a look at every event: see ``open_agreeing``.
+        ``earlier`` is the digest of a manifest that was added to since: the evidence is opened as it was then. That its
+        postings are what its events post takes a look at every event: see ``open_agreeing``.
         """
         path = Path(path)
         require_text(path)
         if not path.exists():
             raise UnusableInput(f"{path} does not exist: capture evidence first")
-        manifest = Manifest.load(path)
+        manifest, digest = Manifest.load_with_digest(path, earlier)
         if verify:
             manifest.verify(path)
-        opened = cls(path, manifest, LedgerDefinition.load(path / LEDGER))
+            for _ in manifest.earlier(path):
+                pass
+        opened = cls(path, manifest, LedgerDefinition.load(path / LEDGER), digest)
         if verify:
             opened.connection()
         return opened
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the manifest, which pins every file: the name to quote this evidence by."""
-        return file_digest(self.path / MANIFEST)
 
     @property
     def judged_by(self) -> LedgerRecord:
@@ -322,8 +322,8 @@ class Evidence:
 
     def from_buckets(self, table: str, buckets: list[int]) -> str:
         """SQL to select the rows of some buckets of a table from."""
-        names = self.manifest.files_of(table)
-        return self._whole_rows(table, [self.path / names[bucket] for bucket in buckets])
+        names = [name for bucket in buckets for name in self.manifest.files_of(table, bucket)]
+        return self._whole_rows(table, [self.path / name for name in names])
 
     def _whole_rows(self, table: str, files: list[Path]) -> str:
         """The files' rows with every column of the table, as something to select from."""
@@ -333,7 +333,7 @@ class Evidence:
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
         from esworkbench.archive import SCHEMAS
         from esworkbench.archive.duckdb_connection import connect_duckdb
-        from esworkbench.archive.form import require_form
+        from esworkbench.archive.form import no_rows, require_form
         from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
 
@@ -347,6 +347,9 @@ class Evidence:
         require_form(reading, self.path, self.manifest)
         for table in SCHEMAS:
             files = [self.path / name for name in self.manifest.files_of(table)]
+            if not files:
+                reading.execute(f"CREATE VIEW {table} AS {no_rows(table)}")
+                continue
             there = {
                 column[0] for column in reading.execute(f"SELECT * FROM {from_parquet(files)} LIMIT 0").description
             }

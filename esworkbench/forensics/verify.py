@@ -2,7 +2,8 @@
 
 Each event is hashed again over its exact bytes, as the store did, with the previous hash *as stored*: so an edited
 event breaks its own content hash and no other, and a cut link shows where it was cut. A chain proves nothing about its
-own tail, nor against somebody who recomputed all of it; only an anchor kept elsewhere does (RFC 6962).
+own tail, nor against somebody who recomputed all of it; only an anchor kept elsewhere does (RFC 6962), which
+``anchored`` asks.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.anchored import (
+    Anchored,
+    AnchorVerdict,
+    held_against_anchors,
+    in_words,
+    left_open,
+    range_in_words,
+)
 from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
 
 if TYPE_CHECKING:
@@ -24,8 +33,9 @@ class Break(NamedTuple):
     """One thing that isn't as it was written.
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
-    checkpoint_ahead, stored_form; where the evidence doesn't agree with itself, value, bucket, posting, metadata,
-    claim, manifest. ``source`` is the table of the store that it is about.
+    checkpoint_ahead, stored_form; against anchors anchor_edited, anchor_hashed_again, anchor_missing, anchor_inserted,
+    anchor_moved, anchor_range, anchor_quarrel; where the evidence doesn't agree with itself, value, bucket, posting,
+    metadata, claim, manifest. ``source`` is the table of the store that it is about.
     """
 
     kind: str
@@ -46,7 +56,10 @@ class Gap(NamedTuple):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """``hashed`` counts the events whose hash was recomputed: 0 for a layout without our hashes."""
+    """``hashed`` counts the events whose hash was recomputed: 0 for a layout without our hashes.
+
+    ``anchors`` are those the evidence holds, each with what came of it.
+    """
 
     events: int
     streams: int
@@ -54,6 +67,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     breaks: list[Break]
     gaps: list[Gap]
     unprovable: list[str]
+    anchors: list[AnchorVerdict] = []
 
     def as_json(self) -> dict[str, Any]:
         """What ``verify --json`` prints."""
@@ -92,6 +106,8 @@ def verify_log(evidence: Evidence, *, known: Verification | None = None, known_u
     chained = hashes > 0 or evidence.manifest.layout == OWN_LAYOUT
     breaks = [*_structure(connection), *_checkpoints(evidence), *_stored_form(connection)]
     breaks += [each for each in known.breaks if each.kind == "content"] if known else []
+    anchored = held_against_anchors(evidence)
+    breaks += breaks_of(anchored)
     if chained:
         breaks += [*_chain(connection, known_up_to), *_links(connection), *_forks(connection)]
     return Verification(
@@ -100,7 +116,8 @@ def verify_log(evidence: Evidence, *, known: Verification | None = None, known_u
         hashed=hashes if chained else 0,
         breaks=sorted(breaks, key=_place),
         gaps=_gaps(evidence),
-        unprovable=_unprovable(evidence, chained),
+        unprovable=_unprovable(evidence, chained, anchored),
+        anchors=anchored.anchors,
     )
 
 
@@ -232,6 +249,20 @@ def _checkpoints(evidence: Evidence) -> Iterator[Break]:
             yield Break("checkpoint_ahead", None, None, position, None, words)
 
 
+def breaks_of(anchored: Anchored) -> Iterator[Break]:
+    """Where the log isn't what was anchored, and where anchors part from each other."""
+    apart = anchored.contradiction
+    if apart is not None:
+        for each in apart.differences:
+            yield Break(
+                f"anchor_{each.kind}", each.stream_then, each.version, each.position, each.event_id, in_words(each)
+            )
+        if not apart.all_told:
+            yield Break("anchor_range", None, None, apart.by, None, range_in_words(apart))
+    for position, words in anchored.quarrels:
+        yield Break("anchor_quarrel", None, None, position, None, words, "anchors")
+
+
 def _stored_form(connection: "duckdb.DuckDBPyConnection") -> Iterator[Break]:
     """What hashes don't see: another storage class, or another spelling of the same moment."""
     found = connection.execute(
@@ -252,14 +283,12 @@ def _gaps(evidence: Evidence) -> list[Gap]:
     return [Gap(first, last, dead=one_writer or last <= passed) for first, last in cut.gaps]
 
 
-def _unprovable(evidence: Evidence, chained: bool) -> list[str]:
+def _unprovable(evidence: Evidence, chained: bool, anchored: Anchored) -> list[str]:
     if not chained:
         said = ["this log has no hash chain of ours, so an edited or replaced event can't be told from a genuine one"]
     else:
-        said = [
-            "no anchor kept elsewhere was given: a cut-off tail, or a history rewritten and rehashed as a whole, "
-            "can't be excluded"
-        ]
+        [(head,)] = evidence.rows("SELECT coalesce(max(position), 0) FROM events")
+        said = left_open(anchored, head)
     said.append(
         "what read models and snapshots claimed has no second source in the evidence, nor "
         "has a history that was rewritten with all "

@@ -31,7 +31,7 @@ def test_a_record_is_whole(name: str) -> None:
     assert fault.meaning
     assert fault.remedy
     module = f"{faults.__name__}.{name}"
-    own = [each for each in (fault.detector, fault.by_exclusion) if each is not None]
+    own = [each for each in (fault.by_anchor, fault.detector, fault.by_exclusion) if each is not None]
     assert {each.__module__ for each in own} <= {module}
     assert bool(own) != bool(fault.needs)
     assert fault.repair == "none" or not fault.healthy, "what is healthy needs no repair"

@@ -23,6 +23,7 @@ poster            what each event posts, by the ledger
 set_based         the same by query, for all events that SQL provably reads as the poster would
 json_shapes       that proof
 statement_file    a bank statement as CSV
+anchors           what was signed of the log, by whom, and what of it the log doesn't hold
 shipped_ledgers   the ledgers of the built-in domains, and which one is meant
 since             what came later, beside the events that earlier evidence holds
 progress          progress bars on stderr, or none

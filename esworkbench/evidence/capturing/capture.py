@@ -20,7 +20,7 @@ from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.evidence.capturing.shipped_ledgers import shipped_ledger
 from esworkbench.evidence.capturing.source import Pace
-from esworkbench.evidence.capturing.store import COPIED_AS_THEY_ARE, StoreCapture
+from esworkbench.evidence.capturing.store import BESIDE_THE_LOG, StoreCapture
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
 
@@ -80,7 +80,7 @@ def capture(
     definition = LedgerDefinition.parse(text, str(ledger))
     if definition.file is not None:
         raise UnusableInput(f"ledger file {ledger} describes a delimited file, and {described(url)} is a database")
-    reading = opened(url, pace, [*COPIED_AS_THEY_ARE, *(model.table for model in definition.read_model)])
+    reading = opened(url, pace, [*BESIDE_THE_LOG, *(model.table for model in definition.read_model)])
     with _memory_of_the_system(), ArchiveWriter(into, buckets) as writer:
         with reading as database:
             taken = StoreCapture(database, writer, definition, bars, clock, after)

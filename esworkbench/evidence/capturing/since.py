@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,14 +11,29 @@ import duckdb
 import msgspec
 import pyarrow.parquet as pq
 
-from esworkbench.archive import BUCKETED, GAPS_KEPT, LEDGER, MANIFEST, Manifest, file_digest, from_parquet, to_parquet
+from esworkbench.archive import (
+    BUCKETED,
+    GAPS_KEPT,
+    LEDGER,
+    MANIFEST,
+    Manifest,
+    file_digest,
+    from_parquet,
+    quoted,
+    to_parquet,
+)
 from esworkbench.archive.duckdb_connection import connect_duckdb
 from esworkbench.evidence.capturing.capture import capture
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT
 from esworkbench.evidence.evidence import Evidence
 
-APPENDED_TO = {"events": "true", "postings": "true", "oddities": "source = 'events'"}
-"""The tables that hold what the log holds, and which of the earlier rows no later capture holds again."""
+APPENDED_TO = {
+    "events": "true", "postings": "true", "oddities": "source = 'events'",
+    **dict.fromkeys(("anchors", "leaves", "public_keys", "keys"), "true"),
+    "statements": "file NOT IN ({files})", "assertions": "kind = 'statement' AND source NOT IN ({files})",
+}  # fmt: skip
+"""The tables that hold what no later capture holds again, and which of their earlier rows: the log's, what was anchored
+of it, and those of statements that were added to the evidence and don't lie beside the store."""
 
 
 def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
@@ -25,7 +41,8 @@ def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
 
     For a store that was made from the evidence ``earlier``, or is behind it and can't have changed what it holds: the
     earlier events are that evidence's own files, and that the store still holds them as they were is not looked at.
-    Read models, checkpoints, snapshots and statements are read whole, and judged by the same ledger.
+    Read models, checkpoints, snapshots and the statements beside the store are read whole, and judged by the same
+    ledger; statements that only the earlier evidence has are taken from there.
     """
     later = capture(
         source, into, ledger=earlier.path / LEDGER, buckets=earlier.manifest.buckets, progress=False,
@@ -35,9 +52,14 @@ def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
     files, rows = dict(new.files), dict(new.rows)
     with closing(connect_duckdb()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        names = later.rows("SELECT DISTINCT file FROM statements")
+        there = ", ".join(["''", *(quoted(file) for (file,) in names)])
         for table, kept in APPENDED_TO.items():
-            for name in new.files_of(table):
-                _put_together(connection, table, kept, earlier.path / name, into / name)
+            for bucket, name in enumerate(new.files_of(table)):
+                files_before = [earlier.path / each for each in old.files_of(table, bucket)]
+                if not files_before:
+                    continue
+                _put_together(connection, table, kept.format(files=there), files_before, into / name)
                 files[name] = file_digest(into / name)
             rows[table] = sum(_count(into / name) for name in new.files_of(table))
     manifest = msgspec.structs.replace(_of_both(old, new), files=files, rows=rows)
@@ -45,19 +67,24 @@ def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
     return Evidence.open(into, verify=False)
 
 
-def _put_together(connection: duckdb.DuckDBPyConnection, table: str, kept: str, earlier: Path, later: Path) -> None:
+def _put_together(
+    connection: duckdb.DuckDBPyConnection, table: str, kept: str, earlier: Sequence[Path], later: Path
+) -> None:
     """In place of the later file one with the earlier rows as well, in the table's order."""
-    if not _count(later) and kept == "true":
+    if not _count(later) and kept == "true" and len(earlier) == 1:
         later.unlink()
         try:
-            os.link(earlier, later)
+            os.link(earlier[0], later)
         except OSError:
-            shutil.copyfile(earlier, later)
+            shutil.copyfile(earlier[0], later)
+        return
+    if (
+        kept != "true"
+        and not connection.execute(f"SELECT 1 FROM {from_parquet(earlier)} WHERE {kept} LIMIT 1").fetchall()
+    ):
         return
     order = f"ORDER BY {', '.join(BUCKETED[table].order)}" if table in BUCKETED else ""
-    both = (
-        f"SELECT * FROM {from_parquet([earlier])} WHERE {kept} UNION ALL BY NAME SELECT * FROM {from_parquet([later])}"
-    )
+    both = f"SELECT * FROM {from_parquet(earlier)} WHERE {kept} UNION ALL BY NAME SELECT * FROM {from_parquet([later])}"
     whole = later.with_suffix(".whole")
     connection.execute(to_parquet(f"SELECT * FROM ({both}) {order}", whole, "zstd"))
     whole.replace(later)

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut, IndexCheck
+from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, SEALED, STATEMENTS
 from esworkbench.evidence.capturing.ahead import ahead
+from esworkbench.evidence.capturing.anchors import OWN_COPY, AnchorsTaken, take_from_outside
 from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
@@ -30,8 +32,12 @@ from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.projections.checkpoints import checkpoint_log
 
 STATEMENT_ENDS = ".csv"
+PERSONAL_KEYS = "personal_keys"
 NAMED_AT_MOST = 5
+LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
+"""What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
+BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors", PERSONAL_KEYS)
 
 
 class Captured(NamedTuple):
@@ -114,6 +120,9 @@ class StoreCapture:
         statements = own_files(outside / STATEMENTS, STATEMENT_ENDS)
         for path in statements:
             self._claims.statement(path)
+        if self._after is None:
+            self._anchors(outside)
+            self._personal_keys()
         gaps = found.unfilled()
         cut = Cut(
             high_water=found.high_water,
@@ -127,6 +136,27 @@ class StoreCapture:
         lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
         assumptions = [*self._claims.assumptions, *_not_read(outside, statements)]
         return Captured(cut, self._poster, decimals, lacking, checks, assumptions)
+
+    def _anchors(self, outside: Path) -> None:
+        """The store's own copy and what lies outside, held against the log as it was taken."""
+        taken = AnchorsTaken(self._writer, lambda what: self._poster.report(what, "", None, ""))
+        if columns := self._columns.get("anchors"):
+            lacking = [name for name in OWN_COPY if name not in columns]
+            names = ", ".join("NULL" if name in lacking else name for name in OWN_COPY)
+            query = f"SELECT {names} FROM anchors ORDER BY 1"
+            taken.own_copy(row for rows in self._tables.rows("anchors", query) for row in rows)
+        take_from_outside(taken, outside)
+        taken.finish(lambda: self._writer.close_table("events"))
+
+    def _personal_keys(self) -> None:
+        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key."""
+        if not {"key_id", "destroyed_at"} <= self._columns.get(PERSONAL_KEYS, set()):
+            return
+        query = f"SELECT key_id, destroyed_at FROM {PERSONAL_KEYS} ORDER BY 1"
+        for batch in self._tables.rows(PERSONAL_KEYS, query):
+            columns, oddities = fitted("keys", PERSONAL_KEYS, as_columns(["key_id", "destroyed_at"], batch))
+            self._keep(oddities)
+            self._writer.write("keys", columns)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
@@ -181,7 +211,8 @@ class StoreCapture:
 
 def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
-    known = {STATEMENTS, COMPLAINT, OPERATIONS, SEALED, *(f"{STATEMENTS}/{path.name}" for path in statements)}
+    files = {f"{STATEMENTS}/{path.name}" for path in statements}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, COMPLAINT, OPERATIONS, SEALED, *files}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:

@@ -7,6 +7,7 @@ findings             what comes out: findings, what was tested, what is left une
 fault                the record of one fault, as diagnosis, repair, report and ``explain`` read it
 catalogue            all faults, in the order in which they are asked
 faults/              one module a fault: its record, and its detector
+anchored_acts        what an anchor proves of single events, told by account
 patterns             the one event type that an error follows, over every account
 code_errors          such patterns as errors of a handler or of an upcaster
 replay_with_code     the projection's own code, replayed on a copy, to see which errors it repeats

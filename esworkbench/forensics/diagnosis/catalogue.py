@@ -81,7 +81,11 @@ FAULTS: dict[str, Fault] = {
 
 
 def detectors() -> Iterator[tuple[Fault, Detector]]:
-    """Every detector in the order in which it is asked: all that look for a signature, then those that exclude."""
+    """Every detector in the order in which it is asked: what was signed, then what has a signature of its own, then
+    what only exclusion names."""
+    for fault in FAULTS.values():
+        if fault.by_anchor is not None:
+            yield fault, fault.by_anchor
     for fault in FAULTS.values():
         if fault.detector is not None:
             yield fault, fault.detector

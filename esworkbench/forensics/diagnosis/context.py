@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.anchored import NO_ANCHORS, Anchored, held_against_anchors
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.of_event import WrongColumn
@@ -81,6 +82,7 @@ class Facts(NamedTuple):
     code_replay: CodeReplay | None = None
     wrong_columns: Sequence[WrongColumn] = ()
     renumbered: Sequence[Renumbered] = ()
+    anchored: Anchored = NO_ANCHORS
 
     def once(self, question: Hashable, answer: Callable[[], Any]) -> Any:
         """What several detectors ask for alike: worked out for the first of them."""
@@ -161,4 +163,5 @@ def gather(
         residuals.found((State.DIVERGENCE, State.ROUNDING)), whole.breaks,
         [each for each in sources if each.kind in COLUMN_KINDS],
         failing, {}, wrong_columns=residuals.wrong_columns, renumbered=renumbered(evidence, failing),
+        anchored=held_against_anchors(evidence),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.bisect import rows_without_order
 from esworkbench.forensics.compare.records import DIFFERS, Key, State
 from esworkbench.forensics.compare.residuals import Residuals
@@ -35,10 +36,13 @@ from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_c
 from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
 from esworkbench.forensics.diagnosis.written_elsewhere import written_elsewhere
-from esworkbench.forensics.verify import Verification
+from esworkbench.forensics.verify import Break, Verification
 
 MOVES = ("event_deleted", "backdated_insert", "reordered", "event_misfiled", "payload_edited")
 """Faults that leave events at other places than they were hashed for."""
+
+NAMED_BY_ANCHORS = (*MOVES, "rehashed_history", "split_view", "tail_truncated", "chain_fork")
+"""Faults that change what an anchor covers."""
 
 
 def diagnose(
@@ -169,12 +173,20 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
     seen.update(after for after, named in links_of(facts, edited) if named in edited)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
     rewritten = [finding for finding in findings if finding.fault == "rehashed_history"]
+    named = [finding for finding in findings if finding.fault in NAMED_BY_ANCHORS]
+
+    def told_by_finding(apart: Break) -> bool:
+        """Whether what an anchor contradicts is what a finding is about."""
+        whose = {None, account_of(apart.stream_id or ""), *_accounts(facts, apart.stream_id or "")}
+        return any(apart.stream_id is None or each.account in whose for each in named)
+
     return [
         Unexplained(
             account=None, currency=None, source=each.source, amount=0, at_position=each.position, words=each.words
         )
         for each in facts.breaks
-        if each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
+        if not (each.kind.startswith("anchor_") and told_by_finding(each))
+        and each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
         and (each.stream_id, each.version) not in moved_from
         and not (each.kind == "link" and any(
             finding.account in _accounts(facts, each.stream_id or "")

@@ -18,9 +18,10 @@ class Fault(NamedTuple):
     """A fault, as diagnosis, repair, report and ``explain`` know it.
 
     ``look_alikes`` are the names of faults it is mistaken for, each of which names it in turn. ``notebook`` is one that
-    shows it, without the ending, or None. ``healthy``: it looks like a fault and asks for no repair. ``detector`` looks
-    for the fault's own signature; ``by_exclusion`` is asked once every detector has been, and names what only remains.
-    A fault with neither is not testable yet, and ``needs`` says what evidence a test would take.
+    shows it, without the ending, or None. ``healthy``: it looks like a fault and asks for no repair. ``by_anchor`` is
+    asked first, and names what contradicts an anchor; ``detector`` looks for the fault's own signature;
+    ``by_exclusion`` is asked once every detector has been, and names what only remains. A fault with none of them is
+    not testable yet, and ``needs`` says what evidence a test would take.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Fault(NamedTuple):
     repair: RepairKind
     notebook: str | None = None
     healthy: bool = False
+    by_anchor: Detector | None = None
     detector: Detector | None = None
     by_exclusion: Detector | None = None
     needs: str | None = None

@@ -2,7 +2,7 @@
 
 Like ``git bisect log``, the record is the proof: each question is kept with its arguments and a digest of its answer,
 and replaying the record on the same evidence must give the same digests. What was *done* (an investigation, a repair, a
-report) is kept too, with a digest of what came out, and is not done again by a replay.
+report, an addition to the evidence) is kept too, with a digest of what came out, and is not done again by a replay.
 
 A case file is data that travels with the evidence, so it is read as hostile: no more than plain values come out of it.
 """
@@ -31,7 +31,10 @@ InWords = Callable[[str, Mapping[str, Any]], str]
 
 Argument = str | int | bool | None
 
-ACTS = ("investigate", "repair", "report")
+At = Callable[[str], tuple[Ask, InWords | None] | None]
+"""Who answers for the evidence as it was under an earlier digest; None where it can't be opened so any more."""
+
+ACTS = ("investigate", "repair", "report", "add")
 """What a case records and a replay leaves alone."""
 
 
@@ -116,19 +119,23 @@ class Case:
         except OSError as error:
             raise self._unkept(error) from None
 
-    def replay(self, ask: Ask, in_words: InWords | None = None) -> list[Replayed]:
+    def replay(self, ask: Ask, in_words: InWords | None = None, at: At = lambda digest: None) -> list[Replayed]:
         """Ask every question again; an answer that differs means changed evidence, or a changed tool. Acts are left.
 
-        With ``in_words`` the sentence ``found`` has to be the same as well: no digest covers it.
+        What was asked before something was added is asked of the evidence as it was then, which ``at`` opens. With
+        ``in_words`` the sentence ``found`` has to be the same as well: no digest covers it.
         """
         here = (None, self._evidence())
         replayed = []
         for entry in self.entries():
-            if entry.question not in ACTS:
-                answer = ask(entry.question, entry.arguments)
-                told = in_words is None or _as_text(in_words(entry.question, answer)) == entry.found
-                same = told and digest_of(answer) == entry.digest and entry.evidence in here
-                replayed.append(Replayed(entry, same))
+            if entry.question in ACTS:
+                continue
+            earlier = None if entry.evidence in here or entry.evidence is None else at(entry.evidence)
+            asks, tells = earlier or (ask, in_words)
+            answer = asks(entry.question, entry.arguments)
+            told = tells is None or _as_text(tells(entry.question, answer)) == entry.found
+            of_this = earlier is not None or entry.evidence in here
+            replayed.append(Replayed(entry, told and digest_of(answer) == entry.digest and of_this))
         return replayed
 
     def _evidence(self) -> str | None:

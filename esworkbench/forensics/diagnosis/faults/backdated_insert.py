@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
+from esworkbench.forensics.diagnosis.anchored_acts import anchored, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.recorded_times import OddTime, odd_times
@@ -19,7 +20,8 @@ def backdated_insert(facts: Facts, left: Left) -> Explanations:
         return NotTestable("the rows of a file have no recorded time of their own")
     between = list(_put_between(facts, left))
     if not facts.count("statements"):
-        return between or NotTestable("there is no statement of that time that could lack the event; nor an anchor")
+        lacking = f"there is no statement of that time that could lack the event, nor an anchor{unusable(facts)}"
+        return between if between or facts.anchored.asked else NotTestable(lacking)
     known = {event_id for each in between for event_id in each.finding.event_ids}
     groups: dict[Key, list[tuple[OddTime, Residual]]] = {}
     for event, key, step in slipped_in(facts, odd_times(facts) or []):
@@ -28,12 +30,18 @@ def backdated_insert(facts: Facts, left: Left) -> Explanations:
     return [*between, *(_explanation(facts, left, key, found) for key, found in groups.items())]
 
 
+def inserted_since_anchored(facts: Facts, left: Left) -> Explanations:
+    """What the leaves of an anchor prove."""
+    return anchored(FAULT, facts, left)
+
+
 FAULT = Fault(
     name="backdated_insert",
     meaning="an event was added later: with a recorded time earlier than its neighbours', or between two of its stream",
     look_alikes=("clock_skew", "valid_time_shift", "reordered"),
     remedy="find out who wrote the event, and compensate it",
     repair="compensate",
+    by_anchor=inserted_since_anchored,
     detector=backdated_insert,
 )
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.anchored_acts import anchored
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.renumbered import as_written
@@ -129,12 +130,18 @@ def may_have_answered(facts: Facts, event_id: str, amount: int) -> bool:
     return any(gap.stream_id == stream_id and gap.first > version for gap in gaps_of(facts))
 
 
+def deleted_since_anchored(facts: Facts, left: Left) -> Explanations:
+    """What the leaves of an anchor prove."""
+    return anchored(FAULT, facts, left)
+
+
 FAULT = Fault(
     name="event_deleted",
     meaning="an event was removed from the middle of a stream",
     look_alikes=("tail_truncated", "twin_dropped", "event_misfiled"),
     remedy="restore the event from a good backup, and keep the read model as a witness until then",
     repair="restore",
+    by_anchor=deleted_since_anchored,
     detector=event_deleted,
 )
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.records import NO_EVENT, TOTAL, Key
+from esworkbench.forensics.diagnosis.anchored_acts import anchored
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, Place
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -46,12 +47,18 @@ def event_misfiled(facts: Facts, left: Left) -> Explanations:
     return [_explanation(facts, left, key, sorted(moved)) for key, moved in groups.items()]
 
 
+def misfiled_since_anchored(facts: Facts, left: Left) -> Explanations:
+    """What the leaves of an anchor prove."""
+    return anchored(FAULT, facts, left)
+
+
 FAULT = Fault(
     name="event_misfiled",
     meaning="an event stands under another account or currency than it belongs to: moved there, copied, or so written",
     look_alikes=("half_transfer", "event_deleted", "never_appended"),
     remedy="restore the streams from a good backup",
     repair="restore",
+    by_anchor=misfiled_since_anchored,
     detector=event_misfiled,
 )
 

@@ -10,19 +10,31 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
+from esworkbench.forensics.anchored import Contradiction, range_in_words
 from esworkbench.forensics.compare.records import REPEATED, Key, Residual
 from esworkbench.forensics.compare.residuals import EVERY_EVENT
+from esworkbench.forensics.diagnosis.anchored_acts import anchored, contradicted, signed, somewhere, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.links_cut import Link, links_cut
 from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike, readings
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, vouchers, was_reset
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, vouchers, was_reset, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 READ_MODELS = ("head", "running", "daily")
 """The kinds of claim that one grant on the store's read models is enough to change."""
+
+
+SHOWN_BY_THE_CHAIN = ("event_deleted", "backdated_insert", "event_misfiled", "reordered", "chain_fork")
+"""What changes leaves as well."""
+
+CERTAINTIES: Sequence[Certainty] = ("possible", "likely", "proven")
+SETTLED_BY_AN_ANCHOR = "; no other cause was found, and an anchor from before would settle it"
 
 
 class Story(NamedTuple):
@@ -56,8 +68,13 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
     """
     if facts.is_file:
         return NotTestable("the rows of a file are all there is of its events")
-    if len({source.kind for source in facts.sources}) < 2:
-        return NotTestable("it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold")
+    apart = contradicted(facts)
+    between = apart if apart is not None and not apart.exact and not _told_between(facts, left, apart) else None
+    if len({source.kind for source in facts.sources}) < 2 and not facts.anchored.asked:
+        return NotTestable(
+            "it takes two kinds of claim, or an anchor from elsewhere, to doubt a log whose hashes hold"
+            + unusable(facts)
+        )
     gone = rows_without_event(facts)
     moved = _moved_rows(facts, left)
     found = []
@@ -65,7 +82,17 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
         told = [story for story in _told_against(facts, left, key) if (story.source, key) not in moved]
         explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
         found += [explanation] if explanation else []
-    return found
+    if between is None:
+        return found
+    named = [each for each in found if _stands_between(between, each.finding.positions)]
+    if named:
+        return [*(each for each in found if each not in named), *(_with_anchor(each, between) for each in named)]
+    return [*found, somewhere(FAULT, between), *_kept_between(facts, left, between)]
+
+
+def rehashed_since_anchored(facts: Facts, left: Left) -> Explanations:
+    """What the leaves of an anchor prove."""
+    return anchored(FAULT, facts, left)
 
 
 FAULT = Fault(
@@ -74,8 +101,52 @@ FAULT = Fault(
     look_alikes=("payload_edited", "split_view", "manual_edit", "bad_snapshot"),
     remedy="restore the log from a backup that agrees with the anchor, and rebuild nothing from this log until then",
     repair="restore",
+    by_anchor=rehashed_since_anchored,
     detector=rehashed_history,
 )
+
+
+def _told_between(facts: Facts, left: Left, apart: Contradiction) -> bool:
+    """Whether the log shows by itself what was done to it in that range. A content that was edited leaves its leaf as
+    it was, unless the stored hash was changed with it."""
+    changed = [event.position for event in facts.failing if event.named]
+    shown = [each.positions for each in left.all_found() if each.fault in SHOWN_BY_THE_CHAIN]
+    return any(_stands_between(apart, each) for each in [changed, *shown]) or bool(left.found("tail_truncated"))
+
+
+def _stands_between(apart: Contradiction, positions: Sequence[int]) -> bool:
+    return any(apart.after < position <= apart.by for position in positions)
+
+
+def _with_anchor(explanation: Explanation, apart: Contradiction) -> Explanation:
+    """Claims say which events it is, and an anchor that some of that range are."""
+    found = explanation.finding
+    proof = f"{found.proof.removesuffix(SETTLED_BY_AN_ANCHOR)}; {signed(apart)}: {range_in_words(apart)}"
+    certainty = max(found.certainty, apart.strength, key=CERTAINTIES.index)
+    return explanation._replace(finding=msgspec.structs.replace(found, certainty=certainty, proof=proof))
+
+
+def _kept_between(facts: Facts, left: Left, apart: Contradiction) -> Iterator[Explanation]:
+    """What a single claim tells otherwise of events in that range: it kept the old figure, or is wrong by itself."""
+    for key in left.accounts():
+        steps = [
+            step for step in left.steps(key=key)
+            if step.event_id is not None and step.position is not None and apart.after < step.position <= apart.by
+        ]  # fmt: skip
+        if not steps:
+            continue
+        amount, witness = witnessed(facts, left, key, steps)
+        events = sorted({(step.position or 0, step.event_id or "") for step in steps})
+        proof = (
+            f"{signed(apart)}: {range_in_words(apart)}; in that range {witness or steps[0].source} tells "
+            f"{places([position for position, _ in events])} otherwise than the log does: claimed − event sum = "
+            f"{facts.money(amount, key)}"
+        )
+        found = finding(
+            FAULT, key, amount=amount, events=events, source=witness, proof=proof,
+            certainty=min("likely", apart.strength, key=CERTAINTIES.index),
+        )  # fmt: skip
+        yield Explanation(found, list(shares_of(facts, left, key, amount, steps)))
 
 
 def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
@@ -164,7 +235,7 @@ def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: di
     # A link to a hash that is gone is a record of the act, where all that the claims dispute stands before it.
     proven = bool(cut) and bool(rows) and len(rows) == len(events) and cut[-1].covers(rows)
     if not proven:
-        proof += "; no other cause was found, and an anchor from before would settle it"
+        proof += SETTLED_BY_AN_ANCHOR
     found = finding(
         FAULT, key, amount=amount, events=events, source=alike[0].source,
         certainty="proven" if proven else "likely", proof=proof,

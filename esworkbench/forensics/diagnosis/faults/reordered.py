@@ -1,6 +1,7 @@
 """reordered: the events of a stream are all there, but in a different order than they were written."""
 
 from esworkbench.forensics.compare.records import Key
+from esworkbench.forensics.diagnosis.anchored_acts import anchored
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
@@ -31,12 +32,18 @@ def reordered(facts: Facts, left: Left) -> Explanations:
     ]
 
 
+def reordered_since_anchored(facts: Facts, left: Left) -> Explanations:
+    """What the leaves of an anchor prove."""
+    return anchored(FAULT, facts, left)
+
+
 FAULT = Fault(
     name="reordered",
     meaning="the events of a stream are all there, but in a different order than they were written",
     look_alikes=("clock_skew", "batch_end_stamping", "bad_snapshot", "backdated_insert"),
     remedy="restore the order from a good backup",
     repair="restore",
+    by_anchor=reordered_since_anchored,
     detector=reordered,
 )
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.anchored_acts import acts, contradicted, signed, somewhere, told, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
@@ -20,30 +23,39 @@ _HEADS_AHEAD = """
 _LAST = "SELECT account, max(position) FROM postings GROUP BY account"
 
 
+def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
+    """An anchor that covers more than there is: what it covers is told by its leaves, by how much by the claims."""
+    apart = contradicted(facts)
+    if apart is None or not apart.is_ahead:
+        return []
+    gone = [each for each in acts(facts, apart).get(FAULT.name, []) if apart.exact]
+    explanations = list(told(FAULT, facts, left, apart, gone))
+    known = {(explanation.finding.account, explanation.finding.currency) for explanation in explanations}
+    words = f"{signed(apart)}, and the log ends at {apart.head}"
+    others = [
+        each._replace(finding=msgspec.structs.replace(each.finding, certainty=apart.strength))
+        for each in _claimed_ahead(facts, left, words) if _key(each) not in known
+    ]  # fmt: skip
+    return [*explanations, *others] or [somewhere(FAULT, apart)]
+
+
+def _key(explanation: Explanation) -> tuple[str | None, str | None]:
+    return explanation.finding.account, explanation.finding.currency
+
+
 def tail_truncated(facts: Facts, left: Left) -> Explanations:
-    if not any(map(facts.count, ("checkpoints", "checkpoint_log"))):
-        return NotTestable("there is no checkpoint and no anchor to say how long the log once was")
+    if not any(map(facts.count, ("checkpoints", "checkpoint_log"))) and not facts.anchored.asked:
+        return NotTestable(f"there is no checkpoint and no anchor to say how long the log once was{unusable(facts)}")
+    if left.found(FAULT.name):
+        return []  # by an anchor, with all that claims say of it
     ahead = [
         (projection, position)
         for projection, position in facts.rows("SELECT projection, position FROM checkpoints ORDER BY 1")
         if position > facts.head
     ]
-    cut_off: dict[Key, list[Residual]] = {}
-    last = dict(facts.rows(_LAST))
-    for step in left.steps(kind="running"):
-        if step.reason == NO_EVENT and step.position is not None and step.position > last.get(step.account, 0):
-            cut_off.setdefault(step.key, []).append(step)
-    heads: dict[Key, list[int]] = {}
-    rows_ahead = facts.rows(_HEADS_AHEAD)
-    for account, currency, position, source in rows_ahead:
-        # One row that names a position and counts nothing more was seen by nobody else: it is the row that is wrong.
-        if ahead or len(rows_ahead) > 1 or left.head(source, (account, currency)):
-            heads.setdefault((account, currency), []).append(position)
     checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
-    explanations = [
-        _explanation(facts, left, key, cut_off.get(key, []), heads.get(key, []), checkpoints)
-        for key in sorted({*cut_off, *heads})
-    ]
+    seen = f"{checkpoints}, but the log ends at {facts.head}" if ahead else ""
+    explanations = list(_claimed_ahead(facts, left, seen))
     if explanations:
         return explanations
     if not ahead:
@@ -58,12 +70,31 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
     return [Explanation(finding(FAULT, None, positions=positions, certainty="possible", proof=proof), [], (moved,))]
 
 
+def _claimed_ahead(facts: Facts, left: Left, seen: str) -> Iterator[Explanation]:
+    """By account, rows of events past its last one, and figures that have counted them. ``seen`` says who has seen more
+    of the log than there is; empty where nobody has."""
+    cut_off: dict[Key, list[Residual]] = {}
+    last = dict(facts.rows(_LAST))
+    for step in left.steps(kind="running"):
+        if step.reason == NO_EVENT and step.position is not None and step.position > last.get(step.account, 0):
+            cut_off.setdefault(step.key, []).append(step)
+    heads: dict[Key, list[int]] = {}
+    rows_ahead = facts.rows(_HEADS_AHEAD)
+    for account, currency, position, source in rows_ahead:
+        # One row that names a position and counts nothing more was seen by nobody else: it is the row that is wrong.
+        if seen or len(rows_ahead) > 1 or left.head(source, (account, currency)):
+            heads.setdefault((account, currency), []).append(position)
+    for key in sorted({*cut_off, *heads}):
+        yield _explanation(facts, left, key, cut_off.get(key, []), heads.get(key, []), seen)
+
+
 FAULT = Fault(
     name="tail_truncated",
     meaning="the newest events were cut off, and what remains is consistent in itself",
     look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved", "never_appended"),
     remedy="restore the tail from a good backup, and keep the read model and its checkpoint as witnesses until then",
     repair="restore",
+    by_anchor=cut_off_since_anchored,
     detector=tail_truncated,
 )
 
@@ -90,16 +121,18 @@ def _runs_ahead(facts: Facts) -> Iterator[Explanation]:
 
 
 def _explanation(
-    facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], checkpoints: str
+    facts: Facts, left: Left, key: Key, steps: list[Residual], heads: list[int], ahead: str
 ) -> Explanation:
     amount, witness = witnessed(facts, left, key, steps)
     events = sorted({(step.position or 0, step.event_id or "") for step in steps})
     positions = [position for position, _ in events] or sorted(set(heads))
-    seen = f"{witness or 'a read model'} counts {places(positions)}, which the log no longer holds, and nothing after"
-    proof = f"{checkpoints}, but the log ends at {facts.head}; {seen}" if checkpoints else seen
+    counted = (
+        f"{witness or 'a read model'} counts {places(positions)}, which the log no longer holds, and nothing after"
+    )
+    proof = f"{ahead}; {counted}" if ahead else counted
     proof += f": claimed − event sum = {facts.money(amount, key)}"
     found = finding(
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
-        certainty="proven" if checkpoints else "likely", proof=proof,
+        certainty="proven" if ahead else "likely", proof=proof,
     )  # fmt: skip
     return Explanation(found, list(shares_of(facts, left, key, amount, steps)))

@@ -1,0 +1,64 @@
+"""Put what arrived after the capture beside the evidence."""
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from esworkbench.cli.judge import judge_of, say_judge
+from esworkbench.cli.options import EvidencePath, Json
+from esworkbench.cli.output import answer
+from esworkbench.errors import UnusableInput
+from esworkbench.evidence.adding import Additions, add_to
+from esworkbench.evidence.agreement import open_agreeing
+from esworkbench.forensics.investigation.case import Case
+
+additions = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@additions.callback()
+def _group() -> None:
+    """Put what arrived after the capture beside the evidence."""
+
+
+@additions.command()
+def add(
+    evidence: EvidencePath,
+    statement: Annotated[list[Path] | None, typer.Option(help="A bank statement; may be given several times.")] = None,
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="An anchor that was kept elsewhere, or a folder of them.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option(help="The public key of those whose anchors you trust, as they gave it to you.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Add what arrived after the capture: bank statements, anchors, the public key that anchors must bear.
+
+    All that is named is added, or nothing. Nothing that was evidence is written again: the new manifest names the one
+    before, which is kept, and what was asked of the evidence before is still asked of what it was.
+    """
+    additions = Additions(statement or [], anchor or [], key or [])
+    if not any(additions):
+        raise UnusableInput("nothing to add: name a file with --statement, --anchor or --key")
+    before = open_agreeing(evidence)
+    record = Case(evidence)
+    record.require_writable()
+    after = add_to(before, additions)
+    new = after.manifest.added[len(before.manifest.added) :]
+    document = {
+        "evidence": str(evidence), "manifest": after.digest, "previous": after.manifest.previous,
+        "added": [{"kind": each.kind, "name": each.name, "sha256": each.sha256} for each in new],
+    }  # fmt: skip
+    told = ", ".join(f"{each.kind} {each.name}" for each in new)
+    record.record("add", {"files": told}, document, f"added {told}")
+
+    def prose(console: Console) -> None:
+        console.print(f"added to {evidence}: {told}", markup=False)
+        console.print(f"digest (SHA-256 of the manifest), to be noted elsewhere: {after.digest}")
+        say_judge(console, after)
+
+    next_command = f"esworkbench diagnose {quote(str(evidence))}"
+    answer({**document, **judge_of(after)}, prose, as_json=json, next_command=next_command)

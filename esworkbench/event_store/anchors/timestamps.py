@@ -1,0 +1,187 @@
+"""A third party's word for when an anchor, or any file, was there: an RFC 3161 token, asked for and checked.
+
+The authority gets a digest and nothing else, signs it with its own clock's time, and who holds the anchor's key
+can't talk it into an earlier one. It is asked only where its address is given. The whole response is kept (``.tsr``) as
+``openssl ts -reply`` and ``openssl ts -verify`` read it: ``openssl ts -verify -digest HEX -in X.tsr -CAfile CA.pem``.
+"""
+
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store.anchors.files import NAME, read_anchor, write_new
+from esworkbench.kept_files import opened, read_all
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+    from rfc3161_client import TimeStampResponse
+
+SECONDS = 20
+"""How long to wait for an authority."""
+MOST_TOKEN_BYTES = 1 << 18
+TOKEN = ".tsr"
+
+Failure = Literal["no_token", "other_imprint", "other_authority"]
+"""What can be wrong with a token: it is none, or none was granted; it is over something else; who signed it isn't the
+authority whose certificate was given."""
+
+
+class TimestampRefused(UnusableInput):
+    """A token that proves nothing; ``failure`` says which check failed."""
+
+    def __init__(self, failure: Failure, sentence: str) -> None:
+        super().__init__(sentence)
+        self.failure = failure
+
+
+def stamped_bytes(path: Path) -> bytes:
+    """What a token for this file is over, before hashing: an anchor's ``digested_bytes``; of any other file its bytes.
+
+    Raises UnusableInput where the file can't be read.
+    """
+    if NAME.fullmatch(path.name):
+        return read_anchor(path).anchor.digested_bytes()
+    return _read(path, "file")
+
+
+def require_authority(authority: str) -> str:
+    """The host of an authority that can be asked from here. Raises UnusableInput for another kind of address, and
+    ModuleNotFoundError without the extra ``timestamps``: so ask before there is something to be stamped.
+    """
+    import rfc3161_client  # noqa: F401
+
+    try:
+        parts = urlsplit(authority)
+        host = parts.hostname
+    except ValueError:
+        parts, host = None, None
+    if parts is None or not host or parts.scheme not in ("http", "https"):
+        raise UnusableInput("a timestamp authority is asked over http:// or https://: write its whole address")
+    return host
+
+
+def request_token(authority: str, message: bytes) -> bytes:
+    """Ask the authority at an http(s) address for a token over the SHA-256 of a message; the response as it came.
+
+    Raises UnusableInput where it doesn't answer, TimestampRefused where what it answers is no token over that.
+    """
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
+    host = require_authority(authority)
+    query = TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build()
+    request = urllib.request.Request(
+        authority, query.as_bytes(), {"Content-Type": "application/timestamp-query"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as response:
+            content: bytes = response.read(MOST_TOKEN_BYTES + 1)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise UnusableInput(
+            f"the timestamp authority at {host} gave no answer "
+            f"({' '.join(str(reason).split())}): what was written stays, so ask again"
+        ) from None
+    if _decoded(content).tst_info.nonce != query.nonce:
+        raise TimestampRefused(
+            "no_token", "the timestamp authority answered another question than was asked: ask again"
+        )
+    require_imprint(content, message)
+    return content
+
+
+def require_imprint(token: bytes, message: bytes) -> datetime:
+    """When a token says that this message was there, by its signer's clock; who that is isn't checked.
+
+    Raises TimestampRefused (no_token, other_imprint).
+    """
+    info = _decoded(token).tst_info
+    imprint = info.message_imprint
+    if imprint.hash_algorithm.dotted_string != SHA256 or imprint.message != sha256(message).digest():
+        raise TimestampRefused(
+            "other_imprint",
+            f"the message imprint of the timestamp is {imprint.message.hex()[:16]}…, and of what is there "
+            f"{sha256(message).hexdigest()[:16]}…: it was changed since, or the token belongs to something else",
+        )
+    return info.gen_time
+
+
+def check_token(token: bytes, message: bytes, certificates: Path) -> datetime:
+    """When an authority says that this message was there, if it is that of the certificates (PEM, its root among them).
+
+    Raises TimestampRefused, and UnusableInput for a file without certificates.
+    """
+    from rfc3161_client import VerificationError, VerifierBuilder
+
+    moment = require_imprint(token, message)
+    given = _certificates(certificates)
+    response = _decoded(token)
+    builder = VerifierBuilder(
+        roots=[each for each in given if each.issuer == each.subject] or given,
+        intermediates=[each for each in given if each.issuer != each.subject],
+    )
+    try:
+        builder.build().verify(response, sha256(message).digest())
+    except (VerificationError, ValueError) as error:
+        raise TimestampRefused(
+            "other_authority",
+            f"the timestamp isn't signed by the authority in {certificates} ({str(error).partition(':')[0]}): name the "
+            "certificates of the authority that was asked, its root among them",
+        ) from None
+    return moment
+
+
+def read_token(path: Path) -> bytes:
+    """The response in a ``.tsr`` file. Raises UnusableInput."""
+    return _read(path, "timestamp")
+
+
+def write_token(path: Path, token: bytes) -> None:
+    """Keep a response in a new file, all of it or nothing. Raises UnusableInput where one is."""
+    write_new(path, token)
+
+
+SHA256 = "2.16.840.1.101.3.4.2.1"
+
+
+def _decoded(token: bytes) -> "TimeStampResponse":
+    from rfc3161_client import decode_timestamp_response
+
+    try:
+        if len(token) > MOST_TOKEN_BYTES:
+            raise ValueError("larger than any token")
+        response = decode_timestamp_response(token)
+        if response.status not in (0, 1):
+            said = ", ".join(response.status_string)[:160] or f"status {response.status}"
+            raise TimestampRefused("no_token", f"the timestamp authority granted no timestamp ({said}): ask another")
+        _ = response.tst_info.message_imprint
+    except ValueError as error:
+        raise TimestampRefused(
+            "no_token", f"this is no RFC 3161 timestamp ({' '.join(str(error).split())[:160]}): ask the authority again"
+        ) from None
+    return response
+
+
+def _certificates(path: Path) -> "list[Certificate]":
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        return load_pem_x509_certificates(_read(path, "certificate"))
+    except ValueError:
+        raise UnusableInput(f"{path} holds no certificates in PEM: name the authority's, its root among them") from None
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        with opened(path, links=False) as descriptor:
+            return read_all(descriptor, path)
+    except FileNotFoundError:
+        raise UnusableInput(f"there is no {what} at {path}") from None
+    except (OSError, ValueError) as error:
+        raise UnusableInput(f"the {what} {path} can't be read: {getattr(error, 'strerror', None) or error}") from None

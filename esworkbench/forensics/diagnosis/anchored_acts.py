@@ -1,0 +1,170 @@
+"""What an anchor proves of single events, told by account: the leaves say what was done, and claims by how much.
+
+Events that were only hashed again, or numbered anew, are consequences of what was done before them in their stream, and
+no acts. An event whose own hash fails is left to those who ask the chain: nobody hashed it again.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from esworkbench.evidence.capturing.poster import account_of
+from esworkbench.forensics.anchored import Contradiction, Difference, in_words, range_in_words
+from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.unexplained import Explanation, Left
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
+from esworkbench.forensics.diagnosis.wording import finding
+
+SHOWN = 4
+
+
+def contradicted(facts: Facts, *, split: bool = False) -> Contradiction | None:
+    """Where the log isn't what an anchor says; an anchor from elsewhere against the store's own (``split``) apart."""
+    apart = facts.anchored.contradiction
+    return apart if apart is not None and apart.split == split else None
+
+
+def acts(facts: Facts, apart: Contradiction) -> dict[str, list[Difference]]:
+    """What was done, by the name of the fault that it is."""
+    failing = {event.position for event in facts.failing}
+    again = {each.stream_then for each in apart.differences if each.kind in ("hashed_again", "edited")}
+    gaps = {each.stream_id for each in facts.breaks if each.kind == "version_gap"}
+    found: dict[str, list[Difference]] = {}
+    for each in apart.differences:
+        name = _name(each, apart, hidden=each.stream_then in again and each.stream_then not in gaps)
+        if name is not None and each.position not in failing:
+            found.setdefault(name, []).append(each)
+    changed = {each.stream_then for events in found.values() for each in events}
+    changed |= {each.stream_id for events in found.values() for each in events}
+    alone = [each for each in apart.differences if each.kind == "hashed_again" and each.stream_then not in changed]
+    if alone and not failing:
+        found.setdefault("rehashed_history", []).extend(alone)
+    if not {"event_deleted", "backdated_insert", "rehashed_history"}.isdisjoint(found):
+        # Events that close a gap, or make room, were moved by that.
+        found.pop("reordered", None)
+    return found
+
+
+def _name(each: Difference, apart: Contradiction, *, hidden: bool) -> str | None:
+    if each.kind == "missing":
+        if each.position > apart.head:
+            return "tail_truncated"
+        return "rehashed_history" if hidden else "event_deleted"
+    if each.kind == "moved":
+        return "reordered" if each.stream_then == each.stream_id else "event_misfiled"
+    return {"edited": "rehashed_history", "inserted": "backdated_insert"}.get(each.kind)
+
+
+def told(
+    fault: Fault, facts: Facts, left: Left, apart: Contradiction, events: Sequence[Difference]
+) -> Iterator[Explanation]:
+    """One explanation an account and currency, with what the claims of then still show of it."""
+    by_key: dict[Key | None, list[Difference]] = {}
+    for each in events:
+        for key in _keys(facts, each):
+            by_key.setdefault(key, []).append(each)
+    for key, mine in by_key.items():
+        yield _explanation(fault, facts, left, apart, key, mine)
+
+
+def somewhere(fault: Fault, apart: Contradiction) -> Explanation:
+    """The range between two anchors, where no leaves tell which events it is."""
+    proof = f"{signed(apart)}; {range_in_words(apart)}"
+    return Explanation(finding(fault, None, certainty=apart.strength, proof=proof), [])
+
+
+def signed(apart: Contradiction) -> str:
+    """Whose word the log contradicts."""
+    last = apart.anchors[-1]
+    whose = {
+        "proven": "the key that you brought",
+        "likely": "a key that nobody vouched for, which both the database and its outside folder know",
+        "possible": "a key that nobody vouched for, so whoever can write where it lies may have signed",
+    }[apart.strength]
+    return (
+        f"the log contradicts what was anchored {last.anchored_at[:19]}Z up to position {last.position}, signed with "
+        f"{whose} ({last.key_id[:16]}…)"
+    )
+
+
+def _explanation(
+    fault: Fault, facts: Facts, left: Left, apart: Contradiction, key: Key | None, mine: Sequence[Difference]
+) -> Explanation:
+    rows = rows_without_event(facts)
+    gone = {each.position for each in mine if each.event_id is None}
+    events = {(each.position, each.event_id) for each in mine if each.event_id is not None}
+    events |= {(position, event_id) for row_key, position, event_id in rows if row_key == key and position in gone}
+    ids = {event_id for _, event_id in events}
+    steps = [step for step in left.steps(key=key) if _tells(step, ids, gone)] if key else []
+    amount, witness = witnessed(facts, left, key, steps) if steps or _only_heads(left, key) else (0, None)
+    shown = "; ".join(in_words(each) for each in mine[:SHOWN])
+    more = f"; and {len(mine) - SHOWN} more" if len(mine) > SHOWN else ""
+    proof = f"{signed(apart)}: {shown}{more}"
+    if witness and key:
+        proof += f"; {witness} still tells what was: claimed − event sum = {facts.money(amount, key)}"
+    else:
+        proof += "; no claim is left that still shows an amount, or all were rebuilt since"
+    found = finding(
+        fault, key, amount=amount, events=sorted(events), positions=sorted({each.position for each in mine}),
+        source=witness, certainty=apart.strength, proof=proof,
+    )  # fmt: skip
+    shares = list(shares_of(facts, left, key, amount, steps)) if key and witness else []
+    return Explanation(found, shares)
+
+
+def _tells(step: Residual, ids: Collection[str], gone: Collection[int]) -> bool:
+    is_gone = step.reason == NO_EVENT and step.position is not None and step.position in gone
+    return is_gone or (step.event_id is not None and step.event_id in ids)
+
+
+def _only_heads(left: Left, key: Key | None) -> bool:
+    """Whether a figure of the account is all that differs: then what was done to its events is what it shows."""
+    return key is not None and not left.steps(key=key) and bool(left.heads_of(key))
+
+
+def _keys(facts: Facts, each: Difference) -> Sequence[Key | None]:
+    """What the event posts on now, and what claims say that it posted on."""
+    if each.event_id is not None:
+        now = facts.rows(
+            "SELECT DISTINCT account, currency FROM postings WHERE event_id = $event_id ORDER BY 1, 2",
+            event_id=each.event_id,
+        )
+        then = [step.key for step in facts.residuals if step.event_id == each.event_id]
+        if now or then:
+            return list(dict.fromkeys([*((account, currency) for account, currency in now), *then]))
+    kept = [key for key, position, _ in rows_without_event(facts) if position == each.position]
+    if each.event_id is None and kept:
+        return list(dict.fromkeys(kept))
+    return facts.accounts_of_stream(each.stream_then) or _claimed(facts, each.stream_then) or [None]
+
+
+def _claimed(facts: Facts, stream_id: str) -> list[Key]:
+    """The account that a stream is called after, where a claim names it: of a stream that is gone nothing is posted."""
+    return [
+        (account, currency)
+        for account, currency in facts.rows(
+            "SELECT DISTINCT account, currency FROM assertions WHERE account = $account ORDER BY 1, 2",
+            account=account_of(stream_id),
+        )
+    ]
+
+
+def anchored(fault: Fault, facts: Facts, left: Left) -> list[Explanation]:
+    """What the anchors' leaves tell under the name of this fault."""
+    apart = contradicted(facts)
+    if apart is None or not apart.exact:
+        return []
+    return list(told(fault, facts, left, apart, acts(facts, apart).get(fault.name, [])))
+
+
+def unusable(facts: Facts) -> str:
+    """Why the anchors that are here prove nothing, as what a sentence goes on with; empty where there is none, or where
+    one could be asked."""
+    if facts.anchored.asked or not facts.anchored.anchors:
+        return ""
+    why = {
+        "bad": "doesn't bear the signature of its key",
+        "unknown_key": "is signed with a key whose public half isn't here",
+        "good": "is of a log that begins with another event",
+    }[facts.anchored.anchors[0].signature]
+    return f"; the anchor here {why}, so it proves nothing"

@@ -1,0 +1,350 @@
+"""Promise 6: what was done to an anchored log is proved by the anchor, event by event; and promise 14: by no more than
+its signature is worth."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from anchored_bank import AnchoredBank, Told, told
+from damaged_bank import STREAM, Event
+
+from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.errors import UnusableInput
+from esworkbench.event_store import EventStore
+from esworkbench.event_store.anchors.keys import create_key
+from esworkbench.evidence import Evidence
+from esworkbench.evidence.adding import Additions
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
+from esworkbench.forensics.verify import verify
+from esworkbench.projections import ProjectionRunner
+
+FROM_ANCHORS = ("rehashed_history", "event_deleted", "backdated_insert", "tail_truncated", "split_view", "reordered")
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> AnchoredBank:
+    made = AnchoredBank(tmp_path)
+    made.anchor()
+    return made
+
+
+def only(diagnosis: Diagnosis) -> Finding:
+    [finding] = [each for each in diagnosis.findings if not each.healthy]
+    assert diagnosis.unexplained == []
+    return finding
+
+
+def kinds(evidence: Evidence) -> set[str]:
+    return {each.kind for each in verify(evidence).breaks}
+
+
+def rebuild(bank: AnchoredBank) -> None:
+    """Every read model, from the log as it is now, as an intruder would have it."""
+    for table in ("account_balances", "transaction_history", "daily_summaries", "pending_withdrawals", "snapshots"):
+        bank.sql(f"DELETE FROM {table}")
+    bank.sql("UPDATE checkpoints SET position = 0")
+    bank.sql("DELETE FROM checkpoint_log")
+    store = EventStore.open(bank.url)
+    for make in BANK_PROJECTIONS.values():
+        ProjectionRunner(store, make(), bank_decoder(), run_id="again").catch_up()
+    store.engine.dispose()
+
+
+def edited(bank: AnchoredBank, by: int = 700) -> Event:
+    event = bank.any_event("MoneyDeposited")
+    bank.change_amount(event, by)
+    bank.hash_again(event.stream_id)
+    return event
+
+
+def test_a_healthy_log_stands_and_nothing_is_found(bank: AnchoredBank) -> None:
+    evidence = bank.evidence()
+    found = verify(evidence)
+    assert found.breaks == []
+    assert [(each.signature, each.trusted, each.stands, each.origins) for each in found.anchors] == [
+        ("good", True, True, ["outside", "store"])
+    ]
+    assert evidence.manifest.problems == []
+    diagnosis = diagnose(evidence)
+    assert [each for each in diagnosis.findings if not each.healthy] == []
+    assert {diagnosis.tested[name] for name in FROM_ANCHORS if name != "split_view"} == {"ruled_out"}
+    assert diagnosis.tested["split_view"].startswith("not_testable: there is no anchor that was obtained elsewhere")
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_an_event_changed_and_hashed_again_is_proved_to_the_event(bank: AnchoredBank, rebuilt: bool) -> None:
+    event = edited(bank)
+    if rebuilt:
+        rebuild(bank)
+        shutil.rmtree(bank.outside / "statements")
+    evidence = bank.evidence()
+    finding = only(diagnose(evidence))
+    assert (finding.fault, finding.account, finding.certainty) == ("rehashed_history", event.account, "proven")
+    assert (finding.event_ids, finding.positions) == ([event.event_id], [event.position])
+    assert finding.amount == (0 if rebuilt else -700)
+    assert kinds(evidence) == {"anchor_edited", "anchor_hashed_again"}
+
+
+def test_two_events_of_a_stream_changed_are_told_from_those_that_were_only_hashed_again(bank: AnchoredBank) -> None:
+    first = bank.any_event("MoneyDeposited")
+    later = [each for each in bank.events("stream_id = ?", first.stream_id) if each.event_type == "MoneyDeposited"]
+    second = next(each for each in later if each.position not in (first.position, first.position + 1))
+    for event in (first, second):
+        bank.change_amount(event, 100)
+    bank.hash_again(first.stream_id)
+    finding = only(diagnose(bank.evidence()))
+    assert finding.fault == "rehashed_history"
+    assert set(finding.event_ids) == {first.event_id, second.event_id}
+    assert finding.amount == -200
+
+
+def test_an_event_taken_out_and_the_hole_hidden_is_proved(bank: AnchoredBank) -> None:
+    event = bank.any_event("MoneyDeposited", "MoneyWithdrawn", "FeeCharged")
+    bank.delete(event)
+    bank.hash_again(event.stream_id, renumber=True)
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.account, finding.certainty) == ("rehashed_history", event.account, "proven")
+    assert (finding.positions, finding.event_ids) == ([event.position], [event.event_id])
+    assert finding.amount == event.amount
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_deleted_stream_or_the_end_of_one_is_proved_by_its_leaves(bank: AnchoredBank, whole: bool) -> None:
+    """No version gap, no broken link: the chain of a stream that is gone says nothing."""
+    stream = STREAM + "ACC-1002"
+    gone = bank.events("stream_id = ?", stream)[0 if whole else -3 :]
+    assert gone[-1].position < bank.events()[-1].position
+    [(balance,)] = bank.sql("SELECT balance_minor FROM account_balances WHERE account_id = 'ACC-1002'")
+    for event in gone:
+        bank.delete(event)
+    evidence = bank.evidence()
+    assert kinds(evidence) >= {"anchor_missing"}
+    finding = only(diagnose(evidence))
+    assert (finding.fault, finding.account, finding.certainty) == ("event_deleted", "ACC-1002", "proven")
+    assert finding.positions == [event.position for event in gone]
+    assert finding.amount == (balance if whole else sum(event.amount for event in gone))
+
+
+def test_a_tail_that_was_cut_off_is_proved_with_its_streams_and_amounts(bank: AnchoredBank) -> None:
+    cut = bank.events()[-4:]
+    off: dict[str, int] = {}
+    for event in cut:
+        off[event.account] = off.get(event.account, 0) + event.amount
+        bank.delete(event)
+    diagnosis = diagnose(bank.evidence())
+    assert told(diagnosis) == {Told("tail_truncated", account, amount, "proven") for account, amount in off.items()}
+    assert {position for each in diagnosis.findings for position in each.positions} == {each.position for each in cut}
+    assert diagnosis.unexplained == []
+
+
+def test_a_tail_cut_off_with_everything_that_had_read_it_is_proved_by_the_anchor_alone(bank: AnchoredBank) -> None:
+    cut = bank.events()[-4:]
+    for event in cut:
+        bank.delete(event)
+    rebuild(bank)
+    shutil.rmtree(bank.outside / "statements")
+    diagnosis = diagnose(bank.evidence())
+    assert {(each.fault, each.amount, each.certainty) for each in diagnosis.findings} == {
+        ("tail_truncated", 0, "proven")
+    }
+    assert {position for each in diagnosis.findings for position in each.positions} == {each.position for each in cut}
+
+
+def test_an_event_put_in_below_the_anchor_is_proved(tmp_path: Path) -> None:
+    """At a position that was free: a writer rolled back there."""
+    bank = AnchoredBank(tmp_path)
+    bank.sql("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'events'")
+    bank.deposit("ACC-1002", 100, "LATER", bank.healthy.now + timedelta(minutes=1))
+    bank.book("ACC-1002", 100, "LATER", bank.healthy.now + timedelta(minutes=1))
+    bank.anchor()
+    free = bank.events()[-1].position - 1
+    last = bank.events("stream_id = ?", STREAM + "ACC-1001")[-1]
+    shape = bank.events("event_type = 'MoneyDeposited' AND payload LIKE '%amount_minor%'")[-1]
+    bank.sql(
+        "INSERT INTO events SELECT ?, stream_id, version + 1, 'slipped-in', ?, ?, ?, '{}', recorded_at, valid_at, "
+        "hash, 'x' FROM events WHERE event_id = ?", free, shape.event_type, shape.schema_version,
+        json.dumps(json.loads(shape.payload) | {"amount_minor": 50_000}), last.event_id,
+    )  # fmt: skip
+    bank.hash_again(last.stream_id)
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.account, finding.certainty) == ("backdated_insert", "ACC-1001", "proven")
+    assert (finding.positions, finding.event_ids, finding.amount) == ([free], ["slipped-in"], -50_000)
+
+
+def test_without_leaves_the_range_between_two_anchors_is_what_is_proved(tmp_path: Path) -> None:
+    bank = AnchoredBank(tmp_path)
+    events = bank.events()
+    after = events[len(events) // 2].position
+    bank.sql("CREATE TABLE later AS SELECT * FROM events WHERE global_position > ?", after)
+    bank.sql("DELETE FROM events WHERE global_position > ?", after)
+    bank.anchor()
+    bank.sql("INSERT INTO events SELECT * FROM later")
+    last = bank.anchor()
+    event = next(
+        each for each in events
+        if each.position > after and each.event_type == "MoneyDeposited" and each.account == "ACC-1001"
+    )  # fmt: skip
+    bank.change_amount(event, 700)
+    bank.hash_again(event.stream_id)
+    rebuild(bank)
+    shutil.rmtree(bank.outside / "statements")
+    for path in (bank.outside / "anchors").glob("*.parquet"):
+        path.unlink()
+    evidence = bank.evidence()
+    assert evidence.manifest.problem_count == 1, "that the leaves are gone is said"
+    finding = only(diagnose(evidence))
+    assert (finding.fault, finding.account, finding.certainty) == ("rehashed_history", None, "proven")
+    assert f"after position {after} and up to {last.position}" in finding.proof
+    assert kinds(evidence) == {"anchor_range"}
+
+
+def test_without_leaves_what_one_claim_kept_is_no_manual_edit_and_no_proof(bank: AnchoredBank) -> None:
+    rows = bank.sql("SELECT * FROM transaction_history")
+    event = edited(bank)
+    rebuild(bank)
+    shutil.rmtree(bank.outside / "statements")
+    bank.sql("DELETE FROM transaction_history")
+    bank.change(f"INSERT INTO transaction_history VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    for path in (bank.outside / "anchors").glob("*.parquet"):
+        path.unlink()
+    diagnosis = diagnose(bank.evidence())
+    assert told(diagnosis) == {
+        Told("rehashed_history", None, 0, "proven"), Told("rehashed_history", event.account, -700, "likely"),
+    }  # fmt: skip
+
+
+def resigned(bank: AnchoredBank) -> None:
+    """The intruder holds the key: the log is changed, and anchored again as though nothing had been."""
+    shutil.rmtree(bank.outside / "anchors")
+    bank.sql("DELETE FROM anchors")
+    bank.anchor()
+
+
+def test_two_histories_signed_are_a_split_view_and_only_the_copy_from_elsewhere_shows_it(bank: AnchoredBank) -> None:
+    copy = bank.kept_elsewhere()
+    event = edited(bank)
+    rebuild(bank)
+    shutil.rmtree(bank.outside / "statements")
+    resigned(bank)
+    [mine] = sorted(copy.glob("*.json"))
+    finding = only(diagnose(bank.evidence(Additions(anchors=[mine]))))
+    assert (finding.fault, finding.certainty, finding.event_ids) == ("split_view", "proven", [event.event_id])
+
+
+def test_of_two_histories_the_store_alone_shows_none(bank: AnchoredBank) -> None:
+    edited(bank)
+    rebuild(bank)
+    shutil.rmtree(bank.outside / "statements")
+    resigned(bank)
+    evidence = bank.evidence()
+    assert [each for each in diagnose(evidence).findings if not each.healthy] == []
+    assert any("RFC 3161" in each for each in verify(evidence).unprovable)
+
+
+def forged_signature(bank: AnchoredBank) -> None:
+    [path] = (bank.outside / "anchors").glob("*.json")
+    file = json.loads(path.read_text("utf-8"))
+    file["anchor"]["signature"] = "0" * 128
+    path.write_text(json.dumps(file), "utf-8")
+    bank.sql("DELETE FROM anchors")
+
+
+def key_taken_away(bank: AnchoredBank) -> None:
+    bank.public_key.unlink()
+
+
+@pytest.mark.parametrize("spoil", [forged_signature, key_taken_away])
+def test_an_anchor_that_nobody_signed_accuses_nobody(bank: AnchoredBank, spoil: Callable[[AnchoredBank], None]) -> None:
+    edited(bank)
+    rebuild(bank)
+    shutil.rmtree(bank.outside / "statements")
+    spoil(bank)
+    evidence = bank.evidence(trusted=False)
+    diagnosis = diagnose(evidence)
+    assert [each for each in diagnosis.findings if not each.healthy] == []
+    assert "so it proves nothing" in diagnosis.tested["split_view"]
+    found = verify(evidence)
+    assert found.breaks == []
+    assert any("no anchor here could be used" in each for each in found.unprovable)
+
+
+@pytest.mark.parametrize(("own_copy", "certainty"), [(True, "likely"), (False, "possible")])
+def test_a_key_that_nobody_brought_proves_no_more_than_who_could_lay_it_there(
+    bank: AnchoredBank, own_copy: bool, certainty: str
+) -> None:
+    event = edited(bank)
+    if not own_copy:
+        bank.sql("DELETE FROM anchors")
+    evidence = bank.evidence(trusted=False)
+    finding = only(diagnose(evidence))
+    assert (finding.fault, finding.account, finding.certainty) == ("rehashed_history", event.account, certainty)
+    assert any("who signed with the key" in each for each in verify(evidence).unprovable)
+
+
+def test_a_key_laid_beside_the_store_by_a_forger_proves_nothing_against_the_brought_one(bank: AnchoredBank) -> None:
+    """A healthy log, and anchors of somebody's own key that say otherwise."""
+    forger = create_key(bank.folder / "forger.pem")
+    event = bank.any_event("MoneyDeposited")
+    was = bank.sql("SELECT payload FROM events WHERE event_id = ?", event.event_id)[0][0]
+    bank.change_amount(event, 1)
+    bank.hash_again(event.stream_id)
+    for path in (bank.outside / "anchors").iterdir():
+        path.unlink()
+    own = bank.sql("SELECT * FROM anchors")
+    bank.sql("DELETE FROM anchors")
+    bank.anchor(forger)
+    bank.sql("DELETE FROM anchors")
+    bank.sql("UPDATE events SET payload = ? WHERE event_id = ?", was, event.event_id)
+    bank.hash_again(event.stream_id)
+    bank.change(f"INSERT INTO anchors VALUES ({', '.join('?' * len(own[0]))})", own)
+    diagnosis = diagnose(bank.evidence())
+    assert {each.certainty for each in diagnosis.findings if not each.healthy} <= {"possible"}
+
+
+def test_an_anchor_of_another_store_is_refused(bank: AnchoredBank, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = AnchoredBank(tmp_path / "other")
+    first = other.events()[0]
+    other.sql("UPDATE events SET event_id = 'another-first' WHERE event_id = ?", first.event_id)
+    for stream in {event.stream_id for event in other.events()}:
+        other.sql("UPDATE events SET metadata = '{}' WHERE stream_id = ?", stream)
+        other.hash_again(stream)
+    other.anchor()
+    with pytest.raises(UnusableInput, match="is an anchor of another log"):
+        bank.evidence(Additions(anchors=[other.outside / "anchors"]))
+
+
+def test_that_the_first_event_was_changed_doesnt_make_its_anchors_another_stores(bank: AnchoredBank) -> None:
+    copy = bank.kept_elsewhere()
+    first = bank.events()[0]
+    bank.sql("UPDATE events SET metadata = '{}' WHERE event_id = ?", first.event_id)
+    bank.hash_again(first.stream_id)
+    shutil.rmtree(bank.outside / "anchors")
+    bank.sql("DELETE FROM anchors")
+    finding = only(diagnose(bank.evidence(Additions(anchors=[copy]))))
+    assert (finding.fault, finding.event_ids, finding.certainty) == ("rehashed_history", [first.event_id], "proven")
+
+
+def hostile_json(folder: Path) -> None:
+    (folder / "00000000000000000007.json").write_bytes(b'{"anchor": [[[[')
+
+
+def hostile_leaves(folder: Path) -> None:
+    next(folder.glob("*.parquet")).write_bytes(b"PAR1" * 9)
+
+
+def hostile_link(folder: Path) -> None:
+    (folder / "00000000000000000007.json").symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("spoil", [hostile_json, hostile_leaves, hostile_link])
+def test_a_damaged_anchor_is_said_and_ends_no_capture(bank: AnchoredBank, spoil: Callable[[Path], None]) -> None:
+    spoil(bank.outside / "anchors")
+    evidence = bank.evidence()
+    assert evidence.manifest.problem_count == 1
+    assert [each.stands for each in verify(evidence).anchors] == [True]
