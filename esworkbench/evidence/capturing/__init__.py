@@ -15,6 +15,7 @@ envelope          what the events' metadata says
 gaps              positions that no event holds
 fitting           rows of its other tables, however odd
 index_checks      each read model through its indexes, and past them
+key_records       keys of personal data, and when they were destroyed
 claims            what its read models, snapshots and statements say the balances are
 file              a bank's own delimited file with running balances
 delimited         its rows, read as the ledger describes them

@@ -21,6 +21,7 @@ from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.gaps import Gaps
 from esworkbench.evidence.capturing.index_checks import index_checks
+from esworkbench.evidence.capturing.key_records import read_key_records
 from esworkbench.evidence.capturing.opening import require_event_store
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
@@ -29,6 +30,7 @@ from esworkbench.evidence.capturing.set_based import SetBasedPoster
 from esworkbench.evidence.capturing.source import SourceDatabase
 from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_log
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.personal_data.keys import RECORDS
 from esworkbench.projections.checkpoints import checkpoint_log
 
 STATEMENT_ENDS = ".csv"
@@ -122,7 +124,7 @@ class StoreCapture:
             self._claims.statement(path)
         if self._after is None:
             self._anchors(outside)
-            self._personal_keys()
+            self._personal_keys(outside)
         gaps = found.unfilled()
         cut = Cut(
             high_water=found.high_water,
@@ -148,15 +150,24 @@ class StoreCapture:
         take_from_outside(taken, outside)
         taken.finish(lambda: self._writer.close_table("events"))
 
-    def _personal_keys(self) -> None:
-        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key."""
-        if not {"key_id", "destroyed_at"} <= self._columns.get(PERSONAL_KEYS, set()):
-            return
-        query = f"SELECT key_id, destroyed_at FROM {PERSONAL_KEYS} ORDER BY 1"
-        for batch in self._tables.rows(PERSONAL_KEYS, query):
-            columns, oddities = fitted("keys", PERSONAL_KEYS, as_columns(["key_id", "destroyed_at"], batch))
-            self._keep(oddities)
-            self._writer.write("keys", columns)
+    def _personal_keys(self, outside: Path) -> None:
+        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key.
+
+        They are kept away from the log, so a list of them lies outside; a store may hold the table itself.
+        """
+        told: set[str] = set()
+        if {"key_id", "destroyed_at"} <= self._columns.get(PERSONAL_KEYS, set()):
+            query = f"SELECT key_id, destroyed_at FROM {PERSONAL_KEYS} ORDER BY 1"
+            for batch in self._tables.rows(PERSONAL_KEYS, query):
+                columns, oddities = fitted("keys", PERSONAL_KEYS, as_columns(["key_id", "destroyed_at"], batch))
+                self._keep(oddities)
+                self._writer.write("keys", columns)
+                told.update(columns["key_id"])
+        path = outside / RECORDS
+        if path.is_symlink() or path.exists():
+            records = read_key_records(path, lambda what: self._poster.report(what, "", None, ""))
+            listed = [each for each in sorted(records.items()) if each[0] not in told]
+            self._writer.write("keys", as_columns(["key_id", "destroyed_at"], listed))
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
@@ -212,7 +223,7 @@ class StoreCapture:
 def _not_read(outside: Path, statements: list[Path]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
     files = {f"{STATEMENTS}/{path.name}" for path in statements}
-    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, COMPLAINT, OPERATIONS, SEALED, *files}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, RECORDS, COMPLAINT, OPERATIONS, SEALED, *files}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:
