@@ -17,6 +17,11 @@ from sqlalchemy.engine import make_url
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.postgres.local_server import local_postgres_url
 
+if "ESWORKBENCH_HOME" not in os.environ:
+    # What tests keep in a user's folder (the keys of incidents) is not to be found in the folder of whoever runs them.
+    os.environ["ESWORKBENCH_HOME"] = tempfile.mkdtemp(prefix="esworkbench-home-")
+    atexit.register(shutil.rmtree, os.environ["ESWORKBENCH_HOME"], ignore_errors=True)
+
 _numbers = count(1)
 TESTS = Path(__file__).parent
 
@@ -29,7 +34,8 @@ SECONDS_EACH = (
 
 EVERY_CASE = (
     "test_catalogue", "test_diagnose_lab", "test_diff", "test_bisect", "test_replay", "test_timeline", "test_verify",
-    "test_case", "test_step", "test_sqlite_proved", "test_every_fault", "test_read_faults",
+    "test_case", "test_step", "test_sqlite_proved", "test_every_fault", "test_read_faults", "test_writer_faults",
+    "test_several_faults", "test_sealed",
 )  # fmt: skip
 """Modules in which each name is promised, or where a case takes no second: each case runs at once."""
 

@@ -38,6 +38,10 @@ def new(
     accounts: Annotated[
         int | None, typer.Option(metavar="N", help="How many accounts, 10 to 100000; else 41, of small 6.")
     ] = None,
+    anchored: Annotated[
+        bool | None,
+        typer.Option(help="Whether the bank anchors its log; else it does with several faults or --accounts."),
+    ] = None,
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the answer's key goes; else into your own folder.")
     ] = None,
@@ -51,6 +55,7 @@ def new(
         case=case,
         scale=scale,
         accounts=accounts,
+        anchored=anchored,
         key_file=key,
         progress=True,
     )

@@ -32,6 +32,10 @@ def url_of(fault: str, seed: int) -> str:
     return f"sqlite:///{home() / f'{fault}-{seed}.db'}"
 
 
+def key_of(fault: str, seed: int) -> Path:
+    return home() / f"{fault}-{seed}.key"
+
+
 def incident(fault: str, seed: int = 1) -> Evidence:
     """Evidence of a small bank with that fault in it. The store behind it is not to be written."""
     return _built(fault, seed)
@@ -39,14 +43,14 @@ def incident(fault: str, seed: int = 1) -> Evidence:
 
 @cache
 def _built(fault: str, seed: int) -> Evidence:
-    build_incident(url_of(fault, seed), fault=fault, seed=seed, scale="small")
+    build_incident(url_of(fault, seed), fault=fault, seed=seed, scale="small", key_file=key_of(fault, seed))
     return capture(url_of(fault, seed), home() / f"{fault}-{seed}", progress=False)
 
 
 def answer(fault: str, seed: int = 1) -> list[PlantedFault]:
     """What the lab says it planted."""
     incident(fault, seed)
-    return reveal(url_of(fault, seed))
+    return reveal(url_of(fault, seed), key_file=key_of(fault, seed))
 
 
 def copy_of(evidence: Evidence, folder: Path) -> EventStore:

@@ -2,8 +2,9 @@
 
 import csv
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from esworkbench.event_store import open_database
 
 SIGNS = {
     "MoneyDeposited": 1, "InterestCredited": 1, "TransferReceived": 1, "WithdrawalCancelled": 1,
+    "BalanceAdjusted": 1,
     "MoneyWithdrawn": -1, "WithdrawalRequested": -1, "TransferSent": -1, "FeeCharged": -1, "WithdrawalSettled": 0,
 }  # fmt: skip
 
@@ -89,6 +91,28 @@ class Look:
         postings = self.postings()
         return differences(claimed, booked(postings, postings[-1].recorded_at, claimed))
 
+    def broken(self) -> tuple[list[int], list[int]]:
+        """Positions whose content doesn't give their hash, and those whose link isn't the hash before in their stream.
+
+        Worked out from the layout as ``event_store.chain`` describes it, with none of its code.
+        """
+        contents, links, last = [], [], dict[str, str]()
+        for position, stream, version, event_id, kind, schema, *times, payload, metadata, prev, own in self.rows(
+            "SELECT global_position, stream_id, version, event_id, event_type, schema_version, recorded_at, valid_at,"
+            " payload, metadata, prev_hash, hash FROM events ORDER BY stream_id, version"
+        ):
+            micros = [(_moment(at) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) for at in times]
+            fields = [str(each).encode() for each in (stream, version, event_id, kind, schema, *micros)]
+            framed = b"".join(
+                len(each).to_bytes(8, "big") + each for each in [*fields, payload.encode(), metadata.encode()]
+            )
+            if sha256(b"esworkbench:event:v1\n" + bytes.fromhex(prev) + framed).hexdigest() != own:
+                contents.append(position)
+            if prev != last.get(stream, "0" * 64):
+                links.append(position)
+            last[stream] = own
+        return contents, links
+
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that a seed settles, times as text."""
         tables = {
@@ -142,6 +166,12 @@ def statement(outside: Path) -> dict[tuple[str, str], list[tuple[datetime, int]]
             key = line["account_id"], line["currency"]
             found.setdefault(key, []).append((_moment(line["booked_at"]), int(line["balance_minor"])))
     return found
+
+
+def lines_of(outside: Path, key: tuple[str, str]) -> list[dict[str, str]]:
+    """The statement's lines of one account and currency, as they are written."""
+    with (outside / "statements" / "statement.csv").open(encoding="utf-8", newline="") as file:
+        return [line for line in csv.DictReader(file) if (line["account_id"], line["currency"]) == key]
 
 
 def differences(claimed: Sums, summed: Sums) -> Sums:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from second_look import Look, Sums, booked, statement
 from sqlalchemy.engine import make_url
+from test_writer_faults import FIGURES as WRITERS
 
 from esworkbench.event_store import EventStore
 from esworkbench.event_store.chain import GENESIS, event_hash
@@ -212,4 +213,4 @@ def test_the_guards_stand_again_afterwards(built: Build, fault: str) -> None:
 
 
 def test_every_fault_of_the_lab_is_tried_here() -> None:
-    assert set(FAULTS) == set(ON_BOTH_ENGINES)
+    assert set(FAULTS) == {*ON_BOTH_ENGINES, *WRITERS}

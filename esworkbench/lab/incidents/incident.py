@@ -22,6 +22,7 @@ from esworkbench.lab.incidents.faults import FAULTS, MYSTERIES
 from esworkbench.lab.incidents.planting import Planting
 from esworkbench.lab.incidents.sealed import PlantedFault, case_named, require_room_for, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
+from esworkbench.lab.world.anchoring import Anchoring
 from esworkbench.lab.world.life import Life, month_start
 from esworkbench.lab.world.people import SCALES, Person, Scale
 from esworkbench.lab.world.readers import Readers
@@ -70,6 +71,7 @@ def build_incident(
     case: str | None = None,
     scale: str = "full",
     accounts: int | None = None,
+    anchored: bool | None = None,
     key_file: Path | None = None,
     progress: bool = False,
 ) -> Incident:
@@ -78,8 +80,10 @@ def build_incident(
     ``faults`` names several at once: each strikes an account that the seed draws (see ``Planting``). ``case`` stands
     for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given. ``scale`` is ``full``
     (eight years, thousands of events on the account complained about) or ``small`` (one year);
-    ``accounts``, 10 to 100,000, says how many accounts there are, else 41 or 6. The answer is sealed; its key goes to
-    ``key_file``, a new file, or into the user's folder. One seed gives the same events and rows.
+    ``accounts``, 10 to 100,000, says how many accounts there are, else 41 or 6. ``anchored``: the bank
+    anchors its log whenever its read models are run; by default a bank with several faults or ``accounts`` does. The
+    answer is sealed; its key goes to ``key_file``, a new file, or into the user's folder. One seed gives the same
+    events and rows.
 
     Raises UnusableInput for an unknown name, a case with a fault or a seed beside it, faults that can't stand side by
     side, or a database that already holds something, or in which somebody else is building. If building fails, what it
@@ -103,9 +107,11 @@ def build_incident(
     planting = Planting([_named("fault", name, FAULTS)() for name in names], seed, rng)
     if key_file is not None:
         require_room_for(key_file)
+    if anchored is None:
+        anchored = len(names) > 1 or accounts is not None
     with _target(url) as (engine, outside):
         _relax_durability(engine)
-        built = _build(url, engine, planting, seed, size, outside, key_file, progress)
+        built = _build(url, engine, planting, seed, size, outside, anchored, key_file, progress)
         return built if case is None else replace(built, seed=None)
 
 
@@ -124,6 +130,7 @@ def _build(
     seed: int,
     scale: Scale,
     outside: Path,
+    anchored: bool,
     key_file: Path | None,
     progress: bool,
 ) -> Incident:
@@ -133,6 +140,7 @@ def _build(
     store.create_tables()
     life = Life(store, agenda, scale, seed)
     readers = Readers(store)
+    anchoring = Anchoring(store, outside, Random(f"{seed}/anchors")) if anchored else None
     planting.begin(url, life, readers)
     from tqdm.auto import tqdm
 
@@ -140,6 +148,8 @@ def _build(
         life.begin(month)
         if month and month % scale.run_months == 0:
             agenda.at(life.month_start(month), readers.run_all)
+            if anchoring is not None:
+                agenda.at(life.month_start(month), anchoring.take)
         agenda.run_until(life.month_start(month + 1))
     answer = planting.end()
     complaint = _complaint(life, planting.person)

@@ -26,6 +26,8 @@ _HEADER_LINE = re.compile(re.escape(_HEADER).replace(b"%s", b"([0-9a-f]{32})"))
 _KEY = b"esworkbench key to the answer of incident %s\n%s\n"
 _KEY_LINES = re.compile(rb"esworkbench key to the answer of incident ([0-9a-f]{32})\n([0-9a-f]{64})\n")
 _NONCE = 12
+_BLOCK = 8192
+"""Answers are filled up to a multiple of so many bytes: a file's length is not to tell a healthy bank from others."""
 
 KEY_BESIDE = "answer.key"
 """The name of a key that lies beside its database, as a drill's does."""
@@ -79,7 +81,9 @@ def seal(folder: Path, planted: list[PlantedFault], key_file: Path | None = None
     _keep_key(where, incident, key)
     header = _HEADER % incident.encode()
     nonce = secrets.token_bytes(_NONCE)
-    closed = nonce + AESGCM(key).encrypt(nonce, msgspec.json.encode(planted), header)
+    told = msgspec.json.encode(planted)
+    told += b" " * (-len(told) % _BLOCK)
+    closed = nonce + AESGCM(key).encrypt(nonce, told, header)
     (folder / SEALED).write_bytes(header + base64.encodebytes(closed))
     return where
 
@@ -101,7 +105,7 @@ def unseal(folder: Path, key_file: Path | None = None) -> list[PlantedFault]:
         raise damaged
     key = _key_of(sealed_for[1].decode(), [key_file] if key_file else _usual_places(sealed_for[1].decode(), folder))
     try:
-        packed = base64.b64decode(closed)
+        packed = base64.b64decode(closed.replace(b"\n", b""), validate=True)
         opened = AESGCM(key).decrypt(packed[:_NONCE], packed[_NONCE:], header + b"\n")
         return msgspec.json.decode(opened, type=list[PlantedFault])
     except (ValueError, RecursionError, InvalidTag, msgspec.MsgspecError):

@@ -1,6 +1,7 @@
 """The simulated world around the bank. Every event is decided by the real ``Bank``.
 
 ``agenda``: simulated time, one action after another.
+``anchoring``: signs what the log holds, at the readers' runs.
 ``life``: the months of every customer, and what the bank does with them.
 ``newcomers``: up to a hundred thousand accounts with short lives.
 ``people``: who banks here, and how large the world is.

@@ -45,7 +45,7 @@ class Operations:
     def __init__(self, first: datetime, last: datetime, rng: Random) -> None:
         self._rng = rng
         days = (last - first).days
-        self._notes = [
+        self.notes = [
             self._drawn(kind, first, days) for kind in WHAT for _ in range(max(2, days // 300) + rng.randrange(3))
         ]
 
@@ -57,7 +57,7 @@ class Operations:
         """Something of that kind (see ``WHAT``) was done; one time in four nobody writes it down."""
         if self._rng.randrange(4) < NOTED_IN_FOUR:
             begins = moment - timedelta(seconds=moment.second, minutes=self._rng.randrange(40))
-            self._notes.append(Note(begins, begins + timedelta(minutes=40 + self._rng.randrange(30)), WHAT[kind]))
+            self.notes.append(Note(begins, begins + timedelta(minutes=40 + self._rng.randrange(30)), WHAT[kind]))
 
     def write(self, path: Path, partitions: Iterable[Partition]) -> None:
         """One line for each, oldest first; times in UTC. What was lost by an interruption, nobody there knows."""
@@ -65,5 +65,5 @@ class Operations:
         with path.open("x", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             lines.writerow(COLUMNS)
-            for begins, ends, what in sorted(down + self._notes):
+            for begins, ends, what in sorted(down + self.notes):
                 lines.writerow([f"{begins:%Y-%m-%dT%H:%M:%SZ}", f"{ends:%Y-%m-%dT%H:%M:%SZ}", what])
