@@ -1,10 +1,12 @@
 """Faults of readers, snapshots and tampered logs: the lab's answer is what plain SQL finds in the tables it left."""
 
+import csv
 import hashlib
 import json
 import os
+import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -72,7 +74,9 @@ def microseconds(moment: Any) -> int:
 
 def failing(look: Look) -> tuple[list[int], list[int]]:
     """Positions whose content doesn't give their hash, and whose link isn't the hash before them in their stream."""
-    contents, links, last = [], [], {}
+    contents: list[int] = []
+    links: list[int] = []
+    last: dict[Any, Any] = {}
     for position, previous, own, *fields, recorded_at, valid_at, payload, metadata in look.rows(
         "SELECT global_position, prev_hash, hash, stream_id, version, event_id, event_type, schema_version,"
         " recorded_at, valid_at, payload, metadata FROM events ORDER BY stream_id, version"
@@ -331,6 +335,10 @@ def rehashed_history(found: Found) -> None:
     [planted] = found.planted
     intact(found)
     assert found.look.statement_off(found.incident.outside) == found.amounts
+    for each in anchors_in(found.incident.outside / "anchors"):
+        require_signature(each, found.incident.outside)
+        still = root_of_log(found.look, each["position"]) == each["root"]
+        assert still == (each["position"] < planted.positions[0])
     kept = (found.look.balances_off(), found.look.history_off(), found.look.days_off())
     assert kept in (({}, {}, {}), (found.amounts,) * 3)
     assert booked_amount(found, planted.event_ids[0]) - found.events()[planted.event_ids[0]].amount == planted.amount
@@ -394,12 +402,90 @@ def serialization_drift(found: Found) -> None:
     found.nothing_else_is_off(but="")
 
 
+def root_over(leaves: Sequence[bytes]) -> bytes:
+    """RFC 9162, 2.1.1."""
+    if len(leaves) == 1:
+        return leaves[0]
+    left = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + root_over(leaves[:left]) + root_over(leaves[left:])).digest()
+
+
+def root_of_log(look: Look, position: int) -> str:
+    leaves = [
+        hashlib.sha256(b"\x00esworkbench:leaf:v1\n" + b"".join(map(framed, leaf))).digest()
+        for leaf in look.rows(
+            "SELECT stream_id, version, global_position, hash FROM events"
+            f" WHERE global_position <= {position} ORDER BY global_position"
+        )
+    ]
+    return root_over(leaves).hex()
+
+
+def anchors_in(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text("utf-8"))["anchor"] for path in sorted(folder.glob("*.json"))]
+
+
+def require_signature(anchor: dict[str, Any], outside: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    [pem] = (outside / "keys").iterdir()
+    names = ("log_id", "position", "count", "root", "anchored_at", "previous", "key_id")
+    signed = b"esworkbench:anchor:v1\n" + b"".join(framed(anchor[name]) for name in names)
+    load_pem_public_key(pem.read_bytes()).verify(bytes.fromhex(anchor["signature"]), signed)  # type: ignore[union-attr,call-arg]
+
+
+def split_view(found: Found) -> None:
+    """All that the store and its folder hold agrees; the auditor's anchor, as validly signed, is of another log."""
+    outside = found.incident.outside
+    [planted] = found.planted
+    own = anchors_in(outside / "anchors")
+    assert len(own) == 4
+    for each in own:
+        require_signature(each, outside)
+        assert root_of_log(found.look, each["position"]) == each["root"]
+    copies = found.look.rows("SELECT position, root FROM anchors ORDER BY position")
+    assert copies == [(each["position"], each["root"]) for each in own]
+    [elsewhere] = anchors_in(outside / "auditor")
+    require_signature(elsewhere, outside)
+    [here] = [each for each in own if each["position"] == elsewhere["position"]]
+    assert here["anchored_at"] == elsewhere["anchored_at"]
+    assert here["root"] != elsewhere["root"]
+    assert planted.positions[0] <= elsewhere["position"]
+    assert {amount for _, amount, _ in snapshots_off(found.look).values()} == {0}
+    intact(found)
+    assert found.look.statement_off(outside) == found.amounts
+    assert booked_amount(found, planted.event_ids[0]) - found.events()[planted.event_ids[0]].amount == planted.amount
+    found.nothing_else_is_off(but="statement")
+
+
+def shredded_payload(found: Found) -> None:
+    """Every name is sealed; one is of a key that is known to be destroyed, and that lies nowhere any more."""
+    outside = found.incident.outside
+    opened = {
+        event_id: json.loads(payload)["owner"].split(":")[2]
+        for event_id, payload in found.look.rows("SELECT event_id, payload FROM events") if '"owner"' in payload
+    }  # fmt: skip
+    records = list(csv.DictReader((outside / "personal_keys.csv").read_text("utf-8").splitlines()))
+    [gone] = [record for record in records if record["destroyed_at"]]
+    [planted] = found.planted
+    assert {record["key_id"] for record in records} == set(opened.values())
+    assert [event_id for event_id, key_id in opened.items() if key_id == gone["key_id"]] == planted.event_ids
+    assert (planted.account, planted.amount) == (gone["subject"], 0)
+    with closing(sqlite3.connect(outside / "personal_keys.db")) as keys:
+        [(kept,)] = keys.execute("SELECT count(*) FROM personal_key_bytes").fetchall()
+        [(still,)] = keys.execute("SELECT count(*) FROM personal_key_bytes WHERE key_id = ?", [gone["key_id"]])
+    assert (kept, still) == (len(records) - 1, 0)
+    intact(found)
+    found.nothing_else_is_off(but="")
+
+
 CHECKS: dict[str, Callable[[Found], None]] = {
     check.__name__: check
     for check in (
         twin_dropped, poison_skipped, wrong_upcaster, batch_end_stamping, clamped_balance, mixed_currency, day_boundary,
         restored_read_model, checkpoint_moved, row_lost, index_differs, bad_snapshot, stale_snapshot_shape,
-        rehashed_history, reordered, event_misfiled, backdated_insert, serialization_drift,
+        rehashed_history, reordered, event_misfiled, backdated_insert, serialization_drift, split_view,
+        shredded_payload,
     )
 }  # fmt: skip
 OF_WHOLE_STORE = ("index_differs", "bad_snapshot", "stale_snapshot_shape")

@@ -16,8 +16,10 @@ releases of a handler, each with the bug it is named after.
 ``index_differs``: a row that its table holds and its index doesn't lead to.
 ``wrong_snapshots``: a worker that folds one event twice; a wrong migration to a new shape.
 ``rewritten_log``: an event changed and all hashed again; two swapped; one filed in another stream. By SQL.
+``split_view``: the same by who holds the key of the anchors, too, and signs them again.
 ``backdated_insert``: an event written under a clock that was set back.
 ``serialization_drift``: a release of the store that hashes other bytes than it writes. Healthy.
+``shredded_payload``: a name whose key was destroyed. Healthy.
 ``buggy_handlers``: the code of the releases of ``handler_bug`` and ``rounding``.
 ``broken_readers``: the code of the others.
 ``naive_runner``: the runner that saves rows and checkpoint in two transactions.
@@ -67,6 +69,8 @@ from esworkbench.lab.incidents.faults.rounding import Rounding
 from esworkbench.lab.incidents.faults.scene import PlantableFault, Scene
 from esworkbench.lab.incidents.faults.serialization_drift import SerializationDrift
 from esworkbench.lab.incidents.faults.settled_otherwise import SettledOtherwise
+from esworkbench.lab.incidents.faults.shredded_payload import ShreddedPayload
+from esworkbench.lab.incidents.faults.split_view import SplitView
 from esworkbench.lab.incidents.faults.statement_incomplete import StatementIncomplete
 from esworkbench.lab.incidents.faults.statement_inconsistent import StatementInconsistent
 from esworkbench.lab.incidents.faults.twin_dropped import TwinDropped
@@ -89,18 +93,6 @@ FAULTS: dict[str, type[PlantableFault]] = {
         HandlerBug,
         Rounding,
         LaggingReadModel,
-        RetryDuplicate,
-        NeverAppended,
-        HalfTransfer,
-        LostUpdate,
-        ChainFork,
-        InvariantBroken,
-        SettledOtherwise,
-        DoubleRepair,
-        ClockSkew,
-        ValidTimeShift,
-        StatementIncomplete,
-        StatementInconsistent,
         TwinDropped,
         PoisonSkipped,
         WrongUpcaster,
@@ -119,6 +111,20 @@ FAULTS: dict[str, type[PlantableFault]] = {
         EventMisfiled,
         BackdatedInsert,
         SerializationDrift,
+        SplitView,
+        ShreddedPayload,
+        RetryDuplicate,
+        NeverAppended,
+        HalfTransfer,
+        LostUpdate,
+        ChainFork,
+        InvariantBroken,
+        SettledOtherwise,
+        DoubleRepair,
+        ClockSkew,
+        ValidTimeShift,
+        StatementIncomplete,
+        StatementInconsistent,
     )
 }
 """Every fault, and the healthy bank. Whatever is added comes at the end."""
