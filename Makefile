@@ -30,8 +30,9 @@ notebooks: $(READY) ## Run every notebook and compare its marked outputs
 	@if [ -z "$(NOTEBOOKS)" ]; then echo "notebooks/ holds no notebook"; \
 	else $(PY) -m pytest -n $(shell expr $$(nproc) + 1) --dist loadscope --nbval-lax --nbval-current-env notebooks/; fi
 
-sweep: $(READY) ## The long tests over many seeds
+sweep: $(READY) ## The long tests over many seeds, then every fault by seed and engine; goes on where it was stopped
 	$(PY) -m pytest -m sweep
+	$(PY) -m benchmarks.confusion
 
 bench: $(READY) ## Measure beside a peer library and the bare database
 	$(PY) -m benchmarks

@@ -35,7 +35,7 @@ SECONDS_EACH = (
 EVERY_CASE = (
     "test_catalogue", "test_diagnose_lab", "test_diff", "test_bisect", "test_replay", "test_timeline", "test_verify",
     "test_case", "test_step", "test_sqlite_proved", "test_writer_faults", "test_several_faults", "test_sealed",
-    "test_read_faults",
+    "test_read_faults", "test_every_fault",
 )  # fmt: skip
 """Modules in which each name is promised, or where a case takes no second: each case runs at once."""
 

@@ -3,6 +3,8 @@ from esworkbench.archive.manifest import LEDGER as LEDGER
 from esworkbench.archive.manifest import MANIFEST as MANIFEST
 from esworkbench.archive.manifest import Addition as Addition
 from esworkbench.archive.manifest import Cut as Cut
+from esworkbench.archive.manifest import IndexCheck as IndexCheck
+from esworkbench.archive.manifest import IndexDifference as IndexDifference
 from esworkbench.archive.manifest import LedgerRecord as LedgerRecord
 from esworkbench.archive.manifest import Manifest as Manifest
 from esworkbench.archive.manifest import Problem as Problem

@@ -60,6 +60,46 @@ class Problem(msgspec.Struct, frozen=True):
     event_id: str
 
 
+class IndexDifference(msgspec.Struct, frozen=True):
+    """An account of which a table and its index show other rows: how many, and what they claim, in minor units.
+
+    A total is null where the column holds no numbers, or their sum is beyond 64 bits.
+    """
+
+    account: str
+    currency: str
+    rows: _Count
+    total: int | None
+    rows_through_index: _Count
+    total_through_index: int | None
+
+
+class IndexCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A read model's table, read past its indexes and through one of them: rows, and the total of what they claim.
+
+    ``not_asked`` says why a way wasn't gone, ``error`` that the database found the index damaged as it went; then there
+    are no figures for it. ``differing`` lists the first hundred accounts that differ.
+    """
+
+    table: str
+    projection: str
+    index: str
+    rows: _Count | None = None
+    total: int | None = None
+    rows_through_index: _Count | None = None
+    total_through_index: int | None = None
+    differing: list[IndexDifference] = []
+    differing_left_out: _Count = 0
+    not_asked: str = ""
+    error: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Both ways were gone, and came to other figures; or one can't be gone any more."""
+        apart = (self.rows, self.total) != (self.rows_through_index, self.total_through_index)
+        return bool(self.error) or (apart and not self.not_asked)
+
+
 class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which ledger definition judged the evidence: its name, the SHA-256 of its file, and where that came from."""
 
@@ -91,7 +131,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ``judged_by`` is the ledger definition that the postings come from; older evidence has none. ``domain`` names the
     code that the source belongs to, as it was recognised or typed. It is text: whoever reads it may choose built-in
     code of that name, and imports nothing from here. ``missing_guards`` names what the database lacked at the cut of
-    what keeps its log append-only.
+    what keeps its log append-only. ``index_checks`` has each index of each read model; None where the capture of an
+    earlier release, or of a file, asked none.
     """
 
     source: str
@@ -112,6 +153,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     judged_by: LedgerRecord | None = None
     domain: str | None = None
     missing_guards: list[str] = []
+    index_checks: list[IndexCheck] | None = None
     tool_version: str = __version__
     format: int = FORMAT
 

@@ -14,6 +14,8 @@ ahead             reading on meanwhile
 envelope          what the events' metadata says
 gaps              positions that no event holds
 fitting           rows of its other tables, however odd
+index_checks      each read model through its indexes, and past them
+key_records       keys of personal data, and when they were destroyed
 claims            what its read models, snapshots and statements say the balances are
 file              a bank's own delimited file with running balances
 delimited         its rows, read as the ledger describes them
@@ -24,7 +26,6 @@ json_shapes       that proof
 statement_file    a bank statement as CSV
 statements        statements as banks send them, recognised by what is in the file
 anchors           what was signed of the log, by whom, and what of it the log doesn't hold
-personal_keys     which keys of people's data were destroyed
 shipped_ledgers   the ledgers of the built-in domains, and which one is meant
 since             what came later, beside the events that earlier evidence holds
 progress          progress bars on stderr, or none

@@ -98,6 +98,7 @@ def capture(
             judged_by=_record(definition, text, ledger_origin or f"the file {ledger}"),
             domain=domain,
             missing_guards=captured.missing_guards,
+            index_checks=captured.index_checks,
             assumptions=captured.assumptions,
         )
     return Evidence.open(into, verify=False)

@@ -41,6 +41,12 @@ class SourceDatabase(Protocol):
     def arrow(self, query: str) -> Iterator[pa.RecordBatch]:
         """The query's rows as Arrow, for many of them. On SQLite a column's have to be of one type, and never null."""
 
+    def ask(self, query: str, *given: object) -> list[tuple[Any, ...]]:
+        """All rows of a query with few of them; empty for a statement that has none."""
+
+    def rest(self, rows: int) -> None:
+        """Leave the source in peace for as long as so many rows take, which it read and nobody fetched."""
+
     def server_time(self) -> datetime | None:
         """The server's clock at the cut; None where there is no server."""
 
@@ -76,6 +82,12 @@ class SqliteSource:
     def arrow(self, query: str) -> Iterator[pa.RecordBatch]:
         batches = from_sqlite(self.uri, query)
         return _paced(lambda: next(batches, None), self._pace, self._started)
+
+    def ask(self, query: str, *given: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query, given).fetchall()
+
+    def rest(self, rows: int) -> None:
+        _rest(rows, self._pace, self._started)
 
     def server_time(self) -> datetime | None:
         return None
@@ -123,6 +135,13 @@ class PostgresSource:
         batches = from_postgres(self.uri, self.joining(), query)
         return _paced(lambda: next(batches, None), self._pace, self._started)
 
+    def ask(self, query: str, *given: object) -> list[tuple[Any, ...]]:
+        cursor = self._connection.execute(query, given or None)
+        return [] if cursor.description is None else cursor.fetchall()
+
+    def rest(self, rows: int) -> None:
+        _rest(rows, self._pace, self._started)
+
     def server_time(self) -> datetime | None:
         row = self._connection.execute("SELECT now()").fetchone()
         return None if row is None else row[0]
@@ -145,10 +164,20 @@ def _paced(fetch: Callable[[], Batch | None], pace: Pace, opened_at: float) -> I
         yield batch
         count += len(batch)
         now = monotonic()
-        if now - opened_at > pace.give_up_after:
-            raise UnusableInput(
-                f"capture gave up after {now - opened_at:.0f} s, so as not to hold back the source's clean-up: "
-                "capture from a standby or a copy"
-            )
+        _mind_the_time(now - opened_at, pace)
         if pace.rows_per_second:
             sleep(max(0.0, count / pace.rows_per_second - (now - started)))
+
+
+def _rest(rows: int, pace: Pace, opened_at: float) -> None:
+    _mind_the_time(monotonic() - opened_at, pace)
+    if pace.rows_per_second:
+        sleep(rows / pace.rows_per_second)
+
+
+def _mind_the_time(seconds: float, pace: Pace) -> None:
+    if seconds > pace.give_up_after:
+        raise UnusableInput(
+            f"capture gave up after {seconds:.0f} s, so as not to hold back the source's clean-up: "
+            "capture from a standby or a copy"
+        )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut
+from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut, IndexCheck
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 from esworkbench.event_store.missing_guards import missing_guards
@@ -22,8 +22,9 @@ from esworkbench.evidence.capturing.claims import Claims, as_columns
 from esworkbench.evidence.capturing.envelope import Envelope
 from esworkbench.evidence.capturing.fitting import fitted
 from esworkbench.evidence.capturing.gaps import Gaps
+from esworkbench.evidence.capturing.index_checks import index_checks
+from esworkbench.evidence.capturing.key_records import read_key_records
 from esworkbench.evidence.capturing.opening import require_event_store
-from esworkbench.evidence.capturing.personal_keys import PERSONAL_KEYS, destroyed_keys
 from esworkbench.evidence.capturing.poster import Poster
 from esworkbench.evidence.capturing.progress import Progress
 from esworkbench.evidence.capturing.set_based import SetBasedPoster
@@ -31,11 +32,13 @@ from esworkbench.evidence.capturing.source import SourceDatabase
 from esworkbench.evidence.capturing.statements.folder import StatementFile, statements_in
 from esworkbench.evidence.capturing.stored_form import Oddity, Stored, stored_log
 from esworkbench.evidence.ledger import LedgerDefinition
+from esworkbench.personal_data.keys import RECORDS
 from esworkbench.projections.checkpoints import checkpoint_log
 
 compute: Any = pc
 """Its stubs know no chunked columns."""
 
+PERSONAL_KEYS = "personal_keys"
 NAMED_AT_MOST = 5
 LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
 """What whoever anchors takes turns by."""
@@ -53,6 +56,7 @@ class Captured(NamedTuple):
     poster: Poster
     decimals: dict[str, int | None]
     missing_guards: list[str]
+    index_checks: list[IndexCheck]
     assumptions: list[str]
 
 
@@ -115,9 +119,12 @@ class StoreCapture:
                     checkpoints.update(zip(batch["projection"], batch["position"], strict=True))
                 if table == "snapshots" and self._ledger.snapshot:
                     self._claims.snapshots(self._ledger.snapshot, batch)
-        for read_model in self._ledger.read_model:
-            if read_model.table in self._columns:
-                self._claims.read_model(read_model)
+        models = [model for model in self._ledger.read_model if model.table in self._columns]
+        checks = index_checks(self._source, models)
+        for model in models:
+            self._claims.read_model(
+                model, past_indexes=any(each.differs for each in checks if each.table == model.table)
+            )
         for path, beside in statements:
             described = LedgerDefinition.load(beside) if beside else None
             self._claims.statement(path, self._ledger, lambda: self._accounts, described=described)
@@ -136,7 +143,7 @@ class StoreCapture:
         decimals = self._poster.scales.of_all(self._posting.currencies | self._claims.currencies)
         lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
         assumptions = [*self._claims.assumptions, *_not_read(outside, statements)]
-        return Captured(cut, self._poster, decimals, lacking, assumptions)
+        return Captured(cut, self._poster, decimals, lacking, checks, assumptions)
 
     def _anchors(self, outside: Path) -> None:
         """The store's own copy and what lies outside, held against the log as it was taken."""
@@ -150,13 +157,23 @@ class StoreCapture:
         taken.finish(lambda: self._writer.close_table("events"))
 
     def _personal_keys(self, outside: Path) -> None:
-        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key."""
-        try:
-            found = destroyed_keys(outside / PERSONAL_KEYS)
-        except UnusableInput as error:
-            self._poster.report(str(error), "", None, "")
-            return
-        self._writer.write("keys", as_columns(["key_id", "destroyed_at"], found))
+        """Which keys of people there are, and when they were destroyed: what they sealed opens no more. Never a key.
+
+        They are kept away from the log, so a list of them lies outside; a store may hold the table itself.
+        """
+        told: set[str] = set()
+        if {"key_id", "destroyed_at"} <= self._columns.get(PERSONAL_KEYS, set()):
+            query = f"SELECT key_id, destroyed_at FROM {PERSONAL_KEYS} ORDER BY 1"
+            for batch in self._tables.rows(PERSONAL_KEYS, query):
+                columns, oddities = fitted("keys", PERSONAL_KEYS, as_columns(["key_id", "destroyed_at"], batch))
+                self._keep(oddities)
+                self._writer.write("keys", columns)
+                told.update(columns["key_id"])
+        path = outside / RECORDS
+        if path.is_symlink() or path.exists():
+            records = read_key_records(path, lambda what: self._poster.report(what, "", None, ""))
+            listed = [each for each in sorted(records.items()) if each[0] not in told]
+            self._writer.write("keys", as_columns(["key_id", "destroyed_at"], listed))
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return [row for batch in self._source.rows(query) for row in batch]
@@ -214,7 +231,7 @@ class StoreCapture:
 def _not_read(outside: Path, statements: list[StatementFile]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
     read = {f"{STATEMENTS}/{name}" for each in statements for name in each.names}
-    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, PERSONAL_KEYS, COMPLAINT, OPERATIONS, SEALED, *read}
+    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, RECORDS, COMPLAINT, OPERATIONS, SEALED, *read}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:

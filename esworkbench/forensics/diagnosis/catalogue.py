@@ -65,7 +65,7 @@ FAULTS: dict[str, Fault] = {
         # what the log has lost, and a witness kept
         event_deleted, tail_truncated, payload_edited, split_view,
         # patterns over many events
-        rounding, batch_end_stamping, clamped_balance, mixed_currency, restored_read_model, handler_bug,
+        rounding, batch_end_stamping, clamped_balance, restored_read_model, mixed_currency, handler_bug,
         wrong_upcaster, twin_dropped,
         # where several claims contradict a log whose hashes hold
         rehashed_history,

@@ -1,7 +1,8 @@
 """Where an invariant that the ledger names doesn't hold after an event, though claims and events agree.
 
 Where they don't agree, an event may be missing or changed, and what looks like a broken rule is a consequence of that:
-so such an account is left out.
+so such an account is left out, unless a witness tells of every one of its events as the log does. Then what differs is
+a read model's own.
 """
 
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.witnesses import vouchers
 
 _BALANCES = """
     WITH posted AS (
@@ -108,7 +110,9 @@ def violations(facts: Facts) -> list[Violation]:
 
 
 def _disputed(facts: Facts) -> set[str]:
-    """Accounts whose read models part from the events, or in whose streams something is broken."""
-    apart = {each.account for each in facts.residuals if each.kind in ("head", "running", "daily", "snapshot")}
+    """Accounts whose read models part from the events with no witness for these, or in whose streams something is
+    broken."""
+    parted = {each.key for each in facts.residuals if each.kind in ("head", "running", "daily", "snapshot")}
+    apart = {key[0] for key in parted if not vouchers(facts, key)}
     broken = {each.stream_id for each in facts.breaks if each.stream_id is not None}
     return apart | {account_of(stream_id) for stream_id in broken}

@@ -155,11 +155,13 @@ def _best_fit(errors: Mapping[Key, int], of: Candidate, sizes: Sizes) -> Pattern
             of.type, of.version, measure, factor, of.since, of.versions, fits, misses, accounts - len(fits), {}
         )
         enough = sum(sizes[key][1] for key in fits) >= 2 and (fitting >= 2 or (measure == "sum" and factor in TELLING))
-        if (
-            enough and pattern.missed <= MOST_OUTLIERS * accounts
-            and (best is None or _weight(pattern) > _weight(best))
-        ):  # fmt: skip
-            best = pattern
+        # An account that is right refutes a pattern; one that is off by something else may have another fault besides.
+        refuting = pattern.missed - len(misses)
+        few = pattern.missed <= MOST_OUTLIERS * accounts
+        if not enough or not (few or (refuting <= MOST_OUTLIERS * accounts and len(misses) < len(fits))):
+            continue
+        if best is None or _weight(pattern) > _weight(best):
+            best = pattern._replace(sure=few)
     return best
 
 

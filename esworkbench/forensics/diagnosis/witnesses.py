@@ -71,7 +71,7 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     for source in facts.sources:
         if source.kind == "head":
             stands = left.head(source.name, key)
-            if stands and amount and (stands == amount or not was_reset(facts, source.name)):
+            if stands and amount and (stands == amount or not _read_again(facts, source.name, steps)):
                 yield Share(source.name, key, amount)
     # A snapshot taken between two lost events counts only the first.
     lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}
@@ -87,6 +87,21 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
         for step in others:
             if step.number in numbers or together or (source.kind != "running" and step.amount in lost):
                 yield whole(step)
+
+
+_AGAIN = """
+    SELECT count(*) FROM checkpoint_log WHERE projection = $name AND to_position = 0 AND id > coalesce((
+        SELECT min(id) FROM checkpoint_log JOIN (SELECT unnest($positions::BIGINT[]) AS position) AS p
+            ON p.position BETWEEN from_position AND to_position
+        WHERE projection = $name), -1)
+"""
+
+
+def _read_again(facts: Facts, projection: str, steps: Sequence[Residual]) -> bool:
+    """True when the read model was dropped and rebuilt after it had read the events of these steps: then it has seen
+    only what the log held by that time. One that was rebuilt before has read them when they were new."""
+    positions = sorted({step.position for step in steps if step.position is not None})
+    return bool(facts.rows(_AGAIN, name=projection, positions=positions)[0][0])
 
 
 def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:

@@ -21,7 +21,7 @@ def invariant_broken(facts: Facts, left: Left) -> Explanations:
             finding(
                 FAULT, key, events=[(each.position, each.event_id) for each in broken],
                 certainty="proven" if facts.hashed else "likely",
-                proof="; ".join(each.words for each in broken[:5]) + "; claims and events agree all the same",
+                proof="; ".join(each.words for each in broken[:5]) + "; what is told of these events is the same",
             ),
             [],
         )

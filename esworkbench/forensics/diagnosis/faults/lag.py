@@ -6,9 +6,13 @@ from esworkbench.forensics.diagnosis.moved_positions import moved_positions
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
+PUT_BACK = ("restored_read_model", "checkpoint_moved")
+"""Where rows or checkpoint were put back, that a checkpoint is behind has this cause."""
+
 
 def lag(facts: Facts, left: Left) -> Explanations:
-    """Projections whose checkpoint is below the head, and which are right about all they have read.
+    """Projections whose checkpoint is below the head, and which are right about all they have read, but for what other
+    findings explain: being behind adds nothing to that, and heals nothing of it.
 
     Its events are those that the slowest of them has still to read.
     """
@@ -18,13 +22,21 @@ def lag(facts: Facts, left: Left) -> Explanations:
     )
     if not facts.count("checkpoints"):
         return NotTestable("there is no checkpoint to say how far a read model had got")
-    wrong = {residual.source for residual in facts.residuals}
+    wrong = {step.source for step in (*left.steps(), *left.columns())}
+    wrong |= {source.name for source in facts.sources if left.heads(source.name)}
+    for name in PUT_BACK:
+        wrong |= {
+            source for each in left.found(name) for source in each.sources or [projection for projection, _ in behind]
+        }
     right = [(name, position) for name, position in behind if name not in wrong]
     if not right:
         return []
     moved = {event.event_id for event in moved_positions(facts) if event.then <= min(position for _, position in right)}
     words = " and ".join(f"{name} has read up to position {position}" for name, position in right)
-    proof = f"{words}, and the log ends at {facts.head}; up to there all claims agree with the events"
+    others = sorted({each.source for each in facts.residuals} & {name for name, _ in right})
+    but = f"; what {' and '.join(others)} differs by up to there has other causes" if others else ""
+    agree = but or "; up to there all claims agree with the events"
+    proof = f"{words}, and the log ends at {facts.head}{agree}"
     unread = facts.rows(
         "SELECT position, event_id FROM events WHERE position > $after ORDER BY position",
         after=min(position for _, position in right),

@@ -34,6 +34,10 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         others = _sums_in_others(facts, source, key)
         added = next((other for other, total in others.items() if total == amount), None)
         if added is None:
+            lost = next((other for other, total in others.items() if errors.get(other) == -total), None)
+            if lost is not None and taken.isdisjoint((key, lost)) and (amount > 0) == (others[lost] > 0):
+                taken.update((key, lost))
+                yield from _beside_another_error(facts, source, key, lost, others[lost], amount)
             continue
         for mine in (key, added):
             if mine not in errors or mine in taken or (mine == added and errors[mine] != -amount):
@@ -45,6 +49,21 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
             )
             found = finding(FAULT, mine, amount=errors[mine], source=source.name, certainty="likely", proof=proof)
             yield Explanation(found, [Share(source.name, mine, errors[mine])])
+
+
+def _beside_another_error(
+    facts: Facts, source: Source, key: Key, lost: Key, total: int, stands: int
+) -> Iterator[Explanation]:  # fmt: skip
+    """Nothing of one currency stands under its own name, and the figure in the other is off by more besides."""
+    for mine, amount in ((key, total), (lost, -total)):
+        proof = (
+            f"{source.name} counts nothing in {lost[1]}, where the account holds {facts.money(total, lost)}, and its "
+            f"figure in {key[1]} is off by {facts.money(stands, key)}: it may have been added there, and "
+            f"{facts.money(stands - total, key)} has another cause; or both have causes of their own, handler_bug or "
+            "wrong_upcaster among them"
+        )
+        found = finding(FAULT, mine, amount=amount, source=source.name, certainty="possible", proof=proof)
+        yield Explanation(found, [Share(source.name, mine, amount)])
 
 
 def _sums_in_others(facts: Facts, source: Source, key: Key) -> dict[Key, int]:

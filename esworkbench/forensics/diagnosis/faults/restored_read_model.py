@@ -18,6 +18,7 @@ from esworkbench.forensics.diagnosis.unexplained import (
     Left,
     LookAlike,
     NotTestable,
+    Share,
     whole,
 )
 from esworkbench.forensics.diagnosis.wording import finding
@@ -94,7 +95,25 @@ def _hole(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             yield _explanation(
                 facts, left, source, key, _bounds(found), "possible" if found.misses else "likely", proof
             )
+        for key in found.misses:
+            yield from _off_otherwise_too(facts, left, source, key, found)
         return
+
+
+def _off_otherwise_too(facts: Facts, left: Left, source: Source, key: Key, found: Stretch) -> Iterator[Explanation]:
+    """An account that has events in the hole, too, and is off by something else besides: that is left to others."""
+    stands = left.head(source.name, key) if source.kind == "head" else 0
+    lacks = sum(amount for place, amount in places_of(facts, source, key) if found.after < place <= found.up_to)
+    if stands and lacks:
+        proof = (
+            f"{source.name} lacks the events after position {found.after} and up to {found.up_to} on "
+            f"{len(found.fits)} other accounts; on this one they come to {facts.money(lacks, key)}, and "
+            f"{facts.money(stands + lacks, key)} of what it is off by has another cause"
+        )
+        named = finding(
+            FAULT, key, amount=-lacks, positions=_bounds(found), source=source.name, certainty="possible", proof=proof
+        )
+        yield Explanation(named, [Share(source.name, key, -lacks)])
 
 
 def _bounds(found: Stretch) -> list[int]:

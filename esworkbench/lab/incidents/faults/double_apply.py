@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from esworkbench.domains.bank import bank_decoder
+from esworkbench.errors import UnusableInput
 from esworkbench.events import Event
 from esworkbench.lab.incidents.faults.killed_process import RunnerTask, run_and_kill
 from esworkbench.lab.incidents.faults.naive_runner import BETWEEN_ROWS_AND_CHECKPOINT, NaiveRunner
@@ -58,7 +59,9 @@ def visible_batch(waiting: list[Event], account: str) -> list[Event]:
                 sums[posting.account_id] = sums.get(posting.account_id, 0) + posting.amount_minor
             if len(postings) == size and sums.get(account) and all(sums.values()):
                 return batch
-    raise RuntimeError("no event of the account is waiting to be read: the life is too short for this fault")
+    raise UnusableInput(
+        f"no event of {account} waits to be read where double_apply is to strike: take another seed, or a larger scale"
+    )
 
 
 def amount_of(event: Event) -> int:
