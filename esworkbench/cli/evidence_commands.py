@@ -31,18 +31,17 @@ from esworkbench.cli.options import (
 )
 from esworkbench.cli.output import answer, table
 from esworkbench.cli.output_files import new_place
-from esworkbench.cli.terminal import terminal
 from esworkbench.cli.shares import below, say_shares
+from esworkbench.cli.terminal import terminal
 from esworkbench.composition import capture, capture_to_verify, code_named, domain_of, handlers_for
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.compare.unposted import unposted_events, unposted_in_words
-from esworkbench.forensics.investigation.case import Case, CaseReadOnly
 from esworkbench.forensics.diagnosis.findings import Decided, FaultReach, Shares
 from esworkbench.forensics.diagnosis.reach import decided_in_words, reach_in_words
-from esworkbench.forensics.investigation.case import Case
+from esworkbench.forensics.investigation.case import Case, CaseReadOnly
 from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask, in_words
 from esworkbench.forensics.replay.moments import parse_moment

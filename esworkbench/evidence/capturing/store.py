@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut, IndexCheck
-from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
