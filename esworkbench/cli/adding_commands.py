@@ -53,8 +53,6 @@ def add(
     if not (statement or anchor or key):
         raise UnusableInput("nothing to add: name a file with --statement, --anchor or --key")
     before = open_agreeing(evidence)
-    record = Case(evidence)
-    record.require_writable()
     after = add_to(before, additions)
     new = after.manifest.added[len(before.manifest.added) :]
     document = {
@@ -63,7 +61,7 @@ def add(
         "assumptions": after.manifest.assumptions[len(before.manifest.assumptions) :],
     }  # fmt: skip
     told = ", ".join(f"{each.kind} {each.name}" for each in new)
-    record.record("add", {"files": told}, document, f"added {told}")
+    Case(evidence).record("add", {"files": told}, document, f"added {told}")
 
     def prose(console: Console) -> None:
         console.print(f"added to {evidence}: {told}", markup=False)
