@@ -11,6 +11,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import read_anchors
 from esworkbench.event_store.anchors.keys import read_public_keys
 from esworkbench.lab import FAULTS, PlantedFault, build_incident, reveal
+from esworkbench.lab.incidents.faults import PlantableFault, Scene
 
 HEADS, HISTORY, PAPER = "account_balances", "transaction_history", "statement"
 SHOWS_IN = {
@@ -136,13 +137,13 @@ def test_what_can_not_stand_side_by_side_is_one_sentence_and_leaves_nothing(
 def test_an_answer_that_another_fault_has_undone_is_refused(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebuild at the end heals the edited row: the lab finds out, and doesn't seal an answer that isn't so."""
 
-    class Rebuilds(FAULTS["none"]):  # type: ignore[misc,name-defined]
+    class Rebuilds(PlantableFault):
         name = "rebuilds"
         shows_in = ()
 
-        def last_run(self, scene: object) -> None:
-            for each in scene.readers.code:  # type: ignore[attr-defined]
-                scene.readers.runner(each).rebuild()  # type: ignore[attr-defined]
+        def last_run(self, scene: Scene) -> None:
+            for each in scene.readers.code:
+                scene.readers.runner(each).rebuild()
 
     monkeypatch.setitem(FAULTS, "rebuilds", Rebuilds)
     with pytest.raises(UnusableInput, match=r"get into each other's way \(account_balances of account"):

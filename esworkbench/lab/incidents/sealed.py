@@ -13,8 +13,6 @@ import zlib
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.sidecar import SEALED, user_folder
@@ -75,6 +73,8 @@ def seal(folder: Path, planted: list[PlantedFault], key_file: Path | None = None
     """Put the answer into this outside folder, under a key of its own, and return where the key lies: ``key_file``,
     else the user's folder. Raises UnusableInput where the key can't be kept.
     """
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     incident = secrets.token_hex(16)
     key = AESGCM.generate_key(256)
     where = key_file or keys_folder() / f"{incident}.key"
@@ -93,6 +93,9 @@ def unseal(folder: Path, key_file: Path | None = None) -> list[PlantedFault]:
 
     Raises UnusableInput when there is no answer, or none that opens, or no key.
     """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     path = folder / SEALED
     if not path.is_file():
         raise UnusableInput(f"there is no sealed answer at {str(path)!r}: the lab didn't build this bank, or not here")
