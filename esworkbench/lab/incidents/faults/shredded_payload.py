@@ -37,7 +37,10 @@ class DrawnKeys(PersonalKeys):
 
 
 class ShreddedPayload(PlantableFault):
-    """The bank seals every owner's name from its first day; late in its life it destroys the key of one."""
+    """The bank seals every owner's name from its first day; late in its life it destroys the key of one.
+
+    Told is the event that holds it, and no account, as no claim on any is touched.
+    """
 
     name = "shredded_payload"
     shows_in = ()
@@ -59,7 +62,7 @@ class ShreddedPayload(PlantableFault):
         self.keys.engine.dispose()
         sealed = [event.recorded for event in scene.decoded() if key_of(getattr(event.data, "owner", "")) in gone]
         ids, positions = [each.event_id for each in sealed], [each.global_position for each in sealed]
-        return [PlantedFault(self.name, scene.account, ids, positions, 0, scene.person.currency)]
+        return [PlantedFault(self.name, None, ids, positions, 0, None)]
 
 
 def key_of(text: str) -> str | None:
