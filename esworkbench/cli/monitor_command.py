@@ -23,7 +23,7 @@ from esworkbench.event_store.sidecar import outside_folder, user_folder
 from esworkbench.events import utc_now
 from esworkbench.evidence.capturing.source import Pace
 from esworkbench.evidence.ledger import LedgerDefinition
-from esworkbench.evidence.monitoring.checks import LISTED, MonitorCheck, Limits, Round, check_store
+from esworkbench.evidence.monitoring.checks import LISTED, Limits, MonitorCheck, Round, check_store
 from esworkbench.evidence.monitoring.state import MonitorState, WholeSeen, read_state, write_state
 
 
