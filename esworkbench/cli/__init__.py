@@ -18,6 +18,7 @@
 ``monitor_command``: monitor.
 ``restore_commands``: compare-logs, carry-over.
 ``anchor_commands``: anchor, prove, timestamp.
+``personal_commands``: erase-subject.
 ``incident_commands``: incident new, incident reveal.
 ``drill_commands``: drill start, hint, verdict, debrief, sheet, watch.
 ``rebuild_commands``: rebuild, archive, keep-read-model.
@@ -65,6 +66,7 @@ COMMANDS = {
     "anchor": "anchor_commands:anchor",
     "prove": "anchor_commands:prove",
     "timestamp": "anchor_commands:timestamp",
+    "erase-subject": "personal_commands:erase_subject",
     "diagnose": "evidence_commands:diagnose",
     "repair": "case_commands:repair",
     "compare-logs": "restore_commands:compare",

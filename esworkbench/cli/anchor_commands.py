@@ -41,12 +41,13 @@ from esworkbench.event_store.anchors.timestamps import (
     check_token,
     read_token,
     request_token,
+    require_authority,
     require_imprint,
     stamped_bytes,
     write_token,
 )
 from esworkbench.event_store.anchors.tree import Leaf
-from esworkbench.event_store.anchors.write import Outcome, Rewritten, take_anchor
+from esworkbench.event_store.anchors.write import AnchorRun, Rewritten, take_anchor
 from esworkbench.event_store.chain import event_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.schema import events
@@ -57,6 +58,8 @@ from esworkbench.resources import data_path
 PROOF = Kind("proof")
 TIMESTAMP = Kind("timestamp")
 KEY_FILE = "anchor.key"
+CHECKER = "check_proof.py"
+"""In ``data``: what a stranger checks a proof with."""
 
 
 def anchor(
@@ -86,11 +89,13 @@ def anchor(
         raise UnusableInput("--every has no end, and --json one document: leave out one of them")
     if pause is not None and pause < timedelta(minutes=1):
         raise UnusableInput(f"--every {every!r} is no pause: write it like 1h or 30m")
+    if timestamp is not None:
+        require_authority(timestamp)
     own = outside_folder(url)
     outside = own if into is None else anchors_place(into, own)
     notes: list[str] = []
 
-    def take() -> Outcome:
+    def take() -> AnchorRun:
         store = EventStore.open(url, create=False)
         try:
             if not (outside / ANCHORS).is_dir() and store.head_position() == 0:
@@ -116,8 +121,8 @@ def anchor(
 
 def keep_anchoring(
     seconds: float,
-    take: Callable[[], Outcome],
-    say: Callable[[Console, Outcome], None],
+    take: Callable[[], AnchorRun],
+    say: Callable[[Console, AnchorRun], None],
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
@@ -195,16 +200,14 @@ def prove(
 
     def prose(console: Console) -> None:
         if out is None:
-            console.print(content.decode(), markup=False)
+            for line in content.decode().splitlines():
+                console.print(line, markup=False)
         else:
             console.print(f"{len(content):,} bytes in {out}", markup=False)
         files = "PROOF.json EVENT.json KEY.pem" if hashed is not None else "PROOF.json KEY.pem"
         console.print(f"whoever has the public key checks it: python {data_path(CHECKER)} {files}", markup=False)
 
     answer(document, prose, as_json=json)
-
-
-CHECKER = "check_proof.py"
 
 
 def timestamp(
@@ -224,6 +227,8 @@ def timestamp(
     """
     if authority is None and certificate is None:
         raise UnusableInput("say whom to ask (--authority URL), or what to check against (--certificate FILE)")
+    if authority is not None:
+        require_authority(authority)
     token_path = token_path_of(file)
     message = stamped_bytes(file)
     if authority is not None:
@@ -335,7 +340,7 @@ def _proved(row: dict[str, Any], position: Any, kept_hash: Any) -> tuple[Leaf, H
     return Leaf(position, row["stream_id"], row["version"], hashed), HashedEvent(**{**row, **times})
 
 
-def _as_document(outcome: Outcome, notes: list[str]) -> dict[str, Any]:
+def _as_document(outcome: AnchorRun, notes: list[str]) -> dict[str, Any]:
     latest = outcome.taken or outcome.last
     document: dict[str, Any] = {
         "anchored": outcome.taken is not None, "events": outcome.events, "compared": outcome.compared,
@@ -360,7 +365,7 @@ def _difference(found: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _say(console: Console, outcome: Outcome, notes: list[str]) -> None:
+def _say(console: Console, outcome: AnchorRun, notes: list[str]) -> None:
     for note in [*notes, *outcome.notes]:
         console.print(note, markup=False)
     notes.clear()

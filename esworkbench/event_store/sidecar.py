@@ -1,4 +1,7 @@
-"""The folder outside a database for what must not live inside it: anchors, bank statements, a sealed answer."""
+"""The folder outside a database for what must not live inside it: anchors, bank statements, a sealed answer.
+
+What else lies there: see ``anchors.files`` (anchors and public keys) and ``personal_data`` (which keys were destroyed).
+"""
 
 import os
 from pathlib import Path

@@ -156,6 +156,15 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "drills": lambda walk: [walk.drill],
     "event": lambda _: ["e1"],
     "amount": lambda _: [-12],
+    "subject": lambda _: ["A1", ""],
+    "keys": lambda walk: [walk.new_place()],
+    "key": lambda walk: [walk.evidence / "manifest.json"],
+    "anchors": lambda walk: [walk.evidence],
+    "consistency": lambda _: [2],
+    "file": lambda walk: [walk.evidence / "manifest.json"],
+    "authority": lambda _: ["ftp://127.0.0.1"],
+    "timestamp": lambda _: ["ftp://127.0.0.1"],
+    "certificate": lambda walk: [walk.evidence / "manifest.json"],
 }
 """What each option or argument is given, by its name in the command's function; one after the other."""
 ALWAYS = {"url", "source", "out", "scale", "loads", "once"}

@@ -106,7 +106,7 @@ def test_a_frontier_goes_on_where_it_was_left(count: int, data: st.DataObject) -
 
 @pytest.mark.parametrize(("index", "count"), [(-1, 3), (3, 3), (0, 0), (0, 4)])
 def test_what_no_leaf_is_there_for_is_refused(index: int, count: int) -> None:
-    with pytest.raises(ValueError, match="leaf|leaves"):
+    with pytest.raises(ValueError, match=r"leaf|leaves"):
         inclusion_path(iter(HASHES[:3]), index, count)
 
 

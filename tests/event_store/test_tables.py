@@ -17,7 +17,7 @@ STORE = {
     "read_models": "projection schema_version settings code_version built_at",
     "checkpoint_log": "id projection shard from_position to_position run_id code_version saved_at",
     "dead_letters": "id projection position event_id event_type schema_version error run_id parked_at",
-    "anchors": "position event_count root anchored_at key_id signature leaves",
+    "anchors": "position event_count root anchored_at key_id signature leaves log_id previous",
 }
 READ_MODELS = {
     "account_balances": "account_id currency balance_minor version position",

@@ -65,6 +65,7 @@ def test_the_base_captures_diffs_diagnoses_and_explains(incident: Incident, tmp_
         (["report", "evidence", "--out", "report.html"], "course"),
         (["investigate"], "course"),
         (["lag", "postgresql://nobody@localhost:1/none"], "postgres"),
+        (["timestamp", "file", "--authority", "http://127.0.0.1:9"], "timestamps"),
         (["interview", "deck", "--out", "deck.apkg"], "anki"),
     ],
 )

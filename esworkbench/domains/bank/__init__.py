@@ -7,6 +7,7 @@
 - `bank`: the write side, put together
 - `upcasters`: old shapes of deposits
 - `compensate`: corrections that name their case
+- `personal`: what is said of a person, and may be erased
 - `queries`: what is asked of the read models
 - `read_models/`: balances, history, holds, days
 """

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import EsworkbenchError
+from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.event_store.anchors.anchor import Anchor
 from esworkbench.event_store.anchors.files import KeptAnchor
 from esworkbench.event_store.columns import columns_of
@@ -30,11 +30,17 @@ class OwnCopy(NamedTuple):
 
 
 def own_copies(connection: Connection) -> list[OwnCopy]:
-    """What the table holds, by position; nothing where there is no table."""
+    """What the table holds, by position; nothing where there is no table. Raises UnusableInput for an odd row."""
     if not inspect(connection).has_table(anchors.name):
         return []
     rows = connection.execute(select(anchors.c.position, anchors.c.root).order_by(anchors.c.position))
-    return [OwnCopy(position, root) for position, root in rows]
+    copies = [OwnCopy(position, root) for position, root in rows]
+    if not all(type(each.position) is int for each in copies):
+        raise UnusableInput(
+            "the store's table 'anchors' holds a position that is no number, so somebody else wrote it: capture the "
+            "store as evidence, and let its owner move that row away"
+        )
+    return copies
 
 
 def copy_into_store(engine: Engine, kept: Sequence[KeptAnchor]) -> str | None:

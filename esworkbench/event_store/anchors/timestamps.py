@@ -47,6 +47,22 @@ def stamped_bytes(path: Path) -> bytes:
     return _read(path, "file")
 
 
+def require_authority(authority: str) -> str:
+    """The host of an authority that can be asked from here. Raises UnusableInput for another kind of address, and
+    ModuleNotFoundError without the extra ``timestamps``: so ask before there is something to be stamped.
+    """
+    import rfc3161_client  # noqa: F401
+
+    try:
+        parts = urlsplit(authority)
+        host = parts.hostname
+    except ValueError:
+        parts, host = None, None
+    if parts is None or not host or parts.scheme not in ("http", "https"):
+        raise UnusableInput("a timestamp authority is asked over http:// or https://: write its whole address")
+    return host
+
+
 def request_token(authority: str, message: bytes) -> bytes:
     """Ask the authority at an http(s) address for a token over the SHA-256 of a message; the response as it came.
 
@@ -58,8 +74,7 @@ def request_token(authority: str, message: bytes) -> bytes:
 
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
-    if urlsplit(authority).scheme not in ("http", "https"):
-        raise UnusableInput("a timestamp authority is asked over http:// or https://: write its whole address")
+    host = require_authority(authority)
     query = TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build()
     request = urllib.request.Request(
         authority, query.as_bytes(), {"Content-Type": "application/timestamp-query"}, method="POST"
@@ -70,7 +85,7 @@ def request_token(authority: str, message: bytes) -> bytes:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise UnusableInput(
-            f"the timestamp authority at {urlsplit(authority).hostname} gave no answer "
+            f"the timestamp authority at {host} gave no answer "
             f"({' '.join(str(reason).split())}): what was written stays, so ask again"
         ) from None
     if _decoded(content).tst_info.nonce != query.nonce:

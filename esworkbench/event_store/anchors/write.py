@@ -32,6 +32,9 @@ from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.store import EventStore
 from esworkbench.kept_files import turn_at
 
+LOCK = "taking"
+"""Names the hidden file, in the folder itself, that one of two at once holds."""
+
 MOST_DIFFERENCES = 1000
 """So many are listed; all are counted."""
 
@@ -66,7 +69,7 @@ class Rewritten(NamedTuple):
     difference_count: int
 
 
-class Outcome(NamedTuple):
+class AnchorRun(NamedTuple):
     """What came of it: ``taken`` is the new anchor; None for a log without new events, or one that was rewritten.
 
     ``last`` is the latest anchor outside, ``events`` how many it is newer by, ``compared`` how many events were held
@@ -83,7 +86,7 @@ class Outcome(NamedTuple):
 
 def take_anchor(
     store: EventStore, outside: Path, key: SigningKey, *, clock: Callable[[], datetime], only_new: bool = False
-) -> Outcome:
+) -> AnchorRun:
     """Anchor the store in the folder ``outside``, and keep a copy in its own table where that may be.
 
     First every event that an earlier anchor covers is held against it; ``only_new`` leaves that out, and goes on from
@@ -92,14 +95,14 @@ def take_anchor(
     """
     folder = outside / ANCHORS
     folder.mkdir(parents=True, exist_ok=True)
-    with turn_at(folder):
+    with turn_at(folder / LOCK):
         public_keys = {**read_public_keys(outside / KEYS), key.key_id: key.public_key}
         kept = read_anchors(folder, public_keys)
         try:
             return _take(store, outside, kept, key, clock, only_new)
         except _Parting as parting:
             rewritten, notes = _located(store, folder, kept, parting)
-            return Outcome(None, kept[-1] if kept else None, 0, parting.compared, rewritten, notes)
+            return AnchorRun(None, kept[-1] if kept else None, 0, parting.compared, rewritten, notes)
 
 
 class _Witness(NamedTuple):
@@ -121,7 +124,7 @@ class _Parting(Exception):
 def _take(
     store: EventStore, outside: Path, kept: Sequence[KeptAnchor], key: SigningKey, clock: Callable[[], datetime],
     only_new: bool,
-) -> Outcome:  # fmt: skip
+) -> AnchorRun:  # fmt: skip
     folder = outside / ANCHORS
     last = kept[-1] if kept else None
     covered = last.anchor.position if last else 0
@@ -146,7 +149,7 @@ def _take(
         if last is None:
             raise UnusableInput("the log is empty, so there is nothing to anchor yet: append its first event")
         note = copy_into_store(store.engine, kept)
-        return Outcome(None, last, 0, compared, None, [note] if note else [])
+        return AnchorRun(None, last, 0, compared, None, [note] if note else [])
     write_public_key(key.public_key, outside / KEYS)
     anchor = key.sign(
         TreeHead(log_id, head, frontier.count, frontier.root().hex()),
@@ -155,7 +158,7 @@ def _take(
     )
     taken = keep(folder, anchor, frontier.peaks, leaves)
     notes = [_told_of_clock(last, taken), _told_of_key(last, taken), copy_into_store(store.engine, [*kept, taken])]
-    return Outcome(taken, last, events, compared, None, [note for note in notes if note])
+    return AnchorRun(taken, last, events, compared, None, [note for note in notes if note])
 
 
 def _witnesses(kept: Sequence[KeptAnchor], copies: Sequence[OwnCopy]) -> list[_Witness]:

@@ -1,0 +1,246 @@
+"""One key a subject, in a database that isn't the log's; destroying it erases what it sealed, in every copy of the log.
+
+What a database has let go of may still lie in its files. On SQLite freed pages are overwritten (secure_delete) and the
+write-ahead log emptied. On PostgreSQL the row lies in the table until VACUUM has run, and in its own log and in backups
+for as long as these are kept: keep them short.
+"""
+
+import csv
+import io
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from sqlalchemy import Engine, event, select, text
+from sqlalchemy.exc import IntegrityError
+
+from esworkbench.errors import CommandRejected, UnusableInput
+from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.database import (
+    described,
+    open_database,
+    parse_url,
+    servers_of,
+    sqlite_url,
+    write_transaction,
+)
+from esworkbench.event_store.guards import make_tables
+from esworkbench.event_store.sidecar import outside_folder, user_folder
+from esworkbench.events import utc_now
+from esworkbench.kept_files import replace_whole
+from esworkbench.personal_data.envelope import KEY_BYTES, envelope_in, seal, unseal
+from esworkbench.personal_data.tables import personal_key_bytes, personal_keys
+
+logger = logging.getLogger(__name__)
+
+RECORDS = "personal_keys.csv"
+"""In a log's outside folder: what is known of the keys, for whoever captures the log."""
+
+
+class KeyRecord(NamedTuple):
+    """What is known of a key, and stays known. ``destroyed_at`` is None while it is there."""
+
+    key_id: str
+    subject: str
+    created_at: datetime
+    destroyed_at: datetime | None
+
+
+class Erased(NamedTuple):
+    """In place of a text whose key was destroyed. As text it is always the same."""
+
+    key_id: str
+    destroyed_at: datetime
+
+    def __str__(self) -> str:
+        return "[erased]"
+
+
+def default_keys_url(log_url: str) -> str:
+    """Where a log's keys are kept unless somebody says otherwise: a SQLite file in the user's folder, of its own."""
+    outside = outside_folder(log_url)
+    name = f"{outside.name.removesuffix('.outside')[:80]}-{sha256(str(outside.resolve()).encode()).hexdigest()[:12]}.db"
+    return sqlite_url(user_folder() / "personal_keys" / name)
+
+
+class PersonalKeys:
+    """The keys of the subjects of one log. Whoever can read them reads all that isn't erased."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self.engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls, log_url: str, keys_url: str | None = None, *, create: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Self:  # fmt: skip
+        """The keys of a log, by default where ``default_keys_url`` says.
+
+        Raises UnusableInput for a database that is the log's own, whose backups would bring a destroyed key back, and
+        with ``create=False`` where there is none.
+        """
+        url = default_keys_url(log_url) if keys_url is None else keys_url
+        if _same_database(log_url, url):
+            raise UnusableInput(
+                "the keys can't be kept in the log's own database, because a backup of the log would bring a destroyed "
+                "key back: name another for the keys"
+            )
+        parsed = parse_url(url)
+        if create and parsed.drivername == "sqlite":
+            _make_private(Path(str(parsed.database)))
+        engine = open_database(url, create=create)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = ON"))
+            engine.dispose()  # the connection that opening made is without it
+        with write_transaction(engine) as connection:
+            if not create and not engine.dialect.has_table(connection, personal_keys.name):
+                raise UnusableInput(f"{described(engine.url)} holds no keys of personal data: name the one that does")
+            make_tables(connection, [personal_keys, personal_key_bytes])
+        return cls(engine, clock=clock)
+
+    def seal(self, subject: str, field: str, plain: str) -> str:
+        """The envelope of a subject's text for a field, as text; the subject's key is made when it has none.
+
+        Raises CommandRejected for a subject whose key was destroyed: nothing more is kept of it.
+        """
+        record, key = self._key_of(subject) or self._made(subject)
+        if key is None:
+            assert record.destroyed_at is not None
+            raise CommandRejected(
+                f"the personal data of {subject!r} was erased at {moment_text(record.destroyed_at)}, so no more of it "
+                "is taken: open a new account for them"
+            )
+        return seal(key, record.key_id, subject, field, plain)
+
+    def read(self, kept: str, field: str) -> str | Erased:
+        """What a field says: its text, or Erased. A text that was never sealed is returned as it is.
+
+        Raises UnusableInput for a key that isn't here, and for an envelope that was changed or moved.
+        """
+        envelope = envelope_in(kept)
+        if envelope is None:
+            return kept
+        with self.engine.connect() as connection:
+            found = connection.execute(
+                select(personal_keys, personal_key_bytes.c.key)
+                .outerjoin(personal_key_bytes, personal_keys.c.key_id == personal_key_bytes.c.key_id)
+                .where(personal_keys.c.key_id == envelope.key_id)
+            ).first()
+        if found is None:
+            raise UnusableInput(
+                f"{described(self.engine.url)} knows no key {envelope.key_id}: name the database that keeps this log's "
+                "keys"
+            )
+        *record, key = found
+        known = KeyRecord(*record)
+        if known.destroyed_at is not None:
+            return Erased(known.key_id, known.destroyed_at)
+        if key is None:
+            raise UnusableInput(
+                f"the key {known.key_id} is gone, and nobody recorded that it was destroyed: restore the keys' database"
+            )
+        return unseal(bytes(key), envelope, known.subject, field)
+
+    def destroy(self, subject: str) -> KeyRecord:
+        """Destroy a subject's key; what it sealed can't be read from then on, in any copy of the log.
+
+        A key destroyed before stays so, with its time. Raises UnusableInput for a subject that never had one.
+        """
+        with write_transaction(self.engine) as connection:
+            found = connection.execute(select(personal_keys).where(personal_keys.c.subject == subject)).first()
+            if found is None:
+                raise UnusableInput(f"no personal data of {subject!r} was ever sealed with keys kept here")
+            record = KeyRecord(*found)
+            if record.destroyed_at is None:
+                record = record._replace(destroyed_at=self._clock())
+                mine = personal_keys.c.key_id == record.key_id
+                connection.execute(personal_keys.update().where(mine).values(destroyed_at=record.destroyed_at))
+            connection.execute(personal_key_bytes.delete().where(personal_key_bytes.c.key_id == record.key_id))
+        self._wipe()
+        return record
+
+    def records(self) -> list[KeyRecord]:
+        """What is known of every key, the oldest first. No key is read."""
+        statement = select(personal_keys).order_by(personal_keys.c.created_at, personal_keys.c.key_id)
+        with self.engine.connect() as connection:
+            return [KeyRecord(*row) for row in connection.execute(statement)]
+
+    def _key_of(self, subject: str) -> tuple[KeyRecord, bytes | None] | None:
+        with self.engine.connect() as connection:
+            found = connection.execute(
+                select(personal_keys, personal_key_bytes.c.key)
+                .outerjoin(personal_key_bytes, personal_keys.c.key_id == personal_key_bytes.c.key_id)
+                .where(personal_keys.c.subject == subject)
+            ).first()
+        if found is None:
+            return None
+        *record, key = found
+        known = KeyRecord(*record)
+        if key is None and known.destroyed_at is None:
+            raise UnusableInput(
+                f"the key {known.key_id} is gone, and nobody recorded that it was destroyed: restore the keys' database"
+            )
+        return known, None if key is None else bytes(key)
+
+    def _made(self, subject: str) -> tuple[KeyRecord, bytes | None]:
+        record, key = KeyRecord(secrets.token_hex(16), subject, self._clock(), None), secrets.token_bytes(KEY_BYTES)
+        try:
+            with write_transaction(self.engine) as connection:
+                connection.execute(personal_keys.insert(), [record._asdict()])
+                connection.execute(personal_key_bytes.insert(), [{"key_id": record.key_id, "key": key}])
+        except IntegrityError:  # somebody else was first
+            found = self._key_of(subject)
+            if found is None:
+                raise
+            return found
+        return record, key
+
+    def _wipe(self) -> None:
+        """Leave nothing of a deleted key in the database's files, as far as that is in our hands."""
+        if self.engine.dialect.name == "sqlite":
+            # On the driver's own connection, outside the transaction that each of the engine's begins with.
+            pooled = self.engine.raw_connection()
+            busy, *_ = pooled.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            pooled.close()
+            if busy:
+                logger.warning("%s is being read, so the key still lies in its -wal file", described(self.engine.url))
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"VACUUM {personal_key_bytes.name}"))
+
+
+def write_records(log_url: str, records: list[KeyRecord]) -> Path:
+    """Lay what is known of the keys into the log's outside folder, for whoever captures it. It holds no key."""
+    folder = outside_folder(log_url)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(KeyRecord._fields)
+    for each in records:
+        destroyed_at = "" if each.destroyed_at is None else moment_text(each.destroyed_at)
+        writer.writerow([each.key_id, each.subject, moment_text(each.created_at), destroyed_at])
+    path = folder / RECORDS
+    replace_whole(path, lines.getvalue().encode())
+    return path
+
+
+def _same_database(one: str, other: str) -> bool:
+    left, right = parse_url(one), parse_url(other)
+    if left.drivername != right.drivername:
+        return False
+    if left.drivername == "sqlite":
+        return Path(str(left.database)).resolve() == Path(str(right.database)).resolve()
+    return (servers_of(left), left.database) == (servers_of(right), right.database)
+
+
+def _make_private(path: Path) -> None:
+    """A file that only its owner reads, before SQLite makes one that others do."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
