@@ -151,6 +151,8 @@ class Claims:
         read = with_accounts_of(read, path.name, known, {**ledger.statement_accounts, **said, **(accounts or {})})
         lines = read.lines
         self.assumptions += read.said
+        if described and read.format == "described CSV":
+            self.assumptions.append(f"{path.name} was read by the columns that the ledger {described.name!r} describes")
         if strange := sorted(named - {line.account for line in lines}):
             self.assumptions.append(
                 f"accounts in {path.name} were taken for the ledger's as somebody said: {', '.join(strange[:MANY])}"
