@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", choices=ENGINES, help="only this engine")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that build and diagnose")
     parser.add_argument("--state", type=Path, default=TOP / ".confusion", help="folder of the results so far")
+    parser.add_argument(
+        "--report-only", action="store_true", help="write the table of the results so far, hold nothing"
+    )
     parser.add_argument("--anew", action="store_true", help="forget the results so far of this very code")
     parser.add_argument("--out", type=Path, default=TOP / "benchmarks" / "CONFUSION.md", help="the report's file")
     chosen = parser.parse_args(arguments)
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.anew:
         journal.path.unlink(missing_ok=True)
     held = journal.held()
-    left = [each for each in trials if each.name not in held]
+    left = [each for each in trials if each.name not in held and not chosen.report_only]
     print(
         f"{len(trials) - len(left)} of {len(trials)} trials of {code.commit} ({code.digest}) were held before",
         flush=True,

@@ -82,8 +82,15 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def is_right(self) -> bool:
-        """Each planted fault was named as its rule asks, or in its pair, and nothing else was said."""
-        named = all(each.outcome in ("right", "pair") for each in self.planted)
+        """Each planted fault was named as its rule asks, or in its pair, and nothing else was said.
+
+        What takes evidence that isn't there is right to be left unexplained.
+        """
+        named = all(
+            each.outcome in ("right", "pair")
+            or (each.outcome == "unexplained" and RULES[each.fault].unprovable_without)
+            for each in self.planted
+        )
         return named and not self.false and not self.left_over
 
     @property

@@ -85,6 +85,13 @@ def test_a_healthy_bank_is_silent_or_it_is_not() -> None:
     assert not verdict([], unexplained=(Rest("A", "USD", 1),)).is_right
 
 
+def test_what_nothing_here_can_prove_may_stay_unexplained_and_what_can_may_not() -> None:
+    assert not verdict([GAP], unexplained=(Rest("A", "USD", -500),)).is_right
+    hidden = Planted("split_view", "A", "USD", -500, ["e7"])
+    assert verdict([hidden], unexplained=(Rest("A", "USD", -500),)).is_right
+    assert not verdict([hidden]).is_right
+
+
 def test_amounts_of_two_faults_on_one_account_may_be_unexplained_together() -> None:
     other = Planted("manual_edit", "A", "USD", 120, [])
     found = verdict([GAP, other], unexplained=(Rest("A", "USD", -380),))

@@ -1,6 +1,8 @@
 """reordered: the events of a stream are all there, but in a different order than they were written."""
 
-from esworkbench.forensics.compare.records import Key
+from collections.abc import Iterator
+
+from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.anchored_acts import anchored
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -69,6 +71,7 @@ def _explanation(
         if step.kind in ("running", "daily", "statement") and first <= (step.position or step.at or 0) <= last
     ] if key else []  # fmt: skip
     sources = {step.source for step in inside}
+    inside += [step for source in sources for step in _healed_behind(left, source, key, last, inside)]
     off = {source: sum(step.amount for step in inside if step.source == source) for source in sources}
     at = places([position for position, _ in events])
     if stream_id in proven:
@@ -78,3 +81,14 @@ def _explanation(
     found = finding(FAULT, key, events=events, certainty="proven" if stream_id in proven else "likely", proof=proof)
     between = [step for step in left.steps(key=key, kind="snapshot") if first <= (step.position or 0) < last]
     return Explanation(found, [whole(step) for step in (*inside, *between) if not off.get(step.source)])
+
+
+def _healed_behind(left: Left, source: str, key: Key | None, last: int, inside: list[Residual]) -> Iterator[Residual]:
+    """A running claim may come back only with the row behind the last of them: the first that differs, if it does."""
+    off = sum(step.amount for step in inside if step.source == source)
+    behind = (
+        step for step in left.steps(source=source, key=key, kind="running") if (step.position or step.at or 0) > last
+    )
+    step = next(behind, None)
+    if off and step is not None and step.amount == -off:
+        yield step
