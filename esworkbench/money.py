@@ -4,7 +4,7 @@ How many decimals a currency has is asked here and nowhere else. The source is I
 *minor unit* takes, and it is read through babel. What babel brings is CLDR's data, which answers another question, how
 many digits people customarily *write*, and answers 2 for every code that it doesn't know. So three things are mended:
 
-- Thirteen currencies are written without the decimals that ISO gives them: Iraqi dinars have fils, but nobody writes
+- Sixteen currencies are written without the decimals that ISO gives them: Iraqi dinars have fils, but nobody writes
   them. Whoever counts in minor units counts as ISO does, and by CLDR's digits would be off by 100 or 1,000 times. One
   code of ISO's (XAD) has not reached CLDR yet.
 - Gold, bond units, test codes and the like have no minor unit in ISO's list, so 2 would be made up.
@@ -24,8 +24,8 @@ MOST_DECIMALS = 18
 """No ledger counts finer: an ether's smallest unit, and 10**18 just fits a 64-bit integer."""
 
 _UNLIKE_CLDR = {
-    "AFN": 2, "ALL": 2, "IQD": 3, "IRR": 2, "KPW": 2, "LAK": 2, "LBP": 2, "MGA": 2, "MMK": 2, "RSD": 2, "SOS": 2,
-    "SYP": 2, "XAD": 2, "YER": 2,
+    "AFN": 2, "ALL": 2, "COP": 2, "HUF": 2, "IDR": 2, "IQD": 3, "IRR": 2, "KPW": 2, "LAK": 2, "LBP": 2, "MGA": 2,
+    "MMK": 2, "RSD": 2, "SOS": 2, "SYP": 2, "XAD": 2, "YER": 2,
 }  # fmt: skip
 """Decimals of the minor unit by ISO 4217 (list of 1 January 2026), where CLDR says 0 or nothing."""
 

@@ -137,7 +137,7 @@ class AnchorVerdict(msgspec.Struct, frozen=True, kw_only=True):
     timestamped: bool
 
 
-class Difference(NamedTuple):
+class LeafDifference(NamedTuple):
     """An event that isn't what was anchored.
 
     ``edited``: its content is another. ``hashed_again``: its content is what it was, and its hash or version isn't.
@@ -157,7 +157,7 @@ class Difference(NamedTuple):
         return self.was.stream_id if self.was else self.stream_id
 
 
-class Contradiction(NamedTuple):
+class AnchorContradiction(NamedTuple):
     """The log against anchors: it parts from them after position ``after`` and no later than ``by``.
 
     ``anchors`` are those that don't stand, ``covered`` is how many events the last one covers, ``held`` how many the
@@ -174,7 +174,7 @@ class Contradiction(NamedTuple):
     head: int
     split: bool
     exact: bool
-    differences: list[Difference]
+    differences: list[LeafDifference]
     all_told: bool
     strength: Strength
 
@@ -184,7 +184,7 @@ class Contradiction(NamedTuple):
         return self.by > self.head
 
     @property
-    def cut_off(self) -> list[Difference]:
+    def cut_off(self) -> list[LeafDifference]:
         """What is missing past the log's end."""
         return [each for each in self.differences if each.kind == "missing" and each.position > self.head]
 
@@ -193,7 +193,7 @@ class Anchored(NamedTuple):
     """Every anchor of the evidence, and where the log contradicts them. ``quarrels`` are anchors against each other."""
 
     anchors: list[AnchorVerdict]
-    contradiction: Contradiction | None
+    contradiction: AnchorContradiction | None
     quarrels: list[tuple[int, str]]
     unusable_leaves: list[int]
 
@@ -358,7 +358,7 @@ class _Comparison:
 
     def _contradiction(
         self, verdicts: Mapping[_Kept, AnchorVerdict], fallen: Mapping[_Kept, AnchorVerdict]
-    ) -> Contradiction:
+    ) -> AnchorContradiction:
         lead = max(fallen, key=lambda each: self._worth(each, verdicts[each]))
         exact = lead.leaves is not None and self._leaves_hold(lead)
         differences, all_told = self._differences(lead) if exact else ([], False)
@@ -371,7 +371,7 @@ class _Comparison:
             verdicts[each].stands and each.anchor.position >= divergence for each in own
         )
         held, _ = self._roots[lead.anchor.position]
-        return Contradiction(
+        return AnchorContradiction(
             anchors=list(fallen.values()), after=after, by=lead.anchor.position if exact else first,
             covered=lead.anchor.count, held=held, head=self._head, split=split, exact=exact, differences=differences,
             all_told=all_told, strength=max((self._strength(each) for each in fallen), key=_STRENGTHS.index),
@@ -404,12 +404,12 @@ class _Comparison:
             self._unusable.append(last)
         return holds
 
-    def _differences(self, lead: _Kept) -> tuple[list[Difference], bool]:
+    def _differences(self, lead: _Kept) -> tuple[list[LeafDifference], bool]:
         """What differs, in order of position, and whether that is all. Of what was only hashed again, the first of each
         stream is told."""
         given = {"leaves": lead.leaves, "last": lead.anchor.position, "genesis": GENESIS}
         found = [
-            Difference(kind, position, stream_id, version, event_id, Leaf(*was))
+            LeafDifference(kind, position, stream_id, version, event_id, Leaf(*was))
             for kind, position, stream_id, version, event_id, *was in self._evidence.rows(_FITTING, **given)
         ]
         leaves = {row[0]: (Leaf(*row[:4]), row[4]) for row in self._evidence.rows(_NO_EVENT_FITS, **given)}
@@ -420,22 +420,22 @@ class _Comparison:
 
     def _told_apart(
         self, leaves: Mapping[int, tuple[Leaf, str | None]], events: Sequence[tuple[Any, ...]]
-    ) -> Iterator[Difference]:
+    ) -> Iterator[LeafDifference]:
         """Events that stand far from where they did, and what is left: edited, missing, inserted."""
         moved = self._moved(leaves, [event_id for *_, event_id in events])
         placed = {leaf.position for leaf in moved.values()}
         for position, stream_id, version, event_id in events:
             leaf, _ = leaves.get(position, (None, None))
             if event_id in moved:
-                yield Difference("moved", position, stream_id, version, event_id, moved[event_id])
+                yield LeafDifference("moved", position, stream_id, version, event_id, moved[event_id])
             elif leaf is not None and leaf.stream_id == stream_id and position not in placed:
-                yield Difference("edited", position, stream_id, version, event_id, leaf)
+                yield LeafDifference("edited", position, stream_id, version, event_id, leaf)
                 placed.add(position)
             else:
-                yield Difference("inserted", position, stream_id, version, event_id, None)
+                yield LeafDifference("inserted", position, stream_id, version, event_id, None)
         for position, (leaf, _) in leaves.items():
             if position not in placed:
-                yield Difference("missing", position, leaf.stream_id, leaf.version, None, leaf)
+                yield LeafDifference("missing", position, leaf.stream_id, leaf.version, None, leaf)
 
     def _moved(self, leaves: Mapping[int, tuple[Leaf, str | None]], ids: Sequence[str]) -> dict[str, Leaf]:
         """By event id, the leaf that a content fits which now stands at another position."""
@@ -455,7 +455,7 @@ class _Comparison:
 _STRENGTHS: Sequence[Strength] = ("possible", "likely", "proven")
 
 
-def in_words(found: Difference) -> str:
+def in_words(found: LeafDifference) -> str:
     """A difference in a sentence."""
     was = found.was
     then = f"version {was.version} of {was.stream_id}" if was else ""
@@ -476,7 +476,7 @@ def in_words(found: Difference) -> str:
     return f"{then} at position {found.position} is another event than was anchored there"
 
 
-def range_in_words(apart: Contradiction) -> str:
+def range_in_words(apart: AnchorContradiction) -> str:
     """That the log differs somewhere between two anchors, and what their counts say of it."""
     words = f"the log isn't what was anchored: it parts from that after position {apart.after} and up to {apart.by}"
     if apart.held < apart.covered:

@@ -159,7 +159,6 @@ GIVEN: dict[str, Callable[["Walk"], list[object]]] = {
     "subject": lambda _: ["A1", ""],
     "keys": lambda walk: [walk.new_place()],
     "key": lambda walk: [walk.evidence / "manifest.json"],
-    "anchors": lambda walk: [walk.evidence],
     "consistency": lambda _: [2],
     "file": lambda walk: [walk.evidence / "manifest.json"],
     "authority": lambda _: ["ftp://127.0.0.1"],

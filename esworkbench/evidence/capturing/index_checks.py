@@ -63,13 +63,13 @@ class Index(NamedTuple):
 
 def index_checks(source: SourceDatabase, models: Sequence[ReadModel]) -> list[IndexCheck]:
     """One record for each index of each of these read models, whose tables are there."""
-    ways = OnSqlite(source) if source.engine == "sqlite" else OnPostgresql(source)
-    return [_check(ways, source, model, index) for model in models for index in ways.indexes(model)]
+    planner = OnSqlite(source) if source.engine == "sqlite" else OnPostgresql(source)
+    return [_check(planner, source, model, index) for model in models for index in planner.indexes(model)]
 
 
-def _check(ways: "OnSqlite | OnPostgresql", source: SourceDatabase, model: ReadModel, index: Index) -> IndexCheck:
+def _check(planner: "OnSqlite | OnPostgresql", source: SourceDatabase, model: ReadModel, index: Index) -> IndexCheck:
     check = IndexCheck(table=model.table, projection=model.projection, index=index.name)
-    counted = ways.ask(model, None, by_account=False)
+    counted = planner.ask(model, None, by_account=False)
     if not counted:
         return replace(check, not_asked="the database didn't read the table past its indexes")
     [(rows, *parts)] = counted
@@ -78,9 +78,9 @@ def _check(ways: "OnSqlite | OnPostgresql", source: SourceDatabase, model: ReadM
     if rows > MOST_ROWS:
         return replace(check, not_asked=f"it has more than {MOST_ROWS:,} rows")
     try:
-        found = ways.ask(model, index, by_account=False)
-    except ways.errors as error:
-        if not ways.is_damage(error):
+        found = planner.ask(model, index, by_account=False)
+    except planner.errors as error:
+        if not planner.is_damage(error):
             raise
         return replace(check, error=" ".join(str(error).split())[:LONGEST_ERROR])
     if not found:
@@ -88,15 +88,15 @@ def _check(ways: "OnSqlite | OnPostgresql", source: SourceDatabase, model: ReadM
     [(through, *parts)] = found
     source.rest(rows)
     check = replace(check, rows_through_index=through, total_through_index=_total(parts))
-    differing = _accounts(ways, model, index) if check.differs else []
+    differing = _accounts(planner, model, index) if check.differs else []
     return replace(check, differing=differing[:LISTED], differing_left_out=max(0, len(differing) - LISTED))
 
 
-def _accounts(ways: "OnSqlite | OnPostgresql", model: ReadModel, index: Index) -> list[IndexDifference]:
+def _accounts(planner: "OnSqlite | OnPostgresql", model: ReadModel, index: Index) -> list[IndexDifference]:
     """The accounts whose rows aren't the same both ways."""
     table, through = (
         {(str(account), str(currency)): (count, _total(parts)) for account, currency, count, *parts in rows}
-        for rows in (ways.ask(model, None, by_account=True), ways.ask(model, index, by_account=True))
+        for rows in (planner.ask(model, None, by_account=True), planner.ask(model, index, by_account=True))
     )
     nothing = (0, 0)
     return [
@@ -140,11 +140,11 @@ class OnSqlite:
 
     def ask(self, model: ReadModel, index: Index | None, *, by_account: bool) -> list[tuple[Any, ...]]:
         """Count and halves of the sum, for each account where asked; empty where the plan goes another way."""
-        way = "NOT INDEXED" if index is None else f"INDEXED BY {quoted(index.name)}"
+        chosen = "NOT INDEXED" if index is None else f"INDEXED BY {quoted(index.name)}"
         keys = f"{model.account}, {model.currency}, " if by_account else ""
         query = (
             f"SELECT {keys}count(*), sum({model.claimed} >> 32), sum({model.claimed} & 4294967295) "
-            f"FROM {model.table} {way}{' GROUP BY 1, 2' if by_account else ''}"
+            f"FROM {model.table} {chosen}{' GROUP BY 1, 2' if by_account else ''}"
         )
         plan = " / ".join(str(row[3]) for row in self._source.ask(f"EXPLAIN QUERY PLAN {query}"))
         goes = f"INDEX {index.name}" in plan if index else "INDEX" not in plan.upper()

@@ -7,7 +7,7 @@ no acts. An event whose own hash fails is left to those who ask the chain: nobod
 from collections.abc import Collection, Iterator, Sequence
 
 from esworkbench.evidence.capturing.poster import account_of
-from esworkbench.forensics.anchored import Contradiction, Difference, in_words, range_in_words
+from esworkbench.forensics.anchored import AnchorContradiction, LeafDifference, in_words, range_in_words
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
@@ -18,18 +18,18 @@ from esworkbench.forensics.diagnosis.wording import finding
 SHOWN = 4
 
 
-def contradicted(facts: Facts, *, split: bool = False) -> Contradiction | None:
+def contradicted(facts: Facts, *, split: bool = False) -> AnchorContradiction | None:
     """Where the log isn't what an anchor says; an anchor from elsewhere against the store's own (``split``) apart."""
     apart = facts.anchored.contradiction
     return apart if apart is not None and apart.split == split else None
 
 
-def acts(facts: Facts, apart: Contradiction) -> dict[str, list[Difference]]:
+def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDifference]]:
     """What was done, by the name of the fault that it is."""
     failing = {event.position for event in facts.failing}
     again = {each.stream_then for each in apart.differences if each.kind in ("hashed_again", "edited")}
     gaps = {each.stream_id for each in facts.breaks if each.kind == "version_gap"}
-    found: dict[str, list[Difference]] = {}
+    found: dict[str, list[LeafDifference]] = {}
     for each in apart.differences:
         name = _name(each, apart, hidden=each.stream_then in again and each.stream_then not in gaps)
         if name is not None and each.position not in failing:
@@ -45,7 +45,7 @@ def acts(facts: Facts, apart: Contradiction) -> dict[str, list[Difference]]:
     return found
 
 
-def _name(each: Difference, apart: Contradiction, *, hidden: bool) -> str | None:
+def _name(each: LeafDifference, apart: AnchorContradiction, *, hidden: bool) -> str | None:
     if each.kind == "missing":
         if each.position > apart.head:
             return "tail_truncated"
@@ -56,10 +56,10 @@ def _name(each: Difference, apart: Contradiction, *, hidden: bool) -> str | None
 
 
 def told(
-    fault: Fault, facts: Facts, left: Left, apart: Contradiction, events: Sequence[Difference]
+    fault: Fault, facts: Facts, left: Left, apart: AnchorContradiction, events: Sequence[LeafDifference]
 ) -> Iterator[Explanation]:
     """One explanation an account and currency, with what the claims of then still show of it."""
-    by_key: dict[Key | None, list[Difference]] = {}
+    by_key: dict[Key | None, list[LeafDifference]] = {}
     for each in events:
         for key in _keys(facts, each):
             by_key.setdefault(key, []).append(each)
@@ -67,13 +67,13 @@ def told(
         yield _explanation(fault, facts, left, apart, key, mine)
 
 
-def somewhere(fault: Fault, apart: Contradiction) -> Explanation:
+def somewhere(fault: Fault, apart: AnchorContradiction) -> Explanation:
     """The range between two anchors, where no leaves tell which events it is."""
     proof = f"{signed(apart)}; {range_in_words(apart)}"
     return Explanation(finding(fault, None, certainty=apart.strength, proof=proof), [])
 
 
-def signed(apart: Contradiction) -> str:
+def signed(apart: AnchorContradiction) -> str:
     """Whose word the log contradicts."""
     last = apart.anchors[-1]
     whose = {
@@ -88,7 +88,7 @@ def signed(apart: Contradiction) -> str:
 
 
 def _explanation(
-    fault: Fault, facts: Facts, left: Left, apart: Contradiction, key: Key | None, mine: Sequence[Difference]
+    fault: Fault, facts: Facts, left: Left, apart: AnchorContradiction, key: Key | None, mine: Sequence[LeafDifference]
 ) -> Explanation:
     rows = rows_without_event(facts)
     gone = {each.position for each in mine if each.event_id is None}
@@ -122,7 +122,7 @@ def _only_heads(left: Left, key: Key | None) -> bool:
     return key is not None and not left.steps(key=key) and bool(left.heads_of(key))
 
 
-def _keys(facts: Facts, each: Difference) -> Sequence[Key | None]:
+def _keys(facts: Facts, each: LeafDifference) -> Sequence[Key | None]:
     """What the event posts on now, and what claims say that it posted on."""
     if each.event_id is not None:
         now = facts.rows(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from esworkbench.forensics.anchored import Contradiction, range_in_words
+from esworkbench.forensics.anchored import AnchorContradiction, range_in_words
 from esworkbench.forensics.compare.records import REPEATED, Key, Residual
 from esworkbench.forensics.compare.residuals import EVERY_EVENT
 from esworkbench.forensics.diagnosis.anchored_acts import anchored, contradicted, signed, somewhere, unusable
@@ -106,7 +106,7 @@ FAULT = Fault(
 )
 
 
-def _told_between(facts: Facts, left: Left, apart: Contradiction) -> bool:
+def _told_between(facts: Facts, left: Left, apart: AnchorContradiction) -> bool:
     """Whether the log shows by itself what was done to it in that range. A content that was edited leaves its leaf as
     it was, unless the stored hash was changed with it."""
     changed = [event.position for event in facts.failing if event.named]
@@ -114,11 +114,11 @@ def _told_between(facts: Facts, left: Left, apart: Contradiction) -> bool:
     return any(_stands_between(apart, each) for each in [changed, *shown]) or bool(left.found("tail_truncated"))
 
 
-def _stands_between(apart: Contradiction, positions: Sequence[int]) -> bool:
+def _stands_between(apart: AnchorContradiction, positions: Sequence[int]) -> bool:
     return any(apart.after < position <= apart.by for position in positions)
 
 
-def _with_anchor(explanation: Explanation, apart: Contradiction) -> Explanation:
+def _with_anchor(explanation: Explanation, apart: AnchorContradiction) -> Explanation:
     """Claims say which events it is, and an anchor that some of that range are."""
     found = explanation.finding
     proof = f"{found.proof.removesuffix(SETTLED_BY_AN_ANCHOR)}; {signed(apart)}: {range_in_words(apart)}"
@@ -126,7 +126,7 @@ def _with_anchor(explanation: Explanation, apart: Contradiction) -> Explanation:
     return explanation._replace(finding=msgspec.structs.replace(found, certainty=certainty, proof=proof))
 
 
-def _kept_between(facts: Facts, left: Left, apart: Contradiction) -> Iterator[Explanation]:
+def _kept_between(facts: Facts, left: Left, apart: AnchorContradiction) -> Iterator[Explanation]:
     """What a single claim tells otherwise of events in that range: it kept the old figure, or is wrong by itself."""
     for key in left.accounts():
         steps = [
