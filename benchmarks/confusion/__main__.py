@@ -50,10 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         journal.path.unlink(missing_ok=True)
     held = journal.held()
     left = [each for each in trials if each.name not in held and not chosen.report_only]
-    print(
-        f"{len(trials) - len(left)} of {len(trials)} trials of {code.commit} ({code.digest}) were held before",
-        flush=True,
-    )
+    before = sum(each.name in held for each in trials)
+    print(f"{before} of {len(trials)} trials of {code.commit} ({code.digest}) were held before", flush=True)
     for done, one in enumerate(_all_held(left, max(1, chosen.workers)), 1):
         journal.append(one)
         held[one.trial] = one

@@ -179,6 +179,10 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
         sweep.kill()
         sweep.wait()
     assert not (tmp_path / "table.md").exists()
+    partial = subprocess.run([*words, "--report-only"], cwd=TOP, env=environment, capture_output=True, check=False)
+    assert partial.returncode == 0
+    assert f"{len(lines)} of 500 clean" in (tmp_path / "table.md").read_text("utf-8")
+    assert _lines(tmp_path / "state") == lines
     again = subprocess.run(words, cwd=TOP, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert again.returncode == 0, again.stderr
     now = _lines(tmp_path / "state")

@@ -28,7 +28,7 @@ def test_a_reader_behind_is_told_beside_what_is_wrong_with_what_it_has_read(othe
 
 
 def test_a_figure_that_was_rebuilt_before_an_event_was_lost_still_counts_it(tmp_path: Path) -> None:
-    """The release of a handler came with a rebuild; what was cut off later was read by then: the rest is the bug's."""
+    """The release of a handler came with a rebuild; what was cut off later was read by then."""
     diagnosis, planted = diagnosed(tmp_path, "handler_bug", "tail_truncated", seed=14)
     bugs = {(each.account, each.amount) for each in planted if each.fault == "handler_bug"}
     told = {(each.account, each.amount) for each in diagnosis.findings if each.fault == "handler_bug"}

@@ -76,7 +76,10 @@ def valid_time_shift(facts: Facts, left: Left) -> Explanations:
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
     same: dict[tuple[str, Key], list[Shift]] = {}
+    changed = {event.position for event in facts.failing}  # the date may be what was changed
     for file, account, currency, *shift in facts.rows(_SHIFTED, day=A_DAY):
+        if shift[0] in changed:
+            continue
         same.setdefault((file, (account, currency)), []).append(Shift(*shift))
     other = _under_another_name(facts, left)
     return [
