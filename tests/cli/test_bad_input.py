@@ -158,8 +158,8 @@ def test_a_manifest_of_a_later_format(shell: Shell, shared_evidence: Path, tmp_p
     copy = tmp_path / "evidence"
     shutil.copytree(shared_evidence, copy)
     text = (copy / "manifest.json").read_text(encoding="utf-8")
-    (copy / "manifest.json").write_text(text.replace('"format": 2', '"format": 3'), encoding="utf-8")
-    assert "format 3" in refused(shell, "diff", copy)
+    (copy / "manifest.json").write_text(text.replace('"format": 3', '"format": 4'), encoding="utf-8")
+    assert "format 4" in refused(shell, "diff", copy)
 
 
 def test_an_incident_is_never_built_over_something(shell: Shell, incident: Incident) -> None:
