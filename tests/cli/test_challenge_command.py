@@ -26,14 +26,16 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 def test_the_table_is_printed_kept_and_carried_by_the_report(
     shell: Shell, evidence: Evidence, tmp_path: Path
 ) -> None:  # fmt: skip
-    """And the evidence and the files beside it, its case too, are what they were."""
+    """And the evidence and the files beside it, its case too, are what they were; who asked is noted, as always."""
     before = fingerprint(evidence.path.parent)
     kept = tmp_path / "challenge.json"
     ran = shell.json(
         "challenge", evidence.path, "--fault", "payload_edited", "--fault", "index_differs", "--out", kept
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert fingerprint(evidence.path.parent) == before
+    after = fingerprint(evidence.path.parent)
+    assert after.pop("evidence.custody.jsonl")
+    assert after == before
     found = ran.document
     assert found == json.loads(kept.read_text("utf-8"))
     assert (found["trials"], found["evidence"]) == (1, evidence.digest)

@@ -45,4 +45,4 @@ def test_what_can_not_be_added_is_said_in_one_sentence_and_changes_nothing(
     after = fingerprint(evidence)
     after.pop(".manifest.json.lock")
     assert after == before
-    assert {each.name for each in tmp_path.iterdir()} == {"empty", "evidence"}
+    assert {each.name for each in tmp_path.iterdir()} == {"empty", "evidence", "evidence.custody.jsonl"}
