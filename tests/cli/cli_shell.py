@@ -54,7 +54,14 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+CUSTODY = ".custody.jsonl"
+
+
 def fingerprint(folder: Path) -> dict[str, str]:
-    """Every file below a folder, by the SHA-256 of its bytes, as ``digest_of`` reads it."""
+    """Every file below a folder, by the SHA-256 of its bytes, as ``digest_of`` reads it.
+
+    But the custody log: each command adds its line to it, also one that refuses.
+    """
     gc.collect()
-    return {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(CUSTODY)]
+    return {str(path.relative_to(folder)): _digest(path) for path in files}
