@@ -43,6 +43,15 @@ ONE_IN = 10
 FEW = 4
 """Of fewer cases one runs at once. Which it is follows from the test's name, so that every engine gets its turn."""
 
+HALVED = ("cli/", "forensics/", "evidence/", "lab/")
+"""Where there are so many tests of seconds that every other one, by its name, waits for the sweep."""
+
+AT_ONCE = (
+    *EVERY_CASE, "test_one_answer", "test_conserved", "test_hostile_strings", "test_bad_input", "test_every_command",
+    "test_roles", "test_put_back", "test_repair", "test_in_parts", "test_anchored", "test_adding", "test_ctrl_c",
+)  # fmt: skip
+"""But for these: the promises that cost most if they are broken."""
+
 MANY_CHEAP = {"course/test_grader": 3, "course/test_mistakes": 3, "course/test_answers": 3}
 """One in so many, where a case takes no seconds and there are hundreds of them."""
 
@@ -62,8 +71,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         usual = MANY_CHEAP.get(name.removeprefix("tests/").partition(".")[0], ONE_IN)
         every = len(of_one_test) if len(of_one_test) < FEW else usual
         first = crc32(name.encode()) % min(every, len(of_one_test))
+        place, _, function = name.removeprefix("tests/").partition("::")
+        waits = place.startswith(HALVED) and Path(place).stem not in AT_ONCE and crc32(function.encode()) % 2
         for at, item in enumerate(of_one_test):
-            if at % every != first:
+            if waits or at % every != first:
                 item.add_marker("sweep")
     items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(FIRST))
 
