@@ -7,8 +7,6 @@ KEY.pem must come from whom you trust, not from whoever gave you the proof. The 
 import base64, json, sys  # noqa: E401, I001
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
-
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 
@@ -50,17 +48,20 @@ def climb(at, last, start, path):
 
 
 def main(*files):
-    *given, key = [Path(each).read_bytes() for each in files]
-    (proof, *event), key = map(json.loads, given), load_pem_public_key(key)
+    *given, key = [open(each, "rb").read() for each in files]  # noqa: PTH123, SIM115
+    unique = json.JSONDecoder(object_pairs_hook=lambda pairs: dict(pairs) if len(dict(pairs)) == len(pairs) else {})
+    (proof, *event), key = [unique.decode(each.decode()) for each in given], load_pem_public_key(key)
     check(base64.b64encode(base64.b64decode(proof["path"])).decode() == proof["path"], "the path is written otherwise")
     path = [bytes(each) for each in zip(*[iter(base64.b64decode(proof["path"]))] * 32, strict=True)]
-    check(proof["kind"] == f"esworkbench:{'inclusion' if event else 'consistency'}:v1", "it is another kind of proof")
+    check(proof["kind"] == f"esworkbench:{('consistency', 'inclusion')[len(event)]}:v1", "it is another kind")
     if event:
         _, place, index, _, anchor = values(proof, "kind event index path anchor")
         names = "prev_hash stream_id version event_id event_type schema_version recorded_at valid_at payload metadata"
         before, *fields = values(event[0], names)
-        times = [datetime.fromisoformat(each) - datetime.fromisoformat("1970-01-01T00Z") for each in fields[5:7]]
-        fields[5:7] = [each // timedelta(microseconds=1) for each in times]
+        times = [datetime.fromisoformat(each[:-1]) for each in fields[5:7]]
+        written = [*(f"{each.isoformat(timespec='microseconds')}Z" for each in times), bytes.fromhex(before).hex()]
+        check(written == [*fields[5:7], before], "a time or a hash is written otherwise")
+        fields[5:7] = [(each - datetime(1970, 1, 1)) // timedelta(microseconds=1) for each in times]  # noqa: DTZ001
         digest = sha256(b"esworkbench:event:v1\n" + bytes.fromhex(before) + framed(*fields)).hexdigest()
         stream_id, version, position, proved = values(place, "stream_id version position hash")
         check([stream_id, version, proved] == [*fields[:2], digest], "the event isn't the one that was proved")
@@ -71,8 +72,7 @@ def main(*files):
     roots, at, last = (root_signed(earlier, key), root_signed(later, key)), earlier["count"] - 1, later["count"] - 1
     while at & 1:
         at, last = at >> 1, last >> 1
-    path = path if at else [roots[0], *path]
-    check(climb(at, last, path[0], path[1:]) == roots, "it leads to other roots")
+    check(climb(at, last, *((path[0], path[1:]) if at else (roots[0], path))) == roots, "it leads to other roots")
     return f"PROVED: the log of {later['count']} events begins with all {earlier['count']} of the earlier anchor"
 
 

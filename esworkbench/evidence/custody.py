@@ -237,8 +237,11 @@ def _follows(line: CustodyLine, place: int, expected: int, place_of: dict[str, i
 
 
 def _evidence_breaks(lines: list[CustodyLine]) -> Iterator[str]:
+    """Evidence that no line before left. What an earlier one left may have been begun on while others were at work."""
+    left: set[str | None] = {None}
     for earlier, line in pairwise(lines):
-        if line.before not in (None, earlier.evidence):
+        left |= {earlier.before, earlier.evidence}
+        if line.before not in left:
             yield (
                 f"line {line.number} began with evidence {str(line.before)[:12]}…, and line {earlier.number} had left "
                 f"{earlier.evidence[:12]}…: it was changed between them, or one line is another case's"
@@ -250,7 +253,14 @@ def _notes(lines: list[CustodyLine]) -> Iterator[str]:
         yield (
             f"the log begins with {lines[0].act}, on evidence that lay there already: who had it before isn't recorded"
         )
+    left: set[str] = set()
     for earlier, line in pairwise(lines):
+        left.add(earlier.evidence)
+        if line.before in left and line.before != earlier.evidence:
+            yield (
+                f"line {line.number} began with evidence {str(line.before)[:12]}…, which an earlier line had left: two "
+                f"commands were at work at once, or what line {earlier.number} had left was taken back"
+            )
         if line.before is None:
             yield f"line {line.number} put new evidence in the place of what the lines before it are about"
         if line.at < earlier.at:

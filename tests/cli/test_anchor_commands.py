@@ -187,6 +187,17 @@ def test_a_stranger_checks_a_proof_and_no_field_of_it_can_be_changed(
         ran_over = checked(other, beside, key)
         assert (ran_over.returncode, "NOT PROVED" in ran_over.stderr) == (1, True), (number, one, two)
 
+    # Of a name that is there twice a person may read the first, and the script the last.
+    twice = json.dumps(hashed).replace('"payload"', '"payload": "{}", "payload"')
+    later = json.dumps(hashed).replace(hashed["recorded_at"], hashed["recorded_at"][:-1] + "9Z")
+    for words in (twice, later):
+        other.write_text(json.dumps(proof))
+        beside.write_text(words)
+        assert checked(other, beside, key).returncode == 1, words
+    beside.write_text(json.dumps(hashed))
+    assert checked(other, beside, key).returncode == 0
+    assert checked(other, beside, beside, key).returncode == 1, "a file that nobody reads proves nothing"
+
 
 def _without_last(path: str) -> str:
     return base64.b64encode(base64.b64decode(path)[:-32]).decode()

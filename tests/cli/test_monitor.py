@@ -251,12 +251,29 @@ def test_another_log_in_its_place_is_another_log(watched: Watched, tmp_path: Pat
     assert ran.code == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{}}", b"[" * 100_000, b'{"sums": {"a": {"position": -1}}}', b"\xff"])
-def test_a_state_that_cannot_be_used_begins_anew(watched: Watched, tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "state.json").write_bytes(content)
+OURS = b'{"kind":"esworkbench:monitor:v1"'
+
+
+@pytest.mark.parametrize("rest", [b"", b"}}", b"[" * 100_000, b', "sums": {"a": {"position": -1}}}', b"\xff"])
+def test_a_state_that_cannot_be_used_begins_anew(watched: Watched, tmp_path: Path, rest: bytes) -> None:
+    (tmp_path / "state.json").write_bytes(OURS + rest)
     ran = watched._shell.json("monitor", watched.url, "--state", tmp_path / "state.json")
     assert ran.code == 0
     assert "begins anew" in ran.document["notes"][0]
+
+
+def test_what_no_run_left_is_never_overwritten(watched: Watched, tmp_path: Path) -> None:
+    """The store itself among them."""
+    for name, content in (("notes.txt", b"{}"), ("list.json", b'{"sums": {}}'), ("half.json", OURS[:9])):
+        (tmp_path / name).write_bytes(content)
+        ran = watched._shell("monitor", watched.url, "--state", tmp_path / name)
+        assert (ran.code, "not overwritten" in ran.err) == (2, True), ran
+        assert (tmp_path / name).read_bytes() == content
+    if watched.url.startswith("sqlite"):
+        store = Path(watched.url.removeprefix("sqlite:///"))
+        before = store.read_bytes()
+        assert watched._shell("monitor", watched.url, "--state", store).code == 2
+        assert store.read_bytes() == before
 
 
 def test_what_is_no_store_and_no_duration_is_refused(watched: Watched, tmp_path: Path, shell: Shell) -> None:

@@ -113,6 +113,19 @@ def test_evidence_that_changed_without_a_line_is_found(evidence: Path) -> None:
     assert "line 6 began with evidence" in CustodyLog(evidence).examine().breaks[0]
 
 
+def test_commands_that_were_at_work_at_once_are_a_note_and_no_break(evidence: Path) -> None:
+    """A question that began before a statement was added, and ended after it."""
+    asked = act(evidence, minute=9)
+    adding = act(evidence, "evidence add", minute=8)
+    (evidence / "manifest.json").write_bytes(b'{"added":1}')
+    CustodyLog(evidence).record(adding)
+    CustodyLog(evidence).record(asked)
+    CustodyLog(evidence).record(act(evidence, minute=10))
+    found = CustodyLog(evidence).examine()
+    assert found.breaks == []
+    assert [note for note in found.notes if "two commands were at work at once" in note] == [found.notes[-1]]
+
+
 def test_a_case_that_was_edited_since_is_found(evidence: Path) -> None:
     case = evidence.with_name("ev.case.jsonl")
     case.write_bytes(b"one\ntwo\n")

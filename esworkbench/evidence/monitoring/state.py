@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from esworkbench.errors import UnusableInput
+from esworkbench.evidence.capturing.regular_file import regular_file
 from esworkbench.kept_files import read_kept, replace_whole
 
 WINDOW = 100_000
@@ -41,7 +42,11 @@ class WholeSeen(msgspec.Struct, frozen=True):
     found: list[dict[str, Any]]
 
 
-class MonitorState(msgspec.Struct):
+KIND = "esworkbench:monitor:v1"
+BEGINS = f'{{"kind":"{KIND}"'.encode()
+
+
+class MonitorState(msgspec.Struct, tag_field="kind", tag=KIND):
     """``first_hash`` tells one log from another; ``ledger`` is the SHA-256 of the definition that the sums follow.
 
     ``sums`` go by read model, since each stands at its own checkpoint. ``log`` is not brought up to date by a run that
@@ -56,13 +61,31 @@ class MonitorState(msgspec.Struct):
 
 
 def read_state(path: Path) -> tuple[MonitorState, str | None]:
-    """What the last run left; where it can't be used an empty one, and why in a sentence."""
+    """What the last run left; where it can't be used an empty one, and why in a sentence.
+
+    Raises UnusableInput for a file that no run left: the next state would take its place.
+    """
+    _require_ours(path)
     try:
         return msgspec.json.decode(read_kept(path), type=MonitorState), None
     except FileNotFoundError:
         return MonitorState(), None
     except (UnusableInput, ValueError, RecursionError) as error:
         return MonitorState(), f"what the last run left can't be used, so this one begins anew: {error}"
+
+
+def _require_ours(path: Path) -> None:
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        with regular_file(path).open("rb") as file:
+            begins = file.read(len(BEGINS))
+    except OSError as error:
+        raise UnusableInput(f"{path} can't be read: {error.strerror}") from None
+    if begins and begins != BEGINS:
+        raise UnusableInput(
+            f"{path} is nothing that an earlier run left, and is not overwritten: name another file for it, or none"
+        )
 
 
 def write_state(path: Path, state: MonitorState) -> None:
