@@ -479,7 +479,7 @@ def test_an_authority_that_sends_back_what_it_was_sent_gives_no_key_away() -> No
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=echo, args=(server,))
         thread.start()
-        with pytest.raises(UnusableInput, match="gave no answer .*POST") as refused:
+        with pytest.raises(UnusableInput, match=r"gave no answer .*POST") as refused:
             request_token(f"http://127.0.0.1:{server.getsockname()[1]}/?key=hunter2", b"x")
         thread.join()
     assert "hunter2" not in str(refused.value)
