@@ -34,7 +34,9 @@ _CONNINFO = re.compile(
 _ADDRESS = re.compile(rf"(?i)\s*(?:(?:postgres(?:ql)?|psql|sqlite)(?:\+\w+)?(?::|//)|{_KEYS}\s*=)")
 """How an address begins, well written or not."""
 
-_SECRET = r"(?:ssl)?pass(?:word|wd|phrase)?|pwd"
+_SECRET = r"\w*(?:password|passwd|passphrase|pwd)|(?:ssl|pg|\w*_)?pass"
+"""How the name of a password ends: an option's, or a variable's of a shell, such as PGPASSWORD, MYSQL_PWD, DB_PASS."""
+
 _VALUE = r"'(?:[^'\\]|\\.)*'\S*|\S+"
 _PAIR = re.compile(rf"(?i)\b({_SECRET})(\s*=\s*)({_VALUE})")
 _USER = re.compile(r"""((?:^|[\s'"(])(?:[\w+.-]*:?/{1,3})?)([^\s'"/:@]*:)(?!//)(\S+)@""")

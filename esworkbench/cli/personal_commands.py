@@ -28,11 +28,12 @@ def erase_subject(
 ) -> None:
     """Erase a subject's sealed personal data for good, by destroying its key; amounts and links stay.
 
-    No event changes, so hashes and anchors go on holding. What was written before sealing began stays readable.
+    No event changes, so hashes and anchors go on holding. What was written before sealing began stays readable. Exit
+    code 1 means that the key's bytes may still lie in its database's files: the answer says where, and what to run.
     """
     store = EventStore.open(url, create=False)
     kept = PersonalKeys.open(url, keys, create=False)
-    record = kept.destroy(subject)
+    record, still_in = kept.destroy(subject)
     try:
         laid_down = write_records(url, kept.records())
     except OSError as error:
@@ -47,11 +48,27 @@ def erase_subject(
     at = moment_text(record.destroyed_at)
     document = {
         "subject": subject, "key_id": record.key_id, "destroyed_at": record.destroyed_at, "events": sealed,
-        "records": str(laid_down),
+        "records": str(laid_down), "still_in": still_in,
     }  # fmt: skip
 
     def prose(console: Console) -> None:
-        console.print(f"the key of {subject!r} was destroyed at {at}: {sealed:,} events keep what nobody can read")
-        console.print("backups of the keys' database still hold it: destroy those of before as well")
+        told = f"the key of {subject!r} was destroyed at {at}"
+        if not still_in:
+            console.print(f"{told}: {sealed:,} events keep what nobody can read", markup=False)
+        else:
+            console.print(f"{told}, but its bytes may still lie in the files of its database:", markup=False)
+            for place in still_in:
+                console.print(f"- {place}", markup=False)
+            console.print(
+                f"who finds them there reads what {sealed:,} events keep: when that is over, or as who may, run the "
+                "command below, which clears them away again"
+            )
+        log = "" if kept.engine.dialect.name == "sqlite" else ", and the server's write-ahead log with its archive,"
+        console.print(f"backups of the keys' database{log} still hold it: destroy those of before as well")
 
-    answer(document, prose, as_json=json, next_command=f"esworkbench verify {quote(address_of(parse_url(url)))}")
+    address = quote(address_of(parse_url(url)))
+    again = f"esworkbench erase-subject {address} --subject {quote(subject)}"
+    if keys is not None:
+        again += f" --keys {quote(address_of(parse_url(keys)))}"
+    next_command = again if still_in else f"esworkbench verify {address}"
+    answer(document, prose, as_json=json, found=bool(still_in), next_command=next_command)

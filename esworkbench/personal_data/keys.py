@@ -1,28 +1,31 @@
 """One key a subject, in a database that isn't the log's; destroying it erases what it sealed, in every copy of the log.
 
 What a database has let go of may still lie in its files. On SQLite freed pages are overwritten (secure_delete) and the
-write-ahead log emptied. On PostgreSQL the row lies in the table until VACUUM has run, and in its own log and in backups
-for as long as these are kept: keep them short.
+write-ahead log emptied. On PostgreSQL the table is written anew (a plain VACUUM frees a row's place and leaves its
+bytes), and the key lies in the server's own log and in backups for as long as these are kept: keep them short.
+Where others who use the keys prevent that, the key is destroyed all the same, and ``Destruction.still_in`` says where
+its bytes may still be found.
 """
 
+import contextlib
 import csv
 import io
-import logging
 import os
 import secrets
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Engine, event, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from esworkbench.errors import CommandRejected, UnusableInput
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.database import (
     described,
+    gave_up,
     open_database,
     parse_url,
     servers_of,
@@ -36,7 +39,13 @@ from esworkbench.kept_files import replace_whole
 from esworkbench.personal_data.envelope import KEY_BYTES, envelope_in, seal, unseal
 from esworkbench.personal_data.tables import personal_key_bytes, personal_keys
 
-logger = logging.getLogger(__name__)
+IN_THE_LOG = (
+    "the keys can't be kept in the log's own database, because a backup of the log would bring a destroyed key back: "
+    "name another for the keys"
+)
+LOCK_MILLISECONDS = 5_000
+LOCK_NOT_AVAILABLE = "55P03"
+"""How long to wait for those who use the keys, and PostgreSQL's code (SQLSTATE) for a lock that didn't come in time."""
 
 RECORDS = "personal_keys.csv"
 """In a log's outside folder: what is known of the keys, for whoever captures the log."""
@@ -49,6 +58,13 @@ class KeyRecord(NamedTuple):
     subject: str
     created_at: datetime
     destroyed_at: datetime | None
+
+
+class Destruction(NamedTuple):
+    """A key's destruction, and, a sentence each, where its bytes may still lie; empty once they were cleared away."""
+
+    record: KeyRecord
+    still_in: list[str]
 
 
 class Erased(NamedTuple):
@@ -87,14 +103,14 @@ class PersonalKeys:
         """
         url = default_keys_url(log_url) if keys_url is None else keys_url
         if _same_database(log_url, url):
-            raise UnusableInput(
-                "the keys can't be kept in the log's own database, because a backup of the log would bring a destroyed "
-                "key back: name another for the keys"
-            )
+            raise UnusableInput(IN_THE_LOG)
         parsed = parse_url(url)
         if create and parsed.drivername == "sqlite":
             _make_private(Path(str(parsed.database)))
         engine = open_database(url, create=create)
+        if engine.dialect.name == "postgresql" and _is_served_at(engine, log_url):
+            engine.dispose()
+            raise UnusableInput(IN_THE_LOG)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = ON"))
             engine.dispose()  # the connection that opening made is without it
@@ -147,10 +163,12 @@ class PersonalKeys:
             )
         return unseal(bytes(key), envelope, known.subject, field)
 
-    def destroy(self, subject: str) -> KeyRecord:
+    def destroy(self, subject: str) -> Destruction:
         """Destroy a subject's key; what it sealed can't be read from then on, in any copy of the log.
 
-        A key destroyed before stays so, with its time. Raises UnusableInput for a subject that never had one.
+        A key destroyed before stays so, with its time, and its bytes are cleared away again: do that for as long as
+        ``still_in`` names a place. Backups, and a PostgreSQL server's own log, can't be seen from here. Raises
+        UnusableInput for a subject that never had one.
         """
         with write_transaction(self.engine) as connection:
             found = connection.execute(select(personal_keys).where(personal_keys.c.subject == subject)).first()
@@ -162,8 +180,7 @@ class PersonalKeys:
                 mine = personal_keys.c.key_id == record.key_id
                 connection.execute(personal_keys.update().where(mine).values(destroyed_at=record.destroyed_at))
             connection.execute(personal_key_bytes.delete().where(personal_key_bytes.c.key_id == record.key_id))
-        self._wipe()
-        return record
+        return Destruction(record, self._cleared_away())
 
     def records(self) -> list[KeyRecord]:
         """What is known of every key, the oldest first. No key is read."""
@@ -201,18 +218,60 @@ class PersonalKeys:
             return found
         return record, key
 
-    def _wipe(self) -> None:
-        """Leave nothing of a deleted key in the database's files, as far as that is in our hands."""
-        if self.engine.dialect.name == "sqlite":
-            # On the driver's own connection, outside the transaction that each of the engine's begins with.
-            pooled = self.engine.raw_connection()
+    def _cleared_away(self) -> list[str]:
+        """Leave nothing of a deleted key in the database's files; where that can't be, or can't be known, say so."""
+        try:
+            return self._emptied_log() if self.engine.dialect.name == "sqlite" else self._rewritten_table()
+        except DBAPIError as error:  # what was deleted stays so, whatever happens to the database now
+            reason = gave_up(error) or type(error.orig).__name__
+            return [f"the files of {described(self.engine.url)}: they couldn't be cleared ({reason})"]
+
+    def _emptied_log(self) -> list[str]:
+        # On the driver's own connection, outside the transaction that each of the engine's begins with.
+        pooled = self.engine.raw_connection()
+        try:
+            pooled.cursor().execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
             busy, *_ = pooled.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            pooled.close()
-            if busy:
-                logger.warning("%s is being read, so the key still lies in its -wal file", described(self.engine.url))
-            return
+        finally:
+            pooled.invalidate()  # its busy_timeout goes with it
+        where = f"{described(self.engine.url)} and its -wal file"
+        return [f"{where}: somebody is reading the keys, so they couldn't be overwritten"] if busy else []
+
+    def _rewritten_table(self) -> list[str]:
+        """VACUUM that only warns was skipped, and a page that isn't all-visible after it may hold a deleted row still.
+
+        Once no row is left, VACUUM FULL writes a file in which none ever was. Source: PostgreSQL's manual, VACUUM and
+        pg_class.relallvisible. Without INDEX_CLEANUP a few freed rows of a large table keep their page from counting.
+        """
+        name = personal_key_bytes.name
+        where = f"the table {name} of {described(self.engine.url)}"
+        skipped: list[str] = []
+
+        def hear(notice: Any) -> None:
+            if notice.severity_nonlocalized == "WARNING":
+                skipped.append(str(notice.message_primary))
+
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"VACUUM {personal_key_bytes.name}"))
+            session: Any = connection.connection.driver_connection
+            session.add_notice_handler(hear)
+            try:
+                connection.execute(text(f"SET lock_timeout = {LOCK_MILLISECONDS}"))
+                connection.execute(text(f"VACUUM (INDEX_CLEANUP ON) {name}"))
+                if skipped:
+                    return [f"{where}: it is its owner's to vacuum, and this login isn't that ({skipped[0]})"]
+                pages = text("SELECT relpages = relallvisible FROM pg_class WHERE oid = CAST(:name AS regclass)")
+                if not connection.execute(pages, {"name": name}).scalar_one():
+                    return [
+                        f"{where}: a transaction, maybe a prepared one or a replica's, may see what was there before"
+                    ]
+                connection.execute(text(f"VACUUM (FULL) {name}"))
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                    raise
+                return [f"{where}: a transaction has it locked, so it couldn't be written anew"]
+            finally:
+                connection.invalidate()  # the lock_timeout goes with it
+        return []
 
 
 def write_records(log_url: str, records: list[KeyRecord]) -> Path:
@@ -235,8 +294,34 @@ def _same_database(one: str, other: str) -> bool:
     if left.drivername != right.drivername:
         return False
     if left.drivername == "sqlite":
-        return Path(str(left.database)).resolve() == Path(str(right.database)).resolve()
+        files = Path(str(left.database)), Path(str(right.database))
+        with contextlib.suppress(OSError):  # a file that isn't there yet is known by its path alone
+            return files[0].samefile(files[1])
+        return files[0].resolve() == files[1].resolve()
     return (servers_of(left), left.database) == (servers_of(right), right.database)
+
+
+def _is_served_at(engine: Engine, url: str) -> bool:
+    """Whether a PostgreSQL database is that at a URL, however each was written: the servers themselves are asked."""
+    if parse_url(url).drivername == "sqlite":
+        return False
+    other = open_database(url, create=False)
+    try:
+        return _identity(engine) == _identity(other)
+    finally:
+        other.dispose()
+
+
+def _identity(engine: Engine) -> tuple[Any, ...]:
+    """A cluster's system identifier, which its replicas share, and the database's number in it."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                "FROM pg_control_system()"
+            )
+        )
+        return tuple(found.one())
 
 
 def _make_private(path: Path) -> None:

@@ -1,14 +1,17 @@
 """Promise 6 from a shell: anchors are taken and refused, proofs are checked without us, an authority says when."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ from sqlalchemy import text
 
 from esworkbench.cli.anchor_commands import keep_anchoring
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
-from esworkbench.errors import StoreBusy
+from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
+from esworkbench.event_store.anchors.timestamps import request_token
 from esworkbench.event_store.anchors.write import AnchorRun
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import drop_guards
@@ -423,3 +427,70 @@ def test_an_authority_that_answers_something_else_is_not_believed(
     away = shell("timestamp", file, "--authority", "http://127.0.0.1:9/")
     assert (away.code, "gave no answer" in away.err) == (2, True)
     assert not (tmp_path / "file.tsr").exists()
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """The address of a server that sends one byte after another, and never the last."""
+    ended = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            whole = self.path.startswith("/body")
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" if whole else b"HTTP/1.1 200 OK")
+                while not ended.wait(0.02):
+                    self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        ended.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("path", ["/body", "/head"])
+def test_an_authority_that_never_finishes_is_left_when_its_time_is_over(dripping: str, path: str) -> None:
+    pytest.importorskip("rfc3161_client", reason="the extra timestamps isn't installed")
+    began = time.monotonic()
+    with pytest.raises(UnusableInput, match=r"gave no answer \(it took longer than 0.3 s\)"):
+        request_token(f"{dripping}{path}", b"x", seconds=0.3)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://ann:hunter2@127.0.0.1:9/", "without a user's name and password"),
+        ("http://ann:hunter2/x@127.0.0.1:9/", "without a user's name and password"),
+        ("http://127.0.0.1:9/?key=hunter2", "gave no answer"),
+        ("http://127.0.0.1:9/?key=hunter2 x", "must be percent-encoded"),
+    ],
+)
+def test_nothing_secret_in_an_authoritys_address_is_repeated(address: str, words: str) -> None:
+    pytest.importorskip("rfc3161_client", reason="the extra timestamps isn't installed")
+    with pytest.raises(UnusableInput, match=words) as refused:
+        request_token(address, b"x")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_authority_that_sends_back_what_it_was_sent_gives_no_key_away() -> None:
+    pytest.importorskip("rfc3161_client", reason="the extra timestamps isn't installed")
+
+    def echo(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(connection.recv(4096))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=echo, args=(server,))
+        thread.start()
+        with pytest.raises(UnusableInput, match=r"gave no answer .*POST") as refused:
+            request_token(f"http://127.0.0.1:{server.getsockname()[1]}/?key=hunter2", b"x")
+        thread.join()
+    assert "hunter2" not in str(refused.value)

@@ -306,6 +306,8 @@ def test_no_url_of_a_file_is_written_by_hand() -> None:
     [
         ("op postgresql://a:Zx9SecretQ@h/d", True), ("postgresql://a:pw1@h/d", True), ("ada password=Zx9", True),
         ("ada:Zx9Secret@h", True), ("Ada", False), ("Ada Lovelace <ada@example.org>", False), ("on-call: ada", False),
+        ("used PGPASSWORD=Zx9 psql", True), ("DB_PASSWORD=Zx9", True), ("with MYSQL_PWD = Zx9", True),
+        ("dbPasswd=Zx9", True), ("DB_PASS='Zx9'", True), ("compass=north", False), ("passwords are kept", False),
     ],
 )  # fmt: skip
 def test_an_operators_name_may_show_no_password(name: str, shows: bool) -> None:

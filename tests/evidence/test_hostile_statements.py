@@ -47,6 +47,8 @@ FETCHED = '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/pass
         (CAMT.replace("2.50", "1e3"), "'1e3' is no amount of EUR with at most 2 decimals"),
         (CAMT.replace("2.50", "2.505"), "'2.505' is no amount of EUR with at most 2 decimals"),
         (CAMT.replace("2.50", "٢.50"), "is no amount of EUR"),
+        (CAMT.replace("2.50", "-2.50"), "statement 1, entry 1: its amount '-2.50' has a sign"),
+        (CAMT.replace(">8.49<", ">-8.49<"), "balance CLBD: its amount '-8.49' has a sign"),
         (CAMT.replace("2.50", ""), "'' is no amount of EUR"),
         (CAMT.replace('Ccy="EUR">2.50', 'Ccy="USD">2.50'), "its amount is in 'USD', and the account in EUR"),
         (CAMT.replace("<Sts><Cd>BOOK", "<Sts><Cd>MAYBE", 1), "entry 1: its status 'MAYBE' is none of"),

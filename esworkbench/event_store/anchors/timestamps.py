@@ -5,22 +5,28 @@ can't talk it into an earlier one. It is asked only where its address is given. 
 ``openssl ts -reply`` and ``openssl ts -verify`` read it: ``openssl ts -verify -digest HEX -in X.tsr -CAfile CA.pem``.
 """
 
+import threading
+import time
+from concurrent.futures import Future
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from esworkbench.credentials import without_credentials
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import NAME, read_anchor, write_new
 from esworkbench.kept_files import opened, read_all
 
 if TYPE_CHECKING:
+    from urllib.request import Request
+
     from cryptography.x509 import Certificate
     from rfc3161_client import TimeStampResponse
 
-SECONDS = 20
-"""How long to wait for an authority."""
+SECONDS = 20.0
+"""How long an authority may take: to be found, to be reached, and to send all of its answer."""
 MOST_TOKEN_BYTES = 1 << 18
 TOKEN = ".tsr"
 
@@ -58,19 +64,27 @@ def require_authority(authority: str) -> str:
         host = parts.hostname
     except ValueError:
         parts, host = None, None
+    if "@" in authority:  # before anything is said of its parts, since a password may stand in any of them
+        raise UnusableInput(
+            "a timestamp authority is asked without a user's name and password: write its address without them, and an "
+            "@ in its path as %40 (the address isn't repeated here)"
+        )
     if parts is None or not host or parts.scheme not in ("http", "https"):
         raise UnusableInput("a timestamp authority is asked over http:// or https://: write its whole address")
+    if not authority.isascii() or not authority.isprintable() or " " in authority:
+        raise UnusableInput("the address of a timestamp authority holds what must be percent-encoded, such as a blank")
     return host
 
 
-def request_token(authority: str, message: bytes) -> bytes:
+def request_token(authority: str, message: bytes, *, seconds: float = SECONDS) -> bytes:
     """Ask the authority at an http(s) address for a token over the SHA-256 of a message; the response as it came.
 
-    Raises UnusableInput where it doesn't answer, TimestampRefused where what it answers is no token over that.
+    Raises UnusableInput where it hasn't answered within so many seconds, all in all; TimestampRefused where what it
+    answers is no token over that.
     """
-    import http.client
-    import urllib.error
     import urllib.request
+    from http.client import HTTPException
+    from urllib.error import URLError
 
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
@@ -80,13 +94,13 @@ def request_token(authority: str, message: bytes) -> bytes:
         authority, query.as_bytes(), {"Content-Type": "application/timestamp-query"}, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as response:
-            content: bytes = response.read(MOST_TOKEN_BYTES + 1)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        content = _answer_to(request, seconds)
+    except (OSError, ValueError, HTTPException) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        # What a server sends back may repeat what it was sent: a query may hold a key of whoever asks.
+        said = without_credentials(" ".join(str(reason).split())[:160], secrets=[urlsplit(authority).query])
         raise UnusableInput(
-            f"the timestamp authority at {host} gave no answer "
-            f"({' '.join(str(reason).split())}): what was written stays, so ask again"
+            f"the timestamp authority at {host} gave no answer ({said}): what was written stays, so ask again"
         ) from None
     if _decoded(content).tst_info.nonce != query.nonce:
         raise TimestampRefused(
@@ -94,6 +108,36 @@ def request_token(authority: str, message: bytes) -> bytes:
         )
     require_imprint(content, message)
     return content
+
+
+def _answer_to(request: "Request", seconds: float) -> bytes:
+    """What comes back within so many seconds. Raises TimeoutError, or what urllib does.
+
+    A socket's timeout starts again with every byte, and finding a host's address has none. So somebody else asks, and
+    is left to it when the time is over; of a process that ends it holds up nothing.
+    """
+    import urllib.request
+
+    ends = time.monotonic() + seconds
+    answered: Future[bytes] = Future()
+
+    def ask() -> None:
+        try:
+            content = b""
+            with urllib.request.urlopen(request, timeout=seconds) as response:
+                while len(content) <= MOST_TOKEN_BYTES and (more := response.read1(MOST_TOKEN_BYTES)):
+                    content += more
+                    if time.monotonic() > ends:  # nobody waits for the rest
+                        return
+            answered.set_result(content)
+        except Exception as error:  # noqa: BLE001 (told to whoever waits)
+            answered.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answered.result(timeout=seconds)
+    except TimeoutError:
+        raise TimeoutError(f"it took longer than {seconds:g} s") from None
 
 
 def require_imprint(token: bytes, message: bytes) -> datetime:

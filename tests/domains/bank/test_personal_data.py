@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.engine import make_url
 
 from esworkbench import cli
@@ -82,7 +82,8 @@ def test_an_owner_is_sealed_read_and_erased_and_amounts_hashes_and_anchors_hold(
     assert NAME not in everything_in(bank.store), "nor in replies, snapshots and read models"
     assert keys.read(bank.accounts.load("A1").owner, OWNER) == NAME
 
-    erased = keys.destroy("A1")
+    erased, still_in = keys.destroy("A1")
+    assert still_in == []
     assert keys.read(bank.accounts.load("A1").owner, OWNER) == Erased(erased.key_id, erased.destroyed_at or START)
     assert str(keys.read(bank.accounts.load("A1").owner, OWNER)) == "[erased]"
     assert keys.read(bank.accounts.load("A2").owner, OWNER) == NAME, "nobody else is touched"
@@ -95,7 +96,7 @@ def test_an_owner_is_sealed_read_and_erased_and_amounts_hashes_and_anchors_hold(
         )
     again = take_anchor(bank.store, outside, signing, clock=StepClock())
     assert (again.rewritten, again.compared) == (None, 4)
-    assert keys.destroy("A1") == erased, "the time of its destruction stays"
+    assert keys.destroy("A1").record == erased, "the time of its destruction stays"
 
 
 def test_a_destroyed_key_is_nowhere_left(tmp_path: Path) -> None:
@@ -113,6 +114,90 @@ def test_a_destroyed_key_is_nowhere_left(tmp_path: Path) -> None:
     assert not any(found["A1"] in each.read_bytes() for each in files if each.exists())
     assert any(found["A2"] in each.read_bytes() for each in files if each.exists())
     assert path.stat().st_mode & 0o077 == 0
+
+
+def bytes_of_keys(keys_url: str) -> bytes:
+    """All that the files of the table of keys hold, as PostgreSQL would write them to its disk."""
+    with psycopg.connect(keys_url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        query = "SELECT setting || '/' || pg_relation_filepath('personal_key_bytes') FROM pg_settings WHERE name = %s"
+        (path,) = connection.execute(query, ["data_directory"]).fetchone() or ("",)
+    return b"".join(each.read_bytes() for each in Path(path).parent.glob("*"))
+
+
+@pytest.mark.parametrize("log_and_keys", ["postgres"], indirect=True)
+def test_a_destroyed_key_is_nowhere_left_on_postgres_or_the_answer_says_where(
+    log_and_keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("esworkbench.personal_data.keys.LOCK_MILLISECONDS", 100)
+    log, keys_url = log_and_keys
+    keys = PersonalKeys.open(log, keys_url)
+    a_bank(log, keys)
+    keys.seal("A3", OWNER, NAME)
+    plain = keys.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain) as connection:
+        query = "SELECT subject, key FROM personal_keys JOIN personal_key_bytes USING (key_id)"
+        found = {subject: bytes(key) for subject, key in connection.execute(query)}
+    assert all(each in bytes_of_keys(plain) for each in found.values())
+
+    erase = ["erase-subject", log, "--keys", keys_url, "--json", "--subject"]
+    assert cli.run([*erase, "A3"]) == 0, "the last row of its page, whose bytes nothing else is moved over"
+    assert (found["A3"] in bytes_of_keys(plain), found["A1"] in bytes_of_keys(plain)) == (False, True)
+    with psycopg.connect(plain) as holder:  # what holds a snapshot, and then a lock of the table
+        holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        holder.execute("SELECT FROM personal_keys")
+        capsys.readouterr()
+        assert cli.run([*erase, "A1"]) == 1
+        told = capsys.readouterr()
+        assert "may see what was there before" in msgspec.json.decode(told.out)["still_in"][0]
+        assert "next: esworkbench erase-subject" in told.err
+        assert "nobody can read" not in told.err
+        holder.rollback()
+        holder.execute("SELECT FROM personal_key_bytes")
+        assert "couldn't be written anew" in keys.destroy("A2").still_in[0]
+    assert [keys.destroy(each).still_in for each in ("A1", "A2")] == [[], []]
+    assert not any(each in bytes_of_keys(plain) for each in found.values())
+
+
+@pytest.mark.parametrize("log_and_keys", ["postgres"], indirect=True)
+def test_who_doesnt_own_the_table_of_keys_is_told_that_a_key_is_still_in_it(log_and_keys: tuple[str, str]) -> None:
+    log, keys_url = log_and_keys
+    owner = PersonalKeys.open(log, keys_url)
+    a_bank(log, owner)
+    role = f"esworkbench_test_eraser_{os.getpid()}"
+    with owner.engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"))
+        if connection.dialect.server_version_info >= (17,):  # there VACUUM is a privilege of its own
+            connection.execute(text(f"REVOKE MAINTAIN ON ALL TABLES IN SCHEMA public FROM {role}"))
+    try:
+        engine = create_engine(owner.engine.url, connect_args={"options": f"-c role={role}"})
+        record, still_in = PersonalKeys(engine).destroy("A1")
+        engine.dispose()
+        assert (record.destroyed_at is None, len(still_in)) == (False, 1)
+        assert "this login isn't that" in still_in[0]
+    finally:
+        with owner.engine.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {role}"))
+            connection.execute(text(f"DROP ROLE {role}"))
+    assert owner.destroy("A1").still_in == []
+
+
+def test_keys_that_somebody_reads_are_said_to_be_in_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("esworkbench.personal_data.keys.LOCK_MILLISECONDS", 50)
+    log, path = f"sqlite:///{tmp_path / 'bank.db'}", tmp_path / "keys" / "keys.db"
+    a_bank(log, PersonalKeys.open(log, f"sqlite:///{path}"))
+    erase = ["erase-subject", log, "--subject", "A1", "--keys", f"sqlite:///{path}", "--json"]
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM personal_key_bytes").fetchall()
+        assert cli.run(erase) == 1
+        (told,) = msgspec.json.decode(capsys.readouterr().out)["still_in"]
+        assert ("somebody is reading the keys" in told, str(path) in told) == (True, True)
+    assert cli.run(erase) == 0
+    assert msgspec.json.decode(capsys.readouterr().out)["still_in"] == []
 
 
 def test_an_envelope_is_what_the_page_says(log_and_keys: tuple[str, str]) -> None:
@@ -168,8 +253,21 @@ def test_an_envelope_that_was_changed_or_moved_is_refused(tmp_path: Path) -> Non
 def test_a_backup_of_the_log_never_holds_the_keys(log_and_keys: tuple[str, str]) -> None:
     log, keys_url = log_and_keys
     assert default_keys_url(log) not in (log, keys_url)
-    with pytest.raises(UnusableInput, match="would bring a destroyed key back"):
-        PersonalKeys.open(log, log)
+    EventStore.open(log).engine.dispose()
+    others = [log]
+    if log.startswith("sqlite"):
+        path = Path(log.removeprefix("sqlite:///"))
+        linked = path.with_name("linked.db")
+        os.link(path, linked)
+        others.append(f"sqlite:///{linked}")
+    else:  # the same socket, or host, written otherwise
+        url = make_url(log)
+        host = url.query.get("host")
+        spelt = url.update_query_dict({"host": f"{host}/"}) if host else url.set(host="127.1")
+        others.append(spelt.render_as_string(hide_password=False))
+    for other in others:
+        with pytest.raises(UnusableInput, match="would bring a destroyed key back"):
+            PersonalKeys.open(log, other)
 
 
 def test_keys_that_went_away_without_a_record_are_not_called_erased(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def _part(reading: StatementReader, where: str, details: "Element", currency: st
     told = next((each for each in amounts if each.get("Ccy") == currency), None)
     if told is None:
         return None
-    amount = reading.minor(where, told.text or "", currency)
+    amount = _unsigned(reading, where, told, currency)
     direction = _text(details, "CdtDbtInd")
     return -amount if direction == "DBIT" or (not direction and whole < 0) else amount
 
@@ -198,8 +198,18 @@ def _signed(reading: StatementReader, where: str, of: "Element", currency: str) 
     direction = _text(of, "CdtDbtInd")
     if direction not in ("CRDT", "DBIT"):
         raise reading.refuse(where, f"CdtDbtInd is {direction[:20]!r}, and neither CRDT nor DBIT")
-    amount = reading.minor(where, told.text or "", currency)
+    amount = _unsigned(reading, where, told, currency)
     return -amount if direction == "DBIT" else amount
+
+
+def _unsigned(reading: StatementReader, where: str, told: "Element", currency: str) -> int:
+    """An amount, in minor units. ISO 20022 gives it no sign of its own, so one beside CdtDbtInd could mean either."""
+    text = (told.text or "").strip()
+    if text.startswith(("-", "+")):
+        raise reading.refuse(
+            where, f"its amount {text[:20]!r} has a sign, and only CdtDbtInd says which way it goes: ask for it again"
+        )
+    return reading.minor(where, told.text or "", currency)
 
 
 def _date(reading: StatementReader, where: str, of: "Element", name: str) -> Booked | None:
