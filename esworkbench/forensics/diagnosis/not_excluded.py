@@ -19,7 +19,7 @@ NOBODY_BROUGHT = "no anchor that stands is signed with a key that you brought"
 def not_excluded(facts: Facts, tested: Mapping[str, str]) -> dict[str, str]:
     """What to say instead of those faults that ``tested`` calls ruled out and that could have happened all the same."""
     covered = _covered(facts)
-    said = {"rehashed_history": REWRITTEN, "event_deleted": f"{_positions(facts)}, and {TAKEN_OUT}"}
+    said = {"rehashed_history": REWRITTEN, "event_deleted": f"{TAKEN_OUT} ({_positions(facts)})"}
     if covered < facts.head:
         beyond = f"after position {covered}, the last that an anchor of a key you brought covers" if covered else ""
         remains = {name: f"{beyond or NOBODY_BROUGHT}: {words}" for name, words in said.items()}
