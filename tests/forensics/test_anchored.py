@@ -19,7 +19,7 @@ from esworkbench.event_store.anchors.keys import create_key
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.adding import Additions
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
+from esworkbench.forensics.diagnosis.findings import LOOKED_FOR, Diagnosis, Finding
 from esworkbench.forensics.verify import verify
 from esworkbench.projections import ProjectionRunner
 
@@ -72,7 +72,9 @@ def test_a_healthy_log_stands_and_nothing_is_found(bank: AnchoredBank) -> None:
     assert evidence.manifest.problems == []
     diagnosis = diagnose(evidence)
     assert [each for each in diagnosis.findings if not each.healthy] == []
-    assert {diagnosis.tested[name] for name in FROM_ANCHORS if name != "split_view"} == {"ruled_out"}
+    excluded = set(FROM_ANCHORS) - {"split_view", "tail_truncated"}
+    assert {diagnosis.tested[name] for name in excluded} == {"ruled_out"}
+    assert diagnosis.tested["tail_truncated"].startswith("not_testable: looked for, and not found; an anchor of a key")
     assert diagnosis.tested["split_view"].startswith("not_testable: there is no anchor that was obtained elsewhere")
 
 
@@ -348,3 +350,44 @@ def test_a_damaged_anchor_is_said_and_ends_no_capture(bank: AnchoredBank, spoil:
     evidence = bank.evidence()
     assert evidence.manifest.problem_count == 1
     assert [each.stands for each in verify(evidence).anchors] == [True]
+
+
+def test_what_leaves_no_trace_without_an_anchor_you_trust_is_not_ruled_out(bank: AnchoredBank) -> None:
+    """All witnesses changed alike: whether it happened or not, nothing here can tell, and nothing may say otherwise."""
+    without = ("rehashed_history", "event_deleted", "tail_truncated")
+    stranger = diagnose(bank.evidence(trusted=False)).tested
+    assert all(stranger[name].startswith(LOOKED_FOR) for name in without)
+    assert all("no anchor that stands is signed with a key that you brought" in stranger[name] for name in without)
+
+
+def test_an_anchor_rules_out_what_it_covers_and_says_up_to_which_position(bank: AnchoredBank) -> None:
+    last = bank.events()[-1].position
+    bank.deposit("ACC-1002", 100, "LATER", bank.healthy.now + timedelta(minutes=1))
+    tested = diagnose(bank.evidence()).tested
+    for name in ("rehashed_history", "event_deleted"):
+        assert tested[name].startswith(f"{LOOKED_FOR}after position {last}, the last that an anchor")
+
+
+def test_what_was_seen_of_a_rewritten_history_is_its_witness_and_no_second_act(bank: AnchoredBank) -> None:
+    """Two contents exchanged and hashed again: between the two every balance was another, and nobody touched a row."""
+    account = "ACC-1001"
+    mine = bank.events("stream_id = ?", STREAM + account)
+    first, *_, second = [each for each in mine if each.event_type == "MoneyDeposited" and each.schema_version == 3]
+    assert first.amount != second.amount
+    assert second.version - first.version > 1
+    swap = (
+        "UPDATE events SET event_id = ?, event_type = ?, schema_version = ?, payload = ?, metadata = ? "
+        "WHERE global_position = ?"
+    )
+    for here, there in ((first, second), (second, first)):
+        bank.sql("UPDATE events SET event_id = ? WHERE global_position = ?", f"for {there.event_id}", here.position)
+    for here, there in ((first, second), (second, first)):
+        content = (there.event_type, there.schema_version, there.payload, there.metadata)
+        bank.sql(swap, there.event_id, *content, here.position)
+    bank.hash_again(first.stream_id)
+    diagnosis = diagnose(bank.evidence())
+    assert {(each.fault, each.account, each.certainty) for each in diagnosis.findings} == {
+        ("rehashed_history", account, "proven")
+    }
+    assert set(diagnosis.findings[0].positions) == {first.position, second.position}
+    assert diagnosis.unexplained == []

@@ -90,3 +90,35 @@ def test_of_movements_alike_none_is_said_to_be_late(tmp_path: Path) -> None:
         world.wait(days=20)
     later(world)
     assert judged(world, tmp_path).findings == []
+
+
+def nameless(lateness: list[int], *, more: int = 0) -> World:
+    """A bank that prints no references and books each day's movements later by so many days, and ``more`` lines that
+    no event has."""
+    world = a_bank()
+    for number, days in enumerate(lateness):
+        for amount in (-1_400, 100 + number):
+            world.pay("A", amount, world.new_id(), told=False)
+            world.book("A", amount, "", at=world.now + timedelta(days=days))
+        world.wait(days=1)
+    for _ in range(more):
+        world.book("A", -1_400, "")
+    later(world)
+    world.files["s.csv"] = [line._replace(reference="") for line in world.printed()]
+    return world
+
+
+@pytest.mark.parametrize("lateness", [[1] * 6, [0, 1, 2, 0, 1, 2], [0, 0, 3, 0, 0, 0]])
+def test_lines_without_a_reference_are_found_by_amount_however_late(lateness: list[int], tmp_path: Path) -> None:
+    """One to one, the same amount on many days: each line has its event within the ledger's window."""
+    world = nameless(lateness)
+    diagnosis = diagnose(world.write(tmp_path / "evidence"), now=world.now)
+    assert diagnosis.unhealthy == []
+    assert diagnosis.unexplained == []
+    assert diagnosis.divergences == 0
+
+
+def test_of_lines_without_a_reference_only_the_surplus_has_no_event(tmp_path: Path) -> None:
+    world = nameless([0, 1, 2, 0, 1, 2], more=1)
+    [finding] = diagnose(world.write(tmp_path / "evidence"), now=world.now).unhealthy
+    assert (finding.fault, finding.amount) == ("never_appended", -1_400)

@@ -23,7 +23,7 @@ from esworkbench.forensics.challenge.plants import PLANTS, Planted
 from esworkbench.forensics.challenge.working_copy import CopiedEvidence, WorkingCopy
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
-from esworkbench.forensics.diagnosis.findings import NOT_TESTABLE, Diagnosis, Finding
+from esworkbench.forensics.diagnosis.findings import LOOKED_FOR, NOT_TESTABLE, Diagnosis, Finding
 from esworkbench.kept_files import alone, is_held, opened
 
 COLUMNS = ["fault", "caught", "missed", "mistaken for", "smallest seen"]
@@ -123,7 +123,7 @@ def challenge(
     with _throwaway_folder() as folder:
         for name in asked:
             outcome = baseline.tested[name]
-            if outcome.startswith(NOT_TESTABLE):
+            if outcome.startswith(NOT_TESTABLE) and not outcome.startswith(LOOKED_FOR):
                 undetectable.append(Undetectable(name, outcome.removeprefix(NOT_TESTABLE)))
             elif name not in PLANTS:
                 not_planted.append(Undetectable(name, "this release has no way to plant it"))

@@ -3,10 +3,10 @@
 A statement books a movement once it is final: a hold when it is settled, never when it is requested. So the events are
 first listed as a statement would list them, and the two lists are matched by what they say: the nearest in time of the
 same reference and amount first, then the same in another spelling, then equal amounts under another reference on one
-day, one that continues the movement's own before others, then one reference with another amount, and last one reference
-and amount with the sign turned. References are hints: what is left over, a line without
-an event or a movement without a line, counts by its amount. What a line claims is its balance; its amount only says
-which movement it means.
+day, one that continues the movement's own before others, then equal amounts near in time where a line bears no
+reference, then one reference with another amount, and last one reference and amount with the sign turned. References
+are hints: what is left over, a line without an event or a movement without a line, counts by its amount. What a line
+claims is its balance; its amount only says which movement it means.
 
 What is not a difference: another day; a movement outside what the file covers, where a file that books late covers less
 than its last line; a booking and what undoes it, whether the statement tells both or neither; one movement told in
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path, make_holds
+from esworkbench.forensics.compare.matching import nearest
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,14 +79,16 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
         return
     make_holds(connection, evidence)
     make_movements(connection, evidence)
-    connection.execute(_PARTS, {"zone": evidence.ledger.time_zone})
+    window = evidence.ledger.statement_window_days
+    connection.execute(_NAMELESS)
+    connection.execute(_PARTS, {"zone": evidence.ledger.time_zone, "window": window})
     connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
-    _pair(connection, evidence.ledger.time_zone)
+    _pair(connection, evidence.ledger.time_zone, window)
     connection.execute(_NETTED)
     connection.execute(_STEPS, {"zone": evidence.ledger.time_zone, "latest": LATEST_BOOKING})
 
 
-def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
+def _pair(connection: "duckdb.DuckDBPyConnection", zone: str, window: int) -> None:
     """Which line means which movement. What was undone comes second: a statement need not tell of it."""
     day = "timezone($zone, due_at)::DATE"
     for undone in ("undoes IS NULL", "true"):
@@ -101,9 +104,36 @@ def _pair(connection: "duckdb.DuckDBPyConnection", zone: str) -> None:
     connection.execute(_CONTINUED, {"zone": zone})
     _equals(connection, "''", "amount", day, f"undoes IS NULL AND NOT {_TOLD_ALREADY}", zone=zone)
     connection.execute(_NOTHING_LEFT)
+    _pair_nameless(connection, zone, window)
     _equals(connection, "nullif(reference, '')", "step", "0", "undoes IS NULL")
     _equals(connection, "nullif(reference, '')", "sign(amount)", "0", "undoes IS NULL")
     _equals(connection, "nullif(reference, '')", "abs(amount)", day, "undoes IS NULL AND NOT waits", zone=zone)
+
+
+def _pair_nameless(connection: "duckdb.DuckDBPyConnection", zone: str, window: int) -> None:
+    """Lines without a reference beside movements of their amount, no more than ``window`` days from them.
+
+    Where days alone leave a line and a movement of one amount over, all such lines of that amount are matched anew, so
+    that what is left of them is what one side has more of, whichever day it took first.
+    """
+    groups: dict[tuple[Any, ...], tuple[list[tuple[int, int]], list[tuple[int, int, str]]]] = {}
+    for *group, place, position, event_id, day in connection.execute(_ALIKE, {"zone": zone}).fetchall():
+        lines, movements = groups.setdefault(tuple(group), ([], []))
+        if place is not None:
+            lines.append((day, place))
+        else:
+            movements.append((day, position, event_id))
+    freed: list[tuple[Any, ...]] = []
+    found: list[tuple[Any, ...]] = []
+    for (*part, _), (lines, movements) in groups.items():
+        matched = nearest([day for day, _ in lines], [day for day, *_ in movements], window)
+        freed += [(*part, place) for _, place in lines]
+        found += [(*part, lines[line][1], movements[movement][2]) for line, movement in matched]
+    for query, rows in ((_FREED, freed), (_MATCHED, found)):
+        if rows:
+            connection.execute(
+                query, {f"column{number}": list(each) for number, each in enumerate(zip(*rows, strict=True))}
+            )
 
 
 def _equals(
@@ -137,6 +167,44 @@ _REPEATED = f"""
 _TOLD_ALREADY = f"""
     (reference <> '' AND (file, account, currency, reference, amount) IN
         (SELECT ({PART}, reference, amount) FROM expected JOIN pairs USING ({PART}, event_id)))
+"""
+
+# What has a partner already is matched anew with what has none. A movement of before the first line is one that the
+# opening balance counts.
+_ALIKE = f"""
+    WITH covers AS (
+        SELECT {PART}, min(timezone($zone, booked_at)::DATE) AS first FROM statement_lines GROUP BY ALL
+    ), lines AS (
+        SELECT {PART}, amount, place, event_id, timezone($zone, due_at)::DATE AS day
+        FROM statement_lines SEMI JOIN nameless USING ({PART}, place) LEFT JOIN pairs USING ({PART}, place)
+        WHERE amount <> 0
+    ), free AS (
+        SELECT {PART}, amount, event_id, position, timezone($zone, due_at)::DATE AS day
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id) JOIN covers USING ({PART})
+        WHERE undoes IS NULL AND NOT waits AND timezone($zone, due_at)::DATE >= first AND NOT {_TOLD_ALREADY}
+    ), alike AS (
+        SELECT {PART}, amount FROM lines WHERE event_id IS NULL INTERSECT SELECT {PART}, amount FROM free
+    ), bound AS (
+        SELECT {PART}, l.amount, l.place, l.day, e.event_id, e.position, timezone($zone, e.due_at)::DATE AS due
+        FROM lines AS l JOIN expected AS e USING ({PART}, event_id)
+        WHERE e.amount = l.amount AND e.undoes IS NULL AND NOT e.waits
+    ), asked AS (
+        SELECT {PART}, amount, place, NULL::BIGINT AS position, NULL AS event_id, day FROM lines WHERE event_id IS NULL
+        UNION ALL SELECT {PART}, amount, place, NULL, NULL, day FROM bound
+        UNION ALL SELECT {PART}, amount, NULL, position, event_id, due FROM bound
+        UNION ALL SELECT {PART}, amount, NULL, position, event_id, day FROM free
+    )
+    SELECT {PART}, amount, place, position, event_id, (day - DATE '1970-01-01')::BIGINT AS number FROM asked
+    SEMI JOIN alike USING ({PART}, amount) ORDER BY {PART}, amount, day, place, position
+"""
+
+_FREED = f"""
+    DELETE FROM pairs WHERE ({PART}, place) IN
+        (SELECT (unnest($column0), unnest($column1), unnest($column2), unnest($column3)))
+"""
+
+_MATCHED = """
+    INSERT INTO pairs SELECT unnest($column0), unnest($column1), unnest($column2), unnest($column3), unnest($column4)
 """
 
 # A bank prints references in capitals, or pads them.
@@ -219,7 +287,7 @@ _LINES = f"""
     ), placed AS (
         SELECT {PART}, line, booked_at, coalesce(reference, '') AS reference, amount_minor AS amount,
             balance_minor AS balance, coalesce(by_day, false) AS by_day,
-            coalesce(kind IN ('opening', 'closing'), false) AS is_balance,
+            coalesce(kind IN ('opening', 'closing'), false) AS is_balance, reference = bank_id AS is_banks_own,
             row_number() OVER (PARTITION BY {PART} ORDER BY
                 CASE WHEN upwards > 0 OR (upwards = 0 AND ends_earlier) THEN -line ELSE line END) AS place
         FROM statements JOIN direction USING ({PART})
@@ -231,6 +299,16 @@ _LINES = f"""
 
 _NO_PAIRS = """
     CREATE OR REPLACE TEMP TABLE pairs (file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, event_id VARCHAR)
+"""
+
+# A line without a reference, or with no other than the number that the bank gave it, where no event bears such a one.
+_NAMELESS = f"""
+    CREATE OR REPLACE TEMP TABLE nameless AS
+    SELECT {PART}, place FROM statement_lines WHERE NOT is_balance AND (trim(reference) = '' OR is_banks_own AND
+        ({PART}) NOT IN (
+            SELECT ({PART}) FROM statement_lines AS l JOIN movements AS m USING (account, currency)
+            WHERE l.is_banks_own AND upper(trim(l.reference)) = upper(trim(m.reference))
+        ))
 """
 
 # ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all. One that
@@ -247,10 +325,21 @@ _PARTS = f"""
               FROM statement_lines GROUP BY ALL HAVING count(*) = 1) AS l
         JOIN (SELECT {PART}, reference, amount, any_value(booked_at) AS booked_at FROM mine
               GROUP BY ALL HAVING count(*) = 1) AS m USING ({PART}, reference, amount)
+    ), by_amount AS (
+        SELECT {PART}, CASE WHEN by_day
+                THEN to_days((timezone($zone, l.booked_at)::DATE - timezone($zone, m.booked_at)::DATE)::INTEGER)
+                ELSE l.booked_at - m.booked_at END AS late
+        FROM (SELECT {PART}, amount, any_value(booked_at) AS booked_at, any_value(by_day) AS by_day
+              FROM statement_lines SEMI JOIN nameless USING ({PART}, place) GROUP BY ALL HAVING count(*) = 1) AS l
+        JOIN (SELECT {PART}, amount, any_value(booked_at) AS booked_at FROM mine
+              GROUP BY ALL HAVING count(*) = 1) AS m USING ({PART}, amount)
+        WHERE amount <> 0 AND abs(epoch(l.booked_at) - epoch(m.booked_at)) <= $window * 86400
+    ), known AS (
+        SELECT * FROM once UNION ALL SELECT * FROM by_amount
     ), lateness AS (
         SELECT {PART}, to_microseconds(quantile_disc(epoch_us(TIMESTAMP '2000-01-01' + late), 0.5) - 946684800000000)
             AS usual, to_microseconds(max(epoch_us(TIMESTAMP '2000-01-01' + late)) - 946684800000000) AS latest
-        FROM once GROUP BY ALL
+        FROM known GROUP BY ALL
     )
     SELECT {PART}, coalesce(usual, INTERVAL 0 SECOND) AS usual, coalesce(latest, INTERVAL 0 SECOND) AS latest
     FROM listed LEFT JOIN lateness USING ({PART})

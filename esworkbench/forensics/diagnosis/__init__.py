@@ -27,7 +27,9 @@ recorded_times       recorded times that go back while positions go on
 invariants           what the ledger says must never happen, and where it did
 wrong_snapshots      fields of snapshots that the events contradict
 whole_log            whether the log can prove that something is absent
+not_excluded         what was not found, and would leave no trace where all was changed alike
 told_answered        what speaks for an answer to a hold that the log leaves open
+rewritten            witnesses of a history that was rewritten, which nobody touched
 witnesses            what claims still remember of an event that the log has lost
 holes                missing rows that later rows of the same claim count
 misplaced_rows       rows that stand under another day, currency or account than they tell of

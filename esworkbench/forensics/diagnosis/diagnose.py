@@ -32,8 +32,10 @@ from esworkbench.forensics.diagnosis.findings import (
     Finding,
     Unexplained,
 )
+from esworkbench.forensics.diagnosis.not_excluded import not_excluded
 from esworkbench.forensics.diagnosis.reach import decided_on_wrong_balances, reach_of_each
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.rewritten import witnesses_of_then
 from esworkbench.forensics.diagnosis.shares import shares_of_money
 from esworkbench.forensics.diagnosis.told_of_events import told_of_events, unexplained_of_events
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, NotTestable, echoes, explained, merged
@@ -73,10 +75,13 @@ def diagnose(
     tested = {fault.name: f"{NO_TEST}; it would take {fault.needs}" for fault in FAULTS.values()}
     blind: set[str] = set()
     findings: list[Finding] = []
+    signed: list[Finding] = []
     days = [source for source in facts.sources if source.kind == "daily"]
     damaged_log = [fault.name for fault in FAULTS.values() if fault.repair == "restore"]
     for fault, detector in detectors():
         left.book(consequences(facts, left, findings, damaged_log))
+        if signed:
+            left.book(witnesses_of_then(facts.sources, left, signed))
         if detector is fault.by_exclusion:
             left.book(echoes(findings, left, days))
         answer = detector(facts, left)
@@ -92,6 +97,8 @@ def diagnose(
             left.book(explanation.shares)
             left.note(explanation.finding)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]
+            if detector is fault.by_anchor and fault.repair == "restore":
+                signed.append(explanation.finding)
     left.book(echoes(findings, left, facts.sources))
     left.book(consequences(facts, left, findings, damaged_log))
     for explanation in told_of_events(facts, tuple(findings), damaged_log):
@@ -102,6 +109,7 @@ def diagnose(
         findings.append(explained(explanation.finding, explanation.shares))
     for finding in findings:
         tested[finding.fault] = FOUND
+    tested.update(not_excluded(facts, tested))
     everywhere = merged(findings)
     shown = [finding for finding in everywhere if account in (None, finding.account) or finding.account is None]
     differences = _residuals_left(facts, left)

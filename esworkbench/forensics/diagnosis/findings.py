@@ -14,6 +14,8 @@ Certainty = Literal["proven", "likely", "possible"]
 FOUND = "found"
 RULED_OUT = "ruled_out"
 NOT_TESTABLE = "not_testable: "
+LOOKED_FOR = NOT_TESTABLE + "looked for, and not found; "
+"""What a test that found nothing can't exclude: the fault would be seen where anything contradicts it."""
 NO_TEST = NOT_TESTABLE + "this release has no test for it"
 
 

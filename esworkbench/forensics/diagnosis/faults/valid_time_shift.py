@@ -3,6 +3,7 @@
 How late a bank books as a rule is no shift: each file's usual delay is taken off first, as where lines are matched.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
@@ -10,6 +11,7 @@ from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.rewritten import rewritten_positions
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -76,12 +78,13 @@ def valid_time_shift(facts: Facts, left: Left) -> Explanations:
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
     same: dict[tuple[str, Key], list[Shift]] = {}
-    changed = {event.position for event in facts.failing}  # the date may be what was changed
+    # The date may be what was changed.
+    changed = {event.position for event in facts.failing} | rewritten_positions(left)
     for file, account, currency, *shift in facts.rows(_SHIFTED, day=A_DAY):
         if shift[0] in changed:
             continue
         same.setdefault((file, (account, currency)), []).append(Shift(*shift))
-    other = _under_another_name(facts, left)
+    other = _under_another_name(facts, left, changed)
     return [
         *(_explanation(facts, file, key, shifts) for (file, key), shifts in same.items()),
         *(_explanation(facts, file, key, shifts) for (file, key), shifts in other.items()),
@@ -99,7 +102,7 @@ FAULT = Fault(
 )
 
 
-def _under_another_name(facts: Facts, left: Left) -> dict[tuple[str, Key], list[Shift]]:
+def _under_another_name(facts: Facts, left: Left, changed: Collection[int]) -> dict[tuple[str, Key], list[Shift]]:
     loose = {
         (step.source, step.key, step.place): step for step in left.steps(kind="statement")
         if step.reason in (NO_EVENT, NO_ROW)
@@ -113,7 +116,7 @@ def _under_another_name(facts: Facts, left: Left) -> dict[tuple[str, Key], list[
     ):
         key = account, currency
         line, hole = loose.get((file, key, place)), loose.get((file, key, own_place))
-        if line is not None and hole is not None and line.amount == -hole.amount:
+        if line is not None and hole is not None and line.amount == -hole.amount and position not in changed:
             found.setdefault((file, key), []).append(
                 Shift(position, event_id, reference, amount, late, False, (line, hole))
             )
