@@ -63,7 +63,8 @@ _DIFFERENCES = f"""
     WITH patch AS (SELECT * FROM leaves WHERE anchor = $leaves AND position <= $last),
     now AS (SELECT * FROM events WHERE position IN (SELECT position FROM patch)),
     beyond AS (
-        SELECT * FROM events WHERE position > $last AND stream_id IN (SELECT stream_id FROM patch WHERE hash IS NOT NULL)
+        SELECT * FROM events
+        WHERE position > $last AND stream_id IN (SELECT stream_id FROM patch WHERE hash IS NOT NULL)
     ),
     anywhere AS (FROM now UNION ALL FROM beyond),
     was AS (
@@ -470,7 +471,8 @@ class _Comparison:
         """Events past the anchor's position that stood before it: what is pushed over an edge isn't gone."""
         events = {row[3]: row for row in self._evidence.rows(_BEYOND, **given)} if gone else {}
         for event_id, leaf in self._moved(gone, list(events)).items():
-            yield LeafDifference("moved", *events[event_id], leaf)
+            position, stream_id, version, _ = events[event_id]
+            yield LeafDifference("moved", position, stream_id, version, event_id, leaf)
 
     def _moved(self, leaves: Mapping[int, tuple[Leaf, str | None]], ids: Sequence[str]) -> dict[str, Leaf]:
         """By event id, the leaf that a content fits which now stands at another position."""

@@ -210,8 +210,10 @@ def test_what_an_inserted_event_pushes_along_is_moved_and_never_deleted(bank: An
     assert {each.account for each in later} != {before.account}
     bank.change("UPDATE events SET global_position = ? WHERE event_id = ?",
                 [(each.position + 1, each.event_id) for each in reversed(later)])  # fmt: skip
-    bank.change("UPDATE events SET version = ? WHERE event_id = ?",
-                [(each.version + 1, each.event_id) for each in reversed(later) if each.stream_id == before.stream_id])
+    bank.change(
+        "UPDATE events SET version = ? WHERE event_id = ?",
+        [(each.version + 1, each.event_id) for each in reversed(later) if each.stream_id == before.stream_id],
+    )
     payload = json.dumps(json.loads(before.payload) | {"amount_minor": 55_555, "reference": "SLIPPED-IN"})
     bank.sql(
         "INSERT INTO events SELECT ?, stream_id, version + 1, 'slipped-in', event_type, schema_version, ?, metadata, "

@@ -133,7 +133,7 @@ def _lines_of_gone(
     """The statement's lines for what is gone: those booked since the log's end, where its tail was cut off, and all
     that have no event, where a whole stream is gone; what was cut off after the last anchor has lines as well."""
     gone = [each for each in mine if each.kind == "missing"]
-    whole_streams = [each for each in gone if not facts.accounts_of_stream(each.stream_then)]
+    whole_streams = [each for each in gone if not facts.has_events(each.stream_then)]
     if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
         lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
         return lines if len(lines) <= len(gone) else []
