@@ -175,7 +175,10 @@ def test_of_a_stream_that_is_gone_with_its_read_models_the_account_is_named(
     bank: AnchoredBank, statement: bool
 ) -> None:
     gone = bank.events("stream_id = ?", STREAM + "ACC-1002")
-    booked = sum(event.amount for event in gone)
+    [path] = (bank.outside / "statements").glob("*.csv")
+    booked = sum(
+        int(line.split(",")[4]) for line in path.read_text("utf-8").splitlines() if line.startswith("ACC-1002")
+    )
     for event in gone:
         bank.delete(event)
     rebuild(bank)
