@@ -10,6 +10,7 @@ An anchor is worth what its key is worth. A key is *trusted* where whoever inves
 --key``); one that lies beside the store may be laid there by whoever lays a forged anchor there.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -61,6 +62,11 @@ _ANCHORED = """
 _DIFFERENCES = f"""
     WITH patch AS (SELECT * FROM leaves WHERE anchor = $leaves AND position <= $last),
     now AS (SELECT * FROM events WHERE position IN (SELECT position FROM patch)),
+    beyond AS (
+        SELECT * FROM events
+        WHERE position > $last AND stream_id IN (SELECT stream_id FROM patch WHERE hash IS NOT NULL)
+    ),
+    anywhere AS (FROM now UNION ALL FROM beyond),
     was AS (
         SELECT p.position, p.stream_id, p.version, p.hash,
             CASE WHEN p.version = 1 THEN $genesis ELSE coalesce(earlier.hash, before.hash) END AS prev_hash
@@ -72,16 +78,17 @@ _DIFFERENCES = f"""
     ),
     tried AS (
         SELECT e.event_id, w.position FROM now AS e JOIN was AS w USING (position)
-        UNION SELECT e.event_id, w.position FROM now AS e JOIN was AS w ON w.stream_id = e.stream_id
+        UNION SELECT e.event_id, w.position FROM anywhere AS e JOIN was AS w ON w.stream_id = e.stream_id
             AND w.version BETWEEN e.version - {SHIFTS} AND e.version + {SHIFTS}
     ),
     fitting AS (
         SELECT event_id, was_position, now_position FROM (
             SELECT e.* REPLACE (w.stream_id AS stream_id, w.version AS version, w.hash AS hash,
                 w.prev_hash AS prev_hash),
-                w.position AS was_position, e.position AS now_position
-            FROM tried AS t JOIN now AS e USING (event_id) JOIN was AS w ON w.position = t.position
-        ) WHERE NOT {HASHES_DIFFER}
+                w.position AS was_position, e.position AS now_position,
+                (e.stream_id, e.version, e.hash) IS NOT DISTINCT FROM (w.stream_id, w.version, w.hash) AS as_it_was
+            FROM tried AS t JOIN anywhere AS e USING (event_id) JOIN was AS w ON w.position = t.position
+        ) WHERE as_it_was OR NOT {HASHES_DIFFER}
         QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY abs(was_position - now_position)) = 1
     )
 """
@@ -90,7 +97,7 @@ _FITTING = f"""
     {_DIFFERENCES}
     SELECT CASE WHEN w.position = e.position AND w.stream_id = e.stream_id THEN 'hashed_again' ELSE 'moved' END AS kind,
         e.position, e.stream_id, e.version, e.event_id, w.position, w.stream_id, w.version, w.hash
-    FROM fitting AS f JOIN now AS e USING (event_id) JOIN was AS w ON w.position = f.was_position
+    FROM fitting AS f JOIN anywhere AS e USING (event_id) JOIN was AS w ON w.position = f.was_position
     QUALIFY kind = 'moved' OR row_number() OVER (PARTITION BY kind, e.stream_id ORDER BY e.position) = 1
     ORDER BY 2 LIMIT {MOST_DIFFERENCES}
 """
@@ -105,6 +112,12 @@ _FITS_NO_LEAF = f"""
     {_DIFFERENCES}
     SELECT position, stream_id, version, event_id FROM now
     WHERE event_id NOT IN (SELECT event_id FROM fitting) ORDER BY ALL LIMIT {MOST_DIFFERENCES}
+"""
+
+_BEYOND = f"""
+    {_DIFFERENCES}
+    SELECT position, stream_id, version, event_id FROM events
+    WHERE position > $last AND event_id NOT IN (SELECT event_id FROM fitting) ORDER BY position LIMIT {MOST_PAIRS}
 """
 
 _CONTENTS = """
@@ -184,9 +197,20 @@ class AnchorContradiction(NamedTuple):
         return self.by > self.head
 
     @property
-    def cut_off(self) -> list[LeafDifference]:
-        """What is missing past the log's end."""
-        return [each for each in self.differences if each.kind == "missing" and each.position > self.head]
+    def pushed(self) -> set[str]:
+        """Ids of events that keep their order and stream, and only stand elsewhere since others were put in, or taken
+        out, before them: what follows from that, and no act.
+
+        Those that kept their order are the longest run of moved events that stand in the order in which they stood.
+        """
+        acts = [each.position for each in self.differences if each.kind in ("inserted", "missing")]
+        moved = sorted(
+            (each.position, each.was.position, each.event_id) for each in self.differences
+            if each.kind == "moved" and each.was and each.event_id and each.stream_then == each.stream_id
+        )  # fmt: skip
+        first = min(acts, default=None)
+        return {moved[at][2] for at in _in_order([was for _, was, _ in moved])
+                if first is not None and max(moved[at][:2]) > first}  # fmt: skip
 
 
 class Anchored(NamedTuple):
@@ -414,7 +438,11 @@ class _Comparison:
         ]
         leaves = {row[0]: (Leaf(*row[:4]), row[4]) for row in self._evidence.rows(_NO_EVENT_FITS, **given)}
         events = self._evidence.rows(_FITS_NO_LEAF, **given)
-        rest = self._told_apart(leaves, [event for event in events if event[3] is not None])
+        rest = list(self._told_apart(leaves, [event for event in events if event[3] is not None]))
+        gone = {each.position: leaves[each.position] for each in rest if each.kind == "missing"}
+        beyond = list(self._moved_beyond(gone, given))
+        placed = {each.was.position for each in beyond if each.was}
+        rest = [*beyond, *(each for each in rest if each.kind != "missing" or each.position not in placed)]
         all_told = max(len(found), len(leaves), len(events)) < MOST_DIFFERENCES
         return sorted([*found, *rest], key=lambda each: each.position), all_told
 
@@ -437,6 +465,15 @@ class _Comparison:
             if position not in placed:
                 yield LeafDifference("missing", position, leaf.stream_id, leaf.version, None, leaf)
 
+    def _moved_beyond(
+        self, gone: Mapping[int, tuple[Leaf, str | None]], given: Mapping[str, Any]
+    ) -> Iterator[LeafDifference]:
+        """Events past the anchor's position that stood before it: what is pushed over an edge isn't gone."""
+        events = {row[3]: row for row in self._evidence.rows(_BEYOND, **given)} if gone else {}
+        for event_id, leaf in self._moved(gone, list(events)).items():
+            position, stream_id, version, _ = events[event_id]
+            yield LeafDifference("moved", position, stream_id, version, event_id, leaf)
+
     def _moved(self, leaves: Mapping[int, tuple[Leaf, str | None]], ids: Sequence[str]) -> dict[str, Leaf]:
         """By event id, the leaf that a content fits which now stands at another position."""
         if not leaves or len(leaves) * len(ids) > MOST_PAIRS:
@@ -450,6 +487,23 @@ class _Comparison:
                 ):  # fmt: skip
                     found[event_id] = leaf
         return found
+
+
+def _in_order(numbers: Sequence[int]) -> list[int]:
+    """Where the members of a longest increasing subsequence stand (patience sorting, Fredman 1975)."""
+    ends: list[int] = []
+    at: list[int] = []
+    before: list[int | None] = []
+    for place, number in enumerate(numbers):
+        pile = bisect_left(ends, number)
+        before.append(at[pile - 1] if pile else None)
+        ends[pile : pile + 1], at[pile : pile + 1] = [number], [place]
+    found: list[int] = []
+    last = at[-1] if at else None
+    while last is not None:
+        found.append(last)
+        last = before[last]
+    return found
 
 
 _STRENGTHS: Sequence[Strength] = ("possible", "likely", "proven")

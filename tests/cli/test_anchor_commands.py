@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer
 from cli_shell import Shell, fingerprint
@@ -250,6 +252,23 @@ def test_an_event_changed_since_is_not_proved(shell: Shell, bank_url: str, tmp_p
         connection.execute(text("UPDATE events SET payload = replace(payload, '100', '900') WHERE global_position = 5"))
     ran = shell("prove", 5, "--store", bank_url, "--anchors", kept)
     assert (ran.code, "isn't what its hash was made of" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("asked", [5, 6])
+def test_where_a_kept_leaf_was_altered_the_leaves_are_blamed_and_no_event(
+    shell: Shell, bank_url: str, tmp_path: Path, asked: int
+) -> None:
+    kept = tmp_path / "kept"
+    shell("anchor", bank_url, "--into", kept)
+    [path] = (kept / "anchors").glob("*.parquet")
+    leaves = pq.read_table(path)
+    hashes = ["0" * 64 if number == 4 else own for number, own in enumerate(leaves["hash"].to_pylist())]
+    column = leaves.schema.get_field_index("hash")
+    pq.write_table(leaves.set_column(column, leaves.schema.field(column), pa.array(hashes)), path)
+    ran = shell("prove", asked, "--store", bank_url, "--anchors", kept)
+    assert ran.code == 2
+    assert "the leaves in" in ran.err
+    assert "isn't the one that was anchored" not in ran.err
 
 
 def test_evidence_proves_what_its_store_does(shell: Shell, sqlite_url: str, tmp_path: Path) -> None:

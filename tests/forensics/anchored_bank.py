@@ -67,12 +67,16 @@ class AnchoredBank(DamagedBank):
 
     def hash_again(self, stream_id: str, *, renumber: bool = False) -> None:
         previous, rows = FIRST_HASH, []
-        for number, event in enumerate(self.events("stream_id = ?", stream_id), 1):
+        for number, event in enumerate(self._stream(stream_id, by_version=not renumber), 1):
             version = number if renumber else event.version
             own = content_hash(previous, event._replace(version=version))
             rows.append((version, previous, own, event.event_id))
             previous = own
         self.change("UPDATE events SET version = ?, prev_hash = ?, hash = ? WHERE event_id = ?", rows)
+
+    def _stream(self, stream_id: str, *, by_version: bool) -> list[Event]:
+        found = self.events("stream_id = ?", stream_id)
+        return sorted(found, key=lambda event: event.version) if by_version else found
 
     def evidence(self, additions: Additions | None = None, *, trusted: bool = True) -> Evidence:
         """Captured, with the key pinned as an investigator pins it, and with what arrived."""

@@ -157,6 +157,82 @@ def test_a_tail_cut_off_with_everything_that_had_read_it_is_proved_by_the_anchor
     assert {position for each in diagnosis.findings for position in each.positions} == {each.position for each in cut}
 
 
+def test_a_cut_tail_takes_the_lines_that_the_statement_has_for_it(bank: AnchoredBank) -> None:
+    """Every read model was rebuilt from what is left: the statement alone still tells the amounts, and tells no second
+    fault."""
+    cut = bank.events()[-8:]
+    off: dict[str, int] = {}
+    for event in cut:
+        off[event.account] = off.get(event.account, 0) + event.amount
+        bank.delete(event)
+    assert any(off.values())
+    rebuild(bank)
+    diagnosis = diagnose(bank.evidence())
+    assert told(diagnosis) == {Told("tail_truncated", account, amount, "proven") for account, amount in off.items()}
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("statement", [True, False])
+def test_of_a_stream_that_is_gone_with_its_read_models_the_account_is_named(
+    bank: AnchoredBank, statement: bool
+) -> None:
+    gone = bank.events("stream_id = ?", STREAM + "ACC-1002")
+    [path] = (bank.outside / "statements").glob("*.csv")
+    booked = sum(
+        int(line.split(",")[4]) for line in path.read_text("utf-8").splitlines() if line.startswith("ACC-1002")
+    )
+    for event in gone:
+        bank.delete(event)
+    rebuild(bank)
+    if not statement:
+        shutil.rmtree(bank.outside / "statements")
+    diagnosis = diagnose(bank.evidence())
+    finding = only(diagnosis)
+    assert (finding.fault, finding.account, finding.certainty) == ("event_deleted", "ACC-1002", "proven")
+    assert (finding.amount, finding.currency) == ((booked, "USD") if statement else (0, None))
+    assert diagnosis.reach["event_deleted"].accounts == 1
+
+
+def test_an_event_put_into_another_stream_is_no_change_of_order_as_well(bank: AnchoredBank) -> None:
+    event = bank.any_event("MoneyDeposited")
+    other = next(each for each in reversed(bank.events()) if each.account not in ("", event.account))
+    later = bank.events("stream_id = ? AND version > ?", event.stream_id, event.version)
+    bank.sql("UPDATE events SET stream_id = ?, version = ? WHERE event_id = ?", other.stream_id,
+             other.version + 1, event.event_id)  # fmt: skip
+    bank.change("UPDATE events SET version = ? WHERE event_id = ?", [(one.version - 1, one.event_id) for one in later])
+    for stream_id in (event.stream_id, other.stream_id):
+        bank.hash_again(stream_id)
+    assert told(diagnose(bank.evidence())) == {
+        Told("event_misfiled", event.account, event.amount, "proven"),
+        Told("event_misfiled", other.account, -event.amount, "proven"),
+    }  # fmt: skip
+
+
+def test_what_an_inserted_event_pushes_along_is_moved_and_never_deleted(bank: AnchoredBank) -> None:
+    """Every later position is one higher, so that the last anchored event stands past the anchor's position."""
+    before = bank.any_event("MoneyDeposited")
+    later = bank.events("global_position > ?", before.position)
+    assert {each.account for each in later} != {before.account}
+    bank.change("UPDATE events SET global_position = ? WHERE event_id = ?",
+                [(each.position + 1, each.event_id) for each in reversed(later)])  # fmt: skip
+    bank.change(
+        "UPDATE events SET version = ? WHERE event_id = ?",
+        [(each.version + 1, each.event_id) for each in reversed(later) if each.stream_id == before.stream_id],
+    )
+    payload = json.dumps(json.loads(before.payload) | {"amount_minor": 55_555, "reference": "SLIPPED-IN"})
+    bank.sql(
+        "INSERT INTO events SELECT ?, stream_id, version + 1, 'slipped-in', event_type, schema_version, ?, metadata, "
+        "recorded_at, valid_at, hash, 'x' FROM events WHERE event_id = ?", before.position + 1, payload,
+        before.event_id,
+    )  # fmt: skip
+    bank.hash_again(before.stream_id)
+    rebuild(bank)
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.account, finding.certainty) == ("backdated_insert", before.account, "proven")
+    assert (finding.positions, finding.event_ids) == ([before.position + 1], ["slipped-in"])
+    assert finding.amount == -55_555, "which the statement alone lacks"
+
+
 def test_an_event_put_in_below_the_anchor_is_proved(tmp_path: Path) -> None:
     """At a position that was free: a writer rolled back there."""
     bank = AnchoredBank(tmp_path)

@@ -6,6 +6,7 @@ fields go beside it, payload and metadata as they were written, because whoever 
 """
 
 import base64
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -73,7 +74,9 @@ def prove_inclusion(folder: Path, anchor: Anchor, leaf: Leaf) -> InclusionProof:
             "later, so take an anchor, or it was put there since, so diagnose the store"
         )
     anchored: list[Leaf] = []
-    path = inclusion_path(_hashes(leaves_up_to(folder, anchor), leaf.position, anchored), index, anchor.count)
+    leaves = leaves_up_to(folder, anchor)
+    path = inclusion_path(_hashes(leaves, leaf.position, anchored), index, anchor.count)
+    _require_all(leaves)
     if anchored != [leaf]:
         raise UnusableInput(
             f"the event at position {leaf.position} isn't the one that was anchored there ({anchored[0].stream_id!r} "
@@ -90,13 +93,20 @@ def prove_consistency(folder: Path, earlier: Anchor, later: Anchor) -> Consisten
     """
     if earlier.count >= later.count:
         raise UnusableInput(f"the anchor at position {later.position} is no later than that at {earlier.position}")
-    path = consistency_path(map(leaf_hash, leaves_up_to(folder, later)), earlier.count, later.count)
+    leaves = leaves_up_to(folder, later)
+    path = consistency_path(map(leaf_hash, leaves), earlier.count, later.count)
+    _require_all(leaves)
     return ConsistencyProof("esworkbench:consistency:v1", earlier, later, _as_text(path))
 
 
 def as_json(proof: InclusionProof | ConsistencyProof | HashedEvent) -> bytes:
     """The proof as it is given away."""
     return msgspec.json.format(msgspec.json.encode(proof), indent=1) + b"\n"
+
+
+def _require_all(leaves: Iterable[Leaf]) -> None:
+    """Read them to the end, where it shows whether they lead to the anchor's root. Raises AnchorRefused."""
+    deque(leaves, maxlen=0)
 
 
 def _hashes(leaves: Iterable[Leaf], position: int, met: list[Leaf]) -> Iterable[bytes]:

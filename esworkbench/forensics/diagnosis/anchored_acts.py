@@ -6,11 +6,14 @@ no acts. An event whose own hash fails is left to those who ask the chain: nobod
 
 from collections.abc import Collection, Iterator, Sequence
 
+import msgspec
+
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.anchored import AnchorContradiction, LeafDifference, in_words, range_in_words
-from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
+from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_since_the_end
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding
@@ -29,8 +32,11 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     failing = {event.position for event in facts.failing}
     again = {each.stream_then for each in apart.differences if each.kind in ("hashed_again", "edited")}
     gaps = {each.stream_id for each in facts.breaks if each.kind == "version_gap"}
+    pushed = apart.pushed
     found: dict[str, list[LeafDifference]] = {}
     for each in apart.differences:
+        if each.event_id in pushed and each.kind == "moved":
+            continue
         name = _name(each, apart, hidden=each.stream_then in again and each.stream_then not in gaps)
         if name is not None and each.position not in failing:
             found.setdefault(name, []).append(each)
@@ -39,9 +45,6 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     alone = [each for each in apart.differences if each.kind == "hashed_again" and each.stream_then not in changed]
     if alone and not failing:
         found.setdefault("rehashed_history", []).extend(alone)
-    if not {"event_deleted", "backdated_insert", "rehashed_history"}.isdisjoint(found):
-        # Events that close a gap, or make room, were moved by that.
-        found.pop("reordered", None)
     return found
 
 
@@ -59,11 +62,11 @@ def told(
     fault: Fault, facts: Facts, left: Left, apart: AnchorContradiction, events: Sequence[LeafDifference]
 ) -> Iterator[Explanation]:
     """One explanation an account and currency, with what the claims of then still show of it."""
-    by_key: dict[Key | None, list[LeafDifference]] = {}
+    by_key: dict[tuple[Key | None, str], list[LeafDifference]] = {}
     for each in events:
         for key in _keys(facts, each):
-            by_key.setdefault(key, []).append(each)
-    for key, mine in by_key.items():
+            by_key.setdefault((key, "" if key else each.stream_then), []).append(each)
+    for (key, _), mine in by_key.items():
         yield _explanation(fault, facts, left, apart, key, mine)
 
 
@@ -96,25 +99,73 @@ def _explanation(
     events |= {(position, event_id) for row_key, position, event_id in rows if row_key == key and position in gone}
     ids = {event_id for _, event_id in events}
     steps = [step for step in left.steps(key=key) if _tells(step, ids, gone)] if key else []
+    if key:
+        steps += [line for line in _lines_of_gone(facts, left, apart, key, mine) if line not in steps]
     amount, witness = witnessed(facts, left, key, steps) if steps or _only_heads(left, key) else (0, None)
+    tells = "still tells what was"
+    if key and witness is None:
+        amount, witness, steps = _lacked(facts, key, mine, steps)
+        tells = "has no line for it"
     shown = "; ".join(in_words(each) for each in mine[:SHOWN])
     more = f"; and {len(mine) - SHOWN} more" if len(mine) > SHOWN else ""
     proof = f"{signed(apart)}: {shown}{more}"
+    lines = [step for step in steps if step.source == witness and step.kind == "statement"]
+    if gone and len(lines) > len(gone):
+        proof += f"; {witness} has {len(lines)} lines since the log's end, so more was cut off after the anchor"
     if witness and key:
-        proof += f"; {witness} still tells what was: claimed − event sum = {facts.money(amount, key)}"
+        proof += f"; {witness} {tells}: claimed − event sum = {facts.money(amount, key)}"
     else:
         proof += "; no claim is left that still shows an amount, or all were rebuilt since"
     found = finding(
         fault, key, amount=amount, events=sorted(events), positions=sorted({each.position for each in mine}),
         source=witness, certainty=apart.strength, proof=proof,
     )  # fmt: skip
+    if key is None:
+        # Of what no claim tells and no event posts on, the currency isn't known, and whose it is, is.
+        found = msgspec.structs.replace(found, account=account_of(mine[0].stream_then))
     shares = list(shares_of(facts, left, key, amount, steps)) if key and witness else []
     return Explanation(found, shares)
+
+
+def _lines_of_gone(
+    facts: Facts, left: Left, apart: AnchorContradiction, key: Key, mine: Sequence[LeafDifference]
+) -> list[Residual]:
+    """The statement's lines for what is gone: those booked since the log's end, where its tail was cut off, and all
+    that have no event, where a whole stream is gone; what was cut off after the last anchor has lines as well."""
+    gone = [each for each in mine if each.kind == "missing"]
+    whole_streams = [each for each in gone if not facts.has_events(each.stream_then)]
+    if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
+        lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
+        return lines if len(lines) <= len(gone) else []
+    cut_off = [each for each in gone if each.position > apart.head]
+    if not cut_off:
+        return []
+    lines = lines_since_the_end(facts, left, key, early=A_DAY)
+    return lines if len(lines) <= len(cut_off) else lines_since_the_end(facts, left, key)
 
 
 def _tells(step: Residual, ids: Collection[str], gone: Collection[int]) -> bool:
     is_gone = step.reason == NO_EVENT and step.position is not None and step.position in gone
     return is_gone or (step.event_id is not None and step.event_id in ids)
+
+
+_POSTS = """
+    SELECT event_id, sum(amount_minor)::BIGINT FROM postings
+    WHERE account = $account AND currency = $currency AND event_id IN (SELECT unnest($ids)) GROUP BY ALL
+"""
+
+
+def _lacked(
+    facts: Facts, key: Key, mine: Sequence[LeafDifference], steps: list[Residual]
+) -> tuple[int, str | None, list[Residual]]:
+    """By how much a statement differs that has no line for just what was put in: the amount, the file and its steps."""
+    ids = [each.event_id for each in mine if each.kind == "inserted"]
+    posts = dict(facts.rows(_POSTS, account=key[0], currency=key[1], ids=ids))
+    lacking = [step for step in steps if step.reason == NO_ROW and step.amount == -posts.get(step.event_id, 0)]
+    if not lacking:
+        return 0, None, steps
+    first = lacking[0].source
+    return sum(step.amount for step in lacking if step.source == first), first, lacking
 
 
 def _only_heads(left: Left, key: Key | None) -> bool:
@@ -140,13 +191,9 @@ def _keys(facts: Facts, each: LeafDifference) -> Sequence[Key | None]:
 
 def _claimed(facts: Facts, stream_id: str) -> list[Key]:
     """The account that a stream is called after, where a claim names it: of a stream that is gone nothing is posted."""
-    return [
-        (account, currency)
-        for account, currency in facts.rows(
-            "SELECT DISTINCT account, currency FROM assertions WHERE account = $account ORDER BY 1, 2",
-            account=account_of(stream_id),
-        )
-    ]
+    account = account_of(stream_id)
+    named = facts.rows("SELECT DISTINCT account, currency FROM assertions WHERE account = $account", account=account)
+    return sorted({*named, *(step.key for step in facts.residuals if step.account == account)})
 
 
 def anchored(fault: Fault, facts: Facts, left: Left) -> list[Explanation]:

@@ -123,6 +123,10 @@ class Facts(NamedTuple):
         )
         return [(account, currency) for account, currency in found]
 
+    def has_events(self, stream_id: str) -> bool:
+        """Whether anything is left of the stream."""
+        return bool(self.rows("SELECT 1 FROM events WHERE stream_id = $stream LIMIT 1", stream=stream_id))
+
     def repeated(self, source: str, key: Key, event_ids: Iterable[str] = ()) -> bool | None:
         """Does a replay with the projection's own code repeat what is wrong here? None without the code.
 

@@ -190,11 +190,14 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
     rewritten = [finding for finding in findings if finding.fault == "rehashed_history"]
     named = [finding for finding in findings if finding.fault in NAMED_BY_ANCHORS]
+    contradiction = facts.anchored.contradiction
+    pushed = contradiction.pushed if contradiction else set()
 
     def told_by_finding(apart: Break) -> bool:
         """Whether what an anchor contradicts is what a finding is about."""
         whose = {None, account_of(apart.stream_id or ""), *_accounts(facts, apart.stream_id or "")}
-        return any(apart.stream_id is None or each.account in whose for each in named)
+        follows = apart.stream_id is None or (apart.kind == "anchor_moved" and apart.event_id in pushed)
+        return any(follows or each.account in whose for each in named)
 
     return [
         Unexplained(

@@ -44,9 +44,7 @@ def unmatched_lines(
     """
     moments = list(since)
     first = None if None in moments else min((moment for moment in moments if moment is not None), default=None)
-    booked = facts.once("when lines were booked", lambda: {
-        (file, (account, currency), place): at for file, account, currency, place, at in facts.rows(_BOOKED)
-    })  # fmt: skip
+    booked = _when_booked(facts)
     own = {step.event_id for step in unbooked if step.event_id is not None}
     loose = [
         step for step in left.steps(key=key, kind="statement")
@@ -55,6 +53,22 @@ def unmatched_lines(
     ]  # fmt: skip
     numbers = {step.number for step in unbooked}
     return Unmatched(loose, any(pair.event and pair.event.number in numbers for pair in booked_elsewhere(facts)))
+
+
+def lines_since_the_end(facts: Facts, left: Left, key: Key, *, early: timedelta = timedelta()) -> list[Residual]:
+    """Lines without an event that were booked when the log has no event any more, or so much before."""
+    lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
+    [(end,)] = facts.rows("SELECT max(recorded_at) FROM events") if lines else [(None,)]
+    booked = _when_booked(facts)
+    moments = [(step, booked.get((step.source, step.key, step.place))) for step in lines]
+    return [step for step, at in moments if at is not None and end is not None and at >= end - early]
+
+
+def _when_booked(facts: Facts) -> dict[tuple[str, Key, int], datetime | None]:
+    found: dict[tuple[str, Key, int], datetime | None] = facts.once("when lines were booked", lambda: {
+        (file, (account, currency), place): at for file, account, currency, place, at in facts.rows(_BOOKED)
+    })  # fmt: skip
+    return found
 
 
 def _not_before(booked_at: datetime | None, first: datetime | None) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.evidence.ledger import TransferSides
 from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
@@ -204,7 +205,13 @@ def _as_another_name(explanation: Explanation) -> Explanation:
 
 
 def _lost_since(facts: Facts, half: Half) -> bool:
-    """Whether the other side was recorded once: a read model still has a row of that amount, and no event is there."""
+    """Whether the other side was recorded once: a read model still has a row of that amount, and no event is there; or
+    an anchor's leaf beside this side, or all leaves of a stream that is gone, are of the other account."""
+    apart = facts.anchored.contradiction
+    gone = [each for each in apart.differences if each.kind == "missing"] if apart else []
+    mine = [each for each in gone if account_of(each.stream_then) == half.other]
+    if any(abs(each.position - half.position) == 1 or not facts.has_events(each.stream_then) for each in mine):
+        return True
     return any(
         step.kind == "running" and step.reason == NO_EVENT and step.amount == -half.amount
         and step.account == half.other and step.currency == half.currency

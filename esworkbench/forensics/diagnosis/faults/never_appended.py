@@ -11,6 +11,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty, Finding
 from esworkbench.forensics.diagnosis.lines_of_unposted import UnpostedEvent, lines_of_unposted
+from esworkbench.forensics.diagnosis.lines_without_event import lines_since_the_end
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken
 from esworkbench.forensics.diagnosis.witnesses import was_reset
@@ -177,6 +178,11 @@ def _missing(
         there = places([place for (place,) in untold])
         proof += f"; {there}, of which no line tells, posts that amount: it may be this, told late or by another name"
         remedy = f"find out whether {there} is this movement, and append an event only if it isn't"
+    since = {step.number for step in lines_since_the_end(facts, left, key)} if left.found("tail_truncated") else set()
+    cut_too = not since.isdisjoint(step.number for step in steps)
+    if cut_too:
+        proof += "; it was booked since the log's end, whose tail was cut off, perhaps with the event of this"
+        remedy = "restore the tail first, and append an event only for what it doesn't bring back"
     doubted = _told_as_another(left, key, steps)
     if doubted:
         proof += f"; it may be what {doubted.fault} at {places(doubted.positions)} seems to lack, under another name"
@@ -187,7 +193,7 @@ def _missing(
             "only in blanks, case or how its letters are composed"
         )
         remedy = "if that account is meant, have the statement spell it as the log does, and capture again"
-    certainty: Certainty = "possible" if lost or cut_off or doubted or meant or untold else "likely"
+    certainty: Certainty = "possible" if lost or cut_off or cut_too or doubted or meant or untold else "likely"
     found = finding(FAULT, key, amount=amount, source=file, certainty=certainty, proof=proof, remedy=remedy)
     return Explanation(found, [whole(step) for step in steps], cut_off)
 

@@ -20,8 +20,9 @@ def reordered(facts: Facts, left: Left) -> Explanations:
         for stream in facts.renumbered if (overtaken := stream.out_of_order)
     }  # fmt: skip
     proven = set(streams)
-    # An event that fails its hash may owe its version to whoever edited it.
+    # An event that fails its hash may owe its version to whoever edited it, and one of another stream to who moved it.
     edited = {event.event_id for event in facts.failing}
+    edited |= {event_id for finding in left.found("event_misfiled") for event_id in finding.event_ids}
     for each in facts.breaks:
         if each.kind == "order" and each.stream_id is not None:
             pair = _out_of_place(facts, each.stream_id, each.version or 0)

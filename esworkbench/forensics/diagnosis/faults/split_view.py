@@ -24,7 +24,8 @@ def split_view(facts: Facts, left: Left) -> Explanations:
     apart = contradicted(facts, split=True)
     if apart is None:
         return []
-    events = [each for each in apart.differences if each.kind != "hashed_again"]
+    pushed = apart.pushed
+    events = [each for each in apart.differences if each.kind != "hashed_again" and each.event_id not in pushed]
     return list(told(FAULT, facts, left, apart, events)) or [somewhere(FAULT, apart)]
 
 
