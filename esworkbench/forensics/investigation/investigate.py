@@ -193,7 +193,7 @@ def _dispute(
     if account is None:
         wrong: Sequence[Finding | Unexplained] = diagnosis.unhealthy or diagnosis.unexplained
         worst = max(wrong, key=lambda each: (abs(each.amount), each.account or ""), default=None)
-        if worst is None or worst.account is None:
+        if worst is None or worst.account is None or worst.currency is None:
             return None
         account, currency = worst.account, worst.currency
     currency = evidence.choose_currency(account, currency)
