@@ -89,7 +89,7 @@ def test_where_nobody_knows_since_when_a_balance_was_wrong_nothing_is_listed(tmp
 
 def test_without_a_word_of_the_ledger_nothing_is_said_of_decisions() -> None:
     evidence = incident("payload_edited")
-    silent = Evidence(evidence.path, evidence.manifest, LedgerDefinition.parse(ledger(b""), "ledger"))
+    silent = Evidence(evidence.path, evidence.manifest, LedgerDefinition.parse(ledger(b""), "ledger"), evidence.digest)
     assert decided_on_wrong_balances(silent, diagnose(evidence).findings) is None
 
 

@@ -27,11 +27,14 @@ from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
 from esworkbench.evidence import Evidence, capture
 from esworkbench.evidence.capturing.since import capture_since
+from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import State
 from esworkbench.forensics.compare.residuals import Residuals
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import FOUND, RULED_OUT, Diagnosis
+from esworkbench.forensics.diagnosis.reach import decided_on_wrong_balances, reach_of_each
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
+from esworkbench.forensics.diagnosis.shares import shares_of_money
 from esworkbench.forensics.repair.kept_rows import keep_rows
 from esworkbench.forensics.repair.plan import (
     Compensator,
@@ -226,7 +229,7 @@ def _look_at_copy(
         if _settled(healed) and not healed.divergences and not appended and not any(
             Residuals(fresh, now=now, against=name).found(ALL_STATES) for name in replaced
         ):  # fmt: skip
-            return healed, f"every claim of {' and '.join(replaced)}, against all events"
+            return _counted_anew(healed, fresh, now), f"every claim of {' and '.join(replaced)}, against all events"
         whole = verify_log(fresh, known=copied.whole, known_up_to=held)
         after = diagnose(fresh, now=now, whole=whole)
         return after, "every claim, against all events, and what was appended to them"
@@ -246,6 +249,17 @@ def _without(diagnosis: Diagnosis, healed: Sequence[str]) -> Diagnosis:
     divergences = diagnosis.divergences if unexplained or any(each.explains for each in findings) else 0
     return msgspec.structs.replace(
         diagnosis, findings=findings, unexplained=unexplained, tested=tested, divergences=divergences
+    )
+
+
+def _counted_anew(healed: Diagnosis, fresh: Evidence, now: datetime) -> Diagnosis:
+    """With reach and shares as they are now that no claim differs."""
+    claims = [each for each in Residuals(fresh, now=now).sources() if each.kind not in COLUMN_KINDS]
+    return msgspec.structs.replace(
+        healed,
+        reach=reach_of_each(fresh, healed.findings),
+        decided=decided_on_wrong_balances(fresh, healed.findings),
+        shares=shares_of_money(fresh, claims, [], [], healed.unposted),
     )
 
 
