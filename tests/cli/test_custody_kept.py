@@ -109,6 +109,8 @@ def test_on_a_read_only_medium_questions_are_answered_and_it_is_said(evidence: P
     as_nobody_special: list[str] = []
     if os.geteuid() == 0:
         if (setpriv := shutil.which("setpriv")) is None:
+            if os.environ.get("ESWORKBENCH_REQUIRE") == "all":
+                pytest.fail("setpriv is required here")
             pytest.skip("run as the superuser, and there is no setpriv to be less than that")
         as_nobody_special = [setpriv, "--bounding-set=-dac_override,-dac_read_search"]
     ran = subprocess.run(
