@@ -4,23 +4,16 @@ Results are kept as they come; run again, it goes on with what is left, as long 
 """
 
 import argparse
-import multiprocessing
 import os
-import shutil
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg
-from sqlalchemy.engine import make_url
-
 from benchmarks.confusion.journal import TOP, Journal, this_code
+from benchmarks.confusion.processes import all_held
 from benchmarks.confusion.report import Run, as_markdown, went_well
-from benchmarks.confusion.trials import ENGINES, Held, Trial, all_trials, hold
-from esworkbench.event_store.postgres.local_server import local_postgres_url
+from benchmarks.confusion.trials import ENGINES, all_trials
 
 SEEDS, MIXED, CLEAN = 20, 200, 500
 
@@ -52,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     left = [each for each in trials if each.name not in held and not chosen.report_only]
     before = sum(each.name in held for each in trials)
     print(f"{before} of {len(trials)} trials of {code.commit} ({code.digest}) were held before", flush=True)
-    for done, one in enumerate(_all_held(left, max(1, chosen.workers)), 1):
+    for done, one in enumerate(all_held(left, max(1, chosen.workers)), 1):
         journal.append(one)
         held[one.trial] = one
         print(f"{done}/{len(left)} {one.trial}: {'well' if went_well(one) else 'NOT WELL'}", flush=True)
@@ -63,40 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = sum(not went_well(each) for each in mine)
     print(f"{len(mine)} trials, {wrong} of them not as promised: {chosen.out}")
     return 1 if wrong else 0
-
-
-def _all_held(trials: Sequence[Trial], workers: int) -> Iterator[Held]:
-    server = _server() if any(each.engine == "postgresql" for each in trials) else ""
-    with tempfile.TemporaryDirectory(prefix="esworkbench-confusion-") as folder:
-        if workers == 1:
-            yield from (_hold_apart(each, server, folder) for each in trials)
-            return
-        spawned = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=spawned, max_tasks_per_child=200) as pool:
-            for future in as_completed([pool.submit(_hold_apart, each, server, folder) for each in trials]):
-                yield future.result()
-
-
-def _server() -> str:
-    return make_url(local_postgres_url()).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _hold_apart(trial: Trial, server: str, folder: str) -> Held:
-    """In a folder and a database of its own, both gone afterwards."""
-    mine = Path(tempfile.mkdtemp(dir=folder))
-    try:
-        if trial.engine == "sqlite":
-            return hold(trial, f"sqlite:///{mine / 'bank.db'}", mine)
-        name = f"esworkbench_confusion_{os.getpid()}_{mine.name.replace('-', '_')}".lower()
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")
-            url = make_url(server).set(database=name).render_as_string(hide_password=False)
-            try:
-                return hold(trial, url, mine)
-            finally:
-                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        shutil.rmtree(mine, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,8 @@ def test_a_torn_line_is_held_again_and_harms_no_other(tmp_path: Path) -> None:
 
 
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Killed by SIGKILL after its first result: run again it keeps that one as it is, and holds the others once."""
+    """Killed by SIGKILL after its first result: run again it keeps that one as it is, and holds the others once, in
+    two processes."""
     words = [
         sys.executable, "-m", "benchmarks.confusion", "--seeds", "1", "--mixed", "0", "--clean", "4", "--only",
         "clean/*/sqlite", "--workers", "1", "--state", str(tmp_path / "state"), "--out", str(tmp_path / "table.md"),
@@ -183,7 +184,9 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     assert partial.returncode == 0
     assert f"{len(lines)} of 500 clean" in (tmp_path / "table.md").read_text("utf-8")
     assert _lines(tmp_path / "state") == lines
-    again = subprocess.run(words, cwd=TOP, env=environment, capture_output=True, encoding="utf-8", check=False)
+    again = subprocess.run(
+        [*words, "--workers", "2"], cwd=TOP, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert again.returncode == 0, again.stderr
     now = _lines(tmp_path / "state")
     assert now[: len(lines)] == lines
