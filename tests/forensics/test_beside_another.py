@@ -41,3 +41,19 @@ def test_a_broken_rule_is_told_where_a_read_model_alone_is_off(seed: int, tmp_pa
     """The history tells of every event as the log does, so that the figure is wrong says nothing against the log."""
     diagnosis, _ = diagnosed(tmp_path, "lost_update", "double_apply", seed=seed)
     assert "lost_update" in {each.fault for each in diagnosis.findings}
+
+
+def test_a_statement_that_contradicts_itself_is_told_beside_a_log_that_was_rewritten(tmp_path: Path) -> None:
+    """What a wrong balance is off by adds up to nothing, so the event's amount would take the whole statement along."""
+    faults = ("bad_snapshot", "rehashed_history", "serialization_drift", "statement_inconsistent")
+    diagnosis, planted = diagnosed(tmp_path, *faults, seed=121)
+    [wrong] = [each for each in planted if each.fault == "statement_inconsistent"]
+    told = [each for each in diagnosis.findings if each.fault == "statement_inconsistent"]
+    assert [(each.account, each.amount) for each in told] == [(wrong.account, wrong.amount)]
+
+
+def test_figures_of_an_older_state_are_no_rounding_where_one_of_them_is_off_by_little(tmp_path: Path) -> None:
+    diagnosis, planted = diagnosed(tmp_path, "restored_read_model", seed=2)
+    assert min(abs(each.amount) for each in planted) < 10
+    assert {each.fault for each in diagnosis.findings} == {"restored_read_model"}
+    assert {each.account for each in diagnosis.findings} == {each.account for each in planted}

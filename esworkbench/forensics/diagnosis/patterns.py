@@ -112,15 +112,25 @@ _SIZES = """
 """What every account has of each type and version, between one start and the next."""
 
 _FROM_THERE_ON = """
-    WITH summed AS (
-        SELECT account, currency, sum(amount)::BIGINT AS amount, sum(events)::BIGINT AS events FROM sizes
-        WHERE type = $type AND ($version IS NULL OR schema_version = $version) AND slice >= $slice
-        GROUP BY account, currency
+    WITH starts AS (
+        SELECT unnest(range($starts)) AS since, v.version FROM (SELECT unnest($versions::BIGINT[]) AS version) AS v
+    ), summed AS (
+        SELECT s.version, s.since, z.account, z.currency, sum(z.amount)::BIGINT AS amount,
+            sum(z.events)::BIGINT AS events
+        FROM starts AS s JOIN sizes AS z ON z.slice >= s.since AND (s.version IS NULL OR z.schema_version = s.version)
+        WHERE z.type = $type AND {which} GROUP BY ALL
     )
 """
+"""The sums of one type, of all its versions and of each, from every start on."""
 
 _OFF = f"""
-    SELECT account, currency, amount, events FROM summed WHERE {OF_THESE} ORDER BY account, currency
+    {_FROM_THERE_ON.format(which=OF_THESE)}
+    SELECT version, since, account, currency, amount, events FROM summed ORDER BY account, currency
+"""
+
+_OF_ALL = f"""
+    {_FROM_THERE_ON.format(which="true")}
+    SELECT version, since, count(*) FILTER (amount <> 0), count(*) FROM summed GROUP BY ALL
 """
 
 
@@ -130,16 +140,18 @@ def _candidates(facts: Facts, source: Source, errors: Mapping[Key, int]) -> Iter
     slices = " ".join(f"WHEN p.position >= {start} THEN {number}" for number, start in reversed([*enumerate(starts)]))
     facts.rows(_SIZES.replace("{slice}", f"CASE {slices} END"), cut=source.cut)
     for type_, versions in types_of(facts, source):
-        for version in (None, *versions) if len(versions) > 1 else (None,):
+        each = (None, *versions) if len(versions) > 1 else (None,)
+        asked: dict[str, Any] = {"type": type_, "versions": each, "starts": len(starts)}
+        off: dict[tuple[int | None, int], Sizes] = {}
+        for version, number, account, currency, amount, events in facts.rows(_OFF, **asked, **named(errors)):
+            off.setdefault((version, number), {})[account, currency] = (amount, events)
+        if not off:
+            continue
+        of_all = {(version, number): counts for version, number, *counts in facts.rows(_OF_ALL, **asked)}
+        for version in each:
             for number, since in enumerate(starts):
-                kind = {"type": type_, "version": version, "slice": number}
-                off = facts.rows(_FROM_THERE_ON + _OFF, **kind, **named(errors))
-                if off:
-                    [(with_sum, with_events)] = facts.rows(
-                        f"{_FROM_THERE_ON} SELECT count(*) FILTER (amount <> 0), count(*) FROM summed", **kind
-                    )
-                    sizes = {(account, currency): (amount, events) for account, currency, amount, events in off}
-                    yield Candidate(type_, version, versions, since, with_sum, with_events), sizes
+                if sizes := off.get((version, number)):
+                    yield Candidate(type_, version, versions, since, *of_all[version, number]), sizes
 
 
 def _best_fit(errors: Mapping[Key, int], of: Candidate, sizes: Sizes) -> Pattern | None:

@@ -6,6 +6,7 @@ from itertools import accumulate
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.numbered_otherwise import readings
+from esworkbench.forensics.diagnosis.statement_balances import wrong_balances
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 _ROWS_WITHOUT_EVENT = """
@@ -76,7 +77,9 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     # A snapshot taken between two lost events counts only the first.
     lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}
     for source in facts.sources:
-        others = left.steps(source=source.name, key=key)
+        # Where a statement contradicts itself, its balances are wrong whatever became of the log.
+        own = {step.number for each in wrong_balances(facts, left, (source.name, key)) for step in each}
+        others = [step for step in left.steps(source=source.name, key=key) if step.number not in own]
         if source.kind == "snapshot":
             told = readings(facts, key)
             yield from (
