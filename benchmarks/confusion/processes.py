@@ -27,7 +27,7 @@ def all_held(trials: Sequence[Trial], workers: int) -> Iterator[Held]:
             yield from (_hold_apart(each, server, folder) for each in trials)
             return
         spawned = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=spawned, max_tasks_per_child=200) as pool:
+        with ProcessPoolExecutor(workers, mp_context=spawned) as pool:
             for future in as_completed([pool.submit(_hold_apart, each, server, folder) for each in trials]):
                 yield future.result()
 

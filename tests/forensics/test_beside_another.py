@@ -57,3 +57,21 @@ def test_figures_of_an_older_state_are_no_rounding_where_one_of_them_is_off_by_l
     assert min(abs(each.amount) for each in planted) < 10
     assert {each.fault for each in diagnosis.findings} == {"restored_read_model"}
     assert {each.account for each in diagnosis.findings} == {each.account for each in planted}
+
+
+def test_events_that_no_run_read_since_a_checkpoint_was_set_ahead_are_named(tmp_path: Path) -> None:
+    """The runner went on from there, so figures lack a stretch, as if an older state had been put back."""
+    diagnosis, planted = diagnosed(tmp_path, "checkpoint_moved", seed=3)
+    told = {each.account: each for each in diagnosis.findings if each.alternative_to is None}
+    assert {each.fault for each in told.values()} == {"checkpoint_moved"}
+    assert {each.account: (each.amount, each.event_ids) for each in planted} == {
+        account: (each.amount, each.event_ids) for account, each in told.items()
+    }
+
+
+def test_a_reader_whose_checkpoint_was_set_back_may_be_behind_as_well(tmp_path: Path) -> None:
+    """Of what it has really read, the last run tells."""
+    diagnosis, planted = diagnosed(tmp_path, "checkpoint_moved", "lag", "never_appended", seed=62)
+    [lag] = [each for each in planted if each.fault == "lag"]
+    [told] = [each for each in diagnosis.findings if each.fault == "lag"]
+    assert told.event_ids == lag.event_ids

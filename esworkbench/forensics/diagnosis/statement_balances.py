@@ -37,7 +37,7 @@ class Contradiction(NamedTuple):
 def contradictions(facts: Facts) -> dict[Part, list[Contradiction]]:
     """The lines that don't follow from the lines before them, in their order."""
     found: dict[Part, list[Contradiction]] = {}
-    for file, account, currency, *line in facts.once(_CONTRADICTIONS, lambda: facts.rows(_CONTRADICTIONS)):
+    for file, account, currency, *line in facts.rows(_CONTRADICTIONS):
         found.setdefault((file, (account, currency)), []).append(Contradiction(*line))
     return found
 
@@ -61,13 +61,6 @@ def stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
             opened = None
         else:
             opened = step
-
-
-def wrong_balances(facts: Facts, left: Left, part: Part) -> list[Stretch]:
-    """Stretches of lines whose balances are all off by one amount, which the statement's own amounts contradict."""
-    jumps = [jump.amount for jump in contradictions(facts).get(part, [])]
-    steps = statement_residuals(left).get(part, []) if jumps else []
-    return [each for each in stretches(steps) if each[0].amount in jumps and each[1].amount in jumps]
 
 
 def events_at(steps: Sequence[Residual]) -> list[tuple[int, str]]:

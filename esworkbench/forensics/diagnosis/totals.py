@@ -34,3 +34,13 @@ def events_between(facts: Facts, key: Key, after: int, up_to: int) -> list[tuple
         account=key[0], currency=key[1], after=after, up_to=up_to,
     )  # fmt: skip
     return [(position, event_id, type_) for position, event_id, type_ in rows]
+
+
+def posted_between(facts: Facts, first: int, last: int) -> dict[Key, int]:
+    """What the events from one position to another, both inclusive, post on each account, in minor units."""
+    rows = facts.rows(
+        "SELECT account, currency, sum(amount_minor)::BIGINT FROM postings WHERE position BETWEEN $first AND $last "
+        "GROUP BY ALL ORDER BY 1, 2",
+        first=first, last=last,
+    )  # fmt: skip
+    return {(account, currency): amount for account, currency, amount in rows}

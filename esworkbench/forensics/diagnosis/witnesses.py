@@ -6,7 +6,6 @@ from itertools import accumulate
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.numbered_otherwise import readings
-from esworkbench.forensics.diagnosis.statement_balances import wrong_balances
 from esworkbench.forensics.diagnosis.unexplained import Left, Share, whole
 
 _ROWS_WITHOUT_EVENT = """
@@ -77,19 +76,20 @@ def shares_of(facts: Facts, left: Left, key: Key, amount: int, steps: Sequence[R
     # A snapshot taken between two lost events counts only the first.
     lost = {amount, *(step.amount for step in steps), *accumulate(step.amount for step in steps)}
     for source in facts.sources:
-        # Where a statement contradicts itself, its balances are wrong whatever became of the log.
-        own = {step.number for each in wrong_balances(facts, left, (source.name, key)) for step in each}
-        others = [step for step in left.steps(source=source.name, key=key) if step.number not in own]
+        others = left.steps(source=source.name, key=key)
         if source.kind == "snapshot":
             told = readings(facts, key)
             yield from (
                 whole(step) for step in others
                 if step.amount not in lost and not lost.isdisjoint(told[step.place].values())
             )  # fmt: skip
+        mine = [
+            step for step in others if step.number in numbers or (source.kind != "running" and step.amount in lost)
+        ]  # fmt: skip
+        # What comes to nothing beside these has a cause of its own: a day cut elsewhere, a balance printed wrong.
         together = source.kind != "running" and sum(step.amount for step in others) == amount
-        for step in others:
-            if step.number in numbers or together or (source.kind != "running" and step.amount in lost):
-                yield whole(step)
+        covered = sum(step.amount for step in mine) == amount
+        yield from map(whole, others if together and not covered else mine)
 
 
 _AGAIN = """

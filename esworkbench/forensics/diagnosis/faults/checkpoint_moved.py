@@ -1,6 +1,7 @@
 """checkpoint_moved: the rows are right at one position and the checkpoint is at another, and no run explains why."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from esworkbench.forensics.compare.columns import COLUMN_SQL
 from esworkbench.forensics.compare.records import Key, Residual, Source
@@ -8,13 +9,15 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.restored_read_model import FAULT as RESTORED
 from esworkbench.forensics.diagnosis.stretches import Standing, standing
-from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, shares_of_all
+from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, posted_between, shares_of_all
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
+PUT_BACK = "an older state of the rows, put back by hand together with its part of the log, would look the same"
+
 
 def checkpoint_moved(facts: Facts, left: Left) -> Explanations:
-    """Rows that are right where the last run ended, or ahead of their checkpoint."""
+    """Rows that are right where the last run ended, or ahead of their checkpoint; and events that no run read."""
     sources = [source for source in facts.sources if source.kind in BALANCES]
     if facts.is_file or not (facts.count("checkpoints") or facts.count("checkpoint_log")):
         return NotTestable("there is no read model of ours with a checkpoint")
@@ -22,6 +25,7 @@ def checkpoint_moved(facts: Facts, left: Left) -> Explanations:
     return [
         *_removed(facts),
         *(each for source in sources for each in _moved(facts, left, source)),
+        *(each for source in sources for each in _moved_ahead_since(facts, left, source)),
         *(each for source in holds for each in _holds_ahead(facts, left, source)),
     ]
 
@@ -72,8 +76,39 @@ def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             certainty="likely", proof=_proof(source, found, ended) + f"; on this account that makes "
             f"{facts.money(errors[key], key)}",
         )  # fmt: skip
-        why = "an older state of the rows, put back by hand together with its part of the log, would look the same"
-        yield Explanation(named, shares, (LookAlike(RESTORED.name, why),) if found.last < source.cut else ())
+        yield Explanation(named, shares, (LookAlike(RESTORED.name, PUT_BACK),) if found.last < source.cut else ())
+
+
+def _moved_ahead_since(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """The checkpoint was set to a later event, and the runner went on from there: what lies between was read by no run.
+
+    Runs follow on each other in one shard; where several share the log, none of them reads all of it.
+    """
+    batches = facts.batches(source.name)
+    if any(batch.shard for batch in batches):
+        return
+    for before, behind in pairwise(batches):
+        errors = errors_of(left, source)
+        first, last = before.to_position + 1, behind.from_position - 1
+        if not errors or first > last:
+            continue
+        lacks = posted_between(facts, first, last)
+        fits = [key for key, error in errors.items() if lacks.get(key, 0) == -error]
+        misses = [key for key, amount in lacks.items() if amount and key not in fits]
+        if not fits or 3 * len(misses) > len(fits):
+            continue
+        proof = (
+            f"a run of {source.name} ended at position {before.to_position} and the next began at "
+            f"{behind.from_position}: no run read what is between, and exactly that is missing on "
+            f"{len(fits)} account(s)"
+        )
+        for key in fits:
+            events = [(at, event_id) for at, event_id, _ in events_between(facts, key, first - 1, last)]
+            named = finding(
+                FAULT, key, amount=errors[key], events=events, source=source.name, certainty="likely",
+                proof=f"{proof}; on this account that makes {facts.money(errors[key], key)}",
+            )  # fmt: skip
+            yield Explanation(named, shares_of_all(left, source, key), (LookAlike(RESTORED.name, PUT_BACK),))
 
 
 def _holds_ahead(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:

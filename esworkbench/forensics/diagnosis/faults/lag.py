@@ -6,8 +6,7 @@ from esworkbench.forensics.diagnosis.moved_positions import moved_positions
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
-PUT_BACK = ("restored_read_model", "checkpoint_moved")
-"""Where rows or checkpoint were put back, that a checkpoint is behind has this cause."""
+MOVED, RESTORED = "checkpoint_moved", "restored_read_model"
 
 
 def lag(facts: Facts, left: Left) -> Explanations:
@@ -24,11 +23,13 @@ def lag(facts: Facts, left: Left) -> Explanations:
         return NotTestable("there is no checkpoint to say how far a read model had got")
     wrong = {step.source for step in (*left.steps(), *left.columns())}
     wrong |= {source.name for source in facts.sources if left.heads(source.name)}
-    for name in PUT_BACK:
-        wrong |= {
-            source for each in left.found(name) for source in each.sources or [projection for projection, _ in behind]
-        }
-    right = [(name, position) for name, position in behind if name not in wrong]
+    # Where rows were put back, that a checkpoint is behind has this cause; where it was moved, how far it was.
+    wrong |= {source for each in left.found(RESTORED) for source in each.sources or [name for name, _ in behind]}
+    reached = dict(behind)
+    for each in left.found(MOVED):
+        for name in reached.keys() & set(each.sources or reached):
+            reached[name] = max(reached[name], *each.positions)
+    right = [(name, position) for name, position in reached.items() if name not in wrong and position < facts.head]
     if not right:
         return []
     moved = {event.event_id for event in moved_positions(facts) if event.then <= min(position for _, position in right)}

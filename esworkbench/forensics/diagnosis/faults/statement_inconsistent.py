@@ -12,8 +12,9 @@ from esworkbench.forensics.diagnosis.statement_balances import (
     Stretch,
     contradictions,
     events_at,
+    statement_residuals,
+    stretches,
     told_at,
-    wrong_balances,
 )
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
@@ -25,9 +26,11 @@ def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
     """
     if not facts.count("statements"):
         return NotTestable("there is no statement to say what happened outside")
+    steps = statement_residuals(left)
     explanations = []
     for part, own in contradictions(facts).items():
-        off = wrong_balances(facts, left, part)
+        jumps = [jump.amount for jump in own]
+        off = [each for each in stretches(steps.get(part, [])) if each[0].amount in jumps and each[1].amount in jumps]
         amounts = [jump for jump in own if jump.residual == 0]
         if off or amounts:
             told = left.steps(source=part[0], key=part[1], kind="amount")
