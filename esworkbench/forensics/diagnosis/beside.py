@@ -30,26 +30,51 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
     for step in (*left.steps(kind="credits"), *left.steps(kind="debits")):
         days.setdefault((step.source, step.key, step.place), []).append(step)
     names = set(damaged_log)
-    accounts = {each.account for each in findings if each.fault in names}
+    damages = [each for each in findings if each.fault in names]
+    accounts = {each.account for each in damages}
     for place, steps in days.items():
         # A hold and its release on one day, both lost with their stream, leave the day's closing as it was.
         closing = taken.get(place, 0 if place[1][0] in accounts else None)
         if closing == sum(step.amount if step.kind == "credits" else -step.amount for step in steps):
             shares += [whole(step) for step in steps]
-    once = {share.number: share for share in (*shares, *_moved_in_time(left, accounts), *_holds_of(left, accounts))}
+    once = {
+        share.number: share for share in (*shares, *_moved_in_time(facts, left, damages), *_holds_of(left, accounts))
+    }
     return list(once.values())
 
 
-def _moved_in_time(left: Left, accounts: set[str | None]) -> Iterator[Share]:
-    """Where the time of an event was changed in the log, its amount stands on another day, and the total is right."""
+_DAYS = """
+    SELECT event_id, timezone($zone, recorded_at)::DATE - DATE '1970-01-01' FROM events
+    WHERE event_id IN (SELECT unnest($ids::VARCHAR[]))
+"""
+
+
+def _moved_in_time(facts: Facts, left: Left, damages: Iterable[Finding]) -> Iterator[Share]:
+    """Where the time of an event was changed in the log, its amount stands on another day, and the total is right.
+
+    Days of which none is that of a damaged event have a cause of their own. Of an event that is gone, none is known.
+    """
+    days: dict[str | None, set[int]] = {}
+    anywhere: set[str | None] = set()
+    for each in damages:
+        known = dict(facts.rows(_DAYS, zone=facts.evidence.ledger.time_zone, ids=each.event_ids))
+        days.setdefault(each.account, set()).update(known.values())
+        if not each.event_ids or len(known) < len(set(each.event_ids)):
+            anywhere.add(each.account)
     sides: dict[tuple[str, str, Key], list[Residual]] = {}
     for kind in ("daily", "credits", "debits"):
         for step in left.steps(kind=kind):
-            if step.account in accounts:
+            if step.account in days:
                 sides.setdefault((step.source, kind, step.key), []).append(step)
     for steps in sides.values():
-        if sum(step.amount for step in steps) == 0:
-            yield from (whole(step) for step in steps)
+        away, apart = 0, list[Residual]()
+        for step in sorted(steps, key=lambda each: each.place):
+            away += step.amount
+            apart.append(step)
+            if away == 0:
+                if step.account in anywhere or any(each.place in days[step.account] for each in apart):
+                    yield from map(whole, apart)
+                apart = []
 
 
 def _holds_of(left: Left, accounts: set[str | None]) -> Iterator[Share]:

@@ -1,8 +1,8 @@
 """Where an invariant that the ledger names doesn't hold after an event, though claims and events agree.
 
 Where they don't agree, an event may be missing or changed, and what looks like a broken rule is a consequence of that:
-so such an account is left out, unless a witness tells of every one of its events as the log does. Then what differs is
-a read model's own.
+so such an account is left out from there on, unless a witness tells of every one of its events as the log does. Then
+what differs is a read model's own.
 """
 
 from typing import Any, NamedTuple
@@ -83,7 +83,7 @@ def names_invariants(facts: Facts) -> bool:
 
 
 def violations(facts: Facts) -> list[Violation]:
-    """Every event of an undisputed account that breaks a rule of the ledger, in order of position."""
+    """Events that break a rule of the ledger, on accounts that nothing disputes up to there, in order of position."""
     rules = facts.evidence.ledger.invariants
     rows: list[tuple[Any, ...]] = []
     if rules.minimum_balance_minor is not None:
@@ -95,7 +95,7 @@ def violations(facts: Facts) -> list[Violation]:
     if facts.rows("SELECT position FROM events WHERE type = $closing LIMIT 1", **closing):
         rows += facts.rows(_CLOSED, **closing)
     disputed = _disputed(facts)
-    rows = [row for row in rows if row[0] not in disputed]
+    rows = [row for row in rows if row[4] < disputed.get(row[0], row[4] + 1)]
     rivals: dict[int, list[tuple[int, str]]] = {}
     if rows:
         for position, *rival in facts.rows(_DECIDED, positions=[row[4] for row in rows]):
@@ -109,10 +109,18 @@ def violations(facts: Facts) -> list[Violation]:
     return sorted(found, key=lambda each: each.position)
 
 
-def _disputed(facts: Facts) -> set[str]:
+def _disputed(facts: Facts) -> dict[str, int]:
     """Accounts whose read models part from the events with no witness for these, or in whose streams something is
-    broken."""
-    parted = {each.key for each in facts.residuals if each.kind in ("head", "running", "daily", "snapshot")}
-    apart = {key[0] for key in parted if not vouchers(facts, key)}
-    broken = {each.stream_id for each in facts.breaks if each.stream_id is not None}
-    return apart | {account_of(stream_id) for stream_id in broken}
+    broken; and the first position from which that may matter. What is broken later makes nothing wrong before.
+    """
+    since: dict[str, int] = {}
+    parted = [each for each in facts.residuals if each.kind in ("head", "running", "daily", "snapshot")]
+    doubted = {key for key in {each.key for each in parted} if not vouchers(facts, key)}
+    # Only a claim about single events says where it begins.
+    told = {each.key for each in parted if each.kind == "running"}
+    places = [(key[0], 0) for key in doubted - told]
+    places += [(each.account, each.position or 0) for each in parted if each.kind == "running" and each.key in doubted]
+    places += [(account_of(each.stream_id), each.position or 0) for each in facts.breaks if each.stream_id is not None]
+    for account, position in places:
+        since[account] = min(position, since.get(account, position))
+    return since
