@@ -5,6 +5,7 @@ lacks an event lacks it in its credits and in its closing.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
@@ -31,14 +32,14 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
         days.setdefault((step.source, step.key, step.place), []).append(step)
     names = set(damaged_log)
     damages = [each for each in findings if each.fault in names]
-    accounts = {each.account for each in damages}
+    touched = _touched(facts, damages)
     for place, steps in days.items():
         # A hold and its release on one day, both lost with their stream, leave the day's closing as it was.
-        closing = taken.get(place, 0 if place[1][0] in accounts else None)
+        closing = taken.get(place, 0 if touched.holds(place[1][0], place[2]) else None)
         if closing == sum(step.amount if step.kind == "credits" else -step.amount for step in steps):
             shares += [whole(step) for step in steps]
     once = {
-        share.number: share for share in (*shares, *_moved_in_time(facts, left, damages), *_holds_of(left, accounts))
+        share.number: share for share in (*shares, *_moved_in_time(left, touched), *_holds_of(left, set(touched.days)))
     }
     return list(once.values())
 
@@ -49,22 +50,35 @@ _DAYS = """
 """
 
 
-def _moved_in_time(facts: Facts, left: Left, damages: Iterable[Finding]) -> Iterator[Share]:
+class _Touched(NamedTuple):
+    """The days of damaged events by account; and the accounts with one that is gone, of which no day is known."""
+
+    days: dict[str | None, set[int]]
+    anywhere: set[str | None]
+
+    def holds(self, account: str, day: int) -> bool:
+        return account in self.anywhere or day in self.days.get(account, ())
+
+
+def _touched(facts: Facts, damages: Iterable[Finding]) -> _Touched:
+    touched = _Touched({}, set())
+    for each in damages:
+        days = dict(facts.rows(_DAYS, zone=facts.evidence.ledger.time_zone, ids=each.event_ids))
+        touched.days.setdefault(each.account, set()).update(days.values())
+        if not each.event_ids or len(days) < len(set(each.event_ids)):
+            touched.anywhere.add(each.account)
+    return touched
+
+
+def _moved_in_time(left: Left, touched: _Touched) -> Iterator[Share]:
     """Where the time of an event was changed in the log, its amount stands on another day, and the total is right.
 
-    Days of which none is that of a damaged event have a cause of their own. Of an event that is gone, none is known.
+    Days of which none is that of a damaged event have a cause of their own.
     """
-    days: dict[str | None, set[int]] = {}
-    anywhere: set[str | None] = set()
-    for each in damages:
-        known = dict(facts.rows(_DAYS, zone=facts.evidence.ledger.time_zone, ids=each.event_ids))
-        days.setdefault(each.account, set()).update(known.values())
-        if not each.event_ids or len(known) < len(set(each.event_ids)):
-            anywhere.add(each.account)
     sides: dict[tuple[str, str, Key], list[Residual]] = {}
     for kind in ("daily", "credits", "debits"):
         for step in left.steps(kind=kind):
-            if step.account in days:
+            if step.account in touched.days:
                 sides.setdefault((step.source, kind, step.key), []).append(step)
     for steps in sides.values():
         away, apart = 0, list[Residual]()
@@ -72,7 +86,7 @@ def _moved_in_time(facts: Facts, left: Left, damages: Iterable[Finding]) -> Iter
             away += step.amount
             apart.append(step)
             if away == 0:
-                if step.account in anywhere or any(each.place in days[step.account] for each in apart):
+                if any(touched.holds(each.account, each.place) for each in apart):
                     yield from map(whole, apart)
                 apart = []
 

@@ -10,8 +10,11 @@ from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
 
-Days = dict[tuple[str, date], int | None]
-"""What a day closes at, and its credits and debits, in minor units: by the kind of claim, and the day."""
+Days = dict[tuple[str, int], int]
+"""What a day's closing moves by, and its credits and debits, in minor units: by the kind of claim, and the day's
+number since 1970."""
+
+EPOCH = date(1970, 1, 1)
 
 KINDS = ("daily", "credits", "debits")
 
@@ -52,14 +55,23 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         return
     # Where an event has no known time, or one that may have been edited, no zone says its day: such accounts are left
     # out.
-    # The accounts that part now allow the fewest zones, so they are asked first; then everybody must agree.
+    # The accounts that part now allow the fewest zones, so they are asked first; then everybody must agree. What has
+    # another cause, by now, is no longer among the steps.
+    apart: dict[Key, Days] = {}
+    for step in steps:
+        days = apart.setdefault(step.key, {})
+        days[step.kind, step.place] = days.get((step.kind, step.place), 0) + step.amount
     claimed = _claimed(facts, source)
-    kinds = {kind for days in claimed.values() for kind, _ in days}
+    kinds = {kind for _, kind in claimed}
     moments = _moments(facts, source)
-    others = sorted(set(claimed) - set(wrong) - undated)
+    others = sorted({key for key, _ in claimed} - set(wrong) - undated)
+    own = {key: _days(moments.get(key, []), ZoneInfo(facts.evidence.ledger.time_zone), kinds) for key in moments}
     fitting = [
         name for name, zone in _zones()
-        if all(_days(moments.get(key, []), zone, kinds) == claimed.get(key, {}) for key in (*wrong, *others))
+        if all(
+            _apart(_days(moments.get(key, []), zone, kinds), own.get(key, {})) == apart.get(key, {})
+            for key in (*wrong, *others)
+        )
     ]  # fmt: skip
     if not fitting:
         return
@@ -84,15 +96,14 @@ def _zones() -> Iterator[tuple[str, tzinfo]]:
             yield name, ZoneInfo(name)
 
 
-def _claimed(facts: Facts, source: Source) -> dict[Key, Days]:
-    found: dict[Key, Days] = {}
-    for account, currency, kind, day, claimed in facts.rows(
-        "SELECT account, currency, kind, day, claimed_minor FROM assertions WHERE source = $source "
+def _claimed(facts: Facts, source: Source) -> set[tuple[Key, str]]:
+    """The accounts that have days, and which of the kinds are claimed of them."""
+    rows = facts.rows(
+        "SELECT DISTINCT account, currency, kind FROM assertions WHERE source = $source "
         "AND (kind = 'daily' OR kind IN ('credits', 'debits') AND claimed_minor IS NOT NULL)",
         source=source.name,
-    ):
-        found.setdefault((account, currency), {})[kind, day] = claimed
-    return found
+    )
+    return {((account, currency), kind) for account, currency, kind in rows}
 
 
 def _moments(facts: Facts, source: Source) -> dict[Key, list[tuple[datetime, int]]]:
@@ -107,12 +118,16 @@ def _moments(facts: Facts, source: Source) -> dict[Key, list[tuple[datetime, int
 
 
 def _days(moments: list[tuple[datetime, int]], zone: tzinfo, kinds: set[str]) -> Days:
-    found: dict[tuple[str, date], int] = {}
-    total = 0
+    found: Days = {}
     for moment, amount in moments:
-        day = moment.astimezone(zone).date()
-        total += amount
-        found["daily", day] = total
-        found["credits", day] = found.get(("credits", day), 0) + max(amount, 0)
-        found["debits", day] = found.get(("debits", day), 0) + max(-amount, 0)
-    return {(kind, day): amount for (kind, day), amount in found.items() if kind in kinds}
+        day = (moment.astimezone(zone).date() - EPOCH).days
+        for kind, moved in (("daily", amount), ("credits", max(amount, 0)), ("debits", max(-amount, 0))):
+            if kind in kinds:
+                found[kind, day] = found.get((kind, day), 0) + moved
+    return found
+
+
+def _apart(there: Days, here: Days) -> Days:
+    """What days cut at one midnight have more than those cut at another, where that isn't nothing."""
+    differences = {day: there.get(day, 0) - here.get(day, 0) for day in there.keys() | here.keys()}
+    return {day: amount for day, amount in differences.items() if amount}
