@@ -83,6 +83,13 @@ class Planting:
         for number, (fault, scene) in sorted(enumerate(pairs), key=lambda each: each[1][0].stage):
             planted[number] = fault.after(scene)
             scene.taken.update(event_id for each in planted[number] for event_id in each.event_ids)
+        healed = [fault.name for fault in self._faults if fault.healed_by_rebuild]
+        if healed and self._scenes[0].readers.rebuilt:
+            others = " and ".join(fault.name for fault in self._faults if fault.name not in healed)
+            raise UnusableInput(
+                f"with {others} the read models are rebuilt at the end, which undoes {' and '.join(healed)}: plant "
+                "them in two incidents, or take another seed"
+            )
         if len(pairs) > 1 and all(fault.shows_in is not None for fault in self._faults):
             self._require_true(planted)
         return [each for number in sorted(planted) for each in planted[number]]

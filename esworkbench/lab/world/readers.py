@@ -14,6 +14,7 @@ class Readers:
     def __init__(self, store: EventStore) -> None:
         self.store = store
         self.code: dict[str, Callable[[], Projection]] = dict(BANK_PROJECTIONS)
+        self.rebuilt = False
         self._runs = 0
 
     def next_run_id(self) -> str:
@@ -32,3 +33,9 @@ class Readers:
     def run_all(self) -> None:
         for name in self.code:
             self.run(name)
+
+    def rebuild_all(self) -> None:
+        """Drop every read model and build it from the log as it is: what was wrong with their rows is gone."""
+        for name in self.code:
+            self.runner(name).rebuild()
+        self.rebuilt = True

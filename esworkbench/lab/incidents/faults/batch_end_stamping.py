@@ -25,6 +25,7 @@ class BatchEndStamping(PlantableFault):
 
     name = "batch_end_stamping"
     shows_in = ()
+    healed_by_rebuild = True
 
     def __init__(self) -> None:
         self.live_after = self.live_up_to = 0

@@ -30,6 +30,7 @@ class IndexDiffers(PlantableFault):
     name = "index_differs"
     stage = CUTS_LOG
     shows_in = ()
+    healed_by_rebuild = True
 
     def before(self, scene: Scene) -> None:
         if scene.engine.dialect.name == "sqlite":

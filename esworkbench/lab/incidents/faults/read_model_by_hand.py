@@ -64,6 +64,7 @@ class RowLost(PlantableFault):
     name = "row_lost"
     strikes_any_account = True
     shows_in = ()
+    healed_by_rebuild = True
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         rows = self.rows(scene)

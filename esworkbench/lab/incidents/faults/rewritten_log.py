@@ -46,8 +46,7 @@ class RehashedHistory(PlantableFault):
             change_amount(connection, victim, new)
             hash_again(connection, victim.recorded.stream_id, from_version=victim.recorded.version)
         if self.rebuilds:
-            for name in scene.readers.code:
-                scene.readers.runner(name).rebuild()
+            scene.readers.rebuild_all()
         return planted_per_account(self.name, [(victim, old - (new if old > 0 else -new))])
 
     @classmethod
@@ -171,6 +170,10 @@ class EventMisfiled(PlantableFault):
             if person.currency == scene.person.currency and person.account != scene.account
             and scene.store.stream_version(f"BankAccount-{person.account}")
         })  # fmt: skip
+        if not others:
+            raise UnusableInput(
+                f"nobody but {scene.account} has an account in {scene.person.currency}: take another seed"
+            )
         other = scene.rng.choice(others)
         to = f"BankAccount-{other}"
         with guards_down(scene) as connection:

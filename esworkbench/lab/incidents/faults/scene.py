@@ -166,12 +166,14 @@ class PlantableFault:
     ``stage`` says when its ``after`` comes among those of other faults. ``strikes_any_account``: it can be planted on
     another account than the busy one, and more than once in one bank. ``shows_in`` names the claims that the planted
     amounts put off (tables, or "statement"); None where the lab can't hold its answer against a claim.
+    ``healed_by_rebuild``: nothing is left of it once the read models are built anew, though no total tells.
     """
 
     name = "none"
     stage: ClassVar[int] = AFTER_LIFE
     strikes_any_account: ClassVar[bool] = False
     shows_in: ClassVar[tuple[str, ...] | None] = None
+    healed_by_rebuild: ClassVar[bool] = False
 
     @classmethod
     def may_strike(cls, person: Person) -> bool:

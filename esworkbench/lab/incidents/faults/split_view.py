@@ -60,8 +60,7 @@ def rewrite(scene: Scene, victim: Event, new_minor: int) -> None:
         hash_again(connection, recorded.stream_id, from_version=recorded.version)
         since = (snapshots.c.stream_id == recorded.stream_id) & (snapshots.c.version >= recorded.version)
         connection.execute(delete(snapshots).where(since))
-    for name in scene.readers.code:
-        scene.readers.runner(name).rebuild()
+    scene.readers.rebuild_all()
 
 
 class AsOf(EventStore):
