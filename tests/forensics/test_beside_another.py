@@ -75,3 +75,24 @@ def test_a_reader_whose_checkpoint_was_set_back_may_be_behind_as_well(tmp_path: 
     [lag] = [each for each in planted if each.fault == "lag"]
     [told] = [each for each in diagnosis.findings if each.fault == "lag"]
     assert told.event_ids == lag.event_ids
+
+
+def test_one_version_kept_in_two_shapes_is_two_snapshots(tmp_path: Path) -> None:
+    """Nothing happened between a migration's two sides, so both stand at one version, and one of them is right."""
+    diagnosis, planted = diagnosed(tmp_path, "day_boundary", "stale_snapshot_shape", seed=26)
+    assert sorted(
+        (each.account, each.amount, each.positions) for each in diagnosis.unhealthy if each.account
+    ) == sorted((each.account, each.amount, each.positions) for each in planted if each.account)
+
+
+def test_a_wrong_snapshot_that_a_migration_made_worse_is_told_as_both(tmp_path: Path) -> None:
+    diagnosis, planted = diagnosed(tmp_path, "bad_snapshot", "stale_snapshot_shape", seed=44)
+    told = {(each.fault, each.account, each.amount) for each in diagnosis.findings}
+    assert told == {(each.fault, each.account, each.amount) for each in planted}
+    assert diagnosis.unexplained == []
+
+
+def test_a_midnight_is_found_beside_another_fault_on_the_same_account(tmp_path: Path) -> None:
+    faults = ("day_boundary", "double_repair", "event_misfiled", "invariant_broken")
+    diagnosis, _ = diagnosed(tmp_path, *faults, seed=103)
+    assert {each.fault for each in diagnosis.unhealthy} == set(faults)

@@ -64,7 +64,7 @@ def _unreadable(facts: Facts, unread: list[UnreadSnapshot]) -> Iterator[Explanat
 def _explanation(facts: Facts, left: Left, wrong: WrongSnapshots) -> Explanation:
     others = _changed_log(facts, left, wrong)
     found = finding(
-        FAULT, wrong.key, amount=wrong.balances[-1].amount if wrong.balances else 0, source="snapshots",
+        FAULT, wrong.key, amount=wrong.amount, source="snapshots",
         positions=[snapshot.position for snapshot in wrong.wrong if snapshot.position],
         certainty="possible" if others else "likely", proof=wrong.proof(facts),
     )  # fmt: skip
