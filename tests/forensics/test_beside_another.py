@@ -96,3 +96,36 @@ def test_a_midnight_is_found_beside_another_fault_on_the_same_account(tmp_path: 
     faults = ("day_boundary", "double_repair", "event_misfiled", "invariant_broken")
     diagnosis, _ = diagnosed(tmp_path, *faults, seed=103)
     assert {each.fault for each in diagnosis.unhealthy} == set(faults)
+
+
+@pytest.mark.parametrize(
+    ("faults", "seed"),
+    [
+        (("day_boundary", "restored_read_model", "serialization_drift", "settled_otherwise"), 50),
+        (("chain_fork", "clock_skew", "lag", "serialization_drift"), 92),
+        (("invariant_broken", "rounding", "serialization_drift", "twin_dropped"), 15),
+    ],
+)
+def test_a_log_that_is_only_spelled_otherwise_hides_nothing(faults: tuple[str, ...], seed: int, tmp_path: Path) -> None:
+    """The same content hashes to what is stored, so times, links and amounts are what was written."""
+    diagnosis, planted = diagnosed(tmp_path, *faults, seed=seed)
+    told = {(each.fault, each.account) for each in diagnosis.findings if each.alternative_to is None}
+    assert told == {(each.fault, each.account) for each in planted}
+
+
+def test_a_stretch_that_several_accounts_lack_is_found_though_others_have_a_fault_besides(tmp_path: Path) -> None:
+    faults = ("chain_fork", "mixed_currency", "restored_read_model", "wrong_upcaster")
+    diagnosis, planted = diagnosed(tmp_path, *faults, seed=70)
+    told = {each.account for each in diagnosis.findings if each.fault == "restored_read_model"}
+    assert told == {each.account for each in planted if each.fault == "restored_read_model"}
+    [fork] = [each for each in planted if each.fault == "chain_fork"]
+    assert [(each.account, each.currency) for each in diagnosis.findings if each.fault == "chain_fork"] == [
+        (fork.account, fork.currency)
+    ]
+
+
+def test_a_currency_without_a_row_is_named_though_the_other_figure_is_off_by_more(tmp_path: Path) -> None:
+    faults = ("double_apply", "mixed_currency", "unresolved_pending", "wrong_upcaster")
+    diagnosis, planted = diagnosed(tmp_path, *faults, seed=84)
+    told = {(each.currency, each.amount) for each in diagnosis.findings if each.fault == "mixed_currency"}
+    assert told == {(each.currency, each.amount) for each in planted if each.fault == "mixed_currency"}

@@ -96,6 +96,22 @@ class Facts(NamedTuple):
         return found
 
     @property
+    def changed(self) -> list[FailingHash]:
+        """The events that aren't what was hashed. One that only spells the same content otherwise is."""
+        changed: list[FailingHash] = self.once("changed", lambda: [each for each in self.failing if not each.respelled])
+        return changed
+
+    @property
+    def damage(self) -> list[Break]:
+        """What isn't as it was written, but for contents that are only spelled otherwise."""
+        found: list[Break] = self.once("damage", self._damage)
+        return found
+
+    def _damage(self) -> list[Break]:
+        respelled = {event.position for event in self.failing if event.respelled}
+        return [each for each in self.breaks if each.kind != "content" or each.position not in respelled]
+
+    @property
     def is_file(self) -> bool:
         """True for evidence from a delimited file: its versions and positions are ours, not the writer's."""
         return self.evidence.ledger.file is not None

@@ -120,7 +120,7 @@ def _disputed(facts: Facts) -> dict[str, int]:
     told = {each.key for each in parted if each.kind == "running"}
     places = [(key[0], 0) for key in doubted - told]
     places += [(each.account, each.position or 0) for each in parted if each.kind == "running" and each.key in doubted]
-    places += [(account_of(each.stream_id), each.position or 0) for each in facts.breaks if each.stream_id is not None]
+    places += [(account_of(each.stream_id), each.position or 0) for each in facts.damage if each.stream_id is not None]
     for account, position in places:
         since[account] = min(position, since.get(account, position))
     return since

@@ -131,7 +131,7 @@ def misplaced_rows(facts: Facts, left: Left, source: Source) -> list[MisplacedRo
         ]
     else:
         return []
-    broken = {key for each in facts.breaks if each.stream_id for key in facts.accounts_of_stream(each.stream_id)}
+    broken = {key for each in facts.damage if each.stream_id for key in facts.accounts_of_stream(each.stream_id)}
     return [each for each in found if broken.isdisjoint((each.belongs, each.stands))]
 
 

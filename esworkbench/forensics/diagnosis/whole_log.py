@@ -13,7 +13,7 @@ def broken(facts: Facts, key: Key) -> bool:
         for (stream,) in facts.rows("SELECT DISTINCT stream_id FROM postings WHERE account = $account", account=key[0])
     }
     return any(
-        each.source == "events" and (each.stream_id is None or each.stream_id in streams) for each in facts.breaks
+        each.source == "events" and (each.stream_id is None or each.stream_id in streams) for each in facts.damage
     )
 
 

@@ -318,7 +318,7 @@ def _wrong_fields(facts: Facts) -> Iterator[WrongField]:
     if claims is None:
         return
     category = f"{claims.category}-"
-    disputed = {each.stream_id for each in facts.breaks} | {each.home[0] for each in facts.failing if each.home}
+    disputed = {each.stream_id for each in facts.damage} | {each.home[0] for each in facts.failing if each.home}
     found: list[tuple[str, tuple[str, int, str | None, str, str]]] = []
     for field, source in claims.copied.items():
         type_, _, path = source.partition(".")

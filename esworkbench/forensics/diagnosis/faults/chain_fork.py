@@ -21,15 +21,23 @@ def chain_fork(facts: Facts, left: Left) -> Explanations:
     explanations = []
     # Whoever puts an event between two others, copies one, or writes over the hash before it, forks the chain too, and
     # no writer did: what an event names as its predecessor is only what was written where its content holds.
-    by_hand = {event.position for event in facts.failing}
+    by_hand = {event.position for event in facts.changed}
     for stream_id, _, positions, event_ids in facts.rows(_FORKS):
         if not by_hand.isdisjoint(positions):
             continue
-        keys: list[Key | None] = [*facts.accounts_of_stream(stream_id)] or [None]
+        keys: list[Key | None] = [*_posted_by(facts, event_ids)] or [*facts.accounts_of_stream(stream_id)[:1]] or [None]
         proof = f"in stream {stream_id} the events at {places(positions)} name the same predecessor's hash"
         events = list(zip(positions, event_ids, strict=True))
         explanations += [Explanation(finding(FAULT, key, events=events, proof=proof), []) for key in keys]
     return explanations
+
+
+def _posted_by(facts: Facts, event_ids: list[str]) -> list[Key]:
+    rows = facts.rows(
+        "SELECT DISTINCT account, currency FROM postings WHERE event_id IN (SELECT unnest($ids)) ORDER BY 1, 2",
+        ids=event_ids,
+    )
+    return [(account, currency) for account, currency in rows]
 
 
 FAULT = Fault(

@@ -42,7 +42,8 @@ FAULT = Fault(
 
 def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     """A hold and its release that move to another day together leave every closing as it is, so all columns count."""
-    edited = [event.position for event in facts.failing]
+    drifted = {position for each in left.found("serialization_drift") for position in each.positions}
+    edited = [event.position for event in facts.changed if event.position not in drifted]
     undated = set(facts.rows(
         "SELECT DISTINCT account, currency FROM postings WHERE recorded_at IS NULL "
         "OR list_contains($edited, position)", edited=edited,

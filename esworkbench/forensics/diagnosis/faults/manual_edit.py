@@ -247,7 +247,7 @@ def untested(facts: Facts, source: Source) -> list[str]:
         found.append("handler_bug, wrong_upcaster, clamped_balance and twin_dropped (without the projection's code)")
     if not _covers(facts.batches(source.name), source.cut):
         found.append("double_apply, gap_skipped and checkpoint_moved (the checkpoint log has holes)")
-    if not facts.hashed or facts.breaks:
+    if not facts.hashed or facts.damage:
         found.append("rehashed_history and event_deleted (the log isn't whole by hash and gap check)")
     unposted = sum(facts.evidence.manifest.unposted.values())
     if unposted:

@@ -35,7 +35,10 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
         added = next((other for other, total in others.items() if total == amount), None)
         if added is None:
             lost = next((other for other, total in others.items() if errors.get(other) == -total), None)
-            if lost is not None and taken.isdisjoint((key, lost)) and (amount > 0) == (others[lost] > 0):
+            if lost is None or not taken.isdisjoint((key, lost)):
+                continue
+            # Other errors may outweigh what was added. That there is no row at all in one currency stays telling.
+            if (amount > 0) == (others[lost] > 0) or not _has_row(facts, source, lost):
                 taken.update((key, lost))
                 yield from _beside_another_error(facts, source, key, lost, others[lost], amount)
             continue
@@ -64,6 +67,14 @@ def _beside_another_error(
         )
         found = finding(FAULT, mine, amount=amount, source=source.name, certainty="possible", proof=proof)
         yield Explanation(found, [Share(source.name, mine, amount)])
+
+
+def _has_row(facts: Facts, source: Source, key: Key) -> bool:
+    return bool(facts.rows(
+        "SELECT 1 FROM assertions WHERE kind = 'head' AND source = $source AND account = $account "
+        "AND currency = $currency LIMIT 1",
+        source=source.name, account=key[0], currency=key[1],
+    ))  # fmt: skip
 
 
 def _sums_in_others(facts: Facts, source: Source, key: Key) -> dict[Key, int]:

@@ -21,7 +21,7 @@ def reordered(facts: Facts, left: Left) -> Explanations:
     }  # fmt: skip
     proven = set(streams)
     # An event that fails its hash may owe its version to whoever edited it, and one of another stream to who moved it.
-    edited = {event.event_id for event in facts.failing}
+    edited = {event.event_id for event in facts.changed}
     edited |= {event_id for finding in left.found("event_misfiled") for event_id in finding.event_ids}
     for each in facts.breaks:
         if each.kind == "order" and each.stream_id is not None:

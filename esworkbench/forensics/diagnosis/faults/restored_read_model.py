@@ -84,7 +84,9 @@ def _hole(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
         return
     posted = places_of_all(facts, source)
     for found in stretches(errors, posted.searched(errors), source.cut, (-1,), posted.within):
-        if not found.common or _of_one_type(facts, found.fits, found.after, found.up_to):
+        # An account that is right refutes it; one that is off by something else may have another fault besides.
+        several = len(found.fits) > 2 and len(found.fits) > len(found.misses) == found.missed
+        if not (found.common or several) or _of_one_type(facts, found.fits, found.after, found.up_to):
             continue
         for key in found.fits:
             proof = (

@@ -53,7 +53,7 @@ FAULT = Fault(
 
 def _accounts_of_broken_streams(facts: Facts) -> set[Key]:
     """An event whose time was changed in the log moves to another day, and its row seems lost."""
-    streams = {each.stream_id for each in facts.breaks if each.stream_id}
+    streams = {each.stream_id for each in facts.damage if each.stream_id}
     return {key for stream_id in streams for key in facts.accounts_of_stream(stream_id)}
 
 
@@ -109,7 +109,7 @@ def _explanation(facts: Facts, source: Source, key: Key, lost: list[Hole]) -> Ex
         f", {facts.money(-amount, key)} in all, but the row{'s' * (len(healing) > 1)} at {places(healing)} count"
         f"{'s' * (len(healing) == 1)} it all the same, so it was read and its row is gone"
     )
-    broken = {each.position for each in facts.breaks}
+    broken = {each.position for each in facts.damage}
     whole_log = source.kind == "running" and facts.hashed and broken.isdisjoint(step.position for step in steps)
     if not whole_log:
         proof += "; only an intact hash chain, and rows that each name their event, would prove it"

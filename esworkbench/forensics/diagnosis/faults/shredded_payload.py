@@ -33,7 +33,7 @@ def shredded_payload(facts: Facts, left: Left) -> Explanations:
     found = facts.rows(_DESTROYED)
     if not found and (unknown := facts.rows(_UNKNOWN)[0][0]):
         return NotTestable(f"nothing says whether {unknown} key(s) of sealed texts in the log still exist")
-    changed = {event.position for event in facts.failing}
+    changed = {event.position for event in facts.changed}
     mine = [row for row in found if row[0] not in changed]
     if not mine:
         return []

@@ -79,7 +79,7 @@ def valid_time_shift(facts: Facts, left: Left) -> Explanations:
         return NotTestable("there is no statement to say what happened outside")
     same: dict[tuple[str, Key], list[Shift]] = {}
     # The date may be what was changed.
-    changed = {event.position for event in facts.failing} | rewritten_positions(left)
+    changed = {event.position for event in facts.changed} | rewritten_positions(left)
     for file, account, currency, *shift in facts.rows(_SHIFTED, day=A_DAY):
         if shift[0] in changed:
             continue
