@@ -10,6 +10,8 @@ from typing import NamedTuple
 from esworkbench.forensics.compare.records import DIFFERS, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash
+from esworkbench.forensics.diagnosis.faults.batch_end_stamping import batch_end_stamping
+from esworkbench.forensics.diagnosis.unexplained import Left, NotTestable
 
 STRETCH_AT_LEAST = 10
 """So many events in a row have to fail before the stretch itself speaks for a serializer; or the whole log, if it is
@@ -50,7 +52,7 @@ def edited_or_drifted(facts: Facts) -> Sorted:
         return Sorted([], [], [])
     respelled = [event for event in mine if event.respelled]
     rest = [event for event in mine if not event.respelled]
-    contradicted = _contradicted(facts, rest)
+    contradicted = _contradicted(facts, rest) if rest else set()
     stretches = [
         [event for event in stretch if event.linked and event.event_id not in contradicted]
         for stretch in _by_pattern(facts, mine, respelled, rest)
@@ -106,8 +108,11 @@ def _by_pattern(
 
 
 def _contradicted(facts: Facts, failing: Sequence[FailingHash]) -> set[str]:
-    """Ids of events of which a claim tells another amount. A row that the next one undoes is the row's own error."""
-    ids = {event.event_id for event in failing}
+    """Ids of events of which a claim tells another amount. A row that the next one undoes is the row's own error, and
+    so is one that was stamped with the balance at its batch's end."""
+    stamped = batch_end_stamping(facts, Left(facts.residuals))
+    own = set() if isinstance(stamped, NotTestable) else {each for one in stamped for each in one.finding.event_ids}
+    ids = {event.event_id for event in failing} - own
     found: set[str] = set()
     before: Residual | None = None
     for step in facts.residuals:

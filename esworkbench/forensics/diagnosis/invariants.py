@@ -11,6 +11,8 @@ from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.rewritten import REWRITTEN
+from esworkbench.forensics.diagnosis.unexplained import Left
 from esworkbench.forensics.diagnosis.witnesses import vouchers
 
 _BALANCES = """
@@ -82,7 +84,7 @@ def names_invariants(facts: Facts) -> bool:
     return rules.minimum_balance_minor is not None or rules.closing_event is not None
 
 
-def violations(facts: Facts) -> list[Violation]:
+def violations(facts: Facts, left: Left) -> list[Violation]:
     """Events that break a rule of the ledger, on accounts that nothing disputes up to there, in order of position."""
     rules = facts.evidence.ledger.invariants
     rows: list[tuple[Any, ...]] = []
@@ -94,7 +96,7 @@ def violations(facts: Facts) -> list[Violation]:
     closing = {"closing": rules.closing_event or ""}
     if facts.rows("SELECT position FROM events WHERE type = $closing LIMIT 1", **closing):
         rows += facts.rows(_CLOSED, **closing)
-    disputed = _disputed(facts)
+    disputed = _disputed(facts, left)
     rows = [row for row in rows if row[4] < disputed.get(row[0], row[4] + 1)]
     rivals: dict[int, list[tuple[int, str]]] = {}
     if rows:
@@ -109,17 +111,23 @@ def violations(facts: Facts) -> list[Violation]:
     return sorted(found, key=lambda each: each.position)
 
 
-def _disputed(facts: Facts) -> dict[str, int]:
-    """Accounts whose read models part from the events with no witness for these, or in whose streams something is
-    broken; and the first position from which that may matter. What is broken later makes nothing wrong before.
+def _disputed(facts: Facts, left: Left) -> dict[str, int]:
+    """Accounts whose read models part from the events, for no reason of their own and with no witness for these, or in
+    whose streams something is broken; and the first position from which that may matter. What is broken later makes
+    nothing wrong before.
     """
     since: dict[str, int] = {}
-    parted = [each for each in facts.residuals if each.kind in ("head", "running", "daily", "snapshot")]
-    doubted = {key for key in {each.key for each in parted} if not vouchers(facts, key)}
+    parted = [step for step in left.steps() if step.kind in ("running", "daily", "snapshot")]
+    off = {key for source in facts.sources for key in left.heads(source.name)}
+    doubted = {key for key in {*off, *(step.key for step in parted)} if not vouchers(facts, key)}
     # Only a claim about single events says where it begins.
-    told = {each.key for each in parted if each.kind == "running"}
+    told = {step.key for step in parted if step.kind == "running"}
     places = [(key[0], 0) for key in doubted - told]
-    places += [(each.account, each.position or 0) for each in parted if each.kind == "running" and each.key in doubted]
+    places += [(step.account, step.position or 0) for step in parted if step.kind == "running" and step.key in doubted]
+    places += [
+        (each.account, min(each.positions, default=0)) for each in left.all_found()
+        if each.account is not None and not each.healthy and (each.certainty == "possible" or each.fault in REWRITTEN)
+    ]  # fmt: skip
     places += [(account_of(each.stream_id), each.position or 0) for each in facts.damage if each.stream_id is not None]
     for account, position in places:
         since[account] = min(position, since.get(account, position))

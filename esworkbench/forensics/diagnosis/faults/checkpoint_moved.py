@@ -10,7 +10,15 @@ from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.restored_read_model import FAULT as RESTORED
 from esworkbench.forensics.diagnosis.stretches import Standing, standing
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, posted_between, shares_of_all
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.wording import finding
 
 PUT_BACK = "an older state of the rows, put back by hand together with its part of the log, would look the same"
@@ -77,6 +85,25 @@ def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             f"{facts.money(errors[key], key)}",
         )  # fmt: skip
         yield Explanation(named, shares, (LookAlike(RESTORED.name, PUT_BACK),) if found.last < source.cut else ())
+    if noted and ended and ended > source.cut:
+        yield from _off_otherwise_too(facts, source, ended, {key: errors[key] for key in errors.keys() - {*found.fits}})
+
+
+def _off_otherwise_too(facts: Facts, source: Source, ended: int, errors: dict[Key, int]) -> Iterator[Explanation]:
+    """Accounts whose rows are ahead like all others, and off by something else besides: that is left to others."""
+    ahead = posted_between(facts, source.cut + 1, ended)
+    for key, error in sorted(errors.items()):
+        if not ahead.get(key):
+            continue
+        proof = (
+            f"{source.name} has its checkpoint at {source.cut}, while the last run of the checkpoint log ended at "
+            f"{ended} and other accounts are right there; on this one that makes {facts.money(ahead[key], key)}, and "
+            f"{facts.money(error - ahead[key], key)} of what it is off by has another cause"
+        )
+        named = finding(
+            FAULT, key, amount=ahead[key], positions=[ended], source=source.name, certainty="possible", proof=proof
+        )
+        yield Explanation(named, [Share(source.name, key, ahead[key])] if source.kind == "head" else [])
 
 
 def _moved_ahead_since(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:

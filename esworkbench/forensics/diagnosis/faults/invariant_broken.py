@@ -13,7 +13,7 @@ def invariant_broken(facts: Facts, left: Left) -> Explanations:
     if not names_invariants(facts):
         return NotTestable("the ledger names no invariants")
     groups: dict[Key, list[Violation]] = {}
-    for violation in violations(facts):
+    for violation in violations(facts, left):
         if not violation.rivals:
             groups.setdefault(violation.key, []).append(violation)
     return [

@@ -15,7 +15,7 @@ def lost_update(facts: Facts, left: Left) -> Explanations:
     if not facts.rows("SELECT 1 FROM events WHERE decided_on_version IS NOT NULL LIMIT 1"):
         return NotTestable("no event says which version it was decided on")
     groups: dict[Key, tuple[dict[int, str], list[str]]] = {}
-    for violation in violations(facts):
+    for violation in violations(facts, left):
         if violation.rivals:
             events, words = groups.setdefault(violation.key, ({}, []))
             events.update({violation.position: violation.event_id, **dict(violation.rivals)})
