@@ -2,6 +2,7 @@
 
 ``on_demand``: imports a command when it is called.
 ``options``: what several commands take.
+``typed_numbers``: the one way a number that was typed is read.
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
 ``custody``: the line that each command on evidence leaves in its custody log.
 ``shares``: how much of the money is cleared, and whether that is enough.

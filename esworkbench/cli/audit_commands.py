@@ -19,6 +19,7 @@ from esworkbench.evidence.custody import UNSHOWN, CustodyLog, as_json
 from esworkbench.forensics.investigation.case import digest_of
 from esworkbench.forensics.investigation.examination import (
     ASKED,
+    BOUND_BY,
     LIMITS,
     differences,
     disagreements,
@@ -77,7 +78,8 @@ def examine(
     """A second examiner: ask verify, diff and diagnose again, and compare with what was recorded; control totals.
 
     Exit code 0 means that the answers are identical and two engines agree on the totals, whatever the findings are; 1
-    that something differs, and what.
+    that something differs, and what; or that the file holds only some of what an examination does, and which. A case
+    that has only some of the answers so far is said to, and now has them all.
     """
     recorded = None if against is None else recorded_in(_document(against), str(against))
     opened = open_agreeing(evidence)
@@ -86,17 +88,19 @@ def examine(
     answers: dict[str, Any] = {question: ask(opened, question, {}) for question in ASKED}
     if recorded is None:
         compared, found = recorded_in_case(opened, answers)
-        source = "the case"
+        missing, source = [each for each in ASKED if each not in compared], "the case"
     else:
         now = {**answers, "evidence": opened.digest, "totals": msgspec.to_builtins(second)}
         found = differences(recorded, {name: now[name] for name in recorded})
-        compared, source = len(recorded.keys() & answers.keys()), str(against)
+        compared, source = [each for each in ASKED if each in recorded], str(against)
+        missing = [each for each in (*ASKED, *BOUND_BY) if each not in recorded]
     for question in ASKED:
         asked(opened, question, {}, answers[question])
     digests = {question: digest_of(answer) for question, answer in answers.items()}
     document = {
         "evidence": opened.digest, "tool": __version__, "totals": second, "totals_apart": apart,
-        "compared": compared, "compared_with": source, "differences": [each._asdict() for each in found],
+        "compared": len(compared), "compared_with": source, "missing": missing,
+        "differences": [each._asdict() for each in found],
         "digests": digests, "digest": digest_of(digests), "answers": answers, "unprovable": LIMITS,
         **judge_of(opened),
     }  # fmt: skip
@@ -105,9 +109,13 @@ def examine(
         _print_totals(console, msgspec.to_builtins(second), apart)
         if not compared:
             console.print("nothing was recorded before that could be compared: this is the first examination")
-        elif not found:
-            console.print(f"identical: {compared} answers, with {source}", markup=False)
-        else:
+        elif not (found or missing):
+            console.print(f"identical: {len(compared)} answers, with {source}", markup=False)
+        if compared and missing:
+            there = ", ".join(dict.fromkeys(compared))
+            same = "compared" if found else "the same in"
+            console.print(f"incomplete: {same} {there}; not in {source}: {', '.join(missing)}", markup=False)
+        if found:
             columns = ["where", "recorded", "now"]
             console.print(table(f"differs from {source}", columns, found, limit=50))
         console.print(f"digest of the findings, for whoever examines next: {document['digest']}")
@@ -115,7 +123,8 @@ def examine(
         for sentence in LIMITS:
             console.print(f"unprovable: {sentence}", markup=False)
 
-    answer(document, prose, as_json=json, found=bool(found or apart))
+    incomplete = recorded is not None and bool(missing)
+    answer(document, prose, as_json=json, found=bool(found or apart) or incomplete)
 
 
 def _print_totals(console: Console, totals: dict[str, Any], apart: list[str]) -> None:

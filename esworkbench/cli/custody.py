@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from esworkbench.cli.output import INTERRUPTED, NOTHING_FOUND, OUR_ERROR, UNUSABLE
-from esworkbench.credentials import shows_a_password, without_credentials
+from esworkbench.credentials import kept_of, reads_one_way, shows_a_password, without_credentials
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.version import __version__
 
@@ -75,8 +75,11 @@ def kept(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def command(**given: Any) -> Any:
         operator, reason = given.get("operator"), given.get("reason")
         for option, words in (("--operator", operator), ("--reason", reason)):
-            if words is not None and shows_a_password(words):
-                raise UnusableInput(f"{option} holds a password, and what it says is kept for good: leave it out")
+            if words is not None and (shows_a_password(words) or any(kept_of(each) != each for each in words.split())):
+                raise UnusableInput(
+                    f"{option} holds a password, or a URL with a user, a query or a part of a page in it, and what it "
+                    "says is kept for good: leave that out"
+                )
         with _in_custody(name, given, operator, reason):
             return function(**{option: value for option, value in given.items() if option in own})
 
@@ -168,9 +171,14 @@ def _account() -> str:
 
 
 def _typed() -> str:
-    arguments = _arguments.get()
-    typed = _text(shlex.join(["esworkbench", *arguments]))
-    given = [*arguments, *(value for each in arguments for value in each.split("=", 1)[1:] if each.startswith("--"))]
+    """The command line without what may be a secret; whole values are looked at, an option's without its name."""
+    kept, given = [], []
+    for argument in _arguments.get():
+        option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        kept.append(option + equals + kept_of(value))
+        if "://" not in value or reads_one_way(value):
+            given.append(value)
+    typed = _text(shlex.join(["esworkbench", *kept]))
     return without_credentials(
         typed, [*given, os.environ.get("ESWORKBENCH_PG_DSN", "")], [os.environ.get("PGPASSWORD", "")]
     )

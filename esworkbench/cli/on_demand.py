@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from esworkbench.cli.custody import kept
+from esworkbench.cli.typed_numbers import reads_numbers
 
 
 class Commands(Mapping[str, Any]):
@@ -53,15 +54,17 @@ class Commands(Mapping[str, Any]):
 
 
 def _each_kept(group: str, commands: typer.Typer) -> typer.Typer:
+    if commands.registered_callback is not None and commands.registered_callback.callback is not None:
+        reads_numbers(commands.registered_callback.callback)
     for each in commands.registered_commands:
         if each.callback is not None and not hasattr(each.callback, "__wrapped__"):
-            each.callback = kept(f"{group} {each.name or each.callback.__name__}", each.callback)
+            each.callback = reads_numbers(kept(f"{group} {each.name or each.callback.__name__}", each.callback))
     return commands
 
 
 def _of(function: Any) -> typer.Typer:
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    alone.command()(function)
+    alone.command()(reads_numbers(function))
     return alone
 
 

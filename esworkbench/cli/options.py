@@ -47,7 +47,7 @@ KnownAt = Annotated[str | None, typer.Option("--known-at", help="Recorded time: 
 
 def duration(option: str, text: str) -> timedelta:
     """What an option says like ``24h``, ``90m`` or ``2d``. Raises UnusableInput, naming the option."""
-    match = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
     if match is None:
         raise UnusableInput(f"{option} {text!r} is not a duration: write it like 24h, 90m or 2d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})

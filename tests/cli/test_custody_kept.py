@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
 from cli_shell import Shell, fingerprint
+from test_every_command import GIVEN, registered
 
+from esworkbench.cli.custody import PLACES, _typed, command_line
 from esworkbench.cli.on_demand import _each_kept
 from esworkbench.cli.options import EvidencePath
 from esworkbench.lab import Incident
@@ -69,6 +72,81 @@ def test_no_password_comes_into_the_log(shell: Shell, evidence: Path) -> None:
     kept = evidence.with_name("ev.custody.jsonl").read_text("utf-8")
     assert kept.count("\n") == 2
     assert "hunter22" not in kept
+
+
+SECRETS = ("Zx9User", "Zx9Pw", "Zx9Token", "Zx9Part")
+URLS = (
+    "https://Zx9User:Zx9Pw@host.example/tsa?token=Zx9Token", "https://Zx9User@host.example:8443/tsa?a=1&k=Zx9Token",
+    "https://host.example/tsa?sig=Zx9Token#Zx9Part", "https://host.example/tsa#Zx9Part", "ftp://Zx9User@host.example",
+    "https://Zx9User:Zx9@Zx9Pw/Zx9Part@host.example/tsa", "https://host.example/?k=Zx9Token@Zx9Part/Zx9Pw",
+    "https:/host.example/tsa?token=Zx9Token", "see https://host.example/?k=Zx9Token and more", "https://Zx9User:Zx9 Pw",
+    "postgresql://Zx9User:Zx9Pw@host.example:1/bank?options=Zx9Token", "sqlite:///nothing.db?key=Zx9Token",
+)  # fmt: skip
+
+
+def keeping() -> dict[str, Any]:
+    """The commands that leave a line, by their words."""
+    return {
+        name: each for name, each in registered().items() if {"operator", "reason"} <= {p.name for p in each.params}
+    }
+
+
+def takes_text(parameter: Any) -> bool:
+    return parameter.type_descriptor.annotation in (str, Path, list[str], list[Path])
+
+
+def test_no_part_of_a_url_that_may_be_a_secret_is_written_of_any_option() -> None:
+    """Every option of every command that takes a text may be given a URL, if only by mistake."""
+    for name, command in registered().items():
+        for parameter in filter(takes_text, command.params):
+            for url in URLS:
+                option = parameter.opts[0] if parameter.param_type_name == "option" else None
+                for typed in [[option, url], [f"{option}={url}"]] if option else [[url]]:
+                    with command_line([*name.split(), *typed, "--json"]):
+                        kept = _typed()
+                    assert not [each for each in SECRETS if each in kept], (typed, kept)
+                    assert "--json" in kept, "and what is harmless stands there"
+                    assert option is None or option in kept
+
+
+def test_of_a_url_the_host_and_the_path_are_kept() -> None:
+    with command_line(
+        ["timestamp", "m.json", "--authority", URLS[0], f"--to={URLS[1]}", "at=https://host.example/x/y"]
+    ):
+        assert _typed() == (
+            "esworkbench timestamp m.json --authority 'https://…@host.example/tsa?…' "
+            "'--to=https://…@host.example:8443/tsa?…' at=https://host.example/x/y"
+        )
+
+
+@pytest.mark.parametrize("name", keeping())
+def test_no_command_leaves_a_secret_of_a_url_in_the_log(
+    shell: Shell, incident: Incident, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each is refused at its evidence's door, and has its line with all that was typed."""
+    monkeypatch.chdir(tmp_path)
+    (evidence / "ledger.toml").write_bytes(b"another")
+    walk: Any = SimpleNamespace(url=incident.url, folder=tmp_path, digest="0" * 64, new_place=lambda: tmp_path / "new")
+    needed: list[object] = []
+    urls: list[object] = []
+    for each in keeping()[name].params:
+        if each.required or each.name in PLACES:
+            given = evidence if each.name in PLACES else GIVEN[each.name](walk)[0]
+            needed += [given] if each.param_type_name == "argument" else [each.opts[0], given]
+        elif takes_text(each) and each.name not in ("operator", "reason"):
+            urls += [each.opts[0], URLS[0]]
+    assert shell(*name.split(), *needed, *urls).code == 2
+    (line,) = lines(evidence)
+    assert line["act"] == name
+    assert not [each for each in SECRETS if each in json.dumps(line)]
+
+
+@pytest.mark.parametrize("option", ["--operator", "--reason"])
+def test_a_reason_that_names_a_secret_url_is_refused(shell: Shell, evidence: Path, option: str) -> None:
+    for url in URLS:
+        assert shell("diff", evidence, option, f"see {url}").code == 2, url
+    assert shell("diff", evidence, option, "https://host.example/tickets").code != 2
+    assert len(lines(evidence)) == 1
 
 
 def test_what_handles_no_evidence_leaves_no_line(shell: Shell, incident: Incident, tmp_path: Path) -> None:

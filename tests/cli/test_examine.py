@@ -41,7 +41,7 @@ def test_another_process_on_a_copy_elsewhere_gets_identical_findings(
     command = [sys.executable, "-m", "esworkbench", "examine", str(copy), "--against", str(first), "--json"]
     ran = subprocess.run(command, check=False, capture_output=True, text=True)
     found = json.loads(ran.stdout)
-    assert (ran.returncode, found["differences"], found["compared"]) == (0, [], 3)
+    assert (ran.returncode, found["differences"], found["compared"], found["missing"]) == (0, [], 3, [])
     assert found["digest"] == json.loads(first.read_text())["digest"]
 
 
@@ -59,10 +59,40 @@ def test_what_differs_is_named(shell: Shell, evidence: Path, first: Path) -> Non
 
 
 @pytest.mark.parametrize("question", ["verify", "diff", "diagnose"])
-def test_what_one_command_printed_will_do(shell: Shell, evidence: Path, tmp_path: Path, question: str) -> None:
+def test_what_one_command_printed_is_compared_and_is_not_the_whole(
+    shell: Shell, evidence: Path, tmp_path: Path, question: str
+) -> None:
     (tmp_path / "one.json").write_text(shell.json(question, evidence).out)
     ran = shell.json("examine", evidence, "--against", tmp_path / "one.json")
-    assert (ran.code, ran.document["compared"]) == (0, 1)
+    others = [each for each in ("verify", "diff", "diagnose") if each != question]
+    assert (ran.code, ran.document["compared"], ran.document["differences"]) == (1, 1, [])
+    assert ran.document["missing"] == [*others, "evidence", "totals"]
+    said = " ".join(ran.err.split())
+    assert f"incomplete: the same in {question}; not in" in said
+    assert f": {', '.join([*others, 'evidence', 'totals'])}" in said
+    assert "identical" not in said.split("unprovable")[0]
+
+
+@pytest.mark.parametrize("missing", [["diff"], ["verify", "diagnose"], ["totals"], ["evidence"], ["diff", "totals"]])
+def test_an_examination_that_lacks_an_answer_is_not_called_identical(
+    shell: Shell, evidence: Path, first: Path, missing: list[str]
+) -> None:
+    document = json.loads(first.read_text())
+    for name in missing:
+        del (document if name in document else document["answers"])[name]
+    first.write_text(json.dumps(document))
+    ran = shell.json("examine", evidence, "--against", first)
+    assert (ran.code, ran.document["missing"], ran.document["differences"]) == (1, missing, [])
+    assert "identical:" not in ran.err
+
+
+def test_of_a_case_with_some_of_the_answers_it_is_said_which(shell: Shell, evidence: Path) -> None:
+    """Nobody has left them out: what is asked now is recorded, and compared the next time."""
+    shell("diff", evidence)
+    ran = shell.json("examine", evidence)
+    assert (ran.code, ran.document["compared"], ran.document["missing"]) == (0, 1, ["verify", "diagnose"])
+    assert "incomplete: the same in diff; not in the case: verify, diagnose" in " ".join(ran.err.split())
+    assert shell.json("examine", evidence).document["missing"] == []
 
 
 def test_without_a_file_the_case_is_what_is_compared(shell: Shell, evidence: Path) -> None:

@@ -27,6 +27,9 @@ KNOWN_BY = {
 }  # fmt: skip
 """By which keys a command's JSON document is recognised."""
 
+BOUND_BY = ("evidence", "totals")
+"""What an examination holds beside the answers: of which evidence they are, and its control totals."""
+
 BESIDE = {"ledger", "domain"}
 """What a command adds to its answer: whose ledger judged, which the manifest says as well."""
 
@@ -146,17 +149,18 @@ def disagreements(evidence: Evidence, first: Totals, second: Totals) -> list[str
 
 def recorded_in_case(
     evidence: Evidence, answers: Mapping[str, Mapping[str, Any]]
-) -> tuple[int, list[AnswerDifference]]:
-    """How many answers the case holds to these very questions about this very evidence, and those that differ.
+) -> tuple[list[str], list[AnswerDifference]]:
+    """The answers that the case holds to these very questions about this very evidence, and those that differ.
 
     A case keeps digests, so it tells that an answer differs and not in what.
     """
-    compared, found = 0, []
+    compared: list[str] = []
+    found: list[AnswerDifference] = []
     for entry in Case(evidence.path).entries():
         narrowed = any(value is not None for value in entry.arguments.values())
         if entry.question not in answers or narrowed or entry.evidence not in (None, evidence.digest):
             continue
-        compared += 1
+        compared.append(entry.question)
         digest = digest_of(answers[entry.question])
         if digest != entry.digest:
             found.append(AnswerDifference(f"{entry.question}, line {entry.number} of the case", entry.digest, digest))
@@ -173,7 +177,7 @@ def recorded_in(document: Any, of: str) -> dict[str, Any]:
     if isinstance(document, dict) and isinstance(answers := document.get("answers"), dict):
         known = {name: answer for name, answer in answers.items() if name in ASKED and isinstance(answer, dict)}
         if known:
-            return known | {name: document[name] for name in ("evidence", "totals") if name in document}
+            return known | {name: document[name] for name in BOUND_BY if name in document}
     if isinstance(document, dict):
         for name, keys in KNOWN_BY.items():
             if keys <= document.keys():
