@@ -46,6 +46,7 @@ from esworkbench.forensics.investigation.investigate import Handlers
 from esworkbench.forensics.investigation.questions import ask, in_words
 from esworkbench.forensics.replay.moments import parse_moment
 from esworkbench.forensics.replay.replay import Bounds, fold
+from esworkbench.forensics.verify import verify as verify_evidence
 from esworkbench.money import iso_decimals
 
 
@@ -193,31 +194,38 @@ def verify(
     key: Annotated[
         list[Path] | None, typer.Option(help="The public key of those whose anchors you trust; may be repeated.")
     ] = None,
+    authority_certificate: Annotated[
+        Path | None, typer.Option(help="The certificates (PEM) of the timestamp authority that you trust.")
+    ] = None,
     ledger: Ledger = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:
-    """Hash chains, anchors, gaps, structure; and what can't be proven from here.
+    """Hash chains, anchors, timestamps, gaps, structure; and what can't be proven from here.
 
-    Anchors and keys that are named are asked and not kept: `evidence add` keeps them.
+    Anchors, keys and certificates that are named are asked and not kept: `evidence add` keeps anchors and keys.
     """
+
+    def verified(evidence: Evidence) -> dict[str, Any]:
+        return verify_evidence(evidence, authority=authority_certificate).as_json()
+
     given = Additions(anchors=[anchors] if anchors else [], keys=key or [])
     if "://" in source or Path(source).is_file():
         with tempfile.TemporaryDirectory() as folder:
             opened = capture_to_verify(source, Path(folder) / "evidence", ledger=ledger, domain=domain)
             opened = add_to(opened, given) if any(given) else opened
-            found = ask(opened, "verify", {})
+            found = verified(opened)
     elif any(given) and ledger is None and domain is None:
         with tempfile.TemporaryDirectory() as folder:
             whole = Evidence.open(source)
             opened = add_to(_copied(whole, Path(folder) / "evidence"), given)
             opened.digest = whole.digest  # what is told is of that
-            found = ask(opened, "verify", {})
+            found = verified(opened)
     elif ledger is not None or domain is not None:
         raise UnusableInput(f"{source} was judged when it was captured: leave --ledger and --domain out")
     else:
         opened = Evidence.open(source)
-        found = _asked(opened, "verify", {})
+        found = verified(opened) if authority_certificate else _asked(opened, "verify", {})
 
     def prose(console: Console) -> None:
         console.print(f"{found['events']:,} events in {found['streams']:,} streams, {len(found['breaks'])} breaks")
@@ -228,6 +236,9 @@ def verify(
         if found["anchors"]:
             columns = ["position", "count", "anchored_at", "key_id", "origins", "signature", "trusted", "stands"]
             console.print(table("anchors", columns, [_anchor_row(each, columns) for each in found["anchors"]]))
+        for each in found["timestamps"]:
+            if each["outcome"] == "signed":
+                console.print(each["words"], markup=False)
         for sentence in found["unprovable"]:
             console.print(f"unprovable: {sentence}", markup=False)
 

@@ -39,9 +39,8 @@ def new(
         int | None, typer.Option(metavar="N", help="How many accounts, 10 to 100000; else 41, of small 6.")
     ] = None,
     anchored: Annotated[
-        bool | None,
-        typer.Option(help="Whether the bank anchors its log; else it does with several faults or --accounts."),
-    ] = None,
+        bool, typer.Option(help="Whether the bank anchors its log, and keeps the anchors outside.")
+    ] = True,
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the answer's key goes; else into your own folder.")
     ] = None,

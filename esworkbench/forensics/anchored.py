@@ -46,7 +46,7 @@ Strength = Literal["proven", "likely", "possible"]
 
 _ANCHORS = """
     SELECT log_id, position, event_count, root, anchored_at, previous, key_id, signature, list(DISTINCT origin),
-        max(token) IS NOT NULL, max(leaves)
+        list(DISTINCT token) FILTER (token IS NOT NULL), max(leaves)
     FROM anchors GROUP BY ALL ORDER BY position, root, signature
 """
 
@@ -133,7 +133,7 @@ class AnchorVerdict(msgspec.Struct, frozen=True, kw_only=True):
     ``origins``: store, outside, given. ``signature``: good; bad; or unknown_key, where its public key isn't there.
     ``trusted``: by a key that whoever investigates brought. ``stands``: the log up to its position has its root; null
     where that wasn't asked, because it isn't validly signed or is of another log. ``timestamped``: an authority's token
-    lies beside it, unread.
+    lies beside it.
     """
 
     position: int
@@ -214,12 +214,16 @@ class AnchorContradiction(NamedTuple):
 
 
 class Anchored(NamedTuple):
-    """Every anchor of the evidence, and where the log contradicts them. ``quarrels`` are anchors against each other."""
+    """Every anchor of the evidence, and where the log contradicts them. ``quarrels`` are anchors against each other.
+
+    ``tokens`` are those beside them, each with its anchor, for ``stamped`` to read.
+    """
 
     anchors: list[AnchorVerdict]
     contradiction: AnchorContradiction | None
     quarrels: list[tuple[int, str]]
     unusable_leaves: list[int]
+    tokens: Sequence[tuple[AnchorVerdict, bytes]] = ()
 
     @property
     def asked(self) -> list[AnchorVerdict]:
@@ -244,7 +248,7 @@ class _Kept(NamedTuple):
 
     anchor: "Anchor"
     origins: frozenset[str]
-    timestamped: bool
+    tokens: tuple[str, ...]
     leaves: str | None
     signature: Signature
 
@@ -270,13 +274,14 @@ class _Comparison:
         fallen = {each: verdict for each, verdict in verdicts.items() if verdict.stands is False}
         self._look_for_quarrels(verdicts)
         contradiction = self._contradiction(verdicts, fallen) if fallen else None
-        return Anchored(list(verdicts.values()), contradiction, self._quarrels, self._unusable)
+        tokens = [(verdict, bytes.fromhex(token)) for each, verdict in verdicts.items() for token in each.tokens]
+        return Anchored(list(verdicts.values()), contradiction, self._quarrels, self._unusable, tokens)
 
     def _read(self, row: tuple[Any, ...]) -> _Kept:
         from esworkbench.event_store.anchors.anchor import Anchor, AnchorRefused, check_signature
         from esworkbench.event_store.columns import moment_text
 
-        log_id, position, count, root, anchored_at, previous, key_id, signature, origins, timestamped, leaves = row
+        log_id, position, count, root, anchored_at, previous, key_id, signature, origins, tokens, leaves = row
         anchor = Anchor(
             log_id=log_id, position=position, count=count, root=root, anchored_at=moment_text(anchored_at),
             previous=previous, key_id=key_id, signature=signature,
@@ -286,7 +291,7 @@ class _Comparison:
             check_signature(anchor, self._keys)
         except AnchorRefused as refused:
             found = "unknown_key" if refused.failure == "unknown_key" else "bad"
-        return _Kept(anchor, frozenset(origins), timestamped, leaves, found)
+        return _Kept(anchor, frozenset(origins), tuple(sorted(tokens or ())), leaves, found)
 
     def _verdict(self, kept: _Kept) -> AnchorVerdict:
         anchor = kept.anchor
@@ -297,7 +302,7 @@ class _Comparison:
             key_id=anchor.key_id, origins=sorted(kept.origins), signature=kept.signature,
             trusted=kept.signature == "good" and GIVEN in self._key_origins[anchor.key_id], of_this_log=ours,
             stands=self._roots[anchor.position] == (anchor.count, anchor.root) if asked else None,
-            leaves_known=kept.leaves is not None, timestamped=kept.timestamped,
+            leaves_known=kept.leaves is not None, timestamped=bool(kept.tokens),
         )  # fmt: skip
 
     @cached_property
@@ -578,10 +583,6 @@ def left_open(anchored: Anchored, head: int) -> list[str]:
         said.append(
             "whether whoever holds the signing key signed another history before: only a timestamp of a third party "
             f"(RFC 3161) would show it, and the anchor at position {_listed(untimed)} has none"
-        )
-    if timed := [each.position for each in asked if each.timestamped]:
-        said.append(
-            f"what the timestamp token beside the anchor at position {_listed(timed)} says: it lies here unread"
         )
     last = max(each.position for each in asked)
     if last < head:

@@ -7,6 +7,7 @@ own tail, nor against somebody who recomputed all of it; only an anchor kept els
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from esworkbench.forensics.anchored import (
     range_in_words,
 )
 from esworkbench.forensics.hash_in_sql import HASHES_DIFFER
+from esworkbench.forensics.stamped import TAMPERED, Stamp, left_unproven, read_stamps
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,8 +36,8 @@ class Break(NamedTuple):
 
     ``kind``: content, link, fork, version_gap, duplicate_version, duplicate_id, duplicate_position, order,
     checkpoint_ahead, stored_form; against anchors anchor_edited, anchor_hashed_again, anchor_missing, anchor_inserted,
-    anchor_moved, anchor_range, anchor_quarrel; where the evidence doesn't agree with itself, value, bucket, posting,
-    metadata, claim, manifest. ``source`` is the table of the store that it is about.
+    anchor_moved, anchor_range, anchor_quarrel; timestamp, of a forged token; where the evidence doesn't agree with
+    itself, value, bucket, posting, metadata, claim, manifest. ``source`` is the table of the store that it is about.
     """
 
     kind: str
@@ -58,7 +60,8 @@ class Gap(NamedTuple):
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """``hashed`` counts the events whose hash was recomputed: 0 for a layout without our hashes.
 
-    ``anchors`` are those the evidence holds, each with what came of it.
+    ``anchors`` are those the evidence holds, ``timestamps`` the tokens beside them and beside the manifest, each with
+    what came of it.
     """
 
     events: int
@@ -68,6 +71,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Gap]
     unprovable: list[str]
     anchors: list[AnchorVerdict] = []
+    timestamps: list[Stamp] = []
 
     def as_json(self) -> dict[str, Any]:
         """What ``verify --json`` prints."""
@@ -78,10 +82,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def verify(evidence: Evidence) -> Verification:
+def verify(evidence: Evidence, *, authority: Path | None = None) -> Verification:
     """Everything about the log that its own content can prove or refute, and whether the evidence agrees with itself.
 
-    In memory that doesn't grow with the log.
+    ``authority``: a file with the certificates (PEM) of the authority that is trusted with timestamps. In memory that
+    doesn't grow with the log.
     """
     from esworkbench.evidence.agreement import disagreements
 
@@ -89,8 +94,19 @@ def verify(evidence: Evidence) -> Verification:
         Break(each.kind, each.stream_id, each.version, each.position, each.event_id, each.words)
         for each in disagreements(evidence)
     ]
+    stamps = read_stamps(evidence, authority)
+    forged = [
+        Break("timestamp", None, None, each.position, None, each.words, f"{each.of}s" if each.position else each.of)
+        for each in stamps
+        if each.outcome in TAMPERED
+    ]
     log = verify_log(evidence)
-    return msgspec.structs.replace(log, breaks=sorted([*astray, *log.breaks], key=_place))
+    return msgspec.structs.replace(
+        log,
+        breaks=sorted([*astray, *forged, *log.breaks], key=_place),
+        unprovable=[*log.unprovable, *left_unproven(stamps)],
+        timestamps=stamps,
+    )
 
 
 def verify_log(evidence: Evidence, *, known: Verification | None = None, known_up_to: int = 0) -> Verification:

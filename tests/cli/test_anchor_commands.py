@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import typer
 from cli_shell import Shell, fingerprint
 from sqlalchemy import text
 
+from esworkbench.cli import anchor_commands
 from esworkbench.cli.anchor_commands import keep_anchoring
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.errors import StoreBusy, UnusableInput
@@ -513,3 +516,112 @@ def test_an_authority_that_sends_back_what_it_was_sent_gives_no_key_away() -> No
             request_token(f"http://127.0.0.1:{server.getsockname()[1]}/?key=hunter2", b"x")
         thread.join()
     assert "hunter2" not in str(refused.value)
+
+
+# What verify makes of the tokens beside anchors, and beside the manifest.
+
+
+@pytest.fixture
+def stamped(shell: Shell, sqlite_url: str, tmp_path: Path, authority: str) -> Path:
+    """Evidence of a bank with one anchor, both with a token."""
+    Bank(EventStore.open(sqlite_url)).handle(OpenAccount(account_id="A1", owner="Ann", currency="USD"))
+    assert shell("anchor", sqlite_url, "--timestamp", authority).code == 0
+    evidence = tmp_path / "evidence"
+    assert shell("capture", sqlite_url, "--into", evidence).code == 0
+    assert shell("timestamp", evidence / "manifest.json", "--authority", authority).code == 0
+    return evidence
+
+
+def outcomes(found: Any) -> list[tuple[str, int | None, str]]:
+    return [(each["of"], each["position"], each["outcome"]) for each in found.document["timestamps"]]
+
+
+def token_of(sqlite_url: str) -> Path:
+    [token] = Path(f"{sqlite_url.removeprefix('sqlite:///')}.outside").rglob("*.tsr")
+    return token
+
+
+def test_verify_reads_tokens_and_asks_for_the_authoritys_certificate(shell: Shell, stamped: Path) -> None:
+    found = shell.json("verify", stamped)
+    assert (found.code, outcomes(found)) == (0, [("manifest", None, "unchecked"), ("anchor", 1, "unchecked")])
+    assert all("name the authority's certificate" in each["words"] for each in found.document["timestamps"])
+    assert sum("isn't checked" in each for each in found.document["unprovable"]) == 2
+    assert "the timestamp of the anchor at position 1 fits it" in " ".join(shell("verify", stamped).out.split())
+
+
+def test_verify_checks_tokens_against_the_certificate_that_is_named(
+    shell: Shell, stamped: Path, authority_files: Path, sqlite_url: str
+) -> None:
+    for source in (stamped, sqlite_url):
+        found = shell.json("verify", source, "--authority-certificate", authority_files / "ca.pem")
+        assert (found.code, {each["outcome"] for each in found.document["timestamps"]}) == (0, {"signed"})
+        assert not any("timestamp" in each for each in found.document["unprovable"])
+        assert all(each["at"] for each in found.document["timestamps"])
+    other = shell.json("verify", stamped, "--authority-certificate", authority_files / "other.pem")
+    assert (other.code, {each["outcome"] for each in other.document["timestamps"]}) == (0, {"other_authority"})
+    assert sum("isn't signed by the authority" in each for each in other.document["unprovable"]) == 2
+    for wrong in (stamped, stamped / "manifest.json", authority_files / "nowhere.pem"):
+        assert shell("verify", stamped, "--authority-certificate", wrong).code == 2
+
+
+def test_a_token_of_another_anchor_or_manifest_is_a_finding(
+    shell: Shell, stamped: Path, sqlite_url: str, tmp_path: Path, authority_files: Path
+) -> None:
+    beside = token_of(sqlite_url)
+    own, manifests = beside.read_bytes(), stamped / "manifest.json.tsr"
+    beside.write_bytes(manifests.read_bytes())
+    manifests.write_bytes(own)
+    assert shell("capture", sqlite_url, "--into", tmp_path / "again").code == 0
+    for evidence, of in ((tmp_path / "again", ("anchor", 1)), (stamped, ("manifest", None))):
+        for named in ([], ["--authority-certificate", authority_files / "ca.pem"]):
+            found = shell.json("verify", evidence, *named)
+            assert found.code == 1
+            assert (*of, "other_imprint") in outcomes(found)
+            assert [(each["kind"], each["position"]) for each in found.document["breaks"]] == [("timestamp", of[1])]
+
+
+def test_a_token_that_was_altered_is_a_finding_for_whoever_names_the_authority(
+    shell: Shell, stamped: Path, sqlite_url: str, tmp_path: Path, authority_files: Path
+) -> None:
+    token = token_of(sqlite_url)
+    whole = token.read_bytes()
+    said = re.search(rb"20[0-9]{12}Z", whole)
+    assert said is not None
+    year = whole[: said.start()] + b"2035" + whole[said.start() + 4 :]  # within the certificate's ten years
+    early = whole[: said.start()] + b"2001" + whole[said.start() + 4 :]
+    for number, altered in enumerate((whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:], year, early)):
+        token.write_bytes(altered)
+        evidence = tmp_path / f"altered{number}"
+        assert shell("capture", sqlite_url, "--into", evidence).code == 0
+        found = shell.json("verify", evidence, "--authority-certificate", authority_files / "ca.pem")
+        assert (found.code, outcomes(found)) == (1, [("anchor", 1, "bad_signature")])
+        assert [each["kind"] for each in found.document["breaks"]] == ["timestamp"]
+    token.write_bytes(whole[:40])
+    assert shell("capture", sqlite_url, "--into", tmp_path / "cut").code == 0
+    found = shell.json("verify", tmp_path / "cut", "--authority-certificate", authority_files / "ca.pem")
+    assert (found.code, outcomes(found)) == (0, [("anchor", 1, "no_token")])
+    assert any("no RFC 3161 timestamp" in each for each in found.document["unprovable"])
+
+
+def test_a_token_older_than_its_anchor_is_told(
+    shell: Shell, sqlite_url: str, authority: str, authority_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Bank(EventStore.open(sqlite_url)).handle(OpenAccount(account_id="A1", owner="Ann", currency="USD"))
+    monkeypatch.setattr(anchor_commands, "utc_now", lambda: datetime(2090, 1, 1, tzinfo=UTC))
+    assert shell("anchor", sqlite_url, "--timestamp", authority).code == 0
+    found = shell.json("verify", sqlite_url, "--authority-certificate", authority_files / "ca.pem")
+    [stamp] = found.document["timestamps"]
+    assert (found.code, stamp["outcome"], stamp["early"]) == (0, "signed", True)
+    assert "before the anchor's own time" in stamp["words"]
+
+
+def test_a_manifest_that_was_added_to_keeps_its_token(
+    shell: Shell, stamped: Path, tmp_path: Path, authority_files: Path
+) -> None:
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", tmp_path / "k"], check=True)
+    subprocess.run(["openssl", "pkey", "-in", tmp_path / "k", "-pubout", "-out", tmp_path / "k.pem"], check=True)
+    assert shell("evidence", "add", stamped, "--key", tmp_path / "k.pem").code == 0
+    found = shell.json("verify", stamped, "--authority-certificate", authority_files / "ca.pem")
+    [manifest, _] = found.document["timestamps"]
+    assert (found.code, manifest["outcome"]) == (0, "signed")
+    assert "of an earlier state" in manifest["words"]

@@ -81,7 +81,7 @@ def test_where_log_and_leaves_part_is_told_once_for_each_position() -> None:
     assert list(differing([], [])) == []
 
 
-def test_a_token_beside_an_anchor_comes_along_unread(key: SigningKey, tmp_path: Path) -> None:
+def test_a_token_beside_an_anchor_comes_along_as_it_is(key: SigningKey, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/bank.db"
     [path] = (anchored(url, key) / "anchors").glob("*.json")
     path.with_suffix(".tsr").write_bytes(b"\x30\x00")
@@ -89,7 +89,7 @@ def test_a_token_beside_an_anchor_comes_along_unread(key: SigningKey, tmp_path: 
     assert evidence.rows("SELECT token FROM anchors WHERE origin = 'outside'") == [("3000",)]
     [verdict] = verify(evidence).anchors
     assert verdict.timestamped
-    assert any("timestamp token beside the anchor at position 14" in each for each in verify(evidence).unprovable)
+    assert any("timestamp of the anchor at position 14 proves nothing" in each for each in verify(evidence).unprovable)
 
 
 def test_which_keys_of_people_were_destroyed_comes_along_and_no_key(key: SigningKey, tmp_path: Path) -> None:

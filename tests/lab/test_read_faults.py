@@ -427,7 +427,7 @@ def split_view(found: Found) -> None:
     outside = found.incident.outside
     [planted] = found.planted
     own = anchors_in(outside / "anchors")
-    assert len(own) == 4
+    assert len(own) == 6
     for each in own:
         require_signature(each, outside)
         assert root_of_log(found.look, each["position"]) == each["root"]

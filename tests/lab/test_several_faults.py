@@ -96,12 +96,13 @@ def test_one_fault_named_in_a_list_is_that_fault_alone(tmp_path: Path) -> None:
     assert Look(one).contents() == Look(two).contents()
 
 
-def test_a_bank_with_several_faults_anchors_its_log_at_every_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("faults", [["never_appended", "chain_fork"], ["chain_fork"], ["none"]])
+def test_every_bank_anchors_its_log_at_every_run(faults: list[str], tmp_path: Path) -> None:
     """Signed by a key whose public half lies beside them, in unbroken succession; one seed gives the same anchors."""
     kept = []
     for name in ("one.db", "two.db"):
         url = f"sqlite:///{tmp_path / name}"
-        outside = build_incident(url, faults=["never_appended", "chain_fork"], seed=4, scale="small").outside
+        outside = build_incident(url, faults=faults, seed=4, scale="small").outside
         kept.append([each.anchor for each in read_anchors(outside / "anchors", read_public_keys(outside / "keys"))])
     assert kept[0] == kept[1]
     look = Look(url)
@@ -111,8 +112,8 @@ def test_a_bank_with_several_faults_anchors_its_log_at_every_run(tmp_path: Path)
     assert [each.position for each in kept[0]] == [position for (position,) in sorted(look.rows(runs))][:-1]
     for each in kept[0]:
         assert look.rows(f"SELECT count(*) FROM events WHERE global_position <= {each.position}") == [(each.count,)]
-    alone = build_incident(f"sqlite:///{tmp_path / 'alone.db'}", fault="chain_fork", seed=4, scale="small")
-    assert not (alone.outside / "anchors").exists()
+    without = build_incident(f"sqlite:///{tmp_path / 'no.db'}", faults=faults, seed=4, scale="small", anchored=False)
+    assert not (without.outside / "anchors").exists()
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,12 @@ SECONDS = 20.0
 MOST_TOKEN_BYTES = 1 << 18
 TOKEN = ".tsr"
 
-Failure = Literal["no_token", "other_imprint", "other_authority"]
+Failure = Literal["no_token", "other_imprint", "other_authority", "bad_signature"]
 """What can be wrong with a token: it is none, or none was granted; it is over something else; who signed it isn't the
-authority whose certificate was given."""
+authority whose certificate was given; or it was, and this isn't what was signed."""
+
+STRANGERS = ("issuer certificate", "self-signed certificate", "self signed certificate", "certificates neither found")
+"""How OpenSSL and the verifier say that a certificate leads to none that was given."""
 
 
 class TimestampRefused(UnusableInput):
@@ -145,15 +148,24 @@ def require_imprint(token: bytes, message: bytes) -> datetime:
 
     Raises TimestampRefused (no_token, other_imprint).
     """
-    info = _decoded(token).tst_info
-    imprint = info.message_imprint
-    if imprint.hash_algorithm.dotted_string != SHA256 or imprint.message != sha256(message).digest():
+    moment, imprint = moment_and_imprint(token)
+    if imprint != sha256(message).digest():
         raise TimestampRefused(
             "other_imprint",
-            f"the message imprint of the timestamp is {imprint.message.hex()[:16]}…, and of what is there "
+            f"the message imprint of the timestamp is {imprint.hex()[:16]}…, and of what is there "
             f"{sha256(message).hexdigest()[:16]}…: it was changed since, or the token belongs to something else",
         )
-    return info.gen_time
+    return moment
+
+
+def moment_and_imprint(token: bytes) -> tuple[datetime, bytes]:
+    """When a token says that something was there, and the SHA-256 of what; empty where it is another digest.
+
+    Raises TimestampRefused (no_token).
+    """
+    info = _decoded(token).tst_info
+    imprint = info.message_imprint
+    return info.gen_time, imprint.message if imprint.hash_algorithm.dotted_string == SHA256 else b""
 
 
 def check_token(token: bytes, message: bytes, certificates: Path) -> datetime:
@@ -161,24 +173,35 @@ def check_token(token: bytes, message: bytes, certificates: Path) -> datetime:
 
     Raises TimestampRefused, and UnusableInput for a file without certificates.
     """
+    moment = require_imprint(token, message)
+    require_signed(token, sha256(message).digest(), certificates)
+    return moment
+
+
+def require_signed(token: bytes, imprint: bytes, certificates: Path) -> None:
+    """Raises TimestampRefused (other_authority, bad_signature) unless an authority of these certificates signed it."""
     from rfc3161_client import VerificationError, VerifierBuilder
 
-    moment = require_imprint(token, message)
-    given = _certificates(certificates)
+    given = certificates_in(certificates)
     response = _decoded(token)
     builder = VerifierBuilder(
         roots=[each for each in given if each.issuer == each.subject] or given,
         intermediates=[each for each in given if each.issuer != each.subject],
     )
     try:
-        builder.build().verify(response, sha256(message).digest())
+        builder.build().verify(response, imprint)
     except (VerificationError, ValueError) as error:
+        if not any(words in str(error).lower() for words in STRANGERS):
+            raise TimestampRefused(
+                "bad_signature",
+                f"the timestamp isn't as the authority in {certificates} signed it: it was altered, or signed with a "
+                "certificate that isn't for that or wasn't valid then",
+            ) from None
         raise TimestampRefused(
             "other_authority",
             f"the timestamp isn't signed by the authority in {certificates} ({str(error).partition(':')[0]}): name the "
             "certificates of the authority that was asked, its root among them",
         ) from None
-    return moment
 
 
 def read_token(path: Path) -> bytes:
@@ -212,7 +235,8 @@ def _decoded(token: bytes) -> "TimeStampResponse":
     return response
 
 
-def _certificates(path: Path) -> "list[Certificate]":
+def certificates_in(path: Path) -> "list[Certificate]":
+    """The certificates (PEM) in a file. Raises UnusableInput where there is none."""
     from cryptography.x509 import load_pem_x509_certificates
 
     try:

@@ -71,7 +71,7 @@ def build_incident(
     case: str | None = None,
     scale: str = "full",
     accounts: int | None = None,
-    anchored: bool | None = None,
+    anchored: bool = True,
     key_file: Path | None = None,
     progress: bool = False,
 ) -> Incident:
@@ -81,9 +81,8 @@ def build_incident(
     for a fault and a seed that aren't told, "A" the course's own; the seed is 1 unless given. ``scale`` is ``full``
     (eight years, thousands of events on the account complained about) or ``small`` (one year);
     ``accounts``, 10 to 100,000, says how many accounts there are, else 41 or 6. ``anchored``: the bank
-    anchors its log whenever its read models are run; by default a bank with several faults or ``accounts`` does. The
-    answer is sealed; its key goes to ``key_file``, a new file, or into the user's folder. One seed gives the same
-    events and rows.
+    anchors its log whenever its read models are run, and keeps the anchors outside. The answer is sealed; its key goes
+    to ``key_file``, a new file, or into the user's folder. One seed gives the same events, rows and anchors.
 
     Raises UnusableInput for an unknown name, a case with a fault or a seed beside it, faults that can't stand side by
     side, or a database that already holds something, or in which somebody else is building. If building fails, what it
@@ -107,8 +106,6 @@ def build_incident(
     planting = Planting([_named("fault", name, FAULTS)() for name in names], seed, rng)
     if key_file is not None:
         require_room_for(key_file)
-    if anchored is None:
-        anchored = len(names) > 1 or accounts is not None
     with _target(url) as (engine, outside):
         _relax_durability(engine)
         built = _build(url, engine, planting, seed, size, outside, anchored, key_file, progress)

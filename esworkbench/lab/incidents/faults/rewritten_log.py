@@ -1,7 +1,6 @@
 """What somebody with SQL and some knowledge of the log does to it: hashed again, swapped, filed elsewhere."""
 
 from itertools import pairwise
-from random import Random
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -9,20 +8,18 @@ from sqlalchemy import Connection, func, select, update
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.schema import events
-from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import Event
 from esworkbench.lab.incidents.faults.by_hand import EVERYWHERE, amount_of, cash_movement, guards_down
 from esworkbench.lab.incidents.faults.scene import EDITS_LOG, PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
-from esworkbench.lab.world.anchoring import Anchoring
 from esworkbench.lab.world.people import Person
 
 
 class RehashedHistory(PlantableFault):
     """The amount of one event is changed, and every hash of its stream from there on worked out again.
 
-    In some banks the read models are rebuilt from that log, so that only statements and snapshots know better; some
-    anchor their log, and the anchors stand.
+    In some banks the read models are rebuilt from that log, so that only statements, snapshots and the anchors that
+    stand know better.
     """
 
     name = "rehashed_history"
@@ -35,8 +32,6 @@ class RehashedHistory(PlantableFault):
 
     def before(self, scene: Scene) -> None:
         self.rebuilds = scene.rng.random() < 0.3
-        if scene.rng.random() < 0.5:
-            anchored_now_and_then(scene)
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         victim = cash_movement(scene)
@@ -86,14 +81,6 @@ def hash_again(connection: Connection, stream_id: str, *, from_version: int = 1)
             last = own
         else:
             last = row["hash"]
-
-
-def anchored_now_and_then(scene: Scene) -> Anchoring:
-    """A bank that anchors its log, with the key that it would have anyway: at moments of these faults' own."""
-    anchoring = Anchoring(scene.store, outside_folder(scene.url), Random(f"{scene.life.seed}/anchors"))
-    for part in (0.4, 0.8, 1.0):
-        scene.life.agenda.at(scene.quiet_moment(part), anchoring.take)
-    return anchoring
 
 
 class Reordered(PlantableFault):

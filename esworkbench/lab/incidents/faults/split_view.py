@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from random import Random
 
 from sqlalchemy import delete
 
@@ -15,16 +16,17 @@ from esworkbench.event_store.schema import anchors
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.events import Event
 from esworkbench.lab.incidents.faults.by_hand import amount_of, cash_movement, guards_down
-from esworkbench.lab.incidents.faults.rewritten_log import anchored_now_and_then, change_amount, hash_again
+from esworkbench.lab.incidents.faults.rewritten_log import change_amount, hash_again
 from esworkbench.lab.incidents.faults.scene import CUTS_LOG, PlantableFault, Scene, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
+from esworkbench.lab.world.anchoring import Anchoring
 
 AUDITOR = "auditor"
 """In the outside folder, where no capture looks: what the auditor was given, before the log was rewritten."""
 
 
 class SplitView(PlantableFault):
-    """The bank anchors its log now and then, and an auditor is given the latest anchor, and nothing else.
+    """The bank anchors its log once more, and an auditor is given that anchor, and nothing else.
 
     Then an event is changed, its stream hashed again, every read model rebuilt, the snapshots since dropped, and an
     anchor signed anew for each that there was, at its position and with its time. Only the auditor's anchor, and the
@@ -35,12 +37,10 @@ class SplitView(PlantableFault):
     stage = CUTS_LOG
     shows_in = ("statement",)
 
-    def before(self, scene: Scene) -> None:
-        self.anchoring = anchored_now_and_then(scene)
-
     def after(self, scene: Scene) -> list[PlantedFault]:
-        self.anchoring.take()
         outside = outside_folder(scene.url)
+        anchoring = Anchoring(scene.store, outside, Random(f"{scene.life.seed}/anchors"))
+        anchoring.take()
         handed_over = read_anchors(outside / ANCHORS)[-1]
         (outside / AUDITOR).mkdir()
         shutil.copyfile(handed_over.path, outside / AUDITOR / handed_over.path.name)
@@ -48,7 +48,7 @@ class SplitView(PlantableFault):
         old = amount_of(victim)
         new = abs(old) + scene.rng.randrange(1_000, 50_000)
         rewrite(scene, victim, new)
-        anchor_again(scene, self.anchoring.key)
+        anchor_again(scene, anchoring.key)
         return planted_per_account(self.name, [(victim, old - (new if old > 0 else -new))])
 
 
