@@ -3,7 +3,18 @@
 --   psql -v ON_ERROR_STOP=1 -d bank -f data/sql/roles.sql
 --
 -- Run as a superuser (or as who may create roles and owns the tables), in the store's schema, after the store's tables
--- were made, and again after a release or a rebuild has made new ones: whatever was granted beyond this is taken back.
+-- were made, and again after a release or a rebuild has made new ones. It can be run as often as you like.
+--
+-- It gives access to the tables it knows: the store's, and the bank's read models. Read models of your own are named
+-- below, in own_read_models. Every other table keeps its owner and its grants, and is named in a NOTICE; these roles
+-- get nothing there.
+--
+-- On the tables whose rows are never changed (events, idempotency_keys, anchors, checkpoint_log) whatever anybody else
+-- was granted is taken back, reading too, on columns too, and named in a NOTICE: let such a login into a role instead.
+-- Who could rewrite them even so (a superuser, a member of esworkbench_owner or of a role of the server that writes
+-- everywhere, the owner of the schema or the database, a grant that only somebody else can take back) is named in a
+-- WARNING. Read those: each is either meant, or a hole.
+--
 -- These roles can't log in. Make logins of your own and let them in:
 --
 --   CREATE ROLE bank_app LOGIN PASSWORD '…' IN ROLE esworkbench_writer, esworkbench_reader;
@@ -13,7 +24,7 @@
 --   esworkbench_runner        reads events, keeps read models, checkpoints and dead letters
 --   esworkbench_relay         publishes what waits in the outbox
 --   esworkbench_reader        reads read models and how far they are, no events
---   esworkbench_investigator  reads everything: capture, verify, monitor
+--   esworkbench_investigator  reads all of these: capture, verify, monitor
 --
 -- Who owns a table, or is a superuser, can drop a trigger and do anything: that shows by hashes and anchors alone.
 -- Applications open the store without making tables: EventStore.open(url, create=False).
@@ -22,13 +33,19 @@ BEGIN;
 
 DO $$
 DECLARE
+    -- Read models of your own, kept by the runner and read by the reader: ARRAY['loan_balances', 'loan_history']
+    own_read_models CONSTANT text[] := ARRAY[]::text[];
+
     names CONSTANT text[] := ARRAY['esworkbench_owner', 'esworkbench_writer', 'esworkbench_runner',
         'esworkbench_relay', 'esworkbench_reader', 'esworkbench_investigator'];
     -- Rows are added and never changed.
     appended CONSTANT text[] := ARRAY['events', 'idempotency_keys', 'anchors', 'checkpoint_log'];
     by_writer CONSTANT text[] := ARRAY['events', 'idempotency_keys'];
-    by_runner CONSTANT text[] := ARRAY['checkpoints', 'read_models', 'dead_letters'];
     by_relay CONSTANT text[] := ARRAY['outbox', 'outbox_failures'];
+    -- What keeps account of read models, and the read models.
+    by_runner CONSTANT text[] := ARRAY['checkpoints', 'read_models', 'dead_letters', 'account_balances',
+        'transaction_history', 'daily_summaries', 'pending_withdrawals'] || own_read_models;
+    known CONSTANT text[] := appended || by_relay || by_runner || ARRAY['snapshots'];
     here CONSTANT text := quote_ident(current_schema());
     role_name text;
     one record;
@@ -37,35 +54,92 @@ BEGIN
         RAISE EXCEPTION 'there is no table events in the schema %: open the store once as its owner, then run this',
             here;
     END IF;
+    -- Every grant in the schema, on columns as well.
+    CREATE TEMPORARY VIEW granted AS
+    WITH relations AS (
+        -- A sequence goes with the table that it counts for.
+        SELECT c.*, format('%I.%I', current_schema(), c.relname) AS full_name, coalesce((
+            SELECT t.relname FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid
+            WHERE c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')), c.relname) AS of_table
+        FROM pg_class c WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
+    )
+    SELECT r.full_name, r.of_table, CASE r.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+        r.relowner AS owner, a.grantor, a.grantee, a.privilege_type AS privilege
+    FROM relations r CROSS JOIN LATERAL (
+        SELECT * FROM aclexplode(r.relacl)
+        UNION ALL
+        SELECT e.grantor, e.grantee, format('%s (%I)', e.privilege_type, c.attname), e.is_grantable
+        FROM pg_attribute c CROSS JOIN LATERAL aclexplode(c.attacl) e
+        WHERE c.attrelid = r.oid AND NOT c.attisdropped
+    ) a;
+
     FOREACH role_name IN ARRAY names LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
         END IF;
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', here, role_name);
     END LOOP;
 
     EXECUTE format('REVOKE CREATE ON SCHEMA %s FROM PUBLIC', here);
-    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM PUBLIC', here);
-    EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %s FROM PUBLIC', here);
-    FOREACH role_name IN ARRAY names LOOP
-        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', here, role_name);
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %I', here, role_name);
-        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %s FROM %I', here, role_name);
-    END LOOP;
     EXECUTE format('GRANT CREATE ON SCHEMA %s TO esworkbench_owner', here);
     -- A rebuild makes its new tables in a schema of its own, until they are swapped in.
     EXECUTE format('GRANT CREATE ON DATABASE %I TO esworkbench_owner', current_database());
 
+    -- What the former owner granted is the new owner's from here on, who can take it back.
     FOR one IN
-        SELECT c.oid, c.relname AS name, format('%s.%I', here, c.relname) AS full_name, (
+        SELECT c.relname AS name, format('%s.%I', here, c.relname) AS full_name, c.relowner::regrole AS owner
+        FROM pg_class c WHERE c.relnamespace = here::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname
+    LOOP
+        IF one.name = ANY (known) THEN
+            EXECUTE format('ALTER TABLE %s OWNER TO esworkbench_owner', one.full_name);
+            EXECUTE format('GRANT ALL ON %s TO esworkbench_owner', one.full_name);
+        ELSE
+            RAISE NOTICE 'left alone: % of %; if it is a read model, name it in own_read_models', one.full_name,
+                one.owner;
+        END IF;
+    END LOOP;
+    FOREACH role_name IN ARRAY own_read_models LOOP
+        IF to_regclass(format('%s.%I', here, role_name)) IS NULL THEN
+            RAISE WARNING 'there is no table %.%, which own_read_models names', here, quote_ident(role_name);
+        END IF;
+    END LOOP;
+
+    -- All is taken back, and what is due is granted below. What is found a second time could not be taken back.
+    FOR attempt IN 1 .. 2 LOOP
+        FOR one IN
+            SELECT g.full_name, g.kind, r.rolname = ANY (names) AS ours,
+                CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END AS grantee,
+                string_agg(DISTINCT g.privilege, ', ' ORDER BY g.privilege) AS privileges,
+                string_agg(DISTINCT g.grantor::regrole::text, ', ') AS grantors
+            FROM pg_temp.granted g LEFT JOIN pg_roles r ON r.oid = g.grantee
+            WHERE g.grantee <> g.owner AND (
+                g.of_table = ANY (appended) OR (g.of_table = ANY (known) AND g.grantee = 0)
+                OR (r.rolname = ANY (names) AND r.rolname <> 'esworkbench_owner'))
+            GROUP BY g.full_name, g.kind, r.rolname, g.grantee ORDER BY g.full_name, g.grantee
+        LOOP
+            IF attempt = 2 THEN
+                RAISE WARNING '% still has on %: %, granted by %, who alone can take it back', one.grantee,
+                    one.full_name, one.privileges, one.grantors;
+                CONTINUE;
+            END IF;
+            EXECUTE format('REVOKE ALL ON %s %s FROM %s CASCADE', one.kind, one.full_name, one.grantee);
+            IF one.ours IS NOT TRUE THEN
+                RAISE NOTICE 'taken back on %: % from %', one.full_name, one.privileges, one.grantee;
+            END IF;
+        END LOOP;
+    END LOOP;
+
+    FOR one IN
+        SELECT c.relname AS name, format('%s.%I', here, c.relname) AS full_name, (
             -- What the database draws or derives, a position above all, nobody names.
             SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                 AND a.attidentity = '' AND a.attgenerated = '') AS columns
         FROM pg_class c
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+        WHERE c.relnamespace = here::regnamespace AND c.relkind IN ('r', 'p') AND c.relname = ANY (known)
         ORDER BY c.relname
     LOOP
-        EXECUTE format('ALTER TABLE %s OWNER TO esworkbench_owner', one.full_name);
         EXECUTE format('GRANT SELECT ON %s TO esworkbench_investigator', one.full_name);
         IF one.name = ANY (appended) THEN
             IF one.name = ANY (by_writer) THEN
@@ -78,7 +152,6 @@ BEGIN
         ELSIF one.name = ANY (by_relay) THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO esworkbench_relay', one.full_name);
         ELSE
-            -- What keeps account of read models, and any other table: a read model.
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO esworkbench_runner', one.full_name);
             EXECUTE format('GRANT SELECT ON %s TO esworkbench_reader', one.full_name);
         END IF;
@@ -97,10 +170,40 @@ BEGIN
     -- Whoever may replace the guards' functions has no guards.
     FOR one IN
         SELECT format('%s.%I(%s)', here, p.proname, pg_get_function_identity_arguments(p.oid)) AS full_name
-        FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.prorettype = 'trigger'::regtype
+        FROM pg_proc p
+        WHERE p.pronamespace = here::regnamespace AND EXISTS (
+            SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+            WHERE t.tgfoid = p.oid AND c.relnamespace = p.pronamespace AND c.relname = ANY (known))
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO esworkbench_owner', one.full_name);
     END LOOP;
+
+    FOR one IN
+        SELECT r.oid::regrole AS role, string_agg(w.reason, '; ' ORDER BY w.reason) AS reasons
+        FROM pg_roles r CROSS JOIN LATERAL (
+            SELECT 'a superuser' AS reason WHERE r.rolsuper
+            UNION ALL
+            SELECT format('a member of %I', p.rolname) FROM pg_roles p
+            WHERE NOT r.rolsuper AND p.oid <> r.oid AND pg_has_role(r.oid, p.oid, 'MEMBER') AND p.rolname IN (
+                'esworkbench_owner', 'pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
+            UNION ALL
+            SELECT format('an owner of the schema %s, or a member of it', here) FROM pg_namespace n
+            WHERE NOT r.rolsuper AND n.oid = here::regnamespace AND pg_has_role(r.oid, n.nspowner, 'MEMBER')
+            UNION ALL
+            SELECT format('an owner of the database %I, or a member of it', d.datname) FROM pg_database d
+            WHERE NOT r.rolsuper AND d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
+            UNION ALL
+            SELECT 'one with CREATEROLE, who can join esworkbench_owner'
+            WHERE NOT r.rolsuper AND r.rolcreaterole AND current_setting('server_version_num')::int < 160000
+        ) w
+        -- The server's own roles log nobody in; who is in one of them is named.
+        WHERE r.rolname <> 'esworkbench_owner' AND r.rolname !~ '^pg_'
+        GROUP BY r.oid ORDER BY r.oid::regrole::text
+    LOOP
+        RAISE WARNING '% can rewrite the log, whatever is granted: %', one.role, one.reasons;
+    END LOOP;
+
+    DROP VIEW pg_temp.granted;
 END
 $$;
 

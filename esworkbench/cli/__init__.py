@@ -160,7 +160,7 @@ def _told(error: typer.TyperException) -> str:
     """What is wrong with what was typed, and where it says what can be: the command's own help."""
     context = getattr(error, "ctx", None)
     message = error.format_message()
-    if context is None or message.endswith("?") or "Possible options" in message:
+    if context is None or message.endswith("?"):
         return message
     return f"{message.rstrip('.')}: `{context.command_path} --help` says what it takes"
 

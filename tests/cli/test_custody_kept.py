@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -172,7 +173,10 @@ def test_a_command_of_a_group_is_kept_too() -> None:
 @pytest.mark.parametrize("odd", ["a folder", "a link", "a pipe"])
 def test_what_is_no_file_is_neither_read_nor_written(shell: Shell, evidence: Path, odd: str) -> None:
     kept = evidence.with_name("ev.custody.jsonl")
-    {"a folder": kept.mkdir, "a link": lambda: kept.symlink_to("x"), "a pipe": lambda: os.mkfifo(kept)}[odd]()
+    make: dict[str, Callable[[], None]] = {
+        "a folder": kept.mkdir, "a link": lambda: kept.symlink_to("x"), "a pipe": lambda: os.mkfifo(kept)
+    }  # fmt: skip
+    make[odd]()
     ran = shell.json("verify", evidence)
     assert (ran.code, ran.document["breaks"]) == (0, [])
     assert "not in the custody log" in ran.err

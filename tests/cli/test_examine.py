@@ -130,7 +130,7 @@ def test_engines_that_part_are_told_of(shared_evidence: Path) -> None:
 
 def test_sums_past_64_bits_and_gaps_are_exact(tmp_path: Path) -> None:
     """Arrow's own sum of whole numbers would wrap around."""
-    postings = {"currency": ["USD"] * 2000 + [None], "amount_minor": [2**62] * 2000 + [5]}
+    postings: dict[str, list[Any]] = {"currency": ["USD"] * 2000 + [None], "amount_minor": [2**62] * 2000 + [5]}
     pq.write_table(pa.table(postings), tmp_path / "postings")
     pq.write_table(pa.table({"type": ["a", "b", "a", None], "position": [12, 3, 4, 9]}), tmp_path / "events")
     manifest: Any = SimpleNamespace(files_of=lambda table: [table], cut=SimpleNamespace(after=0))

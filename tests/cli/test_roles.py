@@ -39,7 +39,7 @@ class Bench:
     def refused(self, role: str, statement: str) -> bool:
         with closing(psycopg.connect(self.url(role))) as connection:
             try:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
             except psycopg.errors.InsufficientPrivilege:
                 return True
             finally:
@@ -56,7 +56,7 @@ def bench(postgres_url: str) -> Iterator[Bench]:
     run_all(store)
     bench = Bench(postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(SCRIPT.read_text())  # type: ignore[call-overload]
+        connection.execute(SCRIPT.read_text())
         for role in LOGINS:
             name = sql.Identifier(f"test_{role}_{os.getpid()}")
             group = sql.Identifier(f"esworkbench_{role}")
@@ -144,11 +144,177 @@ def test_the_owner_rebuilds_and_the_script_gives_the_new_tables_their_grants(ben
     with psycopg.connect(bench.admin, autocommit=True) as connection:
         connection.execute("GRANT UPDATE, DELETE ON events TO PUBLIC, esworkbench_writer")
         assert not bench.refused("runner", "SELECT 1 FROM events")
-        connection.execute(SCRIPT.read_text())  # type: ignore[call-overload]
+        connection.execute(SCRIPT.read_text())
     assert bench.refused("writer", "UPDATE events SET payload = ''")
     run_all(EventStore.open(bench.url("runner"), create=False))
     with closing(psycopg.connect(bench.url("reader"))) as reading:
         assert reading.execute("SELECT count(*) FROM account_balances").fetchone() == (1,)
+
+
+def run_script(connection: psycopg.Connection, script: str = SCRIPT.read_text()) -> list[str]:
+    """What the script says, each with how grave it is."""
+    said: list[str] = []
+
+    def hear(each: psycopg.errors.Diagnostic) -> None:
+        said.append(f"{each.severity_nonlocalized}: {each.message_primary}")
+
+    connection.add_notice_handler(hear)
+    connection.execute(script)
+    connection.remove_notice_handler(hear)
+    return [each for each in said if "already exists" not in each]
+
+
+def all_grants(connection: psycopg.Connection) -> list[tuple[object, ...]]:
+    return connection.execute("""
+        SELECT c.relname, c.relowner::regrole::text, (
+            SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(c.relacl,
+                acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner))) a
+        ), (
+            SELECT string_agg(a.attname || a.attacl::text, ' ' ORDER BY attnum) FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
+        FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY 1
+    """).fetchall()
+
+
+@pytest.fixture
+def strangers(bench: Bench) -> Iterator[psycopg.Connection]:
+    """The superuser's connection, where there are logins that are in none of the roles."""
+    with psycopg.connect(bench.admin, autocommit=True) as connection:
+        for name in STRANGERS:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        yield connection
+        for name in STRANGERS:
+            connection.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(sql.Identifier(name)))
+
+
+STRANGERS = ("test_strange_login", "test_strange_friend")
+
+
+def test_every_table_of_the_store_is_known(bench: Bench) -> None:
+    with psycopg.connect(bench.admin, autocommit=True) as connection:
+        assert [each for each in run_script(connection) if each.startswith("NOTICE")] == []
+
+
+def test_a_table_that_is_not_the_stores_is_left_alone_and_named(bench: Bench, strangers: psycopg.Connection) -> None:
+    strangers.execute("""
+        CREATE TABLE app_users (id serial PRIMARY KEY, password_hash text);
+        CREATE FUNCTION app_touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER touch BEFORE UPDATE ON app_users FOR EACH ROW EXECUTE FUNCTION app_touch();
+        ALTER TABLE app_users OWNER TO test_strange_login;
+        ALTER FUNCTION app_touch OWNER TO test_strange_login;
+        GRANT SELECT (id) ON app_users TO PUBLIC;
+        GRANT USAGE ON SEQUENCE app_users_id_seq TO PUBLIC;
+    """)
+    before = [each for each in all_grants(strangers) if str(each[0]).startswith("app_users")]
+    strangers.execute("""
+        -- As an earlier release of the script did.
+        GRANT SELECT, INSERT, UPDATE, DELETE ON app_users TO esworkbench_runner;
+        GRANT SELECT ON app_users TO esworkbench_reader, esworkbench_investigator;
+    """)
+    said = run_script(strangers)
+    assert [each for each in said if "app_users" in each] == [
+        "NOTICE: left alone: public.app_users of test_strange_login; if it is a read model, name it in own_read_models"
+    ]
+    assert bench.refused("reader", "SELECT password_hash FROM app_users")
+    assert bench.refused("investigator", "SELECT password_hash FROM app_users")
+    assert bench.refused("runner", "DELETE FROM app_users")
+    after = [each for each in all_grants(strangers) if str(each[0]).startswith("app_users")]
+    assert after == before
+    [(owner,)] = strangers.execute("SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'app_touch'").fetchall()
+    assert owner == "test_strange_login"
+
+
+def test_read_models_of_ones_own_are_named_at_the_top(bench: Bench) -> None:
+    with psycopg.connect(bench.admin, autocommit=True) as connection:
+        connection.execute("CREATE TABLE loan_balances (loan_id text, balance_minor bigint)")
+        script = SCRIPT.read_text().replace("ARRAY[]::text[]", "ARRAY['loan_balances', 'laon_history']")
+        said = run_script(connection, script)
+    assert "WARNING: there is no table public.laon_history, which own_read_models names" in said
+    assert not any("loan_balances" in each for each in said)
+    assert not bench.refused("runner", "INSERT INTO loan_balances VALUES ('L1', 5)")
+    assert not bench.refused("reader", "SELECT * FROM loan_balances")
+    assert bench.refused("reader", "DELETE FROM loan_balances")
+
+
+BY_HAND = {
+    "GRANT UPDATE, DELETE, TRUNCATE ON events TO test_strange_login":
+        "taken back on public.events: DELETE, TRUNCATE, UPDATE from test_strange_login",
+    "GRANT UPDATE (payload) ON events TO test_strange_login":
+        "taken back on public.events: UPDATE (payload) from test_strange_login",
+    "GRANT SELECT, INSERT ON checkpoint_log TO PUBLIC":
+        "taken back on public.checkpoint_log: INSERT, SELECT from PUBLIC",
+    "GRANT UPDATE (hash) ON events TO PUBLIC": "taken back on public.events: UPDATE (hash) from PUBLIC",
+    "GRANT UPDATE ON SEQUENCE events_global_position_seq TO test_strange_login":
+        "taken back on public.events_global_position_seq: UPDATE from test_strange_login",
+    "GRANT TRIGGER ON anchors TO test_strange_login": "taken back on public.anchors: TRIGGER from test_strange_login",
+    """GRANT UPDATE ON idempotency_keys TO test_strange_login WITH GRANT OPTION;
+    SET ROLE test_strange_login; GRANT UPDATE ON idempotency_keys TO test_strange_friend; RESET ROLE""":
+        "taken back on public.idempotency_keys: UPDATE from test_strange_friend",
+    """GRANT UPDATE ON events TO esworkbench_writer WITH GRANT OPTION;
+    SET ROLE esworkbench_writer; GRANT UPDATE ON events TO test_strange_friend; RESET ROLE""":
+        "taken back on public.events: UPDATE from test_strange_friend",
+    "GRANT UPDATE (payload) ON events TO esworkbench_writer": None,
+    "ALTER TABLE events OWNER TO test_strange_login": None,
+}  # fmt: skip
+
+
+def test_what_was_granted_by_hand_on_the_log_is_taken_back_and_said(
+    bench: Bench, strangers: psycopg.Connection
+) -> None:
+    due = all_grants(strangers)
+    for statement, said in BY_HAND.items():
+        strangers.execute(statement)
+        notices = run_script(strangers)
+        assert said is None or f"NOTICE: {said}" in notices, statement
+        assert all_grants(strangers) == due, statement
+        assert not any("strange" in each for each in run_script(strangers)), statement
+
+
+def test_who_can_rewrite_the_log_even_so_is_named(bench: Bench, strangers: psycopg.Connection) -> None:
+    [(database,)] = strangers.execute("SELECT quote_ident(current_database())").fetchall()
+    [(superuser,)] = strangers.execute("SELECT CURRENT_USER").fetchall()
+    ways = {
+        f"WARNING: {superuser} can rewrite the log, whatever is granted: a superuser": ("", ""),
+        f"WARNING: test_owner_{os.getpid()} can rewrite the log, whatever is granted: a member of esworkbench_owner":
+            ("", ""),
+        "WARNING: test_strange_login can rewrite the log, whatever is granted: a superuser":
+            ("ALTER ROLE test_strange_login SUPERUSER", "ALTER ROLE test_strange_login NOSUPERUSER"),
+        "WARNING: test_strange_login can rewrite the log, whatever is granted: a member of esworkbench_owner":
+            ("GRANT esworkbench_owner TO test_strange_friend; GRANT test_strange_friend TO test_strange_login",
+             "REVOKE esworkbench_owner FROM test_strange_friend; REVOKE test_strange_friend FROM test_strange_login"),
+        "WARNING: test_strange_login can rewrite the log, whatever is granted: a member of pg_write_all_data":
+            ("GRANT pg_write_all_data TO test_strange_login", "REVOKE pg_write_all_data FROM test_strange_login"),
+        "WARNING: test_strange_login can rewrite the log, whatever is granted: an owner of the schema public, "
+        "or a member of it":
+            ("ALTER SCHEMA public OWNER TO test_strange_login", "ALTER SCHEMA public OWNER TO pg_database_owner"),
+        f"WARNING: test_strange_login can rewrite the log, whatever is granted: an owner of the database {database}, "
+        "or a member of it; an owner of the schema public, or a member of it":
+            (f"ALTER DATABASE {database} OWNER TO test_strange_login",
+             f"ALTER DATABASE {database} OWNER TO {superuser}"),
+        # As no GRANT makes it and a restored catalogue may have it: by somebody who has nothing to give.
+        "WARNING: test_strange_login still has on public.events: UPDATE, granted by test_strange_friend, "
+        "who alone can take it back":
+            ("UPDATE pg_class SET relacl = relacl || makeaclitem('test_strange_login'::regrole, "
+             "'test_strange_friend'::regrole, 'UPDATE', false) WHERE oid = 'events'::regclass",
+             "UPDATE pg_class SET relacl = (SELECT array_agg(a) FROM unnest(relacl) a "
+             "WHERE a::text NOT LIKE '%strange%') WHERE oid = 'events'::regclass"),
+    }  # fmt: skip
+    for warning, (open_it, close_it) in ways.items():
+        if open_it:
+            strangers.execute(open_it)
+        said = [run_script(strangers) for _ in range(2)]
+        assert all(warning in each for each in said), (warning, said)
+        if close_it:
+            strangers.execute(close_it)
+            assert not any("strange" in each for each in run_script(strangers)), warning
+
+
+def test_run_twice_it_gives_the_same(bench: Bench) -> None:
+    with psycopg.connect(bench.admin, autocommit=True) as connection:
+        once, said = all_grants(connection), run_script(connection)
+        assert all_grants(connection) == once
+        assert run_script(connection) == said
+    assert not bench.refused("owner", "SELECT payload FROM events")
 
 
 def test_the_script_says_what_it_needs(postgres_url: str) -> None:
@@ -156,4 +322,4 @@ def test_the_script_says_what_it_needs(postgres_url: str) -> None:
         psycopg.connect(postgres_url, autocommit=True) as connection,
         pytest.raises(psycopg.errors.RaiseException, match="open the store once as its owner"),
     ):
-        connection.execute(SCRIPT.read_text())  # type: ignore[call-overload]
+        connection.execute(SCRIPT.read_text())

@@ -7,7 +7,6 @@ fields that an event makes true. What only the code that folds can tell is not c
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from esworkbench.evidence.capturing.claims import claim_of_state
 from esworkbench.evidence.capturing.poster import Unpostable, account_of
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import DIFFERS, NO_EVENT, Key, Residual
@@ -220,6 +219,8 @@ def wrong_snapshots(facts: Facts, left: Left) -> list[WrongSnapshots]:
 
 def _off(facts: Facts, taken: list[KeptState], steps: list[Residual]) -> dict[Name, int]:
     """By snapshot, what its balance is off by. Of two shapes of one version, the one that claims what was compared."""
+    from esworkbench.evidence.capturing.claims import claim_of_state
+
     claims = facts.evidence.ledger.snapshot
     off: dict[Name, int] = {}
     for step in steps:
@@ -265,6 +266,8 @@ def _by_cause(found: WrongSnapshots) -> Iterator[WrongSnapshots]:
 
 def unread_snapshots(facts: Facts) -> list[UnreadSnapshot]:
     """Snapshots of the ledger's category whose state claims no balance, or in another way than its shape does."""
+    from esworkbench.evidence.capturing.claims import claim_of_state
+
     claims = facts.evidence.ledger.snapshot
     if claims is None:
         return []

@@ -50,8 +50,9 @@ class ManualEdit(PlantableFault):
         return [PlantedFault(self.name, scene.account, [], [], self.amount, scene.person.currency)]
 
 
-class EventDeleted(PlantableFault):
-    name = "event_deleted"
+class EditsCashMovement(PlantableFault):
+    """Base of what is done to one deposit or withdrawal in the log: whoever lives without cash is spared."""
+
     stage = EDITS_LOG
     strikes_any_account = True
     shows_in = EVERYWHERE
@@ -59,6 +60,10 @@ class EventDeleted(PlantableFault):
     @classmethod
     def may_strike(cls, person: Person) -> bool:
         return person.cash_per_cent > 0
+
+
+class EventDeleted(EditsCashMovement):
+    name = "event_deleted"
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         victim = cash_movement(scene)
@@ -67,17 +72,10 @@ class EventDeleted(PlantableFault):
         return planted_per_account(self.name, [(victim, amount_of(victim))])
 
 
-class PayloadEdited(PlantableFault):
+class PayloadEdited(EditsCashMovement):
     """The amount of one event is changed in place; its hash and its neighbours are left alone."""
 
     name = "payload_edited"
-    stage = EDITS_LOG
-    strikes_any_account = True
-    shows_in = EVERYWHERE
-
-    @classmethod
-    def may_strike(cls, person: Person) -> bool:
-        return person.cash_per_cent > 0
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         victim = cash_movement(scene)

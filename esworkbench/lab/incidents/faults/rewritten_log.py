@@ -9,13 +9,17 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.event_store.schema import events
 from esworkbench.events import Event
-from esworkbench.lab.incidents.faults.by_hand import EVERYWHERE, amount_of, cash_movement, guards_down
+from esworkbench.lab.incidents.faults.by_hand import (
+    EditsCashMovement,
+    amount_of,
+    cash_movement,
+    guards_down,
+)
 from esworkbench.lab.incidents.faults.scene import EDITS_LOG, PlantableFault, Scene, effect, planted_per_account
 from esworkbench.lab.incidents.sealed import PlantedFault
-from esworkbench.lab.world.people import Person
 
 
-class RehashedHistory(PlantableFault):
+class RehashedHistory(EditsCashMovement):
     """The amount of one event is changed, and every hash of its stream from there on worked out again.
 
     In some banks the read models are rebuilt from that log, so that only statements, snapshots and the anchors that
@@ -23,9 +27,6 @@ class RehashedHistory(PlantableFault):
     """
 
     name = "rehashed_history"
-    stage = EDITS_LOG
-    strikes_any_account = True
-    shows_in = EVERYWHERE
 
     def __init__(self) -> None:
         self.rebuilds = False
@@ -43,10 +44,6 @@ class RehashedHistory(PlantableFault):
         if self.rebuilds:
             scene.readers.rebuild_all()
         return planted_per_account(self.name, [(victim, old - (new if old > 0 else -new))])
-
-    @classmethod
-    def may_strike(cls, person: Person) -> bool:
-        return person.cash_per_cent > 0
 
     def puts_off(self, planted: list[PlantedFault]) -> list[tuple[str, str, str, int]]:
         return [each for each in super().puts_off(planted) if not self.rebuilds or each[0] == "statement"]
@@ -138,17 +135,10 @@ def swap_contents(connection: Connection, first: Event, second: Event) -> None:
     write(places[0], rows[1])
 
 
-class EventMisfiled(PlantableFault):
+class EventMisfiled(EditsCashMovement):
     """An event is moved to the end of another customer's stream, as it was written."""
 
     name = "event_misfiled"
-    stage = EDITS_LOG
-    strikes_any_account = True
-    shows_in = EVERYWHERE
-
-    @classmethod
-    def may_strike(cls, person: Person) -> bool:
-        return person.cash_per_cent > 0
 
     def after(self, scene: Scene) -> list[PlantedFault]:
         victim = cash_movement(scene)
