@@ -20,7 +20,7 @@ drill = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, ri
 
 DrillFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that `drill start` made.")]
 Drills = Annotated[list[Path], typer.Argument(metavar="DRILL", help="Folders of drills, or their drill.json.")]
-LEVEL_HELP = "1: easy faults; 2: any fault; 3: any, and the complaint names only an account; 4: like 3, in less time."
+LEVEL_HELP = "1: easy; 2: what leaves a trace; 3: any fault, and the complaint names only an account; 4: in less time."
 
 
 @drill.command()
@@ -77,7 +77,12 @@ def hint(begun: DrillFolder, json: Json = False) -> None:
 @drill.command()
 def verdict(
     begun: DrillFolder,
-    fault: Annotated[str, typer.Option(help="The fault's name, as `explain` knows it.")],
+    fault: Annotated[
+        str,
+        typer.Option(
+            help="The fault's name, as `explain` knows it; `unexplained` where nothing there tells the cause."
+        ),
+    ],
     account: Annotated[str | None, typer.Option(help="An account that it hit; absent: the whole store.")] = None,
     event: Annotated[list[str] | None, typer.Option(help="The id of an event at fault; once for each.")] = None,
     amount: Annotated[int, typer.Option(help="Its share of claimed − event sum there, in minor units.")] = 0,

@@ -10,9 +10,10 @@
 """
 
 from esworkbench.lab.incidents.faults import FAULTS, MYSTERIES
+from esworkbench.lab.incidents.faults.split_view import AUDITOR
 from esworkbench.lab.incidents.incident import Complaint, Incident, build_incident, reveal
 from esworkbench.lab.incidents.sealed import KEY_BESIDE, PlantedFault
 
 __all__ = [
-    "FAULTS", "KEY_BESIDE", "MYSTERIES", "Complaint", "Incident", "PlantedFault", "build_incident", "reveal",
+    "AUDITOR", "FAULTS", "KEY_BESIDE", "MYSTERIES", "Complaint", "Incident", "PlantedFault", "build_incident", "reveal",
 ]  # fmt: skip

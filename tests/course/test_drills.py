@@ -11,13 +11,23 @@ from pathlib import Path
 import pytest
 
 from esworkbench.composition import capture, repair
+from esworkbench.course.drills import verdict
 from esworkbench.course.drills.begin import SCALE, begin
-from esworkbench.course.drills.debrief import SHOWN_BY, debrief, shortest_path
+from esworkbench.course.drills.debrief import debrief, first_question, shortest_path
+from esworkbench.course.drills.everything import with_all_evidence
 from esworkbench.course.drills.hints import hints_on, take_hint
 from esworkbench.course.drills.levels import ANY, LEVELS, drawn_fault
 from esworkbench.course.drills.record import BANK, RECORD, Drill, DrillEntry, bank_in, noting_the_reveal, read_drill
 from esworkbench.course.drills.sheet import sheet_row, state_of
-from esworkbench.course.drills.verdict import AGAIN_COSTS, HINT_COSTS, RUBRIC, Claimed, judge
+from esworkbench.course.drills.verdict import (
+    AGAIN_COSTS,
+    HINT_COSTS,
+    RUBRIC,
+    Claimed,
+    found_out,
+    judge,
+    told_by_evidence,
+)
 from esworkbench.domains.bank import Bank, Deposit
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
@@ -46,8 +56,9 @@ def started(home: Path, tmp_path: Path) -> Callable[[str], tuple[Path, Drill]]:
 
     def start(fault: str) -> tuple[Path, Drill]:
         if not (home / fault).exists():
-            seed = next(seed for seed in count(1) if drawn_fault(2, seed) == fault)
-            begin(home / fault, level=2, seed=seed, minutes=None, clock=StepClock())
+            level = 2 if fault in LEVELS[2].faults else 3
+            seed = next(seed for seed in count(1) if drawn_fault(level, seed) == fault)
+            begin(home / fault, level=level, seed=seed, minutes=None, clock=StepClock())
         shutil.copytree(home / fault, tmp_path / fault)
         return tmp_path / fault, read_drill(tmp_path / fault)
 
@@ -87,6 +98,44 @@ def test_the_right_verdict_with_the_right_repair_earns_every_point(fault: str, s
     judged = judge(folder, drill, truth(folder), clock=StepClock())
     assert (judged.points, judged.words, judged.total) == (FULL, [], 100)
     assert read_drill(folder).verdict == judged
+
+
+@pytest.mark.parametrize("fault", EACH)
+def test_a_look_alike_that_the_evidence_rules_out_loses_the_cause(
+    fault: str, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the evidence itself says is right: the finding's events and amount, and each name that it leaves open."""
+    folder, drill = started(fault)
+    share = reveal(bank_in(folder))[0]
+    told = told_by_evidence(drill.seed, share)
+    assert told, "a drill whose answer can't be found"
+    monkeypatch.setattr(verdict, "told_by_evidence", lambda *_: told)  # one bank is built again, and not for each name
+    open_names = {each.fault for each in told}
+    assert fault in open_names
+    claimed = truth(folder)
+    hit = {share.account} - {None}
+    for name in (*FAULTS[fault].look_alikes, "unexplained", "lost_update" if fault != "lost_update" else "lag"):
+        found = found_out([share], claimed._replace(fault=name), hit, account=drill.account, seed=drill.seed)
+        assert found == {"cause": name in open_names, "account": True, "events": True, "amount": True}, name
+    for each in told:
+        said = Claimed(each.fault, share.account, each.events, each.amount, each.currency)
+        found = found_out([share], said, hit, account=drill.account, seed=drill.seed)
+        assert all(found.values()), each
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_unexplained_is_right_where_the_evidence_names_no_cause(
+    at_hand: bool, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a log rewritten with its anchors, the anchor that somebody else has tells all, and nothing else does."""
+    folder, drill = started("split_view")
+    if not at_hand:
+        monkeypatch.setattr(verdict, "with_all_evidence", lambda url, into: capture(url, into, progress=False))
+    honest = truth(folder)._replace(fault="unexplained", events=[])
+    planted = reveal(bank_in(folder))
+    hit = {each.account for each in planted} - {None}
+    found = found_out(planted, honest, hit, account=drill.account, seed=drill.seed)
+    assert found == {"cause": not at_hand, "account": True, "events": True, "amount": True}
 
 
 @pytest.mark.parametrize("fault", ["unresolved_pending", "rounding"])
@@ -238,10 +287,11 @@ def test_whoever_opens_the_seal_ends_the_drill(started: Started, tmp_path: Path)
 def test_the_first_question_of_the_shortest_path_shows_the_fault(fault: str, started: Started) -> None:
     """A break in the log; a claim that differs; the very event; the finding."""
     folder, drill = started(fault)
-    evidence = frozen(folder)
+    evidence = with_all_evidence(bank_in(folder), folder / "evidence")
     [planted, *_] = reveal(bank_in(folder))
-    question = SHOWN_BY[FAULTS[fault].repair]
-    assert shortest_path(folder, fault, drill.account)[1].startswith(f"esworkbench {question} ")
+    question = first_question(fault)
+    path = [words for words in shortest_path(folder, fault, drill.account) if " evidence add " not in words]
+    assert path[1].startswith(f"esworkbench {question} ")
     found = ask(evidence, question, {"account": drill.account} if question == "bisect" else {})
     shown = {
         "verify": lambda: found["breaks"],
@@ -296,7 +346,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_every_fault_of_a_level_is_drawn() -> None:
     for level, rules in LEVELS.items():
-        assert {drawn_fault(level, seed) for seed in range(100)} == set(rules.faults)
+        assert {drawn_fault(level, seed) for seed in range(500)} == set(rules.faults)
 
 
 def test_the_sheet_tells_the_verdict_that_counts(started: Started) -> None:

@@ -5,6 +5,7 @@
 ``fingerprint``: events and rows of every account as they were, so that collateral damage is seen.
 ``begin``: the bank with its fault, the complaint, the fingerprint.
 ``planted``: the sealed answer.
+``everything``: the evidence of a bank, with what the lab gave to an auditor.
 ``hints``: three hints from the catalogue of faults, the culprit's name in the last alone.
 ``verdict``: the rubric, and how a verdict earns its points.
 ``own_case``: a mystery in a notebook, without a clock: the verdict is written down, and only then the answer opened.

@@ -5,8 +5,9 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
+from esworkbench.course.drills.everything import auditors_anchors
 from esworkbench.course.drills.planted import planted_in
-from esworkbench.course.drills.record import BANK, Clock, Drill, DrillEntry, add
+from esworkbench.course.drills.record import BANK, Clock, Drill, DrillEntry, add, bank_in
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.lab import PlantedFault
@@ -14,6 +15,8 @@ from esworkbench.lab import PlantedFault
 SHOWN_BY = {"restore": "verify", "rebuild": "diff", "compensate": "bisect", "none": "diagnose"}
 """The first question that shows a fault, by what it takes to put it right: a damaged log by its own chain, a read model
 by its difference from the log, what the log lacks by the first line of the statement that parts from it."""
+SHOWN_BY_DIAGNOSIS = ("rehashed_history", "day_boundary", "retry_duplicate", "double_repair")
+"""Of those that should show by another question, the ones that show only beside other findings."""
 CASE = ".case.jsonl"
 
 
@@ -54,9 +57,18 @@ def shortest_path(folder: Path, fault: str, account: str) -> list[str]:
     """The commands that show this fault, name it and put it right; a remedy in words where no command does."""
     bank, evidence = quote(str(folder / BANK)), quote(str(folder / "evidence"))
     known = FAULTS[fault]
-    shows = SHOWN_BY[known.repair]
+    shows = first_question(fault)
     first = f"esworkbench {shows} {evidence}" + (f" --account {quote(account)}" if shows == "bisect" else "")
     diagnosis = [f"esworkbench diagnose {evidence}"] if shows != "diagnose" else []
     repair = f"esworkbench repair {evidence} --store {bank} --operator NAME --apply --digest DIGEST"
     last = repair if known.repair in ("rebuild", "compensate") else f"no repair by command: {known.remedy}"
-    return [f"esworkbench capture {bank} --into {evidence}", first, *diagnosis, last]
+    added = [
+        f"esworkbench evidence add {evidence} --anchor {quote(str(anchor))}"
+        for anchor in auditors_anchors(bank_in(folder))
+    ]
+    return [f"esworkbench capture {bank} --into {evidence}", *added, first, *diagnosis, last]
+
+
+def first_question(fault: str) -> str:
+    """The question that shows it first."""
+    return "diagnose" if fault in SHOWN_BY_DIAGNOSIS else SHOWN_BY[FAULTS[fault].repair]

@@ -9,12 +9,15 @@ from esworkbench.errors import UnusableInput
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 
 WHERE = {
-    "restore": "the log itself isn't what was once written: ask the log about itself before any balance",
+    "restore": "the log itself isn't what was once written: before any balance, ask the log about itself, and what was "
+    "kept of it elsewhere",
     "rebuild": "the log is sound: look at what reads it and claims something of it",
     "compensate": "log and read models agree with each other: ask the outside world what both of them lack",
-    "none": "nothing here has to be put right: look at how far everything has got",
+    "none": "no command here puts it right: look at what stands beside log and balances (statements, snapshots, "
+    "indexes, transfers, clocks), and at what may never happen",
 }
 """By what it takes to put a fault right."""
+HEALTHY = "nothing here has to be put right: look for what only seems wrong"
 
 
 def hints_on(name: str) -> list[str]:
@@ -22,7 +25,7 @@ def hints_on(name: str) -> list[str]:
     fault = FAULTS[name]
     among = sorted((name, *fault.look_alikes))
     return [
-        WHERE[fault.repair],
+        HEALTHY if fault.healthy else WHERE[fault.repair],
         "it is one of these: " + "; ".join(f"{each} ({FAULTS[each].meaning})" for each in among),
         f"it is {name}: {fault.meaning}; what to do: {fault.remedy}",
     ]

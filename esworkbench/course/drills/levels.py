@@ -3,9 +3,18 @@
 from random import Random
 from typing import NamedTuple
 
-from esworkbench.lab import MYSTERIES
+from esworkbench.lab import FAULTS
 
-ANY = MYSTERIES
+ANY = tuple(name for name in FAULTS if name != "none")
+"""All of the catalogue: a drill's bank is a SQLite file, so that every fault can be planted in it, and found."""
+
+HARD = (
+    "twin_dropped", "wrong_upcaster", "batch_end_stamping", "clamped_balance", "mixed_currency", "day_boundary",
+    "restored_read_model", "checkpoint_moved", "bad_snapshot", "rehashed_history", "backdated_insert", "split_view",
+    "never_appended", "clock_skew",
+)  # fmt: skip
+"""Those that nothing proves by itself: they are told from a look-alike by what is missing, or by a witness that has to
+be sought."""
 
 
 class Level(NamedTuple):
@@ -23,7 +32,7 @@ class Level(NamedTuple):
 
 LEVELS = {
     1: Level(("unresolved_pending", "double_apply", "event_deleted", "payload_edited"), 60, 3, complaint_in_full=True),
-    2: Level(ANY, 45, 3, complaint_in_full=True),
+    2: Level(tuple(name for name in ANY if name not in HARD), 45, 3, complaint_in_full=True),
     3: Level(ANY, 45, 2, complaint_in_full=False),
     4: Level(ANY, 20, 1, complaint_in_full=False),
 }

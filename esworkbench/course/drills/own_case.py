@@ -11,7 +11,7 @@ import msgspec
 from IPython.display import Markdown, display
 from sqlalchemy import Engine
 
-from esworkbench.course.drills.verdict import RUBRIC, Claimed, accounts_hit, found_out
+from esworkbench.course.drills.verdict import RUBRIC, UNEXPLAINED, Claimed, accounts_hit, found_out
 from esworkbench.course.workspace import work_folder
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import open_database
@@ -47,8 +47,9 @@ def close_case(incident: Incident, verdict: Claimed | EllipsisType, folder: Path
     if isinstance(verdict, EllipsisType):
         _show("No verdict yet: write it in place of the `...`. The answer stays sealed until then.")
         return None
-    if verdict.fault not in FAULTS:
-        _show(f"There is no fault `{verdict.fault}`. There are {', '.join(f'`{name}`' for name in FAULTS)}.")
+    if verdict.fault not in (*FAULTS, UNEXPLAINED):
+        names = ", ".join(f"`{name}`" for name in FAULTS)
+        _show(f"There is no fault `{verdict.fault}`. There are {names}; or say `{UNEXPLAINED}`.")
         return None
     planted = reveal(incident.url)
     engine = open_database(incident.url)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, select
 
-from esworkbench.composition import capture
+from esworkbench.composition import capture, repair
 from esworkbench.course.drills.begin import SCALE
+from esworkbench.course.drills.everything import with_all_evidence
 from esworkbench.course.drills.fingerprint import Rows, changes, rows_by_account
 from esworkbench.course.drills.planted import planted_in
 from esworkbench.course.drills.record import BANK, Clock, Drill, DrillEntry, add, bank_in
@@ -23,19 +24,24 @@ from esworkbench.lab import KEY_BESIDE, PlantedFault, build_incident
 RUBRIC = {
     "cause": (25, "the fault's name, or one that the evidence doesn't tell apart from it"),
     "account": (10, "an account that it hit"),
-    "events": (20, "exactly the events at fault on that account"),
+    "events": (20, "exactly the events at fault on that account, or those that the evidence gives"),
     "amount": (15, "its share of claimed − event sum there, with its sign and currency"),
-    "repair": (15, "claims and events agree again; a damaged log without a backup was left as it is"),
+    "repair": (15, "claims and events agree again; what no command here puts right was left as it is"),
     "collateral": (15, "events and rows of every other account are what they were, byte for byte"),
 }
 """The parts of a verdict: points and what earns them, a hundred in all."""
 HINT_COSTS = 5
 AGAIN_COSTS = 10
 """For each verdict that came before."""
+UNEXPLAINED = "unexplained"
+"""What an honest verdict names where nothing in the evidence tells the cause."""
 
 
 class Claimed(NamedTuple):
-    """What the learner says it was. ``amount`` is in minor units; no account for a fault of the whole store."""
+    """What the learner says it was: a fault, or UNEXPLAINED.
+
+    ``amount`` is in minor units; a fault of the whole store has no account.
+    """
 
     fault: str
     account: str | None
@@ -51,8 +57,8 @@ def judge(folder: Path, drill: Drill, claimed: Claimed, *, clock: Clock) -> Dril
     no bank to look at.
     """
     _require_untold(drill)
-    if claimed.fault not in FAULTS:
-        raise UnusableInput(f"there is no fault {claimed.fault!r}: there are {', '.join(FAULTS)}")
+    if claimed.fault not in (*FAULTS, UNEXPLAINED):
+        raise UnusableInput(f"there is no fault {claimed.fault!r}: there are {', '.join(FAULTS)}, or say {UNEXPLAINED}")
     if claimed.account is not None and claimed.account not in drill.fingerprint:
         raise UnusableInput(f"there is no account {claimed.account!r}: there are {', '.join(drill.fingerprint)}")
     at = clock()
@@ -63,7 +69,7 @@ def judge(folder: Path, drill: Drill, claimed: Claimed, *, clock: Clock) -> Dril
     store.engine.dispose()
     harmed = changes(drill.fingerprint, rows, (drill.fingerprint.keys() | rows.keys()) - hit)
     right = found_out(planted, claimed, hit, account=drill.account, seed=drill.seed)
-    right["repair"] = _repaired(folder, drill, planted, rows, hit)
+    right["repair"] = _repaired(folder, drill, rows, hit)
     right["collateral"] = not harmed
     points = {part: worth if right[part] else 0 for part, (worth, _) in RUBRIC.items()}
     words = list(harmed)
@@ -104,48 +110,84 @@ def accounts_hit(planted: Sequence[PlantedFault], engine: Engine) -> set[str]:
     return named | {stream.partition("-")[2] for stream in streams}
 
 
+class Answer(NamedTuple):
+    """What may rightly be said of one account."""
+
+    fault: str
+    events: Sequence[str]
+    amount: int
+    currency: str | None
+
+
 def found_out(
     planted: Sequence[PlantedFault], claimed: Claimed, hit: Collection[str], *, account: str, seed: int
 ) -> dict[str, bool]:
     """Which of cause, account, events and amount are right, in a small bank of that seed.
 
-    Of a wrong account the rest is judged by the complaint's own, ``account``.
+    Of a wrong account the rest is judged by the complaint's own, ``account``. Right is what was planted, and what the
+    evidence tells of it.
     """
     whole_store = planted[0].account is None
     account = claimed.account if claimed.account is not None and claimed.account in hit else account
     share = next((each for each in planted if each.account == account), planted[0])
+    answers = [Answer(share.fault, share.event_ids, share.amount, share.currency)]
+    right = _held_against(answers, claimed, whole_store)
+    if not all(right.values()):
+        right = _held_against([*answers, *told_by_evidence(seed, share)], claimed, whole_store)
+    return {**right, "account": claimed.account in hit or (whole_store and claimed.account is None)}
+
+
+def _held_against(answers: Sequence[Answer], claimed: Claimed, whole_store: bool) -> dict[str, bool]:
     return {
-        "cause": claimed.fault == share.fault or claimed.fault in not_told_apart(seed, share.fault, claimed.fault),
-        "account": claimed.account in hit or (whole_store and claimed.account is None),
-        "events": set(claimed.events) == set(share.event_ids),
-        "amount": claimed.amount == share.amount and (whole_store or claimed.currency == share.currency),
+        "cause": any(claimed.fault == each.fault for each in answers),
+        "events": any(set(claimed.events) == set(each.events) for each in answers),
+        "amount": any(
+            claimed.amount == each.amount and (whole_store or claimed.currency == each.currency) for each in answers
+        ),
     }
 
 
-def not_told_apart(seed: int, planted: str, claimed: str) -> set[str]:
-    """Names that a diagnosis of the bank as it was offers in place of the planted fault's, if ``claimed`` may be one.
+def told_by_evidence(seed: int, share: PlantedFault) -> list[Answer]:
+    """What a diagnosis of all the evidence says of a planted fault: its finding, and those it can't tell it apart from;
+    or, where it names no cause, what it leaves unexplained of that account.
 
     The bank is built once more from its seed, because by now the learner may have repaired it.
     """
-    if claimed not in FAULTS[planted].look_alikes:
-        return set()
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         key = Path(folder) / KEY_BESIDE
-        again = build_incident(sqlite_url(Path(folder) / BANK), fault=planted, seed=seed, scale=SCALE, key_file=key)
-        found = diagnose(capture(again.url, f"{folder}/evidence", progress=False)).findings
-    return {each.fault for each in found if each.alternative_to == planted}
+        again = build_incident(sqlite_url(Path(folder) / BANK), fault=share.fault, seed=seed, scale=SCALE, key_file=key)
+        diagnosis = diagnose(with_all_evidence(again.url, Path(folder) / "evidence"))
+    here = [
+        each for each in diagnosis.findings
+        if (each.account, each.currency) == (share.account, share.currency)
+        or (None in (each.account, share.account) and each.fault == share.fault)
+    ]  # fmt: skip
+    first = {each.alternative_to or each.fault for each in here if each.fault == share.fault}
+    told = [each for each in here if first & {each.fault, each.alternative_to}]
+    if told:
+        return [Answer(each.fault, each.event_ids, each.amount, each.currency) for each in told]
+    return [
+        Answer(UNEXPLAINED, [], each.amount, each.currency)
+        for each in diagnosis.unexplained
+        if (each.account, each.currency) == (share.account, share.currency)
+    ]
 
 
-def _repaired(folder: Path, drill: Drill, planted: Sequence[PlantedFault], rows: Rows, hit: Collection[str]) -> bool:
+def _repaired(folder: Path, drill: Drill, rows: Rows, hit: Collection[str]) -> bool:
     """Whether a diagnosis of the bank as it is now finds nothing wrong with the accounts hit, nor with the log.
 
-    Nothing a learner has brings a lost or changed event back: there, leaving all traces as they are is right too.
+    No command brings a lost event back, or asks the bank for another statement: where none would do anything, leaving
+    all traces as they are is right too.
     """
-    untouched = not changes(drill.fingerprint, rows, hit)
-    if untouched and FAULTS[planted[0].fault].repair == "restore":
-        return True
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as scratch:
         evidence = capture(bank_in(folder), Path(scratch) / "evidence", progress=False)
         diagnosis = diagnose(evidence, now=drill.bank_now)
-    wrong = [each.account for each in diagnosis.unhealthy] + [each.account for each in diagnosis.unexplained]
-    return not any(account is None or account in hit for account in wrong)
+        wrong = [each.account for each in diagnosis.unhealthy] + [each.account for each in diagnosis.unexplained]
+        if not any(account is None or account in hit for account in wrong):
+            return True
+        if changes(drill.fingerprint, rows, hit):
+            return False
+        store = EventStore.open(bank_in(folder), create=False)
+        plan = repair(evidence, store, operator="drill", diagnosis=diagnosis)
+        store.engine.dispose()
+    return not any(step.state == "planned" and step.kind in ("compensate", "rebuild") for step in plan.steps)
