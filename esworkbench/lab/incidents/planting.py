@@ -84,7 +84,7 @@ class Planting:
             planted[number] = fault.after(scene)
             scene.taken.update(event_id for each in planted[number] for event_id in each.event_ids)
         healed = [fault.name for fault in self._faults if fault.healed_by_rebuild]
-        if healed and self._scenes[0].readers.rebuilt:
+        if healed and self._scenes[0].readers.have_been_rebuilt:
             others = " and ".join(fault.name for fault in self._faults if fault.name not in healed)
             raise UnusableInput(
                 f"with {others} the read models are rebuilt at the end, which undoes {' and '.join(healed)}: plant "

@@ -14,7 +14,7 @@ class Readers:
     def __init__(self, store: EventStore) -> None:
         self.store = store
         self.code: dict[str, Callable[[], Projection]] = dict(BANK_PROJECTIONS)
-        self.rebuilt = False
+        self.have_been_rebuilt = False
         self._runs = 0
 
     def next_run_id(self) -> str:
@@ -38,4 +38,4 @@ class Readers:
         """Drop every read model and build it from the log as it is: what was wrong with their rows is gone."""
         for name in self.code:
             self.runner(name).rebuild()
-        self.rebuilt = True
+        self.have_been_rebuilt = True
