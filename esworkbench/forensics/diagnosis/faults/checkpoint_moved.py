@@ -1,13 +1,14 @@
 """checkpoint_moved: the rows are right at one position and the checkpoint is at another, and no run explains why."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from esworkbench.forensics.compare.columns import COLUMN_SQL
 from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.restored_read_model import FAULT as RESTORED
-from esworkbench.forensics.diagnosis.stretches import Standing, standing
+from esworkbench.forensics.diagnosis.stretches import Standing, places_of_all, standing
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, shares_of_all
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding
@@ -21,6 +22,7 @@ def checkpoint_moved(facts: Facts, left: Left) -> Explanations:
     holds = [source for source in facts.columns if source.kind == "holds"]
     return [
         *_removed(facts),
+        *(each for source in sources for each in _passed_over(facts, left, source)),
         *(each for source in sources for each in _moved(facts, left, source)),
         *(each for source in holds for each in _holds_ahead(facts, left, source)),
     ]
@@ -34,6 +36,9 @@ FAULT = Fault(
     repair="rebuild",
     detector=checkpoint_moved,
 )
+
+
+PUT_BACK = "an older state of the rows, put back by hand together with its part of the log, would look the same"
 
 
 def _removed(facts: Facts) -> Iterator[Explanation]:
@@ -55,6 +60,31 @@ def _removed(facts: Facts) -> Iterator[Explanation]:
         yield Explanation(named, [])
 
 
+def _passed_over(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
+    """What was posted between the end of one run and the beginning of the next, where just that is lacking."""
+    batches = facts.batches(source.name)
+    errors = errors_of(left, source)
+    if not errors or any(each.shard for each in batches):
+        return
+    skipped = [
+        (one.to_position, other.from_position - 1)
+        for one, other in pairwise(batches)
+        if other.from_position - 1 > one.to_position
+    ]
+    for (after, up_to), posted in zip(skipped, places_of_all(facts, source).within(skipped), strict=True):
+        for key in sorted(key for key, amount in posted.items() if amount and errors.get(key) == -amount):
+            proof = (
+                f"by the checkpoint log one run of {source.name} ended at {after} and the next began at {up_to + 1}: "
+                f"nobody read what lies between, and the checkpoint was moved over it; on this account that makes "
+                f"{facts.money(errors[key], key)}"
+            )
+            named = finding(
+                FAULT, key, amount=errors[key], positions=[after + 1, up_to], source=source.name, certainty="likely",
+                proof=proof,
+            )  # fmt: skip
+            yield Explanation(named, shares_of_all(left, source, key), (LookAlike(RESTORED.name, PUT_BACK),))
+
+
 def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     errors = errors_of(left, source)
     found = standing(facts, source, errors) if errors else None
@@ -72,8 +102,7 @@ def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
             certainty="likely", proof=_proof(source, found, ended) + f"; on this account that makes "
             f"{facts.money(errors[key], key)}",
         )  # fmt: skip
-        why = "an older state of the rows, put back by hand together with its part of the log, would look the same"
-        yield Explanation(named, shares, (LookAlike(RESTORED.name, why),) if found.last < source.cut else ())
+        yield Explanation(named, shares, (LookAlike(RESTORED.name, PUT_BACK),) if found.last < source.cut else ())
 
 
 def _holds_ahead(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
