@@ -38,6 +38,14 @@ def test_a_fault_alone_is_named_exactly_or_in_the_pair_that_it_belongs_to(
     assert verdict.is_right, verdict
 
 
+@pytest.mark.parametrize("seed", [1, 65])
+def test_a_checkpoint_is_told_to_be_moved_whichever_way(seed: int, tmp_path: Path, sqlite_url: str) -> None:
+    """Back, so that rows are ahead of it; or forward, over events that no run of the checkpoint log read."""
+    verdict = hold(Trial("single", "checkpoint_moved", seed, "sqlite"), sqlite_url, tmp_path).verdict
+    assert verdict is not None
+    assert verdict.is_right, verdict
+
+
 @pytest.mark.parametrize("seed", MIXED)
 def test_of_several_faults_none_is_passed_over_and_none_is_proven_that_is_not_there(
     seed: int, tmp_path: Path, request: pytest.FixtureRequest

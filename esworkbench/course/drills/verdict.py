@@ -110,15 +110,6 @@ def accounts_hit(planted: Sequence[PlantedFault], engine: Engine) -> set[str]:
     return named | {stream.partition("-")[2] for stream in streams}
 
 
-class RightAnswer(NamedTuple):
-    """What may rightly be said of one account."""
-
-    fault: str
-    events: Sequence[str]
-    amount: int
-    currency: str | None
-
-
 def found_out(
     planted: Sequence[PlantedFault], claimed: Claimed, hit: Collection[str], *, account: str, seed: int
 ) -> dict[str, bool]:
@@ -130,14 +121,14 @@ def found_out(
     whole_store = planted[0].account is None
     account = claimed.account if claimed.account is not None and claimed.account in hit else account
     share = next((each for each in planted if each.account == account), planted[0])
-    answers = [RightAnswer(share.fault, share.event_ids, share.amount, share.currency)]
+    answers = [Claimed(share.fault, share.account, share.event_ids, share.amount, share.currency)]
     right = _held_against(answers, claimed, whole_store)
     if not all(right.values()):
         right = _held_against([*answers, *told_by_evidence(seed, share)], claimed, whole_store)
     return {**right, "account": claimed.account in hit or (whole_store and claimed.account is None)}
 
 
-def _held_against(answers: Sequence[RightAnswer], claimed: Claimed, whole_store: bool) -> dict[str, bool]:
+def _held_against(answers: Sequence[Claimed], claimed: Claimed, whole_store: bool) -> dict[str, bool]:
     return {
         "cause": any(claimed.fault == each.fault for each in answers),
         "events": any(set(claimed.events) == set(each.events) for each in answers),
@@ -147,9 +138,9 @@ def _held_against(answers: Sequence[RightAnswer], claimed: Claimed, whole_store:
     }
 
 
-def told_by_evidence(seed: int, share: PlantedFault) -> list[RightAnswer]:
-    """What a diagnosis of all the evidence says of a planted fault: its finding, and those it can't tell it apart from;
-    or, where it names no cause, what it leaves unexplained of that account.
+def told_by_evidence(seed: int, share: PlantedFault) -> list[Claimed]:
+    """The verdicts that a diagnosis of all the evidence comes to on a planted fault: its finding, and those it can't
+    tell it apart from; or, where it names no cause, what it leaves unexplained of that account.
 
     The bank is built once more from its seed, because by now the learner may have repaired it.
     """
@@ -165,9 +156,9 @@ def told_by_evidence(seed: int, share: PlantedFault) -> list[RightAnswer]:
     first = {each.alternative_to or each.fault for each in here if each.fault == share.fault}
     told = [each for each in here if first & {each.fault, each.alternative_to}]
     if told:
-        return [RightAnswer(each.fault, each.event_ids, each.amount, each.currency) for each in told]
+        return [Claimed(each.fault, each.account, each.event_ids, each.amount, each.currency) for each in told]
     return [
-        RightAnswer(UNEXPLAINED, [], each.amount, each.currency)
+        Claimed(UNEXPLAINED, each.account, [], each.amount, each.currency)
         for each in diagnosis.unexplained
         if (each.account, each.currency) == (share.account, share.currency)
     ]
