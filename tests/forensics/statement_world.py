@@ -87,6 +87,8 @@ class World:
         self.now = START
         self.lines: list[Line] = []
         self.files: dict[str, list[Printed]] = {}
+        self.by_day = False
+        """Whether the paper tells days and no hours; then its lines are to stand at midnight."""
         self._ids = 0
 
     def wait(self, **time: float) -> None:
@@ -155,7 +157,7 @@ class World:
                 shared = {"account": line.account, "currency": line.currency}
                 self.ledger.lines.append(
                     {"file": file, "line": place, "booked_at": line.at, "reference": line.reference,
-                     "amount_minor": line.amount, "balance_minor": line.balance} | shared
+                     "amount_minor": line.amount, "balance_minor": line.balance, "by_day": self.by_day} | shared
                 )  # fmt: skip
                 self.ledger.claim(
                     line.account, line.balance, source=file, kind="statement", valid_at=line.at, order_key=place,

@@ -205,6 +205,20 @@ def test_the_farther_apart_two_like_events_are_the_less_one_line_proves(
     assert diagnosis.unexplained == []
 
 
+@pytest.mark.parametrize("key", [None, "k"])
+def test_of_part_payments_that_the_bank_books_one_by_one_none_is_surely_too_many(
+    key: str | None, tmp_path: Path
+) -> None:
+    """The bank says that several alike are genuine, so it may as well have lost a line; one key says one request."""
+    world = a_bank()
+    given = {} if key is None else {"idempotency_key": key}
+    for number in range(4):
+        world.pay("A", -2_500, "INV-9", told=number != 2, **given)
+    later(world)
+    found = only_fault(judged(world, tmp_path), "retry_duplicate")
+    assert (found.amount, found.certainty) == (2_500, "possible" if key is None else "proven")
+
+
 def test_a_log_without_hashes_proves_no_retry(tmp_path: Path) -> None:
     world = a_bank()
     world.pay("A", 4_321, "X-1")

@@ -170,10 +170,21 @@ _TOLD_ALREADY = f"""
 """
 
 # What has a partner already is matched anew with what has none. A movement of before the first line is one that the
-# opening balance counts.
+# opening balance counts; where that lacks just what the last of them come to, they were booked late.
 _ALIKE = f"""
     WITH covers AS (
-        SELECT {PART}, min(timezone($zone, booked_at)::DATE) AS first FROM statement_lines GROUP BY ALL
+        SELECT {PART}, min(timezone($zone, booked_at)::DATE) AS first, arg_min(booked_at, place) AS begins,
+            arg_min(balance::HUGEINT - amount, place) AS opening
+        FROM statement_lines GROUP BY ALL
+    ), before AS (
+        SELECT {PART}, event_id, sum(amount) OVER part - opening AS lacks, sum(amount) OVER newest AS newer,
+            row_number() OVER newest AS nth
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id) JOIN covers USING ({PART})
+        WHERE owed AND due_at < begins
+        WINDOW part AS (PARTITION BY {PART}), newest AS (PARTITION BY {PART} ORDER BY due_at DESC, position DESC)
+    ), late AS (
+        SELECT {PART}, event_id FROM before WHERE lacks <> 0
+        QUALIFY nth <= min(nth) FILTER (newer = lacks) OVER (PARTITION BY {PART})
     ), lines AS (
         SELECT {PART}, amount, place, event_id, timezone($zone, due_at)::DATE AS day
         FROM statement_lines SEMI JOIN nameless USING ({PART}, place) LEFT JOIN pairs USING ({PART}, place)
@@ -181,7 +192,8 @@ _ALIKE = f"""
     ), free AS (
         SELECT {PART}, amount, event_id, position, timezone($zone, due_at)::DATE AS day
         FROM expected ANTI JOIN pairs USING ({PART}, event_id) JOIN covers USING ({PART})
-        WHERE undoes IS NULL AND NOT waits AND timezone($zone, due_at)::DATE >= first AND NOT {_TOLD_ALREADY}
+        WHERE undoes IS NULL AND NOT waits AND NOT {_TOLD_ALREADY} AND (timezone($zone, due_at)::DATE >= first
+            OR ({PART}, event_id) IN (SELECT ({PART}, event_id) FROM late))
     ), alike AS (
         SELECT {PART}, amount FROM lines WHERE event_id IS NULL INTERSECT SELECT {PART}, amount FROM free
     ), bound AS (
@@ -301,14 +313,17 @@ _NO_PAIRS = """
     CREATE OR REPLACE TEMP TABLE pairs (file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, event_id VARCHAR)
 """
 
-# A line without a reference, or with no other than the number that the bank gave it, where no event bears such a one.
+# A line without a reference, or with one that no event of the account bears: it names no movement, so that its amount
+# and its day tell.
 _NAMELESS = f"""
     CREATE OR REPLACE TEMP TABLE nameless AS
-    SELECT {PART}, place FROM statement_lines WHERE NOT is_balance AND (trim(reference) = '' OR is_banks_own AND
-        ({PART}) NOT IN (
-            SELECT ({PART}) FROM statement_lines AS l JOIN movements AS m USING (account, currency)
-            WHERE l.is_banks_own AND upper(trim(l.reference)) = upper(trim(m.reference))
-        ))
+    WITH borne AS (
+        SELECT DISTINCT account, currency, upper(trim(reference)) AS reference FROM movements
+        WHERE trim(reference) <> ''
+    )
+    SELECT {PART}, place FROM statement_lines AS l ANTI JOIN borne ON l.account = borne.account
+        AND l.currency = borne.currency AND upper(trim(l.reference)) = borne.reference
+    WHERE NOT is_balance
 """
 
 # ``due_at`` is when a line of this file is to be looked for: a bank that books a day later does so for all. One that
@@ -491,23 +506,36 @@ _COLUMNS = """
 _NO_STEPS = f"CREATE OR REPLACE TEMP TABLE statement_steps ({_COLUMNS})"
 
 # A movement without a line stands where its file would have booked it; or, where the balances jump by its amount, at
-# the line that counts it. ``early`` ones were true before the first line: the opening balance tells whether it counts
-# them. What is netted is posted where its line stands.
+# the line that counts it. ``early`` ones were true before the first line, or on its day and before all that it tells:
+# the opening balance tells whether it counts them. What came after the bank's hour, on the last day of a file that
+# tells days, or after all that it tells where another file books it, is ``after_hours``: its line is on the next one.
+# What is netted is posted where its line stands.
 _STEPS = f"""
     {_NO_STEPS};
     INSERT INTO statement_steps BY NAME
     WITH covers AS (
         SELECT {PART}, arg_min(booked_at, place) AS first, max(booked_at) AS last, max(place) AS lines,
             arg_min(balance::HUGEINT - amount, place) AS opening,
-            greatest(usual, least(latest, $latest)) - usual AS slack
+            greatest(usual, least(latest, $latest)) - usual AS slack, bool_or(by_day) AS by_day
         FROM statement_lines JOIN parts USING ({PART}) GROUP BY {PART}, usual, latest
+    ), told AS (
+        SELECT {PART}, min(position) AS earliest, max(position) AS newest
+        FROM expected JOIN pairs USING ({PART}, event_id) GROUP BY ALL
+    ), elsewhere AS (
+        SELECT account, currency, event_id, max(booked_at) AS told_at
+        FROM pairs JOIN statement_lines USING ({PART}, place) GROUP BY ALL
     ), untold AS (
-        SELECT e.*, c.first, c.opening, e.due_at + c.slack <= c.last AS covered
+        SELECT e.*, c.first, c.opening, e.due_at + c.slack <= c.last AS covered,
+            coalesce(c.by_day AND e.position < t.earliest
+                AND timezone($zone, e.due_at)::DATE = timezone($zone, c.first)::DATE, false) AS before_hours,
+            e.position > t.newest AND (coalesce(o.told_at >= c.last, false)
+                OR c.by_day AND timezone($zone, e.due_at)::DATE = timezone($zone, c.last)::DATE) AS after_hours
         FROM expected AS e JOIN covers AS c USING ({PART}) ANTI JOIN pairs USING ({PART}, event_id)
+        LEFT JOIN told AS t USING ({PART}) LEFT JOIN elsewhere AS o USING (account, currency, event_id)
         WHERE owed
     ), openings AS (
         SELECT {PART}, any_value(opening) AS opening, coalesce(sum(amount) FILTER (due_at < first), 0) AS certain,
-            coalesce(sum(amount) FILTER (due_at >= first AND valid_at < first), 0) AS early
+            coalesce(sum(amount) FILTER (due_at >= first AND (valid_at < first OR before_hours)), 0) AS early
         FROM covers LEFT JOIN untold USING ({PART}, opening, first) GROUP BY {PART}
     ), jumps AS (
         SELECT {PART}, place, step - amount AS amount,
@@ -516,7 +544,8 @@ _STEPS = f"""
     ), missing AS (
         SELECT u.*, row_number() OVER (PARTITION BY {PART}, u.amount ORDER BY u.due_at, u.position) AS nth
         FROM untold AS u JOIN openings AS o USING ({PART})
-        WHERE u.due_at >= u.first AND NOT (u.valid_at < u.first AND o.early <> 0 AND o.opening = o.certain + o.early)
+        WHERE u.due_at >= u.first
+            AND NOT ((u.valid_at < u.first OR u.before_hours) AND o.early <> 0 AND o.opening = o.certain + o.early)
     ), rising AS (
         SELECT {PART}, place, booked_at FROM statement_lines QUALIFY booked_at > coalesce(max(booked_at) OVER
             (PARTITION BY {PART} ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -527,7 +556,7 @@ _STEPS = f"""
     ), holes AS (
         SELECT t.*, coalesce(j.place, t.next_place, c.lines + 1) AS before
         FROM timed AS t JOIN covers AS c USING ({PART}) LEFT JOIN jumps AS j USING ({PART}, amount, nth)
-        WHERE t.covered OR j.place IS NOT NULL
+        WHERE t.covered AND NOT coalesce(t.after_hours, false) OR j.place IS NOT NULL
     ), items AS (
         SELECT {PART}, 0 AS place, 0 AS turn, NULL::TIMESTAMPTZ AS moment, NULL::BIGINT AS position,
             NULL::BIGINT AS version, NULL AS event_id, NULL AS type, NULL::BIGINT AS schema_version,

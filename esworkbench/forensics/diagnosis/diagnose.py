@@ -111,7 +111,7 @@ def diagnose(
         tested[finding.fault] = FOUND
     tested.update(not_excluded(facts, tested))
     everywhere = merged(findings)
-    shown = [finding for finding in everywhere if account in (None, finding.account) or finding.account is None]
+    shown = [finding for finding in everywhere if finding.concerns(account)]
     differences = _residuals_left(facts, left)
     left.require_conserved(differences)
     of_events = list(unexplained_of_events(facts, of_the_log, damaged_log))

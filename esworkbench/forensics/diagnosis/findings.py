@@ -26,7 +26,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     a fault and needs no repair. ``alternative_to`` names the finding this one can't be told apart from on the evidence
     at hand: both carry the same amount, and it is counted once. ``source`` is the claim that gives the amount,
     ``sources`` are all in which the fault shows. ``explains`` says how much of each source's residuals this finding
-    takes, in minor units: of a claim that was wrong and is right again, nothing in sum.
+    takes, in minor units: of a claim that was wrong and is right again, nothing in sum. ``elsewhere`` names the other
+    accounts whose claims the fault makes differ, with by how much in the finding's currency: one cause, counted once,
+    in ``amount``.
     """
 
     fault: str
@@ -42,7 +44,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     sources: list[str] = []
     explains: dict[str, int] = {}
+    elsewhere: dict[str, int] = {}
     alternative_to: str | None = None
+
+    def concerns(self, account: str | None) -> bool:
+        """Whether it says something of that account, or of the store as a whole; always where None is asked about."""
+        return account is None or self.account in (None, account) or account in self.elsewhere
 
 
 class Unexplained(msgspec.Struct, frozen=True, kw_only=True):

@@ -150,11 +150,16 @@ def whole(residual: Residual) -> Share:
 
 
 def explained(finding: Finding, shares: Iterable[Share]) -> Finding:
-    """The finding, and what it takes of each source's residuals."""
+    """The finding, what it takes of each source's residuals, and the other accounts that it takes any of."""
     takes = Counter(finding.explains)
+    others: dict[str, Counter[str]] = {}
     for share in shares:
         takes[share.source] += share.amount
-    return msgspec.structs.replace(finding, explains=dict(takes))
+        if finding.account not in (None, share.key[0]):
+            of_source = others.setdefault(share.key[0], Counter())
+            of_source[share.source] += share.amount if share.key[1] == finding.currency else 0
+    elsewhere = {account: max(each.values(), key=abs) for account, each in others.items()}
+    return msgspec.structs.replace(finding, explains=dict(takes), elsewhere=elsewhere | finding.elsewhere)
 
 
 Name = tuple[str, str | None, str | None, bool]
@@ -195,6 +200,7 @@ def _joined(first: Finding, second: Finding) -> Finding:
             name: first.explains.get(name, 0) + second.explains.get(name, 0)
             for name in dict.fromkeys([*first.explains, *second.explains])
         },
+        elsewhere={**second.elsewhere, **first.elsewhere},
         alternative_to=None if None in (first.alternative_to, second.alternative_to) else first.alternative_to,
     )
 

@@ -47,7 +47,7 @@ def standing(
     claimed: int, by: int,
 ) -> StandingClaim:  # fmt: skip
     """What explains that a balance differs of which only the present is known: findings that show in it, else all."""
-    mine = [each for each in findings if (each.account, each.currency) == (account, currency) and each.amount]
+    mine = [each for each in findings if each.concerns(account) and each.currency == currency and each.amount]
     shown = [each for each in mine if source in (each.source, *each.sources)] or mine
     names = [f"{each.fault} ({each.certainty})" for each in shown if each.alternative_to is None]
     words = [each.words for each in unexplained if (each.account, each.currency) == (account, currency)]
@@ -63,7 +63,7 @@ def bends(
     A bend is a finding's where the finding names the event there, or one between the claim before and it; else where
     the finding takes exactly that amount of this source.
     """
-    mine = [each for each in findings if (each.account, each.currency) == (account, currency)]
+    mine = [each for each in findings if each.concerns(account) and each.currency == currency]
     found: list[Bend] = []
     before, seen, away = 0, 0, 0
     claimed = drawn.dropna(subset=["claimed_minor"])

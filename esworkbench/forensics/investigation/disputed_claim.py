@@ -19,11 +19,9 @@ def unexplained_claim(evidence: Evidence, dispute: Dispute, held: int, diagnosis
     heads = evidence.assertions(dispute.account, dispute.currency, kind="head")
     if any(head.claimed_minor == dispute.claimed for head in heads):
         return []
-    shares = [
-        finding.amount
-        for finding in diagnosis.findings
-        if (finding.account, finding.currency) == (dispute.account, dispute.currency) and finding.alternative_to is None
-    ]
+    causes = [each for each in diagnosis.findings if each.currency == dispute.currency and each.alternative_to is None]
+    shares = [each.amount for each in causes if each.account == dispute.account]
+    shares += [each.elsewhere[dispute.account] for each in causes if dispute.account in each.elsewhere]
     if dispute.delta in _sums([held, *shares[:MOST_SHARES]]):
         return []
     words = (

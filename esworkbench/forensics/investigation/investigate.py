@@ -143,7 +143,7 @@ def investigate(
     diagnosis = diagnose(evidence, now=now, residuals=residuals, whole=whole)
     dispute = _dispute(evidence, residuals, claim, account, currency, diagnosis)
     # Where no balance is disputed, whatever was found is the answer.
-    mine = [each for each in diagnosis.findings if dispute is None or each.account in (None, dispute.account)]
+    mine = [each for each in diagnosis.findings if dispute is None or each.concerns(dispute.account)]
     found = [each for each in mine if not each.healthy]
     steps = _steps(evidence, residuals, whole, dispute, diagnosis, found, now, handlers)
     repair = repairer(diagnosis, whole) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)

@@ -194,7 +194,8 @@ def _since(inquiry: Inquiry, evidence: Evidence) -> str | None:
 
 
 def _who_else(inquiry: Inquiry) -> str:
-    touched = {each.account for each in inquiry.diagnosis.findings if not each.healthy and each.account is not None}
+    found = [each for each in inquiry.diagnosis.unhealthy if each.account is not None]
+    touched = {name for each in found for name in (each.account, *each.elsewhere)}
     if touched and touched <= {inquiry.account}:
         return "Nobody: the same faults were looked for on every account, and no other has them."
     return inquiry.reach_sentence

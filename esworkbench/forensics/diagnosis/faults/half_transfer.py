@@ -256,6 +256,11 @@ def _explanation(
         certainty="possible" if perhaps
         else _certainty(facts, halves, all(shown.values()) and not lost_with(facts, steps), bool(under_way)),
     )  # fmt: skip
+    elsewhere = Counter[str]()
+    for half in halves:
+        if half.other:
+            elsewhere[half.other] -= half.amount
+    found = msgspec.structs.replace(found, elsewhere=dict(elsewhere))
     other = LookAlike("event_misfiled", "the other side may stand in a stream where no account looks for it")
     return Explanation(found, [whole(step) for step in steps], () if found.certainty == "proven" else (other,))
 

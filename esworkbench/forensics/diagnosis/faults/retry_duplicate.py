@@ -183,7 +183,8 @@ def _doubles(
         if not lost:
             continue
         if kept:
-            yield Double(chain[-len(lost) :], chain[: -len(lost)], shown, _certainty(facts, left, chain, shown))
+            certainty = "possible" if _are_part_payments(kept, chain) else _certainty(facts, left, chain, shown)
+            yield Double(chain[-len(lost) :], chain[: -len(lost)], shown, certainty)
             continue
         near = [each for each in others if _apart(each, lost[0]) <= AT_ONCE and each.position < lost[0].position]
         if near and len(lost) == 1:
@@ -213,6 +214,14 @@ def _certainty(facts: Facts, left: Left, chain: list[Alike], steps: list[Residua
     close = all(_apart(before, after) <= AT_ONCE for before, after in pairwise(chain))
     alike = close or _is_one({each.cause for each in chain})
     return "proven" if alike and all(each.is_due for each in chain) and not lost_with(facts, steps) else "likely"
+
+
+def _are_part_payments(kept: Sequence[Alike], chain: Sequence[Alike]) -> bool:
+    """The bank books several alike under one reference, so that they are genuine, and the next may be as well; unless
+    the events bear one act, whatever the bank makes of it.
+    """
+    is_one_act = _is_one({each.client_key for each in chain}) or _is_one({each.transfer for each in chain})
+    return len(kept) > 1 and not is_one_act
 
 
 def _is_one(names: set[str | None]) -> bool:
@@ -270,8 +279,8 @@ def _explanation(facts: Facts, key: Key, doubles: list[Double], certainty: Certa
         )
     if certainty == "possible":
         proof += (
-            "; that they are doubles is not shown: they are far apart in time, or have a reference of their own, or a "
-            "line that no event explains may be the second"
+            "; that they are doubles is not shown: they are far apart in time, or have a reference of their own, or "
+            "the bank books several such payments under it, or a line that no event explains may be the second"
         )
     found = finding(
         FAULT, key, amount=amount, events=[(event.position, event.event_id) for event in events], certainty=certainty,
