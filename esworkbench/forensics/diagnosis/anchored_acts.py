@@ -13,7 +13,7 @@ from esworkbench.forensics.anchored import AnchorContradiction, LeafDifference, 
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_since_the_end
+from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_nearest, lines_since_the_end
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding
@@ -101,6 +101,7 @@ def _explanation(
     steps = [step for step in left.steps(key=key) if _tells(step, ids, gone)] if key else []
     if key:
         steps += [line for line in _lines_of_gone(facts, left, apart, key, mine) if line not in steps]
+        steps += [line for line in _lines_of_edited(facts, left, key, mine, steps) if line not in steps]
     amount, witness = witnessed(facts, left, key, steps) if steps or _only_heads(left, key) else (0, None)
     tells = "still tells what was"
     if key and witness is None:
@@ -142,6 +143,26 @@ def _lines_of_gone(
         return []
     lines = lines_since_the_end(facts, left, key, early=A_DAY)
     return lines if len(lines) <= len(cut_off) else lines_since_the_end(facts, left, key)
+
+
+_RECORDED = """
+    SELECT recorded_at FROM events WHERE recorded_at IS NOT NULL AND event_id IN (SELECT unnest($ids)) ORDER BY 1
+"""
+
+
+def _lines_of_edited(
+    facts: Facts, left: Left, key: Key, mine: Sequence[LeafDifference], steps: Sequence[Residual]
+) -> list[Residual]:
+    """The statement's lines for what edited events were, where it has none for what they are: by both the log differs,
+    by what was and by what is."""
+    ids = {each.event_id for each in mine if each.kind == "edited"}
+    lacking = [step for step in steps if step.kind == "statement" and step.reason == NO_ROW and step.event_id in ids]
+    found = []
+    for source in dict.fromkeys(step.source for step in lacking):
+        moments = facts.rows(_RECORDED, ids=[step.event_id for step in lacking if step.source == source])
+        lines = [step for step in left.steps(source=source, key=key) if step.reason == NO_EVENT]
+        found += lines_nearest(facts, lines, [moment for (moment,) in moments])
+    return found
 
 
 def _tells(step: Residual, ids: Collection[str], gone: Collection[int]) -> bool:

@@ -41,7 +41,8 @@ _OVERDUE = """
                 WHEN NOT starts_with(upper(trim(line.reference)), upper(trim(m.reference))) THEN line.reference
             END AS written
         FROM pairs JOIN statement_lines AS line USING (file, account, currency, place)
-        JOIN movements AS m USING (account, currency, event_id) LEFT JOIN nameless USING (file, account, currency, place)
+        JOIN movements AS m USING (account, currency, event_id)
+        LEFT JOIN nameless USING (file, account, currency, place)
     ), as_written AS (
         SELECT holds.* REPLACE (amount - coalesce(changed_by, 0) AS amount)
         FROM holds LEFT JOIN edited USING (event_id)
