@@ -502,8 +502,8 @@ def test_what_was_moved_up_over_a_hole_was_neither_put_in_nor_cut_off(
 ) -> None:
     later = bank.healthy.now + timedelta(hours=1)
     for number in range(since):
-        bank.deposit("ACC-1002", 100, f"SINCE-{number}", later)
-        bank.book("ACC-1002", 100, f"SINCE-{number}", later)
+        bank.deposit("ACC-1002", 100 + number, f"SINCE-{number}", later)
+        bank.book("ACC-1002", 100 + number, f"SINCE-{number}", later)
     event = bank.any_event("MoneyDeposited", "MoneyWithdrawn", "FeeCharged")
     bank.delete(event)
     close_up(bank, event)

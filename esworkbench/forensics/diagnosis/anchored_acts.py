@@ -34,7 +34,7 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     gaps = {each.stream_id for each in facts.breaks if each.kind == "version_gap"}
     pushed = apart.pushed
     found: dict[str, list[LeafDifference]] = {}
-    for each in apart.differences:
+    for each in _misfiled_and_edited(facts, apart.differences):
         if each.event_id in pushed and each.kind == "moved":
             continue
         name = _name(each, apart, hidden=each.stream_then in again and each.stream_then not in gaps)
@@ -48,9 +48,32 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     return found
 
 
+def _misfiled_and_edited(facts: Facts, differences: Sequence[LeafDifference]) -> Iterator[LeafDifference]:
+    """The differences, with one for the two of an event that was moved to another stream and edited on the way, where a
+    row of the account that it was taken from still names it: it is missing there and was put in here."""
+    missing = {each.position: each for each in differences if each.kind == "missing"}
+    put_in = [each for each in differences if each.kind == "inserted" and each.position in missing]
+    known = set(facts.rows(_KNOWN, ids=[each.event_id for each in put_in])) if put_in else set()
+    same = {
+        each.position for each in put_in
+        if (each.event_id, account_of(missing[each.position].stream_then)) in known
+    }  # fmt: skip
+    for each in differences:
+        if each.position not in same or each.kind not in ("missing", "inserted"):
+            yield each
+        elif each.kind == "inserted":
+            yield each._replace(kind="moved", was=missing[each.position].was)
+
+
+_KNOWN = """
+    SELECT DISTINCT event_id, account FROM assertions
+    WHERE kind = 'running' AND event_id IN (SELECT unnest($ids::VARCHAR[]))
+"""
+
+
 def _name(each: LeafDifference, apart: AnchorContradiction, *, hidden: bool) -> str | None:
     if each.kind == "missing":
-        if each.position > apart.head:
+        if apart.is_cut_off(each):
             return "tail_truncated"
         return "rehashed_history" if hidden else "event_deleted"
     if each.kind == "moved":
@@ -138,9 +161,11 @@ def _lines_of_gone(
     if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
         lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
         return lines if len(lines) <= len(gone) else []
-    cut_off = [each for each in gone if each.position > apart.head]
+    cut_off = [each for each in gone if apart.is_cut_off(each)]
     if not cut_off:
-        return []
+        lines = [] if left.steps(key=key, kind="running") else left.steps(key=key, kind="statement")
+        lines = [step for step in lines if step.reason == NO_EVENT]
+        return lines if len(lines) <= len(gone) else []
     lines = lines_since_the_end(facts, left, key, early=A_DAY)
     return lines if len(lines) <= len(cut_off) else lines_since_the_end(facts, left, key)
 
