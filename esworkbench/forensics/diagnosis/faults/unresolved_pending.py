@@ -35,14 +35,7 @@ _OVERDUE = """
         SELECT unnest($edited::VARCHAR[]) AS event_id, unnest($changed_by::BIGINT[]) AS changed_by
     ), ends AS (
         SELECT file, account, currency, max(booked_at) AS last FROM statement_lines GROUP BY ALL
-    ), booked AS (
-        SELECT line.file, pairs.account, pairs.currency, pairs.event_id, line.amount,
-            CASE WHEN nameless.place IS NOT NULL OR m.reference = '' THEN ''
-                WHEN NOT starts_with(upper(trim(line.reference)), upper(trim(m.reference))) THEN line.reference
-            END AS written
-        FROM pairs JOIN statement_lines AS line USING (file, account, currency, place)
-        JOIN movements AS m USING (account, currency, event_id)
-        LEFT JOIN nameless USING (file, account, currency, place)
+    ), booked AS ({booked}
     ), as_written AS (
         SELECT holds.* REPLACE (amount - coalesce(changed_by, 0) AS amount)
         FROM holds LEFT JOIN edited USING (event_id)
@@ -60,6 +53,20 @@ _OVERDUE = """
       AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = held.event_id
                       OR moved.home = held.stream_id AND moved.hold = held.hold)
     ORDER BY position
+"""
+
+_BOOKED = """
+        SELECT line.file, pairs.account, pairs.currency, pairs.event_id, line.amount,
+            CASE WHEN nameless.place IS NOT NULL OR m.reference = '' THEN ''
+                WHEN NOT starts_with(upper(trim(line.reference)), upper(trim(m.reference))) THEN line.reference
+            END AS written
+        FROM pairs JOIN statement_lines AS line USING (file, account, currency, place)
+        JOIN movements AS m USING (account, currency, event_id)
+        LEFT JOIN nameless USING (file, account, currency, place)
+"""
+
+_NOTHING_BOOKED = """
+    SELECT '' AS file, '' AS account, '' AS currency, '' AS event_id, 0 AS amount, '' AS written WHERE false
 """
 
 _UNDATED = "SELECT DISTINCT position FROM holds WHERE answer IS NULL AND opened_at IS NULL ORDER BY position"
@@ -112,7 +119,8 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     given |= {"path": json_path(pending.id_field), "latest": LATEST_BOOKING}
     changed_by = changed_by_edits(facts)
     given |= {"edited": [*changed_by], "changed_by": [*changed_by.values()]}
-    for account, currency, *row in facts.rows(_OVERDUE, **given):
+    overdue_rows = _OVERDUE.replace("{booked}", _BOOKED if facts.count("statements") else _NOTHING_BOOKED)
+    for account, currency, *row in facts.rows(overdue_rows, **given):
         request = Request(*row)
         if request.event_id not in unbooked and may_have_answered(facts, request.event_id, request.amount):
             continue  # what is missing is the answer, and the finding that says so is the log's
