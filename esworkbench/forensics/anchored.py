@@ -196,6 +196,20 @@ class AnchorContradiction(NamedTuple):
         """An anchor covers positions past the log's end."""
         return self.by > self.head
 
+    def is_cut_off(self, each: LeafDifference) -> bool:
+        """Whether what is missing here stood past the log's end, and nothing that stands any more came after it."""
+        assert each.was is not None
+        return each.position > self.head and not any(
+            other.kind == "moved" and other.was and other.was.position > each.was.position for other in self.differences
+        )
+
+    @property
+    def moved_up(self) -> int:
+        """By how many positions the last event that an anchor covers stands before where it stood."""
+        moved = [(each.was.position, each.position) for each in self.differences if each.kind == "moved" and each.was]
+        was, now = max(moved, default=(0, 0))
+        return max(0, was - now)
+
     @property
     def pushed(self) -> set[str]:
         """Ids of events that keep their order and stream, and only stand elsewhere since others were put in, or taken
@@ -449,7 +463,8 @@ class _Comparison:
         placed = {each.was.position for each in beyond if each.was}
         rest = [*beyond, *(each for each in rest if each.kind != "missing" or each.position not in placed)]
         all_told = max(len(found), len(leaves), len(events)) < MOST_DIFFERENCES
-        return sorted([*found, *rest], key=lambda each: each.position), all_told
+        told = sorted([*found, *rest], key=lambda each: each.position)
+        return _without_later_ones(told), all_told
 
     def _told_apart(
         self, leaves: Mapping[int, tuple[Leaf, str | None]], events: Sequence[tuple[Any, ...]]
@@ -492,6 +507,19 @@ class _Comparison:
                 ):  # fmt: skip
                     found[event_id] = leaf
         return found
+
+
+def _without_later_ones(differences: list[LeafDifference]) -> list[LeafDifference]:
+    """Without the events that came after the anchor's position and stand before it now, since what came before them was
+    taken out and the rest moved up: of those it says nothing."""
+    moved = [each for each in differences if each.kind == "moved" and each.was]
+    end = max(moved, key=lambda each: each.was.position if each.was else 0, default=None)
+    if end is None or end.was is None or end.was.position <= end.position:
+        return differences
+    later = [each for each in differences if each.kind == "inserted" and each.position > end.position]
+    gone = sum(each.kind == "missing" for each in differences)
+    put_in = sum(each.kind == "inserted" for each in differences) - len(later)
+    return [each for each in differences if each not in later] if len(later) <= gone - put_in else differences
 
 
 def _in_order(numbers: Sequence[int]) -> list[int]:

@@ -467,3 +467,68 @@ def test_what_was_seen_of_a_rewritten_history_is_its_witness_and_no_second_act(b
     }
     assert set(diagnosis.findings[0].positions) == {first.position, second.position}
     assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_what_an_edit_changed_is_what_it_was_less_what_it_is(bank: AnchoredBank, lines: int) -> None:
+    """Under another reference the statement has one line too many and one too few: the amount is that of both."""
+    event = bank.any_event("MoneyDeposited")
+    if lines:
+        bank.book(event.account, 33, "NEVER", bank.healthy.now)
+    bank.change_amount(event, 700)
+    payload = json.loads(bank.events("event_id = ?", event.event_id)[0].payload) | {"reference": "ANOTHER"}
+    bank.sql("UPDATE events SET payload = ? WHERE event_id = ?", json.dumps(payload, separators=(",", ":")),
+             event.event_id)  # fmt: skip
+    bank.hash_again(event.stream_id)
+    rebuild(bank)
+    diagnosis = diagnose(bank.evidence())
+    [finding] = [each for each in diagnosis.findings if each.fault == "rehashed_history"]
+    assert (finding.amount, finding.certainty, finding.event_ids) == (-700, "proven", [event.event_id])
+    assert diagnosis.unexplained == []
+
+
+def close_up(bank: AnchoredBank, event: Event) -> None:
+    """All that came after the event bears one version, or one position, less, as if there had been no hole."""
+    later = bank.events("global_position > ?", event.position)
+    for each in later:
+        bank.sql("UPDATE events SET global_position = ? WHERE event_id = ?", each.position - 1, each.event_id)
+    bank.hash_again(event.stream_id, renumber=True)
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+@pytest.mark.parametrize("since", [0, 2])
+def test_what_was_moved_up_over_a_hole_was_neither_put_in_nor_cut_off(
+    bank: AnchoredBank, since: int, rebuilt: bool
+) -> None:
+    later = bank.healthy.now + timedelta(hours=1)
+    for number in range(since):
+        bank.deposit("ACC-1002", 100 + number, f"SINCE-{number}", later)
+        bank.book("ACC-1002", 100 + number, f"SINCE-{number}", later)
+    event = bank.any_event("MoneyDeposited", "MoneyWithdrawn", "FeeCharged")
+    bank.delete(event)
+    close_up(bank, event)
+    if rebuilt:
+        rebuild(bank)
+    diagnosis = diagnose(bank.evidence())
+    assert {each.fault for each in diagnosis.unhealthy} <= {"rehashed_history", "event_deleted"}
+    [finding] = diagnosis.unhealthy
+    assert (finding.account, finding.certainty, finding.positions) == (event.account, "proven", [event.position])
+    assert (finding.amount, diagnosis.unexplained) == (event.amount, [])
+
+
+def test_an_event_that_was_misfiled_and_edited_is_told_on_both_accounts(bank: AnchoredBank) -> None:
+    """No leaf fits it any more, and the history of its account still knows it by its id."""
+    event = bank.any_event("MoneyDeposited")
+    others = {each.stream_id for each in bank.events("payload LIKE '%USD%'")} - {event.stream_id}
+    other = min(others)
+    version = bank.events("stream_id = ?", other)[-1].version + 1
+    bank.change_amount(event, 500)
+    bank.sql("UPDATE events SET stream_id = ?, version = ? WHERE event_id = ?", other, version, event.event_id)
+    bank.hash_again(event.stream_id)
+    bank.hash_again(other)
+    diagnosis = diagnose(bank.evidence())
+    assert {(each.fault, each.account, each.amount, *each.event_ids) for each in diagnosis.unhealthy} == {
+        ("event_misfiled", event.account, event.amount, event.event_id),
+        ("event_misfiled", other.removeprefix(STREAM), -event.amount - 500, event.event_id),
+    }
+    assert diagnosis.unexplained == []

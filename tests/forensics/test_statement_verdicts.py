@@ -624,3 +624,23 @@ def test_a_statement_that_books_late_covers_less_than_its_last_line(tmp_path: Pa
     world.files["s.csv"] = late
     diagnosis = judged(world, tmp_path)
     assert (diagnosis.findings, diagnosis.unexplained) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("reference", "certainty", "words"),
+    [("H", "proven", "only the settlement is missing"), (" h ", "proven", "only the settlement is missing"),
+     ("", "likely", "without a reference"), ("POS-9", "possible", "no event records that one")],
+)  # fmt: skip
+def test_a_line_of_a_holds_amount_alone_proves_no_payment(
+    reference: str, certainty: str, words: str, tmp_path: Path
+) -> None:
+    """Another purchase of that amount would look the same: the hold's own reference says that it was paid."""
+    world = World()
+    world.pay("A", 100_000, "SALARY")
+    hold = world.hold("A", 4_723, "H")
+    world.wait(days=1)
+    world.book("A", -4_723, reference, at=world.now)
+    later(world)
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.event_ids) == ("unresolved_pending", 0, [hold.event_id])
+    assert (finding.certainty, words in finding.proof) == (certainty, True)

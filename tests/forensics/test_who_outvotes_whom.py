@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,17 @@ def forge_statement(bank: DamagedBank, event: Event, by: int) -> None:
         if line[0] == event.account:
             line[5] = str(int(line[5]) + by)
     path.write_text("".join(",".join(line) + "\n" for line in [header, *lines]), "utf-8")
+
+
+def test_a_figure_and_a_statement_that_come_to_one_sum_do_not_outvote_the_history(tmp_path: Path) -> None:
+    """Two lines that no event records, and a balance that was changed to show them: the rows of the history agree with
+    the log event by event."""
+    bank = DamagedBank(tmp_path)
+    for amount, reference in ((3_300, "FIRST"), (1_200, "SECOND")):
+        bank.book(ACCOUNT, amount, reference, bank.healthy.now)
+    later = bank.healthy.now + timedelta(hours=1)
+    bank.deposit(ACCOUNT, 100, "LATER", later)
+    bank.book(ACCOUNT, 100, "LATER", later)
+    bank.sql("UPDATE account_balances SET balance_minor = balance_minor + 4500 WHERE account_id = ?", ACCOUNT)
+    found = {(each.fault, each.account, each.amount) for each in headlines(diagnosed(bank))}
+    assert found == {("never_appended", ACCOUNT, 4_500), ("manual_edit", ACCOUNT, 4_500)}

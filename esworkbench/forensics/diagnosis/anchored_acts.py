@@ -13,7 +13,7 @@ from esworkbench.forensics.anchored import AnchorContradiction, LeafDifference, 
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_since_the_end
+from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_nearest, lines_since_the_end
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding
@@ -34,7 +34,7 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     gaps = {each.stream_id for each in facts.breaks if each.kind == "version_gap"}
     pushed = apart.pushed
     found: dict[str, list[LeafDifference]] = {}
-    for each in apart.differences:
+    for each in _misfiled_and_edited(facts, apart.differences):
         if each.event_id in pushed and each.kind == "moved":
             continue
         name = _name(each, apart, hidden=each.stream_then in again and each.stream_then not in gaps)
@@ -48,9 +48,32 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     return found
 
 
+def _misfiled_and_edited(facts: Facts, differences: Sequence[LeafDifference]) -> Iterator[LeafDifference]:
+    """The differences, with one for the two of an event that was moved to another stream and edited on the way, where a
+    row of the account that it was taken from still names it: it is missing there and was put in here."""
+    missing = {each.position: each for each in differences if each.kind == "missing"}
+    put_in = [each for each in differences if each.kind == "inserted" and each.position in missing]
+    known = set(facts.rows(_KNOWN, ids=[each.event_id for each in put_in])) if put_in else set()
+    same = {
+        each.position for each in put_in
+        if (each.event_id, account_of(missing[each.position].stream_then)) in known
+    }  # fmt: skip
+    for each in differences:
+        if each.position not in same or each.kind not in ("missing", "inserted"):
+            yield each
+        elif each.kind == "inserted":
+            yield each._replace(kind="moved", was=missing[each.position].was)
+
+
+_KNOWN = """
+    SELECT DISTINCT event_id, account FROM assertions
+    WHERE kind = 'running' AND event_id IN (SELECT unnest($ids::VARCHAR[]))
+"""
+
+
 def _name(each: LeafDifference, apart: AnchorContradiction, *, hidden: bool) -> str | None:
     if each.kind == "missing":
-        if each.position > apart.head:
+        if apart.is_cut_off(each):
             return "tail_truncated"
         return "rehashed_history" if hidden else "event_deleted"
     if each.kind == "moved":
@@ -101,6 +124,7 @@ def _explanation(
     steps = [step for step in left.steps(key=key) if _tells(step, ids, gone)] if key else []
     if key:
         steps += [line for line in _lines_of_gone(facts, left, apart, key, mine) if line not in steps]
+        steps += [line for line in _lines_of_edited(facts, left, key, mine, steps) if line not in steps]
     amount, witness = witnessed(facts, left, key, steps) if steps or _only_heads(left, key) else (0, None)
     tells = "still tells what was"
     if key and witness is None:
@@ -137,11 +161,33 @@ def _lines_of_gone(
     if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
         lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
         return lines if len(lines) <= len(gone) else []
-    cut_off = [each for each in gone if each.position > apart.head]
+    cut_off = [each for each in gone if apart.is_cut_off(each)]
     if not cut_off:
-        return []
+        lines = [] if left.steps(key=key, kind="running") else left.steps(key=key, kind="statement")
+        lines = [step for step in lines if step.reason == NO_EVENT]
+        return lines if len(lines) <= len(gone) else []
     lines = lines_since_the_end(facts, left, key, early=A_DAY)
     return lines if len(lines) <= len(cut_off) else lines_since_the_end(facts, left, key)
+
+
+_RECORDED = """
+    SELECT recorded_at FROM events WHERE recorded_at IS NOT NULL AND event_id IN (SELECT unnest($ids)) ORDER BY 1
+"""
+
+
+def _lines_of_edited(
+    facts: Facts, left: Left, key: Key, mine: Sequence[LeafDifference], steps: Sequence[Residual]
+) -> list[Residual]:
+    """The statement's lines for what edited events were, where it has none for what they are: by both the log differs,
+    by what was and by what is."""
+    ids = {each.event_id for each in mine if each.kind == "edited"}
+    lacking = [step for step in steps if step.kind == "statement" and step.reason == NO_ROW and step.event_id in ids]
+    found = []
+    for source in dict.fromkeys(step.source for step in lacking):
+        moments = facts.rows(_RECORDED, ids=[step.event_id for step in lacking if step.source == source])
+        lines = [step for step in left.steps(source=source, key=key) if step.reason == NO_EVENT]
+        found += lines_nearest(facts, lines, [moment for (moment,) in moments])
+    return found
 
 
 def _tells(step: Residual, ids: Collection[str], gone: Collection[int]) -> bool:

@@ -32,6 +32,7 @@ from esworkbench.forensics.diagnosis.findings import (
     Finding,
     Unexplained,
 )
+from esworkbench.forensics.diagnosis.moved_positions import head_then
 from esworkbench.forensics.diagnosis.not_excluded import not_excluded
 from esworkbench.forensics.diagnosis.reach import decided_on_wrong_balances, reach_of_each
 from esworkbench.forensics.diagnosis.replay_with_code import Code, replay_with_code
@@ -192,6 +193,12 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
     named = [finding for finding in findings if finding.fault in NAMED_BY_ANCHORS]
     contradiction = facts.anchored.contradiction
     pushed = contradiction.pushed if contradiction else set()
+    left_by = {finding.account for finding in findings if finding.fault == "event_misfiled"}
+    for each in contradiction.differences if contradiction else ():
+        # The hole that an event left in the versions of the stream that it was taken from.
+        if each.was and each.kind in ("missing", "moved") and account_of(each.was.stream_id) in left_by:
+            moved_from.add((each.was.stream_id, each.was.version + 1))
+    moved_up_to = head_then(facts) if not cut_off and (lost or rewritten) else 0
 
     def told_by_finding(apart: Break) -> bool:
         """Whether what an anchor contradicts is what a finding is about."""
@@ -205,7 +212,8 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         )
         for each in facts.breaks
         if not (each.kind.startswith("anchor_") and told_by_finding(each))
-        and each.position not in seen and not (cut_off and each.kind == "checkpoint_ahead")
+        and each.position not in seen
+        and not (each.kind == "checkpoint_ahead" and (cut_off or (each.position or 0) <= moved_up_to))
         and (each.stream_id, each.version) not in moved_from
         and not (each.kind == "link" and any(
             finding.account in _accounts(facts, each.stream_id or "")

@@ -64,6 +64,18 @@ def lines_since_the_end(facts: Facts, left: Left, key: Key, *, early: timedelta 
     return [step for step, at in moments if at is not None and end is not None and at >= end - early]
 
 
+def lines_nearest(facts: Facts, lines: Iterable[Residual], moments: Sequence[datetime]) -> list[Residual]:
+    """For each moment one of these lines, no two the same: the one that was booked nearest to it."""
+    booked = _when_booked(facts)
+    dated = [(line, at) for line in lines if (at := booked.get((line.source, line.key, line.place))) is not None]
+    found: list[Residual] = []
+    for moment in sorted(moments):
+        open_ones = [each for each in dated if each[0] not in found]
+        if open_ones:
+            found.append(min(open_ones, key=lambda each: abs(each[1] - moment))[0])
+    return found
+
+
 def _when_booked(facts: Facts) -> dict[tuple[str, Key, int], datetime | None]:
     found: dict[tuple[str, Key, int], datetime | None] = facts.once("when lines were booked", lambda: {
         (file, (account, currency), place): at for file, account, currency, place, at in facts.rows(_BOOKED)

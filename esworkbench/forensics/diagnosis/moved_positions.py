@@ -19,11 +19,11 @@ _MOVED = """
         SELECT projection AS source, to_position AS position FROM checkpoint_log
         UNION ALL SELECT source, position FROM assertions WHERE kind IN ('head', 'daily', 'holds')
     )
-    SELECT p.account, p.currency, p.event_id, a.source, a.position, p.position, p.amount, min(n.source)
+    SELECT p.account, p.currency, p.event_id, a.source, a.position, p.position, p.amount, min(n.source),
+        a.position NOT IN (SELECT position FROM events)
     FROM assertions AS a JOIN posted AS p USING (account, currency, event_id)
     LEFT JOIN noted AS n ON n.position = a.position
-    WHERE a.kind = 'running' AND a.position <> p.position AND a.position NOT IN (SELECT position FROM events)
-        AND a.step_minor = p.amount
+    WHERE a.kind = 'running' AND a.position <> p.position AND a.step_minor = p.amount
     GROUP BY ALL ORDER BY p.position, a.source
 """
 
@@ -41,6 +41,20 @@ class Moved(NamedTuple):
     noted: str
 
 
+_LAST_STOOD_AT = """
+    SELECT max(a.position) FROM assertions AS a JOIN events AS e USING (event_id)
+    WHERE a.kind = 'running' AND e.position = $head
+"""
+
+
+def head_then(facts: Facts) -> int:
+    """Where the log's last event stood when a row of it was written, or when it was anchored: further on than now,
+    where events before it were taken out and the rest was moved up."""
+    [(noted,)] = facts.rows(_LAST_STOOD_AT, head=facts.head)
+    apart = facts.anchored.contradiction
+    return max(facts.head + (apart.moved_up if apart else 0), noted or 0)
+
+
 def moved_positions(facts: Facts) -> list[Moved]:
     """Every such event, by account and currency."""
 
@@ -48,7 +62,7 @@ def moved_positions(facts: Facts) -> list[Moved]:
         rows = facts.rows(_MOVED)
         if len({row[2] for row in rows}) > MOVED_AT_MOST:
             return []
-        return [Moved((row[0], row[1]), *row[2:]) for row in rows if row[-1] is not None]
+        return [Moved((row[0], row[1]), *row[2:-1]) for row in rows if row[-1] and row[-2] is not None]
 
     found: list[Moved] = facts.once("moved positions", answer)
     return found

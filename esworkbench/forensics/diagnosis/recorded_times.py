@@ -4,6 +4,7 @@ Two clocks prove nothing: a slow commit, another machine, a clock set right, all
 it. What can be said is which events stand out, and that answers as of a moment in between differ.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -54,15 +55,16 @@ class OddTime(NamedTuple):
     is_behind: bool
 
 
-def odd_times(facts: Facts) -> list[OddTime] | None:
+def odd_times(facts: Facts, *, moved: Iterable[int] = ()) -> list[OddTime] | None:
     """The events whose recorded time is out of order; None where these times are in no order at all.
 
     Left out are events whose content fails its hash, since their time itself may be what was edited, and those that a
-    read model with a row for each event has none for: they came late to a position that was passed.
+    read model with a row for each event has none for: they came late to a position that was passed. So are the
+    positions of those that were ``moved``: their times are in order where they stood.
     """
     failing = [event.position for event in facts.failing if not event.respelled]
     late = [step.position for step in facts.residuals if step.kind == "running" and step.reason == NO_ROW]
-    rows = facts.rows(_TIMES, left_out=[*failing, *late], tolerance=f"{TOLERANCE_SECONDS} s")
+    rows = facts.rows(_TIMES, left_out=[*failing, *late, *moved], tolerance=f"{TOLERANCE_SECONDS} s")
     behind = [OddTime._make([*row[:5], True]) for row in rows if row[6]]
     ahead = [OddTime._make([*row[:4], row[5], False]) for row in rows if row[7]]
     odd = ahead if len(ahead) <= AHEAD_AT_MOST * len(behind) else behind

@@ -145,6 +145,12 @@ def vouchers(facts: Facts, key: Key) -> list[str]:
     return names
 
 
+def vouched_by_rows(facts: Facts, key: Key) -> bool:
+    """Whether one of those sources is a read model with a row for each event, written while these were new."""
+    running = {source.name for source in facts.sources if source.kind == "running"}
+    return not running.isdisjoint(vouchers(facts, key))
+
+
 def rows_without_event(facts: Facts) -> list[tuple[Key, int, str]]:
     """Rows that name an event which the log doesn't hold: account and currency, position and event id.
 

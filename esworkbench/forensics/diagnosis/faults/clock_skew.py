@@ -9,10 +9,14 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 
 
 def clock_skew(facts: Facts, left: Left) -> Explanations:
-    """Events recorded earlier than one before them in their stream, or by seconds than one before them in the log."""
+    """Events recorded earlier than one before them in their stream, or by seconds than one before them in the log.
+
+    That the times of events which were moved go back is said with those.
+    """
     if facts.is_file:
         return NotTestable("the rows of a file have no recorded time of their own")
-    odd = odd_times(facts)
+    moved = [*left.found("reordered"), *left.found("event_misfiled")]
+    odd = odd_times(facts, moved={position for finding in moved for position in finding.positions})
     if odd is None:
         return NotTestable("recorded times are in no order here, so they are not the times of appending")
     slipped = {event.event_id for event, _, _ in slipped_in(facts, odd)}

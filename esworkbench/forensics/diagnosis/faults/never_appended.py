@@ -14,7 +14,7 @@ from esworkbench.forensics.diagnosis.lines_of_unposted import UnpostedEvent, lin
 from esworkbench.forensics.diagnosis.lines_without_event import lines_since_the_end
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable, whole
 from esworkbench.forensics.diagnosis.whole_log import broken
-from esworkbench.forensics.diagnosis.witnesses import was_reset
+from esworkbench.forensics.diagnosis.witnesses import vouched_by_rows, was_reset
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 SHOWN = 3
@@ -90,7 +90,7 @@ def never_appended(facts: Facts, left: Left) -> Explanations:
     newest = _after_the_end(facts) if groups else set()
     explanations = []
     for (file, key), steps in groups.items():
-        if _known_inside(left, key, steps):
+        if _known_inside(facts, left, key, steps):
             continue
         events = [unposted[step.number] for step in steps if step.number in unposted]
         missing = [step for step in steps if step.number not in unposted]
@@ -136,11 +136,16 @@ def _after_the_end(facts: Facts) -> set[tuple[str, Key, int]]:
     return {(file, (account, currency), place) for file, account, currency, place in facts.rows(_AFTER_THE_END)}
 
 
-def _known_inside(left: Left, key: Key, steps: list[Residual]) -> bool:
-    """A read model or snapshot that counts the same amount has seen an event: it was written, and is gone."""
+def _known_inside(facts: Facts, left: Left, key: Key, steps: list[Residual]) -> bool:
+    """A read model or snapshot that counts the same amount has seen an event: it was written, and is gone.
+
+    A figure that parts from the rows of each event, where these agree with the log, has seen nothing.
+    """
     amounts = {step.amount for step in steps} | {sum(step.amount for step in steps)}
     inside = [step.amount for step in left.steps(key=key) if step.kind != "statement"]
-    return any(amount in amounts for amount in [*inside, *left.heads_of(key)])
+    return any(amount in amounts for amount in inside) or (
+        any(amount in amounts for amount in left.heads_of(key)) and not vouched_by_rows(facts, key)
+    )
 
 
 def _missing(

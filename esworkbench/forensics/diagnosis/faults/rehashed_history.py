@@ -23,7 +23,14 @@ from esworkbench.forensics.diagnosis.links_cut import Link, links_cut
 from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike, readings
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
-from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, vouchers, was_reset, witnessed
+from esworkbench.forensics.diagnosis.witnesses import (
+    rows_without_event,
+    shares_of,
+    vouched_by_rows,
+    vouchers,
+    was_reset,
+    witnessed,
+)
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 READ_MODELS = ("head", "running", "daily")
@@ -220,6 +227,9 @@ def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: di
     if len({story.kind for story in alike}) < 2 or len(alike) < len(_agreeing_with_the_log(facts, left, key, told)):
         return None
     if all(story.kind in READ_MODELS for story in alike) and vouchers(facts, key):
+        return None
+    # Nor do sums that come to the same outvote rows that were written event by event, and say nothing else.
+    if not any(story.at for story in alike) and vouched_by_rows(facts, key):
         return None
     ids = {event_id for story in alike for event_id, off in story.at.items() if _shared(story, event_id, off, alike)}
     steps = [step for step in left.steps(key=key, kind="running") if step.event_id in ids]

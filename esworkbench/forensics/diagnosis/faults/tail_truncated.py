@@ -8,6 +8,7 @@ from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.anchored_acts import acts, contradicted, signed, somewhere, told, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.moved_positions import head_then
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
@@ -16,7 +17,7 @@ from esworkbench.forensics.diagnosis.wording import finding, places
 _HEADS_AHEAD = """
     WITH last AS (SELECT account, max(position) AS position FROM postings GROUP BY account)
     SELECT a.account, a.currency, a.position, a.source FROM assertions AS a LEFT JOIN last USING (account)
-    WHERE a.kind = 'head' AND a.position > coalesce(last.position, 0)
+    WHERE a.kind = 'head' AND a.position > coalesce(last.position, 0) AND (a.position > $then OR $then = $head)
       AND a.position NOT IN (SELECT position FROM events) ORDER BY 1, 2
 """
 
@@ -36,7 +37,9 @@ def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
         each._replace(finding=msgspec.structs.replace(each.finding, certainty=apart.strength))
         for each in _claimed_ahead(facts, left, words) if _key(each) not in known
     ]  # fmt: skip
-    return [*explanations, *others] or [somewhere(FAULT, apart)]
+    # Where every event that differs is told, and none was cut off, the log only ends earlier since others are gone.
+    told_all = apart.exact and apart.all_told and not gone
+    return [*explanations, *others] or ([] if told_all else [somewhere(FAULT, apart)])
 
 
 def _key(explanation: Explanation) -> tuple[str | None, str | None]:
@@ -51,7 +54,7 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
     ahead = [
         (projection, position)
         for projection, position in facts.rows("SELECT projection, position FROM checkpoints ORDER BY 1")
-        if position > facts.head
+        if position > head_then(facts)
     ]
     checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
     seen = f"{checkpoints}, but the log ends at {facts.head}" if ahead else ""
@@ -79,7 +82,7 @@ def _claimed_ahead(facts: Facts, left: Left, seen: str) -> Iterator[Explanation]
         if step.reason == NO_EVENT and step.position is not None and step.position > last.get(step.account, 0):
             cut_off.setdefault(step.key, []).append(step)
     heads: dict[Key, list[int]] = {}
-    rows_ahead = facts.rows(_HEADS_AHEAD)
+    rows_ahead = facts.rows(_HEADS_AHEAD, head=facts.head, then=head_then(facts))
     for account, currency, position, source in rows_ahead:
         # One row that names a position and counts nothing more was seen by nobody else: it is the row that is wrong.
         if seen or len(rows_ahead) > 1 or left.head(source, (account, currency)):
@@ -106,7 +109,7 @@ _RUNS = """
 
 def _runs_ahead(facts: Facts) -> Iterator[Explanation]:
     """Runs that ended past the log's end, where every checkpoint has been set back since, as a rebuild does."""
-    runs = facts.rows(_RUNS, head=facts.head)
+    runs = facts.rows(_RUNS, head=head_then(facts))
     if not runs:
         return
     proof = (

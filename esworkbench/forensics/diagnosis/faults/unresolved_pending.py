@@ -35,14 +35,17 @@ _OVERDUE = """
         SELECT unnest($edited::VARCHAR[]) AS event_id, unnest($changed_by::BIGINT[]) AS changed_by
     ), ends AS (
         SELECT file, account, currency, max(booked_at) AS last FROM statement_lines GROUP BY ALL
+    ), booked AS ({booked}
     ), as_written AS (
         SELECT holds.* REPLACE (amount - coalesce(changed_by, 0) AS amount)
         FROM holds LEFT JOIN edited USING (event_id)
     )
     SELECT account, currency, position, event_id, amount, opened_at,
-        (SELECT min(file) FROM pairs JOIN statement_lines USING (file, account, currency, place)
-         WHERE pairs.event_id = held.event_id AND pairs.account = held.account AND pairs.currency = held.currency
-           AND statement_lines.amount = -held.amount),
+        (SELECT min(file) FROM booked WHERE booked.event_id = held.event_id AND booked.amount = -held.amount
+           AND booked.account = held.account AND booked.currency = held.currency),
+        (SELECT min(written) FROM booked WHERE booked.event_id = held.event_id AND booked.amount = -held.amount
+           AND booked.account = held.account AND booked.currency = held.currency
+         HAVING bool_and(written IS NOT NULL)),
         EXISTS (SELECT 1 FROM ends JOIN statement_steps AS s USING (file, account, currency)
                 WHERE s.event_id = held.event_id AND s.account = held.account AND s.currency = held.currency
                   AND ends.last - held.opened_at >= to_seconds($limit) + $latest)
@@ -50,6 +53,20 @@ _OVERDUE = """
       AND NOT EXISTS (SELECT 1 FROM moved WHERE moved.event_id = held.event_id
                       OR moved.home = held.stream_id AND moved.hold = held.hold)
     ORDER BY position
+"""
+
+_BOOKED = """
+        SELECT line.file, pairs.account, pairs.currency, pairs.event_id, line.amount,
+            CASE WHEN nameless.place IS NOT NULL OR m.reference = '' THEN ''
+                WHEN NOT starts_with(upper(trim(line.reference)), upper(trim(m.reference))) THEN line.reference
+            END AS written
+        FROM pairs JOIN statement_lines AS line USING (file, account, currency, place)
+        JOIN movements AS m USING (account, currency, event_id)
+        LEFT JOIN nameless USING (file, account, currency, place)
+"""
+
+_NOTHING_BOOKED = """
+    SELECT '' AS file, '' AS account, '' AS currency, '' AS event_id, 0 AS amount, '' AS written WHERE false
 """
 
 _UNDATED = "SELECT DISTINCT position FROM holds WHERE answer IS NULL AND opened_at IS NULL ORDER BY position"
@@ -73,6 +90,8 @@ SHOWN = 3
 class Request(NamedTuple):
     """A hold without an answer, in minor units; ``booked_by`` is a statement with a line for all of it.
 
+    ``written`` is the reference of that line where it isn't the hold's, empty where one of the two has none: then the
+    amount alone says that they are one.
     ``is_due``: a statement goes on for long enough after it lapsed that a payment must have been booked by then.
     """
 
@@ -81,6 +100,7 @@ class Request(NamedTuple):
     amount: int
     opened_at: datetime
     booked_by: str | None
+    written: str | None
     is_due: bool
 
 
@@ -99,7 +119,8 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
     given |= {"path": json_path(pending.id_field), "latest": LATEST_BOOKING}
     changed_by = changed_by_edits(facts)
     given |= {"edited": [*changed_by], "changed_by": [*changed_by.values()]}
-    for account, currency, *row in facts.rows(_OVERDUE, **given):
+    overdue_rows = _OVERDUE.replace("{booked}", _BOOKED if facts.count("statements") else _NOTHING_BOOKED)
+    for account, currency, *row in facts.rows(overdue_rows, **given):
         request = Request(*row)
         if request.event_id not in unbooked and may_have_answered(facts, request.event_id, request.amount):
             continue  # what is missing is the answer, and the finding that says so is the log's
@@ -140,7 +161,7 @@ def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests:
     page = lost_with(facts, steps)
     found = finding(
         FAULT, key, amount=amount, source=steps[0].source if steps else None,
-        certainty="possible" if answered or page or (steps and unmatched)
+        certainty="possible" if answered or page or (steps and unmatched) or any(each.written for each in requests)
         else _certainty(facts, key, requests, steps, unseen),
         events=[(request.position, request.event_id) for request in requests],
         proof="; ".join([
@@ -183,7 +204,8 @@ def _certainty(
     booked = [request for request in requests if request.booked_by]
     alike = len(booked) in (0, len(requests)) and all(step.reason == NO_ROW for step in steps)
     late = any(not request.is_due for request in requests if not request.booked_by)
-    return "proven" if alike and not late and is_whole(facts, key) else "likely"
+    by_amount = any(request.written is not None for request in booked)
+    return "proven" if alike and not late and not by_amount and is_whole(facts, key) else "likely"
 
 
 def _held(facts: Facts, key: Key, requests: list[Request]) -> str:
@@ -217,7 +239,8 @@ def _told(
     ]  # fmt: skip
     booked = [request for request in requests if request.booked_by]
     alike = {request.event_id: _alike(facts, request, requests) for request in booked}
-    if sure := [request.position for request in booked if not alike[request.event_id]]:
+    words += [_by_amount(request) for request in booked if request.written is not None]
+    if sure := [each.position for each in booked if not alike[each.event_id] and each.written is None]:
         words.append(
             f"{booked[0].booked_by} has booked that of {places(sure)}, so the money has left, and only the settlement "
             "is missing"
@@ -237,6 +260,20 @@ def _told(
     if broken(facts, key):
         words.append("the answer may be among the events that are missing from this log")
     return words
+
+
+def _by_amount(request: Request) -> str:
+    """What a line is that has a hold's amount and not its reference."""
+    if not request.written:
+        return (
+            f"{request.booked_by} has a line of that amount without a reference for that of position "
+            f"{request.position}: if it is the payment, the money has left, and only the settlement is missing"
+        )
+    return (
+        f"{request.booked_by} books {request.written!r}, of the amount held at position {request.position} and under "
+        "another reference: if that is the payment under the bank's own name, the money has left, and only the "
+        "settlement is missing; if it is another movement, no event records that one, and the hold was never paid"
+    )
 
 
 def _alike(facts: Facts, booked: Request, requests: list[Request]) -> list[int]:
@@ -280,6 +317,11 @@ def _answer(pending: Pending, requests: list[Request], steps: list[Residual], ma
         return (
             f"find out whether the lines that no event explains are the payment: then append the missing "
             f"{pending.settle}, else {pending.cancel}"
+        )
+    if by_amount := [request for request in booked if request.written]:
+        return (
+            f"find out whether {by_amount[0].written!r} is the payment: then append the missing {pending.settle}, else "
+            f"{pending.cancel} and the movement that the line books"
         )
     if len(booked) == len(requests):
         return f"append the missing settlement, {pending.settle}"

@@ -1,0 +1,31 @@
+"""Promise 15: what was moved is told once. Times that go back where it stands now are no second fault."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from damaged_bank import DamagedBank, Truth, misfiled, swapped
+
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+
+
+def swapped_in_place(bank: DamagedBank) -> list[Truth]:
+    """Two events of a stream, their positions and versions exchanged."""
+    first = bank.any_event()
+    later = bank.events("stream_id = ? AND version > ?", first.stream_id, first.version)[:3][-1]
+    for event, position, version in (
+        (first, 1_000_000, 0), (later, first.position, first.version), (first, later.position, later.version)
+    ):  # fmt: skip
+        bank.sql("UPDATE events SET global_position = ?, version = ? WHERE event_id = ?", position, version,
+                 event.event_id)  # fmt: skip
+    return [Truth("reordered", first.account, 0)]
+
+
+@pytest.mark.parametrize("act", [swapped, swapped_in_place, misfiled])
+def test_the_times_of_what_was_moved_are_no_clock_that_was_wrong(
+    act: Callable[[DamagedBank], list[Truth]], tmp_path: Path
+) -> None:
+    bank = DamagedBank(tmp_path)
+    truths = act(bank)
+    found = diagnose(bank.captured()).unhealthy
+    assert {each.fault for each in found} == {truth.fault for truth in truths}
