@@ -114,7 +114,8 @@ def _evidence(source: str, into: Path, ledger: Path | None, domain: str | None) 
 
 
 def _is_damaged(found: LogComparison) -> bool:
-    return bool(found.difference_count or found.good_astray or any(each.verdict != "as it was" for each in found.later))
+    apart = found.difference_count or found.good_astray or found.without_event
+    return bool(apart or any(each.verdict != "as it was" for each in found.later))
 
 
 def _as_document(found: LogComparison) -> dict[str, Any]:
@@ -138,6 +139,12 @@ def _say(console: Console, found: LogComparison) -> None:
         console.print(f"[bold]the good copy parts from the anchors in {found.good_astray:,} places[/bold]")
     for verdict, count in found.counts().items():
         console.print(f"after it, {verdict}: {count:,} ({MEANING[verdict]})")
+    if found.without_event:
+        places = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in found.without_event)
+        console.print(
+            f"after it, no event at {places}, where SQLite leaves no position out: something was taken away, or never "
+            "got there", markup=False,
+        )  # fmt: skip
     left = [each for each in found.later if each.verdict != "as it was"]
     if left:
         columns = ["verdict", "proof", "position", "stream_id", "version", "event_id", "event_type"]

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -266,6 +267,53 @@ def test_what_must_not_be_carried_over_is_refused_and_nothing_is_written(case: C
     after = rows_of(case.restored)
     assert shell("carry-over", damaged, *options, "--apply", "--digest", digest).code == 2
     assert rows_of(case.restored) == after
+
+
+KILLED = """
+import os, sys
+from esworkbench.cli import run
+from esworkbench.forensics.repair import carry_over
+
+def die(*given, **named):
+    os.kill(os.getpid(), 9)
+
+after, step = sys.argv[1] == "after", getattr(carry_over, sys.argv[2])
+setattr(carry_over, sys.argv[2], (lambda *given: (step(*given), die())) if after else die)
+sys.exit(run(sys.argv[3:]))
+"""
+STEPS = [("before", "_carry_whole"), ("before", "_carry_keys"), ("before", "_append_again"), ("after", "_append_again")]
+
+
+def test_killed_at_any_step_nothing_was_carried_over_and_it_is_done_again(case: Case, shell: Shell) -> None:
+    damaged = copy_of(case, shell)
+    digest = json.loads(shell.json("custody", damaged).out)["lines"][0]["evidence"]
+    command = [
+        "carry-over", str(damaged), "--into", case.restored, "--store", case.damaged, "--operator", "Ada",
+        "--anchors", case.variables["ANCHORS"], "--apply", "--digest", digest,
+    ]  # fmt: skip
+    before = rows_of(case.restored)
+    for step in STEPS if case.damaged.startswith("sqlite") else STEPS[-1:]:
+        ran = subprocess.run([sys.executable, "-c", KILLED, *step, *command], check=False, capture_output=True)
+        assert ran.returncode == -signal.SIGKILL, ran.stderr
+        assert rows_of(case.restored) == before, step
+    done = shell.json(*command)
+    assert (done.code, done.document["carried"]) == (1, {"as_they_were": 9, "again": 1, "keys": 3})
+    assert shell("compare-logs", case.good, case.restored).code == 0
+
+
+def test_a_log_with_holes_after_the_copy_is_not_called_whole(case: Case, shell: Shell) -> None:
+    """As a restoration that was broken off leaves it: nothing in it says where the rest is."""
+    if not case.damaged.startswith("sqlite"):
+        return  # PostgreSQL leaves positions out whenever an append is rolled back
+    copy_of(case, shell)
+    store = EventStore.open(case.restored, create=False)
+    _deposits(Bank(store), "A4", 1)
+    _deposits(Bank(store), "A3", 1)
+    store.engine.dispose()
+    _damage(case.restored, "DELETE FROM events WHERE global_position = 13")
+    ran = shell.json("compare-logs", case.good, case.restored)
+    assert ran.code == 1
+    assert ran.document["without_event"] == [[13, 13]]
 
 
 def _other_store(case: Case) -> str:

@@ -22,6 +22,8 @@ COLUMNS = (
     "prev_hash", "hash",
 )  # fmt: skip
 BATCH = 5_000
+RESTORED = "LogRestored"
+"""The type of the event that tells of a restoration, and how far its log had reached."""
 LISTED = 1_000
 """So many differences are listed; all are counted."""
 
@@ -70,7 +72,9 @@ class LogComparison(NamedTuple):
 
     ``differences`` are the first of ``difference_count``. ``good_astray`` counts how many of the anchored leaves up to
     there the good copy doesn't hold, or holds events of which there are no leaves: None where there is no anchor.
-    ``anchored_up_to`` is the last anchor's position.
+    ``anchored_up_to`` is the last anchor's position. ``without_event`` are ranges of later positions that hold nothing
+    and of which no record of a restoration tells, in a log whose database leaves none out: something was taken away, or
+    never got there.
     """
 
     good_head: int
@@ -81,6 +85,7 @@ class LogComparison(NamedTuple):
     later: list[LaterEvent]
     good_astray: int | None
     anchored_up_to: int | None
+    without_event: list[tuple[int, int]]
 
     def counts(self) -> dict[str, int]:
         """How many later events there are of each verdict."""
@@ -125,7 +130,19 @@ def compare_logs(good: Evidence, damaged: Evidence, anchors: Path | None = None)
     return LogComparison(
         head, damaged.manifest.cut.high_water or 0, shared, differences, count, later,
         None if leaves is None else _astray(good, head, leaves), max(leaves) if leaves else None,
+        _without_event(damaged, head),
     )  # fmt: skip
+
+
+def _without_event(damaged: Evidence, head: int) -> list[tuple[int, int]]:
+    if damaged.manifest.source.startswith("postgresql"):
+        return []  # an append that is rolled back leaves its position out
+    restored = damaged.rows(
+        "SELECT max(TRY_CAST(payload ->> 'damaged_head' AS BIGINT)) FROM events WHERE type = $type AND position > $head",
+        type=RESTORED, head=head,
+    )  # fmt: skip
+    told = max(head, restored[0][0] or 0)
+    return [(max(first, told + 1), last) for first, last in damaged.manifest.cut.gaps if last > told]
 
 
 def _leaves(anchors: Path | None) -> dict[int, Leaf] | None:
