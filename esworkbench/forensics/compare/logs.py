@@ -138,7 +138,8 @@ def _without_event(damaged: Evidence, head: int) -> list[tuple[int, int]]:
     if damaged.manifest.source.startswith("postgresql"):
         return []  # an append that is rolled back leaves its position out
     restored = damaged.rows(
-        "SELECT max(TRY_CAST(payload ->> 'damaged_head' AS BIGINT)) FROM events WHERE type = $type AND position > $head",
+        "SELECT max(TRY_CAST(payload ->> 'damaged_head' AS BIGINT)) FROM events "
+        "WHERE type = $type AND position > $head",
         type=RESTORED, head=head,
     )  # fmt: skip
     told = max(head, restored[0][0] or 0)
