@@ -39,7 +39,7 @@ compute: Any = pc
 
 PERSONAL_KEYS = "personal_keys"
 NAMED_AT_MOST = 5
-LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
+LOCKS = (f".{ANCHORS}.lock", f".{RECORDS}.lock")
 """What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors")
@@ -230,7 +230,7 @@ class StoreCapture:
 def _not_read(outside: Path, statements: list[StatementFile]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
     read = {f"{STATEMENTS}/{name}" for each in statements for name in each.names}
-    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, RECORDS, COMPLAINT, OPERATIONS, SEALED, *read}
+    known = {STATEMENTS, ANCHORS, *LOCKS, KEYS, RECORDS, COMPLAINT, OPERATIONS, SEALED, *read}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
     if not names:
