@@ -1,6 +1,7 @@
 """Commands for an auditor: custody, examine."""
 
 import json as json_format
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,7 @@ def custody(
     Exit code 1 means that a line was edited, removed, moved, torn or belongs to other evidence. To look adds no line.
     """
     opened = Evidence.open(evidence, verify=False)
-    found = CustodyLog(opened.path).examine(head)
+    found = CustodyLog(opened.path).examine(None if head is None else _noted(head))
 
     def prose(console: Console) -> None:
         columns = ["", "act", "by", "at (UTC)", "on", "evidence", "exit", "why"]
@@ -77,7 +78,7 @@ def examine(
     """A second examiner: ask verify, diff and diagnose again, and compare with what was recorded; control totals.
 
     Exit code 0 means that the answers are identical and two engines agree on the totals, whatever the findings are; 1
-    that something differs, and what.
+    that something differs, and what, or that nothing was recorded before that could be compared.
     """
     recorded = None if against is None else recorded_in(_document(against), str(against))
     opened = open_agreeing(evidence)
@@ -104,7 +105,10 @@ def examine(
     def prose(console: Console) -> None:
         _print_totals(console, msgspec.to_builtins(second), apart)
         if not compared:
-            console.print("nothing was recorded before that could be compared: this is the first examination")
+            console.print(
+                "nothing was compared: no answer was recorded before. This is the first examination; --against its "
+                "JSON is the next"
+            )
         elif not found:
             console.print(f"identical: {compared} answers, with {source}", markup=False)
         else:
@@ -115,7 +119,15 @@ def examine(
         for sentence in LIMITS:
             console.print(f"unprovable: {sentence}", markup=False)
 
-    answer(document, prose, as_json=json, found=bool(found or apart))
+    answer(document, prose, as_json=json, found=bool(found or apart or not compared))
+
+
+def _noted(head: str) -> str:
+    """A head as it was noted, however a person wrote its digits. Raises UnusableInput for what is none."""
+    written = head.strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", written):
+        raise UnusableInput(f"{head!r} is no head: it is the 64 hex digits that `custody` printed")
+    return written
 
 
 def _print_totals(console: Console, totals: dict[str, Any], apart: list[str]) -> None:

@@ -46,7 +46,7 @@ Strength = Literal["proven", "likely", "possible"]
 
 _ANCHORS = """
     SELECT log_id, position, event_count, root, anchored_at, previous, key_id, signature, list(DISTINCT origin),
-        max(token) IS NOT NULL, max(leaves)
+        list(DISTINCT token) FILTER (token IS NOT NULL), max(leaves)
     FROM anchors GROUP BY ALL ORDER BY position, root, signature
 """
 
@@ -132,8 +132,8 @@ class AnchorVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     ``origins``: store, outside, given. ``signature``: good; bad; or unknown_key, where its public key isn't there.
     ``trusted``: by a key that whoever investigates brought. ``stands``: the log up to its position has its root; null
-    where that wasn't asked, because it isn't validly signed or is of another log. ``timestamped``: an authority's token
-    lies beside it, unread.
+    where that wasn't asked, because it isn't validly signed or is of another log. ``timestamped``: a token over
+    it lies beside it; who signed that wasn't asked.
     """
 
     position: int
@@ -274,9 +274,10 @@ class _Comparison:
 
     def _read(self, row: tuple[Any, ...]) -> _Kept:
         from esworkbench.event_store.anchors.anchor import Anchor, AnchorRefused, check_signature
+        from esworkbench.event_store.anchors.timestamps import is_over
         from esworkbench.event_store.columns import moment_text
 
-        log_id, position, count, root, anchored_at, previous, key_id, signature, origins, timestamped, leaves = row
+        log_id, position, count, root, anchored_at, previous, key_id, signature, origins, tokens, leaves = row
         anchor = Anchor(
             log_id=log_id, position=position, count=count, root=root, anchored_at=moment_text(anchored_at),
             previous=previous, key_id=key_id, signature=signature,
@@ -286,6 +287,7 @@ class _Comparison:
             check_signature(anchor, self._keys)
         except AnchorRefused as refused:
             found = "unknown_key" if refused.failure == "unknown_key" else "bad"
+        timestamped = any(is_over(bytes.fromhex(each), anchor.digested_bytes()) for each in tokens or ())
         return _Kept(anchor, frozenset(origins), timestamped, leaves, found)
 
     def _verdict(self, kept: _Kept) -> AnchorVerdict:
@@ -581,7 +583,8 @@ def left_open(anchored: Anchored, head: int) -> list[str]:
         )
     if timed := [each.position for each in asked if each.timestamped]:
         said.append(
-            f"what the timestamp token beside the anchor at position {_listed(timed)} says: it lies here unread"
+            f"who signed the timestamp token over the anchor at position {_listed(timed)}, and when that says it was: "
+            "`esworkbench timestamp` asks it"
         )
     last = max(each.position for each in asked)
     if last < head:

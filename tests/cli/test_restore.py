@@ -269,6 +269,34 @@ def test_what_must_not_be_carried_over_is_refused_and_nothing_is_written(case: C
     assert rows_of(case.restored) == after
 
 
+def test_an_anchor_is_worth_what_its_key_is_worth(case: Case, shell: Shell) -> None:
+    """Whoever rewrites a log signs it anew, and lays the key beside it."""
+    damaged = copy_of(case, shell)
+    compare = ["compare-logs", case.good, damaged, "--anchors"]
+    (key,) = (Path(case.variables["ANCHORS"]) / "keys").iterdir()
+    mallory = create_key(case.folder / "mallory.key")
+    anew = case.folder / "anew"
+
+    def worth(*given: object) -> set[tuple[str, str | None]]:
+        ran = shell.json(*given)
+        assert ("nobody vouched for" in ran.err) == (ran.document["trusted_up_to"] < ran.document["anchored_up_to"])
+        return {(each["proof"], each["strength"]) for each in ran.document["later"] if each["proof"] == "anchor"}
+
+    assert worth(*compare, case.variables["ANCHORS"]) == {("anchor", "likely")}, "the store knows the key as well"
+    assert worth(*compare, case.variables["ANCHORS"], "--key", key) == {("anchor", "proven")}
+    store = EventStore.open(case.damaged, create=False)
+    _damage(case.damaged, "DELETE FROM anchors")
+    take_anchor(store, anew, mallory, clock=utc_now)
+    store.engine.dispose()
+    assert worth(*compare, anew) == {("anchor", "possible")}
+    ran = shell.json(*compare, anew, "--key", key)
+    assert {each["strength"] for each in ran.document["later"]} == {"possible"}
+    assert shell("compare-logs", case.good, damaged, "--key", key).code == 2
+    carry = ["carry-over", damaged, "--into", case.restored, "--operator", "Ada"]
+    ran = shell(*carry, "--anchors", case.variables["ANCHORS"])
+    assert "signed with a key that nobody vouched for" in " ".join(ran.out.split())
+
+
 KILLED = """
 import os, sys
 from esworkbench.cli import run
