@@ -280,8 +280,17 @@ def _public_keys(path: Path | None, outside: Path) -> dict[str, bytes]:
 
 
 def _stamp(kept: KeptAnchor, authority: str) -> None:
-    if not kept.timestamp_path.exists():
-        write_token(kept.timestamp_path, request_token(authority, kept.anchor.digested_bytes()))
+    path, message = kept.timestamp_path, kept.anchor.digested_bytes()
+    if not path.exists() and not path.is_symlink():
+        write_token(path, request_token(authority, message))
+        return
+    try:
+        require_imprint(read_token(path), message)
+    except UnusableInput as error:
+        raise UnusableInput(
+            f"the anchor stands, and no timestamp was asked for, since {path} lies there and is none of it ({error}): "
+            "move it away, and run the command again"
+        ) from None
 
 
 def _at(kept: list[KeptAnchor], position: int, folder: Path) -> KeptAnchor:

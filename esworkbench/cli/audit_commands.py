@@ -1,6 +1,7 @@
 """Commands for an auditor: custody, examine."""
 
 import json as json_format
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +46,7 @@ def custody(
     Exit code 1 means that a line was edited, removed, moved, torn or belongs to other evidence. To look adds no line.
     """
     opened = Evidence.open(evidence, verify=False)
-    found = CustodyLog(opened.path).examine(head)
+    found = CustodyLog(opened.path).examine(None if head is None else _noted(head))
 
     def prose(console: Console) -> None:
         columns = ["", "act", "by", "at (UTC)", "on", "evidence", "exit", "why"]
@@ -78,8 +79,9 @@ def examine(
     """A second examiner: ask verify, diff and diagnose again, and compare with what was recorded; control totals.
 
     Exit code 0 means that the answers are identical and two engines agree on the totals, whatever the findings are; 1
-    that something differs, and what; or that the file holds only some of what an examination does, and which. A case
-    that has only some of the answers so far is said to, and now has them all.
+    that something differs, and what; that the file holds only some of what an examination does, and which; or that
+    nothing was recorded before that could be compared. A case that has only some of the answers so far is said to, and
+    now has them all.
     """
     recorded = None if against is None else recorded_in(_document(against), str(against))
     opened = open_agreeing(evidence)
@@ -108,7 +110,10 @@ def examine(
     def prose(console: Console) -> None:
         _print_totals(console, msgspec.to_builtins(second), apart)
         if not compared:
-            console.print("nothing was recorded before that could be compared: this is the first examination")
+            console.print(
+                "nothing was compared: no answer was recorded before. This is the first examination; --against its "
+                "JSON is the next"
+            )
         elif not (found or missing):
             console.print(f"identical: {len(compared)} answers, with {source}", markup=False)
         if compared and missing:
@@ -124,7 +129,15 @@ def examine(
             console.print(f"unprovable: {sentence}", markup=False)
 
     incomplete = recorded is not None and bool(missing)
-    answer(document, prose, as_json=json, found=bool(found or apart) or incomplete)
+    answer(document, prose, as_json=json, found=bool(found or apart or not compared) or incomplete)
+
+
+def _noted(head: str) -> str:
+    """A head as it was noted, however a person wrote its digits. Raises UnusableInput for what is none."""
+    written = head.strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", written):
+        raise UnusableInput(f"{head!r} is no head: it is the 64 hex digits that `custody` printed")
+    return written
 
 
 def _print_totals(console: Console, totals: dict[str, Any], apart: list[str]) -> None:

@@ -85,10 +85,13 @@ def freeze(
             _tell_scale(console, currency, decimals)
         for kind, count in manifest.unposted.items():
             console.print(f"no rule of the ledger says what {kind} posts: {count:,} events post nothing", markup=False)
-        if manifest.problem_count:
+        of_files = [problem for problem in manifest.problems if not (problem.stream_id or problem.event_id)]
+        for problem in of_files:
+            console.print(f"problem: {problem.what}", markup=False)
+        if manifest.problem_count > len(of_files):
             columns = ["stream_id", "version", "event_id", "what"]
-            rows = [[getattr(problem, column) for column in columns] for problem in manifest.problems]
-            title = f"{manifest.problem_count:,} events or rows don't fit the ledger's rules"
+            rows = [[getattr(each, column) for column in columns] for each in manifest.problems if each not in of_files]
+            title = f"{manifest.problem_count - len(of_files):,} events or rows don't fit the ledger's rules"
             console.print(table(title, columns, rows))
 
     answer(document, prose, as_json=json, next_command=f"esworkbench diff {quote(str(into))}")
@@ -116,7 +119,8 @@ def replay(
         recorded = found["recorded_at"] or "at a time that the log doesn't tell"
         console.print(
             f"[bold]{escape(words)}[/bold] after "
-            f"{found['events']:,} events, the last at position {found['position']}, recorded {recorded}"
+            f"{found['events']:,} events, the last at position {found['position']}, recorded {recorded}",
+            markup=True,
         )
         if found["undated"]:
             console.print(f"left out, since the log doesn't tell their time: {found['undated']:,} events")
@@ -172,13 +176,15 @@ def bisect(
         delta = escape(Evidence.open(evidence, verify=False).money(found["delta"], found["currency"]))
         if found["event_id"] is None:
             console.print(
-                f"first divergence at position [bold]{found['position']}[/bold]: {delta}. {escape(found['note'])}"
+                f"first divergence at position [bold]{found['position']}[/bold]: {delta}. {escape(found['note'])}",
+                markup=True,
             )
             return
         console.print(
             f"first divergence at position [bold]{found['position']}[/bold], version {found['version']}, event "
             f"{escape(str(found['event_id']))}: {delta}, "
-            f"in {found['probes']} probes" + ("" if found["sound"] else " (a boundary, not proven to be the first)")
+            f"in {found['probes']} probes" + ("" if found["sound"] else " (a boundary, not proven to be the first)"),
+            markup=True,
         )
 
     answer({**found, **judge_of(opened)}, prose, as_json=json, found=diverges)
@@ -287,7 +293,9 @@ def diagnose(
     def prose(console: Console) -> None:
         opened = Evidence.open(evidence, verify=False)
         for finding in found["findings"]:
-            console.print(f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}")
+            console.print(
+                f"[bold]{finding['fault']}[/bold]{escape(_whose(finding, opened))}, {finding['certainty']}", markup=True
+            )
             console.print(f"  {finding['proof']}", markup=False)
             console.print(f"  remedy: {finding['remedy']}", markup=False)
         for each in found["unexplained"]:

@@ -38,6 +38,6 @@ def explain(
             if isinstance(value, list):
                 value = ", ".join(value)
             if isinstance(value, str):
-                console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(value)}")
+                console.print(f"[bold]{label.replace('_', ' ')}[/bold]: {escape(value)}", markup=True)
 
     answer(document, prose, as_json=json)

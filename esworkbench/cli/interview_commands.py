@@ -188,7 +188,7 @@ def _document(card: Card) -> dict[str, Any]:
 
 def _say_card(console: Console, card: Card) -> None:
     head = f"{card.id} · {card.kind.value} · {card.topic} · {card.minutes} minutes"
-    console.print(f"[bold]{escape(head)}[/bold]")
+    console.print(f"[bold]{escape(head)}[/bold]", markup=True)
     console.print(card.question, markup=False)
     for point in card.points:
         console.print(f"  + {point.text} ({_why(point)})", markup=False)

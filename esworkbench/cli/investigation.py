@@ -206,15 +206,15 @@ def _witness(inquiry: Inquiry, evidence: Evidence) -> str | None:
 def _tell(inquiry: Inquiry, told: Console) -> None:
     """The investigation, to be read from top to bottom."""
     told.print()
-    told.print(f"[bold]{escape(inquiry.question)}[/bold]")
+    told.print(f"[bold]{escape(inquiry.question)}[/bold]", markup=True)
     for step in inquiry.steps:
         told.print()
-        told.print(f"[bold]{step.number}. {escape(step.title)}[/bold]")
+        told.print(f"[bold]{step.number}. {escape(step.title)}[/bold]", markup=True)
         told.print(f"   {step.answer}", markup=False)
         if step.rows:
             told.print(table("", step.columns, step.rows, limit=8))
     told.print()
-    told.print(f"[bold]verdict:[/bold] {escape(inquiry.verdict)}")
+    told.print(f"[bold]verdict:[/bold] {escape(inquiry.verdict)}", markup=True)
     for finding in inquiry.findings:
         told.print(f"   {finding.fault}: {finding.proof}", markup=False)
     told.print(f"   {inquiry.reach_sentence}", markup=False)

@@ -35,7 +35,7 @@ def answer(
     if next_command is not None:
         guide = terminal(stderr=True)
         guide.print()
-        guide.print(f"next: [bold]{escape(next_command)}[/bold]")
+        guide.print(f"next: [bold]{escape(next_command)}[/bold]", markup=True)
     raise typer.Exit(FOUND if found else NOTHING_FOUND)
 
 
@@ -74,12 +74,12 @@ def _path_as_text(value: object) -> str:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, limit: int = 20) -> Table:
     """A terminal table; cells are text, never markup. Past ``limit`` rows the caption says how many more."""
     rows = list(rows)
-    shown = Table(title=escape(title), title_justify="left", caption_justify="left")
+    shown = Table(title=title, title_justify="left", caption_justify="left")
     for number, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][number], int)
         shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows[:limit]:
-        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
     if len(rows) > limit:
         shown.caption = f"and {len(rows) - limit:,} more; --json lists them all"
     return shown

@@ -15,7 +15,7 @@ from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.database import address_of, parse_url
 from esworkbench.event_store.schema import events
 from esworkbench.personal_data.envelope import VERSION
-from esworkbench.personal_data.keys import PersonalKeys, write_records
+from esworkbench.personal_data.keys import PersonalKeys, laid_down, write_records
 
 
 def erase_subject(
@@ -33,9 +33,10 @@ def erase_subject(
     """
     store = EventStore.open(url, create=False)
     kept = PersonalKeys.open(url, keys, create=False)
+    laid_down(url)  # what lies there may be somebody's: asked before anything is destroyed
     record, still_in = kept.destroy(subject)
     try:
-        laid_down = write_records(url, kept.records())
+        path = write_records(url, kept.records())
     except OSError as error:
         raise UnusableInput(
             f"the key of {subject!r} was destroyed, but what is known of it can't be laid into the store's outside "
@@ -48,7 +49,7 @@ def erase_subject(
     at = moment_text(record.destroyed_at)
     document = {
         "subject": subject, "key_id": record.key_id, "destroyed_at": record.destroyed_at, "events": sealed,
-        "records": str(laid_down), "still_in": still_in,
+        "records": str(path), "still_in": still_in,
     }  # fmt: skip
 
     def prose(console: Console) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from esworkbench.cli.options import DomainName, EvidencePath, Json, Ledger
 from esworkbench.cli.output import answer, table
+from esworkbench.cli.terminal import terminal
 from esworkbench.composition import capture_to_verify
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import EventStore
@@ -25,11 +26,16 @@ Anchors = Annotated[
     Path | None, typer.Option(help="Where the damaged store's anchors are kept: which later events are genuine.")
 ]
 
+Keys = Annotated[
+    list[Path] | None, typer.Option(help="The public key of those whose anchors you trust; may be repeated.")
+]
+
 
 def compare(
     good: Annotated[str, typer.Argument(metavar="GOOD", help="The good copy: evidence, or a store.")],
     damaged: Annotated[str, typer.Argument(metavar="DAMAGED", help="The damaged log: evidence, or a store.")],
     anchors: Anchors = None,
+    key: Keys = None,
     ledger: Ledger = None,
     domain: DomainName = None,
     json: Json = False,
@@ -41,7 +47,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         before = _evidence(good, Path(folder) / "good", ledger, domain)
         after = _evidence(damaged, Path(folder) / "damaged", ledger, domain)
-        found = compare_logs(before, after, anchors)
+        found = compare_logs(before, after, anchors, key or [])
 
     answer(_as_document(found), lambda console: _say(console, found), as_json=json, found=_is_damaged(found))
 
@@ -54,6 +60,7 @@ def carry_over(
         str | None, typer.Option(help="The damaged store, for its idempotency keys, which evidence doesn't hold.")
     ] = None,
     anchors: Anchors = None,
+    key: Keys = None,
     apply: Annotated[bool, typer.Option("--apply", help="Really append; without it, only say what would be.")] = False,
     digest: Annotated[
         str | None, typer.Option(help="The evidence's SHA-256 as its capture printed it; --apply needs it.")
@@ -74,9 +81,11 @@ def carry_over(
             )
         require_digest(damaged, digest)
     with _captured(into) as good:
-        found = compare_logs(good, damaged, anchors)
+        found = compare_logs(good, damaged, anchors, key or [])
     done = None
     if apply:
+        for sentence in _unvouched(found):  # before anything is written
+            terminal(stderr=True).print(sentence, markup=False)
         restored = EventStore.open(into, create=False)
         keys = None if store is None else EventStore.open(store, create=False)
         done = carry(found, damaged, restored, operator=operator, keys=keys)
@@ -114,7 +123,19 @@ def _evidence(source: str, into: Path, ledger: Path | None, domain: str | None) 
 
 
 def _is_damaged(found: LogComparison) -> bool:
-    return bool(found.difference_count or found.good_astray or any(each.verdict != "as it was" for each in found.later))
+    apart = found.difference_count or found.good_astray or found.without_event
+    return bool(apart or any(each.verdict != "as it was" for each in found.later))
+
+
+def _unvouched(found: LogComparison) -> list[str]:
+    """Whose word nobody vouched for, and what it is worth; nothing where every leaf is covered by a trusted key."""
+    if found.anchored_up_to is None or found.trusted_up_to >= found.anchored_up_to:
+        return []
+    named = ", ".join(f"{each[:16]}…" for each in found.strangers[:4])
+    return [
+        f"the anchors after position {found.trusted_up_to:,} are signed with a key that nobody vouched for ({named}), "
+        f"so that an event there is genuine is only {found.otherwise}: bring the key from its owner (--key)"
+    ]
 
 
 def _as_document(found: LogComparison) -> dict[str, Any]:
@@ -135,10 +156,18 @@ def _say(console: Console, found: LogComparison) -> None:
     if found.good_astray is None:
         console.print("no anchors were given: which later events are genuine rests on the chain of each stream alone")
     elif found.good_astray:
-        console.print(f"[bold]the good copy parts from the anchors in {found.good_astray:,} places[/bold]")
+        console.print(f"[bold]the good copy parts from the anchors in {found.good_astray:,} places[/bold]", markup=True)
     for verdict, count in found.counts().items():
         console.print(f"after it, {verdict}: {count:,} ({MEANING[verdict]})")
+    for sentence in _unvouched(found):
+        console.print(sentence, markup=False)
+    if found.without_event:
+        places = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in found.without_event)
+        console.print(
+            f"after it, no event at {places}, where SQLite leaves no position out: something was taken away, or never "
+            "got there", markup=False,
+        )  # fmt: skip
     left = [each for each in found.later if each.verdict != "as it was"]
     if left:
-        columns = ["verdict", "proof", "position", "stream_id", "version", "event_id", "event_type"]
+        columns = ["verdict", "proof", "position", "stream_id", "version", "event_id", "event_type", "strength"]
         console.print(table("later events that are not as they were", columns, [list(each) for each in left]))

@@ -26,5 +26,9 @@ class Terminal(Console):
 
 
 def terminal(*, stderr: bool) -> Console:
-    """A console on stdout or stderr. Neither numbers nor ``:names:`` are dressed up: data is shown as it is."""
-    return Terminal(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    """A console on stdout or stderr. Neither numbers nor ``:names:`` are dressed up: data is shown as it is.
+
+    Nor is ``[markup]`` one, in a line or in a table, unless a call asks for it (``markup=True``) and escapes what isn't
+    its own: a string of somebody's may stand anywhere, and what was forgotten has to be safe.
+    """
+    return Terminal(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)

@@ -7,6 +7,7 @@ new one names it. So whoever is killed leaves the old evidence or the new, and e
 """
 
 import contextlib
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ from esworkbench.evidence.capturing.anchors import AnchorsTaken
 from esworkbench.evidence.capturing.claims import Claims
 from esworkbench.evidence.capturing.poster import PROBLEMS_KEPT, Poster
 from esworkbench.evidence.capturing.regular_file import regular_file
+from esworkbench.evidence.capturing.statements.recognise import require_size
 from esworkbench.evidence.evidence import Evidence
 from esworkbench.evidence.ledger import LedgerDefinition
 from esworkbench.evidence.origins import GIVEN
@@ -80,6 +82,7 @@ def add_to(evidence: Evidence, additions: Additions, *, clock: Callable[[], date
     try:
         with turn_at(folder / MANIFEST):
             _require_current(evidence)
+            _forget_killed(folder)
             staging = folder.with_name(f"{folder.name}.adding-{uuid.uuid4().hex[:8]}")
             try:
                 _add(evidence, staging, additions, clock())
@@ -93,6 +96,14 @@ def add_to(evidence: Evidence, additions: Additions, *, clock: Callable[[], date
     return Evidence.open(folder, verify=False)
 
 
+def _forget_killed(folder: Path) -> None:
+    """Take away what runs left that were killed; whoever calls this holds the lock, so nobody is at work there."""
+    for each in folder.parent.iterdir():
+        left = re.fullmatch(re.escape(folder.name) + r"\.adding-[0-9a-f]{8}", each.name)
+        if left and each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each, ignore_errors=True)
+
+
 def _add(evidence: Evidence, staging: Path, additions: Additions, now: datetime) -> None:
     old = evidence.manifest
     with ArchiveWriter(staging, old.buckets) as writer:
@@ -104,6 +115,7 @@ def _add(evidence: Evidence, staging: Path, additions: Additions, now: datetime)
         names = {file for (file,) in evidence.rows("SELECT DISTINCT file FROM statements")}
         for path in additions.statements:
             _require_new(evidence, names, path)
+            require_size(path)
             added.note(STATEMENT, path)
             names.add(path.name)
             claims.statement(path, evidence.ledger, accounts, described=described, accounts=additions.accounts)

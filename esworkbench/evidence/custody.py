@@ -32,6 +32,9 @@ UNSHOWN = (
     "noted elsewhere does, with --head"
 )
 
+DONE = (0, 1)
+"""Exit codes of what was done; a capture that was refused, or failed, put nothing anywhere."""
+
 
 class Pinned(msgspec.Struct, frozen=True):
     """A file beside the evidence as it stood: its first ``size`` bytes, whole lines, and their SHA-256."""
@@ -261,7 +264,7 @@ def _notes(lines: list[CustodyLine]) -> Iterator[str]:
                 f"line {line.number} began with evidence {str(line.before)[:12]}…, which an earlier line had left: two "
                 f"commands were at work at once, or what line {earlier.number} had left was taken back"
             )
-        if line.before is None:
+        if line.before is None and line.exit_code in DONE:
             yield f"line {line.number} put new evidence in the place of what the lines before it are about"
         if line.at < earlier.at:
             yield (

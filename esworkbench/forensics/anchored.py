@@ -132,8 +132,8 @@ class AnchorVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     ``origins``: store, outside, given. ``signature``: good; bad; or unknown_key, where its public key isn't there.
     ``trusted``: by a key that whoever investigates brought. ``stands``: the log up to its position has its root; null
-    where that wasn't asked, because it isn't validly signed or is of another log. ``timestamped``: an authority's token
-    lies beside it.
+    where that wasn't asked, because it isn't validly signed or is of another log. ``timestamped``: a token over
+    it lies beside it.
     """
 
     position: int
@@ -308,6 +308,8 @@ class _Comparison:
         return _Kept(anchor, frozenset(origins), tuple(sorted(tokens or ())), leaves, found)
 
     def _verdict(self, kept: _Kept) -> AnchorVerdict:
+        from esworkbench.event_store.anchors.timestamps import is_over
+
         anchor = kept.anchor
         ours = self._is_of_this_log(kept)
         asked = kept.signature == "good" and ours
@@ -316,7 +318,8 @@ class _Comparison:
             key_id=anchor.key_id, origins=sorted(kept.origins), signature=kept.signature,
             trusted=kept.signature == "good" and GIVEN in self._key_origins[anchor.key_id], of_this_log=ours,
             stands=self._roots[anchor.position] == (anchor.count, anchor.root) if asked else None,
-            leaves_known=kept.leaves is not None, timestamped=bool(kept.tokens),
+            leaves_known=kept.leaves is not None,
+            timestamped=any(is_over(bytes.fromhex(each), anchor.digested_bytes()) for each in kept.tokens),
         )  # fmt: skip
 
     @cached_property

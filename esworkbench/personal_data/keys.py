@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from esworkbench.errors import CommandRejected, UnusableInput
-from esworkbench.event_store.columns import moment_text
+from esworkbench.event_store.columns import moment_of, moment_text
 from esworkbench.event_store.database import (
     described,
     gave_up,
@@ -35,7 +35,7 @@ from esworkbench.event_store.database import (
 from esworkbench.event_store.guards import make_tables
 from esworkbench.event_store.sidecar import outside_folder, user_folder
 from esworkbench.events import utc_now
-from esworkbench.kept_files import replace_whole
+from esworkbench.kept_files import read_kept, replace_whole, turn_at
 from esworkbench.personal_data.envelope import KEY_BYTES, envelope_in, seal, unseal
 from esworkbench.personal_data.tables import personal_key_bytes, personal_keys
 
@@ -275,18 +275,55 @@ class PersonalKeys:
 
 
 def write_records(log_url: str, records: list[KeyRecord]) -> Path:
-    """Lay what is known of the keys into the log's outside folder, for whoever captures it. It holds no key."""
+    """Lay what is known of the keys into the log's outside folder, for whoever captures it. It holds no key.
+
+    What lies there of keys that are kept elsewhere stays. Raises OSError, and UnusableInput as ``laid_down`` does.
+    """
     folder = outside_folder(log_url)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(KeyRecord._fields)
-    for each in records:
-        destroyed_at = "" if each.destroyed_at is None else moment_text(each.destroyed_at)
-        writer.writerow([each.key_id, each.subject, moment_text(each.created_at), destroyed_at])
     path = folder / RECORDS
-    replace_whole(path, lines.getvalue().encode())
+    with turn_at(path):
+        known = {each.key_id: each for each in [*laid_down(log_url), *records]}
+        lines = io.StringIO()
+        writer = csv.writer(lines)
+        writer.writerow(KeyRecord._fields)
+        for each in sorted(known.values(), key=lambda each: (each.created_at, each.key_id)):
+            destroyed_at = "" if each.destroyed_at is None else moment_text(each.destroyed_at)
+            writer.writerow([each.key_id, each.subject, moment_text(each.created_at), destroyed_at])
+        replace_whole(path, lines.getvalue().encode())
     return path
+
+
+def laid_down(log_url: str) -> list[KeyRecord]:
+    """What ``write_records`` laid down before; nothing where no file is. Raises UnusableInput for a file that isn't
+    from there: it is somebody's, and isn't written over."""
+    path = outside_folder(log_url) / RECORDS
+    if path.is_symlink():
+        raise _not_ours(path, "it is a link")
+    try:
+        content = read_kept(path)
+    except FileNotFoundError:
+        return []
+    try:
+        header, *rows = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+        if tuple(header) != KeyRecord._fields:
+            raise ValueError(f"its first line isn't {','.join(KeyRecord._fields)}")
+        return [_record_of(row) for row in rows]
+    except (ValueError, csv.Error) as error:
+        raise _not_ours(path, " ".join(str(error).split())[:160]) from None
+
+
+def _record_of(row: list[str]) -> KeyRecord:
+    if len(row) != len(KeyRecord._fields):
+        raise ValueError(f"a line of it has {len(row)} fields")
+    key_id, subject, created_at, destroyed_at = row
+    return KeyRecord(key_id, subject, moment_of(created_at), moment_of(destroyed_at) if destroyed_at else None)
+
+
+def _not_ours(path: Path, why: str) -> UnusableInput:
+    return UnusableInput(
+        f"{path} is no record of keys that was written here ({why}), and it isn't written over: move it away"
+    )
 
 
 def _same_database(one: str, other: str) -> bool:

@@ -416,7 +416,13 @@ def test_an_authority_says_when_an_anchor_was_there_and_openssl_agrees(
     deposit(sqlite_url, "r")
     later = shell.json("anchor", sqlite_url, "--into", tmp_path / "kept").document
     assert later["timestamp"] is None, "nobody is asked who wasn't named"
-    shutil.copy(token, Path(later["file"]).with_suffix(".tsr"))
+    beside = Path(later["file"]).with_suffix(".tsr")
+    for junk in (b"junk", token.read_bytes()):
+        beside.write_bytes(junk)
+        ran = shell("anchor", sqlite_url, "--into", tmp_path / "kept", "--timestamp", authority)
+        assert (ran.code, f"{beside.name} lies there" in " ".join(ran.err.split())) == (2, True), ran
+        assert beside.read_bytes() == junk
+    shutil.copy(token, beside)
     altered = shell("timestamp", later["file"], "--certificate", authority_files / "ca.pem")
     assert (altered.code, "message imprint" in altered.err) == (2, True)
 

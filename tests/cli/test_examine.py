@@ -29,7 +29,8 @@ def evidence(shared_evidence: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def first(shell: Shell, evidence: Path, tmp_path: Path) -> Path:
     ran = shell.json("examine", evidence)
-    assert ran.code == 0
+    assert (ran.code, ran.document["compared"]) == (1, 0), "nothing was compared, so nothing is identical"
+    assert "nothing was compared" in ran.err
     (tmp_path / "first.json").write_text(ran.out)
     return tmp_path / "first.json"
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -260,3 +261,57 @@ def test_what_is_no_address_is_told_whole() -> None:
     ):
         assert without_credentials(harmless, ["ada@example.org", "ACC-1001", "2026-01-01T10:15:00Z"]) == harmless
     assert without_credentials("at postgresql://me:pw@h/x") == "at postgresql://me:…@h/x"
+
+
+@pytest.mark.parametrize("markup", ["[/foo]", "[bold]"])
+def test_markup_in_a_custody_log_an_anchor_or_a_statement_is_text(
+    shell: Shell, tmp_path: Path, markup: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rich takes ``[/foo]`` for a mistake of ours, and ``[bold]`` for nothing to be shown."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    store, ev = hostile_store(tmp_path, "B"), tmp_path / "ev"
+    statements = tmp_path / "bank.db.outside" / "statements"
+    statements.mkdir(parents=True)
+    head = "account_id,currency,booked_at,reference,amount_minor,balance_minor,value_day,bank_id,kind\n"
+    good = ["B", "USD", "2026-01-01T00:00:00Z", "r", "5", "5", "", "", "entry"]
+    for place in range(len(good)):
+        line = ",".join([*good[:place], markup, *good[place + 1 :]])
+        (statements / f"{place}{markup.replace('/', '')}.csv").write_text(head + line, "utf-8")
+    assert shell("anchor", store).code == 0
+    with sqlite3.connect(store) as connection:
+        fields = ["root", "anchored_at", "key_id", "signature", "leaves", "log_id", "previous"]
+        for place, field in enumerate(fields):
+            chosen = ", ".join("?1" if name == field else name for name in fields)
+            connection.execute(
+                f"INSERT INTO anchors (position, event_count, {', '.join(fields)}) "
+                f"SELECT {100 + place}, 1, {chosen} FROM anchors WHERE position < 100",
+                (markup,),
+            )
+    connection.close()
+    asked = [
+        ["anchor", store], ["verify", store, "--domain", "bank"], ["capture", store, "--into", ev, "--domain", "bank"],
+        ["verify", ev], ["diff", ev], ["diagnose", ev], ["reconcile", ev], ["custody", ev],
+    ]  # fmt: skip
+    told = []
+    for command in asked:
+        ran = shell(*command, *(["--operator", markup, "--reason", markup] if command[0] == "diff" else []))
+        assert ran.code in (0, 1), (command, ran)
+        told.append(ran.out + ran.err)
+    assert markup.replace("\\", "") in told[2].replace("\\", ""), "shown as it is"
+    log = tmp_path / "ev.custody.jsonl"
+    *before, last = log.read_text("utf-8").splitlines()
+    fields = [name for name, value in json.loads(last).items() if isinstance(value, str)]
+    for field in fields:
+        changed = json.dumps({**json.loads(last), field: markup}, separators=(",", ":"), ensure_ascii=False)
+        log.write_text("\n".join([*before, changed]) + "\n", "utf-8")
+        ran = shell("custody", ev)
+        assert ran.code == 1, (field, ran)
+
+
+def test_a_head_is_the_same_however_its_digits_are_written(shell: Shell, shared_evidence: Path, tmp_path: Path) -> None:
+    ev = shutil.copytree(shared_evidence, tmp_path / "ev")
+    shell("diff", ev)
+    head = shell.json("custody", ev).document["head"]
+    assert shell("custody", ev, "--head", f" {head.upper()} ").code == 0
+    assert shell("custody", ev, "--head", "0" * 64).code == 1
+    assert shell("custody", ev, "--head", head[:12]).code == 2

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -266,6 +267,80 @@ def test_what_must_not_be_carried_over_is_refused_and_nothing_is_written(case: C
     after = rows_of(case.restored)
     assert shell("carry-over", damaged, *options, "--apply", "--digest", digest).code == 2
     assert rows_of(case.restored) == after
+
+
+def test_an_anchor_is_worth_what_its_key_is_worth(case: Case, shell: Shell) -> None:
+    """Whoever rewrites a log signs it anew, and lays the key beside it."""
+    damaged = copy_of(case, shell)
+    compare = ["compare-logs", case.good, damaged, "--anchors"]
+    (key,) = (Path(case.variables["ANCHORS"]) / "keys").iterdir()
+    mallory = create_key(case.folder / "mallory.key")
+    anew = case.folder / "anew"
+
+    def worth(*given: object) -> set[tuple[str, str | None]]:
+        ran = shell.json(*given)
+        assert ("nobody vouched for" in ran.err) == (ran.document["trusted_up_to"] < ran.document["anchored_up_to"])
+        return {(each["proof"], each["strength"]) for each in ran.document["later"] if each["proof"] == "anchor"}
+
+    assert worth(*compare, case.variables["ANCHORS"]) == {("anchor", "likely")}, "the store knows the key as well"
+    assert worth(*compare, case.variables["ANCHORS"], "--key", key) == {("anchor", "proven")}
+    store = EventStore.open(case.damaged, create=False)
+    take_anchor(store, anew, mallory, clock=utc_now)
+    store.engine.dispose()
+    assert worth(*compare, anew) == {("anchor", "possible")}
+    ran = shell.json(*compare, anew, "--key", key)
+    assert {each["strength"] for each in ran.document["later"]} == {"possible"}
+    assert shell("compare-logs", case.good, damaged, "--key", key).code == 2
+    carry = ["carry-over", damaged, "--into", case.restored, "--operator", "Ada"]
+    ran = shell(*carry, "--anchors", case.variables["ANCHORS"])
+    assert "signed with a key that nobody vouched for" in " ".join(ran.out.split())
+
+
+KILLED = """
+import os, sys
+from esworkbench.cli import run
+from esworkbench.forensics.repair import carry_over
+
+def die(*given, **named):
+    os.kill(os.getpid(), 9)
+
+after, step = sys.argv[1] == "after", getattr(carry_over, sys.argv[2])
+setattr(carry_over, sys.argv[2], (lambda *given: (step(*given), die())) if after else die)
+sys.exit(run(sys.argv[3:]))
+"""
+STEPS = [("before", "_carry_whole"), ("before", "_carry_keys"), ("before", "_append_again"), ("after", "_append_again")]
+
+
+def test_killed_at_any_step_nothing_was_carried_over_and_it_is_done_again(case: Case, shell: Shell) -> None:
+    damaged = copy_of(case, shell)
+    digest = json.loads(shell.json("custody", damaged).out)["lines"][0]["evidence"]
+    command = [
+        "carry-over", str(damaged), "--into", case.restored, "--store", case.damaged, "--operator", "Ada",
+        "--anchors", case.variables["ANCHORS"], "--apply", "--digest", digest,
+    ]  # fmt: skip
+    before = rows_of(case.restored)
+    for step in STEPS if case.damaged.startswith("sqlite") else STEPS[-1:]:
+        ran = subprocess.run([sys.executable, "-c", KILLED, *step, *command], check=False, capture_output=True)
+        assert ran.returncode == -signal.SIGKILL, ran.stderr
+        assert rows_of(case.restored) == before, step
+    done = shell.json(*command)
+    assert (done.code, done.document["carried"]) == (1, {"as_they_were": 9, "again": 1, "keys": 3})
+    assert shell("compare-logs", case.good, case.restored).code == 0
+
+
+def test_a_log_with_holes_after_the_copy_is_not_called_whole(case: Case, shell: Shell) -> None:
+    """As a restoration that was broken off leaves it: nothing in it says where the rest is."""
+    if not case.damaged.startswith("sqlite"):
+        return  # PostgreSQL leaves positions out whenever an append is rolled back
+    copy_of(case, shell)
+    store = EventStore.open(case.restored, create=False)
+    _deposits(Bank(store), "A4", 1)
+    _deposits(Bank(store), "A3", 1)
+    store.engine.dispose()
+    _damage(case.restored, "DELETE FROM events WHERE global_position = 13")
+    ran = shell.json("compare-logs", case.good, case.restored)
+    assert ran.code == 1
+    assert ran.document["without_event"] == [[13, 13]]
 
 
 def _other_store(case: Case) -> str:

@@ -1,5 +1,6 @@
 """Promises 13 and 17: what comes along with a store lies there itself and is whole, and two at once don't mix."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -58,14 +59,49 @@ def a_folder_for_a_statement(outside: Path) -> None:
 
 
 WAYS: list[Callable[[Path], None]] = [
-    a_link_to_a_statement, a_link_to_nowhere, a_link_to_the_statements, a_link_to_all_of_it,
-    a_link_that_ends_in_capitals, a_folder_for_a_statement,
+    a_link_to_a_statement, a_link_to_nowhere, a_link_to_the_statements, a_link_that_ends_in_capitals,
+    a_folder_for_a_statement,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_link_is_taken_along(shell: Shell, bank: str, tmp_path: Path, way: Callable[[Path], None]) -> None:
+def test_no_link_is_taken_along_and_none_keeps_anybody_from_looking(
+    shell: Shell, bank: str, tmp_path: Path, way: Callable[[Path], None]
+) -> None:
     way(tmp_path / "bank.db.outside")
+    ran = shell.json("capture", bank, "--into", tmp_path / "new")
+    assert ran.code == 0, ran
+    (problem,) = ran.document["problems"]
+    assert "a link" in problem["what"] or "a folder" in problem["what"]
+    assert f"problem: {problem['what']}" in ran.err
+    if way is not a_link_to_the_statements:
+        assert "not read of what lies outside" in ran.err
+        files = Evidence.open(tmp_path / "new").rows("SELECT DISTINCT file FROM statements")
+        assert files == [("statement.csv",)]
+
+
+def test_what_is_no_statement_is_a_problem_and_the_rest_is_taken(shell: Shell, bank: str, tmp_path: Path) -> None:
+    folder = tmp_path / "bank.db.outside" / "statements"
+    (folder / "torn.xml").write_text("<Document>", "utf-8")
+    (folder / "empty.csv").touch()
+    (folder / "march.txt").write_text("id,day\n", "utf-8")
+    (folder / "march.toml").write_text("[file", "utf-8")
+    os.mkfifo(folder / "pipe.csv")
+    with (folder / "endless.csv").open("wb") as file:
+        file.truncate(3 << 30)
+    ran = shell.json("capture", bank, "--into", tmp_path / "new")
+    assert ran.code == 0, ran
+    told = [each["what"] for each in ran.document["problems"]]
+    assert len(told) == 5, told
+    for name in ("torn.xml", "empty.csv", "march.toml", "pipe.csv", "endless.csv"):
+        assert any(name in each for each in told), name
+        assert name in ran.err
+    named = shell("evidence", "add", tmp_path / "new", "--statement", folder / "endless.csv")
+    assert (named.code, "larger than 256 MB" in " ".join(named.err.split())) == (2, True)
+
+
+def test_nothing_is_taken_along_from_behind_a_link(shell: Shell, bank: str, tmp_path: Path) -> None:
+    a_link_to_all_of_it(tmp_path / "bank.db.outside")
     for command in (["capture", bank, "--into", tmp_path / "new"], ["investigate", bank, "--out", tmp_path / "new"]):
         ran = shell(*command)
         assert ran.code == 2, ran

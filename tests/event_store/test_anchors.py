@@ -225,6 +225,61 @@ def test_the_stores_own_copy_is_written_guarded_and_held_against_the_log(
     assert (elsewhere.rewritten.witness, elsewhere.rewritten.by) == ("own copy", 12)
 
 
+OWN = "position, event_count, root, anchored_at, key_id, signature, leaves, log_id, previous"
+SPOILED = {
+    "further on, unsigned": "10, 10, 'abc', anchored_at, key_id, signature, leaves, log_id, previous",
+    "another root": f"11, 11, '{HASH}', anchored_at, key_id, signature, leaves, log_id, previous",
+    "an unknown key": f"9, 9, root, anchored_at, '{HASH}', signature, leaves, log_id, previous",
+    "of another log": f"8, 8, root, anchored_at, key_id, signature, leaves, '{HASH}', previous",
+    "nothing": "7, event_count, root, anchored_at, key_id, signature, NULL, NULL, NULL",
+    "below nothing": "-5, 5, root, anchored_at, key_id, signature, leaves, log_id, previous",
+    "past all": "9223372036854775807, 5, 'x', anchored_at, key_id, signature, leaves, log_id, previous",
+}
+SPOILED_SQLITE = {
+    "bytes": "6, event_count, zeroblob(40), anchored_at, key_id, signature, leaves, log_id, previous",
+    "no text": "6, event_count, CAST(x'ff00fe' AS TEXT), anchored_at, key_id, signature, leaves, log_id, previous",
+    "escapes": "6, 6, char(27) || '[31m' || char(0) || 'q', anchored_at, key_id, signature, leaves, log_id, previous",
+    "no moment": "6, 6, root, 'yesterday', key_id, signature, leaves, log_id, previous",
+}
+
+
+@pytest.mark.parametrize("kind", [*SPOILED, *SPOILED_SQLITE])
+def test_a_row_of_its_own_table_that_nobody_signed_is_told_and_stops_no_anchor(
+    store_url: str, outside: Path, key: SigningKey, kind: str
+) -> None:
+    """Whoever may insert one row would otherwise end all anchoring."""
+    on_sqlite = store_url.startswith("sqlite") or "://" not in store_url
+    if kind in SPOILED_SQLITE and not on_sqlite:
+        return  # a column there holds nothing but its type
+    store = a_store(store_url)
+    taken(store, outside, key)
+    row = {**SPOILED, **SPOILED_SQLITE}[kind]
+    by_hand(store, f"INSERT INTO anchors ({OWN}) SELECT {row} FROM anchors")
+    more(store, "since")
+    outcome = take(store, outside, key)
+    assert outcome.taken is not None
+    (note,) = outcome.notes
+    assert f"position {row.partition(',')[0]}" in note
+    assert note.isprintable()
+    more(store, "later")
+    assert take(store, outside, key, only_new=True).notes == [note], "and both are in the table all the same"
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM anchors")).scalar_one() == 4
+
+
+def test_a_position_that_is_no_number_stops_no_anchor(tmp_path: Path, outside: Path, key: SigningKey) -> None:
+    store = a_store(str(tmp_path / "store.db"))
+    taken(store, outside, key)
+    by_hand(store, "CREATE TABLE other AS SELECT * FROM anchors", "DROP TABLE anchors",
+            "ALTER TABLE other RENAME TO anchors", "INSERT INTO anchors (position) VALUES ('text'), (NULL), (x'00')",
+            "INSERT INTO anchors (position) VALUES (1e30)")  # fmt: skip
+    more(store, "since")
+    outcome = take(store, outside, key)
+    assert outcome.taken is not None
+    assert len(outcome.notes) == 4
+    assert all(note.isprintable() for note in outcome.notes)
+
+
 def test_a_store_of_an_earlier_release_gets_the_columns_that_its_table_lacks(
     store_url: str, outside: Path, key: SigningKey
 ) -> None:

@@ -187,3 +187,12 @@ def test_a_repaired_stores_new_evidence_keeps_the_statement_that_was_added(
         query = f"SELECT * FROM {table} ORDER BY ALL"
         assert again.rows(query) == later.rows(query)
     open_agreeing(again.path)
+
+
+def test_what_a_killed_run_left_beside_the_evidence_goes_with_the_next(evidence: Evidence, february: Path) -> None:
+    left = evidence.path.with_name("evidence.adding-0123abcd")
+    others = [evidence.path.with_name(name) for name in ("evidence.adding-notes", "evidence2.adding-0123abcd")]
+    for each in (left, *others):
+        (each / "events").mkdir(parents=True)
+    add_to(evidence, Additions(statements=[february]))
+    assert (left.exists(), *(each.exists() for each in others)) == (False, True, True)

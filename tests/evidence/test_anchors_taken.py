@@ -2,6 +2,7 @@
 the log doesn't hold."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import create_engine, text
 from support import START, StepClock
 
 from esworkbench.archive import Manifest
+from esworkbench.event_store.anchors.files import read_anchor
 from esworkbench.event_store.anchors.keys import SigningKey, create_key
 from esworkbench.event_store.anchors.tree import Leaf
 from esworkbench.event_store.anchors.write import take_anchor
@@ -81,14 +83,33 @@ def test_where_log_and_leaves_part_is_told_once_for_each_position() -> None:
     assert list(differing([], [])) == []
 
 
-def test_a_token_beside_an_anchor_comes_along_as_it_is(key: SigningKey, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_token_beside_an_anchor_counts_if_it_is_one_over_it(
+    key: SigningKey, tmp_path: Path, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra ``timestamps`` it is only looked for the anchor's digest."""
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
     url = f"sqlite:///{tmp_path}/bank.db"
     [path] = (anchored(url, key) / "anchors").glob("*.json")
-    path.with_suffix(".tsr").write_bytes(b"\x30\x00")
+    token = b"\x30\x00" + (bytes.fromhex(read_anchor(path).anchor.digest()) if fits else b"")
+    path.with_suffix(".tsr").write_bytes(token)
     evidence = capture(url, tmp_path / "evidence", progress=False, clock=StepClock())
-    assert evidence.rows("SELECT token FROM anchors WHERE origin = 'outside'") == [("3000",)]
+    assert evidence.rows("SELECT token FROM anchors WHERE origin = 'outside'") == [(token.hex(),)]
     [verdict] = verify(evidence).anchors
-    assert verdict.timestamped
+    assert verdict.timestamped == fits
+    unread = "lies here unread" in " ".join(verify(evidence).unprovable)
+    assert unread
+    assert ["is no timestamp over the anchor" in each.what for each in evidence.manifest.problems] == [True] * (
+        not fits
+    )
+
+
+def test_junk_is_no_token_where_tokens_can_be_read(key: SigningKey, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/bank.db"
+    [path] = (anchored(url, key) / "anchors").glob("*.json")
+    path.with_suffix(".tsr").write_bytes(b"\x30" + bytes.fromhex(read_anchor(path).anchor.digest()))
+    evidence = capture(url, tmp_path / "evidence", progress=False, clock=StepClock())
+    assert [each.timestamped for each in verify(evidence).anchors] == [False]
     assert any("timestamp of the anchor at position 14 proves nothing" in each for each in verify(evidence).unprovable)
 
 

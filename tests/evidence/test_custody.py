@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from esworkbench.evidence.custody import Act, CustodyLog
@@ -189,3 +190,11 @@ def test_a_copy_of_evidence_and_log_is_as_good(evidence: Path, tmp_path: Path) -
     copy = shutil.copytree(evidence, tmp_path / "elsewhere" / "ev")
     shutil.copy(CustodyLog(evidence).path, copy.parent)
     assert CustodyLog(copy).examine().breaks == []
+
+
+def test_a_capture_that_was_refused_put_nothing_anywhere(evidence: Path) -> None:
+    refused = act(evidence, "capture", minute=9, begun=False)
+    CustodyLog(evidence).record(msgspec.structs.replace(refused, exit_code=2))
+    assert CustodyLog(evidence).examine().notes == []
+    CustodyLog(evidence).record(refused)
+    assert ["put new evidence in the place of" in each for each in CustodyLog(evidence).examine().notes] == [True]

@@ -1,6 +1,7 @@
 """Evidence, opened again: refused where it isn't whole, and exact in what it says."""
 
 import gc
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from esworkbench.composition import capture
 from esworkbench.errors import EvidenceDamaged, UnknownAccount, UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.evidence import evidence as opened
+from esworkbench.evidence.adding import Additions, add_to
 
 
 @pytest.fixture
@@ -95,9 +97,12 @@ YEARS = "line 2: booked_at .* isn't within the years 1 to 9999"
 def test_a_bad_statement_is_one_sentence(sqlite_url: str, tmp_path: Path, text: str, words: str) -> None:
     small_bank(sqlite_url).engine.dispose()
     (tmp_path / "bank.db.outside" / "statements" / "bad.csv").write_text(text, encoding="utf-8")
+    taken = capture(sqlite_url, tmp_path / "evidence", progress=False)
+    (problem,) = taken.manifest.problems
+    assert re.search(rf"bad\.csv.*{words}", problem.what)
+    assert taken.rows("SELECT count(*) FROM statements WHERE file = 'bad.csv'") == [(0,)]
     with pytest.raises(UnusableInput, match=rf"bad\.csv.*{words}"):
-        capture(sqlite_url, tmp_path / "evidence", progress=False)
-    assert not (tmp_path / "evidence").exists()
+        add_to(taken, Additions(statements=[tmp_path / "bank.db.outside" / "statements" / "bad.csv"]))
 
 
 def test_more_than_fits_in_its_memory_is_sorted_all_the_same_and_nothing_stays(

@@ -4,43 +4,88 @@ Whoever can rewrite events can rewrite these rows as well. They show an intruder
 that was lost or emptied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, select, text
+import msgspec
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from esworkbench.errors import EsworkbenchError, UnusableInput
-from esworkbench.event_store.anchors.anchor import Anchor
-from esworkbench.event_store.anchors.files import KeptAnchor
+from esworkbench.errors import EsworkbenchError
+from esworkbench.event_store.anchors.anchor import Anchor, AnchorRefused, check_signature
+from esworkbench.event_store.anchors.files import MOST_ANCHORS, KeptAnchor
 from esworkbench.event_store.columns import columns_of
 from esworkbench.event_store.database import driver_error, on_one_line, write_transaction
 from esworkbench.event_store.guards import create_guards, make_tables, put_back_guards
 from esworkbench.event_store.schema import anchors
+from esworkbench.shown import printable
 
 ADDED = ("log_id", "previous")
 """Columns that the table of an earlier release lacks; none was ever written to there."""
 
 
-class OwnCopy(NamedTuple):
-    """What the store's own table says of the log up to a position."""
+COPIED = ("event_count", "root", "anchored_at", "key_id", "signature", *ADDED)
+POSTGRES_MOMENT = """to_char(anchored_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+"""As it is signed. What is no moment of ours, infinity say, comes out otherwise, and is no error of the driver's."""
 
-    position: int
-    root: str
+
+class OwnCopy(NamedTuple):
+    """A row of the store's own table: its position as it stands there, and the anchor that it is, if it is one."""
+
+    position: object
+    anchor: Anchor | None
 
 
 def own_copies(connection: Connection) -> list[OwnCopy]:
-    """What the table holds, by position; nothing where there is no table. Raises UnusableInput for an odd row."""
+    """What the table holds; nothing where there is no table. Whatever stands in a row, it is read, and isn't judged."""
     if not inspect(connection).has_table(anchors.name):
         return []
-    rows = connection.execute(select(anchors.c.position, anchors.c.root).order_by(anchors.c.position))
-    copies = [OwnCopy(position, root) for position, root in rows]
-    if not all(type(each.position) is int for each in copies):
-        raise UnusableInput(
-            "the store's table 'anchors' holds a position that is no number, so somebody else wrote it: capture the "
-            "store as evidence, and let its owner move that row away"
-        )
-    return copies
+    there = columns_of(connection, anchors.name)
+    named = {name: name if name in there else "NULL" for name in ("position", *COPIED)}
+    if connection.dialect.name == "postgresql":
+        named["anchored_at"] = POSTGRES_MOMENT
+    else:  # the driver would refuse what is no UTF-8
+        named = {name: f"CASE typeof({each}) WHEN 'text' THEN CAST({each} AS BLOB) ELSE {each} END"
+                 for name, each in named.items()}  # fmt: skip
+    rows = connection.execute(text(f"SELECT {', '.join(named.values())} FROM anchors LIMIT {MOST_ANCHORS}"))
+    return [_read([_text(value) for value in row]) for row in rows]
+
+
+def _text(value: object) -> object:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+def _read(row: Sequence[object]) -> OwnCopy:
+    names = ("position", "count", *COPIED[1:])
+    try:
+        return OwnCopy(row[0], msgspec.convert(dict(zip(names, row, strict=True)), Anchor))
+    except (ValueError, TypeError):
+        return OwnCopy(row[0], None)
+
+
+def trusted_copies(
+    copies: Sequence[OwnCopy], public_keys: Mapping[str, bytes], log_id: str | None
+) -> tuple[list[Anchor], list[str]]:
+    """The rows that one of these keys signed, by position, and a sentence on each other one: it is nobody's word.
+
+    With ``log_id``, those of another log are none either. So whoever writes a row here ends no anchoring.
+    """
+    found, told = [], []
+    for position, anchor in sorted(copies, key=lambda each: str(each.position)):
+        why = "it is no whole anchor"
+        if anchor is not None:
+            try:
+                check_signature(anchor, public_keys)
+                why = "" if log_id in (None, anchor.log_id) else "it is of another log"
+            except AnchorRefused as refused:
+                unknown = refused.failure == "unknown_key"
+                why = "no key that is known here signed it" if unknown else "its key didn't sign it"
+        if anchor is not None and not why:
+            found.append(anchor)
+        else:
+            shown = printable(str(position))[:40]
+            told.append(f"the row at position {shown} of the store's own table of anchors proves nothing: {why}")
+    return sorted(found, key=lambda each: each.position), told
 
 
 def copy_into_store(engine: Engine, kept: Sequence[KeptAnchor]) -> str | None:

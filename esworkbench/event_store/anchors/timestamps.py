@@ -168,6 +168,20 @@ def moment_and_imprint(token: bytes) -> tuple[datetime, bytes]:
     return info.gen_time, imprint.message if imprint.hash_algorithm.dotted_string == SHA256 else b""
 
 
+def is_over(token: bytes, message: bytes) -> bool:
+    """Whether a token is one over this message, by whoever signed it.
+
+    Without the extra ``timestamps``, whether it holds the message's digest at all.
+    """
+    try:
+        require_imprint(token, message)
+    except TimestampRefused:
+        return False
+    except ModuleNotFoundError:
+        return token.startswith(DER_SEQUENCE) and sha256(message).digest() in token
+    return True
+
+
 def check_token(token: bytes, message: bytes, certificates: Path) -> datetime:
     """When an authority says that this message was there, if it is that of the certificates (PEM, its root among them).
 
@@ -214,6 +228,7 @@ def write_token(path: Path, token: bytes) -> None:
     write_new(path, token)
 
 
+DER_SEQUENCE = b"\x30"
 SHA256 = "2.16.840.1.101.3.4.2.1"
 
 

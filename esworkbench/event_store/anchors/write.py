@@ -5,7 +5,7 @@ place and hash of each event alone, in bounded memory, and nothing is written to
 an anchor says what the log held, and ``verify`` whether that is sound.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection
 
 from esworkbench.errors import UnusableInput
-from esworkbench.event_store.anchors.anchor import NO_PREVIOUS, TreeHead, log_id_of
+from esworkbench.event_store.anchors.anchor import NO_PREVIOUS, Anchor, TreeHead, log_id_of
 from esworkbench.event_store.anchors.files import (
     ANCHORS,
     KEYS,
@@ -26,7 +26,7 @@ from esworkbench.event_store.anchors.files import (
 )
 from esworkbench.event_store.anchors.keys import SigningKey, read_public_keys, write_public_key
 from esworkbench.event_store.anchors.log_leaves import log_leaves, one_cut
-from esworkbench.event_store.anchors.own_copy import OwnCopy, copy_into_store, own_copies
+from esworkbench.event_store.anchors.own_copy import copy_into_store, own_copies, trusted_copies
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.event_store.store import EventStore
@@ -99,7 +99,7 @@ def take_anchor(
         public_keys = {**read_public_keys(outside / KEYS), key.key_id: key.public_key}
         kept = read_anchors(folder, public_keys)
         try:
-            return _take(store, outside, kept, key, clock, only_new)
+            return _take(store, outside, kept, key, public_keys, clock, only_new)
         except _Parting as parting:
             rewritten, notes = _located(store, folder, kept, parting)
             return AnchorRun(None, kept[-1] if kept else None, 0, parting.compared, rewritten, notes)
@@ -122,15 +122,16 @@ class _Parting(Exception):
 
 
 def _take(
-    store: EventStore, outside: Path, kept: Sequence[KeptAnchor], key: SigningKey, clock: Callable[[], datetime],
-    only_new: bool,
+    store: EventStore, outside: Path, kept: Sequence[KeptAnchor], key: SigningKey, public_keys: Mapping[str, bytes],
+    clock: Callable[[], datetime], only_new: bool,
 ) -> AnchorRun:  # fmt: skip
     folder = outside / ANCHORS
     last = kept[-1] if kept else None
     covered = last.anchor.position if last else 0
     head = store.settled_head()
     with one_cut(store.engine) as connection:
-        witnesses = _witnesses(kept, own_copies(connection))
+        copies, told = trusted_copies(own_copies(connection), public_keys, last.anchor.log_id if last else None)
+        witnesses = _witnesses(kept, copies)
         if last and only_new:
             start, frontier = covered, _frontier_of(last, folder)
             _require_standing(connection, witnesses, covered)
@@ -149,7 +150,7 @@ def _take(
         if last is None:
             raise UnusableInput("the log is empty, so there is nothing to anchor yet: append its first event")
         note = copy_into_store(store.engine, kept)
-        return AnchorRun(None, last, 0, compared, None, [note] if note else [])
+        return AnchorRun(None, last, 0, compared, None, [*told, note] if note else told)
     write_public_key(key.public_key, outside / KEYS)
     anchor = key.sign(
         TreeHead(log_id, head, frontier.count, frontier.root().hex()),
@@ -157,13 +158,14 @@ def _take(
         previous=last.anchor.digest() if last else NO_PREVIOUS,
     )
     taken = keep(folder, anchor, frontier.peaks, leaves)
-    notes = [_told_of_clock(last, taken), _told_of_key(last, taken), copy_into_store(store.engine, [*kept, taken])]
+    note = copy_into_store(store.engine, [*kept, taken])
+    notes = [*told, _told_of_clock(last, taken), _told_of_key(last, taken), note]
     return AnchorRun(taken, last, events, compared, None, [note for note in notes if note])
 
 
-def _witnesses(kept: Sequence[KeptAnchor], copies: Sequence[OwnCopy]) -> list[_Witness]:
+def _witnesses(kept: Sequence[KeptAnchor], copies: Sequence[Anchor]) -> list[_Witness]:
     outside = [_Witness(each.anchor.position, each.anchor.root, "outside") for each in kept]
-    own = [_Witness(position, root, "own copy") for position, root in copies]
+    own = [_Witness(each.position, each.root, "own copy") for each in copies]
     return sorted([*outside, *own], key=lambda each: each.position)
 
 

@@ -32,6 +32,7 @@ from esworkbench.event_store.anchors.files import (
     read_leaves,
 )
 from esworkbench.event_store.anchors.keys import key_id_of, read_public_key
+from esworkbench.event_store.anchors.timestamps import is_over
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.evidence.capturing.stored_form import moment_of
@@ -197,6 +198,8 @@ class AnchorsTaken:
 
     def _keep(self, anchor: Anchor, origin: str, kept: KeptAnchor | None) -> None:
         token = None if kept is None else self._token(kept.timestamp_path)
+        if kept is not None and token is not None and not is_over(token, anchor.digested_bytes()):
+            self._report(f"{kept.timestamp_path} is no timestamp over the anchor beside it")
         self._found.append(_Found(anchor, origin, kept.path.name if kept else None, token))
 
     def _token(self, path: Path) -> bytes | None:

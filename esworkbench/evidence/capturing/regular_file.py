@@ -31,29 +31,13 @@ def regular_file(path: Path) -> Path:
     return file
 
 
-def own_files(folder: Path, ending: str) -> list[Path]:
-    """The files of a folder whose names end so, in whatever case, by name; none where there is no such folder.
-
-    Hidden files are nobody's statement: editors and file managers leave them. Nobody named the files one by one, so
-    none may be a link, nor may the folder or the one that holds it: what a link leads to is not what was laid there.
-    Raises UnusableInput.
-    """
-    _no_link(folder.parent)
-    if not _no_link(folder).is_dir():
-        return []
-    return [own_file(path) for path in sorted(folder.iterdir()) if _is_meant(path, ending)]
-
-
-def _is_meant(path: Path, ending: str) -> bool:
-    return path.name.casefold().endswith(ending) and not path.name.startswith(".")
-
-
 def own_file(path: Path) -> Path:
     """The path, if what lies there is a regular file and no link. Raises UnusableInput."""
-    return regular_file(_no_link(path))
+    return regular_file(no_link(path))
 
 
-def _no_link(path: Path) -> Path:
+def no_link(path: Path) -> Path:
+    """The path, if no link lies there: what one leads to is not what was laid there. Raises UnusableInput."""
     if path.is_symlink():
         raise UnusableInput(
             f"{path} is a link, and files that are taken along with a store have to lie there themselves: put a copy "

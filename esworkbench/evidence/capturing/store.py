@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from esworkbench.archive import GAPS_KEPT, SCHEMAS, ArchiveWriter, Cut, IndexCheck
+from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 from esworkbench.event_store.missing_guards import missing_guards
 from esworkbench.event_store.schema import events
@@ -39,7 +40,7 @@ compute: Any = pc
 
 PERSONAL_KEYS = "personal_keys"
 NAMED_AT_MOST = 5
-LOCK_OF_ANCHORS = f".{ANCHORS}.lock"
+LOCKS = (f".{ANCHORS}.lock", f".{RECORDS}.lock")
 """What whoever anchors takes turns by."""
 COPIED_AS_THEY_ARE = ("checkpoints", "checkpoint_log", "dead_letters", "snapshots")
 BESIDE_THE_LOG = (*COPIED_AS_THEY_ARE, "anchors")
@@ -109,7 +110,7 @@ class StoreCapture:
     def run(self, outside: Path) -> Captured:
         """Everything at the source's one cut, and the statements in the folder outside of it, if there is one."""
         require_event_store(self._columns)
-        statements = statements_in(outside / STATEMENTS)
+        statements = statements_in(outside / STATEMENTS, self._left_out)
         found = self._events()
         checkpoints: dict[str, int] = {}
         for table in COPIED_AS_THEY_ARE:
@@ -124,9 +125,7 @@ class StoreCapture:
             self._claims.read_model(
                 model, past_indexes=any(each.differs for each in checks if each.table == model.table)
             )
-        for path, beside in statements:
-            described = LedgerDefinition.load(beside) if beside else None
-            self._claims.statement(path, self._ledger, lambda: self._accounts, described=described)
+        statements = [each for each in statements if self._statement(each)]
         if self._after is None:
             self._anchors(outside)
             self._personal_keys(outside)
@@ -143,6 +142,19 @@ class StoreCapture:
         lacking = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))
         assumptions = [*self._claims.assumptions, *_not_read(outside, statements)]
         return Captured(cut, self._poster, decimals, lacking, checks, assumptions)
+
+    def _statement(self, found: StatementFile) -> bool:
+        """Take a statement. One that can't be read is a problem, as a spoiled anchor is, and ends no capture."""
+        try:
+            described = LedgerDefinition.load(found.described) if found.described else None
+            self._claims.statement(found.path, self._ledger, lambda: self._accounts, described=described)
+        except UnusableInput as error:
+            self._left_out(str(error))
+            return False
+        return True
+
+    def _left_out(self, why: str) -> None:
+        self._poster.report(f"left out: {why}".encode("utf-8", "backslashreplace").decode(), "", None, "")
 
     def _anchors(self, outside: Path) -> None:
         """The store's own copy and what lies outside, held against the log as it was taken."""
@@ -230,9 +242,10 @@ class StoreCapture:
 def _not_read(outside: Path, statements: list[StatementFile]) -> list[str]:
     """What lies outside and was not taken for a statement, in a sentence: what nobody reads proves nothing."""
     read = {f"{STATEMENTS}/{name}" for each in statements for name in each.names}
-    known = {STATEMENTS, ANCHORS, LOCK_OF_ANCHORS, KEYS, RECORDS, COMPLAINT, OPERATIONS, SEALED, *read}
+    known = {STATEMENTS, ANCHORS, *LOCKS, KEYS, RECORDS, COMPLAINT, OPERATIONS, SEALED, *read}
     lies_there = [each for folder in (outside, outside / STATEMENTS) if folder.is_dir() for each in folder.iterdir()]
     names = sorted({each.relative_to(outside).as_posix() for each in lies_there} - known)
+    names = [each.encode("utf-8", "backslashreplace").decode() for each in names]
     if not names:
         return []
     more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""

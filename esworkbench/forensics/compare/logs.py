@@ -6,28 +6,33 @@ the good copy's last), and the leaves of anchors that were kept outside. A chain
 may write; an anchor's leaf can't.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import KEYS, anchors_in, leaves_up_to, read_anchors
-from esworkbench.event_store.anchors.keys import read_public_keys
+from esworkbench.event_store.anchors.keys import key_id_of, read_public_key, read_public_keys
 from esworkbench.event_store.anchors.tree import Leaf
 from esworkbench.event_store.chain import GENESIS, event_hash
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.origins import STORE
 
 COLUMNS = (
     "stream_id", "version", "event_id", "type", "schema_version", "recorded_at", "valid_at", "payload", "metadata",
     "prev_hash", "hash",
 )  # fmt: skip
 BATCH = 5_000
+RESTORED = "LogRestored"
+"""The type of the event that tells of a restoration, and how far its log had reached."""
 LISTED = 1_000
 """So many differences are listed; all are counted."""
 
 Kind = Literal["missing", "altered", "inserted"]
 Verdict = Literal["as it was", "again", "altered", "in doubt", "lost"]
 Proof = Literal["anchor", "chain", "none"]
+Strength = Literal["proven", "likely", "possible"]
 
 MEANING = {
     "as it was": "whole, and it follows what comes before it: it can be carried over byte for byte",
@@ -53,7 +58,8 @@ class EventDifference(NamedTuple):
 class LaterEvent(NamedTuple):
     """An event after the good copy's end, and what may be done with it. Of a lost one only its leaf is known.
 
-    ``proof`` is what its being genuine rests on: an anchor's leaf, or the chain of its stream alone.
+    ``proof`` is what its being genuine rests on: an anchor's leaf, or the chain of its stream alone. ``strength`` is
+    what an anchor's word on it is worth, as in ``verify``: proven by a key that was brought; None where none reaches.
     """
 
     verdict: Verdict
@@ -63,6 +69,7 @@ class LaterEvent(NamedTuple):
     version: int | None
     event_id: str | None
     event_type: str | None
+    strength: Strength | None
 
 
 class LogComparison(NamedTuple):
@@ -70,7 +77,10 @@ class LogComparison(NamedTuple):
 
     ``differences`` are the first of ``difference_count``. ``good_astray`` counts how many of the anchored leaves up to
     there the good copy doesn't hold, or holds events of which there are no leaves: None where there is no anchor.
-    ``anchored_up_to`` is the last anchor's position.
+    ``anchored_up_to`` is the last anchor's position. ``without_event`` are ranges of later positions that hold nothing
+    and of which no record of a restoration tells, in a log whose database leaves none out: something was taken away, or
+    never got there. ``strangers`` are the keys of anchors that nobody vouched for, ``trusted_up_to`` is the position of
+    the last anchor whose key was brought, 0 without one; beyond that an anchor's word is worth ``otherwise``.
     """
 
     good_head: int
@@ -81,6 +91,10 @@ class LogComparison(NamedTuple):
     later: list[LaterEvent]
     good_astray: int | None
     anchored_up_to: int | None
+    without_event: list[tuple[int, int]]
+    strangers: list[str]
+    trusted_up_to: int
+    otherwise: Strength
 
     def counts(self) -> dict[str, int]:
         """How many later events there are of each verdict."""
@@ -88,8 +102,25 @@ class LogComparison(NamedTuple):
         return {verdict: verdicts.count(verdict) for verdict in MEANING if verdict in verdicts}
 
 
-def compare_logs(good: Evidence, damaged: Evidence, anchors: Path | None = None) -> LogComparison:
+class _Anchored(NamedTuple):
+    """Every anchored leaf by position, and whose word it is; without leaves no anchor was given."""
+
+    leaves: dict[int, Leaf]
+    strangers: list[str]
+    trusted_up_to: int
+    otherwise: Strength
+
+    def strength(self, position: int) -> Strength:
+        """What an anchor's word on this position is worth: every anchor further on covers it too."""
+        return "proven" if position <= self.trusted_up_to else self.otherwise
+
+
+def compare_logs(
+    good: Evidence, damaged: Evidence, anchors: Path | None = None, keys: Sequence[Path] = ()
+) -> LogComparison:
     """Hold a damaged log against a good copy of its past; ``anchors`` is where the damaged store's anchors are kept.
+
+    ``keys`` are public keys of those whose anchors are trusted: whoever forges an anchor lays its key beside it.
 
     Raises UnusableInput where the two have no event in common, so that they are no copies of one log, and for evidence
     without our hashes; AnchorRefused for anchors that prove nothing.
@@ -98,7 +129,7 @@ def compare_logs(good: Evidence, damaged: Evidence, anchors: Path | None = None)
         if each.rows("SELECT count(*) FROM events WHERE hash IS NULL") != [(0,)]:
             raise UnusableInput(f"{each.path} holds events without our hashes, so nothing tells which are genuine")
     head = good.manifest.cut.high_water or 0
-    leaves = _leaves(anchors)
+    anchored = _anchored_in(anchors, keys, damaged)
     connection = good.connection()
     other = damaged.from_buckets("events", list(range(damaged.manifest.buckets)))
     same = " AND ".join(f"g.{name} IS NOT DISTINCT FROM d.{name}" for name in COLUMNS)
@@ -121,22 +152,48 @@ def compare_logs(good: Evidence, damaged: Evidence, anchors: Path | None = None)
             count += 1
             if count <= LISTED:
                 differences.append(_difference(position, values[: len(COLUMNS)], values[len(COLUMNS) :]))
-    later = list(_judged(good, damaged, head, leaves))
+    later = list(_judged(good, damaged, head, anchored))
     return LogComparison(
         head, damaged.manifest.cut.high_water or 0, shared, differences, count, later,
-        None if leaves is None else _astray(good, head, leaves), max(leaves) if leaves else None,
+        _astray(good, head, anchored.leaves) if anchored.leaves else None, max(anchored.leaves, default=None),
+        _without_event(damaged, head), anchored.strangers, anchored.trusted_up_to, anchored.otherwise,
     )  # fmt: skip
 
 
-def _leaves(anchors: Path | None) -> dict[int, Leaf] | None:
-    """Every anchored leaf by position, held against the last anchor's signed root; None without anchors."""
+def _without_event(damaged: Evidence, head: int) -> list[tuple[int, int]]:
+    if damaged.manifest.source.startswith("postgresql"):
+        return []  # an append that is rolled back leaves its position out
+    restored = damaged.rows(
+        "SELECT max(TRY_CAST(payload ->> 'damaged_head' AS BIGINT)) FROM events "
+        "WHERE type = $type AND position > $head",
+        type=RESTORED, head=head,
+    )  # fmt: skip
+    told = max(head, restored[0][0] or 0)
+    return [(max(first, told + 1), last) for first, last in damaged.manifest.cut.gaps if last > told]
+
+
+def _anchored_in(anchors: Path | None, keys: Sequence[Path], damaged: Evidence) -> _Anchored:
+    """The leaves, held against the root of the last anchor and of the last that a trusted key signed."""
+    brought = {key_id_of(key): key for key in map(read_public_key, keys)}
     if anchors is None:
-        return None
+        if brought:
+            raise UnusableInput("a key says whose anchors are trusted, and no anchors are named: add --anchors")
+        return _Anchored({}, [], 0, "possible")
     folder = anchors_in(anchors)
-    kept = read_anchors(folder, read_public_keys(folder.parent / KEYS))
+    kept = [each.anchor for each in read_anchors(folder, {**read_public_keys(folder.parent / KEYS), **brought})]
     if not kept:
         raise UnusableInput(f"there is no anchor in {folder}: leave --anchors out, or name the folder they are kept in")
-    return {leaf.position: leaf for leaf in leaves_up_to(folder, kept[-1].anchor)}
+    trusted = [each for each in kept if each.key_id in brought]
+    for each in trusted[-1:]:
+        deque(leaves_up_to(folder, each), maxlen=0)
+    known = {digest for (digest,) in damaged.rows("SELECT digest FROM anchors WHERE origin = $store", store=STORE)}
+    in_store = any(each.key_id == kept[-1].key_id and each.digest() in known for each in kept)
+    return _Anchored(
+        {leaf.position: leaf for leaf in leaves_up_to(folder, kept[-1])},
+        sorted({each.key_id for each in kept if each.key_id not in brought}),
+        trusted[-1].position if trusted else 0,
+        "likely" if in_store else "possible",
+    )
 
 
 def _astray(good: Evidence, head: int, leaves: Mapping[int, Leaf]) -> int:
@@ -162,14 +219,15 @@ def _difference(position: int, good: list[Any], damaged: list[Any]) -> EventDiff
     return EventDifference(kind, position, told["stream_id"], told["version"], told["event_id"], columns)
 
 
-def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, Leaf] | None) -> Iterator[LaterEvent]:
+def _judged(good: Evidence, damaged: Evidence, head: int, by_anchors: _Anchored) -> Iterator[LaterEvent]:
+    leaves = by_anchors.leaves
     tips: dict[str, tuple[int, str]] = {
         stream: (version, last)
         for stream, version, last in good.rows(
             "SELECT stream_id, max(version), arg_max(hash, version) FROM events GROUP BY stream_id"
         )
     }
-    ahead = sorted(position for position in leaves or () if position > head)
+    ahead = sorted(position for position in leaves if position > head)
     covered = ahead[-1] if ahead else head
     lost = iter(ahead)
     due = next(lost, None)
@@ -179,7 +237,7 @@ def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, L
     while batch := rows.fetchmany(BATCH):
         for position, *values in batch:
             while due is not None and due < position:
-                yield _lost(leaves, due)
+                yield _lost(by_anchors, due)
                 due = next(lost, None)
             if due == position:
                 due = next(lost, None)
@@ -191,21 +249,23 @@ def _judged(good: Evidence, damaged: Evidence, head: int, leaves: Mapping[int, L
             genuine = verdict in ("as it was", "again")
             proof: Proof = "none" if not genuine else "anchor" if anchored else "chain"
             yield LaterEvent(
-                verdict, proof, position, event["stream_id"], event["version"], event["event_id"], event["type"]
-            )
+                verdict, proof, position, event["stream_id"], event["version"], event["event_id"], event["type"],
+                None if anchored is None else by_anchors.strength(position),
+            )  # fmt: skip
     while due is not None:
-        yield _lost(leaves, due)
+        yield _lost(by_anchors, due)
         due = next(lost, None)
 
 
-def _lost(leaves: Mapping[int, Leaf] | None, position: int) -> LaterEvent:
-    leaf = (leaves or {})[position]
-    return LaterEvent("lost", "anchor", position, leaf.stream_id, leaf.version, None, None)
+def _lost(by_anchors: _Anchored, position: int) -> LaterEvent:
+    leaf = by_anchors.leaves[position]
+    strength = by_anchors.strength(position)
+    return LaterEvent("lost", "anchor", position, leaf.stream_id, leaf.version, None, None, strength)
 
 
-def _anchored(event: Mapping[str, Any], position: int, leaves: Mapping[int, Leaf] | None, covered: int) -> bool | None:
+def _anchored(event: Mapping[str, Any], position: int, leaves: Mapping[int, Leaf], covered: int) -> bool | None:
     """Whether it is the event that was anchored there; None where no anchor reaches."""
-    if leaves is None or position > covered:
+    if not leaves or position > covered:
         return None
     return leaves.get(position) == Leaf(position, event["stream_id"], event["version"], event["hash"])
 

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import ANY_VERSION, EventStore, StreamAppend, write_transaction
 from esworkbench.event_store.columns import UtcMoment, moment_text
+from esworkbench.event_store.drafts import draft_append, in_utc, place
+from esworkbench.event_store.engine import LogTransaction
+from esworkbench.event_store.participants import alone
 from esworkbench.event_store.schema import events, idempotency_keys
 from esworkbench.events import DomainEvent, EventTypes, NewEvent
 from esworkbench.evidence import Evidence
@@ -66,43 +69,48 @@ def carry_over(
     """Append to ``restored``, which holds the good copy and nothing more, what may be carried over.
 
     ``keys`` is the damaged store, whose idempotency keys come along: without them a client that tries once more is
-    served twice. Events that keep their positions are written in one transaction, by a role that owns the tables; the
-    rest with the record in another. Raises UnusableInput, with nothing written, where the good copy isn't what was
-    anchored, or the store holds something else than the copy.
+    served twice. All is written in one transaction, the record of it too, by a role that owns the tables, and no other
+    writer comes between: whoever is killed leaves the copy as it was, and it is done again. Raises UnusableInput, with
+    nothing written, where the good copy isn't what was anchored, or the store holds something else than the copy.
     """
     if found.good_astray:
         raise UnusableInput(
             f"{found.good_astray} events of the copy are not what was anchored, so it is no good copy: take an older"
         )
-    if restored.head_position() != found.good_head:
-        raise UnusableInput(
-            f"the store to be restored ends at position {restored.head_position()} and the good copy at "
-            f"{found.good_head}: it has to hold that copy and nothing more; what was carried over once isn't again"
-        )
     whole = [each.position for each in found.later if each.verdict == "as it was"]
     again = [each.position for each in found.later if each.verdict == "again"]
-    with write_transaction(restored.engine) as connection:
-        if connection.scalar(select(func.max(events.c.global_position))) != found.good_head:
-            raise UnusableInput("somebody writes to the store that is to be restored: stop that, and begin again")
-        overriding = " OVERRIDING SYSTEM VALUE" if connection.dialect.name == "postgresql" else ""
-        names = ["event_type" if name == "type" else name for name in COLUMNS]
-        insert = text(
-            f"INSERT INTO events (global_position, {', '.join(names)}){overriding}"
-            f" VALUES (:position, {', '.join(':' + name for name in COLUMNS)})"
-        ).bindparams(bindparam("recorded_at", type_=UtcMoment), bindparam("valid_at", type_=UtcMoment))
-        for rows in _rows(damaged, whole):
-            connection.execute(insert, rows)
-        if connection.dialect.name == "postgresql":
-            connection.execute(LAST_DRAWN, {"last": found.damaged_head})
-    carried_keys = 0 if keys is None else _carry_keys(keys, restored)
-    _append_again(found, damaged, restored, again, LogRestored(
+    record = LogRestored(
         operator=operator, damaged_evidence=damaged.digest, good_head=found.good_head, damaged_head=found.damaged_head,
         carried_as_they_were=len(whole), appended_again=len(again),
         not_carried_count=len(found.later) - len(whole) - len(again),
         not_carried=[(each.position, each.verdict) for each in found.later
                      if each.verdict not in ("as it was", "again")][:AT_ONCE],
-    ))  # fmt: skip
+    )  # fmt: skip
+    with write_transaction(restored.engine) as connection:
+        log = alone(connection)
+        head = connection.scalar(select(func.max(events.c.global_position))) or 0
+        if head != found.good_head:
+            raise UnusableInput(
+                f"the store to be restored ends at position {head} and the good copy at {found.good_head}: it has to "
+                "hold that copy and nothing more, so stop what writes to it, and begin again"
+            )
+        _carry_whole(connection, damaged, whole, found.damaged_head)
+        carried_keys = 0 if keys is None else _carry_keys(keys, connection)
+        _append_again(log, damaged, restored, again, record)
     return CarriedOver(len(whole), len(again), carried_keys)
+
+
+def _carry_whole(connection: Connection, damaged: Evidence, positions: Sequence[int], damaged_head: int) -> None:
+    overriding = " OVERRIDING SYSTEM VALUE" if connection.dialect.name == "postgresql" else ""
+    names = ["event_type" if name == "type" else name for name in COLUMNS]
+    insert = text(
+        f"INSERT INTO events (global_position, {', '.join(names)}){overriding}"
+        f" VALUES (:position, {', '.join(':' + name for name in COLUMNS)})"
+    ).bindparams(bindparam("recorded_at", type_=UtcMoment), bindparam("valid_at", type_=UtcMoment))
+    for rows in _rows(damaged, positions):
+        connection.execute(insert, rows)
+    if connection.dialect.name == "postgresql":
+        connection.execute(LAST_DRAWN, {"last": damaged_head})
 
 
 def _rows(damaged: Evidence, positions: Sequence[int]) -> Any:
@@ -116,7 +124,7 @@ def _rows(damaged: Evidence, positions: Sequence[int]) -> Any:
 
 
 def _append_again(
-    found: LogComparison, damaged: Evidence, restored: EventStore, positions: Sequence[int], record: LogRestored
+    log: LogTransaction, damaged: Evidence, restored: EventStore, positions: Sequence[int], record: LogRestored
 ) -> None:
     appends = []
     for rows in _rows(damaged, positions):
@@ -132,15 +140,18 @@ def _append_again(
             )  # fmt: skip
             appends.append(StreamAppend(row["stream_id"], ANY_VERSION, [event]))
     told = RECORD_TYPES.encode(record, metadata={"actor": record.operator})
-    restored.append_many([*appends, StreamAppend(f"{RESTORATION_CATEGORY}-{damaged.digest[:16]}", 0, [told])])
+    appends.append(StreamAppend(f"{RESTORATION_CATEGORY}-{damaged.digest[:16]}", 0, [told]))
+    recorded_at = in_utc("recorded_at", restored.clock())
+    drafts = [draft_append(each, recorded_at, restored.new_id) for each in appends]
+    _, heads = log.look_up(None, {each.stream_id: each.expected_version for each in reversed(drafts)})
+    log.insert(place(drafts, heads), None)
 
 
-def _carry_keys(old: EventStore, new: EventStore) -> int:
+def _carry_keys(old: EventStore, connection: Connection) -> int:
     carried = 0
-    with old.engine.connect() as connection:
-        streaming = connection.execution_options(stream_results=True, yield_per=AT_ONCE)
+    with old.engine.connect() as reading:
+        streaming = reading.execution_options(stream_results=True, yield_per=AT_ONCE)
         for some in streaming.execute(select(idempotency_keys)).mappings().partitions():
-            with write_transaction(new.engine) as writing:
-                writing.execute(CARRY_KEY, [dict(key) for key in some])
+            connection.execute(CARRY_KEY, [dict(key) for key in some])
             carried += len(some)
     return carried

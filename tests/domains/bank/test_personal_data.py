@@ -1,5 +1,6 @@
 """Promise 5 kept where people may ask to be forgotten: their texts are erased, and no event of the log changes."""
 
+import csv
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -297,3 +298,35 @@ def test_from_a_shell(log_and_keys: tuple[str, str], tmp_path: Path, capsys: pyt
     told = {line.split(",")[1]: line.split(",")[3] for line in lines}
     assert (told["A1"][-1:], told["A2"]) == ("Z", "")
     assert str(keys.read(bank.accounts.load("A1").owner, OWNER)) == "[erased]"
+
+
+def test_what_lies_there_of_other_keys_stays_and_what_is_no_record_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = f"sqlite:///{tmp_path / 'bank.db'}"
+    first, second = (f"sqlite:///{tmp_path / name}" for name in ("one.db", "two.db"))
+    bank = a_bank(log, PersonalKeys.open(log, first))
+    PersonalKeys.open(log, second).seal("B\r,1", OWNER, NAME)
+    for subject, keys_url in (("A1", first), ("B\r,1", second), ("A2", first)):
+        assert cli.run(["erase-subject", log, "--subject", subject, "--keys", keys_url]) == 0
+    records = tmp_path / "bank.db.outside" / "personal_keys.csv"
+    with records.open(newline="") as file:
+        told = {row["subject"]: bool(row["destroyed_at"]) for row in csv.DictReader(file)}
+    assert told == {"A1": True, "A2": True, "B\r,1": True}
+    assert bank.store.head_position() > 0
+
+    third = PersonalKeys.open(log, second)
+    sealed = third.seal("B2", OWNER, NAME)
+    notes = tmp_path / "notes"
+    for content in (b"my own precious notes", b"key_id,destroyed_at\nk,\n", b"\xff", b""):
+        records.write_bytes(content)
+        capsys.readouterr()
+        assert cli.run(["erase-subject", log, "--subject", "B2", "--keys", second]) == 2
+        assert "isn't written over: move it away" in " ".join(capsys.readouterr().err.split())
+        assert records.read_bytes() == content
+    records.unlink()
+    notes.write_bytes(b"notes")
+    records.symlink_to(notes)
+    assert cli.run(["erase-subject", log, "--subject", "B2", "--keys", second]) == 2
+    assert (records.is_symlink(), notes.read_bytes()) == (True, b"notes")
+    assert third.read(sealed, OWNER) == NAME, "nothing was destroyed"

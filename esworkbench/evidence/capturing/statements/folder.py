@@ -1,10 +1,15 @@
-"""The statements in a folder that comes along with a store: which of its files are some, nobody having named them."""
+"""The statements in a folder that comes along with a store: which of its files are some, nobody having named them.
 
+What can't be one is said, and ends no capture: or whoever lays one file beside a store would keep everybody from
+looking.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from esworkbench.errors import UnusableInput
-from esworkbench.evidence.capturing.regular_file import own_file, own_files
+from esworkbench.evidence.capturing.regular_file import no_link, own_file
 from esworkbench.evidence.capturing.statements.recognise import format_of
 
 OWN, DESCRIPTION = ".csv", ".toml"
@@ -21,31 +26,54 @@ class StatementFile(NamedTuple):
         return {each.name for each in self if each is not None}
 
 
-def statements_in(folder: Path) -> list[StatementFile]:
+def statements_in(folder: Path, report: Callable[[str], None]) -> list[StatementFile]:
     """The statements of a folder, by name; none where there is no such folder.
 
     A CSV file is one by its ending, CAMT.053, MT940 and OFX by what is in it, and any other file where a ledger file of
-    its name lies beside it, as ``march.toml`` beside ``march.txt``. No hidden file is one, and none is a link. Raises
-    UnusableInput.
+    its name lies beside it, as ``march.toml`` beside ``march.txt``. No hidden file is one: editors and file managers
+    leave them. Nobody named the files one by one, so none is a link, nor are the folder and the one that holds it: what
+    a link leads to is not what was laid there. ``report`` is told of what is none for that, in a sentence. Raises
+    UnusableInput where all that lies outside is behind a link.
     """
-    found = {path.name: path for path in own_files(folder, OWN)}
-    if not folder.is_dir():
+    no_link(folder.parent)
+    try:
+        no_link(folder)
+        listed = sorted(folder.iterdir()) if folder.is_dir() else []
+    except (UnusableInput, OSError) as error:
+        report(str(error))
         return []
-    for path in folder.iterdir():
-        if not path.name.startswith(".") and path.suffix.casefold() != DESCRIPTION and _is_one(path):
-            found[path.name] = path
-    return [StatementFile(path, _description(path)) for _, path in sorted(found.items())]
+    found = []
+    for path in listed:
+        if path.name.startswith(".") or path.suffix.casefold() == DESCRIPTION:
+            continue
+        try:
+            if path.name.casefold().endswith(OWN):
+                own_file(path)
+            elif not _is_one(path):
+                continue
+            found.append(StatementFile(path, _description(path)))
+        except UnusableInput as error:
+            report(str(error))
+    return found
 
 
 def _is_one(path: Path) -> bool:
+    """Whether a file of no certain ending is one; what can't be read is none, or is none that anybody meant."""
     if path.is_symlink() or not path.is_file():
         return False
+    if _beside(path):
+        return True
     try:
-        return format_of(path) is not None or _description(path) is not None
+        return format_of(path) is not None
     except UnusableInput:
         return False
 
 
-def _description(path: Path) -> Path | None:
+def _beside(path: Path) -> Path | None:
     beside = path.with_suffix(DESCRIPTION)
-    return own_file(beside) if beside != path and (beside.exists() or beside.is_symlink()) else None
+    return beside if beside != path and (beside.exists() or beside.is_symlink()) else None
+
+
+def _description(path: Path) -> Path | None:
+    beside = _beside(path)
+    return own_file(beside) if beside else None

@@ -28,6 +28,10 @@ MANY = 3
 """So many repeated ids are named."""
 
 
+MOST_BYTES = 1 << 28
+"""No bank's statement is larger; of a file without an end all would be read."""
+
+
 class StatementRead(NamedTuple):
     """A file's lines, the format that it was read by, and in sentences what had to be assumed."""
 
@@ -38,6 +42,7 @@ class StatementRead(NamedTuple):
 
 def format_of(path: Path) -> Format | None:
     """The format of a file; None for one that is none of these, but may be a bank's CSV. Raises UnusableInput."""
+    require_size(path)
     try:
         with regular_file(path).open("rb") as file:
             head = file.read(HEAD)
@@ -57,6 +62,15 @@ def format_of(path: Path) -> Format | None:
     if sum(name in first for name in COLUMNS) > 1 and "account_id" in first:
         return "own CSV"
     return None
+
+
+def require_size(path: Path) -> None:
+    """Raises UnusableInput for a file that is no regular one, or larger than any statement: before it is read."""
+    if regular_file(path).stat().st_size > MOST_BYTES:
+        raise UnusableInput(
+            f"statement {path} is larger than {MOST_BYTES >> 20} MB, and no statement is: name the file that the bank "
+            "sent, or split it by account"
+        )
 
 
 def _as_text(head: bytes) -> str:
