@@ -25,11 +25,7 @@ _URL = re.compile(
 )
 """An address of which every reader makes the same host, port and database: one @ at most, and no / or ? before it."""
 
-_FILE = re.compile(r"sqlite(\+\w+)?:///")
-_NOBODYS = re.compile(r"[A-Za-z][\w+.-]*://[\w.-]+(:\d+)?(/[\w.~%/+-]*)?([?#][^@]*)?")
-"""A URL in which nobody signs in."""
-
-_SCHEME = re.compile(r"[A-Za-z][\w+.-]+:/{1,2}")
+FILE = re.compile(r"sqlite(\+\w+)?:///")
 _CONNINFO = re.compile(
     rf"""(?ix)\s* (?: {_KEYS} \s*=\s* (?: '(?:[^'\\]|\\.)*' | (?:[^\s'\\]|\\.)+ ) (?: \s+ | $ ) )+"""
 )
@@ -58,7 +54,7 @@ UNREADABLE = (
 
 def reads_one_way(address: str) -> bool:
     """Whether a URL, or libpq's ``host=… password=…``, leaves no doubt about which part of it is the password."""
-    return any(form.fullmatch(address) for form in (_URL, _CONNINFO)) or _FILE.match(address) is not None
+    return any(form.fullmatch(address) for form in (_URL, _CONNINFO)) or FILE.match(address) is not None
 
 
 def begins_as_an_address(text: str) -> bool:
@@ -73,25 +69,6 @@ def may_hold_a_password(text: str) -> bool:
     user, at, _ = text.partition("@")
     signed_in = bool(at) and ":" in user and _PATH.match(text) is None
     return "://" in text or signed_in or begins_as_an_address(text)
-
-
-def kept_of(argument: str) -> str:
-    """An argument as a log may keep it: of a URL the scheme, the host and the path.
-
-    Who signs in, with what, and what is asked for are left out, since tokens stand there; of a URL that reads more ways
-    than one, all but the scheme is.
-    """
-    found = _SCHEME.search(argument)
-    if found is None:
-        return argument
-    before, scheme, url = argument[: found.start()], found[0], argument[found.start() :]
-    if not (reads_one_way(url) or _NOBODYS.fullmatch(url)):
-        return f"{before}{scheme}…"
-    is_file = _FILE.match(url) is not None
-    place = re.split(r"\?" if is_file else "[?#]", url, maxsplit=1)[0]
-    asked = url[len(place) : len(place) + 1]
-    shown = place if is_file else re.sub("//[^@]+@", "//…@", place)
-    return f"{before}{shown}{asked and asked + '…'}"
 
 
 def secrets_in(address: str) -> list[str]:

@@ -5,6 +5,7 @@
 ``typed_numbers``: the one way a number that was typed is read.
 ``output``: an answer as prose or JSON, and the exit code that goes with it.
 ``custody``: the line that each command on evidence leaves in its custody log.
+``kept_arguments``: what a log keeps of an argument: no user, query or fragment of a URL.
 ``shares``: how much of the money is cleared, and whether that is enough.
 ``judge``: which ledger an answer rests on.
 ``extras``: what to install for a library that is missing.

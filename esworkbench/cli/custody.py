@@ -19,8 +19,9 @@ from typing import Annotated, Any
 
 import typer
 
+from esworkbench.cli.kept_arguments import kept_of
 from esworkbench.cli.output import INTERRUPTED, NOTHING_FOUND, OUR_ERROR, UNUSABLE
-from esworkbench.credentials import kept_of, reads_one_way, shows_a_password, without_credentials
+from esworkbench.credentials import reads_one_way, shows_a_password, without_credentials
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.version import __version__
 

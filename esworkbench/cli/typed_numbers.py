@@ -37,7 +37,8 @@ def _reader(kind: type[int] | type[float], least: float | None, most: float | No
     def read(value: Any) -> int | float:
         if not isinstance(value, str):
             return kind(value)  # a default
-        said = repr(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…")
+        # Whole or not at all: in a part of an address nobody would know its password again.
+        said = repr(value) if len(value) <= _LONGEST else f"what was typed, of {len(value)} characters,"
         if _WRITTEN[kind].fullmatch(value) is None:
             wanted = "a whole number: write digits only" if kind is int else "a number: write digits, as 1.5 or 10"
             raise typer.BadParameter(f"{said} is not {wanted}")
