@@ -18,6 +18,7 @@ from esworkbench.domains.bank import (
 )
 from esworkbench.errors import StoreBusy
 from esworkbench.evidence import Evidence
+from esworkbench.evidence.adding import Additions, add_to
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.repair.apply import Repaired
 from esworkbench.projections import ProjectionRunner
@@ -58,6 +59,21 @@ def request(name: str) -> Command:
     return RequestWithdrawal(
         account_id=ACCOUNT, withdrawal_id=name, amount_minor=5_000, currency="USD", reference="X-1"
     )
+
+
+def test_a_statement_that_was_added_to_the_evidence_counts_when_the_store_is_looked_at_again(tmp_path: Path) -> None:
+    """It lies beside the evidence and not beside the store, and proves the same before and after."""
+    copy = RetriedHold(tmp_path, "W-2")
+    copy.do(SettleWithdrawal(account_id=ACCOUNT, withdrawal_id="W-2"))
+    copy.days_later()
+    paper = copy.statement().rename(tmp_path / "arrived.csv")
+    evidence = add_to(copy.evidence_of(), Additions(statements=[paper]))
+    [finding] = diagnose(evidence).unhealthy
+    assert (finding.fault, finding.certainty) == ("retry_duplicate", "proven")
+    done = copy.repair(evidence)
+    assert ([step.state for step in done.steps], done.verified) == (["applied"], True)
+    again = copy.repair(evidence)
+    assert ([step.state for step in again.steps], again.applied) == (["done before"], False)
 
 
 @pytest.mark.parametrize("second", ["W-1", "W-2"])

@@ -35,6 +35,46 @@ APPENDED_TO = {
 """The tables that hold what no later capture holds again, and which of their earlier rows: the log's, what was anchored
 of it, and those of statements that were added to the evidence and don't lie beside the store."""
 
+ADDED = {
+    "statements": "file NOT IN (SELECT DISTINCT file FROM {later})",
+    "assertions": "kind = 'statement' AND source NOT IN (SELECT DISTINCT source FROM {later} WHERE kind = 'statement')",
+    "anchors": "digest NOT IN (SELECT digest FROM {later})", "leaves": "anchor NOT IN (SELECT anchor FROM {later})",
+    "public_keys": "key_id NOT IN (SELECT key_id FROM {later})",
+}  # fmt: skip
+"""The tables to whose rows ``evidence add`` adds, and which of the earlier rows a whole capture hasn't met again."""
+
+
+def capture_again(source: str, earlier: Evidence, into: Path) -> Evidence:
+    """Evidence of the store ``source`` as it is now, read whole, judged by the ledger of ``earlier`` and with the
+    statements, anchors and public keys that were added to that."""
+    later = capture(
+        source, into, ledger=earlier.path / LEDGER, buckets=earlier.manifest.buckets, progress=False
+    )  # fmt: skip
+    old, new = earlier.manifest, later.manifest
+    if not old.added:
+        return later
+    files, rows = dict(new.files), dict(new.rows)
+    with closing(connect_duckdb()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table, kept in ADDED.items():
+            everywhere = from_parquet([into / name for name in new.files_of(table)])
+            for bucket, name in enumerate(new.files_of(table)):
+                before = [earlier.path / each for each in old.files_of(table, bucket)]
+                if before:
+                    whole = (into / name).with_suffix(".both")
+                    shutil.copyfile(into / name, whole)
+                    _put_together(connection, table, kept.format(later=everywhere), before, whole)
+                    files[name] = file_digest(whole)
+            for name in new.files_of(table):
+                both = (into / name).with_suffix(".both")
+                if both.exists():
+                    both.replace(into / name)
+            rows[table] = sum(_count(into / name) for name in new.files_of(table))
+    decimals = {**(old.decimals or {}), **(new.decimals or {})}
+    manifest = msgspec.structs.replace(new, files=files, rows=rows, decimals=decimals)
+    (into / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    return Evidence.open(into, verify=False)
+
 
 def capture_since(source: str, earlier: Evidence, into: Path) -> Evidence:
     """Evidence of the store ``source`` in the new folder ``into``, of whose log only the later events are read.

@@ -4,9 +4,9 @@ A statement books a movement once it is final: a hold when it is settled, never 
 first listed as a statement would list them, and the two lists are matched by what they say: the nearest in time of the
 same reference and amount first, then the same in another spelling, then equal amounts under another reference on one
 day, one that continues the movement's own before others, then equal amounts near in time where a line bears no
-reference, then one reference with another amount, and last one reference and amount with the sign turned. References
-are hints: what is left over, a line without an event or a movement without a line, counts by its amount. What a line
-claims is its balance; its amount only says which movement it means.
+reference or one that no event has, then one reference with another amount, and last one reference and amount with the
+sign turned. References are hints: what is left over, a line without an event or a movement without a line, counts by
+its amount. What a line claims is its balance; its amount only says which movement it means.
 
 What is not a difference: another day; a movement outside what the file covers, where a file that books late covers less
 than its last line; a booking and what undoes it, whether the statement tells both or neither; one movement told in

@@ -25,8 +25,8 @@ import msgspec
 from esworkbench.errors import CommandRejected, EsworkbenchError, StoreBusy, UnreadableEvent, UnusableInput
 from esworkbench.event_store import EventStore
 from esworkbench.events import RecordedEvent
-from esworkbench.evidence import Evidence, capture
-from esworkbench.evidence.capturing.since import capture_since
+from esworkbench.evidence import Evidence
+from esworkbench.evidence.capturing.since import capture_again, capture_since
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import State
 from esworkbench.forensics.compare.residuals import Residuals
@@ -204,10 +204,11 @@ def require_same_store(evidence: Evidence, store: EventStore) -> None:
 
 
 def look_again(store: EventStore, evidence: Evidence, now: datetime) -> Diagnosis:
-    """Diagnose the store as it is at this moment, by the evidence's own ledger definition."""
+    """Diagnose the store as it is at this moment, by the evidence's own ledger definition, and by the statements and
+    anchors that were added to it."""
     with tempfile.TemporaryDirectory(prefix="esworkbench-") as folder:
         url = store.engine.url.render_as_string(hide_password=False)
-        fresh = capture(url, Path(folder) / "evidence", ledger=evidence.path / "ledger.toml", progress=False)
+        fresh = capture_again(url, evidence, Path(folder) / "evidence")
         return diagnose(fresh, now=now)
 
 
