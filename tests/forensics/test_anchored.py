@@ -532,3 +532,12 @@ def test_an_event_that_was_misfiled_and_edited_is_told_on_both_accounts(bank: An
         ("event_misfiled", other.removeprefix(STREAM), -event.amount - 500, event.event_id),
     }
     assert diagnosis.unexplained == []
+
+
+def test_what_a_run_has_read_beyond_the_anchor_was_cut_off_with_what_it_covers(bank: AnchoredBank) -> None:
+    last = bank.events()[-1].position
+    bank.deposit("ACC-1002", 100, "SINCE", bank.healthy.now + timedelta(hours=1))
+    for event in bank.events()[-2:]:
+        bank.delete(event)
+    found = [each for each in diagnose(bank.evidence()).unhealthy if each.fault == "tail_truncated"]
+    assert any(f"positions {last + 1} to {last + 1}, which no anchor covers" in each.proof for each in found)

@@ -187,3 +187,29 @@ def test_a_stretch_counted_twice_that_one_account_does_not_show_is_told_of_that_
     unseen = [each for each in copy.diagnose().findings if each.fault == "double_apply" and not each.amount]
     others = [each for each in doubled if "account_balances" in each.sources and each.account != made_up.account]
     assert [each.account for each in unseen] == [made_up.account] * bool(others)
+
+
+def test_newest_rows_of_one_account_that_are_gone_may_be_an_older_state(tmp_path: Path) -> None:
+    """That all of them are of one event type makes it no handler's fault for sure."""
+    bank = DamagedBank(tmp_path)
+    moment = bank.healthy.now + timedelta(hours=1)
+    ids = [bank.deposit("ACC-1003", 100 + number, f"NEW-{number}", moment) for number in range(3)]
+    for number in range(3):
+        bank.book("ACC-1003", 100 + number, f"NEW-{number}", moment)
+    for event_id in ids:
+        bank.sql("DELETE FROM transaction_history WHERE event_id = ?", event_id)
+    found = {each.fault for each in diagnose(bank.captured()).unhealthy}
+    assert found & {"row_lost", "restored_read_model"}
+
+
+def test_a_stream_that_is_gone_as_a_whole_may_have_been_deleted(tmp_path: Path) -> None:
+    """A statement books what no event says, and as many positions hold none: that it was never written isn't likely."""
+    bank = DamagedBank(tmp_path)
+    bank.sql("DELETE FROM events WHERE stream_id = 'BankAccount-ACC-1003'")
+    bank.sql("DELETE FROM snapshots WHERE stream_id = 'BankAccount-ACC-1003'")
+    for table in (*MODELS, "pending_withdrawals"):
+        bank.sql(f"DELETE FROM {table} WHERE account_id = 'ACC-1003'")
+    found = [each for each in diagnose(bank.captured()).unhealthy if each.account == "ACC-1003"]
+    assert {(each.fault, each.certainty, each.alternative_to) for each in found} == {
+        ("never_appended", "possible", None), ("event_deleted", "possible", "never_appended"),
+    }  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.records import Key, Residual, Source
+from esworkbench.forensics.compare.records import NO_ROW, Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
@@ -29,7 +29,10 @@ FACTORS = {Fraction(-1): "not applied", Fraction(-2): "applied with the wrong si
 
 
 class CodeError(NamedTuple):
-    """What one account is off by because of a pattern; ``ambiguous``: handler and upcaster can't be told apart."""
+    """What one account is off by because of a pattern; ``ambiguous``: handler and upcaster can't be told apart.
+
+    ``ends_there``: on this account alone, and it has no row at all from the first of these events on.
+    """
 
     source: Source
     key: Key
@@ -39,6 +42,13 @@ class CodeError(NamedTuple):
     certainty: Certainty
     proof: str
     ambiguous: bool
+    ends_there: bool = False
+
+
+_ROWS_SINCE = """
+    SELECT count(*) FROM assertions WHERE source = $source AND kind = 'running' AND account = $account
+        AND currency = $currency AND position >= $first
+"""
 
 
 def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_one_version: bool) -> Explanations:
@@ -70,6 +80,12 @@ def code_errors(facts: Facts, left: Left, fault: Fault, look_alike: str, *, in_o
 def _look_alikes(error: CodeError, look_alike: str, why: str) -> Iterator[LookAlike]:
     if error.ambiguous:
         yield LookAlike(look_alike, why)
+    if error.ends_there and error.certainty != "proven":
+        yield LookAlike(
+            "restored_read_model",
+            f"{error.source.name} has no row of the account from there on: the newest may have been lost, or an older "
+            "state of them put back",
+        )
     if error.certainty == "possible":
         yield LookAlike("manual_edit", f"{error.source.name} may as well have been changed outside the runner")
 
@@ -104,7 +120,16 @@ def _of_rows(facts: Facts, source: Source, pattern: Pattern, steps: list[Residua
     for step in steps:
         by_key.setdefault(step.key, []).append(step)
     for key, wrong in by_key.items():
-        yield _error(facts, source, pattern, key, [whole(step) for step in wrong])
+        found = _error(facts, source, pattern, key, [whole(step) for step in wrong])
+        yield found._replace(ends_there=len(by_key) == 1 and _ends_there(facts, source, key, wrong))
+
+
+def _ends_there(facts: Facts, source: Source, key: Key, wrong: list[Residual]) -> bool:
+    if any(step.reason != NO_ROW for step in wrong):
+        return False
+    first = min(step.position or 0 for step in wrong)
+    [(rows,)] = facts.rows(_ROWS_SINCE, source=source.name, account=key[0], currency=key[1], first=first)
+    return not rows
 
 
 def _error(facts: Facts, source: Source, pattern: Pattern, key: Key, shares: list[Share]) -> CodeError:

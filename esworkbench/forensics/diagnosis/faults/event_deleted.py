@@ -138,7 +138,7 @@ def deleted_since_anchored(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="event_deleted",
     meaning="an event was removed from the middle of a stream",
-    look_alikes=("tail_truncated", "twin_dropped", "event_misfiled"),
+    look_alikes=("tail_truncated", "twin_dropped", "event_misfiled", "never_appended"),
     remedy="restore the event from a good backup, and keep the read model as a witness until then",
     repair="restore",
     by_anchor=deleted_since_anchored,

@@ -110,7 +110,7 @@ FAULT = Fault(
     meaning="something happened in the world, but no event was ever written for it",
     look_alikes=(
         "handler_bug", "wrong_upcaster", "unresolved_pending", "half_transfer", "valid_time_shift", "poison_skipped",
-        "tail_truncated", "event_misfiled",
+        "tail_truncated", "event_misfiled", "event_deleted",
     ),
     remedy="append the missing event, dated when it was true",
     repair="none",
@@ -165,6 +165,15 @@ def _missing(
         "anchor or a reader's checkpoint from before would show"
     )
     cut_off = (LookAlike("tail_truncated", words),) if newest else ()
+    holes = sum(last - first + 1 for first, last in facts.evidence.manifest.cut.gaps)
+    if holes >= len(steps) and not facts.rows(_OF_ITS_OWN, account=key[0], currency=key[1]):
+        cut_off += (
+            LookAlike(
+                "event_deleted",
+                f"the log has no event of this account, and {holes} positions without one: its stream may have been "
+                "deleted as a whole, which an anchor from before would show",
+            ),
+        )
     remedy = None
     if pairs:
         proof += "; " + "; ".join(pair.words_at_line() for pair in pairs[:SHOWN])

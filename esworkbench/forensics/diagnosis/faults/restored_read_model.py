@@ -47,12 +47,14 @@ def short_of_a_stretch(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="restored_read_model",
     meaning="an older state of the read model was put back, and its checkpoint says more than it has read",
-    look_alikes=("tail_truncated", "lag", "manual_edit", "checkpoint_moved", "handler_bug", "gap_skipped"),
+    look_alikes=(
+        "tail_truncated", "lag", "manual_edit", "checkpoint_moved", "handler_bug", "wrong_upcaster", "gap_skipped",
+    ),
     remedy="rebuild the read model from the position at which it is right",
     repair="rebuild",
     detector=restored_read_model,
     by_exclusion=short_of_a_stretch,
-)
+)  # fmt: skip
 
 
 def _of_source(facts: Facts, left: Left, source: Source) -> list[Explanation]:

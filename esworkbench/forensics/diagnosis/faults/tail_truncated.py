@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from esworkbench.forensics.anchored import AnchorContradiction
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.anchored_acts import acts, contradicted, signed, somewhere, told, unusable
 from esworkbench.forensics.diagnosis.context import Facts
@@ -30,7 +31,11 @@ def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
     if apart is None or not apart.is_ahead:
         return []
     gone = [each for each in acts(facts, apart).get(FAULT.name, []) if apart.exact]
-    explanations = list(told(FAULT, facts, left, apart, gone))
+    beyond = _ran_beyond(facts, apart)
+    explanations = [
+        each._replace(finding=msgspec.structs.replace(each.finding, proof=each.finding.proof + beyond))
+        for each in told(FAULT, facts, left, apart, gone)
+    ]
     known = {(explanation.finding.account, explanation.finding.currency) for explanation in explanations}
     words = f"{signed(apart)}, and the log ends at {apart.head}"
     others = [
@@ -40,6 +45,17 @@ def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
     # Where every event that differs is told, and none was cut off, the log only ends earlier since others are gone.
     told_all = apart.exact and apart.all_told and not gone
     return [*explanations, *others] or ([] if told_all else [somewhere(FAULT, apart)])
+
+
+def _ran_beyond(facts: Facts, apart: AnchorContradiction) -> str:
+    """What runs have read past the last event that an anchor covers, where the log ends before that."""
+    [(last,)] = facts.rows("SELECT max(to_position) FROM checkpoint_log")
+    if last is None or last <= apart.by:
+        return ""
+    return (
+        f"; a run of the checkpoint log ended at {last}, so positions {apart.by + 1} to {last}, which no anchor "
+        "covers, were cut off as well"
+    )
 
 
 def _key(explanation: Explanation) -> tuple[str | None, str | None]:

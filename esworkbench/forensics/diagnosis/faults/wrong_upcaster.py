@@ -13,7 +13,7 @@ def wrong_upcaster(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="wrong_upcaster",
     meaning="an upcaster turns one stored schema version into wrong values",
-    look_alikes=("handler_bug", "never_appended"),
+    look_alikes=("handler_bug", "never_appended", "restored_read_model"),
     remedy="correct the upcaster, then rebuild the read model",
     repair="rebuild",
     detector=wrong_upcaster,
