@@ -164,7 +164,7 @@ def _missing(
         f"they are the newest, and {file} alone tells of them: the end of the log may have been cut off, which an "
         "anchor or a reader's checkpoint from before would show"
     )
-    cut_off = (LookAlike("tail_truncated", words),) if newest else ()
+    cut_off: tuple[LookAlike, ...] = (LookAlike("tail_truncated", words),) if newest else ()
     holes = sum(last - first + 1 for first, last in facts.evidence.manifest.cut.gaps)
     if holes >= len(steps) and not facts.rows(_OF_ITS_OWN, account=key[0], currency=key[1]):
         cut_off += (
