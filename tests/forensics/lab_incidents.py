@@ -37,14 +37,17 @@ def key_of(fault: str, seed: int) -> Path:
 
 
 def incident(fault: str, seed: int = 1) -> Evidence:
-    """Evidence of a small bank with that fault in it. The store behind it is not to be written."""
+    """Evidence of a small bank with that fault in it, and without anchors: what its log, read models and statements
+    show by themselves (``test_every_fault`` has it with them). The store behind it is not to be written.
+    """
     return _built(fault, seed)
 
 
 @cache
 def _built(fault: str, seed: int) -> Evidence:
-    build_incident(url_of(fault, seed), fault=fault, seed=seed, scale="small", key_file=key_of(fault, seed))
-    return capture(url_of(fault, seed), home() / f"{fault}-{seed}", progress=False)
+    url, key = url_of(fault, seed), key_of(fault, seed)
+    build_incident(url, fault=fault, seed=seed, scale="small", anchored=False, key_file=key)
+    return capture(url, home() / f"{fault}-{seed}", progress=False)
 
 
 def answer(fault: str, seed: int = 1) -> list[PlantedFault]:
