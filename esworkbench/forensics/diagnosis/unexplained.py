@@ -12,7 +12,7 @@ import msgspec
 
 from esworkbench.forensics.compare.columns import COLUMN_KINDS
 from esworkbench.forensics.compare.records import Key, Residual, Source
-from esworkbench.forensics.diagnosis.findings import Finding, Unexplained
+from esworkbench.forensics.diagnosis.findings import Certainty, Finding, Unexplained
 
 
 class Share(NamedTuple):
@@ -182,6 +182,9 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     return found
 
 
+STRENGTHS: tuple[Certainty, ...] = ("possible", "likely", "proven")
+
+
 def _of_one_amount(first: Finding, second: Finding) -> bool:
     return first.amount == second.amount or not first.amount or not second.amount
 
@@ -189,8 +192,12 @@ def _of_one_amount(first: Finding, second: Finding) -> bool:
 def _joined(first: Finding, second: Finding) -> Finding:
     ids = list(dict.fromkeys([*first.event_ids, *second.event_ids]))
     proof = first.proof if second.proof in first.proof else f"{first.proof}; also: {second.proof}"
+    # What each proves of the same events by itself, the stronger proves; of other events it says nothing.
+    weights = [STRENGTHS.index(each.certainty) for each in (first, second)]
+    stronger = second if weights[1] > weights[0] and {*first.event_ids} <= {*second.event_ids} else first
     return msgspec.structs.replace(
         first,
+        certainty=stronger.certainty,
         positions=sorted({*first.positions, *second.positions}),
         event_ids=ids,
         proof=proof,
