@@ -13,7 +13,7 @@ from tests.ground.core import CORE, ROOT, file_of
 PAGE = ROOT / "docs" / "reading-the-core.md"
 
 GROUND = {
-    "credentials": 112, "errors": 91, "events": 100, "lazy_exports": 25, "money": 71, "resources": 12, "shown": 23,
+    "credentials": 93, "errors": 91, "events": 100, "lazy_exports": 25, "money": 71, "resources": 12, "shown": 23,
 }  # fmt: skip
 """What everything stands on isn't counted, so it must not change unseen: today's lines."""
 

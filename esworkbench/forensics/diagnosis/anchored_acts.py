@@ -32,6 +32,8 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     failing = {event.position for event in facts.failing}
     again = {each.stream_then for each in apart.differences if each.kind in ("hashed_again", "edited")}
     gaps = {each.stream_id for each in facts.breaks if each.kind == "version_gap"}
+    # Numbers that were closed up, over contents that hold with those of then, leave the gap to be seen.
+    gaps |= {each.stream_id for each in facts.renumbered}
     pushed = apart.pushed
     found: dict[str, list[LeafDifference]] = {}
     for each in _misfiled_and_edited(facts, apart.differences):

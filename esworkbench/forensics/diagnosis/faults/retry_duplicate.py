@@ -280,7 +280,7 @@ def _explanation(facts: Facts, key: Key, doubles: list[Double], certainty: Certa
     if certainty == "possible":
         proof += (
             "; that they are doubles is not shown: they are far apart in time, or have a reference of their own, or "
-            "the bank books several such payments under it, or a line that no event explains may be the second"
+            "the statement books several such payments under it, or a line that no event explains may be the second"
         )
     found = finding(
         FAULT, key, amount=amount, events=[(event.position, event.event_id) for event in events], certainty=certainty,

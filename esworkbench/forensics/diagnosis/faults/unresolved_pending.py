@@ -271,7 +271,7 @@ def _by_amount(request: Request) -> str:
         )
     return (
         f"{request.booked_by} books {request.written!r}, of the amount held at position {request.position} and under "
-        "another reference: if that is the payment under the bank's own name, the money has left, and only the "
+        "another reference: if that is the payment under another name, the money has left, and only the "
         "settlement is missing; if it is another movement, no event records that one, and the hold was never paid"
     )
 
