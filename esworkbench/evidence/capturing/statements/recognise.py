@@ -68,8 +68,8 @@ def require_size(path: Path) -> None:
     """Raises UnusableInput for a file that is no regular one, or larger than any statement: before it is read."""
     if regular_file(path).stat().st_size > MOST_BYTES:
         raise UnusableInput(
-            f"statement {path} is larger than {MOST_BYTES >> 20} MB, and no statement is: name the file that the bank "
-            "sent, or split it by account"
+            f"statement {path} is larger than {MOST_BYTES >> 20} MB, and no statement is: name the file as it was "
+            "sent, or split it"
         )
 
 
