@@ -156,6 +156,41 @@ def test_what_a_clerk_has_put_right_is_not_paid_again(settled: bool, by: str, si
     )
 
 
+@pytest.mark.parametrize("by", ["whole", "in parts"])
+@pytest.mark.parametrize("settled", [False, True])
+def test_what_a_clerk_has_put_right_on_days_that_the_statement_covers_is_owed_by_nobody(
+    settled: bool, by: str, tmp_path: Path
+) -> None:
+    """The bank books neither the act nor its correction, and agrees with the events in the end."""
+    copy = RetriedHold(tmp_path, "W-2")
+    if settled:
+        copy.do(SettleWithdrawal(account_id=ACCOUNT, withdrawal_id="W-2"))
+    copy.now += timedelta(days=1)
+    first = copy.store.head_position() + 1
+    copy.do(*BY_HAND[by])
+    before = copy.store.head_position()
+    copy.days_later()
+    evidence = copy.evidence_of()
+    told = diagnose(evidence)
+    assert (told.unhealthy, told.unexplained) == ([], [])
+    [finding] = [each for each in told.findings if each.account == ACCOUNT]
+    assert (finding.fault, finding.amount) == ("retry_duplicate" if settled else "unresolved_pending", 0)
+    for place in range(first, before + 1):
+        assert str(place) in finding.remedy
+    head = copy.store.head_position()
+    done = copy.repair(evidence)
+    assert (done.steps, done.verified, copy.store.head_position()) == ([], True, head)
+
+
+def test_of_two_holds_one_that_a_clerk_gave_back_is_told_apart_from_the_one_that_is_owed(tmp_path: Path) -> None:
+    copy = RetriedHold(tmp_path, "W-2")
+    copy.do(corrected(5_000))
+    copy.do(request("W-3"))
+    copy.days_later()
+    found = [(each.amount, each.healthy) for each in diagnose(copy.evidence_of()).findings if not each.alternative_to]
+    assert sorted(found) == [(0, True), (5_000, False)]
+
+
 def test_what_was_appended_is_told_even_where_a_later_step_can_not_be_done(tmp_path: Path) -> None:
     """An answer that only named the error would hide what stands in the store by now."""
     copy = RetriedHold(tmp_path, "W-2")

@@ -94,7 +94,7 @@ def diagnose(
         if fault.name not in blind:
             tested[fault.name] = RULED_OUT
         for named in answer:
-            explanation = weighed(facts, named) if fault.repair == "compensate" else named
+            explanation = weighed(facts, left, named) if fault.repair == "compensate" else named
             left.book(explanation.shares)
             left.note(explanation.finding)
             findings += [explained(explanation.finding, explanation.shares), *_look_alikes(explanation)]

@@ -162,7 +162,7 @@ def explained(finding: Finding, shares: Iterable[Share]) -> Finding:
     return msgspec.structs.replace(finding, explains=dict(takes), elsewhere=elsewhere | finding.elsewhere)
 
 
-Name = tuple[str, str | None, str | None, bool]
+Name = tuple[str, str | None, str | None, bool, bool]
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
@@ -171,7 +171,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     by_name: dict[Name, list[int]] = {}
     for finding in findings:
         places = by_name.setdefault(
-            (finding.fault, finding.account, finding.currency, finding.alternative_to is None), []
+            (finding.fault, finding.account, finding.currency, finding.alternative_to is None, finding.healthy), []
         )
         place = next((each for each in places if _of_one_amount(found[each], finding)), None)
         if place is None:

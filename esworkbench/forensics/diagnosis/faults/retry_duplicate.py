@@ -18,6 +18,7 @@ from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING, make_movements
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.corrected_since import adjustments_of
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.lines_without_event import lost_with, unmatched_lines
@@ -116,7 +117,9 @@ def retry_duplicate(facts: Facts, left: Left) -> Explanations:
     doubles: dict[Key, list[Double]] = {}
     for double in _covered(facts, left):
         doubles.setdefault(double.events[0].key, []).append(double)
-    explanations = [explanation for key, mine in doubles.items() for explanation in _explanations(facts, key, mine)]
+    explanations = [
+        explanation for key, mine in doubles.items() for explanation in _explanations(facts, left, key, mine)
+    ]
     uncovered = facts.rows(_UNCOVERED, at_once=int(AT_ONCE.total_seconds()))
     explanations += _uncovered([row[:-1] for row in uncovered if row[-1]], doubles)
     if uncovered and not explanations:
@@ -251,8 +254,21 @@ def _apart(one: Alike, other: Alike) -> timedelta:
     return abs(other.recorded_at - one.recorded_at)
 
 
-def _explanations(facts: Facts, key: Key, doubles: list[Double]) -> Iterator[Explanation]:
-    """One finding an account and currency; what is merely possible waits until what is more than that is mended."""
+def _explanations(facts: Facts, left: Left, key: Key, doubles: list[Double]) -> Iterator[Explanation]:
+    """One finding an account and currency; what is merely possible waits until what is more than that is mended. What
+    has been put right already is told apart, one by one.
+    """
+    told: list[Residual] = []
+    owed = []
+    for double in doubles:
+        amount = -sum(event.amount for event in double.events)
+        made_up = adjustments_of(facts, left, key, amount, after=double.events[-1].position, but=told)
+        told += made_up
+        if made_up:
+            yield _explanation(facts, key, [double], double.certainty)
+        else:
+            owed.append(double)
+    doubles = owed
     for certainties in (("proven", "likely"), ("possible",)):
         mine = [double for double in doubles if double.certainty in certainties]
         if mine:

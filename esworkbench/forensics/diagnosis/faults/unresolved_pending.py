@@ -8,6 +8,7 @@ from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
 from esworkbench.forensics.compare.statement_lines import LATEST_BOOKING
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.corrected_since import adjustments_of
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.event_deleted import may_have_answered
 from esworkbench.forensics.diagnosis.findings import Certainty
@@ -129,7 +130,10 @@ def unresolved_pending(facts: Facts, left: Left) -> Explanations:
         overdue.setdefault((account, currency), []).append(request)
     if not overdue and (undated := facts.rows(_UNDATED)):
         return NotTestable(f"the log doesn't tell since when {places([row[0] for row in undated])} waits for an answer")
-    return [_explanation(facts, left, pending, key, requests) for key, requests in overdue.items()]
+    return [
+        _explanation(facts, left, pending, key, mine)
+        for key, requests in overdue.items() for mine in _apart(facts, left, key, requests)
+    ]  # fmt: skip
 
 
 FAULT = Fault(
@@ -141,6 +145,20 @@ FAULT = Fault(
     notebook="14_the_47_23_case",
     detector=unresolved_pending,
 )
+
+
+def _apart(facts: Facts, left: Left, key: Key, requests: list[Request]) -> list[list[Request]]:
+    """Each that was given back by an adjustment already, by itself; and the others together."""
+    unbooked = {step.event_id for step in left.steps(key=key, kind="statement") if step.reason == NO_ROW}
+    told: list[Residual] = []
+    owed: list[Request] = []
+    alone: list[Request] = []
+    for request in requests:
+        waits = request.booked_by is None and request.event_id in unbooked
+        made_up = adjustments_of(facts, left, key, request.amount, after=request.position, but=told) if waits else []
+        told += made_up
+        (alone if made_up else owed).append(request)
+    return [*([each] for each in alone), *([owed] if owed else [])]
 
 
 def _explanation(facts: Facts, left: Left, pending: Pending, key: Key, requests: list[Request]) -> Explanation:
