@@ -315,6 +315,21 @@ def test_an_event_that_no_line_tells_may_be_what_a_line_without_event_tells(tmp_
     assert "of which no line tells, posts that amount" in finding.proof
 
 
+def test_a_line_in_another_currency_than_its_event_is_possibly_that_and_both_say_so(tmp_path: Path) -> None:
+    world = a_bank()
+    paid = int(world.pay("A", 5_001, "GIFT", told=False)[1:])
+    world.book("A", 5_001, "GIFT", currency="EUR")
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    [finding], [rest] = diagnosis.findings, diagnosis.unexplained
+    assert (finding.fault, finding.currency, finding.amount) == ("never_appended", "EUR", 5_001)
+    assert finding.certainty == "possible"
+    assert f"the event at position {paid}, of A in USD, has that amount and no line" in finding.proof
+    assert "which of the two currencies is right" in finding.remedy
+    assert (rest.currency, rest.amount, rest.at_position) == ("USD", -5_001, paid)
+    assert "the line GIFT of A in EUR has that amount and no event" in rest.words
+
+
 def only_fault(diagnosis: Diagnosis, fault: str) -> Finding:
     [finding] = [each for each in diagnosis.findings if each.fault == fault]
     return finding

@@ -82,6 +82,11 @@ class BookedElsewhere(NamedTuple):
             f"one of the two stands under the wrong {self._other}"
         )
 
+    def remedy(self) -> str:
+        """What is to be done before anybody takes the line for a movement that was never recorded."""
+        two = {"account": "accounts", "currency": "currencies"}[self._other]
+        return f"find out which of the two {two} is right before anything is appended, and correct the other"
+
     def words_at_event(self) -> str:
         """What is to be said of the event."""
         return (

@@ -39,16 +39,17 @@ _MEANT = r"lower(nfc_normalize(regexp_replace({0}, '[\s\p{{Z}}\p{{Cf}}]', '', 'g
 """What is left of a name that people read as the same: not its blanks, its case, or how its letters are composed."""
 
 _BOOKED_BEFORE = """
-    SELECT DISTINCT mine.reference
+    SELECT mine.reference, min(told.line), min(e.position)
     FROM statement_steps AS s JOIN statement_lines AS mine USING (file, account, currency, line)
         JOIN statement_lines AS told
             ON (told.file, told.account, told.currency, told.reference, told.amount)
              = (mine.file, mine.account, mine.currency, mine.reference, mine.amount)
         JOIN pairs ON (pairs.file, pairs.account, pairs.currency, pairs.place)
                     = (told.file, told.account, told.currency, told.place)
+        JOIN events AS e ON e.event_id = pairs.event_id
     WHERE s.file = $file AND s.account = $account AND s.currency = $currency AND mine.reference <> ''
       AND s.place IN (SELECT unnest($places::BIGINT[]))
-    ORDER BY 1
+    GROUP BY 1 ORDER BY 1
 """
 
 _OF_ITS_OWN = "SELECT 1 FROM postings WHERE account = $account AND currency = $currency LIMIT 1"
@@ -110,7 +111,7 @@ FAULT = Fault(
     meaning="something happened in the world, but no event was ever written for it",
     look_alikes=(
         "handler_bug", "wrong_upcaster", "unresolved_pending", "half_transfer", "valid_time_shift", "poison_skipped",
-        "tail_truncated", "event_misfiled", "event_deleted",
+        "tail_truncated", "event_misfiled", "event_deleted", "statement_inconsistent",
     ),
     remedy="append the missing event, dated when it was true",
     repair="none",
@@ -164,10 +165,10 @@ def _missing(
         f"they are the newest, and {file} alone tells of them: the end of the log may have been cut off, which an "
         "anchor or a reader's checkpoint from before would show"
     )
-    cut_off: tuple[LookAlike, ...] = (LookAlike("tail_truncated", words),) if newest else ()
+    others: tuple[LookAlike, ...] = (LookAlike("tail_truncated", words),) if newest else ()
     holes = sum(last - first + 1 for first, last in facts.evidence.manifest.cut.gaps)
     if holes >= len(steps) and not facts.rows(_OF_ITS_OWN, account=key[0], currency=key[1]):
-        cut_off += (
+        others += (
             LookAlike(
                 "event_deleted",
                 f"the log has no event of this account, and {holes} positions without one: its stream may have been "
@@ -177,14 +178,18 @@ def _missing(
     remedy = None
     if pairs:
         proof += "; " + "; ".join(pair.words_at_line() for pair in pairs[:SHOWN])
-        remedy = "find out which of the two accounts is right before anything is appended, and correct the other"
-    twice = [reference for (reference,) in facts.rows(_BOOKED_BEFORE, places=[step.place for step in steps], file=file,
-                                                     account=key[0], currency=key[1])]  # fmt: skip
+        remedy = pairs[0].remedy()
+    twice = facts.rows(
+        _BOOKED_BEFORE, places=[step.place for step in steps], file=file, account=key[0], currency=key[1]
+    )
     if twice:
-        proof += (
-            f"; another line books {', '.join(twice[:SHOWN])} with the same amount, and the event that is there is "
-            "told by that one: either it happened again, or the statement booked it twice"
+        before = ", ".join(
+            f"line {line} books {reference} with the same amount already, for the event at {places([position])}"
+            for reference, line, position in twice[:SHOWN]
         )
+        proof += f"; {before}: either it happened again, or the statement booked it twice"
+        words = f"{before}: {file} may have booked it twice, and then no event is missing"
+        others += (LookAlike("statement_inconsistent", words),)
         remedy = "find out from the other side whether it happened twice, and append an event only if it did"
     amounts = [step.amount for step in steps]
     untold = facts.rows(_UNTOLD, account=key[0], currency=key[1], file=file, amounts=amounts)
@@ -207,9 +212,9 @@ def _missing(
             "only in blanks, case or how its letters are composed"
         )
         remedy = "if that account is meant, have the statement spell it as the log does, and capture again"
-    certainty: Certainty = "possible" if lost or cut_off or cut_too or doubted or meant or untold else "likely"
+    certainty: Certainty = "possible" if lost or others or cut_too or doubted or meant or untold or pairs else "likely"
     found = finding(FAULT, key, amount=amount, source=file, certainty=certainty, proof=proof, remedy=remedy)
-    return Explanation(found, [whole(step) for step in steps], cut_off)
+    return Explanation(found, [whole(step) for step in steps], others)
 
 
 def _told_as_another(left: Left, key: Key, steps: list[Residual]) -> Finding | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from esworkbench.forensics.compare.records import Residual
+from esworkbench.forensics.compare.records import TOTAL, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.statement_balances import (
@@ -30,7 +30,11 @@ def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
     explanations = []
     for part, own in contradictions(facts).items():
         jumps = [jump.amount for jump in own]
-        off = [each for each in stretches(steps.get(part, [])) if each[0].amount in jumps and each[1].amount in jumps]
+        # No line comes before the opening balance for it to contradict.
+        off = [
+            (first, last) for first, last in stretches(steps.get(part, []))
+            if (first.reason == TOTAL or first.amount in jumps) and last.amount in jumps
+        ]  # fmt: skip
         amounts = [jump for jump in own if jump.residual == 0]
         if off or amounts:
             told = left.steps(source=part[0], key=part[1], kind="amount")
@@ -40,8 +44,8 @@ def statement_inconsistent(facts: Facts, left: Left) -> Explanations:
 
 FAULT = Fault(
     name="statement_inconsistent",
-    meaning="the statement's balances don't follow from its own amounts, or its lines are another account's events",
-    look_alikes=("statement_incomplete",),
+    meaning="the statement's balances don't follow from its own amounts, or lines are another account's or told twice",
+    look_alikes=("statement_incomplete", "never_appended"),
     remedy="send the statement back, and leave events and read models as they are",
     repair="none",
     detector=statement_inconsistent,
