@@ -157,6 +157,11 @@ def test_a_balance_that_a_bank_states_is_held_against_lines_and_events(world: Wo
     off = world.with_statement(tmp_path / "off", writer, [account._replace(closing_off=100)])
     assert said_of(off) == [("statement_incomplete", 100, "possible"), ("statement_inconsistent", 100, "possible")]
     assert any("at its closing balance" in each.proof for each in diagnose(off).findings)
+    begins_off = world.with_statement(
+        tmp_path / "begins off", writer, [account._replace(opening=account.opening + 100, closing_off=-100)]
+    )
+    assert said_of(begins_off) == [("statement_inconsistent", 100, "proven")]
+    assert any("from the line of its opening balance until" in each.proof for each in diagnose(begins_off).findings)
     half = len(entries) // 2
     first = account._replace(entries=entries[:half], ends=entries[half - 1].booked)
     second = account._replace(entries=entries[half:], opening=first.closing, begins=entries[half].booked)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from esworkbench.forensics.compare.records import DIFFERS, Key, Residual
+from esworkbench.forensics.compare.records import DIFFERS, TOTAL, Key, Residual
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.unexplained import Left
 from esworkbench.forensics.diagnosis.wording import places
@@ -12,7 +12,7 @@ Part = tuple[str, Key]
 """A statement's file, and the account and currency that the lines are about."""
 
 Stretch = tuple[Residual, Residual]
-"""The line from which the balances are off, and the line from which they are right again."""
+"""The line, or the opening balance, from which the balances are off, and the line from which they are right again."""
 
 _CONTRADICTIONS = """
     SELECT file, account, currency, line, position, event_id, residual, contradiction FROM statement_steps
@@ -51,10 +51,12 @@ def statement_residuals(left: Left) -> dict[Part, list[Residual]]:
 
 
 def stretches(steps: Sequence[Residual]) -> Iterator[Stretch]:
-    """Where the balances part from the events at one line and come back at a later one, by the same amount."""
+    """Where the balances part from the events at one line, or are off from the opening balance on, and come back at a
+    later one, by the same amount.
+    """
     opened: Residual | None = None
     for step in steps:
-        if step.reason != DIFFERS:
+        if step.reason not in (DIFFERS, TOTAL):
             continue
         if opened is not None and step.amount == -opened.amount:
             yield opened, step
@@ -71,5 +73,7 @@ def events_at(steps: Sequence[Residual]) -> list[tuple[int, str]]:
 def told_at(steps: Sequence[Residual]) -> str:
     """Where lines stand: the positions of their events, and the balances that the bank states for themselves."""
     positions = [step.position for step in steps if step.position is not None]
-    stated = [f"its {step.type}" for step in steps if step.position is None]
+    stated = [
+        "its opening balance" if step.reason == TOTAL else f"its {step.type}" for step in steps if step.position is None
+    ]
     return " and ".join([*([places(positions)] if positions else []), *dict.fromkeys(stated)])
