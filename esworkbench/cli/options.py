@@ -31,7 +31,7 @@ DomainName = Annotated[
 ]
 Now = Annotated[str | None, typer.Option(help="Measure ages at this moment instead of the evidence's latest.")]
 Require = Annotated[
-    int | None,
+    float | None,
     typer.Option(
         min=0,
         max=100,

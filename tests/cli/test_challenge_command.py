@@ -8,6 +8,7 @@ from cli_shell import Shell, fingerprint
 
 from esworkbench.composition import capture
 from esworkbench.evidence import Evidence
+from esworkbench.forensics.diagnosis.findings import Ratio, Shares
 from esworkbench.lab import build_incident
 
 
@@ -88,3 +89,19 @@ def test_what_is_required_is_an_exit_code(shell: Shell, evidence: Evidence) -> N
     assert ran.document["shares"]["USD"]["timely"]["of"] < ran.document["shares"]["USD"]["timely"]["over"]
     assert "less than the 100 % required" in ran.err
     assert shell("diagnose", evidence.path, "--require", 101).code == 2
+
+
+def test_as_much_can_be_required_as_is_printed(shell: Shell, evidence: Evidence) -> None:
+    """A share is printed with a decimal point, so that one can be required with it."""
+    ran = shell("diagnose", evidence.path, "--require", "99.5")
+    assert ran.code in (0, 1)
+    assert "99.5 %" in ran.out
+    assert shell("diagnose", evidence.path, "--require", "100.5").code == 2
+
+
+@pytest.mark.parametrize(("required", "is_reached"), [(99.54, True), (99.55, False), (99.5, True), (99, True)])
+def test_a_share_that_is_just_what_is_required_reaches_it(required: float, is_reached: bool) -> None:
+    """99.54 is no float: times 10,000 it is a little more than 995,400."""
+    just = Ratio(9_954, 10_000)
+    shares = Shares(cleared=just, timely=just, complete=just, unexplained=Ratio(0, 10_000))
+    assert shares.reach(required) is is_reached

@@ -5,6 +5,7 @@ written as JSON, and held against the evidence without asking the code that made
 """
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Literal
 
 import msgspec
@@ -123,12 +124,13 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
     complete: Ratio
     unexplained: Ratio
 
-    def reach(self, required: int) -> bool:
+    def reach(self, required: float) -> bool:
         """Whether cleared, timely and complete are each at least ``required`` per cent, and no more than the rest is
         unexplained."""
+        wanted = Fraction(str(required))  # as it was written: a float of 99.6 is a little more or less
         explained = Ratio(self.unexplained.over - self.unexplained.of, self.unexplained.over)
         whole = (self.cleared, self.timely, self.complete, explained)
-        return all(100 * share.of >= required * share.over for share in whole) and (
+        return all(100 * share.of >= wanted * share.over for share in whole) and (
             required == 0 or self.unexplained.over > 0 or self.unexplained.of == 0
         )
 
