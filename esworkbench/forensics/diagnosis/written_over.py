@@ -46,8 +46,10 @@ class Row(NamedTuple):
 
 
 class WrittenOver(NamedTuple):
-    """From ``first`` to ``last``, ``source`` tells of other events than the log: its rows of those that are ``gone``, and
-    ``stands`` are the ids of what the log holds there. ``posted`` is what these post, by account and currency."""
+    """From ``first`` to ``last``, the rows of ``source`` tell of other events than the log, which are ``gone``.
+
+    ``stands`` are the ids of what the log holds there, and ``posted`` what these post, by account and currency.
+    """
 
     source: str
     first: int
