@@ -36,7 +36,7 @@ _POSTED = """
 """
 
 
-class Row(NamedTuple):
+class GoneRow(NamedTuple):
     """A row of an event that is gone, and what it says that this posted."""
 
     key: Key
@@ -54,7 +54,7 @@ class WrittenOver(NamedTuple):
     source: str
     first: int
     last: int
-    gone: list[Row]
+    gone: list[GoneRow]
     stands: list[str]
     posted: dict[Key, int]
 
@@ -80,9 +80,9 @@ def written_over(facts: Facts) -> WrittenOver | None:
 
 def _written_over(facts: Facts) -> WrittenOver | None:
     ids = sorted({event_id for _, _, event_id in rows_without_event(facts)})
-    by_source: dict[str, list[Row]] = {}
+    by_source: dict[str, list[GoneRow]] = {}
     for source, account, currency, position, event_id, amount in facts.rows(_ROWS, ids=ids) if ids else ():
-        by_source.setdefault(source, []).append(Row((account, currency), position, event_id, amount))
+        by_source.setdefault(source, []).append(GoneRow((account, currency), position, event_id, amount))
     for source, gone in by_source.items():
         given = {"first": gone[0].position, "last": gone[-1].position}
         stands = facts.rows(_STANDS, **given)
@@ -91,7 +91,7 @@ def _written_over(facts: Facts) -> WrittenOver | None:
         if facts.rows(_READ_AS_IT_IS, source=source, **given):
             continue
         posted = {(account, currency): amount for account, currency, amount in facts.rows(_POSTED, **given)}
-        return WrittenOver(source, *given.values(), gone, [event_id for _, event_id in stands], posted)
+        return WrittenOver(source, given["first"], given["last"], gone, [event_id for _, event_id in stands], posted)
     return None
 
 
