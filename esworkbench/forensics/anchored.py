@@ -37,6 +37,9 @@ MOST_DIFFERENCES = 10_000
 SHIFTS = 3
 """By so many versions a stream's later events are tried, where some were taken out or put in before them."""
 
+FEWEST_CUT_OFF = 3
+"""So many events at the end of what was anchored, none of which stands any more, were cut off in one act."""
+
 MOST_PAIRS = 2_500
 """So many pairs of an event and a leaf of one stream are tried, to find where an event stood."""
 
@@ -176,7 +179,8 @@ class AnchorContradiction(NamedTuple):
     ``anchors`` are those that don't stand, ``covered`` is how many events the last one covers, ``held`` how many the
     log holds of that. ``split``: every anchor the store holds stands, and they cover the same events. ``differences``
     are told one by one, all of them unless they are too many (``all_told``); none where ``exact`` is false, since no
-    leaves are known. ``strength``: how much the signatures prove.
+    leaves are known. ``strength``: how much the signatures prove. ``cut_after``: no event that was anchored after this
+    position stands anywhere, and others stand in their place, or None.
     """
 
     anchors: list[AnchorVerdict]
@@ -190,6 +194,7 @@ class AnchorContradiction(NamedTuple):
     differences: list[LeafDifference]
     all_told: bool
     strength: Strength
+    cut_after: int | None = None
 
     @property
     def is_ahead(self) -> bool:
@@ -197,11 +202,18 @@ class AnchorContradiction(NamedTuple):
         return self.by > self.head
 
     def is_cut_off(self, each: LeafDifference) -> bool:
-        """Whether what is missing here stood past the log's end, and nothing that stands any more came after it."""
+        """Whether what is missing here stood past the log's end, or where the log was cut off and went on, and nothing
+        that stands any more came after it."""
         assert each.was is not None
+        if self.is_written_over(each.position):
+            return True
         return each.position > self.head and not any(
             other.kind == "moved" and other.was and other.was.position > each.was.position for other in self.differences
         )
+
+    def is_written_over(self, position: int | None) -> bool:
+        """Whether the position is one of those where the log went on after it was cut off."""
+        return self.cut_after is not None and position is not None and position > self.cut_after
 
     @property
     def moved_up(self) -> int:
@@ -421,7 +433,22 @@ class _Comparison:
             anchors=list(fallen.values()), after=after, by=lead.anchor.position if exact else first,
             covered=lead.anchor.count, held=held, head=self._head, split=split, exact=exact, differences=differences,
             all_told=all_told, strength=max((self._strength(each) for each in fallen), key=_STRENGTHS.index),
+            cut_after=self._cut_after(lead.anchor.position, differences) if all_told else None,
         )  # fmt: skip
+
+    def _cut_after(self, last: int, differences: Sequence[LeafDifference]) -> int | None:
+        """The last position up to an anchor's that holds what it held, where everything after it is gone, and events of
+        other streams stand there. A few events at the end may have been edited one by one."""
+        others = {each.position for each in differences if each.kind in ("edited", "inserted")}
+        [(stands,)] = self._evidence.rows(
+            "SELECT coalesce(max(position), 0) FROM events "
+            "WHERE position <= $last AND position NOT IN (SELECT unnest($others::BIGINT[]))",
+            last=last, others=sorted(others),
+        )  # fmt: skip
+        was = [each for each in differences if each.was and each.was.position > stands]
+        gone = {each.position for each in was if each.kind in ("missing", "edited")}
+        of_others = {each.position for each in differences if each.kind == "inserted"} & gone
+        return stands if len(gone) == len(was) >= FEWEST_CUT_OFF and of_others else None
 
     def _worth(self, kept: _Kept, verdict: AnchorVerdict) -> tuple[int, bool, int]:
         """Of the anchors that don't stand, the one to go by: by its key, by what it tells, by how much it covers."""

@@ -315,6 +315,7 @@ def _unprovable(evidence: Evidence, chained: bool, anchored: Anchored) -> list[s
         from esworkbench.event_store.missing_guards import unguarded
 
         said.append(unguarded(evidence.manifest.missing_guards))
+    said += _told_otherwise(evidence)
     cut = evidence.manifest.cut
     if cut.gaps:
         count = sum(last - first + 1 for first, last in cut.gaps)
@@ -325,6 +326,24 @@ def _unprovable(evidence: Evidence, chained: bool, anchored: Anchored) -> list[s
     if cut.gaps_left_out:
         said.append(f"{cut.gaps_left_out} more gaps are not listed in the manifest")
     return said
+
+
+_OF_OTHER_EVENTS = """
+    SELECT a.source, count(*), min(a.position), max(a.position) FROM assertions AS a
+    JOIN events AS e ON e.position = a.position AND e.event_id <> a.event_id
+    WHERE a.kind = 'running' AND a.event_id NOT IN (SELECT event_id FROM events) GROUP BY 1 ORDER BY 1
+"""
+
+
+def _told_otherwise(evidence: Evidence) -> Iterator[str]:
+    """A read model may be wrong, so its rows break no rule of the log; and they may be all that is left of what was."""
+    for source, count, first, last in evidence.rows(_OF_OTHER_EVENTS):
+        where = f"position {first}" if first == last else f"positions {first} to {last}"
+        yield (
+            f"whether the log is wrong or {source} is: {count} of its rows, at {where}, name events that are nowhere "
+            "in the log, where the log holds others; if the log was cut off and went on there, its own hashes don't "
+            "show it, and `diagnose` weighs the two"
+        )
 
 
 def _range(first: int, last: int) -> str:

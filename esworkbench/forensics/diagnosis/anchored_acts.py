@@ -36,7 +36,7 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     gaps |= {each.stream_id for each in facts.renumbered}
     pushed = apart.pushed
     found: dict[str, list[LeafDifference]] = {}
-    for each in _misfiled_and_edited(facts, apart.differences):
+    for each in _misfiled_and_edited(facts, list(_without_what_stands_there_now(apart))):
         if each.event_id in pushed and each.kind == "moved":
             continue
         name = _name(each, apart, hidden=each.stream_then in again and each.stream_then not in gaps)
@@ -48,6 +48,16 @@ def acts(facts: Facts, apart: AnchorContradiction) -> dict[str, list[LeafDiffere
     if alone and not failing:
         found.setdefault("rehashed_history", []).extend(alone)
     return found
+
+
+def _without_what_stands_there_now(apart: AnchorContradiction) -> Iterator[LeafDifference]:
+    """The differences; where the log was cut off and went on, only what is gone."""
+    for each in apart.differences:
+        if not apart.is_written_over(each.position):
+            yield each
+        elif each.was is not None:
+            was = each.was
+            yield each._replace(kind="missing", stream_id=was.stream_id, version=was.version, event_id=None)
 
 
 def _misfiled_and_edited(facts: Facts, differences: Sequence[LeafDifference]) -> Iterator[LeafDifference]:
@@ -163,7 +173,7 @@ def _lines_of_gone(
     if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
         lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
         return lines if len(lines) <= len(gone) else []
-    cut_off = [each for each in gone if apart.is_cut_off(each)]
+    cut_off = [each for each in gone if apart.is_cut_off(each) and not apart.is_written_over(each.position)]
     if not cut_off:
         lines = [] if left.steps(key=key, kind="running") else left.steps(key=key, kind="statement")
         lines = [step for step in lines if step.reason == NO_EVENT]

@@ -204,6 +204,7 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         """Whether what an anchor contradicts is what a finding is about."""
         whose = {None, account_of(apart.stream_id or ""), *_accounts(facts, apart.stream_id or "")}
         follows = apart.stream_id is None or (apart.kind == "anchor_moved" and apart.event_id in pushed)
+        follows = follows or (contradiction is not None and contradiction.is_written_over(apart.position))
         return any(follows or each.account in whose for each in named)
 
     return [

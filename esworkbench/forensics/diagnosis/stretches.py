@@ -7,7 +7,7 @@ several accounts allow together is where their rectangles meet.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Stretch(NamedTuple):
     """The error of every account in ``fits`` is ``times`` what it posts after ``after`` and up to ``up_to``.
 
     ``misses`` are the accounts that are off otherwise, though the stretch holds events of theirs, and ``missed`` counts
-    these and the ones that are right.
+    these and the ones that are right. ``others`` are apart from this one and explain just as much.
     """
 
     after: int
@@ -38,6 +38,7 @@ class Stretch(NamedTuple):
     fits: tuple[Key, ...]
     misses: tuple[Key, ...]
     missed: int
+    others: tuple[tuple[int, int], ...] = ()
 
     @property
     def common(self) -> bool:
@@ -87,14 +88,28 @@ def stretches(
             for other in (*allowed[:first], *allowed[first + 1 :]):
                 met = [both for one in met for two in other if (both := one.meets(two))] or met
             tried = [(each.after, each.up_to) for each in met[:MOST_TRIED]]
-            best = max(
-                (_held_against(errors, posted, *ends, factor)
-                 for ends, posted in zip(tried, within(tried), strict=True)),
-                key=lambda each: (len(each.fits), -each.missed, each.after - each.up_to),
-            )  # fmt: skip
-            yield best
+            held = [_held_against(errors, posted, *ends, factor)
+                    for ends, posted in zip(tried, within(tried), strict=True)]  # fmt: skip
+            best = max(held, key=lambda each: (len(each.fits), -each.missed, each.after - each.up_to))
+            yield best._replace(others=tuple(_as_good(best, held)))
             if best.common:
                 break
+
+
+def _as_good(best: Stretch, held: Iterable[Stretch]) -> Iterator[tuple[int, int]]:
+    """Stretches that explain what the best one does, and have nothing in common with it nor with each other."""
+    apart = [(best.after, best.up_to)]
+    for each in sorted(held, key=lambda each: each.up_to - each.after):
+        if (each.fits, each.missed) == (best.fits, best.missed) and not any(
+            each.after < up_to and after < each.up_to for after, up_to in apart
+        ):
+            apart.append((each.after, each.up_to))
+            yield each.after, each.up_to
+
+
+def held_against(errors: Mapping[Key, int], posted: "PostedPlaces", after: int, up_to: int) -> Stretch:
+    """A stretch that something else than sums tells of, held against the errors of accounts that lack it."""
+    return _held_against(errors, posted.within([(after, up_to)])[0], after, up_to, -1)
 
 
 def searched_first(sizes: Mapping[Key, int]) -> list[Key]:

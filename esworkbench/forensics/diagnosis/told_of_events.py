@@ -57,7 +57,7 @@ def _explains(finding: Finding, wrong: WrongColumn, damaged_log: set[str]) -> bo
         # Whoever puts an event into a log, or takes one out, may number all that come later anew.
         first = min(finding.positions, default=None)
         later = first is not None and wrong.column == "position" and (wrong.position or 0) >= first
-        return later or finding.account in (None, wrong.account)
+        return later or finding.account in (None, wrong.account) or wrong.account in finding.elsewhere
     mine = wrong.source in finding.sources
     # What leaves events out of some rows leaves them out of others, where they add up to nothing.
     of_all = finding.fault == MOVED.name or (wrong.stale and finding.fault != FAULT.name)

@@ -4,13 +4,21 @@ Then every figure is right at one position that isn't the checkpoint's. If the r
 lack one stretch of the log, the same on all accounts. Nothing notes the act itself down, so it is never proven.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from esworkbench.forensics.compare.records import NO_ROW, Key, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
-from esworkbench.forensics.diagnosis.stretches import Stretch, places_of, places_of_all, standing, stretches
+from esworkbench.forensics.diagnosis.stretches import (
+    PostedPlaces,
+    Stretch,
+    held_against,
+    places_of,
+    places_of_all,
+    standing,
+    stretches,
+)
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, shares_of_all
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -85,14 +93,15 @@ def _hole(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     if len(errors) < 2:
         return
     posted = places_of_all(facts, source)
-    for found in stretches(errors, posted.searched(errors), source.cut, (-1,), posted.within):
+    for by_sums in stretches(errors, posted.searched(errors), source.cut, (-1,), posted.within):
+        found = _by_rows(facts, errors, posted, by_sums)
         # An account that is right refutes it; one that is off by something else may have another fault besides.
         several = len(found.fits) > 2 and len(found.fits) > len(found.misses) == found.missed
         if not (found.common or several) or _of_one_type(facts, found.fits, found.after, found.up_to):
             continue
         for key in found.fits:
             proof = (
-                f"{source.name} lacks exactly the events after position {found.after} and up to {found.up_to}, on "
+                f"{source.name} lacks exactly the events {_in_words(found)}, on "
                 f"{len(found.fits)} accounts alike, and counts those before and after: an older state was put back and "
                 f"the runner went on from its checkpoint; on this account that makes {facts.money(errors[key], key)}"
             )
@@ -102,6 +111,45 @@ def _hole(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
         for key in found.misses:
             yield from _off_otherwise_too(facts, left, source, key, found)
         return
+
+
+_WITHOUT_ROW = """
+    SELECT min(p.position), max(p.position), count(DISTINCT a.event_id) FROM postings AS p
+    LEFT JOIN assertions AS a ON a.kind = 'running' AND a.source = $source AND a.event_id = p.event_id
+    WHERE p.position BETWEEN $first AND $last AND p.amount_minor <> 0
+"""
+
+
+def _by_rows(facts: Facts, errors: Mapping[Key, int], posted: PostedPlaces, by_sums: Stretch) -> Stretch:
+    """Of stretches that come to the same sums, the one of which some read model with a row for each event has none."""
+    for source in facts.sources:
+        lacks = [
+            each.position
+            for each in facts.residuals
+            if each.source == source.name and each.kind == "running" and each.reason == NO_ROW and each.position
+        ]
+        if not lacks:
+            continue
+        [(first, last, with_row)] = facts.rows(
+            _WITHOUT_ROW, source=source.name, first=min(lacks), last=max(lacks)
+        )  # fmt: skip
+        if with_row == 0:
+            found = held_against(errors, posted, first - 1, last)
+            if (len(found.fits), -found.missed) >= (len(by_sums.fits), -by_sums.missed):
+                return found
+    return by_sums
+
+
+def _in_words(found: Stretch) -> str:
+    """Where the events are that are lacking, or may be."""
+    first, *others = [f"after position {after} and up to {up_to}" for after, up_to in _ranges(found)]
+    if not others:
+        return first
+    return f"of one of these ranges, which come to the same sums: {first}; {'; '.join(others)};"
+
+
+def _ranges(found: Stretch) -> list[tuple[int, int]]:
+    return sorted([(found.after, found.up_to), *found.others])
 
 
 def _off_otherwise_too(facts: Facts, left: Left, source: Source, key: Key, found: Stretch) -> Iterator[Explanation]:
@@ -121,7 +169,7 @@ def _off_otherwise_too(facts: Facts, left: Left, source: Source, key: Key, found
 
 
 def _bounds(found: Stretch) -> list[int]:
-    return [found.after + 1, found.up_to]
+    return [bound for after, up_to in _ranges(found) for bound in (after + 1, up_to)]
 
 
 def _of_one_type(facts: Facts, keys: tuple[Key, ...], after: int, up_to: int) -> bool:

@@ -9,10 +9,12 @@ from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
 from esworkbench.forensics.diagnosis.anchored_acts import acts, contradicted, signed, somewhere, told, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.moved_positions import head_then
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
+from esworkbench.forensics.diagnosis.written_over import WrittenOver, follows, written_over
 
 # A head row whose position is past its account's last event, where the log holds nothing.
 _HEADS_AHEAD = """
@@ -26,21 +28,27 @@ _LAST = "SELECT account, max(position) FROM postings GROUP BY account"
 
 
 def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
-    """An anchor that covers more than there is: what it covers is told by its leaves, by how much by the claims."""
+    """An anchor that covers more than there is: what it covers is told by its leaves, by how much by the claims.
+
+    Where the log went on since, others stand at these positions, and what the claims tell of both is one act's work.
+    """
+    over = written_over(facts)
     apart = contradicted(facts)
-    if apart is None or not apart.is_ahead:
-        return []
+    if apart is None or not (apart.is_ahead or apart.cut_after is not None):
+        return list(_written_over(facts, left, over)) if over and apart is None else []
     gone = [each for each in acts(facts, apart).get(FAULT.name, []) if apart.exact]
     beyond = _ran_beyond(facts, apart)
     explanations = [
         each._replace(finding=msgspec.structs.replace(each.finding, proof=each.finding.proof + beyond))
         for each in told(FAULT, facts, left, apart, gone)
     ]
+    if over and apart.cut_after is not None:
+        return list(_with_rows(facts, left, over, apart.strength, explanations))
     known = {(explanation.finding.account, explanation.finding.currency) for explanation in explanations}
     words = f"{signed(apart)}, and the log ends at {apart.head}"
     others = [
         each._replace(finding=msgspec.structs.replace(each.finding, certainty=apart.strength))
-        for each in _claimed_ahead(facts, left, words) if _key(each) not in known
+        for each in _claimed_ahead(facts, left, words) if _key(each) not in known and apart.is_ahead
     ]  # fmt: skip
     # Where every event that differs is told, and none was cut off, the log only ends earlier since others are gone.
     told_all = apart.exact and apart.all_told and not gone
@@ -50,12 +58,46 @@ def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
 def _ran_beyond(facts: Facts, apart: AnchorContradiction) -> str:
     """What runs have read past the last event that an anchor covers, where the log ends before that."""
     [(last,)] = facts.rows("SELECT max(to_position) FROM checkpoint_log")
-    if last is None or last <= apart.by:
+    if last is None or last <= max(apart.by, apart.head):
         return ""
     return (
         f"; a run of the checkpoint log ended at {last}, so positions {apart.by + 1} to {last}, which no anchor "
         "covers, were cut off as well"
     )
+
+
+def _written_over(facts: Facts, left: Left, over: WrittenOver) -> Iterator[Explanation]:
+    """Told by rows alone: a reader that has counted what is gone was there before what stands there now."""
+    others = [share for key in over.others for share in follows(facts, left, over, key)]
+    for key in over.keys:
+        mine = [row for row in over.gone if row.key == key]
+        proof = (
+            f"{over.source} tells of other events than stand at {places([row.position for row in mine])}, and has no "
+            f"row for any event that stands at positions {over.first} to {over.last}: the log was cut off and went on "
+            f"at the same positions; what was cut off came to {facts.money(over.lost(key), key)}"
+        )
+        found = finding(
+            FAULT, key, amount=over.lost(key), events=[(row.position, row.event_id) for row in mine],
+            source=over.source, certainty="likely", proof=proof,
+        )  # fmt: skip
+        yield Explanation(found, [*follows(facts, left, over, key), *others])
+        others = []
+
+
+def _with_rows(
+    facts: Facts, left: Left, over: WrittenOver, certainty: Certainty, explanations: list[Explanation]
+) -> Iterator[Explanation]:
+    """The same where leaves prove it; what came after the anchor only the rows tell."""
+    by_leaves = {_key(each): each.finding for each in explanations}
+    for each in _written_over(facts, left, over):
+        signed_too = by_leaves.pop(_key(each), None)
+        proof = f"{signed_too.proof}; {each.finding.proof}" if signed_too else each.finding.proof
+        yield each._replace(
+            finding=msgspec.structs.replace(
+                each.finding, proof=proof, certainty=certainty if signed_too else each.finding.certainty
+            )
+        )
+    yield from (each for each in explanations if _key(each) in by_leaves)
 
 
 def _key(explanation: Explanation) -> tuple[str | None, str | None]:

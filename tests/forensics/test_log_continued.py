@@ -1,0 +1,80 @@
+"""A log whose newest events were cut off, and that went on with others at the same positions: one act."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from anchored_bank import AnchoredBank, Told, told
+from damaged_bank import DamagedBank, Event
+from test_anchored import rebuild
+
+from esworkbench.forensics.diagnosis.diagnose import diagnose
+from esworkbench.forensics.diagnosis.findings import Diagnosis
+from esworkbench.forensics.verify import verify
+
+OTHERS = ("ACC-1001", "ACC-1003", "ACC-1001", "ACC-1002")
+"""The accounts that the new events are of, in turn."""
+
+
+def amounts(gone: Sequence[Event]) -> Counter[str]:
+    found = Counter[str]()
+    for event in gone:
+        found[event.account] += event.amount
+    return found
+
+
+def go_on(bank: DamagedBank, count: int, *, booked: bool = True) -> None:
+    """Deposits on several accounts, applied by runners whose checkpoints stayed where they were."""
+    moment = bank.healthy.now + timedelta(hours=1)
+    for number in range(count):
+        bank.deposit(OTHERS[number % len(OTHERS)], 900 + number, f"NEW-{number}", moment + timedelta(minutes=number))
+        if booked:
+            bank.book(OTHERS[number % len(OTHERS)], 900 + number, f"NEW-{number}", moment + timedelta(minutes=number))
+
+
+def of_the_cut(diagnosis: Diagnosis, gone: Sequence[Event]) -> None:
+    """One finding for each account hit, which names just what was cut off."""
+    assert {each.fault for each in diagnosis.unhealthy} == {"tail_truncated"}
+    assert diagnosis.unexplained == []
+    by_account = {each.account: each for each in diagnosis.unhealthy}
+    assert set(by_account) == set(amounts(gone))
+    for account, found in by_account.items():
+        assert found.positions == [each.position for each in gone if each.account == account]
+
+
+@pytest.mark.parametrize("more", [0, 4])
+@pytest.mark.parametrize("rebuilt", [True, False])
+def test_what_was_anchored_and_is_gone_to_the_end_was_cut_off_whatever_stands_there_now(
+    rebuilt: bool, more: int, tmp_path: Path
+) -> None:
+    bank = AnchoredBank(tmp_path)
+    bank.anchor()
+    gone = bank.cut_off(8)
+    go_on(bank, 8 + more, booked=not rebuilt)
+    if rebuilt:
+        rebuild(bank)
+        shutil.rmtree(bank.outside / "statements")
+    diagnosis = diagnose(bank.evidence())
+    of_the_cut(diagnosis, gone)
+    off = {account: 0 if rebuilt else amount for account, amount in amounts(gone).items()}
+    assert told(diagnosis) == {Told("tail_truncated", account, amount, "proven") for account, amount in off.items()}
+
+
+@pytest.mark.parametrize("count", [3, 9])
+@pytest.mark.parametrize("more", [0, 6])
+def test_rows_of_events_at_whose_positions_others_stand_tell_the_cut(count: int, more: int, tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    gone = bank.cut_off(count)
+    go_on(bank, count + more)
+    evidence = bank.captured()
+    diagnosis = diagnose(evidence)
+    of_the_cut(diagnosis, gone)
+    assert told(diagnosis) == {
+        Told("tail_truncated", account, amount, "likely") for account, amount in amounts(gone).items()
+    }
+    said = [each for each in verify(evidence).unprovable if "where the log holds others" in each]
+    assert len(said) == 1
+    assert "transaction_history" in said[0]
