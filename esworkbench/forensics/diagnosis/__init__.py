@@ -36,6 +36,7 @@ misplaced_rows       rows that stand under another day, currency or account than
 numbered_otherwise   snapshots as witnesses of a stream that was numbered otherwise
 booked_elsewhere     a line and an event that are one movement on two accounts
 written_elsewhere    events of another account or currency than the statement books them under
+written_over         rows of events where the log, cut off and continued, holds others
 lines_without_event  lines of a statement that no event explains and events without a line: what a gap proves
 lines_of_unposted    lines of a statement for events that the ledger can't read
 corrected_since      what may have put a fault right by hand already, so that nothing is paid twice
