@@ -65,7 +65,7 @@ def read_stamps(evidence: Evidence, authority: Path | None = None) -> list[Stamp
     if authority is None and not tokens:
         return []
     try:
-        import rfc3161_client  # noqa: F401
+        import rfc3161_client  # noqa: F401  only whether it is there
     except ModuleNotFoundError:
         if authority is not None:
             raise

@@ -129,3 +129,17 @@ def test_a_currency_without_a_row_is_named_though_the_other_figure_is_off_by_mor
     diagnosis, planted = diagnosed(tmp_path, *faults, seed=84)
     told = {(each.currency, each.amount) for each in diagnosis.findings if each.fault == "mixed_currency"}
     assert told == {(each.currency, each.amount) for each in planted if each.fault == "mixed_currency"}
+
+
+def test_rows_stamped_at_a_batchs_end_accuse_no_event_of_a_log_that_is_written_otherwise(tmp_path: Path) -> None:
+    faults = ("batch_end_stamping", "invariant_broken", "lost_update", "serialization_drift")
+    diagnosis, planted = diagnosed(tmp_path, *faults, seed=198)
+    assert [each for each in diagnosis.findings if each.fault == "payload_edited" and each.certainty == "proven"] == []
+    told = {each.account for each in diagnosis.findings if each.fault == "batch_end_stamping"}
+    assert told == {each.account for each in planted if each.fault == "batch_end_stamping"}
+
+
+def test_a_checkpoint_set_back_is_told_on_an_account_that_is_off_by_more(tmp_path: Path) -> None:
+    diagnosis, planted = diagnosed(tmp_path, "checkpoint_moved", "serialization_drift", "twin_dropped", seed=177)
+    told = {(each.account, each.amount) for each in diagnosis.findings if each.fault == "checkpoint_moved"}
+    assert told == {(each.account, each.amount) for each in planted if each.fault == "checkpoint_moved"}

@@ -60,7 +60,7 @@ def require_authority(authority: str) -> str:
     """The host of an authority that can be asked from here. Raises UnusableInput for another kind of address, and
     ModuleNotFoundError without the extra ``timestamps``: so ask before there is something to be stamped.
     """
-    import rfc3161_client  # noqa: F401
+    import rfc3161_client  # noqa: F401  only whether it is there
 
     try:
         parts = urlsplit(authority)
