@@ -1,7 +1,7 @@
 """Each fault that the lab can plant is named as the catalogue asks, and nothing else is; held by a judge from outside.
 
-A part of what ``python -m benchmarks.confusion`` runs over many seeds: there every fault on both engines, here each on
-one of them in turn. The judge reads the opened answer and what ``diagnose`` prints, and shares no code with either.
+The first seed of what ``python -m benchmarks.confusion`` runs over many. The judge reads the opened answer and what
+``diagnose`` prints, and shares no code with either.
 """
 
 from pathlib import Path
@@ -10,12 +10,7 @@ import pytest
 
 from benchmarks.confusion.trials import ENGINES, PLANTABLE, Held, Trial, hold
 
-SINGLE = [
-    pytest.param(fault, engine, marks=[pytest.mark.sweep] * ((number + turn) % 2))
-    for number, fault in enumerate(PLANTABLE) for turn, engine in enumerate(ENGINES)
-]  # fmt: skip
-MIXED = [*range(1, 11), *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(11, 21))]
-CLEAN = [*range(1, 11), *(pytest.param(seed, marks=pytest.mark.sweep) for seed in range(11, 21))]
+SEEDS = range(1, 21)
 
 
 def held(trial: Trial, folder: Path, request: pytest.FixtureRequest) -> Held:
@@ -27,7 +22,8 @@ def held(trial: Trial, folder: Path, request: pytest.FixtureRequest) -> Held:
     return found
 
 
-@pytest.mark.parametrize(("fault", "engine"), SINGLE)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("fault", PLANTABLE)
 def test_a_fault_alone_is_named_exactly_or_in_the_pair_that_it_belongs_to(
     fault: str, engine: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -46,7 +42,7 @@ def test_a_checkpoint_is_told_to_be_moved_whichever_way(seed: int, tmp_path: Pat
     assert verdict.is_right, verdict
 
 
-@pytest.mark.parametrize("seed", MIXED)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_of_several_faults_none_is_passed_over_and_none_is_proven_that_is_not_there(
     seed: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -57,7 +53,7 @@ def test_of_several_faults_none_is_passed_over_and_none_is_proven_that_is_not_th
     assert found.verdict.is_honest, found
 
 
-@pytest.mark.parametrize("seed", CLEAN)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_healthy_bank_is_not_accused(seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     verdict = held(Trial("clean", "", seed, ENGINES[seed % 2]), tmp_path, request).verdict
     assert verdict is not None
