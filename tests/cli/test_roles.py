@@ -372,8 +372,9 @@ def test_a_function_that_runs_as_who_can_rewrite_the_log_is_named(bench: Bench, 
     [(superuser,)] = strangers.execute("SELECT CURRENT_USER").fetchall()
     said = [each for each in run_script(strangers) if "SECURITY DEFINER" in each]
     tail = "runs with the rights of {}, who can rewrite the log, for {}: read what it does, or revoke EXECUTE"
+    friends = "test_strange_friend, test_strange_login"
     assert said == [
-        f"WARNING: public.keep() is SECURITY DEFINER and {tail.format(superuser, 'test_strange_friend, test_strange_login')}",
+        f"WARNING: public.keep() is SECURITY DEFINER and {tail.format(superuser, friends)}",
         f"WARNING: public.mend(by_hand text) is SECURITY DEFINER and {tail.format('esworkbench_owner', 'PUBLIC')}",
     ]
     strangers.execute("REVOKE EXECUTE ON FUNCTION mend FROM PUBLIC; DROP PROCEDURE keep")
