@@ -266,6 +266,7 @@ def repair(
     apply: bool = False,
     digest: str | None = None,
     domain: str | None = None,
+    account: str | None = None,
     diagnosis: "Diagnosis | None" = None,
     copied: "Copied | None" = None,
     show: "Callable[[RepairPlan], None] | None" = None,
@@ -274,10 +275,10 @@ def repair(
 
     ``store`` is the one that the evidence was captured from, and ``operator`` answers for what is appended to it.
     ``digest`` is the evidence's, as its capture printed it: nothing is applied without. ``domain`` is as for
-    ``capture``; without one, steps that need its code are planned in words, for somebody's hands. ``diagnosis`` is the
-    evidence's, where it is at hand; ``copied`` is given where the store is a scratch copy; ``show`` sees the plan
-    before anything is done. Safe to run twice. Raises UnusableInput for another store, or where ``apply`` comes without
-    the digest.
+    ``capture``; without one, steps that need its code are planned in words, for somebody's hands. With ``account`` only
+    what concerns it is planned. ``diagnosis`` is the evidence's, where it is at hand; ``copied`` is given where the
+    store is a scratch copy; ``show`` sees the plan before anything is done. Safe to run twice. Raises UnusableInput for
+    another store, or where ``apply`` comes without the digest.
     """
     from esworkbench.forensics.diagnosis.diagnose import diagnose
     from esworkbench.forensics.repair.apply import Repaired, require_digest, require_same_store
@@ -294,7 +295,7 @@ def repair(
     code = domain_of(evidence, domain)
     compensator = code.compensator(store) if code and code.compensator else None
     found = copied.diagnosis if copied else diagnosis or diagnose(evidence)
-    planned = plan(evidence, found, operator=operator, compensator=compensator)
+    planned = plan(evidence, found, operator=operator, account=account, compensator=compensator)
     if show is not None:
         show(planned)
     if not apply or digest is None:

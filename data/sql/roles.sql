@@ -15,6 +15,12 @@
 -- everywhere, the owner of the schema or the database, a grant that only somebody else can take back) is named in a
 -- WARNING. Read those: each is either meant, or a hole.
 --
+-- What lets somebody in by another's rights is looked for as well. On views over those tables, in any schema, INSERT,
+-- UPDATE and DELETE are taken back and named in a NOTICE, where the owner of the view could rewrite the log; reading
+-- stays. SECURITY DEFINER functions of such owners that others may execute are named in a WARNING: what they do, only
+-- their code says. What ALTER DEFAULT PRIVILEGES would grant on new tables is taken back where esworkbench_owner makes
+-- them, and named in a WARNING, with the statement that takes it back, where somebody else does.
+--
 -- These roles can't log in. Make logins of your own and let them in:
 --
 --   CREATE ROLE bank_app LOGIN PASSWORD '…' IN ROLE esworkbench_writer, esworkbench_reader;
@@ -48,6 +54,7 @@ DECLARE
     known CONSTANT text[] := appended || by_relay || by_runner || ARRAY['snapshots'];
     here CONSTANT text := quote_ident(current_schema());
     role_name text;
+    remedy text;
     one record;
 BEGIN
     IF to_regclass(here || '.events') IS NULL THEN
@@ -80,6 +87,31 @@ BEGIN
         END IF;
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', here, role_name);
     END LOOP;
+
+    -- Who could rewrite the log, whatever is granted.
+    CREATE TEMPORARY VIEW rewriters AS
+    SELECT r.oid AS role, string_agg(w.reason, '; ' ORDER BY w.reason) AS reasons
+    FROM pg_roles r CROSS JOIN LATERAL (
+        SELECT 'the owner of its tables' AS reason WHERE r.rolname = 'esworkbench_owner'
+        UNION ALL
+        SELECT 'a superuser' WHERE r.rolsuper
+        UNION ALL
+        SELECT format('a member of %I', p.rolname) FROM pg_roles p
+        WHERE NOT r.rolsuper AND p.oid <> r.oid AND pg_has_role(r.oid, p.oid, 'MEMBER') AND p.rolname IN (
+            'esworkbench_owner', 'pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
+        UNION ALL
+        SELECT format('an owner of the schema %I, or a member of it', current_schema()) FROM pg_namespace n
+        WHERE NOT r.rolsuper AND n.nspname = current_schema() AND pg_has_role(r.oid, n.nspowner, 'MEMBER')
+        UNION ALL
+        SELECT format('an owner of the database %I, or a member of it', d.datname) FROM pg_database d
+        WHERE NOT r.rolsuper AND d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
+        UNION ALL
+        SELECT 'one with CREATEROLE, who can join esworkbench_owner'
+        WHERE NOT r.rolsuper AND r.rolcreaterole AND current_setting('server_version_num')::int < 160000
+    ) w
+    -- The server's own roles log nobody in; who is in one of them is named.
+    WHERE r.rolname !~ '^pg_'
+    GROUP BY r.oid;
 
     EXECUTE format('REVOKE CREATE ON SCHEMA %s FROM PUBLIC', here);
     EXECUTE format('GRANT CREATE ON SCHEMA %s TO esworkbench_owner', here);
@@ -178,32 +210,99 @@ BEGIN
         EXECUTE format('ALTER FUNCTION %s OWNER TO esworkbench_owner', one.full_name);
     END LOOP;
 
+    -- A view writes with its owner's rights, so whoever may write to it may write to what it shows.
+    FOR attempt IN 1 .. 2 LOOP
+        FOR one IN
+            WITH RECURSIVE showing AS (
+                SELECT c.oid FROM pg_class c
+                WHERE c.relnamespace = here::regnamespace AND c.relkind IN ('r', 'p') AND c.relname = ANY (appended)
+                UNION
+                SELECT w.ev_class FROM showing s
+                    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
+                    JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            )
+            SELECT format('%I.%I', n.nspname, c.relname) AS full_name,
+                CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee,
+                string_agg(DISTINCT a.privilege, ', ' ORDER BY a.privilege) AS privileges,
+                string_agg(DISTINCT a.grantor::regrole::text, ', ') AS grantors
+            FROM showing s JOIN pg_class c ON c.oid = s.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+            CROSS JOIN LATERAL (
+                SELECT t.grantor, t.grantee, t.privilege_type, t.privilege_type AS privilege FROM aclexplode(c.relacl) t
+                UNION ALL
+                SELECT e.grantor, e.grantee, e.privilege_type, format('%s (%I)', e.privilege_type, f.attname)
+                FROM pg_attribute f CROSS JOIN LATERAL aclexplode(f.attacl) e
+                WHERE f.attrelid = c.oid AND NOT f.attisdropped
+            ) a
+            -- 28: a row can be inserted, updated or deleted, by a trigger or rule of the view too.
+            WHERE c.relkind = 'v' AND pg_relation_is_updatable(c.oid, true) & 28 <> 0
+                AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE') AND a.grantee <> c.relowner
+                AND c.relowner IN (SELECT w.role FROM pg_temp.rewriters w)
+                AND NOT EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
+                    WHERE option_name = 'security_invoker' AND option_value::boolean)
+            GROUP BY n.nspname, c.relname, a.grantee ORDER BY 1, 2
+        LOOP
+            IF attempt = 2 THEN
+                RAISE WARNING '% still has on the view %, which writes to the log: %, granted by %, who alone can '
+                    'take it back', one.grantee, one.full_name, one.privileges, one.grantors;
+                CONTINUE;
+            END IF;
+            EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %s CASCADE', one.full_name, one.grantee);
+            RAISE NOTICE 'taken back on the view %, which writes to the log: % from %', one.full_name, one.privileges,
+                one.grantee;
+        END LOOP;
+    END LOOP;
+
+    -- What a function does only its code says, so it is named and left.
     FOR one IN
-        SELECT r.oid::regrole AS role, string_agg(w.reason, '; ' ORDER BY w.reason) AS reasons
-        FROM pg_roles r CROSS JOIN LATERAL (
-            SELECT 'a superuser' AS reason WHERE r.rolsuper
-            UNION ALL
-            SELECT format('a member of %I', p.rolname) FROM pg_roles p
-            WHERE NOT r.rolsuper AND p.oid <> r.oid AND pg_has_role(r.oid, p.oid, 'MEMBER') AND p.rolname IN (
-                'esworkbench_owner', 'pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
-            UNION ALL
-            SELECT format('an owner of the schema %s, or a member of it', here) FROM pg_namespace n
-            WHERE NOT r.rolsuper AND n.oid = here::regnamespace AND pg_has_role(r.oid, n.nspowner, 'MEMBER')
-            UNION ALL
-            SELECT format('an owner of the database %I, or a member of it', d.datname) FROM pg_database d
-            WHERE NOT r.rolsuper AND d.datname = current_database() AND pg_has_role(r.oid, d.datdba, 'MEMBER')
-            UNION ALL
-            SELECT 'one with CREATEROLE, who can join esworkbench_owner'
-            WHERE NOT r.rolsuper AND r.rolcreaterole AND current_setting('server_version_num')::int < 160000
-        ) w
-        -- The server's own roles log nobody in; who is in one of them is named.
-        WHERE r.rolname <> 'esworkbench_owner' AND r.rolname !~ '^pg_'
-        GROUP BY r.oid ORDER BY r.oid::regrole::text
+        SELECT format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS full_name,
+            p.proowner::regrole AS owner, string_agg(g.name, ', ' ORDER BY g.name) AS grantees
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        CROSS JOIN LATERAL (
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS name
+        ) g
+        WHERE p.prosecdef AND a.privilege_type = 'EXECUTE' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+            AND p.proowner IN (SELECT w.role FROM pg_temp.rewriters w)
+            AND a.grantee NOT IN (SELECT w.role FROM pg_temp.rewriters w)
+        GROUP BY n.nspname, p.oid, p.proname, p.proowner ORDER BY 1
+    LOOP
+        RAISE WARNING '% is SECURITY DEFINER and runs with the rights of %, who can rewrite the log, for %: read what '
+            'it does, or revoke EXECUTE', one.full_name, one.owner, one.grantees;
+    END LOOP;
+
+    -- A table that a release makes later, anchors for one, would get what its maker grants by default.
+    FOR one IN
+        SELECT d.defaclrole::regrole AS maker, k.kind,
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee,
+            CASE d.defaclnamespace WHEN 0 THEN '' ELSE 'in the schema ' || here END AS place,
+            CASE d.defaclnamespace WHEN 0 THEN '' ELSE 'IN SCHEMA ' || here END AS in_schema,
+            string_agg(DISTINCT a.privilege_type, ', ' ORDER BY a.privilege_type) AS privileges
+        FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) a
+        CROSS JOIN LATERAL (SELECT CASE d.defaclobjtype WHEN 'r' THEN 'tables' ELSE 'sequences' END AS kind) k
+        WHERE d.defaclobjtype IN ('r', 'S') AND a.grantee <> d.defaclrole
+            AND d.defaclnamespace IN (0, here::regnamespace) AND has_schema_privilege(d.defaclrole, here, 'CREATE')
+        GROUP BY d.defaclrole, k.kind, a.grantee, d.defaclnamespace ORDER BY 1, 2, 3, 4
+    LOOP
+        remedy := concat_ws(' ', 'ALTER DEFAULT PRIVILEGES FOR ROLE', one.maker, nullif(one.in_schema, ''),
+            'REVOKE ALL ON', upper(one.kind), 'FROM', one.grantee);
+        IF one.maker = 'esworkbench_owner'::regrole THEN
+            EXECUTE remedy;
+            RAISE NOTICE 'taken back of what esworkbench_owner grants by default on new %: % to %',
+                concat_ws(' ', one.kind, nullif(one.place, '')), one.privileges, one.grantee;
+        ELSE
+            RAISE WARNING '% grants by default on new %: % to %; % takes it back', one.maker,
+                concat_ws(' ', one.kind, nullif(one.place, '')), one.privileges, one.grantee, remedy;
+        END IF;
+    END LOOP;
+
+    FOR one IN
+        SELECT w.role::regrole AS role, w.reasons FROM pg_temp.rewriters w
+        WHERE w.role <> 'esworkbench_owner'::regrole ORDER BY w.role::regrole::text
     LOOP
         RAISE WARNING '% can rewrite the log, whatever is granted: %', one.role, one.reasons;
     END LOOP;
 
-    DROP VIEW pg_temp.granted;
+    DROP VIEW pg_temp.granted, pg_temp.rewriters;
 END
 $$;
 

@@ -82,7 +82,8 @@ def anchor(
     """Sign what the log holds now and keep that outside it, so that nobody rewrites the log unseen.
 
     First the log is held against the anchors that are there: exit code 1 means that it was rewritten, and nothing is
-    signed. From cron: `0 * * * * esworkbench anchor URL --json >> anchors.log`; or let --every 1h run as a service.
+    signed; or that rows of the store's own table of anchors bear no signature. From cron:
+    `0 * * * * esworkbench anchor URL --json >> anchors.log`; or let --every 1h run as a service.
     """
     pause = duration("--every", every) if every is not None else None
     if pause is not None and json:
@@ -115,7 +116,7 @@ def anchor(
         _as_document(outcome, notes),
         lambda console: _say(console, outcome, notes),
         as_json=json,
-        found=outcome.rewritten is not None,
+        found=outcome.rewritten is not None or bool(outcome.unsigned),
     )
 
 
@@ -354,7 +355,7 @@ def _as_document(outcome: AnchorRun, notes: list[str]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "anchored": outcome.taken is not None, "events": outcome.events, "compared": outcome.compared,
         "anchor": None, "file": None, "digest": None, "timestamp": None, "rewritten": None,
-        "notes": [*notes, *outcome.notes],
+        "unsigned": outcome.unsigned, "notes": [*notes, *outcome.notes],
     }  # fmt: skip
     if latest is not None:
         stamped = str(latest.timestamp_path) if latest.timestamp_path.exists() else None

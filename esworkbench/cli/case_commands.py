@@ -61,7 +61,7 @@ def investigate(
         "unexplained": inquiry.unexplained, "unposted": inquiry.diagnosis.unposted, "reach": inquiry.reach,
         "reach_of_each_fault": inquiry.diagnosis.reach,
         "decided_on_wrong_balances": inquiry.diagnosis.decided, "shares": inquiry.diagnosis.shares,
-        "repair": inquiry.repair,
+        "repair": inquiry.repair, "other_accounts": inquiry.other_accounts,
         "verified": inquiry.verified, "report": str(report), **judge_of(evidence),
     }  # fmt: skip
     arguments = {
@@ -80,7 +80,11 @@ def investigate(
         say_shares(console, inquiry.diagnosis.shares, require)
         console.print(f"report: {report}", markup=False)
 
-    found = bool(unposted) or not (settled or inquiry.verified) or below(inquiry.diagnosis.shares, require)
+    found = (
+        bool(unposted)
+        or not (settled or (inquiry.verified and not inquiry.other_accounts))
+        or below(inquiry.diagnosis.shares, require)
+    )
     answer(document, prose, as_json=json, found=found, next_command=next_command)
 
 

@@ -77,9 +77,9 @@ def _investigated_in(
     claim = _claim(source, account, currency, claimed)
     repair = None
     if built_in:
-        repair = repair_source(evidence, source, domain)
+        repair = repair_source(evidence, source, domain, account)
     elif evidence.manifest.layout == OWN_LAYOUT:
-        repair = repair_scratch_copy(evidence, folder, domain)
+        repair = repair_scratch_copy(evidence, folder, domain, account)
     inquiry = investigate(
         evidence, claim=claim, account=account, currency=currency, handlers=handlers_for(code), repairer=repair
     )

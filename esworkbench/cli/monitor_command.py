@@ -144,7 +144,12 @@ def _whole(
         for each in apart["rows"]
     ]  # fmt: skip
     found += [{"what": f"{kind}: no rule of the ledger"} for kind in apart["unposted"]]
-    found += [{"what": str(each)} for each in (*apart["wrong_columns"], *apart["odd_claims"])]
+    found += [
+        {"what": f"{each['source']} says of its event: {each['column']} {each['says']}, not {each['event_says']}",
+         "account": each["account"], "currency": each["currency"], "position": each["position"]}
+        for each in apart["wrong_columns"]
+    ]  # fmt: skip
+    found += [{"what": each} for each in apart["odd_claims"]]
     words = f"{len(broken)} breaks in the log, {apart['divergent']:,} of {apart['compared']:,} claims diverge"
     state.whole = WholeSeen(utc_now(), words, len(found), found[:LISTED])
     return _as_check(state.whole)

@@ -17,22 +17,25 @@ from esworkbench.forensics.verify import Verification
 INVESTIGATOR = "esworkbench investigate"
 
 
-def repair_source(evidence: Evidence, url: str, domain: str | None) -> Repairer:
-    """Repair the store at ``url`` itself."""
+def repair_source(evidence: Evidence, url: str, domain: str | None, account: str | None) -> Repairer:
+    """Repair the store at ``url`` itself; with ``account`` what concerns it alone."""
 
     def repair_it(diagnosis: Diagnosis, _whole: Verification) -> Repair:
         store = EventStore.open(url, create=False)
         done = repair(
             evidence, store, operator=INVESTIGATOR, apply=True, digest=evidence.digest, domain=domain,
-            diagnosis=diagnosis,
+            account=account, diagnosis=diagnosis,
         )  # fmt: skip
-        return _told(done, "the store itself")
+        return _told(done, "the store itself", account)
 
     return repair_it
 
 
-def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) -> Repairer:
-    """Try the repair on a copy made from the evidence, in ``folder``; the source is not touched."""
+def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None, account: str | None) -> Repairer:
+    """Try the repair on a copy made from the evidence, in ``folder``; the source is not touched.
+
+    With ``account`` what concerns it alone.
+    """
     code = domain_of(evidence, domain)
 
     def repair_copy(diagnosis: Diagnosis, whole: Verification) -> Repair:
@@ -42,12 +45,12 @@ def repair_scratch_copy(evidence: Evidence, folder: Path, domain: str | None) ->
             )
             done = repair(
                 evidence, copy, operator=INVESTIGATOR, apply=True, digest=evidence.digest, domain=domain,
-                copied=Copied(diagnosis, whole),
+                account=account, copied=Copied(diagnosis, whole),
             )  # fmt: skip
         except UnusableInput as reason:
             # What was found stands even if the repair can't be tried.
             return Repair(applied=False, verified=False, applied_to="", rows=[["1. restore", str(reason), "by hand"]])
-        return _told(done, "a scratch copy of the store")
+        return _told(done, "a scratch copy of the store", account)
 
     return repair_copy
 
@@ -80,9 +83,11 @@ def _what(step: RepairStep) -> str:
     return step.words if step.command is None or step.state in ("held back", "refused") else step.command
 
 
-def _told(done: Repaired, applied_to: str) -> Repair:
+def _told(done: Repaired, applied_to: str, account: str | None = None) -> Repair:
+    left = done.after.about(account)
+    verified = done.verified or (account is not None and not left.unhealthy and not left.unexplained)
     kept = [path for step in done.steps for path in step.kept]
     return Repair(
-        applied=done.applied, verified=done.verified, applied_to=applied_to, rows=list(rows_of(done.steps)),
+        applied=done.applied, verified=verified, applied_to=applied_to, rows=list(rows_of(done.steps)),
         event_ids=done.appended, kept=kept, looked_at=done.looked_at,
     )  # fmt: skip

@@ -7,7 +7,7 @@ challenge/       faults planted in copies of evidence, and what diagnosis sees o
 repair/          a plan, and what carries it out
 investigation/   all of it in seven steps, with the case and the report
 verify           hash chains, gaps, structure
-anchored         the log held against what was signed of it
+anchored/        the log held against what was signed of it
 stamped          what a third party's timestamps say
 hash_in_sql      the same hashes worked out by query
 scratch_store    a copy of a store to try a repair on

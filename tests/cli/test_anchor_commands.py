@@ -96,6 +96,26 @@ def test_a_rewritten_log_is_a_finding_and_names_its_events(shell: Shell, bank_ur
     assert fingerprint(tmp_path / "kept") == before
 
 
+def test_a_row_of_the_stores_own_table_that_nobody_signed_is_a_finding_and_ends_no_anchoring(
+    shell: Shell, bank_url: str, tmp_path: Path
+) -> None:
+    shell("anchor", bank_url, "--into", tmp_path / "kept")
+    with write_transaction(EventStore.open(bank_url).engine) as connection:
+        connection.execute(text(
+            "INSERT INTO anchors (position, event_count, root, anchored_at, key_id, signature) "
+            "SELECT 5, 5, root, anchored_at, key_id, signature FROM anchors"
+        ))  # fmt: skip
+    deposit(bank_url, "since")
+    ran = shell.json("anchor", bank_url, "--into", tmp_path / "kept")
+    assert (ran.code, ran.document["anchored"], ran.document["rewritten"]) == (1, True, None)
+    [sentence] = ran.document["unsigned"]
+    assert sentence in ran.document["notes"]
+    assert "position 5 of the store's own table" in sentence
+    again = shell("anchor", bank_url, "--into", tmp_path / "kept", "--only-new")
+    assert again.code == 1
+    assert sentence in " ".join(again.out.split())
+
+
 def test_bad_input_is_refused_and_leaves_nothing(shell: Shell, bank_url: str, tmp_path: Path, home: Path) -> None:
     empty = tmp_path / "empty.db"
     EventStore.open(str(empty)).engine.dispose()

@@ -1,5 +1,6 @@
 """The main job from a shell: found, explained, repaired by appending, verified, written up; and never on the source."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,38 @@ def test_a_claim_that_nothing_accounts_for_is_a_finding(shell: Shell, tmp_path: 
         assert ran.document["verified"] is (code == 0)
         assert [each["amount"] for each in ran.document["unexplained"]] == ([] if code == 0 else [-500])
     assert ran.document["verdict"] == "-5.00 USD that no fault in the catalogue explains"
+
+
+def test_an_account_that_is_named_is_the_only_one_repaired(shell: Shell, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    bank = Bank(EventStore.open(url, clock=lambda: moment))
+    for account in ("A1", "A2", "A3"):
+        bank.handle(OpenAccount(account_id=account, owner="Ann", currency="USD"))
+        bank.handle(Deposit(account_id=account, amount_minor=7500, currency="USD", reference="r1"))
+    for account in ("A1", "A2"):
+        bank.handle(
+            RequestWithdrawal(
+                account_id=account, withdrawal_id=f"w-{account}", amount_minor=500, currency="USD", reference="r2"
+            )
+        )
+    moment += timedelta(days=3)
+    bank.handle(Deposit(account_id="A3", amount_minor=1, currency="USD", reference="r3"))
+    ran = shell.json("investigate", url, "--account", "A1", "--out", tmp_path / "one")
+    assert ran.code == 1
+    assert {each["account"] for each in ran.document["findings"]} == {"A1"}
+    [[_, what, _]] = ran.document["repair"]["rows"]
+    assert "at position 7" in what  # A1's request; that of A2 is at 8
+    assert ran.document["other_accounts"] == ["A2"]
+    assert "A2 has findings too" in ran.document["steps"][-1]["answer"]
+    assert "`esworkbench diagnose`" in ran.document["steps"][-1]["answer"]
+    of_none = shell.json("investigate", url, "--account", "A3", "--out", tmp_path / "three")
+    assert (of_none.document["repair"]["rows"], of_none.document["other_accounts"]) == ([], ["A1", "A2"])
+    assert (
+        "nothing of account A3 needs a repair; A1 and A2 have findings too" in of_none.document["steps"][-1]["answer"]
+    )
+    whole = shell.json("investigate", url, "--out", tmp_path / "all").document
+    assert (len(whole["repair"]["rows"]), whole["other_accounts"]) == (2, [])
 
 
 def test_a_hold_still_young_accounts_for_a_claim(shell: Shell, tmp_path: Path) -> None:

@@ -186,6 +186,57 @@ def test_what_was_anchored_long_ago_is_looked_at_with_the_whole_store(watched: W
     assert "whole" in watched.found()
 
 
+OWN = "position, event_count, root, anchored_at, key_id, signature, log_id, previous"
+
+
+def own_row(watched: Watched, row: str) -> None:
+    with write_transaction(watched.store.engine) as connection:
+        connection.execute(
+            text(f"INSERT INTO anchors ({OWN}) SELECT {row} FROM anchors ORDER BY position DESC LIMIT 1")
+        )
+
+
+def test_a_row_of_the_stores_own_table_of_anchors_that_nobody_signed_is_seen(watched: Watched) -> None:
+    assert watched.found() == set()
+    own_row(watched, "2, 2, root, anchored_at, key_id, signature, log_id, previous")
+    check = watched.look()["anchors"]
+    assert (check["state"], check["total"]) == ("found", 1)
+    assert "row at position 2 of the store's own table" in check["found"][0]["what"]
+    assert "rewritten" not in check["words"]
+
+
+def test_what_the_stores_own_table_says_was_anchored_must_still_stand(watched: Watched) -> None:
+    """The outside folder was set back, and the log cut off after what is left there."""
+    last = max((outside_folder(watched.url) / "anchors").glob("*.json"))
+    cut = int(last.stem)
+    last.unlink()
+    assert watched.found() == set()
+    watched.damage(f"DELETE FROM events WHERE global_position >= {cut}")
+    check = watched.look()["anchors"]
+    assert check["state"] == "found"
+    ends = {"what": "the log ends before an anchor in its own table", "head": cut - 1, "anchored": cut}
+    assert ends in check["found"]
+
+
+def test_with_no_anchor_outside_the_own_table_is_asked_how_long_the_log_was(watched: Watched) -> None:
+    """Its rows aren't proved then, so they alone are no finding: whoever watches may be elsewhere than who anchors."""
+    folder = outside_folder(watched.url) / "anchors"
+    cut = int(max(folder.glob("*.json")).stem)
+    for each in folder.iterdir():
+        each.unlink()
+    check = watched.look()["anchors"]
+    assert (check["state"], "2 rows of the store's own table" in check["words"]) == ("not_checked", True)
+    watched.damage(f"DELETE FROM events WHERE global_position >= {cut}")
+    assert watched.look()["anchors"]["state"] == "found"
+
+
+def test_what_rows_say_wrongly_of_their_events_is_told_in_words(watched: Watched) -> None:
+    watched.damage("UPDATE transaction_history SET event_type = 'Odd' WHERE position = 4")
+    whole = watched.look("--whole-every", "0m")["whole"]
+    assert [each for each in whole["found"] if "{" in each["what"]] == []
+    assert "transaction_history" in whole["found"][0]["what"]
+
+
 def test_a_missing_guard_is_seen(watched: Watched) -> None:
     with write_transaction(watched.store.engine) as connection:
         drop_guards(connection)

@@ -309,6 +309,117 @@ def test_who_can_rewrite_the_log_even_so_is_named(bench: Bench, strangers: psyco
             assert not any("strange" in each for each in run_script(strangers)), warning
 
 
+def test_a_view_over_the_log_writes_nothing_for_those_who_may_not(bench: Bench, strangers: psycopg.Connection) -> None:
+    """A view writes with its owner's rights, and so does a view over a view, in whatever schema."""
+    reader = f"test_reader_{os.getpid()}"
+    strangers.execute(f"""
+        CREATE SCHEMA test_reports;
+        GRANT USAGE ON SCHEMA test_reports TO PUBLIC;
+        CREATE VIEW stored AS SELECT * FROM checkpoint_log;
+        CREATE VIEW test_reports.stored AS SELECT * FROM stored WHERE true;
+        CREATE VIEW counted AS SELECT count(*) FROM events;
+        CREATE VIEW as_invoker WITH (security_invoker = on) AS SELECT * FROM events;
+        GRANT SELECT, INSERT, DELETE ON stored TO {reader};
+        GRANT INSERT ON test_reports.stored TO PUBLIC;
+        GRANT UPDATE (projection) ON test_reports.stored TO test_strange_login;
+        GRANT SELECT ON counted TO {reader};
+        GRANT UPDATE ON counted, as_invoker TO {reader};
+        CREATE VIEW test_reports.of_friend AS SELECT * FROM events;
+        ALTER VIEW test_reports.of_friend OWNER TO test_strange_friend;
+        GRANT UPDATE ON test_reports.of_friend TO {reader};
+    """)
+    columns = (
+        "(projection, run_id, from_position, to_position, code_version, saved_at) VALUES ('p', 'r', 1, 1, 'v', now())"
+    )
+    ways = [f"INSERT INTO {view} {columns}" for view in ("stored", "test_reports.stored")]
+    assert [each for each in ways if bench.refused("reader", each)] == []
+    try:
+        said = run_script(strangers)
+        assert [each for each in said if "view" in each] == [
+            f"NOTICE: taken back on the view public.stored, which writes to the log: DELETE, INSERT from {reader}",
+            "NOTICE: taken back on the view test_reports.stored, which writes to the log: INSERT from PUBLIC",
+            "NOTICE: taken back on the view test_reports.stored, which writes to the log: UPDATE (projection) from "
+            "test_strange_login",
+        ]
+        assert [each for each in ways if not bench.refused("reader", each)] == []
+        assert not bench.refused("reader", "SELECT * FROM stored")
+        assert not bench.refused("reader", "SELECT * FROM counted")
+        assert bench.refused("reader", "UPDATE as_invoker SET payload = ''")
+        assert bench.refused("reader", "UPDATE test_reports.of_friend SET payload = ''")
+        assert not any("view" in each for each in run_script(strangers))
+    finally:
+        strangers.execute("DROP SCHEMA test_reports CASCADE; DROP VIEW stored, counted, as_invoker CASCADE")
+
+
+def test_a_function_that_runs_as_who_can_rewrite_the_log_is_named(bench: Bench, strangers: psycopg.Connection) -> None:
+    Bank(EventStore.open(bench.url("writer"), create=False)).handle(
+        OpenAccount(account_id="A1", owner="Ada", currency="USD")
+    )
+    strangers.execute("""
+        CREATE FUNCTION mend(by_hand text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN ALTER TABLE events DISABLE TRIGGER ALL; DELETE FROM events; END $$;
+        ALTER FUNCTION mend OWNER TO esworkbench_owner;
+        CREATE PROCEDURE keep() LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+        REVOKE ALL ON PROCEDURE keep FROM PUBLIC;
+        GRANT EXECUTE ON PROCEDURE keep TO test_strange_login, test_strange_friend;
+        CREATE FUNCTION closed() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+        REVOKE ALL ON FUNCTION closed FROM PUBLIC;
+        CREATE FUNCTION as_invoker() RETURNS int LANGUAGE sql AS 'SELECT 1';
+        CREATE FUNCTION of_friend() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+        ALTER FUNCTION of_friend OWNER TO test_strange_friend;
+    """)
+    assert not bench.refused("reader", "SELECT mend('')")
+    [(superuser,)] = strangers.execute("SELECT CURRENT_USER").fetchall()
+    said = [each for each in run_script(strangers) if "SECURITY DEFINER" in each]
+    tail = "runs with the rights of {}, who can rewrite the log, for {}: read what it does, or revoke EXECUTE"
+    friends = "test_strange_friend, test_strange_login"
+    assert said == [
+        f"WARNING: public.keep() is SECURITY DEFINER and {tail.format(superuser, friends)}",
+        f"WARNING: public.mend(by_hand text) is SECURITY DEFINER and {tail.format('esworkbench_owner', 'PUBLIC')}",
+    ]
+    strangers.execute("REVOKE EXECUTE ON FUNCTION mend FROM PUBLIC; DROP PROCEDURE keep")
+    assert bench.refused("reader", "SELECT mend('')")
+    assert not any("SECURITY DEFINER" in each for each in run_script(strangers))
+    strangers.execute("DROP FUNCTION mend, closed, as_invoker, of_friend")
+
+
+def test_what_would_be_granted_again_on_new_tables_is_taken_back_or_named(
+    bench: Bench, strangers: psycopg.Connection
+) -> None:
+    reader = f"test_reader_{os.getpid()}"
+    [(superuser,)] = strangers.execute("SELECT CURRENT_USER").fetchall()
+    strangers.execute(f"""
+        ALTER DEFAULT PRIVILEGES FOR ROLE esworkbench_owner GRANT INSERT, UPDATE ON TABLES TO {reader};
+        ALTER DEFAULT PRIVILEGES FOR ROLE esworkbench_owner IN SCHEMA public GRANT DELETE ON TABLES TO PUBLIC;
+        ALTER DEFAULT PRIVILEGES FOR ROLE esworkbench_owner GRANT UPDATE ON SEQUENCES TO {reader};
+        ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT UPDATE ON TABLES TO test_strange_login;
+        ALTER DEFAULT PRIVILEGES FOR ROLE test_strange_friend GRANT UPDATE ON TABLES TO test_strange_login;
+    """)
+    new_table = "SET ROLE esworkbench_owner; CREATE TABLE {0} (one int); RESET ROLE"
+    strangers.execute(new_table.format("made_before"))
+    assert not bench.refused("reader", "UPDATE made_before SET one = 1")
+    said = run_script(strangers)
+    ours = "taken back of what esworkbench_owner grants by default on new"
+    assert {each for each in said if "by default" in each} == {
+        f"NOTICE: {ours} tables: INSERT, UPDATE to {reader}",
+        f"NOTICE: {ours} tables in the schema public: DELETE to PUBLIC",
+        f"NOTICE: {ours} sequences: UPDATE to {reader}",
+        f"WARNING: {superuser} grants by default on new tables in the schema public: UPDATE to test_strange_login; "
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {superuser} IN SCHEMA public REVOKE ALL ON TABLES FROM test_strange_login "
+        "takes it back",
+    }
+    strangers.execute(new_table.format("made_after"))
+    assert bench.refused("reader", "UPDATE made_after SET one = 1")
+    assert bench.refused("reader", "DELETE FROM made_after")
+    assert [each.split(" grants")[0] for each in run_script(strangers) if "by default" in each] == [
+        f"WARNING: {superuser}"
+    ]
+    [remedy] = [each.split("; ")[1].removesuffix(" takes it back") for each in said if "; ALTER DEFAULT" in each]
+    strangers.execute(remedy)
+    assert not any("by default" in each for each in run_script(strangers))
+    strangers.execute("DROP TABLE made_before, made_after")
+
+
 def test_run_twice_it_gives_the_same(bench: Bench) -> None:
     with psycopg.connect(bench.admin, autocommit=True) as connection:
         once, said = all_grants(connection), run_script(connection)

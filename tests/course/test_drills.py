@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_look_alike_that_the_evidence_rules_out_loses_the_cause(
     open_names = {each.fault for each in told}
     assert fault in open_names
     claimed = truth(folder)
-    hit = {share.account} - {None}
+    hit = {share.account} if share.account is not None else set()
     for name in (*FAULTS[fault].look_alikes, "unexplained", "lost_update" if fault != "lost_update" else "lag"):
         found = found_out([share], claimed._replace(fault=name), hit, account=drill.account, seed=drill.seed)
         assert found == {"cause": name in open_names, "account": True, "events": True, "amount": True}, name
@@ -133,7 +134,7 @@ def test_unexplained_is_right_where_the_evidence_names_no_cause(
         monkeypatch.setattr(verdict, "with_all_evidence", lambda url, into: capture(url, into, progress=False))
     honest = truth(folder)._replace(fault="unexplained", events=[])
     planted = reveal(bank_in(folder))
-    hit = {each.account for each in planted} - {None}
+    hit = {each.account for each in planted if each.account is not None}
     found = found_out(planted, honest, hit, account=drill.account, seed=drill.seed)
     assert found == {"cause": not at_hand, "account": True, "events": True, "amount": True}
 
@@ -155,7 +156,7 @@ def test_without_a_repair_its_points_are_lost_and_no_others(fault: str, started:
         ("amount", {"currency": "EUR"}),
     ],
 )
-def test_a_wrong_part_loses_its_own_points(part: str, wrong: dict[str, object], started: Started) -> None:
+def test_a_wrong_part_loses_its_own_points(part: str, wrong: dict[str, Any], started: Started) -> None:
     folder, drill = started("event_deleted")
     judged = judge(folder, drill, truth(folder)._replace(**wrong), clock=StepClock())
     assert judged.points == FULL | {part: 0}
@@ -255,7 +256,7 @@ def test_who_is_late_is_told_and_not_refused(started: Started) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"fault": "double_aply"}, {"account": "ACC-9"}])
-def test_a_slip_of_the_pen_is_refused_and_costs_nothing(wrong: dict[str, object], started: Started) -> None:
+def test_a_slip_of_the_pen_is_refused_and_costs_nothing(wrong: dict[str, Any], started: Started) -> None:
     folder, drill = started("event_deleted")
     with pytest.raises(UnusableInput, match="there is no"):
         judge(folder, drill, truth(folder)._replace(**wrong), clock=StepClock())
@@ -293,7 +294,7 @@ def test_the_first_question_of_the_shortest_path_shows_the_fault(fault: str, sta
     path = [words for words in shortest_path(folder, fault, drill.account) if " evidence add " not in words]
     assert path[1].startswith(f"esworkbench {question} ")
     found = ask(evidence, question, {"account": drill.account} if question == "bisect" else {})
-    shown = {
+    shown: dict[str, Callable[[], object]] = {
         "verify": lambda: found["breaks"],
         "diff": lambda: planted.account in {row["account"] for row in found["rows"]},
         "bisect": lambda: found["event_id"] in planted.event_ids,

@@ -4,7 +4,7 @@ Whoever can rewrite events can rewrite these rows as well. They show an intruder
 that was lost or emptied.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -41,13 +41,22 @@ def own_copies(connection: Connection) -> list[OwnCopy]:
     if not inspect(connection).has_table(anchors.name):
         return []
     there = columns_of(connection, anchors.name)
+    return copies_in(map(tuple, connection.execute(text(copies_query(there, connection.dialect.name)))))
+
+
+def copies_query(there: Collection[str], engine: str) -> str:
+    """What reads the table, by the columns that it has, on ``sqlite`` or ``postgresql``."""
     named = {name: name if name in there else "NULL" for name in ("position", *COPIED)}
-    if connection.dialect.name == "postgresql":
+    if engine == "postgresql":
         named["anchored_at"] = POSTGRES_MOMENT
     else:  # the driver would refuse what is no UTF-8
         named = {name: f"CASE typeof({each}) WHEN 'text' THEN CAST({each} AS BLOB) ELSE {each} END"
                  for name, each in named.items()}  # fmt: skip
-    rows = connection.execute(text(f"SELECT {', '.join(named.values())} FROM anchors LIMIT {MOST_ANCHORS}"))
+    return f"SELECT {', '.join(named.values())} FROM anchors LIMIT {MOST_ANCHORS}"
+
+
+def copies_in(rows: Iterable[Sequence[object]]) -> list[OwnCopy]:
+    """The rows of ``copies_query``, as they are."""
     return [_read([_text(value) for value in row]) for row in rows]
 
 

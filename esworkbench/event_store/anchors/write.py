@@ -73,7 +73,8 @@ class AnchorRun(NamedTuple):
     """What came of it: ``taken`` is the new anchor; None for a log without new events, or one that was rewritten.
 
     ``last`` is the latest anchor outside, ``events`` how many it is newer by, ``compared`` how many events were held
-    against earlier anchors. ``notes`` are sentences for whoever runs this.
+    against earlier anchors. ``notes`` are sentences for whoever runs this; those on rows of the store's own table that
+    prove nothing are ``unsigned`` too.
     """
 
     taken: KeptAnchor | None
@@ -82,6 +83,7 @@ class AnchorRun(NamedTuple):
     compared: int
     rewritten: Rewritten | None
     notes: list[str]
+    unsigned: Sequence[str] = ()
 
 
 def take_anchor(
@@ -150,7 +152,7 @@ def _take(
         if last is None:
             raise UnusableInput("the log is empty, so there is nothing to anchor yet: append its first event")
         note = copy_into_store(store.engine, kept)
-        return AnchorRun(None, last, 0, compared, None, [*told, note] if note else told)
+        return AnchorRun(None, last, 0, compared, None, [*told, note] if note else told, told)
     write_public_key(key.public_key, outside / KEYS)
     anchor = key.sign(
         TreeHead(log_id, head, frontier.count, frontier.root().hex()),
@@ -160,7 +162,7 @@ def _take(
     taken = keep(folder, anchor, frontier.peaks, leaves)
     note = copy_into_store(store.engine, [*kept, taken])
     notes = [*told, _told_of_clock(last, taken), _told_of_key(last, taken), note]
-    return AnchorRun(taken, last, events, compared, None, [note for note in notes if note])
+    return AnchorRun(taken, last, events, compared, None, [note for note in notes if note], told)
 
 
 def _witnesses(kept: Sequence[KeptAnchor], copies: Sequence[Anchor]) -> list[_Witness]:

@@ -16,10 +16,12 @@ from sqlalchemy.engine import URL
 from esworkbench.errors import EsworkbenchError, UnusableInput
 from esworkbench.event_store.anchors.files import KEYS, anchors_in, read_anchors
 from esworkbench.event_store.anchors.keys import read_public_keys
+from esworkbench.event_store.anchors.own_copy import OwnCopy, copies_in, copies_query, trusted_copies
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.chain import GENESIS
 from esworkbench.event_store.columns import moment_of
 from esworkbench.event_store.missing_guards import missing_guards
+from esworkbench.event_store.schema import anchors as own_table
 from esworkbench.event_store.schema import events
 from esworkbench.evidence.capturing.opening import opened, require_event_store
 from esworkbench.evidence.capturing.poster import Poster
@@ -108,7 +110,7 @@ def check_store(
     ``clock`` is asked. Raises UnusableInput where the store can't be read.
     """
     named = [each.table for each in ledger.read_model]
-    tables = ["checkpoints", "checkpoint_log", "dead_letters", *named]
+    tables = ["checkpoints", "checkpoint_log", "dead_letters", own_table.name, *named]
     with opened(url, pace, tables, brief=True) as source:
         require_event_store(source.columns())
         server = source.server_time()
@@ -316,38 +318,60 @@ class _Cut:
         return _check("pending", found, f"no hold is older than {hours}", f"holds older than {hours}")
 
     def anchors(self, outside: Path, every: bool) -> MonitorCheck:
-        """The log against the last anchor outside it: the stretch since the one before, or all of it."""
+        """The log against the last anchor outside it and the store's own copies: the stretch since the one before it,
+        or all of it."""
         try:
             folder = anchors_in(outside)
             kept = read_anchors(folder, read_public_keys(folder.parent / KEYS) if folder.is_dir() else None)
         except EsworkbenchError as error:
             return MonitorCheck("anchors", "found", f"the anchors prove nothing: {error}", 1)
+        own = self._own_copies()
         if not kept:
-            return MonitorCheck(
-                "anchors", "not_checked", f"there is no anchor in {outside}: take one with `esworkbench anchor`"
-            )
+            return self._without_anchor_outside(outside, own)
         last = kept[-1]
+        copies, unsigned = trusted_copies(own, read_public_keys(folder.parent / KEYS), last.anchor.log_id)
         before = None if every else next((each for each in kept[-2:-1] if each.frontier is not None), None)
         frontier = Frontier(before.frontier or (), before.anchor.count) if before else Frontier()
         start = before.anchor.position if before else 0
-        due = list(kept if every else [last])
-        found = []
-        if last.anchor.position > self.head:
-            found.append({"what": "the log ends before the last anchor", "head": self.head,
-                          "anchored": last.anchor.position})  # fmt: skip
-        for each in due:
-            for batch in self._source.rows(LEAVES.format(after=start, up_to=each.anchor.position)):
-                frontier.extend(leaf_hash(Leaf(*row)) for row in batch if _is_leaf(row))
-            start = each.anchor.position
-            if frontier.root().hex() != each.anchor.root:
-                found.append({"what": "the log isn't what was anchored", "up_to": each.anchor.position,
-                              "anchored_at": each.anchor.anchored_at})  # fmt: skip
+        due = [(each.anchor, "") for each in (kept if every else [last])]
+        due += [(each, " in its own table") for each in copies if each.position > start]
+        apart = []
+        furthest, where = max(due, key=lambda each: each[0].position)
+        if furthest.position > self.head:
+            what = f"the log ends before an anchor{where}" if where else "the log ends before the last anchor"
+            apart.append({"what": what, "head": self.head, "anchored": furthest.position})
+        for each, _ in sorted(due, key=lambda each: each[0].position):
+            if each.position > start:
+                for batch in self._source.rows(LEAVES.format(after=start, up_to=each.position)):
+                    frontier.extend(leaf_hash(Leaf(*row)) for row in batch if _is_leaf(row))
+            start = each.position
+            if frontier.root().hex() != each.root:
+                apart.append({"what": "the log isn't what was anchored", "up_to": each.position,
+                              "anchored_at": each.anchored_at})  # fmt: skip
                 break
         reach = "every anchor" if every or before is None else "the last anchor's stretch"
-        return _check(
-            "anchors", found, f"the log is what was anchored up to {last.anchor.position:,}, by {reach}",
-            "the log was rewritten: `esworkbench anchor` says which events differ",
+        stands = f"the log is what was anchored up to {last.anchor.position:,}, by {reach}"
+        wrong = (
+            "the log was rewritten: `esworkbench anchor` says which events differ"
+            if apart else f"{stands}; the store's own table of anchors holds what nobody signed"
         )  # fmt: skip
+        return _check("anchors", [*apart, *({"what": each} for each in unsigned)], stands, wrong)
+
+    def _own_copies(self) -> list[OwnCopy]:
+        """The store's own table of anchors, empty where there is none."""
+        there = self._columns.get(own_table.name)
+        return copies_in(self._ask(copies_query(there, self._source.engine))) if there else []
+
+    def _without_anchor_outside(self, outside: Path, own: Sequence[OwnCopy]) -> MonitorCheck:
+        """Nobody vouches for a row of the own table here, and one past the log's end has to be looked at even so."""
+        past = [each.anchor.position for each in own if each.anchor and each.anchor.position > self.head]
+        words = f"there is no anchor in {outside}"
+        if past:
+            found = [{"what": "the log ends before an anchor in its own table", "head": self.head,
+                      "anchored": max(past)}]  # fmt: skip
+            return _check("anchors", found, "", f"{words}, and the log ends before what its own table of anchors says")
+        held = f"; {len(own):,} rows of the store's own table prove nothing without it" if own else ""
+        return MonitorCheck("anchors", "not_checked", f"{words}: take one with `esworkbench anchor`{held}")
 
     def guards(self) -> MonitorCheck:
         missing = missing_guards(self._ask, self._source.engine, (events, checkpoint_log))

@@ -159,6 +159,14 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         """What somebody has to act on."""
         return [finding for finding in self.findings if not finding.healthy]
 
+    def about(self, account: str | None) -> "Diagnosis":
+        """What it says of that account and of the store as a whole; all of it where None is asked about."""
+        return msgspec.structs.replace(
+            self,
+            findings=[each for each in self.findings if each.concerns(account)],
+            unexplained=[each for each in self.unexplained if account is None or each.account in (None, account)],
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Plain lists and mappings, as ``diagnose --json`` prints them."""
         plain: dict[str, Any] = msgspec.to_builtins(self)

@@ -81,6 +81,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account`` is None where nothing is wrong with any account and none was asked about. ``unexplained`` is the
     diagnosis's, and the claim if no finding explains it; ``verified``: repaired, and no such claim is left.
+    ``other_accounts`` have findings too, and were left alone since another account was named.
     ``decimals`` is the scale of every currency named, None where nobody says. ``unprovable`` is what nothing in the
     evidence can show of its log, in sentences.
     """
@@ -102,6 +103,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     repair: Repair
     decimals: dict[str, int | None]
     unprovable: list[str] = []
+    other_accounts: list[str] = []
 
     @property
     def reach_sentence(self) -> str:
@@ -136,6 +138,7 @@ def investigate(
 ) -> Inquiry:
     """Ask the seven questions about one account: the claim's, the one named, or the one that diverges most.
 
+    Where ``account`` is given, nothing is repaired but what concerns it; ``repairer`` has to keep to it as well.
     Raises UnknownAccount, and UnusableInput where an account of several currencies is given without one.
     """
     now = now or evidence.now
@@ -146,8 +149,10 @@ def investigate(
     mine = [each for each in diagnosis.findings if dispute is None or each.concerns(dispute.account)]
     found = [each for each in mine if not each.healthy]
     steps = _steps(evidence, residuals, whole, dispute, diagnosis, found, now, handlers)
-    repair = repairer(diagnosis, whole) if repairer and diagnosis.unhealthy else _left_to_a_person(diagnosis)
-    steps.append(_repair_step(diagnosis, repair))
+    asked = diagnosis.about(account)
+    others = sorted({each.account for each in diagnosis.unhealthy if each.account and not each.concerns(account)})
+    repair = repairer(diagnosis, whole) if repairer and asked.unhealthy else _left_to_a_person(asked)
+    steps.append(_repair_step(asked, repair, account, others))
     loose: list[Unexplained] = []
     if dispute is not None and claim is not None:
         loose = unexplained_claim(evidence, dispute, ask.held_still(evidence, residuals, dispute, now), diagnosis)
@@ -170,6 +175,7 @@ def investigate(
         repair=repair,
         decimals=_decimals(evidence, [dispute, *diagnosis.findings, *unexplained]),
         unprovable=whole.unprovable,
+        other_accounts=others,
     )
 
 
@@ -296,13 +302,13 @@ def _left_to_a_person(diagnosis: Diagnosis) -> Repair:
     )
 
 
-def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
+def _repair_step(diagnosis: Diagnosis, repair: Repair, account: str | None, others: Sequence[str]) -> ask.InquiryStep:
     if diagnosis.unexplained and not diagnosis.unhealthy:
         answer = (
             "nothing can be repaired yet: what differs has no fault's name, so nobody knows what would put it right"
         )
     elif not diagnosis.unhealthy:
-        answer = "nothing needs a repair"
+        answer = "nothing needs a repair" if account is None else f"nothing of account {account} needs a repair"
     elif repair.applied:
         answer = f"repaired by appending and rebuilding, on {repair.applied_to}; " + (
             "captured and compared with the events again, it agrees" if repair.verified else "it still does not agree"
@@ -314,10 +320,21 @@ def _repair_step(diagnosis: Diagnosis, repair: Repair) -> ask.InquiryStep:
             "no repair was applied here; each finding has its remedy, and `esworkbench repair` plans what can be "
             "appended or rebuilt"
         )
+    if others:
+        answer += (
+            f"; {_listed(others)} {'has' if len(others) == 1 else 'have'} findings too, and nothing is repaired of "
+            "them here: `esworkbench diagnose` lists them, and without --account all are looked at"
+        )
     return ask.InquiryStep(
         number=7, title="Repair by appending, and verify", answer=answer,
         columns=["step", "what", "state"], rows=repair.rows,
     )  # fmt: skip
+
+
+def _listed(accounts: Sequence[str]) -> str:
+    if len(accounts) > 3:
+        return f"{', '.join(accounts[:3])} and {len(accounts) - 3:,} more accounts"
+    return " and ".join(filter(None, [", ".join(accounts[:-1]), accounts[-1]]))
 
 
 def _question(dispute: ask.Dispute | None) -> str:

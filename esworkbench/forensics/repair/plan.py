@@ -124,16 +124,21 @@ def plan(
     diagnosis: Diagnosis,
     *,
     operator: str,
+    account: str | None = None,
     case_id: str | None = None,
     compensator: Compensator | None = None,
 ) -> RepairPlan:
     """What each unhealthy finding asks for. Writes nothing. ``case_id`` defaults to the evidence's digest.
 
+    With ``account``, of the findings that concern it alone; what holds a step back is asked of all.
+
     Raises UnusableInput for an ``operator`` with a password in it.
     """
     require_no_password(operator)
     case = case_id or f"case-{evidence.digest[:12]}"
-    findings = [finding for finding in diagnosis.unhealthy if finding.alternative_to is None]
+    findings = [
+        finding for finding in diagnosis.unhealthy if finding.alternative_to is None and finding.concerns(account)
+    ]
     ours = {model.projection for model in evidence.ledger.read_model}
     steps: list[RepairStep] = []
     wrong: list[Finding] = []
