@@ -207,14 +207,13 @@ def throwaway_folder(prefix: str) -> Iterator[Path]:
     while True:
         folder = parent / f"{prefix}{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
-        with (folder / _LOCK).open("xb") as lock:
-            if not (_may_go_on(lock.fileno()) and (folder / _LOCK).exists()):
-                continue  # somebody looked whether anybody holds it, just before it was held
-            try:
-                yield folder
-                return
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        try:
+            with (folder / _LOCK).open("xb") as lock:
+                if _may_go_on(lock.fileno()) and (folder / _LOCK).exists():
+                    yield folder
+                    return
+        finally:  # also where somebody looked whether anybody holds it, just before it was held
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
