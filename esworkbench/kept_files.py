@@ -7,12 +7,16 @@ away from what was there.
 
 import contextlib
 import os
+import re
+import shutil
 import stat
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from esworkbench.errors import UnusableInput
 
@@ -101,17 +105,115 @@ def replace_whole(path: Path, content: bytes, *, first: Callable[[], object] = l
 
     ``first`` is called when all is on disk under another name; what it raises leaves the old file.
     """
-    partial = path.with_name(f".{path.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    remove_partials(path.parent, path.name)
+    with partial_beside(path) as (partial, file):
+        file.write(content)
+        bring_to_disk(file)
         first()
         partial.replace(path)
+
+
+@contextlib.contextmanager
+def partial_beside(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file under a hidden name of its own, to be written and then given the name that is meant.
+
+    Its lock is held as long as it is written, so that nobody takes it for what a killed process left. Whatever still
+    has the hidden name at the end is removed. Raises OSError.
+    """
+    while True:
+        partial = partial_name(path)
+        file = partial.open("x+b")
+        if _may_go_on(file.fileno()) and partial.exists():
+            break
+        file.close()  # somebody looked whether anybody holds it, just before it was held
+    try:
+        with file:
+            yield partial, file
     finally:
         with contextlib.suppress(OSError):  # renamed, or on a disk that takes nothing back
             partial.unlink()
+
+
+def bring_to_disk(file: BinaryIO) -> None:
+    """All that was written. Where what is open can't be given a name, it is closed as well, and nobody removes it."""
+    file.flush()
+    os.fsync(file.fileno())
+    if sys.platform == "win32":
+        file.close()
+
+
+def remove_partials(folder: Path, *names: str) -> None:
+    """Remove what killed processes left of files with these names: under the name that only ``partial_beside`` gives,
+    and held by nobody. Whatever else is called like that stays."""
+    begun = set(map(_begins, names))
+    with contextlib.suppress(OSError):
+        for each in list(folder.iterdir()):
+            if each.name[:-UUID_LENGTH] in begun and _OWN.fullmatch(each.name[-UUID_LENGTH:]):
+                with contextlib.suppress(OSError), _unheld(each):
+                    each.unlink()
+
+
+def partial_name(path: Path) -> Path:
+    """A hidden name beside the file's that nobody has had."""
+    return path.with_name(f"{_begins(path.name)}{uuid.uuid4().hex}")
+
+
+UUID_LENGTH = 32
+_OWN = re.compile("[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+"""A random UUID, which stands in no name that a person gives."""
+
+
+def _begins(name: str) -> str:
+    return f".{name[:50]}.partial-"
+
+
+def _may_go_on(descriptor: int) -> bool:
+    """Whether nobody else holds the file; where files can't be locked at all, nobody does, and nobody removes it."""
+    try:
+        return _locked(descriptor)
+    except OSError:
+        return True
+
+
+@contextlib.contextmanager
+def _unheld(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that nobody holds. Raises OSError where somebody does, and for what is no file."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(f"{path} is no file")
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        if not _locked(descriptor):
+            raise BlockingIOError(f"{path} is held")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_LOCK = "lock"
+
+
+@contextlib.contextmanager
+def throwaway_folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder, gone afterwards. Whoever is killed leaves one behind, which the next to ask for one with this
+    prefix removes: a lock in it says whether its owner is still at work. Raises OSError."""
+    parent = Path(tempfile.gettempdir())
+    with contextlib.suppress(OSError):
+        for left in [each for each in parent.iterdir() if each.name.startswith(prefix)]:
+            if _OWN.fullmatch(left.name.removeprefix(prefix)) and not left.is_symlink():
+                with contextlib.suppress(OSError):
+                    with _unheld(left / _LOCK):
+                        shutil.rmtree(left, ignore_errors=True)
+                    shutil.rmtree(left, ignore_errors=True)  # where what is open can't be removed
+    while True:
+        folder = parent / f"{prefix}{uuid.uuid4().hex}"
+        folder.mkdir(mode=0o700)
+        try:
+            with (folder / _LOCK).open("xb") as lock:
+                if _may_go_on(lock.fileno()) and (folder / _LOCK).exists():
+                    yield folder
+                    return
+        finally:  # also where somebody looked whether anybody holds it, just before it was held
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -134,12 +236,6 @@ def alone(descriptor: int, path: Path) -> Iterator[None]:
             raise UnusableInput(f"somebody else has kept {path} locked for {LOCK_SECONDS} seconds: try again")
         time.sleep(0.005)
     yield  # closing the descriptor lets go of it
-
-
-def is_held(path: Path) -> bool:
-    """Whether somebody holds the file's lock right now. Raises as ``opened`` does."""
-    with opened(path, os.O_RDWR, links=False) as descriptor:
-        return not _locked(descriptor)
 
 
 if sys.platform == "win32":

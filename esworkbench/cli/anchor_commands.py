@@ -82,8 +82,7 @@ def anchor(
     """Sign what the log holds now and keep that outside it, so that nobody rewrites the log unseen.
 
     First the log is held against the anchors that are there: exit code 1 means that it was rewritten, and nothing is
-    signed; or that rows of the store's own table of anchors bear no signature. From cron:
-    `0 * * * * esworkbench anchor URL --json >> anchors.log`; or let --every 1h run as a service.
+    signed. From cron: `0 * * * * esworkbench anchor URL --json >> anchors.log`; or let --every 1h run as a service.
     """
     pause = duration("--every", every) if every is not None else None
     if pause is not None and json:
@@ -116,7 +115,7 @@ def anchor(
         _as_document(outcome, notes),
         lambda console: _say(console, outcome, notes),
         as_json=json,
-        found=outcome.rewritten is not None or bool(outcome.unsigned),
+        found=outcome.rewritten is not None,
     )
 
 

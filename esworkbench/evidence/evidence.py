@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -332,13 +331,13 @@ class Evidence:
 
     def _open_database(self) -> "duckdb.DuckDBPyConnection":
         from esworkbench.archive import SCHEMAS
-        from esworkbench.archive.duckdb_connection import connect_duckdb
+        from esworkbench.archive.duckdb_connection import connect_duckdb, spill_folder
         from esworkbench.archive.form import IN_DUCKDB, no_rows, require_form
         from esworkbench.archive.tables import ADDED_LATER
         from esworkbench.evidence.reading import Reading
 
-        # What doesn't fit in memory is spilled to a folder that DuckDB makes when it needs it, and removes.
-        spill = Path(tempfile.gettempdir()) / f"esworkbench-{uuid.uuid4().hex}"
+        # What doesn't fit in memory is spilled to a folder in there, which DuckDB makes when it needs it, and removes.
+        spill = spill_folder() / uuid.uuid4().hex
         # Hundreds of questions are asked. Files are opened anew for each, and threads pay where there is much.
         is_small = sum(self.manifest.rows.values()) <= SMALL
         threads = 1 if is_small else min(MOST_THREADS, os.cpu_count() or 1)

@@ -115,6 +115,18 @@ def test_an_event_taken_out_and_the_hole_hidden_is_proved(bank: AnchoredBank) ->
     assert finding.amount == event.amount
 
 
+def test_numbers_that_were_closed_up_over_old_hashes_leave_the_hole_to_be_seen(bank: AnchoredBank) -> None:
+    event = bank.any_event("MoneyDeposited")
+    bank.delete(event)
+    for each in sorted(bank.events("stream_id = ? AND version > ?", event.stream_id, event.version)):
+        bank.sql("UPDATE events SET version = version - 1 WHERE event_id = ?", each.event_id)
+    diagnosis = diagnose(bank.evidence())
+    assert told(diagnosis) == {Told("event_deleted", event.account, event.amount, "proven")}
+    [finding] = diagnosis.unhealthy
+    assert finding.positions == [event.position]
+    assert diagnosis.unexplained == []
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_deleted_stream_or_the_end_of_one_is_proved_by_its_leaves(bank: AnchoredBank, whole: bool) -> None:
     """No version gap, no broken link: the chain of a stream that is gone says nothing."""

@@ -1,6 +1,5 @@
 """What evidence could not have shown is said: faults are planted in copies of it, which are gone afterwards."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +13,13 @@ from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
 from esworkbench.evidence.agreement import disagreements
 from esworkbench.forensics.challenge import challenge as module
-from esworkbench.forensics.challenge.challenge import FOLDER, LOCK, Tally, challenge, judge, plant
+from esworkbench.forensics.challenge.challenge import FOLDER, Tally, challenge, judge, plant
 from esworkbench.forensics.challenge.draw import CantPlant
 from esworkbench.forensics.challenge.plants import PLANTS, Planted
 from esworkbench.forensics.challenge.working_copy import CopiedEvidence
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding, Unexplained
-from esworkbench.kept_files import alone, opened
 
 PLAIN = ("payload_edited", "event_deleted", "never_appended")
 """Faults that the evidence of a small bank always shows, to the minor unit."""
@@ -133,19 +131,6 @@ def test_copies_are_gone_when_it_is_interrupted(monkeypatch: pytest.MonkeyPatch)
     [copy] = seen
     assert not copy.exists()
     assert not copy.parent.exists()
-
-
-def test_what_a_killed_run_left_is_removed_by_the_next_and_a_living_ones_stays(own_temporary_folder: Path) -> None:
-    dead, alive = (own_temporary_folder / f"{FOLDER}{name}" for name in ("dead", "alive"))
-    for folder in (dead, alive):
-        (folder / "copy").mkdir(parents=True)
-        (folder / LOCK).touch()
-    with opened(alive / LOCK, os.O_RDWR) as held, alone(held, alive / LOCK):
-        with module._throwaway_folder():
-            assert not dead.exists()
-        assert alive.exists()
-    with module._throwaway_folder():
-        pass
 
 
 def finding(fault: str, amount: int = 5, account: str | None = "A", **more: Any) -> Finding:

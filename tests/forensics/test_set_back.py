@@ -213,3 +213,12 @@ def test_a_stream_that_is_gone_as_a_whole_may_have_been_deleted(tmp_path: Path) 
     assert {(each.fault, each.certainty, each.alternative_to) for each in found} == {
         ("never_appended", "possible", None), ("event_deleted", "possible", "never_appended"),
     }  # fmt: skip
+
+
+def test_a_stream_with_events_was_not_deleted_as_a_whole_whatever_holes_there_are(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    bank.sql("DELETE FROM events WHERE stream_id = 'BankAccount-ACC-1003'")
+    bank.book("ACC-1001", 777, "UNHEARD-OF", bank.healthy.now)
+    found = [each for each in diagnose(bank.captured()).unhealthy if each.account == "ACC-1001"]
+    assert "never_appended" in {each.fault for each in found}
+    assert "event_deleted" not in {each.fault for each in found}

@@ -16,7 +16,6 @@ What lies there may be anybody's: sizes are bounded, links and pipes refused, a 
 import contextlib
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -28,7 +27,7 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.anchor import Anchor, AnchorRefused, Hash, check_signature, check_succession
 from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.strict_json import check_json_object
-from esworkbench.kept_files import opened, read_all
+from esworkbench.kept_files import bring_to_disk, opened, partial_beside, partial_name, read_all, remove_partials
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +37,8 @@ ANCHORS, KEYS = "anchors", "keys"
 """The folders in a database's outside folder."""
 
 NAME = re.compile(r"([0-9]{20})\.json")
+LEAVES = "leaves"
+_HALF = re.compile(r"\.([0-9]{20}\.(?:json|tsr))\.partial-.+")
 MOST_JSON_BYTES = 1 << 14
 MOST_ANCHORS = 1_000_000
 """An anchor an hour for a century."""
@@ -213,7 +214,7 @@ def write_leaves(folder: Path, leaves: Iterable[Leaf]) -> Path:
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".leaves.partial-{uuid.uuid4().hex[:8]}"
+    partial = partial_name(folder / LEAVES)
     rows = iter(leaves)
     try:
         with partial.open("xb") as file:
@@ -248,15 +249,18 @@ def keep(folder: Path, anchor: Anchor, frontier: Sequence[bytes], leaves: Path) 
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that isn't there yet: all of it or nothing. Raises UnusableInput where it is."""
-    partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex[:8]}")
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    remove_partials(path.parent, path.name)
+    with partial_beside(path) as (partial, file):
+        file.write(content)
+        bring_to_disk(file)
         _name_once(partial, path)
-    finally:
-        _forget(partial)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove what killed runs left half written in a folder of anchors. Whoever calls this holds the folder's lock."""
+    with contextlib.suppress(OSError):
+        found = {half[1] for each in folder.iterdir() if (half := _HALF.fullmatch(each.name))}
+        remove_partials(folder, LEAVES, *found)
 
 
 def _name_once(partial: Path, path: Path) -> None:

@@ -22,6 +22,7 @@ from esworkbench.event_store.anchors.files import (
     keep,
     leaves_up_to,
     read_anchors,
+    remove_left,
     write_leaves,
 )
 from esworkbench.event_store.anchors.keys import SigningKey, read_public_keys, write_public_key
@@ -98,6 +99,7 @@ def take_anchor(
     folder = outside / ANCHORS
     folder.mkdir(parents=True, exist_ok=True)
     with turn_at(folder / LOCK):
+        remove_left(folder)
         public_keys = {**read_public_keys(outside / KEYS), key.key_id: key.public_key}
         kept = read_anchors(folder, public_keys)
         try:

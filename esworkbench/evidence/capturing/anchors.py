@@ -7,7 +7,6 @@ one file beside a store would keep everybody from looking.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from esworkbench.archive import SCHEMAS, ArchiveWriter, from_parquet
-from esworkbench.archive.duckdb_connection import connect_duckdb
+from esworkbench.archive.duckdb_connection import SPILL, connect_duckdb
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.anchor import Anchor
 from esworkbench.event_store.anchors.files import (
@@ -37,7 +36,7 @@ from esworkbench.event_store.anchors.tree import Frontier, Leaf, leaf_hash
 from esworkbench.event_store.columns import moment_text
 from esworkbench.evidence.capturing.stored_form import moment_of
 from esworkbench.evidence.origins import GIVEN, OUTSIDE, STORE
-from esworkbench.kept_files import opened, read_all
+from esworkbench.kept_files import opened, read_all, throwaway_folder
 
 OWN_COPY = ("position", "event_count", "root", "anchored_at", "key_id", "signature", "log_id", "previous")
 """The columns of the store's own table."""
@@ -221,8 +220,10 @@ class AnchorsTaken:
 def log_of(files: Sequence[Path]) -> Iterator[Callable[[int], Iterator[Place]]]:
     """The events in these files of an archive, in order of position up to one; sorted on disk where they are many."""
     with (
-        tempfile.TemporaryDirectory() as spill,
-        contextlib.closing(connect_duckdb(memory_limit=MEMORY, temp_directory=spill, threads="2")) as connection,
+        throwaway_folder(SPILL) as spill,
+        contextlib.closing(
+            connect_duckdb(memory_limit=MEMORY, temp_directory=str(spill / "duckdb"), threads="2")
+        ) as connection,
     ):
 
         def events(last: int) -> Iterator[Place]:

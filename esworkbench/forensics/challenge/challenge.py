@@ -5,11 +5,8 @@ diagnosis of the copy says beyond it names the fault, on the account and with th
 testing, turned on evidence instead of code.)
 """
 
-import contextlib
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,11 +21,10 @@ from esworkbench.forensics.challenge.working_copy import CopiedEvidence, Working
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import LOOKED_FOR, NOT_TESTABLE, Diagnosis, Finding
-from esworkbench.kept_files import alone, is_held, opened
+from esworkbench.kept_files import throwaway_folder
 
 COLUMNS = ["fault", "caught", "missed", "mistaken for", "smallest seen"]
 FOLDER = "esworkbench-challenge-"
-LOCK = "lock"
 ACCOUNTS_TRIED = 5
 
 UNEXPLAINED = "unexplained"
@@ -120,7 +116,7 @@ def challenge(
     tallies: dict[str, Tally] = {}
     undetectable: list[Undetectable] = []
     not_planted: list[Undetectable] = []
-    with _throwaway_folder() as folder:
+    with throwaway_folder(FOLDER) as folder:
         for name in asked:
             outcome = baseline.tested[name]
             if outcome.startswith(NOT_TESTABLE) and not outcome.startswith(LOOKED_FOR):
@@ -167,23 +163,6 @@ def plant(source: CopiedEvidence, fault: str, trial: int, seed: str) -> tuple[Wo
         except CantPlant as reason:
             lacking = reason
     raise lacking
-
-
-@contextlib.contextmanager
-def _throwaway_folder() -> Iterator[Path]:
-    """A folder for copies, gone afterwards. Whoever is killed leaves one behind, which the next challenge removes: a
-    lock in it says whether its owner is still at work."""
-    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/{LOCK}"):
-        with contextlib.suppress(OSError, UnusableInput):
-            if not is_held(left):
-                shutil.rmtree(left.parent, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
-    try:
-        lock = folder / LOCK
-        with opened(lock, os.O_RDWR | os.O_CREAT) as descriptor, alone(descriptor, lock):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def judge(fault: str, planted: Planted, baseline: Diagnosis, found: Diagnosis, tally: Tally) -> None:
