@@ -131,7 +131,8 @@ def _disputed(facts: Facts, left: Left) -> dict[str, int]:
     places += [
         (each.account, 0 if each.fault == "event_misfiled" else min(each.positions, default=0))  # it was elsewhere
         for each in left.all_found()
-        if each.account is not None and not each.healthy and (each.certainty == "possible" or each.fault in OTHER_EVENTS)
+        if each.account is not None and not each.healthy
+        and (each.certainty == "possible" or each.fault in OTHER_EVENTS)
     ]  # fmt: skip
     places += [(account_of(each.stream_id), each.position or 0) for each in facts.damage if each.stream_id is not None]
     for account, position in places:

@@ -20,7 +20,15 @@ from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.links_cut import Link, links_cut
 from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
 from esworkbench.forensics.diagnosis.stories import READ_MODELS, Story, agreeing_with_the_log, told_against
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.witnesses import (
     rows_without_event,
     shares_of,
@@ -29,6 +37,7 @@ from esworkbench.forensics.diagnosis.witnesses import (
     witnessed,
 )
 from esworkbench.forensics.diagnosis.wording import finding, places
+from esworkbench.forensics.diagnosis.written_over import WrittenOver, follows, written_over
 
 SHOWN_BY_THE_CHAIN = ("event_deleted", "backdated_insert", "event_misfiled", "reordered", "chain_fork")
 """What changes leaves as well."""
@@ -68,7 +77,10 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
 
 
 def rehashed_since_anchored(facts: Facts, left: Left) -> Explanations:
-    """What the leaves of an anchor prove."""
+    """What the leaves of an anchor prove; and a stretch under new ids, of which no pattern may be told."""
+    over = written_over(facts)
+    if over is not None and over.went_on is False and contradicted(facts) is None:
+        return list(_written_anew(facts, left, over))
     return anchored(FAULT, facts, left)
 
 
@@ -81,6 +93,29 @@ FAULT = Fault(
     by_anchor=rehashed_since_anchored,
     detector=rehashed_history,
 )
+
+
+def _written_anew(facts: Facts, left: Left, over: WrittenOver) -> Iterator[Explanation]:
+    """Other events in the place of those that were read, though the log was not cut off there."""
+    for key in [*over.keys, *over.others]:
+        shares = list(follows(facts, left, over, key))
+        mine = [(row.position, row.event_id) for row in over.gone if row.key == key]
+        amount = over.lost(key) - over.posted.get(key, 0)
+        others = sorted({share.source for share in shares} - {over.source})
+        proof = (
+            f"{over.source} tells of other events than stand at positions {over.first} to {over.last}, and has no row "
+            "for any of these; they are as old as what was read there, or older than what stands behind them, so the "
+            f"log was not cut off: they were put in the place of others, and hashed again"
+        )
+        if others:
+            proof += f"; {' and '.join(others)} tell{'s' * (len(others) == 1)} what was as well"
+        found = finding(
+            FAULT, key, amount=amount, events=mine, positions=[position for position, _ in mine] or [over.first],
+            source=over.source, certainty="likely" if others else "possible",
+            proof=f"{proof}: claimed − event sum = {facts.money(amount, key)}",
+        )  # fmt: skip
+        by_hand = LookAlike("manual_edit", f"nothing but {over.source} says so, and its rows may have been changed")
+        yield Explanation(found, shares, () if others else (by_hand,))
 
 
 def _told_between(facts: Facts, left: Left, apart: AnchorContradiction) -> bool:
