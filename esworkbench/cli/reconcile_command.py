@@ -34,6 +34,8 @@ def reconcile(
         console.print(f"{sum(found['matched'].values()):,} lines of {names} have their event: {by}", markup=False)
         if found["told_twice"]:
             console.print(f"{found['told_twice']:,} lines stand in several statements and were counted once")
+        if found["taken_back"]:
+            console.print(f"{found['taken_back']:,} lines without an event come to nothing together: taken back")
         if found["not_yet"]:
             console.print(f"{found['not_yet']:,} events near a statement's end may be booked in the next one")
         say_judge(console, opened)

@@ -138,6 +138,26 @@ def test_lines_of_statements_that_overlap_count_once(world: World, tmp_path: Pat
     assert said_of(evidence) == []
 
 
+@pytest.mark.parametrize("name", ["MT940", "CSV"])
+def test_what_diagnosis_does_not_miss_reconciling_does_not_list(world: World, tmp_path: Path, name: str) -> None:
+    """What came after the bank's hour on the last day, and a line that the bank took back itself."""
+    account = world.accounts[0]
+    entries = account.entries
+    half = next(place for place in range(len(entries) // 2, len(entries))
+                if entries[place].booked == entries[place - 1].booked)  # fmt: skip
+    last_day = account._replace(entries=entries[:half], ends=entries[half - 1].booked)
+    evidence = world.with_statement(tmp_path / "hour", WRITERS[name], [last_day])
+    assert said_of(evidence) == []
+    assert said(evidence) == NOTHING
+    day = entries[half].booked
+    own = [Day(day, day, -777, "OWN", "OWN-1"), Day(day, day, 777, "OWN", "OWN-2")]
+    back = account._replace(entries=[*entries[:half], *own, *entries[half:]])
+    evidence = world.with_statement(tmp_path / "back", WRITERS[name], [back])
+    assert said_of(evidence) == []
+    assert said(evidence) == NOTHING
+    assert reconcile(evidence).taken_back == 2
+
+
 def said_of(evidence: Evidence) -> list[tuple[str, int, str]]:
     told = diagnose(evidence)
     assert told.unexplained == []

@@ -1,6 +1,8 @@
 """A log whose newest events were cut off, and that went on with others at the same positions: one act."""
 
+import json
 import shutil
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -78,3 +80,40 @@ def test_rows_of_events_at_whose_positions_others_stand_tell_the_cut(count: int,
     said = [each for each in verify(evidence).unprovable if "where the log holds others" in each]
     assert len(said) == 1
     assert "transaction_history" in said[0]
+
+
+def written_anew(bank: DamagedBank, first: int, count: int) -> list[Event]:
+    """A stretch in the middle under new ids, each amount 1.00 more, and hashed again; returns what was there."""
+    events = [each for each in bank.events() if first <= each.position < first + count]
+    for number, event in enumerate(events, 1):
+        bank.change_amount(event, 100)
+        bank.sql("UPDATE events SET event_id = ? WHERE event_id = ?", str(uuid.UUID(int=number)), event.event_id)
+    for stream_id in sorted({event.stream_id for event in events}):
+        bank.rehash(stream_id)
+    return events
+
+
+def test_a_stretch_in_the_middle_under_new_ids_is_history_rewritten_and_no_tail_cut_off(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    events = [each for each in written_anew(bank, 200, 6) if "amount_minor" in json.loads(each.payload)]
+    off = Counter[str]()
+    for event in events:
+        off[event.account] -= 100 if event.amount > 0 else -100
+    evidence = bank.captured()
+    diagnosis = diagnose(evidence)
+    assert diagnosis.unexplained == []
+    assert told(diagnosis) == {Told("rehashed_history", account, amount, "likely") for account, amount in off.items()}
+    found = {each.account: each.event_ids for each in diagnosis.unhealthy}
+    assert found == {account: [each.event_id for each in events if each.account == account] for account in off}
+
+
+def test_where_no_time_tells_a_cut_off_tail_from_a_stretch_written_anew_both_are_named(tmp_path: Path) -> None:
+    bank = DamagedBank(tmp_path)
+    gone = bank.cut_off(3)
+    go_on(bank, 3)
+    bank.sql("DELETE FROM checkpoint_log")
+    found = diagnose(bank.captured()).unhealthy
+    named = {(each.fault, each.account, each.certainty) for each in found if each.positions}
+    assert named >= {
+        (fault, account, "possible") for fault in ("tail_truncated", "rehashed_history") for account in amounts(gone)
+    }

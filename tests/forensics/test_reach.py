@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from broken_copy import ACCOUNT, Copy
 from lab_incidents import incident
@@ -76,6 +77,23 @@ def test_what_was_decided_on_a_wrong_balance_is_listed_from_the_first_wrong_even
     moved = [each.amount_minor for each in evidence.postings(finding.account) if each.position in expected]
     assert decided.amounts == {"USD": sum(map(abs, moved))}
     assert f"{len(expected):,} events on 1 account" in decided_in_words(decided, evidence.money)
+
+
+def test_what_was_decided_on_another_balance_that_the_same_fault_made_wrong_is_listed_too() -> None:
+    evidence = incident("payload_edited")
+    [finding] = diagnose(evidence).unhealthy
+    first = min(finding.positions)
+    after = evidence.rows(
+        "SELECT DISTINCT substr(stream_id, strpos(stream_id, '-') + 1), position FROM events "
+        "WHERE type = 'InterestCredited' AND position > $first ORDER BY position", first=first,
+    )  # fmt: skip
+    others = {account for account, coin in evidence.accounts() if coin == finding.currency} - {finding.account}
+    other = next(account for account, _ in after if account in others)
+    both = msgspec.structs.replace(finding, amount=0, elsewhere={other: 500})
+    decided = decided_on_wrong_balances(evidence, [both])
+    assert decided is not None
+    assert decided.by_type["InterestCredited"] == sum(account == other for account, _ in after)
+    assert {each.account for each in decided.events} == {other}
 
 
 def test_where_nobody_knows_since_when_a_balance_was_wrong_nothing_is_listed(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Reconcile: the lines of bank statements beside the events, one to one, as a bookkeeper ticks them off.
 
 It answers which line means which event, and what is left on either side. What the balances claim, and what is wrong
-where they part from the events, is the answer of ``diff`` and ``diagnose``, which don't read this one.
+where they part from the events, is the answer of ``diff`` and ``diagnose``, which don't read this one. Whether a line
+should be there at all, and whether lines come to nothing among themselves, all three read in ``statement_steps``.
 
 Files that overlap tell of the same lines: those of one account, currency, booking day and amount under one id (the
 bank's, or else the reference) are counted as often as the file counts them that has most.
@@ -10,15 +11,18 @@ bank's, or else the reference) are counted as often as the file counts them that
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.holds import hold_limit, make_holds
+from esworkbench.forensics.compare.holds import hold_limit
 from esworkbench.forensics.compare.matching import Item, Pair, match
-from esworkbench.forensics.compare.statement_lines import make_movements
+from esworkbench.forensics.compare.statement_lines import make_statement_steps
+
+if TYPE_CHECKING:
+    import duckdb
 
 Key = tuple[str, str]
 """An account and a currency."""
@@ -66,7 +70,8 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``missing``: events without a line; ``extra``: lines without an event; ``shifted``: matched, on another day;
     ``altered``: one id, and another amount. ``told_twice`` counts lines that several files hold, ``not_yet`` events so
-    near the end of a statement that their lines may stand in the next one.
+    near the end of a statement that their lines may stand in the next one, ``taken_back`` lines without an event that
+    come to nothing together: a booking of the bank's own, and its reversal.
     """
 
     statements: list[str]
@@ -78,6 +83,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     extra: list[BookedLine]
     shifted: list[Ticked]
     altered: list[Ticked]
+    taken_back: int
 
     def as_json(self) -> dict[str, Any]:
         """What ``reconcile --json`` prints."""
@@ -104,14 +110,17 @@ def reconcile(evidence: Evidence, *, statement: str | None = None) -> Reconcilia
     chosen = [statement] if statement is not None else files
     told, told_twice = _lines(evidence, chosen)
     covered = _covered(evidence, chosen)
-    movements = _movements(evidence, list(covered))
+    connection = evidence.connection()
+    make_statement_steps(connection, evidence, None)
+    movements = _movements(connection, evidence, list(covered))
+    lacking, nothing = _of_steps(connection, chosen)
     window = evidence.ledger.statement_window_days
     matched: Counter[str] = Counter({"id": 0, "amount": 0, "parts": 0})
     missing: list[BookedMovement] = []
     extra: list[BookedLine] = []
     shifted: list[Ticked] = []
     altered: list[Ticked] = []
-    not_yet = 0
+    not_yet = taken_back = 0
     for key in sorted(covered):
         lines, mine = told.get(key, []), movements.get(key, [])
         pairs = match([_item_of(line) for line in lines], [_item(each) for each in mine], window)
@@ -121,13 +130,18 @@ def reconcile(evidence: Evidence, *, statement: str | None = None) -> Reconcilia
         shifted += [each for pair, each in both if each.days and not pair.is_altered]
         matched.update({pair.line: pair.by for pair in pairs if not pair.is_altered}.values())
         found, later = _without_line(mine, pairs, [each.days for each in ticked], covered[key], window)
-        missing += found
-        not_yet += later
+        due = [each for each in found if (*key, each.event_id) in lacking]
+        missing += due
+        not_yet += later + len(found) - len(due)
         with_event = {pair.line for pair in pairs}
-        extra += [line for number, line in enumerate(lines) if number not in with_event]
+        alone = [line for number, line in enumerate(lines) if number not in with_event]
+        left = [line for line in alone if (line.file, line.line) not in nothing]
+        extra += left
+        taken_back += len(alone) - len(left)
     return Reconciliation(
         statements=chosen, window_days=window, matched=dict(matched), told_twice=told_twice, not_yet=not_yet,
         missing=missing, extra=extra, shifted=shifted, altered=altered,
+        taken_back=taken_back,
     )  # fmt: skip
 
 
@@ -213,10 +227,28 @@ _MOVEMENTS = """
 """
 
 
-def _movements(evidence: Evidence, keys: Sequence[Key]) -> dict[Key, list[BookedMovement]]:
-    connection = evidence.connection()
-    make_holds(connection, evidence)
-    make_movements(connection, evidence)
+_LACKING = """
+    SELECT account, currency, event_id FROM statement_steps WHERE list_contains($files, file) AND reason = 'no row'
+"""
+
+_NOTHING = """
+    SELECT file, line FROM statement_steps
+    WHERE list_contains($files, file) AND reason = 'no event' AND residual = 0 AND line IS NOT NULL
+"""
+
+
+def _of_steps(
+    connection: "duckdb.DuckDBPyConnection", files: Sequence[str]
+) -> tuple[set[tuple[str, str, str]], set[tuple[str, int]]]:
+    """The events that a statement lacks, by account and currency; and the lines that come to nothing with others."""
+    lacking = connection.execute(_LACKING, {"files": list(files)}).fetchall()
+    nothing = connection.execute(_NOTHING, {"files": list(files)}).fetchall()
+    return set(lacking), set(nothing)
+
+
+def _movements(
+    connection: "duckdb.DuckDBPyConnection", evidence: Evidence, keys: Sequence[Key]
+) -> dict[Key, list[BookedMovement]]:
     given = {
         "zone": evidence.ledger.time_zone, "now": evidence.now, "limit": hold_limit(evidence.ledger),
         "accounts": sorted({account for account, _ in keys}),

@@ -30,9 +30,11 @@ whole_log            whether the log can prove that something is absent
 not_excluded         what was not found, and would leave no trace where all was changed alike
 told_answered        what speaks for an answer to a hold that the log leaves open
 rewritten            witnesses of a history that was rewritten, which nobody touched
+stories              what each source says against the log on one account
 witnesses            what claims still remember of an event that the log has lost
 holes                missing rows that later rows of the same claim count
 misplaced_rows       rows that stand under another day, currency or account than they tell of
+rows_elsewhere       rows under another account than their event, whose balances go on from there
 numbered_otherwise   snapshots as witnesses of a stream that was numbered otherwise
 booked_elsewhere     a line and an event that are one movement on two accounts
 written_elsewhere    events of another account or currency than the statement books them under

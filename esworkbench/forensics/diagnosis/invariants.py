@@ -67,6 +67,10 @@ _DECIDED = """
 """
 
 
+OTHER_EVENTS = (*REWRITTEN, "event_misfiled")
+"""Faults after which the account's events in the log aren't those that were written for it."""
+
+
 class Violation(NamedTuple):
     """An event after which an invariant doesn't hold. ``rivals`` are earlier events, as position and id, that were
     decided on the same version of the stream."""
@@ -125,8 +129,10 @@ def _disputed(facts: Facts, left: Left) -> dict[str, int]:
     places = [(key[0], 0) for key in doubted - told]
     places += [(step.account, step.position or 0) for step in parted if step.kind == "running" and step.key in doubted]
     places += [
-        (each.account, min(each.positions, default=0)) for each in left.all_found()
-        if each.account is not None and not each.healthy and (each.certainty == "possible" or each.fault in REWRITTEN)
+        (each.account, 0 if each.fault == "event_misfiled" else min(each.positions, default=0))  # it was elsewhere
+        for each in left.all_found()
+        if each.account is not None and not each.healthy
+        and (each.certainty == "possible" or each.fault in OTHER_EVENTS)
     ]  # fmt: skip
     places += [(account_of(each.stream_id), each.position or 0) for each in facts.damage if each.stream_id is not None]
     for account, position in places:

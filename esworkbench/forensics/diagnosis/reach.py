@@ -53,11 +53,13 @@ def decided_on_wrong_balances(evidence: Evidence, findings: Sequence[Finding]) -
         return None
     since: dict[Key, int | None] = {}
     for finding in findings:
-        if finding.account is None or finding.currency is None or finding.healthy or not finding.amount:
+        if finding.account is None or finding.currency is None or finding.healthy:
             continue
-        key = (finding.account, finding.currency)
-        places = [place for place in (since.get(key), min(finding.positions, default=None)) if place is not None]
-        since[key] = min(places, default=None)
+        for account, amount in {**finding.elsewhere, finding.account: finding.amount}.items():
+            key = (account, finding.currency)
+            places = [place for place in (since.get(key), min(finding.positions, default=None)) if place is not None]
+            if amount:
+                since[key] = min(places, default=None)
     known = {key: place for key, place in since.items() if place is not None}
     events = _after(evidence, known)
     amounts: dict[str, int] = {}

@@ -1,7 +1,9 @@
-"""A log that was cut off and went on: rows tell of events at positions where the log holds others.
+"""Events written over others: rows tell of events at positions where the log holds others.
 
-A reader whose checkpoint stayed where it was has counted what is gone, and never reads what was written over it. Both
-follow from one act, and no balance shows the one without the other.
+The log was cut off and went on, or a stretch of it was written anew under new ids. Either way a reader whose checkpoint
+stayed where it was has counted what is gone, and never reads what was written over it: both follow from one act, and no
+balance shows the one without the other. Times tell the two apart: what a log went on with was recorded after the reader
+had read that far, and nothing behind it was recorded before.
 """
 
 from collections.abc import Iterator
@@ -30,6 +32,20 @@ _READ_AS_IT_IS = """
 
 _STANDS = "SELECT position, event_id FROM events WHERE position BETWEEN $first AND $last ORDER BY position"
 
+# By what the source noted down when it had read that far; when the newest that stands there was recorded, and the
+# first; and whether any event behind the stretch is older.
+_TIMES = """
+    WITH stands AS (
+        SELECT min(recorded_at) AS first, max(recorded_at) AS last, count(*) > count(recorded_at) AS unknown
+        FROM events WHERE position BETWEEN $first AND $last
+    )
+    SELECT unknown, first <= (
+            SELECT min(saved_at) FROM checkpoint_log
+            WHERE projection = $source AND from_position IS NOT NULL AND to_position >= $last AND shard >= 0
+        ), EXISTS (SELECT 1 FROM events WHERE position > $last AND recorded_at < stands.last)
+    FROM stands
+"""
+
 _POSTED = """
     SELECT account, currency, sum(amount_minor)::BIGINT FROM postings
     WHERE position BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL
@@ -49,6 +65,9 @@ class WrittenOver(NamedTuple):
     """From ``first`` to ``last``, the rows of ``source`` tell of other events than the log, which are ``gone``.
 
     ``stands`` are the ids of what the log holds there, and ``posted`` what these post, by account and currency.
+    ``went_on``: the log was cut off, since the source noted down that it had read that far before any of these was
+    recorded; False: they were put in the place of others, since they are older than that, or than what stands behind
+    them; None where no time tells.
     """
 
     source: str
@@ -57,6 +76,7 @@ class WrittenOver(NamedTuple):
     gone: list[GoneRow]
     stands: list[str]
     posted: dict[Key, int]
+    went_on: bool | None
 
     def lost(self, key: Key) -> int:
         return sum(row.amount for row in self.gone if row.key == key)
@@ -90,8 +110,11 @@ def _written_over(facts: Facts) -> WrittenOver | None:
             continue
         if facts.rows(_READ_AS_IT_IS, source=source, **given):
             continue
+        [(unknown, read_later, older_behind)] = facts.rows(_TIMES, source=source, **given)
+        went_on = False if read_later or older_behind else None if unknown or read_later is None else True
         posted = {(account, currency): amount for account, currency, amount in facts.rows(_POSTED, **given)}
-        return WrittenOver(source, given["first"], given["last"], gone, [event_id for _, event_id in stands], posted)
+        return WrittenOver(source, given["first"], given["last"], gone, [event_id for _, event_id in stands], posted,
+                           went_on)  # fmt: skip
     return None
 
 
@@ -116,6 +139,8 @@ def follows(facts: Facts, left: Left, over: WrittenOver, key: Key) -> Iterator[S
             yield from map(whole, steps)
         elif source.kind == "statement":
             yield from map(whole, _lines(steps, lost, amounts))
+            if over.went_on is False:
+                yield from (whole(step) for step in steps if step.event_id in ids and step.reason != NO_EVENT)
 
 
 def _lines(steps: list[Residual], lost: int, amounts: list[int]) -> list[Residual]:

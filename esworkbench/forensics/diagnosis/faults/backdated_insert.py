@@ -25,7 +25,7 @@ def backdated_insert(facts: Facts, left: Left) -> Explanations:
     known = {event_id for each in between for event_id in each.finding.event_ids}
     groups: dict[Key, list[tuple[OddTime, Residual]]] = {}
     for event, key, step in slipped_in(facts, odd_times(facts) or []):
-        if event.event_id not in known:
+        if event.event_id not in known and left.step(step):  # else it was moved here, and its row says from where
             groups.setdefault(key, []).append((event, step))
     return [*between, *(_explanation(facts, left, key, found) for key, found in groups.items())]
 

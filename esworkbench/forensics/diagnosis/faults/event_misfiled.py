@@ -1,4 +1,8 @@
-"""event_misfiled: an event, or a whole stream, is in a different stream than the one it was hashed in."""
+"""event_misfiled: an event, or a whole stream, is in a different stream than the one it was hashed in.
+
+Where both streams were hashed again the log knows nothing of it; a row that bears the event's id under the account that
+it was taken from does.
+"""
 
 from bisect import bisect_right
 from collections import Counter
@@ -11,7 +15,16 @@ from esworkbench.forensics.diagnosis.anchored_acts import anchored
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, Place
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.rows_elsewhere import RowsElsewhere, rows_elsewhere
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.witnesses import shares_of
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -22,10 +35,11 @@ Moved = tuple[FailingHash, Place, int]
 def event_misfiled(facts: Facts, left: Left) -> Explanations:
     """Events whose content fails where they stand, and fits the chain of another stream: the hash names the place.
 
-    A copy bears the hash of an event that still stands at its own place.
+    A copy bears the hash of an event that still stands at its own place. Of what was hashed again, rows tell.
     """
+    told = [each for rows in rows_elsewhere(facts, left) for each in _told_by_rows(facts, left, rows)]
     if not facts.hashed:
-        return NotTestable("the events carry no hashes")
+        return told or NotTestable("the events carry no hashes")
     moved = [
         (event, event.home) for event in facts.failing
         if event.home is not None and (event.is_copy or event.home[0] != event.stream_id)
@@ -44,7 +58,7 @@ def event_misfiled(facts: Facts, left: Left) -> Explanations:
             # Moved between the same two streams as others were: one act with them, though this one posts nothing.
             for alike in moves.get((event.stream_id, home[0]), [None]):
                 groups.setdefault(alike, []).append((event, home, 0))
-    return [_explanation(facts, left, key, sorted(moved)) for key, moved in groups.items()]
+    return [*(_explanation(facts, left, key, sorted(moved)) for key, moved in groups.items()), *told]
 
 
 def misfiled_since_anchored(facts: Facts, left: Left) -> Explanations:
@@ -77,6 +91,36 @@ _AS_IT_STANDS = """
     SELECT version, position, sum(amount_minor)::BIGINT FROM postings
     WHERE account = $account AND currency = $currency GROUP BY ALL
 """
+
+
+def _told_by_rows(facts: Facts, left: Left, rows: RowsElsewhere) -> Iterator[Explanation]:
+    """One explanation for the account that the rows stand under, and one for the event's."""
+    ids = {event.event_id for event in rows.events}
+    (told, _), (stands, _) = rows.told, rows.stands
+    words = (
+        f"{rows.source} has the event{'s' * (len(ids) > 1)} at {places([event.position for event in rows.events])} "
+        f"under {told}, the log under {stands}, and "
+        + ("the balances of both go on from there" if rows.read else "the balances of the first go on from there")
+    )
+    others = " and ".join(name for name, _ in rows.by if name != rows.source)
+    if others:
+        words += f"; {others} say{'s' * (len(rows.by) == 2)} what the rows say"
+    if facts.hashed:
+        words += "; the hashes hold, so both streams were hashed again, and an anchor from before would settle it"
+    alone = (
+        LookAlike("manual_edit", f"nothing but {rows.source} speaks: its rows and all balances after them may have "
+                  "been put under the other account instead"),
+    )  # fmt: skip
+    for key, amount in ((rows.told, rows.amount), (rows.stands, -rows.amount)):
+        steps = [step for step in left.steps(key=key, kind="running") if step.event_id in ids]
+        shares = list(shares_of(facts, left, key, amount, steps))
+        found = finding(
+            FAULT, key, amount=amount if shares else 0, source=rows.source if shares else None,
+            events=[(event.position, event.event_id) for event in rows.events],
+            certainty="likely" if len(rows.kinds) > 1 else "possible",
+            proof=f"{words}: claimed − event sum = {facts.money(amount, key)}" if shares else words,
+        )  # fmt: skip
+        yield Explanation(found, shares, () if len(rows.kinds) > 1 else alone)
 
 
 def _accounts(event: FailingHash, home: Place, posted: Iterable[tuple[str, str, int]]) -> Iterator[tuple[Key, int]]:

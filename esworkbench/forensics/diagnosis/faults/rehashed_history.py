@@ -8,63 +8,42 @@ next event still names the hash of then.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from esworkbench.forensics.anchored import AnchorContradiction, range_in_words
-from esworkbench.forensics.compare.records import REPEATED, Key, Residual
-from esworkbench.forensics.compare.residuals import EVERY_EVENT
+from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.anchored_acts import anchored, contradicted, signed, somewhere, unusable
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.links_cut import Link, links_cut
 from esworkbench.forensics.diagnosis.misplaced_rows import MisplacedRow, misplaced_rows, shares_of_misplaced
-from esworkbench.forensics.diagnosis.numbered_otherwise import off_alike, readings
-from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, Share, whole
+from esworkbench.forensics.diagnosis.stories import READ_MODELS, Story, agreeing_with_the_log, told_against
+from esworkbench.forensics.diagnosis.unexplained import (
+    Explanation,
+    Explanations,
+    Left,
+    LookAlike,
+    NotTestable,
+    Share,
+    whole,
+)
 from esworkbench.forensics.diagnosis.witnesses import (
     rows_without_event,
     shares_of,
     vouched_by_rows,
     vouchers,
-    was_reset,
     witnessed,
 )
 from esworkbench.forensics.diagnosis.wording import finding, places
-
-READ_MODELS = ("head", "running", "daily")
-"""The kinds of claim that one grant on the store's read models is enough to change."""
-
+from esworkbench.forensics.diagnosis.written_over import WrittenOver, follows, written_over
 
 SHOWN_BY_THE_CHAIN = ("event_deleted", "backdated_insert", "event_misfiled", "reordered", "chain_fork")
 """What changes leaves as well."""
 
 CERTAINTIES: Sequence[Certainty] = ("possible", "likely", "proven")
 SETTLED_BY_AN_ANCHOR = "; no other cause was found, and an anchor from before would settle it"
-
-
-class Story(NamedTuple):
-    """What one source says against the log on one account: by how much in all, and at which events, where it knows.
-
-    ``amounts`` are what it may be compared by: of a snapshot every claim counts all that went before. ``ahead`` is what
-    the events past its checkpoint post that it has read all the same.
-    """
-
-    source: str
-    kind: str
-    amounts: frozenset[int]
-    at: dict[str, int]
-    ahead: int = 0
-
-
-_AHEAD = """
-    SELECT event_id, any_value(position), sum(amount_minor)::BIGINT FROM postings
-    WHERE account = $account AND currency = $currency AND position > $cut AND event_id IN (
-        SELECT event_id FROM assertions WHERE kind = 'running' AND source = $source AND account = $account
-            AND currency = $currency)
-    GROUP BY event_id ORDER BY 2
-"""
 
 
 def rehashed_history(facts: Facts, left: Left) -> Explanations:
@@ -86,7 +65,7 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
     moved = _moved_rows(facts, left)
     found = []
     for key in left.accounts():
-        told = [story for story in _told_against(facts, left, key) if (story.source, key) not in moved]
+        told = [story for story in told_against(facts, left, key) if (story.source, key) not in moved]
         explanation = _explanation(facts, left, key, told, {event_id: place for _, place, event_id in gone})
         found += [explanation] if explanation else []
     if between is None:
@@ -98,7 +77,10 @@ def rehashed_history(facts: Facts, left: Left) -> Explanations:
 
 
 def rehashed_since_anchored(facts: Facts, left: Left) -> Explanations:
-    """What the leaves of an anchor prove."""
+    """What the leaves of an anchor prove; and a stretch under new ids, of which no pattern may be told."""
+    over = written_over(facts)
+    if over is not None and over.went_on is False and contradicted(facts) is None:
+        return list(_written_anew(facts, left, over))
     return anchored(FAULT, facts, left)
 
 
@@ -111,6 +93,29 @@ FAULT = Fault(
     by_anchor=rehashed_since_anchored,
     detector=rehashed_history,
 )
+
+
+def _written_anew(facts: Facts, left: Left, over: WrittenOver) -> Iterator[Explanation]:
+    """Other events in the place of those that were read, though the log was not cut off there."""
+    for key in [*over.keys, *over.others]:
+        shares = list(follows(facts, left, over, key))
+        mine = [(row.position, row.event_id) for row in over.gone if row.key == key]
+        amount = over.lost(key) - over.posted.get(key, 0)
+        others = sorted({share.source for share in shares} - {over.source})
+        proof = (
+            f"{over.source} tells of other events than stand at positions {over.first} to {over.last}, and has no row "
+            "for any of these; they are as old as what was read there, or older than what stands behind them, so the "
+            f"log was not cut off: they were put in the place of others, and hashed again"
+        )
+        if others:
+            proof += f"; {' and '.join(others)} tell{'s' * (len(others) == 1)} what was as well"
+        found = finding(
+            FAULT, key, amount=amount, events=mine, positions=[position for position, _ in mine] or [over.first],
+            source=over.source, certainty="likely" if others else "possible",
+            proof=f"{proof}: claimed − event sum = {facts.money(amount, key)}",
+        )  # fmt: skip
+        by_hand = LookAlike("manual_edit", f"nothing but {over.source} says so, and its rows may have been changed")
+        yield Explanation(found, shares, () if others else (by_hand,))
 
 
 def _told_between(facts: Facts, left: Left, apart: AnchorContradiction) -> bool:
@@ -156,46 +161,6 @@ def _kept_between(facts: Facts, left: Left, apart: AnchorContradiction) -> Itera
         yield Explanation(found, list(shares_of(facts, left, key, amount, steps)))
 
 
-def _told_against(facts: Facts, left: Left, key: Key) -> Iterator[Story]:
-    read_ahead = _read_ahead(facts, key)
-    for source in facts.sources:
-        ahead = read_ahead.get(source.name, {})
-        extra = sum(ahead.values())
-        if source.kind == "head":
-            stands = left.head(source.name, key)
-            if stands:
-                yield Story(source.name, source.kind, frozenset({stands, stands - extra} - {0}), {}, extra)
-            continue
-        steps = [step for step in left.steps(source=source.name, key=key) if step.reason != REPEATED]
-        if source.kind in EVERY_EVENT:
-            steps = _that_stay([step for step in steps if step.event_id not in ahead])
-        if not steps:
-            continue
-        total = sum(step.amount for step in steps)
-        amounts = {total, total - extra} if source.kind == "daily" else {total}
-        if source.kind == "snapshot":
-            since = [version for version in readings(facts, key) if version >= steps[0].place > 0]
-            amounts = {step.amount for step in steps} | {*off_alike(facts, key, since).values()}
-        at = {step.event_id: step.amount for step in steps if step.event_id and source.kind in EVERY_EVENT}
-        yield Story(source.name, source.kind, frozenset(amounts - {0}), at, extra)
-
-
-def _read_ahead(facts: Facts, key: Key) -> dict[str, dict[str, int]]:
-    """By read model, the events past its checkpoint of which rows of events tell: positions may have been moved.
-
-    What they post is no difference between a claim and the log, whatever the checkpoint says.
-    """
-    told = [
-        row
-        for source in facts.sources if source.kind == "running"
-        for row in facts.rows(_AHEAD, source=source.name, cut=source.cut, account=key[0], currency=key[1])
-    ]  # fmt: skip
-    return {
-        source.name: {event_id: amount for event_id, position, amount in told if position > source.cut}
-        for source in facts.sources if told and source.kind in READ_MODELS
-    }  # fmt: skip
-
-
 def _moved_rows(facts: Facts, left: Left) -> set[tuple[str, Key]]:
     """Of which sources all that is wrong on an account is rows of another one, whose events a claim vouches for."""
     moved = set()
@@ -211,20 +176,9 @@ def _moved_rows(facts: Facts, left: Left) -> set[tuple[str, Key]]:
     return moved
 
 
-def _that_stay(steps: list[Residual]) -> list[Residual]:
-    """Without each step that the very next one undoes: there a row is wrong, or gone, and no event."""
-    kept: list[Residual] = []
-    for step in steps:
-        if kept and kept[-1].amount == -step.amount:
-            kept.pop()
-        else:
-            kept.append(step)
-    return kept
-
-
 def _explanation(facts: Facts, left: Left, key: Key, told: list[Story], gone: dict[str, int]) -> Explanation | None:
     alike, amount = _agreeing(told)
-    if len({story.kind for story in alike}) < 2 or len(alike) < len(_agreeing_with_the_log(facts, left, key, told)):
+    if len({story.kind for story in alike}) < 2 or len(alike) < len(agreeing_with_the_log(facts, left, key, told)):
         return None
     if all(story.kind in READ_MODELS for story in alike) and vouchers(facts, key):
         return None
@@ -297,14 +251,3 @@ def _shared(story: Story, event_id: str, off: int, alike: Iterable[Story]) -> bo
     """Whether no other source that speaks of single events says otherwise of this one."""
     others = [other for other in alike if other is not story and other.at]
     return all(other.at.get(event_id, off) == off for other in others)
-
-
-def _agreeing_with_the_log(facts: Facts, left: Left, key: Key, told: list[Story]) -> list[str]:
-    """Sources that speak of this account and find nothing wrong: rebuilt ones repeat what the log says, and don't
-    count."""
-    against = {story.source for story in told}
-    claimed = facts.rows(
-        "SELECT DISTINCT source FROM assertions WHERE account = $account AND currency = $currency",
-        account=key[0], currency=key[1],
-    )  # fmt: skip
-    return [source for (source,) in claimed if source not in against and not was_reset(facts, source)]

@@ -35,7 +35,8 @@ def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
     over = written_over(facts)
     apart = contradicted(facts)
     if apart is None or not (apart.is_ahead or apart.cut_after is not None):
-        return list(_written_over(facts, left, over)) if over and apart is None else []
+        went_on = over is not None and over.went_on is not False  # else it is history rewritten
+        return list(_written_over(facts, left, over)) if over and went_on and apart is None else []
     gone = [each for each in acts(facts, apart).get(FAULT.name, []) if apart.exact]
     beyond = _ran_beyond(facts, apart)
     explanations = [
@@ -68,6 +69,11 @@ def _ran_beyond(facts: Facts, apart: AnchorContradiction) -> str:
 
 def _written_over(facts: Facts, left: Left, over: WrittenOver) -> Iterator[Explanation]:
     """Told by rows alone: a reader that has counted what is gone was there before what stands there now."""
+    in_their_place = LookAlike(
+        "rehashed_history",
+        f"when {over.source} had read that far nobody noted down, so that those events may have been put in the place "
+        "of others, and hashed again",
+    )
     others = [share for key in over.others for share in follows(facts, left, over, key)]
     for key in over.keys:
         mine = [row for row in over.gone if row.key == key]
@@ -76,11 +82,13 @@ def _written_over(facts: Facts, left: Left, over: WrittenOver) -> Iterator[Expla
             f"row for any event that stands at positions {over.first} to {over.last}: the log was cut off and went on "
             f"at the same positions; what was cut off came to {facts.money(over.lost(key), key)}"
         )
+        if over.went_on:
+            proof += f"; {over.source} had read that far before any of these was recorded"
         found = finding(
             FAULT, key, amount=over.lost(key), events=[(row.position, row.event_id) for row in mine],
-            source=over.source, certainty="likely", proof=proof,
+            source=over.source, certainty="likely" if over.went_on else "possible", proof=proof,
         )  # fmt: skip
-        yield Explanation(found, [*follows(facts, left, over, key), *others])
+        yield Explanation(found, [*follows(facts, left, over, key), *others], () if over.went_on else (in_their_place,))
         others = []
 
 
@@ -93,9 +101,10 @@ def _with_rows(
         signed_too = by_leaves.pop(_key(each), None)
         proof = f"{signed_too.proof}; {each.finding.proof}" if signed_too else each.finding.proof
         yield each._replace(
+            look_alikes=() if signed_too else each.look_alikes,
             finding=msgspec.structs.replace(
                 each.finding, proof=proof, certainty=certainty if signed_too else each.finding.certainty
-            )
+            ),
         )
     yield from (each for each in explanations if _key(each) in by_leaves)
 
