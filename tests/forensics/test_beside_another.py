@@ -176,3 +176,16 @@ def test_a_checkpoint_set_back_is_told_though_all_rows_lack_an_older_stretch(tmp
     diagnosis, planted = diagnosed(tmp_path, *faults, seed=153)
     told = {(each.fault, each.account, each.amount) for each in diagnosis.unhealthy if not each.alternative_to}
     assert told == {(each.fault, each.account, each.amount) for each in planted}
+
+
+@pytest.mark.parametrize(
+    ("faults", "seed"), [(("event_misfiled", "payload_edited"), 7), (("bad_snapshot", "event_misfiled"), 170)]
+)
+def test_a_snapshot_is_off_by_all_that_was_done_to_the_log_together(
+    faults: tuple[str, ...], seed: int, tmp_path: Path
+) -> None:
+    """Neither the sum of two edits nor an edit behind an older error is a wrong snapshot's own amount."""
+    diagnosis, planted = diagnosed(tmp_path, *faults, seed=seed)
+    told = {(each.fault, each.account, each.amount) for each in diagnosis.findings}
+    assert told == {(each.fault, each.account, each.amount) for each in planted}
+    assert diagnosis.unexplained == []
