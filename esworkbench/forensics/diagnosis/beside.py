@@ -16,9 +16,13 @@ Place = tuple[str, Key, int]
 
 
 def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_log: Iterable[str]) -> list[Share]:
-    """The shares of what is explained by the balance beside it. ``damaged_log`` are the faults of the log itself."""
+    """The shares of what is explained by the balance beside it, and of snapshots by all that the log lacks since.
+    ``damaged_log`` are the faults of the log itself."""
+    names = set(damaged_log)
+    damages = [each for each in findings if each.fault in names]
+    counted = list(_counted_together(facts, left, damages))
     if not left.columns():
-        return []
+        return counted
     taken: dict[Place, int] = {
         (each.source, each.key, each.place): of_it
         for each in facts.residuals if each.kind in ("running", "daily") and (of_it := each.amount - left.step(each))
@@ -30,8 +34,6 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
     days: dict[Place, list[Residual]] = {}
     for step in (*left.steps(kind="credits"), *left.steps(kind="debits")):
         days.setdefault((step.source, step.key, step.place), []).append(step)
-    names = set(damaged_log)
-    damages = [each for each in findings if each.fault in names]
     touched = _touched(facts, damages)
     for place, steps in days.items():
         # A hold and its release on one day, both lost with their stream, leave the day's closing as it was.
@@ -41,7 +43,26 @@ def consequences(facts: Facts, left: Left, findings: Iterable[Finding], damaged_
     once = {
         share.number: share for share in (*shares, *_moved_in_time(left, touched), *_holds_of(left, set(touched.days)))
     }
-    return list(once.values())
+    return [*counted, *once.values()]
+
+
+def _counted_together(facts: Facts, left: Left, damages: Iterable[Finding]) -> Iterator[Share]:
+    """A snapshot counts all that the log had: it is off by every proven damage up to there together. What those before
+    the first damage are off by already, it is off by besides."""
+    proven: dict[Key, dict[int, int]] = {}
+    for each in damages:
+        if each.account and each.currency and each.amount and each.positions and each.certainty == "proven":
+            at = proven.setdefault((each.account, each.currency), {})
+            at[each.positions[0]] = at.get(each.positions[0], 0) + each.amount
+    whole_amounts = {each.number: each.amount for each in facts.residuals if each.kind == "snapshot"}
+    for key, at in proven.items():
+        before = 0
+        for step in left.steps(key=key, kind="snapshot"):
+            lacks = sum(amount for position, amount in at.items() if position <= (step.position or 0))
+            if not lacks:
+                before = step.amount
+            elif step.amount == whole_amounts[step.number] == before + lacks:
+                yield Share(step.source, key, lacks, step.number)
 
 
 _DAYS = """

@@ -1,16 +1,18 @@
 """Where an invariant that the ledger names doesn't hold after an event, though claims and events agree.
 
 Where they don't agree, an event may be missing or changed, and what looks like a broken rule is a consequence of that:
-so such an account is left out from there on, unless a witness tells of every one of its events as the log does. Then
-what differs is a read model's own.
+so such an account is left out from there on, unless a witness tells of each event up to the broken rule as the log
+does. Then what differs is a read model's own.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.holds import json_path
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
+from esworkbench.forensics.diagnosis.findings import Certainty
 from esworkbench.forensics.diagnosis.rewritten import REWRITTEN
 from esworkbench.forensics.diagnosis.unexplained import Left
 from esworkbench.forensics.diagnosis.witnesses import vouchers
@@ -73,19 +75,26 @@ OTHER_EVENTS = (*REWRITTEN, "event_misfiled")
 
 class Violation(NamedTuple):
     """An event after which an invariant doesn't hold. ``rivals`` are earlier events, as position and id, that were
-    decided on the same version of the stream."""
+    decided on the same version of the stream. Behind contents that are written otherwise than they were hashed, and
+    that nothing else contradicts, it is as likely as it is that these are healthy."""
 
     key: Key
     position: int
     event_id: str
     words: str
     rivals: tuple[tuple[int, str], ...]
+    certainty: Certainty
 
 
 def names_invariants(facts: Facts) -> bool:
     """Whether the ledger says what must not happen."""
     rules = facts.evidence.ledger.invariants
     return rules.minimum_balance_minor is not None or rules.closing_event is not None
+
+
+def least_certain(broken: Sequence[Violation]) -> Certainty:
+    """How certain a finding of all these is."""
+    return "proven" if all(each.certainty == "proven" for each in broken) else "likely"
 
 
 def violations(facts: Facts, left: Left) -> list[Violation]:
@@ -101,7 +110,7 @@ def violations(facts: Facts, left: Left) -> list[Violation]:
     if facts.rows("SELECT position FROM events WHERE type = $closing LIMIT 1", **closing):
         rows += facts.rows(_CLOSED, **closing)
     disputed = _disputed(facts, left)
-    rows = [row for row in rows if row[4] < disputed.get(row[0], row[4] + 1)]
+    rows = [row for row in rows if not disputed.holds(facts, (row[0], row[1]), row[4])]
     rivals: dict[int, list[tuple[int, str]]] = {}
     if rows:
         for position, *rival in facts.rows(_DECIDED, positions=[row[4] for row in rows]):
@@ -111,30 +120,58 @@ def violations(facts: Facts, left: Left) -> list[Violation]:
         key = (account, currency)
         words = f"the event at position {position} leaves {facts.money(balance, key)}"
         words += " on a closed account" if least is None else f", where {facts.money(least, key)} is the least allowed"
-        found.append(Violation(key, position, event_id, words, tuple(rivals.get(position, ()))))
+        certainty: Certainty = "proven" if facts.hashed and not disputed.drifted(account, position) else "likely"
+        found.append(Violation(key, position, event_id, words, tuple(rivals.get(position, ())), certainty))
     return sorted(found, key=lambda each: each.position)
 
 
-def _disputed(facts: Facts, left: Left) -> dict[str, int]:
-    """Accounts whose read models part from the events, for no reason of their own and with no witness for these, or in
-    whose streams something is broken; and the first position from which that may matter. What is broken later makes
-    nothing wrong before.
+class _Disputed(NamedTuple):
+    """By account, the first position from which something may matter. What is broken later makes nothing wrong before.
+
+    ``log``: in its streams something is broken. ``claims``: a read model parts from the events, for no reason of its
+    own; a witness for these settles that. ``drift``: contents fail their hash, and that is healthy.
     """
-    since: dict[str, int] = {}
+
+    log: dict[str, int]
+    claims: dict[str, int]
+    drift: dict[str, int]
+
+    def holds(self, facts: Facts, key: Key, position: int) -> bool:
+        """Whether the account's balance after that position is disputed."""
+        if position >= self.log.get(key[0], position + 1):
+            return True
+        return position >= self.claims.get(key[0], position + 1) and not vouchers(facts, key, up_to=position)
+
+    def drifted(self, account: str, position: int) -> bool:
+        return position >= self.drift.get(account, position + 1)
+
+
+def _disputed(facts: Facts, left: Left) -> _Disputed:
+    found = _Disputed({}, {}, {})
+
+    def dispute(since: dict[str, int], account: str, position: int | None) -> None:
+        since[account] = min(position or 0, since.get(account, position or 0))
+
+    heads = {source.name for source in facts.sources if source.kind == "head"}
     parted = [step for step in left.steps() if step.kind in ("running", "daily", "snapshot")]
-    off = {key for source in facts.sources for key in left.heads(source.name)}
-    doubted = {key for key in {*off, *(step.key for step in parted)} if not vouchers(facts, key)}
     # Only a claim about single events says where it begins.
     told = {step.key for step in parted if step.kind == "running"}
-    places = [(key[0], 0) for key in doubted - told]
-    places += [(step.account, step.position or 0) for step in parted if step.kind == "running" and step.key in doubted]
-    places += [
-        (each.account, 0 if each.fault == "event_misfiled" else min(each.positions, default=0))  # it was elsewhere
-        for each in left.all_found()
-        if each.account is not None and not each.healthy
-        and (each.certainty == "possible" or each.fault in OTHER_EVENTS)
-    ]  # fmt: skip
-    places += [(account_of(each.stream_id), each.position or 0) for each in facts.damage if each.stream_id is not None]
-    for account, position in places:
-        since[account] = min(position, since.get(account, position))
-    return since
+    for account, _ in {key for name in heads for key in left.heads(name)} | {step.key for step in parted} - told:
+        dispute(found.claims, account, 0)
+    for step in parted:
+        if step.kind == "running":
+            dispute(found.claims, step.account, step.position)
+    for each in left.all_found():
+        if each.account is not None and not each.healthy:
+            if each.fault in OTHER_EVENTS:
+                was_elsewhere = each.fault == "event_misfiled"
+                dispute(found.log, each.account, 0 if was_elsewhere else min(each.positions, default=0))
+            elif each.certainty == "possible":
+                since = found.claims if each.source in heads else found.log
+                dispute(since, each.account, min(each.positions, default=0))
+    drifted = {position for each in left.found("serialization_drift") for position in each.positions}
+    for broken in facts.damage:
+        if broken.stream_id is not None:
+            healthy = broken.kind == "content" and broken.position in drifted
+            dispute(found.drift if healthy else found.log, account_of(broken.stream_id), broken.position)
+    return found

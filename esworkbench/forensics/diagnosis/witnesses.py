@@ -20,7 +20,8 @@ _ROWS_WITHOUT_EVENT = """
 
 _TELLS_THE_LAST = """
     WITH last AS (
-        SELECT event_id, position FROM postings WHERE account = $account AND currency = $currency
+        SELECT event_id, position FROM postings
+        WHERE account = $account AND currency = $currency AND ($up_to::BIGINT IS NULL OR position <= $up_to)
         ORDER BY position DESC LIMIT 1
     )
     SELECT DISTINCT source FROM assertions AS a JOIN last
@@ -131,16 +132,21 @@ def vouched(facts: Facts, key: Key, event_ids: Sequence[str]) -> bool:
     return False
 
 
-def vouchers(facts: Facts, key: Key) -> list[str]:
-    """Which sources tell of every event of the account, up to the last one, as the log does.
+def vouchers(facts: Facts, key: Key, *, up_to: int | None = None) -> list[str]:
+    """Which sources tell of every event of the account, up to the last one or to that position, as the log does.
 
     A figure or a day counts events together, and a snapshot stops at its version: those can't say so. Nor can rows
     that were rebuilt from the log as it is now.
     """
-    against = {(step.kind, step.source) for step in facts.residuals if step.key == key}
-    told = facts.rows(_TELLS_THE_LAST, account=key[0], currency=key[1])
-    names = [source for (source,) in told if ("running", source) not in against and not was_reset(facts, source)]
-    if any(source.kind == "statement" for source in facts.sources) and "statement" not in {kind for kind, _ in against}:
+    against = {step.kind for step in facts.residuals if step.key == key}
+    parted = {
+        each.source for each in facts.residuals
+        if each.key == key and each.kind == "running"
+        and (up_to is None or each.position is None or each.position <= up_to)
+    }  # fmt: skip
+    told = facts.rows(_TELLS_THE_LAST, account=key[0], currency=key[1], up_to=up_to)
+    names = [source for (source,) in told if source not in parted and not was_reset(facts, source)]
+    if any(source.kind == "statement" for source in facts.sources) and "statement" not in against:
         names += [file for (file,) in facts.rows(_BOOKS_THE_LAST, account=key[0], currency=key[1])]
     return names
 

@@ -8,7 +8,7 @@ from esworkbench.forensics.compare.records import Key, Residual, Source
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.faults.restored_read_model import FAULT as RESTORED
-from esworkbench.forensics.diagnosis.stretches import Standing, standing
+from esworkbench.forensics.diagnosis.stretches import Standing, places_of_all, standing, stretches
 from esworkbench.forensics.diagnosis.totals import BALANCES, errors_of, events_between, posted_between, shares_of_all
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -69,11 +69,15 @@ def _removed(facts: Facts) -> Iterator[Explanation]:
 
 def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     errors = errors_of(left, source)
-    found = standing(facts, source, errors) if errors else None
-    if found is None or 3 * found.misses > len(found.fits):
+    if not errors:
         return
     batches = facts.batches(source.name)
     ended = batches[-1].to_position if batches else None
+    found = standing(facts, source, errors)
+    if found is None or 3 * found.misses > len(found.fits):
+        if ended is not None and ended > source.cut:
+            yield from _ahead_and_short_of_a_stretch(facts, source, ended, errors)
+        return
     noted = ended is not None and found.first <= ended <= found.last and ended != source.cut
     if not noted and (found.first < source.cut or not found.common):
         return
@@ -86,10 +90,31 @@ def _moved(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
         )  # fmt: skip
         yield Explanation(named, shares, (LookAlike(RESTORED.name, PUT_BACK),) if found.last < source.cut else ())
     if noted and ended and ended > source.cut:
-        yield from _off_otherwise_too(facts, source, ended, {key: errors[key] for key in errors.keys() - {*found.fits}})
+        others = {key: errors[key] for key in errors.keys() - {*found.fits}}
+        yield from _off_otherwise_too(facts, source, ended, others, "other accounts are right there")
 
 
-def _off_otherwise_too(facts: Facts, source: Source, ended: int, errors: dict[Key, int]) -> Iterator[Explanation]:
+def _ahead_and_short_of_a_stretch(
+    facts: Facts, source: Source, ended: int, errors: dict[Key, int]
+) -> Iterator[Explanation]:  # fmt: skip
+    """Rows ahead of their checkpoint that were an older state once: without what they are ahead by, all accounts lack
+    one stretch, and with it they don't."""
+    ahead = posted_between(facts, source.cut + 1, ended)
+    rest = {key: error - ahead.get(key, 0) for key, error in errors.items() if error != ahead.get(key, 0)}
+    posted = places_of_all(facts, source)
+
+    def agreed(wrong: dict[Key, int]) -> int:
+        found = stretches(wrong, posted.searched(wrong), source.cut, (-1,), posted.within)
+        return max((len(each.fits) for each in found if each.common), default=0)
+
+    if agreed(rest) > agreed(errors):
+        words = "what accounts are off by besides is one stretch of the log, the same on each of them"
+        yield from _off_otherwise_too(facts, source, ended, errors, words)
+
+
+def _off_otherwise_too(
+    facts: Facts, source: Source, ended: int, errors: dict[Key, int], so: str
+) -> Iterator[Explanation]:  # fmt: skip
     """Accounts whose rows are ahead like all others, and off by something else besides: that is left to others."""
     ahead = posted_between(facts, source.cut + 1, ended)
     for key, error in sorted(errors.items()):
@@ -97,7 +122,7 @@ def _off_otherwise_too(facts: Facts, source: Source, ended: int, errors: dict[Ke
             continue
         proof = (
             f"{source.name} has its checkpoint at {source.cut}, while the last run of the checkpoint log ended at "
-            f"{ended} and other accounts are right there; on this one that makes {facts.money(ahead[key], key)}, and "
+            f"{ended} and {so}; on this one that makes {facts.money(ahead[key], key)}, and "
             f"{facts.money(error - ahead[key], key)} of what it is off by has another cause"
         )
         named = finding(

@@ -3,7 +3,7 @@
 from esworkbench.forensics.compare.records import Key
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.invariants import Violation, names_invariants, violations
+from esworkbench.forensics.diagnosis.invariants import Violation, least_certain, names_invariants, violations
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
 from esworkbench.forensics.diagnosis.wording import finding
 
@@ -20,7 +20,7 @@ def invariant_broken(facts: Facts, left: Left) -> Explanations:
         Explanation(
             finding(
                 FAULT, key, events=[(each.position, each.event_id) for each in broken],
-                certainty="proven" if facts.hashed else "likely",
+                certainty=least_certain(broken),
                 proof="; ".join(each.words for each in broken[:5]) + "; what is told of these events is the same",
             ),
             [],

@@ -1,6 +1,7 @@
 """A projection runner the way many people write it first: the rows in one transaction, the checkpoint in the next.
 
-Killed between the two, it applies the batch again when it is started again.
+Killed between the two, it applies the batch again when it is started again. What a handler can't handle it parks, as
+every runner does.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from sqlalchemy import update
 
 from esworkbench.event_store import EventStore, write_transaction
 from esworkbench.projections import Projection, checkpoints
+from esworkbench.projections.dead_letters import handle_or_park
 from esworkbench.projections.tables import checkpoints as checkpoints_table
 from esworkbench.upcasters import EventDecoder
 
@@ -47,8 +49,8 @@ class NaiveRunner:
             return False
         to = batch[-1].global_position
         with write_transaction(self.store.engine) as connection:
-            for event in self.decoder.decode_all(batch):
-                self.projection.handle(event, connection)
+            for recorded in batch:
+                handle_or_park(self.projection, self.decoder, recorded, connection, self.run, self.store.clock)
             checkpoints.log(connection, self.run, after + 1, to, self.store.clock())
         self.at(BETWEEN_ROWS_AND_CHECKPOINT)
         with write_transaction(self.store.engine) as connection:
