@@ -164,8 +164,9 @@ def _disputed(facts: Facts, left: Left) -> _Disputed:
     for each in left.all_found():
         if each.account is not None and not each.healthy:
             if each.fault in OTHER_EVENTS:
-                was_elsewhere = each.fault == "event_misfiled"
-                dispute(found.log, each.account, 0 if was_elsewhere else min(each.positions, default=0))
+                # One that was hashed again may have stood anywhere.
+                anywhere = each.fault == "event_misfiled" and each.certainty != "proven"
+                dispute(found.log, each.account, 0 if anywhere else min(each.positions, default=0))
             elif each.certainty == "possible":
                 since = found.claims if each.source in heads else found.log
                 dispute(since, each.account, min(each.positions, default=0))
