@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from statement_world import World, a_bank, later, live, print_files
+from statement_world import LEDGER, World, a_bank, later, live, print_files
 
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.corrected_since import MOST
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 
@@ -291,6 +292,50 @@ def test_what_may_have_been_put_right_since_is_not_proven_to_be_owed(
     assert (finding.amount, finding.certainty) == (-4_321, certainty)
     named = [place for place, amount in zip(places, since, strict=True) if amount < 0 and certainty == "likely"]
     assert all(str(place) in finding.proof.partition("; but ")[2] for place in named)
+
+
+def test_two_parts_that_make_up_for_a_double_are_seen_behind_hundreds_of_larger_payments(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    for amount in [*[-9_000] * MOST, -4_000, -321]:
+        world.pay("A", amount, f"COR-{amount}", told=False)
+    assert only_fault(judged(world, tmp_path), "retry_duplicate").certainty == "likely"
+
+
+SIGNED = (
+    LEDGER.replace(b', "Fee", "Adjusted"]', b"]")
+    + b"""
+[[posting]]
+event = "Fee"
+amount = "amount"
+sign = -1
+currency = "USD"
+kind = "fee"
+[[posting]]
+event = "Adjusted"
+amount = "amount"
+currency = "USD"
+kind = "adjustment"
+"""
+)
+"""A ledger in which an adjustment bears its own sign, and a fee goes one way for good."""
+
+
+@pytest.mark.parametrize(("kind", "amount", "certainty"), [
+    ("Adjusted", -4_000, "likely"), ("Adjusted", 4_000, "proven"), ("Fee", -4_000, "proven"),
+])  # fmt: skip
+def test_an_adjustment_of_another_amount_may_have_put_it_right_with_something_else_if_it_goes_the_other_way(
+    kind: str, amount: int, certainty: str, tmp_path: Path
+) -> None:
+    world = a_bank()
+    world.ledger.ledger = SIGNED.replace(b'event = "Moved"', b'event = "Moved"\nsign = 1', 1)
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    world.pay("A", amount, "COR", kind=kind, told=False)
+    assert only_fault(judged(world, tmp_path), "retry_duplicate").certainty == certainty
 
 
 def test_one_of_two_holds_that_may_have_been_given_back_leaves_both_unproven(tmp_path: Path) -> None:
