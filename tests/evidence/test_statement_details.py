@@ -1,6 +1,7 @@
 """What banks say beside days and amounts, and where: pages, batches, corrections, references, and where it begins."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,6 +63,11 @@ def test_a_page_has_interim_balances_at_its_ends(tmp_path: Path) -> None:
     between = last.replace("8.49", "7.50")
     found = read(tmp_path, text.replace(last, between + last))
     assert [line.balance_minor for line in found.lines if line.amount_minor == 0] == [1_000, 849]
+
+
+def test_a_statement_may_open_with_the_balance_that_the_one_before_closed_with(tmp_path: Path) -> None:
+    first = read(tmp_path, CAMT.replace("OPBD", "PRCD")).lines[0]
+    assert (first.kind, first.balance_minor, first.balance_is_computed) == ("opening", 1_000, False)
 
 
 def test_pages_of_one_statement_are_no_repetition(tmp_path: Path) -> None:
@@ -235,9 +241,13 @@ def test_a_step_between_two_statements_is_a_line_and_no_step_is_none(newest_firs
         assert lines[-1].balance_minor == opening + 99
 
 
-def test_of_statements_that_close_on_one_day_the_first_is_the_one_that_opened_first(tmp_path: Path) -> None:
-    early = part(1_000, DAY, -250, begins=DAY - timedelta(days=5))
-    lines = read(tmp_path, mt940([part(750, DAY, 99), early])).lines
+@pytest.mark.parametrize("writer", [mt940, lambda accounts: ofx(accounts, 1)])
+def test_of_statements_that_close_on_one_day_the_first_is_the_one_that_opened_first(
+    writer: Callable[[list[Account]], str], tmp_path: Path
+) -> None:
+    before = DAY - timedelta(days=3)
+    early = Account("DE89", "EUR", 1_000, before, DAY, [Day(before, before, -250, "R", "B")])
+    lines = read(tmp_path, writer([part(750, DAY, 99), early])).lines
     assert [line.amount_minor for line in lines if line.kind == "entry"] == [-250, 99]
     assert [line.kind for line in lines].count("opening") == 1
 
@@ -291,3 +301,17 @@ def test_an_iban_is_the_same_with_spaces_and_in_small_letters(tmp_path: Path) ->
     found = read(tmp_path, CAMT)
     named = with_accounts_of(found, "march.txt", lambda: {"ACC-1"}, {"de 89": "ACC-1"})
     assert {line.account for line in named.lines} == {"ACC-1"}
+
+
+def test_a_file_with_our_own_columns_may_tell_of_an_account_of_which_no_event_is_left(tmp_path: Path) -> None:
+    head = "account_id,currency,booked_at,reference,amount_minor,balance_minor"
+    text = f"{head}\nGONE,EUR,2026-03-05T10:00:00Z,r,1,1\n"
+    found = read(tmp_path, text, "own.csv")
+    assert with_accounts_of(found, "own.csv", lambda: {"ACC-1"}, {}) == found
+    with pytest.raises(UnusableInput, match="is about 'DE89', which the ledger doesn't know"):
+        with_accounts_of(read(tmp_path, CAMT), "march.txt", lambda: {"ACC-1"}, {})
+
+
+def test_days_without_hours_are_said_to_be_days_of_the_ledger_s_zone(tmp_path: Path) -> None:
+    assert any("tells days without hours: they were taken as days in Europe/Berlin" in each
+               for each in read(tmp_path, CAMT).said)  # fmt: skip

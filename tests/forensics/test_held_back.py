@@ -122,6 +122,8 @@ def steps(tmp_path: Path, *findings: Finding, account: str | None = None, ledger
     small.event("A", -30, type="Held", payload='{"id": "h1"}', valid_at=hours(2.5))
     small.event("A", -20, type="Held", payload='{"id": "h2"}')
     small.event("A", 0, type="Settled", payload='{"id": "h2"}')
+    small.event("B", 9)
+    tmp_path.mkdir(exist_ok=True)
     evidence = small.write(tmp_path / "evidence")
     return plan(evidence, said(*findings), operator="Ida", account=account, compensator=Noting()).steps
 
@@ -148,8 +150,9 @@ def test_of_a_hold_that_the_statement_has_booked_nothing_more_moves(tmp_path: Pa
 
 def test_neither_an_alternative_nor_another_account_s_finding_is_a_step(tmp_path: Path) -> None:
     other = a_finding("retry_duplicate", alternative_to="statement_incomplete")
-    elsewhere = a_finding("retry_duplicate", account="B")
-    assert steps(tmp_path, other, elsewhere, account="A") == []
+    elsewhere = a_finding("retry_duplicate", account="B", amount=-9, event_ids=["e6"])
+    assert steps(tmp_path / "all", other, elsewhere) != []
+    assert steps(tmp_path / "one", other, elsewhere, account="A") == []
 
 
 @pytest.mark.parametrize(("certainty", "on_trial"), [("proven", False), ("likely", True)])
