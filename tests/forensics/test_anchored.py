@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from anchored_bank import AnchoredBank, Told, told
 from damaged_bank import STREAM, Event
@@ -418,6 +420,19 @@ def test_that_the_first_event_was_changed_doesnt_make_its_anchors_another_stores
     bank.sql("DELETE FROM anchors")
     finding = only(diagnose(bank.evidence(Additions(anchors=[copy]))))
     assert (finding.fault, finding.event_ids, finding.certainty) == ("rehashed_history", [first.event_id], "proven")
+
+
+def test_leaves_that_dont_lead_to_the_signed_root_accuse_nobody(bank: AnchoredBank) -> None:
+    """An anchor is signed, and its leaves beside it are not: only the root says which they were."""
+    event = edited(bank)
+    [path] = (bank.outside / "anchors").rglob("*.parquet")
+    leaves = pq.read_table(path)
+    field, hashes = leaves.schema.field("hash"), leaves.column("hash").to_pylist()
+    hashes[2] = bytes(32) if isinstance(hashes[2], bytes) else "0" * 64
+    at = leaves.schema.get_field_index("hash")
+    pq.write_table(leaves.set_column(at, field, pa.array(hashes, field.type)), path)
+    found = only(diagnose(bank.evidence()))
+    assert (found.fault, found.event_ids) == ("rehashed_history", [event.event_id])
 
 
 def hostile_json(folder: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from statement_world import World, a_bank, later, live, print_files
+from statement_world import LEDGER, World, a_bank, later, live, print_files
 
 from esworkbench.forensics.compare.diff import diff
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
+from esworkbench.forensics.diagnosis.corrected_since import MOST
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis, Finding
 
@@ -291,6 +292,139 @@ def test_what_may_have_been_put_right_since_is_not_proven_to_be_owed(
     assert (finding.amount, finding.certainty) == (-4_321, certainty)
     named = [place for place, amount in zip(places, since, strict=True) if amount < 0 and certainty == "likely"]
     assert all(str(place) in finding.proof.partition("; but ")[2] for place in named)
+
+
+def test_two_parts_that_make_up_for_a_double_are_seen_behind_hundreds_of_larger_payments(tmp_path: Path) -> None:
+    world = a_bank()
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    for amount in [*[-9_000] * MOST, -4_000, -321]:
+        world.pay("A", amount, f"COR-{amount}", told=False)
+    assert only_fault(judged(world, tmp_path), "retry_duplicate").certainty == "likely"
+
+
+SIGNED = (
+    LEDGER.replace(b', "Fee", "Adjusted"]', b"]")
+    + b"""
+[[posting]]
+event = "Fee"
+amount = "amount"
+sign = -1
+currency = "USD"
+kind = "fee"
+[[posting]]
+event = "Adjusted"
+amount = "amount"
+currency = "USD"
+kind = "adjustment"
+"""
+)
+"""A ledger in which an adjustment bears its own sign, and a fee goes one way for good."""
+
+
+@pytest.mark.parametrize(("kind", "amount", "certainty"), [
+    ("Adjusted", -4_000, "likely"), ("Adjusted", 4_000, "proven"), ("Fee", -4_000, "proven"),
+])  # fmt: skip
+def test_an_adjustment_of_another_amount_may_have_put_it_right_with_something_else_if_it_goes_the_other_way(
+    kind: str, amount: int, certainty: str, tmp_path: Path
+) -> None:
+    world = a_bank()
+    world.ledger.ledger = SIGNED.replace(b'event = "Moved"', b'event = "Moved"\nsign = 1', 1)
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    world.pay("A", amount, "COR", kind=kind, told=False)
+    assert only_fault(judged(world, tmp_path), "retry_duplicate").certainty == certainty
+
+
+def doubled(*references: str) -> World:
+    """A bank with adjustments, and deposits that were recorded twice and booked once."""
+    world = a_bank()
+    world.ledger.ledger = SIGNED
+    for reference in references:
+        world.pay("A", 4_321, reference)
+        world.pay("A", 4_321, reference, told=False)
+    return world
+
+
+def put_right(world: World, *amounts: int) -> None:
+    for amount in amounts:
+        world.wait(hours=5)
+        world.pay("A", amount, f"COR-{amount}", kind="Adjusted", told=False)
+
+
+@pytest.mark.parametrize("amounts", [[-4_321], [-4_000, -321], [-4_000, -300, -21]])
+def test_a_double_that_was_taken_back_while_the_statement_ran_is_owed_by_nobody(
+    amounts: list[int], tmp_path: Path
+) -> None:
+    world = doubled("X-1")
+    put_right(world, *amounts)
+    later(world)
+    diagnosis = judged(world, tmp_path)
+    assert (diagnosis.unhealthy, diagnosis.unexplained) == ([], [])
+    finding = only_fault(diagnosis, "retry_duplicate")
+    assert (finding.amount, finding.certainty, finding.healthy) == (0, "likely", True)
+
+
+def test_one_adjustment_puts_one_of_three_doubles_right(tmp_path: Path) -> None:
+    world = doubled("X-1", "X-2", "X-3")
+    put_right(world, -4_321)
+    later(world)
+    found = [each for each in judged(world, tmp_path).findings if each.fault == "retry_duplicate"]
+    assert sorted((each.amount, each.healthy) for each in found) == [(-2 * 4_321, False), (0, True)]
+
+
+def test_what_was_adjusted_before_a_double_did_not_put_it_right(tmp_path: Path) -> None:
+    world = doubled()
+    put_right(world, -4_321)
+    world.wait(days=1)
+    world.pay("A", 4_321, "X-1")
+    world.pay("A", 4_321, "X-1", told=False)
+    later(world)
+    finding = only_fault(judged(world, tmp_path), "retry_duplicate")
+    assert (finding.amount, finding.healthy) == (-4_321, False)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_one_statement_alone_shows_to_be_taken_back_moves_no_money(whole: bool, tmp_path: Path) -> None:
+    """The first statement ends before the adjustment; the next, or one of all days, tells of neither."""
+    world = doubled("X-1")
+    later(world)
+    first = world.printed()
+    world.pay("A", 100, "PAY")
+    put_right(world, -4_321)
+    later(world)
+    world.files["1.csv"] = first
+    world.files["2.csv"] = [line for line in world.printed() if whole or line not in first]
+    finding = only_fault(judged(world, tmp_path), "retry_duplicate")
+    assert (finding.amount, finding.certainty, finding.healthy) == (-4_321, "likely", False)
+    assert "position 10 moved this account the other way since, and no line tells of that" in finding.proof
+
+
+def test_a_payment_that_the_statement_books_made_up_for_nothing(tmp_path: Path) -> None:
+    world = doubled("X-1")
+    world.wait(days=1)
+    world.pay("A", -4_321, "OUT")
+    later(world)
+    assert only_fault(judged(world, tmp_path), "retry_duplicate").certainty == "proven"
+
+
+def test_what_says_that_it_repairs_another_event_made_up_for_nothing_else(tmp_path: Path) -> None:
+    world = doubled("X-1")
+    other = world.pay("A", 4_321, "Y-1")
+    later(world)
+    world.pay("A", -4_321, "COR", told=False, metadata=json.dumps({"compensates": other}))
+    assert only_fault(judged(world, tmp_path), "retry_duplicate").certainty == "proven"
+
+
+def test_a_later_hold_that_was_given_back_made_up_for_no_earlier_one(tmp_path: Path) -> None:
+    world = a_bank()
+    world.hold("A", 4_723, "X-1")
+    later(world)
+    world.cancel(world.hold("A", 4_723, "X-2"))
+    finding = only_fault(judged(world, tmp_path), "unresolved_pending")
+    assert (finding.amount, finding.certainty) == (4_723, "proven")
 
 
 def test_one_of_two_holds_that_may_have_been_given_back_leaves_both_unproven(tmp_path: Path) -> None:

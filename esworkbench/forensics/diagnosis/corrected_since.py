@@ -62,14 +62,23 @@ def weighed(facts: Facts, left: Left, explanation: Explanation) -> Explanation:
         made_up = adjustments_of(facts, left, key, finding.amount, after=max(finding.positions, default=0))
         if made_up and _cancel(explanation.shares, made_up):
             return _put_right(explanation, made_up)
-    if finding.certainty == "possible" or not finding.amount or not finding.event_ids or finding.account is None:
+        if made_up:
+            # Of statements that tell of different days, one may show the fault alone, and another what made up for it.
+            return _doubted(explanation, [step.position or 0 for step in made_up], "and no line tells of that")
+    if not finding.amount or not finding.event_ids or finding.account is None:
         return explanation
     since = _corrections(facts, finding)
     if not since:
         return explanation
-    them = places([each.position for each in since])
+    return _doubted(explanation, [each.position for each in since], "and no statement covers that")
+
+
+def _doubted(explanation: Explanation, positions: Iterable[int], why: str) -> Explanation:
+    finding = explanation.finding
+    if finding.certainty == "possible":
+        return explanation
     proof = (
-        f"{finding.proof}; but {them} moved this account the other way since, and no statement covers that: it may "
+        f"{finding.proof}; but {places(sorted({*positions}))} moved this account the other way since, {why}: it may "
         "have been put right already"
     )
     return explanation._replace(finding=msgspec.structs.replace(finding, certainty="likely", proof=proof))

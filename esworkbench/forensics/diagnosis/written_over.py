@@ -103,10 +103,12 @@ def _written_over(facts: Facts) -> WrittenOver | None:
     by_source: dict[str, list[GoneRow]] = {}
     for source, account, currency, position, event_id, amount in facts.rows(_ROWS, ids=ids) if ids else ():
         by_source.setdefault(source, []).append(GoneRow((account, currency), position, event_id, amount))
+    failing = {event.position for event in facts.failing}  # edited where they stood: what is appended fits its hash
     for source, gone in by_source.items():
         given = {"first": gone[0].position, "last": gone[-1].position}
         stands = facts.rows(_STANDS, **given)
-        if len(gone) < FEWEST or not {row.position for row in gone} & {position for position, _ in stands}:
+        others = {position for position, _ in stands} - failing
+        if len(gone) < FEWEST or others.isdisjoint(row.position for row in gone):
             continue
         if facts.rows(_READ_AS_IT_IS, source=source, **given):
             continue
