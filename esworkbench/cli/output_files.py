@@ -4,7 +4,6 @@ An earlier output of the same kind may be replaced, if it says by its own conten
 beside the target under another name until it is whole, so whoever is killed meanwhile leaves the old file as it was.
 """
 
-import json
 import os
 import stat
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from esworkbench.credentials import begins_as_an_address, may_hold_a_password
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url
 from esworkbench.event_store.sidecar import BESIDE_A_STORE
-from esworkbench.kept_files import opened, read_all, replace_whole
+from esworkbench.kept_files import opened, read_all, replace_whole, unique_json
 
 GoesOn = Callable[[bytes, bytes], bool]
 """Whether what is to be written holds all that an earlier output tells."""
@@ -37,7 +36,7 @@ class Kind(NamedTuple):
 def _same_learner(earlier: bytes, later: bytes) -> bool:
     """Whether no attempt is lost, and whatever was solved was solved at the same moment."""
     try:
-        told = [{row["exercise"]: row for row in json.loads(each)["exercises"]} for each in (earlier, later)]
+        told = [{row["exercise"]: row for row in unique_json(each)["exercises"]} for each in (earlier, later)]
         return all(
             row["attempts"] <= told[1][name]["attempts"] and row["solved"] in (None, told[1][name]["solved"])
             for name, row in told[0].items()

@@ -59,7 +59,9 @@ POSTGRES_TRIGGERS = f"""
     JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE {HERE} AND NOT t.tgisinternal ORDER BY 1, 2
 """
-POSTGRES_RULES = f"SELECT c.relname, rulename FROM pg_rewrite JOIN pg_class c ON c.oid = ev_class WHERE {HERE} ORDER BY 2"
+POSTGRES_RULES = (
+    f"SELECT c.relname, rulename FROM pg_rewrite JOIN pg_class c ON c.oid = ev_class WHERE {HERE}"
+)
 POSTGRES_MEMBERS = """
     SELECT r.rolname, s.rolname FROM pg_roles r JOIN pg_roles s ON s.rolsuper AND pg_has_role(r.oid, s.oid, 'MEMBER')
     WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' ORDER BY 1, 2
@@ -117,8 +119,8 @@ def unguarded(missing: Sequence[str]) -> str:
     return (
         f"not all guards of this release are in place ({', '.join(missing[:NAMED])}{more}), so whoever writes to the "
         "database may have rewritten its log, and only hashes and anchors would show it: EventStore.open(url) as the "
-        "tables' owner puts triggers and checks back, grant_application the grants; what isn't this release's has to be "
-        "dropped or revoked"
+        "tables' owner puts triggers and checks back, grant_application the grants; what isn't this release's is "
+        "to be dropped or revoked"
     )
 
 
@@ -134,7 +136,9 @@ def _on_sqlite(ask: Ask, tables: Sequence[Table]) -> Iterator[str]:
             if found.get(name) != sql:
                 yield f"trigger {name}"
         ours = {*triggers.sqlite_guards(table), triggers.OUTBOX.name}
-        yield from (_other("trigger", name, table.name) for at, name in on_table if at == table.name and name not in ours)
+        yield from (
+            _other("trigger", name, table.name) for at, name in on_table if at == table.name and name not in ours
+        )
         yield from _missing_keys(table, keys)
         drawn = triggers.drawn_column(table)
         if drawn is not None and "AUTOINCREMENT" not in made_by[table.name].upper():

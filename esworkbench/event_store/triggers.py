@@ -20,8 +20,6 @@ STANDING = """
 every writer would wait behind it."""
 
 
-
-
 class NamedTrigger(NamedTuple):
     """A trigger by its name, and the function it calls on PostgreSQL."""
 

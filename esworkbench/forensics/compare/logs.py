@@ -91,8 +91,9 @@ class LogComparison(NamedTuple):
     there the good copy doesn't hold, or holds events of which there are no leaves: None where there is no anchor.
     ``anchored_up_to`` is the last anchor's position. ``without_event`` are ranges of later positions that hold nothing
     and that no record of a restoration lists, in a log whose database leaves none out: something was taken away, or
-    never got there; ``excused`` are those that one lists. ``strangers`` are the keys of anchors that nobody vouched for, ``trusted_up_to`` is the position of
-    the last anchor whose key was brought, 0 without one; beyond that an anchor's word is worth ``otherwise``.
+    never got there; ``excused`` are those that one lists. ``strangers`` are the keys of anchors that nobody vouched
+    for, ``trusted_up_to`` is the position of the last anchor whose key was brought, 0 without one; beyond that an
+    anchor's word is worth ``otherwise``.
     """
 
     good_head: int
