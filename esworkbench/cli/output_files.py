@@ -141,8 +141,9 @@ def _require_parent(path: Path) -> None:
 
 
 def _require_nobodys_place(path: Path) -> None:
-    """Not where evidence, a store or a server keeps its own files, by name or by folder."""
+    """Not where evidence, a store, a server or who anchors keeps their own files, by name or by folder."""
     from esworkbench.archive import MANIFEST  # it brings what reads evidence
+    from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 
     if begins_as_an_address(str(path)) or may_hold_a_password(str(path).replace(":/", "://", 1)):
         raise UnusableInput("a file or folder is to be written, and what is named is a database: name a file or folder")
@@ -152,6 +153,10 @@ def _require_nobodys_place(path: Path) -> None:
             raise UnusableInput(f"{path} lies inside the evidence {each}, and stays as it is: name another place")
         if each.name.endswith(".outside") or (each / "PG_VERSION").is_file():
             raise UnusableInput(f"{path} lies among a database's own files in {each}: name another place")
+    for each in (folder, folder.parent):
+        anchors = each.parent / ANCHORS if each.name == KEYS else each
+        if next(anchors.glob(f"{'[0-9]' * 20}.json"), None) is not None:
+            raise UnusableInput(f"{path} lies among the anchors in {anchors}: name another place")
     owners = [name.removesuffix(ending) for ending in BESIDE_A_STORE if name.endswith(ending)]
     if (
         ".case.jsonl" in name
