@@ -59,9 +59,7 @@ POSTGRES_TRIGGERS = f"""
     JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE {HERE} AND NOT t.tgisinternal ORDER BY 1, 2
 """
-POSTGRES_RULES = (
-    f"SELECT c.relname, rulename FROM pg_rewrite JOIN pg_class c ON c.oid = ev_class WHERE {HERE}"
-)
+POSTGRES_RULES = f"SELECT c.relname, rulename FROM pg_rewrite JOIN pg_class c ON c.oid = ev_class WHERE {HERE}"
 POSTGRES_MEMBERS = """
     SELECT r.rolname, s.rolname FROM pg_roles r JOIN pg_roles s ON s.rolsuper AND pg_has_role(r.oid, s.oid, 'MEMBER')
     WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' ORDER BY 1, 2
