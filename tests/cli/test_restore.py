@@ -373,6 +373,23 @@ def test_a_record_of_a_restoration_excuses_what_it_lists_and_that_is_said(
     assert (wrote.event_id in prose) is listed
 
 
+def test_a_restoration_lists_the_positions_that_were_empty_before(case: Case, shell: Shell) -> None:
+    """Without anchors nobody says that something was lost there, and yet nothing is."""
+    if not case.damaged.startswith("sqlite"):
+        return
+    damaged = copy_of(case, shell)
+    digest = json.loads(shell.json("custody", damaged).out)["lines"][0]["evidence"]
+    assert shell.json("compare-logs", case.good, damaged).document["without_event"] == [[14, 14]]
+    carry = ["carry-over", damaged, "--into", case.restored, "--operator", "Ada", "--apply", "--digest", digest]
+    assert shell(*carry).code == 1
+    ran = shell.json("compare-logs", case.good, case.restored)
+    assert (ran.document["without_event"], ran.code) == ([], 0)
+    [record] = [payload for _, _, payload in rows_of(case.restored).values() if "damaged_evidence" in payload]
+    told = json.loads(record)
+    assert told["not_carried"] == [[14, "no event"], [15, "in doubt"], [18, "altered"]]
+    assert told["not_carried_count"] == 3
+
+
 def _other_store(case: Case) -> str:
     url = f"sqlite:///{case.folder / 'other.db'}"
     store = EventStore.open(url)
