@@ -221,7 +221,9 @@ def check_store(url: str) -> Check:
         event_types_in(url)
     except UnusableInput as refusal:
         return _verdict("store", False, str(refusal), "until then nothing here can answer for the log")
-    found = f"{described(engine.url)}, " + (f"without {', '.join(lacking)}" if lacking else "with all its guards")
+    found = f"{described(engine.url)}, " + (
+        f"not with all its guards: {', '.join(lacking)}" if lacking else "with all its guards"
+    )
     advice = [unguarded(lacking)] if lacking else []
     if weak:
         advice.append("set it on again in the server's configuration: events are worth what their disk keeps")

@@ -6,6 +6,7 @@ away from what was there.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -16,9 +17,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
 
 from esworkbench.errors import UnusableInput
+
+_T = TypeVar("_T")
 
 LOCK_SECONDS = 10
 """How long to wait for somebody else who is adding something."""
@@ -72,6 +77,26 @@ def read_kept(path: Path) -> bytes:
         raise
     except (OSError, ValueError) as error:
         raise UnusableInput(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def unique_json(content: bytes | str) -> Any:
+    """What JSON from outside says. Raises ValueError, also where a key stands twice in one object, for readers differ
+    in which of the two they take; RecursionError.
+    """
+    return json.loads(content, object_pairs_hook=_unique)
+
+
+def decoded(content: bytes, type_: type[_T]) -> _T:
+    """The same as this type. Raises ValueError and RecursionError."""
+    unique_json(content)
+    return msgspec.json.decode(content, type=type_)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there more than once")
+    return found
 
 
 def write_at(descriptor: int, end: int, content: bytes) -> None:

@@ -11,15 +11,16 @@
 --
 -- On the tables whose rows are never changed (events, idempotency_keys, anchors, checkpoint_log) whatever anybody else
 -- was granted is taken back, reading too, on columns too, and named in a NOTICE: let such a login into a role instead.
--- Who could rewrite them even so (a superuser, a member of esworkbench_owner or of a role of the server that writes
--- everywhere, the owner of the schema or the database, a grant that only somebody else can take back) is named in a
--- WARNING. Read those: each is either meant, or a hole.
+-- Who could rewrite them even so (a superuser, a member of one, of esworkbench_owner or of a role of the server that
+-- writes everywhere, the owner of the schema or the database, a grant that only somebody else can take back) is named
+-- in a WARNING. Read those: each is either meant, or a hole.
 --
 -- What lets somebody in by another's rights is looked for as well. On views over those tables, in any schema, INSERT,
 -- UPDATE and DELETE are taken back and named in a NOTICE, where the owner of the view could rewrite the log; reading
 -- stays. SECURITY DEFINER functions of such owners that others may execute are named in a WARNING: what they do, only
 -- their code says. What ALTER DEFAULT PRIVILEGES would grant on new tables is taken back where esworkbench_owner makes
--- them, and named in a WARNING, with the statement that takes it back, where somebody else does.
+-- them, and named in a WARNING, with the statement that takes it back, where somebody else does. Triggers and rules on
+-- the known tables that are not the store's are named in a WARNING: they change or drop what is written.
 --
 -- These roles can't log in. Make logins of your own and let them in:
 --
@@ -97,8 +98,9 @@ BEGIN
         SELECT 'a superuser' WHERE r.rolsuper
         UNION ALL
         SELECT format('a member of %I', p.rolname) FROM pg_roles p
-        WHERE NOT r.rolsuper AND p.oid <> r.oid AND pg_has_role(r.oid, p.oid, 'MEMBER') AND p.rolname IN (
-            'esworkbench_owner', 'pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
+        WHERE NOT r.rolsuper AND p.oid <> r.oid AND pg_has_role(r.oid, p.oid, 'MEMBER')
+            AND (p.rolsuper OR p.rolname IN ('esworkbench_owner', 'pg_write_all_data', 'pg_write_server_files',
+                'pg_execute_server_program'))
         UNION ALL
         SELECT format('an owner of the schema %I, or a member of it', current_schema()) FROM pg_namespace n
         WHERE NOT r.rolsuper AND n.nspname = current_schema() AND pg_has_role(r.oid, n.nspowner, 'MEMBER')
@@ -268,6 +270,28 @@ BEGIN
     LOOP
         RAISE WARNING '% is SECURITY DEFINER and runs with the rights of %, who can rewrite the log, for %: read what '
             'it does, or revoke EXECUTE', one.full_name, one.owner, one.grantees;
+    END LOOP;
+
+    -- A trigger or rule changes or drops what is written, with the rights of whoever writes.
+    FOR one IN
+        SELECT 'trigger' AS kind, t.tgname AS name, format('%s.%I', here, c.relname) AS full_name,
+            format(', which calls %I.%I,', n.nspname, p.proname) AS calls
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+            JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE c.relnamespace = here::regnamespace AND c.relname = ANY (known) AND NOT t.tgisinternal
+            AND NOT (n.oid = c.relnamespace AND (
+                (t.tgname, p.proname) IN (('events_share_lock', 'share_writer_lock'),
+                    ('events_to_outbox', 'queue_in_outbox'))
+                OR (c.relname = ANY (appended) AND p.proname = 'refuse_rewrite'
+                    AND t.tgname IN (c.relname || '_no_rewrite', c.relname || '_no_truncate'))))
+        UNION ALL
+        SELECT 'rule', r.rulename, format('%s.%I', here, c.relname), ''
+        FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+        WHERE c.relnamespace = here::regnamespace AND c.relname = ANY (known) AND c.relkind IN ('r', 'p')
+        ORDER BY 3, 1, 2
+    LOOP
+        RAISE WARNING 'the % % on % is not the store''s: read what it does, or drop it', one.kind,
+            quote_ident(one.name), one.full_name || one.calls;
     END LOOP;
 
     -- A table that a release makes later, anchors for one, would get what its maker grants by default.

@@ -1,7 +1,6 @@
 """The manifest: what the evidence holds, where it came from, and the SHA-256 of every file."""
 
 import hashlib
-import json
 import os
 import re
 import stat
@@ -9,12 +8,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import msgspec
 
 from esworkbench.archive.paths import MOST_BUCKETS, files_of_table, name_of_part, part_of
 from esworkbench.errors import EvidenceDamaged, UnusableInput
+from esworkbench.kept_files import decoded
 from esworkbench.money import MOST_DECIMALS
 from esworkbench.version import __version__
 
@@ -180,8 +180,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         except OSError as error:
             raise EvidenceDamaged(f"{path} can't be read: {error.strerror}") from None
         try:
-            json.loads(text, object_pairs_hook=_unique)
-            manifest = msgspec.json.decode(text, type=cls)
+            manifest = decoded(text, cls)
         except (ValueError, RecursionError) as error:
             raise EvidenceDamaged(f"{path} can't be read as a manifest ({error}): capture again") from None
         if manifest.format not in FORMATS_READ:
@@ -286,10 +285,3 @@ def require_regular(folder: Path, name: str) -> None:
             raise EvidenceDamaged(f"{path} is a link, and evidence holds its own files: capture again")
     if not stat.S_ISREG(mode):
         raise EvidenceDamaged(f"{path} is not a file: the evidence is not whole")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is there more than once")
-    return found

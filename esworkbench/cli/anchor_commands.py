@@ -157,7 +157,8 @@ def prove(
     anchors: Annotated[Path | None, typer.Option(help="Where anchors are kept; absent: beside the store.")] = None,
     key: Annotated[Path | None, typer.Option(help="The public key; absent: those beside the anchors.")] = None,
     consistency: Annotated[
-        int | None, typer.Option(help="Prove instead that the anchor at this position is the latest one's beginning.")
+        int | None,
+        typer.Option(min=1, help="Prove instead that the anchor at this position is the latest one's beginning."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A new file for the proof; the event's goes beside it.")] = None,
     json: Json = False,

@@ -38,7 +38,7 @@ Through = Annotated[str | None, typer.Option(help="What reads old shapes, as mod
 def shapes(
     url: Annotated[str, typer.Argument(help="The store.")],
     event_type: Annotated[str | None, typer.Option("--type", help="Only this event type.")] = None,
-    sample: Annotated[int, typer.Option(help="How many events of each type to look at; 0 for all.")] = 1000,
+    sample: Annotated[int, typer.Option(min=0, help="How many events of each type to look at; 0 for all.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed draws the same sample.")] = 1,
     opaque: Annotated[list[str] | None, typer.Option(help="A path to leave alone because its keys are data.")] = None,
     draft: Annotated[Path | None, typer.Option(help="Write contract tests to this new file, on --through.")] = None,
@@ -81,7 +81,7 @@ def compact(
     into: Annotated[str, typer.Option(help="A new, empty store; or one in which this command was interrupted.")],
     through: Through = None,
     domain: DomainName = None,
-    batch: Annotated[int, typer.Option(help="Events per transaction.")] = 1000,
+    batch: Annotated[int, typer.Option(min=1, help="Events per transaction.")] = 1000,
     json: Json = False,
 ) -> None:
     """Write a new log with every event in its latest shape, record the old stream heads, and verify. Resumable."""

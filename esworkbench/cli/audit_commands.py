@@ -1,6 +1,5 @@
 """Commands for an auditor: custody, examine."""
 
-import json as json_format
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +29,7 @@ from esworkbench.forensics.investigation.examination import (
     totals_by_duckdb,
 )
 from esworkbench.forensics.investigation.questions import ask
-from esworkbench.kept_files import read_kept
+from esworkbench.kept_files import read_kept, unique_json
 from esworkbench.version import __version__
 
 
@@ -159,11 +158,13 @@ def _print_totals(console: Console, totals: dict[str, Any], apart: list[str]) ->
 
 def _document(path: Path) -> Any:
     try:
-        return json_format.loads(read_kept(path))
+        return unique_json(read_kept(path))
     except FileNotFoundError:
         raise UnusableInput(f"{path} does not exist: give what examine printed with --json") from None
-    except (ValueError, RecursionError):
+    except UnusableInput:
+        raise
+    except (ValueError, RecursionError) as error:
         raise UnusableInput(
-            f"{path} is no JSON document: give what examine, verify, diff or diagnose printed with --json (a report "
-            "is for reading)"
+            f"{path} is no JSON document ({' '.join(str(error).split())[:80]}): give what examine, verify, diff or "
+            "diagnose printed with --json (a report is for reading)"
         ) from None

@@ -18,14 +18,16 @@ from esworkbench.evidence import Evidence
 from esworkbench.evidence.agreement import open_agreeing
 from esworkbench.forensics.challenge.challenge import COLUMNS, Challenge
 from esworkbench.forensics.challenge.challenge import challenge as plant_and_diagnose
-from esworkbench.kept_files import read_kept
+from esworkbench.kept_files import decoded, read_kept
 
 KIND = "esworkbench challenge"
 
 
 def challenge(
     evidence: EvidencePath,
-    trials: Annotated[int, typer.Option(help="How often each fault is planted, in other accounts and amounts.")] = 1,
+    trials: Annotated[
+        int, typer.Option(min=1, help="How often each fault is planted, in other accounts and amounts.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="The same seed plants the same.")] = 0,
     fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be given more than once.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON here, for `report --challenge`.")] = None,
@@ -61,10 +63,12 @@ def challenge(
 def read_challenge(path: Path, evidence: Evidence) -> Challenge:
     """What ``challenge --out`` wrote of this evidence. Raises UnusableInput for anything else."""
     try:
-        found = msgspec.json.decode(read_kept(path), type=Challenge)
+        found = decoded(read_kept(path), Challenge)
     except FileNotFoundError:
         raise UnusableInput(f"{path} does not exist: `esworkbench challenge --out` writes one") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except UnusableInput:
+        raise
+    except (ValueError, RecursionError) as error:
         raise UnusableInput(f"{path} is no table of a challenge: {error}") from None
     if found.evidence != evidence.digest:
         raise UnusableInput(

@@ -56,7 +56,7 @@ def freeze(
     ledger: Ledger = None,
     domain: DomainName = None,
     layout: Annotated[str | None, typer.Option(help="The store's layout, where it can't be recognised.")] = None,
-    rate_limit: Annotated[float | None, typer.Option(help="At most this many rows a second.")] = None,
+    rate_limit: Annotated[float | None, typer.Option(min=1, help="At most this many rows a second.")] = None,
     json: Json = False,
 ) -> None:
     """Freeze a store or a file as evidence, at one cut, without writing to it."""
@@ -103,7 +103,7 @@ def replay(
     currency: Currency = None,
     at: ValidAt = None,
     known_at: KnownAt = None,
-    version: Annotated[int | None, typer.Option(help="Up to this version of the account's stream.")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Up to this version of the account's stream.")] = None,
     domain: DomainName = None,
     json: Json = False,
 ) -> None:

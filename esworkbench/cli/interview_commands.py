@@ -69,7 +69,7 @@ def walk(topic: TopicName = None, json: Json = False) -> None:
 
 @interview.command()
 def mock(
-    minutes: Annotated[int, typer.Option(help="The length of the interview.")] = 45,
+    minutes: Annotated[int, typer.Option(min=1, help="The length of the interview.")] = 45,
     seed: Annotated[int, typer.Option(help="The same seed gives the same interview.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="A new file for the score sheet, in Markdown; absent: printed.")

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.markup import escape
 
@@ -28,6 +27,7 @@ from esworkbench.forensics.investigation.bends import bends, standing
 from esworkbench.forensics.investigation.case import Case
 from esworkbench.forensics.investigation.investigate import DisputedBalance, Inquiry, investigate
 from esworkbench.forensics.investigation.report import render
+from esworkbench.kept_files import decoded
 from esworkbench.lab import KEY_BESIDE, Complaint, build_incident
 from esworkbench.plots import as_data_uri, balance_figure
 
@@ -153,8 +153,8 @@ def _claim(source: str, account: str | None, currency: str | None, claimed: int 
     if not os.path.lexists(path):
         return None
     try:
-        complaint = msgspec.json.decode(own_file(path).read_bytes(), type=Complaint)
-    except (msgspec.DecodeError, RecursionError) as error:
+        complaint = decoded(own_file(path).read_bytes(), Complaint)
+    except (ValueError, RecursionError) as error:
         raise UnusableInput(f"{path} is no complaint ({error}): mend it, or move it away") from None
     if account not in (None, complaint.account):
         return None

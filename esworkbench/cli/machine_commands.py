@@ -16,7 +16,7 @@ def lab(
     into: Annotated[Path | None, typer.Option(help="Where your copy of the course is kept.")] = None,
     reset: Annotated[str | None, typer.Option(help="Give a fresh copy of one notebook, by its number.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
-    port: Annotated[int, typer.Option(help="The port JupyterLab listens on.")] = 8888,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port JupyterLab listens on.")] = 8888,
 ) -> None:
     """Open JupyterLab on the course. You work in a copy, so the original stays as it is."""
     raise typer.Exit(open_course(into, reset=reset, browser=browser, port=port))

@@ -42,7 +42,7 @@ def monitor(
         Path | None, typer.Option(help="What the next run needs to know; absent: a file of yours, never in the store.")
     ] = None,
     events: Annotated[int, typer.Option(min=1, help="Read at most so many new events for a sum.")] = 1_000_000,
-    rate_limit: Annotated[float | None, typer.Option(help="At most this many rows a second.")] = None,
+    rate_limit: Annotated[float | None, typer.Option(min=1, help="At most this many rows a second.")] = None,
     give_up_after: Annotated[float, typer.Option(min=1, help="Seconds after which a look is given up.")] = 600.0,
     ledger: Ledger = None,
     domain: DomainName = None,
@@ -70,7 +70,9 @@ def monitor(
     def look() -> Round:
         definition = ledger if ledger is not None else domain_of_store(url, domain, instead=" or --ledger").ledger
         before, unread = read_state(kept)
-        whole = before.whole is None or utc_now() - before.whole.at >= whole_after
+        last, now = before.whole, utc_now()
+        ahead = last is not None and last.at > now
+        whole = last is None or ahead or now - last.at >= whole_after
         found = check_store(
             parse_url(url), LedgerDefinition.load(definition), before, outside=outside, limits=limits, pace=pace,
             clock=utc_now, all_anchors=whole,
@@ -81,7 +83,13 @@ def monitor(
         else:
             found.checks.append(_as_check(before.whole))
         write_state(kept, before)
-        return found._replace(notes=[*found.notes, *([unread] if unread else [])])
+        notes = [*found.notes, *([unread] if unread else [])]
+        if last is not None and ahead:
+            notes.append(
+                f"the last look at the whole store is dated {last.at:%Y-%m-%d %H:%M:%S} UTC, ahead of this machine's "
+                f"clock ({now:%Y-%m-%d %H:%M:%S} UTC): one of the two clocks was wrong, so it was looked at now"
+            )
+        return found._replace(notes=notes)
 
     if pause is not None:
         _keep_looking(pause.total_seconds(), look)

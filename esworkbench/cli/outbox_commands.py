@@ -22,11 +22,11 @@ def outbox(
     url: Annotated[str, typer.Argument(help="The store.")],
     try_again: Annotated[
         int | None,
-        typer.Option("--retry", help="Try the parked message at this position again, with all its attempts."),
+        typer.Option("--retry", min=1, help="Try the parked message at this position again, with all its attempts."),
     ] = None,
     leave_out: Annotated[
         int | None,
-        typer.Option("--leave-out", help="Let its stream go on without the message parked at this position."),
+        typer.Option("--leave-out", min=1, help="Let its stream go on without the message parked at this position."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -4,7 +4,6 @@ An earlier output of the same kind may be replaced, if it says by its own conten
 beside the target under another name until it is whole, so whoever is killed meanwhile leaves the old file as it was.
 """
 
-import json
 import os
 import stat
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from esworkbench.credentials import begins_as_an_address, may_hold_a_password
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url
 from esworkbench.event_store.sidecar import BESIDE_A_STORE
-from esworkbench.kept_files import opened, read_all, replace_whole
+from esworkbench.kept_files import opened, read_all, replace_whole, unique_json
 
 GoesOn = Callable[[bytes, bytes], bool]
 """Whether what is to be written holds all that an earlier output tells."""
@@ -37,7 +36,7 @@ class Kind(NamedTuple):
 def _same_learner(earlier: bytes, later: bytes) -> bool:
     """Whether no attempt is lost, and whatever was solved was solved at the same moment."""
     try:
-        told = [{row["exercise"]: row for row in json.loads(each)["exercises"]} for each in (earlier, later)]
+        told = [{row["exercise"]: row for row in unique_json(each)["exercises"]} for each in (earlier, later)]
         return all(
             row["attempts"] <= told[1][name]["attempts"] and row["solved"] in (None, told[1][name]["solved"])
             for name, row in told[0].items()
@@ -142,8 +141,9 @@ def _require_parent(path: Path) -> None:
 
 
 def _require_nobodys_place(path: Path) -> None:
-    """Not where evidence, a store or a server keeps its own files, by name or by folder."""
+    """Not where evidence, a store, a server or who anchors keeps their own files, by name or by folder."""
     from esworkbench.archive import MANIFEST  # it brings what reads evidence
+    from esworkbench.event_store.anchors.files import ANCHORS, KEYS
 
     if begins_as_an_address(str(path)) or may_hold_a_password(str(path).replace(":/", "://", 1)):
         raise UnusableInput("a file or folder is to be written, and what is named is a database: name a file or folder")
@@ -153,6 +153,10 @@ def _require_nobodys_place(path: Path) -> None:
             raise UnusableInput(f"{path} lies inside the evidence {each}, and stays as it is: name another place")
         if each.name.endswith(".outside") or (each / "PG_VERSION").is_file():
             raise UnusableInput(f"{path} lies among a database's own files in {each}: name another place")
+    for each in (folder, folder.parent):
+        anchors = each.parent / ANCHORS if each.name == KEYS else each
+        if next(anchors.glob(f"{'[0-9]' * 20}.json"), None) is not None:
+            raise UnusableInput(f"{path} lies among the anchors in {anchors}: name another place")
     owners = [name.removesuffix(ending) for ending in BESIDE_A_STORE if name.endswith(ending)]
     if (
         ".case.jsonl" in name

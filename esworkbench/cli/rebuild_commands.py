@@ -31,7 +31,7 @@ def rebuild(
     older_name: Annotated[
         str | None, typer.Option("--way", hidden=True, help="What --strategy was called before.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Sharded: this many processes.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Sharded: this many processes.")] = None,
     cold: Annotated[list[Path] | None, typer.Option(help="Cold: an archive's folder; repeat for each.")] = None,
     snapshot: Annotated[Path | None, typer.Option(help="Snapshot: the file that `keep-read-model` made.")] = None,
     anew: Annotated[
@@ -70,9 +70,9 @@ def rebuild(
 
 def archive(
     url: Url,
-    up_to: Annotated[int, typer.Option(help="The last position to archive.")],
+    up_to: Annotated[int, typer.Option(min=1, help="The last position to archive.")],
     into: Annotated[Path, typer.Option(help="A new folder.")],
-    after: Annotated[int, typer.Option(help="The position the previous archive ends at.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="The position the previous archive ends at.")] = 0,
     json: Json = False,
 ) -> None:
     """Copy a range of events to Parquet, a faster source for rebuilds. The store keeps them too."""

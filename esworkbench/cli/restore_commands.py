@@ -142,6 +142,7 @@ def _as_document(found: LogComparison) -> dict[str, Any]:
     return {
         **found._asdict(), "differences": [each._asdict() for each in found.differences],
         "later": [each._asdict() for each in found.later], "counts": found.counts(),
+        "excused": [each._asdict() for each in found.excused],
     }  # fmt: skip
 
 
@@ -166,6 +167,12 @@ def _say(console: Console, found: LogComparison) -> None:
         console.print(
             f"after it, no event at {places}, where SQLite leaves no position out: something was taken away, or never "
             "got there", markup=False,
+        )  # fmt: skip
+    for each in found.excused:
+        console.print(
+            f"after it, {len(each.positions):,} position{'s' * (len(each.positions) != 1)} without an event that a "
+            f"record of a restoration in this log excuses (event {each.event_id} at {each.position}): whoever writes "
+            "to the log can write one, so ask who restored it, and hold it against anchors", markup=False,
         )  # fmt: skip
     left = [each for each in found.later if each.verdict != "as it was"]
     if left:

@@ -16,7 +16,7 @@ import msgspec
 from esworkbench.course.contents import contents
 from esworkbench.course.workspace import work_folder
 from esworkbench.errors import UnusableInput
-from esworkbench.kept_files import append_line, read_kept
+from esworkbench.kept_files import append_line, decoded, read_kept
 
 RECORD = "progress.jsonl"
 
@@ -60,7 +60,7 @@ def attempts(folder: Path | None = None) -> list[Attempt]:
     found = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            found.append(msgspec.json.decode(line, type=Attempt))
+            found.append(decoded(line, Attempt))
         except (ValueError, RecursionError) as error:
             if line.startswith(b'{"exercise"') and not line.endswith(b"}"):
                 continue  # cut off: whoever was killed while writing it had seen the verdict, and can check again

@@ -17,7 +17,7 @@ from esworkbench.event_store.database import described
 Ask = Callable[[str], Iterable[Sequence[Any]]]
 """Gives the rows of a query that has no parameters."""
 
-SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+SQLITE_TRIGGERS = "SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'"
 SQLITE_TABLES = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
 SQLITE_KEYS = """
     SELECT m.name, i.name, c.name FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_info(i.name) c
@@ -52,6 +52,17 @@ POSTGRES_GRANTS = f"""
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     CROSS JOIN LATERAL aclexplode(a.attacl) g WHERE {HERE} AND g.grantee <> c.relowner
     ORDER BY 1, 5, 4, 2
+"""
+POSTGRES_TRIGGERS = f"""
+    SELECT c.relname, t.tgname, p.proname, n.nspname, n.oid = c.relnamespace
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE {HERE} AND NOT t.tgisinternal ORDER BY 1, 2
+"""
+POSTGRES_RULES = f"SELECT c.relname, rulename FROM pg_rewrite JOIN pg_class c ON c.oid = ev_class WHERE {HERE}"
+POSTGRES_MEMBERS = """
+    SELECT r.rolname, s.rolname FROM pg_roles r JOIN pg_roles s ON s.rolsuper AND pg_has_role(r.oid, s.oid, 'MEMBER')
+    WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' ORDER BY 1, 2
 """
 logger = logging.getLogger(__name__)
 
@@ -92,7 +103,9 @@ def missing_guards(ask: Ask, engine: str, tables: Sequence[Table]) -> list[str]:
     """What isn't in place of the guards of these append-only tables, in words; a table that isn't there lacks nothing.
 
     ``engine`` is ``sqlite`` or ``postgresql``. Besides triggers: keys, drawn positions, and on PostgreSQL what other
-    roles than the owner were granted. That the owner itself may do anything can't be told from here.
+    roles than the owner were granted, and who can become a superuser. So is what stands there and isn't this release's:
+    a trigger or rule on these tables changes or drops what is appended. That the owner itself may do anything can't be
+    told from here.
     """
     find = _on_sqlite if engine == "sqlite" else _on_postgres
     return list(find(ask, tables))
@@ -104,12 +117,14 @@ def unguarded(missing: Sequence[str]) -> str:
     return (
         f"not all guards of this release are in place ({', '.join(missing[:NAMED])}{more}), so whoever writes to the "
         "database may have rewritten its log, and only hashes and anchors would show it: EventStore.open(url) as the "
-        "tables' owner puts triggers and checks back, grant_application the grants"
+        "tables' owner puts triggers and checks back, grant_application the grants; what isn't this release's is "
+        "to be dropped or revoked"
     )
 
 
 def _on_sqlite(ask: Ask, tables: Sequence[Table]) -> Iterator[str]:
-    found = {name: sql for name, sql in ask(SQLITE_TRIGGERS)}
+    found = {name: sql for name, sql, _ in ask(SQLITE_TRIGGERS)}
+    on_table = [(table.lower(), name) for name, _, table in ask(SQLITE_TRIGGERS)]
     made_by = {name: sql for name, sql in ask(SQLITE_TABLES)}
     keys = _grouped(ask(SQLITE_KEYS))
     for table in tables:
@@ -118,6 +133,10 @@ def _on_sqlite(ask: Ask, tables: Sequence[Table]) -> Iterator[str]:
         for name, sql in triggers.sqlite_guards(table).items():
             if found.get(name) != sql:
                 yield f"trigger {name}"
+        ours = {*triggers.sqlite_guards(table), triggers.OUTBOX.name}
+        yield from (
+            _other("trigger", name, table.name) for at, name in on_table if at == table.name and name not in ours
+        )
         yield from _missing_keys(table, keys)
         drawn = triggers.drawn_column(table)
         if drawn is not None and "AUTOINCREMENT" not in made_by[table.name].upper():
@@ -142,7 +161,18 @@ def _on_postgres(ask: Ask, tables: Sequence[Table]) -> Iterator[str]:
             yield f"GENERATED ALWAYS of {table.name}.{drawn}"
         if table.name == "events" and str(LAST_POSITION) not in checks.get(POSITION_CHECK, ""):
             yield f"check {POSITION_CHECK}"
+    ours = {(each.table, each.name, each.function) for each in triggers.postgres_triggers([*there])} | {triggers.OUTBOX}
+    looked_at = {table.name for table in tables}
+    for table_name, name, function, schema, same_schema in ask(POSTGRES_TRIGGERS):
+        if table_name in looked_at and not (same_schema and (table_name, name, function) in ours):
+            yield _other("trigger", name, table_name) + f": it calls {schema}.{function}"
+    yield from (_other("rule", name, table) for table, name in ask(POSTGRES_RULES) if table in looked_at)
+    yield from (f"role {name!r} is a member of the superuser {above!r}" for name, above in ask(POSTGRES_MEMBERS))
     yield from _grants(ask, {table.name: triggers.drawn_column(table) for table in tables})
+
+
+def _other(kind: str, name: str, table: str) -> str:
+    return f"{kind} {name} on {table} is not this release's"
 
 
 def _grants(ask: Ask, drawn: dict[str, str | None]) -> Iterator[str]:

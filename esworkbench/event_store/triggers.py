@@ -20,6 +20,18 @@ STANDING = """
 every writer would wait behind it."""
 
 
+class NamedTrigger(NamedTuple):
+    """A trigger by its name, and the function it calls on PostgreSQL."""
+
+    table: str
+    name: str
+    function: str
+
+
+OUTBOX = NamedTrigger("events", "events_to_outbox", "queue_in_outbox")
+"""The one other trigger of a release's that stands on a log: it queues what is appended."""
+
+
 def sqlite_guards(table: Table) -> dict[str, str]:
     """The triggers of an append-only table on SQLite: name and statement, as SQLite keeps it."""
     drawn = drawn_column(table)

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, delete, func, select, text
 from esworkbench.event_store.database import retried, write_transaction
 from esworkbench.event_store.guards import take_turns_making_tables
 from esworkbench.event_store.schema import events
+from esworkbench.event_store.triggers import OUTBOX
 from esworkbench.outbox import tables
 from esworkbench.outbox.tables import outbox, outbox_failures
 
-TRIGGER = "events_to_outbox"
+TRIGGER = OUTBOX.name
 
 UNPUBLISHED_INDEX = (
     "CREATE INDEX IF NOT EXISTS outbox_unpublished ON outbox (global_position) WHERE published_at IS NULL"
@@ -129,12 +130,12 @@ def _trigger(connection: Connection, event_types: Sequence[str] | None) -> list[
     schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
     which = "" if event_types is None else " WHERE event_type = ANY (TG_ARGV)"
     return [
-        "CREATE OR REPLACE FUNCTION queue_in_outbox() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f"CREATE OR REPLACE FUNCTION {OUTBOX.function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         f" INSERT INTO {schema}.outbox (global_position, queued_at)"
         f" SELECT global_position, recorded_at FROM appended{which} ORDER BY global_position; RETURN NULL;"
         " END $$",
         f"CREATE OR REPLACE TRIGGER {TRIGGER} AFTER INSERT ON events REFERENCING NEW TABLE AS appended"
-        f" FOR EACH STATEMENT EXECUTE FUNCTION queue_in_outbox({names})",
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {OUTBOX.function}({names})",
         # Always, like the guards: posing as a replica must not write events that nobody is told of.
         f"ALTER TABLE events ENABLE ALWAYS TRIGGER {TRIGGER}",
     ]

@@ -24,7 +24,8 @@ ids and links are never sealed.
     personal_key_bytes   key_id, key                                 the row is deleted when the key is destroyed
 
 and beside the log, ``outside_folder(url)/personal_keys.csv`` with the columns of ``personal_keys`` as of the latest
-erasure (moments in RFC 3339, ``destroyed_at`` empty while the key is there): what a capture takes along, no key in it.
+erasure (moments in RFC 3339, ``destroyed_at`` empty while the key is there; a subject that a spreadsheet or a terminal
+could obey as a JSON string in plain letters): what a capture takes along, no key in it.
 
 **Why not in the log's database**: a backup of the log that is restored next year would bring the key back, and with it
 what was to be forgotten. Backups of the keys must be few, and older ones destroyed when a key is.

@@ -10,8 +10,12 @@ its bytes may still be found.
 import contextlib
 import csv
 import io
+import json
 import os
+import re
 import secrets
+import string
+import struct
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
@@ -48,6 +52,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 """How long to wait for those who use the keys, and PostgreSQL's code (SQLSTATE) for a lock that didn't come in time."""
 
 RECORDS = "personal_keys.csv"
+_FORMULA = re.compile(r"(^|[,;|])\s*[=+\-@＝＋－＠]")
+_PLAIN = frozenset(string.ascii_letters + string.digits + " ._")
 """In a log's outside folder: what is known of the keys, for whoever captures the log."""
 
 
@@ -289,7 +295,7 @@ def write_records(log_url: str, records: list[KeyRecord]) -> Path:
         writer.writerow(KeyRecord._fields)
         for each in sorted(known.values(), key=lambda each: (each.created_at, each.key_id)):
             destroyed_at = "" if each.destroyed_at is None else moment_text(each.destroyed_at)
-            writer.writerow([each.key_id, each.subject, moment_text(each.created_at), destroyed_at])
+            writer.writerow([each.key_id, _shown(each.subject), moment_text(each.created_at), destroyed_at])
         replace_whole(path, lines.getvalue().encode())
     return path
 
@@ -313,11 +319,31 @@ def laid_down(log_url: str) -> list[KeyRecord]:
         raise _not_ours(path, " ".join(str(error).split())[:160]) from None
 
 
+def _shown(subject: str) -> str:
+    """A subject as it can stand in a table that people open: itself, or a JSON string in plain letters.
+
+    A spreadsheet takes what begins with = + - or @ for a formula, behind its own separator too; a terminal obeys ESC.
+    """
+    if subject.isprintable() and subject[:1] not in (" ", '"') and _FORMULA.search(subject) is None:
+        return subject
+    units = struct.iter_unpack(">H", subject.encode("utf-16-be"))
+    return '"' + "".join(chr(each) if chr(each) in _PLAIN else f"\\u{each:04x}" for (each,) in units) + '"'
+
+
+def _named(shown: str) -> str:
+    """The subject that ``_shown`` was given."""
+    try:
+        found = json.loads(shown) if shown.startswith('"') else shown
+    except ValueError:
+        return shown
+    return found if _shown(found) == shown else shown
+
+
 def _record_of(row: list[str]) -> KeyRecord:
     if len(row) != len(KeyRecord._fields):
         raise ValueError(f"a line of it has {len(row)} fields")
     key_id, subject, created_at, destroyed_at = row
-    return KeyRecord(key_id, subject, moment_of(created_at), moment_of(destroyed_at) if destroyed_at else None)
+    return KeyRecord(key_id, _named(subject), moment_of(created_at), moment_of(destroyed_at) if destroyed_at else None)
 
 
 def _not_ours(path: Path, why: str) -> UnusableInput:

@@ -29,7 +29,7 @@ from esworkbench.cli.anchor_commands import keep_anchoring
 from esworkbench.domains.bank import Bank, Deposit, OpenAccount
 from esworkbench.errors import StoreBusy, UnusableInput
 from esworkbench.event_store import EventStore
-from esworkbench.event_store.anchors.timestamps import request_token
+from esworkbench.event_store.anchors.timestamps import TimestampRefused, check_token, request_token
 from esworkbench.event_store.anchors.write import AnchorRun
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import drop_guards
@@ -224,8 +224,24 @@ def test_a_stranger_checks_a_proof_and_no_field_of_it_can_be_changed(
         beside.write_text(words)
         assert checked(other, beside, key).returncode == 1, words
     beside.write_text(json.dumps(hashed))
+    signature = proof["anchor"]["signature"]
+    for spelling in (signature.upper(), f"{signature} ", f"{signature[:2]} {signature[2:]}", f"{signature}\n"):
+        other.write_text(json.dumps({**proof, "anchor": {**proof["anchor"], "signature": spelling}}))
+        assert checked(other, beside, key).returncode == 1, spelling
+    other.write_text(json.dumps(proof))
     assert checked(other, beside, key).returncode == 0
     assert checked(other, beside, beside, key).returncode == 1, "a file that nobody reads proves nothing"
+
+
+@pytest.mark.parametrize("place", ["anchors", "keys"])
+def test_no_proof_is_laid_among_anchors(shell: Shell, bank_url: str, tmp_path: Path, place: str) -> None:
+    kept = tmp_path / "kept"
+    shell("anchor", bank_url, "--into", kept)
+    before = sorted(kept.rglob("*"))
+    ran = shell("prove", 1, "--store", bank_url, "--anchors", kept, "--out", kept / place / "p.json")
+    assert (ran.code, "lies among the anchors" in " ".join(ran.err.split())) == (2, True)
+    assert sorted(kept.rglob("*")) == before
+    assert shell("anchor", bank_url, "--into", kept).code == 0
 
 
 def _without_last(path: str) -> str:
@@ -445,6 +461,31 @@ def test_an_authority_says_when_an_anchor_was_there_and_openssl_agrees(
     shutil.copy(token, beside)
     altered = shell("timestamp", later["file"], "--certificate", authority_files / "ca.pem")
     assert (altered.code, "message imprint" in altered.err) == (2, True)
+
+
+def test_a_token_whose_certificates_stand_in_any_order_is_read(authority_files: Path, tmp_path: Path) -> None:
+    """As OpenSSL's -chain writes them: no order that DER knows."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_pem_x509_certificate
+
+    file = tmp_path / "file"
+    file.write_text("x")
+    openssl(authority_files, "ts -query -sha256 -cert -data", str(file), "-out", "chain.tsq")
+    openssl(authority_files, "ts -reply -config ts.cnf -section here -chain ca.pem -queryfile chain.tsq -out chain.tsr")
+    token = (authority_files / "chain.tsr").read_bytes()
+    one, two = (
+        load_pem_x509_certificate((authority_files / name).read_bytes()).public_bytes(Encoding.DER)
+        for name in ("tsa.pem", "ca.pem")
+    )
+    for first, second in ((one, two), (two, one)):
+        either = token.replace(one + two, first + second).replace(two + one, first + second)
+        assert first + second in either
+        check_token(either, b"x", authority_files / "ca.pem")
+        with pytest.raises(TimestampRefused, match="isn't signed by"):
+            check_token(either, b"x", authority_files / "other.pem")
+    for end in range(0, len(token), 97):
+        with pytest.raises(TimestampRefused):
+            check_token(token[:end], b"x", authority_files / "ca.pem")
 
 
 def test_any_file_is_stamped_and_an_altered_one_told(

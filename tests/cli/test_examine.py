@@ -59,6 +59,14 @@ def test_what_differs_is_named(shell: Shell, evidence: Path, first: Path) -> Non
     ]  # fmt: skip
 
 
+def test_a_document_with_a_key_twice_is_refused(shell: Shell, evidence: Path, first: Path) -> None:
+    """Readers differ in which of the two they take, so it says what each wants."""
+    told = first.read_text()
+    first.write_text('{"evidence": "x", ' + told.lstrip()[1:])
+    ran = shell("examine", evidence, "--against", first)
+    assert (ran.code, "a key is there more than once" in " ".join(ran.err.split())) == (2, True)
+
+
 @pytest.mark.parametrize("question", ["verify", "diff", "diagnose"])
 def test_what_one_command_printed_is_compared_and_is_not_the_whole(
     shell: Shell, evidence: Path, tmp_path: Path, question: str

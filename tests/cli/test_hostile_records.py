@@ -26,12 +26,13 @@ from esworkbench.credentials import shows_a_password
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url, sqlite_url
 from esworkbench.lab import PlantedFault
-from esworkbench.lab.incidents.sealed import seal
+from esworkbench.lab.incidents.sealed import LogEnd, seal
 from tests.support import START
 
 ASKED = {"number": 1, "asked_at": "2026-01-01T00:00:00Z", "question": "diff", "arguments": {"against": None},
          "found": "0 of 27 diverge", "digest": "0" * 64, "evidence": None}  # fmt: skip
 PLANTED = PlantedFault("lag", "ACC-1001", ["e-1"], [7], 4723, "USD")
+END = LogEnd(1, "0" * 64)
 FULL = {part: worth for part, (worth, _) in RUBRIC.items()}
 VALUES: list[Any] = [
     [], {}, None, True, -1, 0, 2**63, 10**30, 1e300, "", "x", "\x1b[2J\u202e", "\ud800", "a\0b", "2026-01-01T00:00:00",
@@ -45,7 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "monday"
     (folder / "bank.db.outside").mkdir(parents=True)
-    seal(folder / "bank.db.outside", [PLANTED])
+    seal(folder / "bank.db.outside", [PLANTED], END)
     happened = [
         DrillEntry(at=START + timedelta(minutes=1), what="hint", words=["look"]),
         DrillEntry(at=START + timedelta(minutes=2), what="verdict", points=FULL, cost=5, total=95),
@@ -130,7 +131,7 @@ def test_whatever_stands_in_a_record_the_answer_is_0_or_a_sentence(shell: Shell,
 
 def test_an_answer_that_names_nothing_or_nothing_known_is_refused(shell: Shell, home: Path) -> None:
     for planted in ([], [PlantedFault("sabotage", None, [], [], 0, None)]):
-        seal(home / "monday" / "bank.db.outside", planted)
+        seal(home / "monday" / "bank.db.outside", planted, END)
         for word in ("hint", "debrief"):
             ran = shell("drill", word, "monday")
             assert (ran.code, "names no fault that is known" in ran.err) == (2, True)

@@ -1,6 +1,7 @@
 """Promise 5: a guard that was taken away is told by name, wherever the store is opened, captured or verified."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from cli_shell import Shell
@@ -41,6 +42,24 @@ NOT_BY_OPENING = {
     "role 'PUBLIC' has UPDATE on events": "GRANT UPDATE (payload) ON events TO PUBLIC",
     "role 'PUBLIC' may name events.global_position": "GRANT INSERT ON events TO PUBLIC",
 }
+FOREIGN = {
+    "sqlite": {
+        "trigger lose on events is not this release's":
+            ("CREATE TRIGGER lose BEFORE INSERT ON Events BEGIN SELECT RAISE(IGNORE); END", "DROP TRIGGER lose"),
+    },
+    "postgres": {
+        "trigger lose on events is not this release's: it calls public.lose":
+            ("CREATE TRIGGER lose BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION lose()",
+             "DROP TRIGGER lose ON events"),
+        "trigger checkpoint_log_no_update on checkpoint_log is not this release's: it calls public.lose":
+            ("CREATE TRIGGER checkpoint_log_no_update BEFORE INSERT ON checkpoint_log FOR EACH ROW "
+             "EXECUTE FUNCTION lose()", "DROP TRIGGER checkpoint_log_no_update ON checkpoint_log"),
+        "rule lose on events is not this release's":
+            ("CREATE RULE lose AS ON INSERT TO events DO INSTEAD NOTHING", "DROP RULE lose ON events"),
+        "role 'test_may_become' is a member of the superuser 'test_above'":
+            ("GRANT test_above TO test_may_become", "REVOKE test_above FROM test_may_become"),
+    },
+}  # fmt: skip
 TAKEN = [
     *(pytest.param("sqlite", name, id=name) for name in SQLITE),
     *(pytest.param("postgres", name, id=f"{name} of PostgreSQL") for name in POSTGRES),
@@ -162,3 +181,27 @@ def test_a_store_that_no_capture_would_read_is_not_said_to_be_in_order(
     looked = shell.json("doctor", "--store", sqlite_url)
     assert looked.code in (1, 2)
     assert "view" in looked.out + looked.err
+
+
+def test_what_stands_there_and_is_not_this_releases_is_told(store_url: str, shell: Shell, tmp_path: Path) -> None:
+    """A trigger before the insert changes or drops what is appended; who can become a superuser has no guards."""
+    store = a_store(store_url)
+    engine = "postgres" if store.engine.dialect.name == "postgresql" else "sqlite"
+    if engine == "postgres":
+        take_away(
+            store, "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            "CREATE ROLE test_above SUPERUSER", "CREATE ROLE test_may_become",
+        )  # fmt: skip
+    try:
+        for number, (name, (make, drop)) in enumerate(FOREIGN[engine].items()):
+            take_away(store, make)
+            with store.engine.connect() as connection:
+                assert missing(connection) == [name]
+            if number == 0:
+                told_everywhere(shell, store_url, name, tmp_path)
+            take_away(store, drop)
+        with store.engine.connect() as connection:
+            assert missing(connection) == []
+    finally:
+        if engine == "postgres":
+            take_away(store, "DROP ROLE test_may_become, test_above")

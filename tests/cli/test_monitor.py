@@ -79,6 +79,7 @@ class Watched:
         ran = self._shell.json("monitor", self.url, "--state", self._state, *options)
         assert ran.code in (0, 1), ran.err
         checks = {each["name"]: each for each in ran.document["checks"]}
+        self.notes: list[str] = ran.document["notes"]
         assert ran.code == any(each["state"] == "found" for each in checks.values())
         return checks
 
@@ -172,6 +173,18 @@ def test_each_broken_thing_is_seen(watched: Watched, name: str) -> None:
     assert watched.found() == expected - {"whole"}
     assert watched.found("--whole-every", "0m") == expected
     assert watched.found() == expected, "what a look at the whole store found stands until the next"
+
+
+def test_a_look_dated_ahead_of_the_clock_puts_off_none(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that was once ahead would otherwise switch the look at the whole store off until then."""
+    with monkeypatch.context() as ahead:
+        ahead.setattr(monitor_command, "utc_now", lambda: utc_now() + timedelta(days=9000))
+        watched.look()
+    watched.damage("UPDATE transaction_history SET amount_minor = amount_minor + 1 WHERE position = 9")
+    assert watched.found() == {"whole"}
+    assert any("one of the two clocks was wrong" in each for each in watched.notes), watched.notes
+    assert watched.found() == {"whole"}
+    assert not any("clock" in each for each in watched.notes)
 
 
 def test_what_was_anchored_long_ago_is_looked_at_with_the_whole_store(watched: Watched) -> None:

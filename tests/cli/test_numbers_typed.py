@@ -82,6 +82,27 @@ def test_a_range_is_kept_and_what_people_write_is_taken(where: str) -> None:
             assert parameter.opts[0] in said
 
 
+ANY = {"investigate claimed", "drill verdict amount"}
+CHECKED_LATER = {"incident new accounts", "interview rate rating"}
+
+
+def test_every_number_says_its_least_or_any_means_something() -> None:
+    """A rate of -1 has no pause, and of 0 no end."""
+    free = {name for name, (_, each) in numeric().items() if each.min is None and each.name != "seed"}
+    assert free == ANY | CHECKED_LATER
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "0.5"])
+def test_a_rate_at_which_nothing_is_read_is_refused(
+    shell: Shell, incident: Incident, tmp_path: Path, value: str
+) -> None:
+    for command in (["capture", incident.url, "--into", tmp_path / "e"], ["monitor", incident.url]):
+        ran = shell(*command, f"--rate-limit={value}")
+        assert (ran.code, len(ran.err.strip().splitlines())) == (2, 1)
+        assert "--rate-limit" in ran.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("value", ["1_0", " 10 ", "１０", "1e2", "nan", "101", "-1"])
 def test_a_share_that_is_none_is_refused_in_one_sentence(shell: Shell, shared_evidence: Path, value: str) -> None:
     before = fingerprint(shared_evidence)

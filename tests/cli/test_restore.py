@@ -30,6 +30,7 @@ from esworkbench.event_store.anchors.write import take_anchor
 from esworkbench.event_store.database import write_transaction
 from esworkbench.event_store.guards import create_guards, drop_guards
 from esworkbench.events import utc_now
+from esworkbench.forensics.repair.carry_over import RECORD_TYPES, LogRestored
 from esworkbench.projections import ProjectionRunner
 
 DOC = Path("docs/restore.md")
@@ -341,6 +342,52 @@ def test_a_log_with_holes_after_the_copy_is_not_called_whole(case: Case, shell: 
     ran = shell.json("compare-logs", case.good, case.restored)
     assert ran.code == 1
     assert ran.document["without_event"] == [[13, 13]]
+
+
+@pytest.mark.parametrize(("told", "code"), [([], 1), ([(14, "lost")], 1), ([(13, "lost")], 0)])
+def test_a_record_of_a_restoration_excuses_what_it_lists_and_that_is_said(
+    told: list[tuple[int, str]], code: int, case: Case, shell: Shell
+) -> None:
+    """Whoever deletes an event can append such a record, whatever it says of the log's end."""
+    if not case.damaged.startswith("sqlite"):
+        return
+    copy_of(case, shell)
+    store = EventStore.open(case.restored, create=False)
+    _deposits(Bank(store), "A4", 1)
+    _deposits(Bank(store), "A3", 1)
+    record = LogRestored(
+        operator="Ada", damaged_evidence="a" * 64, good_head=12, damaged_head=999_999, carried_as_they_were=0,
+        appended_again=0, not_carried_count=len(told), not_carried=told,
+    )  # fmt: skip
+    wrote = store.append("LogRestoration-a", [RECORD_TYPES.encode(record, metadata={})], expected_version=0).events[0]
+    store.engine.dispose()
+    _damage(case.restored, "DELETE FROM events WHERE global_position = 13")
+    ran = shell.json("compare-logs", case.good, case.restored)
+    listed = (13, "lost") in told
+    assert ran.document["without_event"] == ([] if listed else [[13, 13]])
+    excused = [{"event_id": wrote.event_id, "position": wrote.global_position, "positions": [13]}]
+    assert ran.document["excused"] == (excused if listed else [])
+    assert ran.code == code
+    prose = " ".join(shell("compare-logs", case.good, case.restored).out.split())
+    assert ("1 position without an event that a record of a restoration" in prose) is listed
+    assert (wrote.event_id in prose) is listed
+
+
+def test_a_restoration_lists_the_positions_that_were_empty_before(case: Case, shell: Shell) -> None:
+    """Without anchors nobody says that something was lost there, and yet nothing is."""
+    if not case.damaged.startswith("sqlite"):
+        return
+    damaged = copy_of(case, shell)
+    digest = json.loads(shell.json("custody", damaged).out)["lines"][0]["evidence"]
+    assert shell.json("compare-logs", case.good, damaged).document["without_event"] == [[14, 14]]
+    carry = ["carry-over", damaged, "--into", case.restored, "--operator", "Ada", "--apply", "--digest", digest]
+    assert shell(*carry).code == 1
+    ran = shell.json("compare-logs", case.good, case.restored)
+    assert (ran.document["without_event"], ran.code) == ([], 0)
+    [record] = [payload for _, _, payload in rows_of(case.restored).values() if "damaged_evidence" in payload]
+    told = json.loads(record)
+    assert told["not_carried"] == [[14, "no event"], [15, "in doubt"], [18, "altered"]]
+    assert told["not_carried_count"] == 3
 
 
 def _other_store(case: Case) -> str:

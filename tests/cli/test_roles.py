@@ -282,6 +282,9 @@ def test_who_can_rewrite_the_log_even_so_is_named(bench: Bench, strangers: psyco
         "WARNING: test_strange_login can rewrite the log, whatever is granted: a member of esworkbench_owner":
             ("GRANT esworkbench_owner TO test_strange_friend; GRANT test_strange_friend TO test_strange_login",
              "REVOKE esworkbench_owner FROM test_strange_friend; REVOKE test_strange_friend FROM test_strange_login"),
+        "WARNING: test_strange_login can rewrite the log, whatever is granted: a member of test_strange_friend":
+            ("ALTER ROLE test_strange_friend SUPERUSER; GRANT test_strange_friend TO test_strange_login",
+             "REVOKE test_strange_friend FROM test_strange_login; ALTER ROLE test_strange_friend NOSUPERUSER"),
         "WARNING: test_strange_login can rewrite the log, whatever is granted: a member of pg_write_all_data":
             ("GRANT pg_write_all_data TO test_strange_login", "REVOKE pg_write_all_data FROM test_strange_login"),
         "WARNING: test_strange_login can rewrite the log, whatever is granted: an owner of the schema public, "
@@ -434,3 +437,26 @@ def test_the_script_says_what_it_needs(postgres_url: str) -> None:
         pytest.raises(psycopg.errors.RaiseException, match="open the store once as its owner"),
     ):
         connection.execute(SCRIPT.read_text())
+
+
+def test_triggers_and_rules_that_are_not_the_stores_are_named(bench: Bench, strangers: psycopg.Connection) -> None:
+    assert not any("is not the store's" in each for each in run_script(strangers))
+    strangers.execute("""
+        CREATE SCHEMA test_elsewhere;
+        CREATE FUNCTION test_elsewhere.refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER "A a" BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION test_elsewhere.refuse_rewrite();
+        DROP TRIGGER anchors_no_rewrite ON anchors;
+        CREATE TRIGGER anchors_no_rewrite BEFORE UPDATE ON anchors FOR EACH ROW
+            EXECUTE FUNCTION test_elsewhere.refuse_rewrite();
+        CREATE RULE lose AS ON INSERT TO account_balances DO INSTEAD NOTHING;
+    """)
+    try:
+        said = [each for each in run_script(strangers) if "is not the store's" in each]
+        calls = "which calls test_elsewhere.refuse_rewrite, is not the store's: read what it does, or drop it"
+        assert said == [
+            "WARNING: the rule lose on public.account_balances is not the store's: read what it does, or drop it",
+            f"WARNING: the trigger anchors_no_rewrite on public.anchors, {calls}",
+            f'WARNING: the trigger "A a" on public.events, {calls}',
+        ]
+    finally:
+        strangers.execute("DROP RULE lose ON account_balances; DROP SCHEMA test_elsewhere CASCADE")

@@ -16,7 +16,7 @@ from esworkbench.course.workspace import work_folder
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store import open_database
 from esworkbench.forensics.diagnosis.catalogue import FAULTS
-from esworkbench.kept_files import append_line, read_kept
+from esworkbench.kept_files import append_line, decoded, read_kept
 from esworkbench.lab import Incident, PlantedFault, reveal
 from esworkbench.money import format_minor
 
@@ -99,8 +99,8 @@ def _written(path: Path) -> Iterable[ClosedCase]:
         return
     for line in lines:
         try:
-            yield msgspec.json.decode(line, type=ClosedCase)
-        except msgspec.DecodeError:
+            yield decoded(line, ClosedCase)
+        except (ValueError, RecursionError):
             continue
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.database import parse_url, sqlite_url
-from esworkbench.kept_files import read_kept, replace_whole, turn_at
+from esworkbench.kept_files import decoded, read_kept, replace_whole, turn_at
 
 RECORD = "drill.json"
 BANK = "bank.db"
@@ -94,7 +94,7 @@ def read_drill(path: Path) -> Drill:
     """The drill in this folder, or in this file. Raises UnusableInput where there is none, or none that can be read."""
     path = path / RECORD if path.is_dir() else path
     try:
-        return msgspec.json.decode(read_kept(path), type=Drill)
+        return decoded(read_kept(path), Drill)
     except UnusableInput:
         raise
     except FileNotFoundError:

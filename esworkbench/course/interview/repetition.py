@@ -17,7 +17,7 @@ from esworkbench.course.interview.cards import Card, Cards
 from esworkbench.course.interview.rubric import AGAIN, EASY, GOOD, HARD, RATINGS, ScoredAnswer
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
-from esworkbench.kept_files import append_line, read_kept
+from esworkbench.kept_files import append_line, decoded, read_kept
 
 DAYS_IN_BOX = (1, 2, 4, 8, 16)
 """For how long a card rests in each box; the first box is number 1."""
@@ -124,7 +124,7 @@ class RatingLog:
 
     def _read_cut_off(self, line: bytes) -> NoReturn:
         try:
-            msgspec.json.decode(line, type=Rated)
+            decoded(line, Rated)
         except (ValueError, RecursionError):
             what = "remove that line alone, and rate that card again"
         else:
@@ -133,7 +133,7 @@ class RatingLog:
 
     def _read(self, number: int, line: bytes) -> Rated:
         try:
-            return msgspec.json.decode(line, type=Rated)
+            return decoded(line, Rated)
         except (ValueError, RecursionError) as error:
             raise UnusableInput(
                 f"line {number} of {self.path} is no rating ({error}): correct or remove that line, and ask again"

@@ -229,6 +229,7 @@ def write_token(path: Path, token: bytes) -> None:
 
 
 DER_SEQUENCE = b"\x30"
+CERTIFICATES = 0xA0
 SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
@@ -238,7 +239,7 @@ def _decoded(token: bytes) -> "TimeStampResponse":
     try:
         if len(token) > MOST_TOKEN_BYTES:
             raise ValueError("larger than any token")
-        response = decode_timestamp_response(token)
+        response = decode_timestamp_response(_in_order(token))
         if response.status not in (0, 1):
             said = ", ".join(response.status_string)[:160] or f"status {response.status}"
             raise TimestampRefused("no_token", f"the timestamp authority granted no timestamp ({said}): ask another")
@@ -248,6 +249,41 @@ def _decoded(token: bytes) -> "TimeStampResponse":
             "no_token", f"this is no RFC 3161 timestamp ({' '.join(str(error).split())[:160]}): ask the authority again"
         ) from None
     return response
+
+
+def _in_order(token: bytes) -> bytes:
+    """The token with its certificates in DER's order for a set, which the decoder insists on and OpenSSL's ``-chain``
+    doesn't keep. No signature covers their order, and in any order they take as many bytes.
+    """
+    try:
+        place = _parts(token, 0)[0]
+        for step in (1, 1, 0, 3):  # the token beside its status; the content beside its type; that; its certificates
+            place = _parts(token, place[1], place[2])[step]
+        if token[place[0]] != CERTIFICATES:
+            return token
+        certificates = sorted(token[begin:end] for begin, _, end in _parts(token, place[1], place[2]))
+    except IndexError:
+        return token
+    return token[: place[1]] + b"".join(certificates) + token[place[2] :]
+
+
+def _parts(data: bytes, at: int, end: int | None = None) -> list[tuple[int, int, int]]:
+    """What stands in DER from here: of each where it begins, where its content does, and its end; without an end, of
+    the one that is here. Raises IndexError where there is less than is said.
+    """
+    found = []
+    while end is None or at < end:
+        size, content = data[at + 1], at + 2
+        if size & 0x80:
+            content += size & 0x7F
+            size = int.from_bytes(data[at + 2 : content])
+        if content + size > len(data):
+            raise IndexError(at)
+        found.append((at, content, content + size))
+        at = content + size
+        if end is None:
+            break
+    return found
 
 
 def certificates_in(path: Path) -> "list[Certificate]":

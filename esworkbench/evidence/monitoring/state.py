@@ -8,7 +8,7 @@ import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.evidence.capturing.regular_file import regular_file
-from esworkbench.kept_files import read_kept, replace_whole
+from esworkbench.kept_files import decoded, read_kept, replace_whole
 
 WINDOW = 100_000
 """So many of the latest positions are looked at again each time."""
@@ -67,7 +67,7 @@ def read_state(path: Path) -> tuple[MonitorState, str | None]:
     """
     _require_ours(path)
     try:
-        return msgspec.json.decode(read_kept(path), type=MonitorState), None
+        return decoded(read_kept(path), MonitorState), None
     except FileNotFoundError:
         return MonitorState(), None
     except (UnusableInput, ValueError, RecursionError) as error:

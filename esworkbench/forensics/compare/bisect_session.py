@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Self
 
 from esworkbench.errors import UnusableInput
+from esworkbench.kept_files import unique_json
 
 Verdict = Literal["good", "bad", "skip"]
 Oracle = Literal["read model", "statement", "function", "me"]
@@ -171,7 +172,7 @@ class BisectionSession:
         """The session that a log records. Raises UnusableInput when it is about other events."""
         try:
             # Not splitlines: an event id may hold characters that it takes for line ends.
-            header, *entries = [json.loads(line) for line in text.split("\n") if line.strip()]
+            header, *entries = [unique_json(line) for line in text.split("\n") if line.strip()]
             count, digest = header["events"], header["digest"]
             says, monotone = header["says"], header["monotone"]
         except (ValueError, KeyError, TypeError) as error:

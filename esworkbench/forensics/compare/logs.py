@@ -7,9 +7,11 @@ may write; an anchor's leaf can't.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
 
 from esworkbench.errors import UnusableInput
 from esworkbench.event_store.anchors.files import KEYS, anchors_in, leaves_up_to, read_anchors
@@ -25,7 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 BATCH = 5_000
 RESTORED = "LogRestored"
-"""The type of the event that tells of a restoration, and how far its log had reached."""
+"""The type of the event that tells of a restoration, and what of the damaged log isn't where it was."""
 LISTED = 1_000
 """So many differences are listed; all are counted."""
 
@@ -72,15 +74,26 @@ class LaterEvent(NamedTuple):
     strength: Strength | None
 
 
+class Excused(NamedTuple):
+    """Positions that hold nothing, and of which a record of a restoration in the log itself tells: whose word that is
+    says nobody but who wrote the log.
+    """
+
+    event_id: str
+    position: int
+    positions: list[int]
+
+
 class LogComparison(NamedTuple):
     """``shared`` counts the events that both hold alike up to ``good_head``, the good copy's last position.
 
     ``differences`` are the first of ``difference_count``. ``good_astray`` counts how many of the anchored leaves up to
     there the good copy doesn't hold, or holds events of which there are no leaves: None where there is no anchor.
     ``anchored_up_to`` is the last anchor's position. ``without_event`` are ranges of later positions that hold nothing
-    and of which no record of a restoration tells, in a log whose database leaves none out: something was taken away, or
-    never got there. ``strangers`` are the keys of anchors that nobody vouched for, ``trusted_up_to`` is the position of
-    the last anchor whose key was brought, 0 without one; beyond that an anchor's word is worth ``otherwise``.
+    and that no record of a restoration lists, in a log whose database leaves none out: something was taken away, or
+    never got there; ``excused`` are those that one lists. ``strangers`` are the keys of anchors that nobody vouched
+    for, ``trusted_up_to`` is the position of the last anchor whose key was brought, 0 without one; beyond that an
+    anchor's word is worth ``otherwise``.
     """
 
     good_head: int
@@ -92,6 +105,7 @@ class LogComparison(NamedTuple):
     good_astray: int | None
     anchored_up_to: int | None
     without_event: list[tuple[int, int]]
+    excused: list[Excused]
     strangers: list[str]
     trusted_up_to: int
     otherwise: Strength
@@ -100,6 +114,19 @@ class LogComparison(NamedTuple):
         """How many later events there are of each verdict."""
         verdicts = [each.verdict for each in self.later]
         return {verdict: verdicts.count(verdict) for verdict in MEANING if verdict in verdicts}
+
+
+class _Restoration(msgspec.Struct):
+    not_carried: list[tuple[int, str]]
+    appended_again: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+
+
+class _Place(msgspec.Struct):
+    position: int
+
+
+class _Moved(msgspec.Struct):
+    restored_from: _Place
 
 
 class _Anchored(NamedTuple):
@@ -156,20 +183,60 @@ def compare_logs(
     return LogComparison(
         head, damaged.manifest.cut.high_water or 0, shared, differences, count, later,
         _astray(good, head, anchored.leaves) if anchored.leaves else None, max(anchored.leaves, default=None),
-        _without_event(damaged, head), anchored.strangers, anchored.trusted_up_to, anchored.otherwise,
+        *_without_event(damaged, head), anchored.strangers, anchored.trusted_up_to, anchored.otherwise,
     )  # fmt: skip
 
 
-def _without_event(damaged: Evidence, head: int) -> list[tuple[int, int]]:
+def _without_event(damaged: Evidence, head: int) -> tuple[list[tuple[int, int]], list[Excused]]:
+    """Ranges of positions that hold nothing and that no record lists, and what the records in the log do list."""
     if damaged.manifest.source.startswith("postgresql"):
-        return []  # an append that is rolled back leaves its position out
-    restored = damaged.rows(
-        "SELECT max(TRY_CAST(payload ->> 'damaged_head' AS BIGINT)) FROM events "
-        "WHERE type = $type AND position > $head",
+        return [], []  # an append that is rolled back leaves its position out
+    empty = [(max(first, head + 1), last) for first, last in damaged.manifest.cut.gaps if last > head]
+    excused: list[Excused] = []
+    for event_id, position, listed in _restorations(damaged, head) if empty else []:
+        taken = {at for at in listed if at < position and any(first <= at <= last for first, last in empty)}
+        if taken:
+            excused.append(Excused(event_id, position, sorted(taken)))
+            empty = [left for first, last in empty for left in _around(first, last, taken)]
+    return empty, excused
+
+
+def _around(first: int, last: int, taken: Set[int]) -> Iterator[tuple[int, int]]:
+    """What is left of a range without some of its positions."""
+    for at in sorted(each for each in taken if first <= each <= last):
+        if first < at:
+            yield first, at - 1
+        first = at + 1
+    if first <= last:
+        yield first, last
+
+
+def _restorations(damaged: Evidence, head: int) -> Iterator[tuple[str, int, set[int]]]:
+    """The records of restorations, and the positions that each tells of: not carried over, or appended again.
+
+    What was appended again stands right before its record, in the same transaction, and says where it had stood.
+    """
+    for event_id, position, payload in damaged.rows(
+        "SELECT event_id, position, payload FROM events WHERE type = $type AND position > $head ORDER BY position",
         type=RESTORED, head=head,
-    )  # fmt: skip
-    told = max(head, restored[0][0] or 0)
-    return [(max(first, told + 1), last) for first, last in damaged.manifest.cut.gaps if last > told]
+    ):  # fmt: skip
+        try:
+            record = msgspec.json.decode(payload, type=_Restoration)
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            continue
+        moved = damaged.rows(
+            "SELECT metadata FROM events WHERE position >= $first AND position < $record AND position > $head",
+            first=position - record.appended_again, record=position, head=head,
+        )  # fmt: skip
+        stood = (_stood(metadata) for (metadata,) in moved)
+        yield event_id, position, {at for at, _ in record.not_carried} | {at for at in stood if at is not None}
+
+
+def _stood(metadata: str) -> int | None:
+    try:
+        return msgspec.json.decode(metadata, type=_Moved).restored_from.position
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return None
 
 
 def _anchored_in(anchors: Path | None, keys: Sequence[Path], damaged: Evidence) -> _Anchored:

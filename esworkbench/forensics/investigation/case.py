@@ -24,7 +24,7 @@ import msgspec
 from esworkbench.archive import MANIFEST, file_digest
 from esworkbench.errors import UnusableInput
 from esworkbench.events import utc_now
-from esworkbench.kept_files import alone, opened, read_all, write_at
+from esworkbench.kept_files import alone, opened, read_all, unique_json, write_at
 
 Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 InWords = Callable[[str, Mapping[str, Any]], str]
@@ -174,7 +174,7 @@ class Case:
 
     def _entry(self, number: int, line: bytes) -> CaseEntry:
         try:
-            found = json.loads(line.decode(), object_pairs_hook=_without_repeats)
+            found = unique_json(line.decode())
             entry = msgspec.convert(found, CaseEntry)
             if entry.number != number:
                 raise ValueError(f"it has the number {entry.number}, so a line was put in, moved or taken out")
@@ -216,9 +216,3 @@ def _is_json(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return True
     return True
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("it has a key more than once")
-    return dict(pairs)

@@ -27,7 +27,7 @@ from esworkbench.forensics.investigation.case import CaseEntry
 from esworkbench.forensics.investigation.investigate import Inquiry
 from esworkbench.forensics.investigation.seven_steps import InquiryStep
 from esworkbench.forensics.investigation.sql_without_us import ENGINES, queries
-from esworkbench.kept_files import opened, read_all
+from esworkbench.kept_files import opened, read_all, unique_json
 from esworkbench.shown import printable
 from esworkbench.version import __version__
 
@@ -350,7 +350,7 @@ def _custody(evidence: Path) -> list[list[Any]] | None:
 
 def _custody_row(number: int, line: bytes) -> list[Any]:
     try:
-        found = json.loads(line)
+        found = unique_json(line)
         return [number, *(str(found.get(name) or "") for name in ("at", "host", "operator", "command", "reason"))]
     except (ValueError, RecursionError, AttributeError):
         return [number, "this line is no entry", "", "", "", ""]

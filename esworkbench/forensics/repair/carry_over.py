@@ -39,7 +39,8 @@ class LogRestored(DomainEvent, frozen=True, kw_only=True):
     """A store was restored from a good copy, and what came after carried over: by whom, and from which evidence.
 
     Up to ``good_head`` the log is the copy's. ``not_carried`` are positions of the damaged log that hold something else
-    here, or nothing, each with why (``lost``, ``altered``, ``in doubt``), at most a thousand of ``not_carried_count``.
+    here, or nothing, each with why (``lost``, ``altered``, ``in doubt``, ``no event``): the first thousand of
+    ``not_carried_count``.
     """
 
     operator: str
@@ -79,12 +80,11 @@ def carry_over(
         )
     whole = [each.position for each in found.later if each.verdict == "as it was"]
     again = [each.position for each in found.later if each.verdict == "again"]
+    count, left = _not_carried(found)
     record = LogRestored(
         operator=operator, damaged_evidence=damaged.digest, good_head=found.good_head, damaged_head=found.damaged_head,
         carried_as_they_were=len(whole), appended_again=len(again),
-        not_carried_count=len(found.later) - len(whole) - len(again),
-        not_carried=[(each.position, each.verdict) for each in found.later
-                     if each.verdict not in ("as it was", "again")][:AT_ONCE],
+        not_carried_count=count, not_carried=left,
     )  # fmt: skip
     with write_transaction(restored.engine) as connection:
         log = alone(connection)
@@ -98,6 +98,19 @@ def carry_over(
         carried_keys = 0 if keys is None else _carry_keys(keys, connection)
         _append_again(log, damaged, restored, again, record)
     return CarriedOver(len(whole), len(again), carried_keys)
+
+
+def _not_carried(found: LogComparison) -> tuple[int, list[tuple[int, str]]]:
+    """How many positions of the damaged log are not carried over, and the first of them, each with why."""
+    left: dict[int, str] = {
+        each.position: each.verdict for each in found.later if each.verdict not in ("as it was", "again")
+    }
+    count = len(left)
+    for first, last in found.without_event:
+        count += last - first + 1 - sum(first <= at <= last for at in left)
+        for at in range(first, min(last + 1, first + AT_ONCE)):
+            left.setdefault(at, "no event")
+    return count, sorted(left.items())[:AT_ONCE]
 
 
 def _carry_whole(connection: Connection, damaged: Evidence, positions: Sequence[int], damaged_head: int) -> None:

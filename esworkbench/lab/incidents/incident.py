@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import URL, Connection, Engine, Table, event, func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from esworkbench.domains.bank.read_models.account_balances import account_balances
 from esworkbench.errors import UnusableInput
@@ -20,7 +22,7 @@ from esworkbench.event_store.schema import events
 from esworkbench.event_store.sidecar import COMPLAINT, OPERATIONS, STATEMENTS, outside_folder
 from esworkbench.lab.incidents.faults import FAULTS, MYSTERIES
 from esworkbench.lab.incidents.planting import Planting
-from esworkbench.lab.incidents.sealed import PlantedFault, case_named, require_room_for, seal, unseal
+from esworkbench.lab.incidents.sealed import LogEnd, PlantedFault, case_named, require_room_for, seal, unseal
 from esworkbench.lab.world.agenda import Agenda
 from esworkbench.lab.world.anchoring import Anchoring
 from esworkbench.lab.world.life import Life, month_start
@@ -115,9 +117,26 @@ def build_incident(
 def reveal(url: str, *, key_file: Path | None = None) -> list[PlantedFault]:
     """Open the sealed answer of the incident at ``url``; empty for a healthy bank.
 
-    Raises UnusableInput without an answer, or without its key: ``key_file``, else looked for as ``unseal`` says.
+    Raises UnusableInput without an answer, where it is another bank's, or without its key: ``key_file``, else looked
+    for as ``unseal`` says.
     """
-    return unseal(outside_folder(url), key_file)
+    parsed = parse_url(url)
+    gone = parsed.drivername == "sqlite" and not Path(str(parsed.database)).exists()
+    return unseal(outside_folder(url), None if gone else partial(_hash_at, url), key_file)
+
+
+def _hash_at(url: str, position: int) -> str | None:
+    engine = open_database(url, create=False)
+    try:
+        with engine.connect() as connection:
+            return connection.scalar(select(events.c.hash).where(events.c.global_position == position))
+    except DBAPIError as error:
+        raise UnusableInput(
+            f"the log of {described(engine.url)} can't be read ({type(error.orig).__name__}), so nothing says whether "
+            "the answer is its own"
+        ) from None
+    finally:
+        engine.dispose()
 
 
 def _build(
@@ -158,7 +177,9 @@ def _build(
     with engine.connect() as connection:
         count = connection.scalar(select(func.count()).select_from(events)) or 0
         accounts = connection.scalar(select(func.count(events.c.stream_id.distinct()))) or 0
-    key = seal(outside, answer, key_file)
+        last = select(events.c.global_position, events.c.hash).order_by(events.c.global_position.desc()).limit(1)
+        end = LogEnd(*connection.execute(last).one())
+    key = seal(outside, answer, end, key_file)
     return Incident(
         url, complaint.account, complaint.currency, complaint.claimed_minor, accounts, count, seed, outside, key
     )

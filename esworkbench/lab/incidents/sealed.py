@@ -2,7 +2,7 @@
 
 Each incident has an id and a key of its own. The key lies in the user's folder by that id, or where whoever builds the
 incident puts it. A case of the course is known by a letter; what that letter stands for is in an envelope, against a
-stray glance only.
+stray glance only. An answer names the last event of the bank's log as it was built: beside another bank it is refused.
 """
 
 import base64
@@ -10,7 +10,9 @@ import os
 import re
 import secrets
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,9 +20,17 @@ from esworkbench.errors import UnusableInput
 from esworkbench.event_store.sidecar import SEALED, user_folder
 from esworkbench.kept_files import MOST_BYTES, read_kept
 
-_EARLIER = b"esworkbench sealed answer v1;"
-_HEADER = b"esworkbench sealed answer v2 of incident %s; open it with: esworkbench incident reveal URL\n"
-_HEADER_LINE = re.compile(re.escape(_HEADER).replace(b"%s", b"([0-9a-f]{32})"))
+_EARLIER = (b"esworkbench sealed answer v1;", b"esworkbench sealed answer v2 ")
+_HEADER = (
+    b"esworkbench sealed answer v3 of incident %s on the log with %s at %d; open it with: esworkbench incident reveal "
+    b"URL\n"
+)
+_HEADER_LINE = re.compile(
+    re.escape(_HEADER)
+    .replace(b"%s", b"([0-9a-f]{32})", 1)
+    .replace(b"%s", b"([0-9a-f]{64})")
+    .replace(b"%d", b"([1-9][0-9]{0,18})")
+)
 _KEY = b"esworkbench key to the answer of incident %s\n%s\n"
 _KEY_LINES = re.compile(rb"esworkbench key to the answer of incident ([0-9a-f]{32})\n([0-9a-f]{64})\n")
 _NONCE = 12
@@ -46,6 +56,13 @@ class PlantedFault(msgspec.Struct, frozen=True):
     currency: str | None
 
 
+class LogEnd(NamedTuple):
+    """The last event of a bank's log, as it was built: where it stands, and its hash."""
+
+    position: int
+    hash: str
+
+
 class SealedCase(msgspec.Struct, frozen=True):
     """What a case of the course is built from."""
 
@@ -69,9 +86,9 @@ def case_named(name: str) -> SealedCase:
     return msgspec.json.decode(zlib.decompress(base64.b64decode(CASES[name])), type=SealedCase)
 
 
-def seal(folder: Path, planted: list[PlantedFault], key_file: Path | None = None) -> Path:
+def seal(folder: Path, planted: list[PlantedFault], end: LogEnd, key_file: Path | None = None) -> Path:
     """Put the answer into this outside folder, under a key of its own, and return where the key lies: ``key_file``,
-    else the user's folder. Raises UnusableInput where the key can't be kept.
+    else the user's folder. ``end`` says of which bank it is. Raises UnusableInput where the key can't be kept.
     """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -79,7 +96,7 @@ def seal(folder: Path, planted: list[PlantedFault], key_file: Path | None = None
     key = AESGCM.generate_key(256)
     where = key_file or keys_folder() / f"{incident}.key"
     _keep_key(where, incident, key)
-    header = _HEADER % incident.encode()
+    header = _HEADER % (incident.encode(), end.hash.encode(), end.position)
     nonce = secrets.token_bytes(_NONCE)
     told = msgspec.json.encode(planted)
     told += b" " * (-len(told) % _BLOCK)
@@ -88,10 +105,13 @@ def seal(folder: Path, planted: list[PlantedFault], key_file: Path | None = None
     return where
 
 
-def unseal(folder: Path, key_file: Path | None = None) -> list[PlantedFault]:
+def unseal(
+    folder: Path, hash_at: Callable[[int], str | None] | None, key_file: Path | None = None
+) -> list[PlantedFault]:
     """What ``seal`` put there. The key is ``key_file``, else the user's own, else ``answer.key`` beside the database.
 
-    Raises UnusableInput when there is no answer, or none that opens, or no key.
+    ``hash_at`` says which hash the bank's event at a position has; None where there is no bank. Raises UnusableInput
+    when there is no answer, or none that opens, or no key, and where the answer is that of another bank.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -110,9 +130,16 @@ def unseal(folder: Path, key_file: Path | None = None) -> list[PlantedFault]:
     try:
         packed = base64.b64decode(closed.replace(b"\n", b""), validate=True)
         opened = AESGCM(key).decrypt(packed[:_NONCE], packed[_NONCE:], header + b"\n")
-        return msgspec.json.decode(opened, type=list[PlantedFault])
+        told = msgspec.json.decode(opened, type=list[PlantedFault])
     except (ValueError, RecursionError, InvalidTag, msgspec.MsgspecError):
         raise damaged from None
+    end = LogEnd(int(sealed_for[3]), sealed_for[2].decode())
+    if hash_at is not None and hash_at(end.position) != end.hash:
+        raise UnusableInput(
+            f"the sealed answer at {str(path)!r} isn't that of this bank, whose log holds another event at position "
+            f"{end.position}, or none: put the bank's own answer there, or build the incident again"
+        )
+    return told
 
 
 def keys_folder() -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,7 +25,7 @@ from esworkbench.event_store.anchors.keys import create_key
 from esworkbench.event_store.anchors.write import take_anchor
 from esworkbench.event_store.chain import event_hash
 from esworkbench.personal_data.envelope import envelope_in
-from esworkbench.personal_data.keys import Erased, PersonalKeys, default_keys_url
+from esworkbench.personal_data.keys import Erased, KeyRecord, PersonalKeys, default_keys_url, laid_down, write_records
 from esworkbench.projections import ProjectionRunner
 from tests.support import START, SequentialIds, StepClock
 
@@ -300,6 +301,24 @@ def test_from_a_shell(log_and_keys: tuple[str, str], tmp_path: Path, capsys: pyt
     assert str(keys.read(bank.accounts.load("A1").owner, OWNER)) == "[erased]"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    ['=cmd|"x"!A1\n,"q"', "\u202eevil\x1b[31m", "*?[a]'--", "+1", "-1", "@a", " =1", "a;=1", '"', r'"\u003d1"', "A-1",
+     "Zoë", "\U0001f600\x00b", "＝1", r"a\u003d", "\t=1", ""],
+)  # fmt: skip
+def test_a_subject_is_no_formula_and_moves_no_terminal_and_is_read_as_it_is(subject: str, tmp_path: Path) -> None:
+    log = f"sqlite:///{tmp_path / 'bank.db'}"
+    record = KeyRecord("k", subject, START, None)
+    path = write_records(log, [record])
+    assert write_records(log, []) == path
+    assert [each.subject for each in laid_down(log)] == [subject]
+    with path.open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["subject"].isprintable()
+    assert not re.search(r"(^|[,;|\t])\s*[=+\-@＝]", row["subject"])
+    assert (row["subject"] == subject) == (subject in ("*?[a]'--", "A-1", "Zoë", r"a\u003d", ""))
+
+
 def test_what_lies_there_of_other_keys_stays_and_what_is_no_record_is_never_written_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,7 +331,7 @@ def test_what_lies_there_of_other_keys_stays_and_what_is_no_record_is_never_writ
     records = tmp_path / "bank.db.outside" / "personal_keys.csv"
     with records.open(newline="") as file:
         told = {row["subject"]: bool(row["destroyed_at"]) for row in csv.DictReader(file)}
-    assert told == {"A1": True, "A2": True, "B\r,1": True}
+    assert told == {"A1": True, "A2": True, r'"B\u000d\u002c1"': True}
     assert bank.store.head_position() > 0
 
     third = PersonalKeys.open(log, second)
