@@ -208,6 +208,71 @@ def test_an_event_put_into_another_stream_is_no_change_of_order_as_well(bank: An
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("statement", [True, False])
+def test_the_line_of_an_event_that_was_moved_is_told_with_it_though_all_else_was_rebuilt(
+    bank: AnchoredBank, statement: bool
+) -> None:
+    event = bank.any_event("MoneyDeposited", "MoneyWithdrawn", "FeeCharged")
+    other = min({each.stream_id for each in bank.events("payload LIKE '%USD%'")} - {event.stream_id})
+    version = bank.events("stream_id = ?", other)[-1].version + 1
+    later = bank.events("stream_id = ? AND version > ?", event.stream_id, event.version)
+    bank.sql("UPDATE events SET stream_id = ?, version = ? WHERE event_id = ?", other, version, event.event_id)
+    bank.change("UPDATE events SET version = ? WHERE event_id = ?", [(one.version - 1, one.event_id) for one in later])
+    bank.hash_again(event.stream_id)
+    bank.hash_again(other)
+    rebuild(bank)
+    if not statement:
+        shutil.rmtree(bank.outside / "statements")
+    diagnosis = diagnose(bank.evidence())
+    amount = event.amount if statement else 0
+    assert told(diagnosis) == {
+        Told("event_misfiled", event.account, amount, "proven"),
+        Told("event_misfiled", other.removeprefix(STREAM), -amount, "proven"),
+    }
+    assert all(each.event_ids == [event.event_id] for each in diagnosis.findings)
+    assert diagnosis.unexplained == []
+
+
+def test_the_lines_of_a_stream_under_a_new_name_are_told_with_it_and_the_statement_is_left_alone(
+    bank: AnchoredBank,
+) -> None:
+    [(balance,)] = bank.sql("SELECT balance_minor FROM account_balances WHERE account_id = 'ACC-1002'")
+    bank.sql("UPDATE events SET stream_id = 'BankAccount-ACC-1002b' WHERE stream_id = 'BankAccount-ACC-1002'")
+    bank.hash_again("BankAccount-ACC-1002b")
+    rebuild(bank)
+    diagnosis = diagnose(bank.evidence())
+    assert told(diagnosis) == {
+        Told("event_misfiled", "ACC-1002", balance, "proven"),
+        Told("event_misfiled", "ACC-1002b", 0, "proven"),
+    }
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_what_was_put_before_events_of_its_stream_is_the_act_and_they_are_none(
+    anchored: bool, bank: AnchoredBank
+) -> None:
+    """It stands past all that is anchored, and bears a version in the middle: what comes after it merely follows."""
+    before = bank.any_event("MoneyDeposited")
+    later = bank.events("stream_id = ? AND version > ?", before.stream_id, before.version)
+    bank.change("UPDATE events SET version = ? WHERE event_id = ?",
+                [(one.version + 1, one.event_id) for one in reversed(later)])  # fmt: skip
+    payload = json.dumps(json.loads(before.payload) | {"amount_minor": 55_555, "reference": "FORGED"})
+    bank.sql(
+        "INSERT INTO events SELECT (SELECT max(global_position) + 1 FROM events), stream_id, version + 1, 'forged', "
+        "event_type, schema_version, ?, metadata, recorded_at, valid_at, hash, 'x' FROM events WHERE event_id = ?",
+        payload, before.event_id,
+    )  # fmt: skip
+    bank.hash_again(before.stream_id)
+    rebuild(bank)
+    if not anchored:
+        shutil.rmtree(bank.outside / "anchors")
+        bank.sql("DELETE FROM anchors")
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.event_ids, finding.amount) == ("backdated_insert", ["forged"], -55_555)
+    assert finding.certainty == ("proven" if anchored else "likely")
+
+
 def test_what_an_inserted_event_pushes_along_is_moved_and_never_deleted(bank: AnchoredBank) -> None:
     """Every later position is one higher, so that the last anchored event stands past the anchor's position."""
     before = bank.any_event("MoneyDeposited")

@@ -11,6 +11,7 @@ import msgspec
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.anchored import AnchorContradiction, LeafDifference, in_words, range_in_words
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
+from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_nearest, lines_since_the_end
@@ -137,6 +138,7 @@ def _explanation(
     if key:
         steps += [line for line in _lines_of_gone(facts, left, apart, key, mine) if line not in steps]
         steps += [line for line in _lines_of_edited(facts, left, key, mine, steps) if line not in steps]
+        steps += [line for line in _lines_of_misfiled(facts, left, key, mine) if line not in steps]
     amount, witness = witnessed(facts, left, key, steps) if steps or _only_heads(left, key) else (0, None)
     tells = "still tells what was"
     if key and witness is None:
@@ -169,10 +171,11 @@ def _lines_of_gone(
     """The statement's lines for what is gone: those booked since the log's end, where its tail was cut off, and all
     that have no event, where a whole stream is gone; what was cut off after the last anchor has lines as well."""
     gone = [each for each in mine if each.kind == "missing"]
-    whole_streams = [each for each in gone if not facts.has_events(each.stream_then)]
+    moved = [each for each in mine if each.kind == "moved" and each.stream_then != each.stream_id]
+    whole_streams = [each for each in (*gone, *moved) if not facts.has_events(each.stream_then)]
     if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
         lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
-        return lines if len(lines) <= len(gone) else []
+        return lines if len(lines) <= len(gone) + len(moved) else []
     cut_off = [each for each in gone if apart.is_cut_off(each) and not apart.is_written_over(each.position)]
     if not cut_off:
         lines = [] if left.steps(key=key, kind="running") else left.steps(key=key, kind="statement")
@@ -180,6 +183,13 @@ def _lines_of_gone(
         return lines if len(lines) <= len(gone) else []
     lines = lines_since_the_end(facts, left, key, early=A_DAY)
     return lines if len(lines) <= len(cut_off) else lines_since_the_end(facts, left, key)
+
+
+def _lines_of_misfiled(facts: Facts, left: Left, key: Key, mine: Sequence[LeafDifference]) -> list[Residual]:
+    """The statement's lines for events that stand under another account now, with their reference and amount."""
+    ids = {each.event_id for each in mine if each.kind == "moved"}
+    lines = {pair.line.number for pair in booked_elsewhere(facts) if pair.same and pair.event_id in ids}
+    return [step for step in left.steps(key=key, kind="statement") if step.number in lines]
 
 
 _RECORDED = """
@@ -216,8 +226,9 @@ _POSTS = """
 def _lacked(
     facts: Facts, key: Key, mine: Sequence[LeafDifference], steps: list[Residual]
 ) -> tuple[int, str | None, list[Residual]]:
-    """By how much a statement differs that has no line for just what was put in: the amount, the file and its steps."""
-    ids = [each.event_id for each in mine if each.kind == "inserted"]
+    """By how much a statement differs that has no line for just what was put in, or moved here: the amount, the file
+    and its steps."""
+    ids = [each.event_id for each in mine if each.kind == "inserted" or each.stream_then != each.stream_id]
     posts = dict(facts.rows(_POSTS, account=key[0], currency=key[1], ids=ids))
     lacking = [step for step in steps if step.reason == NO_ROW and step.amount == -posts.get(step.event_id, 0)]
     if not lacking:
@@ -239,6 +250,9 @@ def _keys(facts: Facts, each: LeafDifference) -> Sequence[Key | None]:
             event_id=each.event_id,
         )
         then = [step.key for step in facts.residuals if step.event_id == each.event_id]
+        if each.stream_then != each.stream_id:
+            left_by = facts.accounts_of_stream(each.stream_then) or _claimed(facts, each.stream_then)
+            then += [key for key in left_by if key[1] in {currency for _, currency in now}]
         if now or then:
             return list(dict.fromkeys([*((account, currency) for account, currency in now), *then]))
     kept = [key for key, position, _ in rows_without_event(facts) if position == each.position]

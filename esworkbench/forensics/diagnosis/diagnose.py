@@ -214,6 +214,7 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         for each in facts.breaks
         if not (each.kind.startswith("anchor_") and told_by_finding(each))
         and each.position not in seen
+        and not (each.kind == "order" and _before(facts, each) in seen)
         and not (each.kind == "checkpoint_ahead" and (cut_off or (each.position or 0) <= moved_up_to))
         and (each.stream_id, each.version) not in moved_from
         and not (each.kind == "link" and any(
@@ -222,6 +223,15 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         ))
         and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
     ]  # fmt: skip
+
+
+def _before(facts: Facts, each: Break) -> int | None:
+    """Where the event stands that bears the version before."""
+    found = facts.rows(
+        "SELECT position FROM events WHERE stream_id = $stream AND version = $version - 1",
+        stream=each.stream_id, version=each.version,
+    )  # fmt: skip
+    return found[0][0] if found else None
 
 
 def _accounts(facts: Facts, stream_id: str) -> list[str]:
