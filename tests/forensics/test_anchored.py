@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from anchored_bank import AnchoredBank, Told, told
-from damaged_bank import STREAM, Event
+from damaged_bank import STREAM, DamagedBank, Event
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
@@ -43,7 +43,7 @@ def kinds(evidence: Evidence) -> set[str]:
     return {each.kind for each in verify(evidence).breaks}
 
 
-def rebuild(bank: AnchoredBank) -> None:
+def rebuild(bank: DamagedBank) -> None:
     """Every read model, from the log as it is now, as an intruder would have it."""
     for table in ("account_balances", "transaction_history", "daily_summaries", "pending_withdrawals", "snapshots"):
         bank.sql(f"DELETE FROM {table}")
@@ -191,6 +191,26 @@ def test_of_a_stream_that_is_gone_with_its_read_models_the_account_is_named(
     assert (finding.fault, finding.account, finding.certainty) == ("event_deleted", "ACC-1002", "proven")
     assert (finding.amount, finding.currency) == ((booked, "USD") if statement else (0, None))
     assert diagnosis.reach["event_deleted"].accounts == 1
+
+
+@pytest.mark.parametrize("rebuilt", [True, False])
+def test_what_a_deleted_stream_held_beyond_the_anchor_went_with_it(bank: AnchoredBank, rebuilt: bool) -> None:
+    """The newest event of the log was one of it: that is no tail cut off as well."""
+    since = bank.healthy.now + timedelta(minutes=5)
+    bank.deposit("ACC-1002", 4_321, "SINCE", since)
+    bank.book("ACC-1002", 4_321, "SINCE", since)
+    [(balance,)] = bank.sql("SELECT balance_minor FROM account_balances WHERE account_id = 'ACC-1002'")
+    for event in bank.events("stream_id = ?", STREAM + "ACC-1002"):
+        bank.delete(event)
+    if rebuilt:
+        bank.sql("DELETE FROM snapshots")
+        store = EventStore.open(bank.url)
+        for make in BANK_PROJECTIONS.values():
+            ProjectionRunner(store, make(), bank_decoder(), run_id="again").rebuild()
+        store.engine.dispose()
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.account, finding.certainty) == ("event_deleted", "ACC-1002", "proven")
+    assert finding.amount == balance
 
 
 def test_an_event_put_into_another_stream_is_no_change_of_order_as_well(bank: AnchoredBank) -> None:
