@@ -506,8 +506,9 @@ class _Comparison:
         told = sorted([*found, *rest], key=lambda each: each.position)
         known = {each.event_id for each in told}
         put_before = [
-            LeafDifference("inserted", *row, None) for row in self._evidence.rows(_PUT_BEFORE, **given)
-            if row[3] not in known
+            LeafDifference("inserted", position, stream_id, version, event_id, None)
+            for position, stream_id, version, event_id in self._evidence.rows(_PUT_BEFORE, **given)
+            if event_id not in known
         ]  # fmt: skip
         return sorted([*_without_later_ones(told), *put_before], key=lambda each: each.position), all_told
 

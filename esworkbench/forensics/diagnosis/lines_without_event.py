@@ -71,10 +71,12 @@ def lines_of_the_cut(facts: Facts, left: Left, after: int) -> dict[Key, list[Res
     [(last, first)] = facts.rows(
         "SELECT max(recorded_at) FILTER (position <= $after), min(recorded_at) FILTER (position > $after) FROM events",
         after=after,
-    ) if lines else [(None, None)]  # fmt: skip
+    )  # fmt: skip
+    if last is None:
+        return {}
     booked = _when_booked(facts)
     found: dict[Key, list[Residual]] = {}
-    for step in lines if last is not None else ():
+    for step in lines:
         at = booked.get((step.source, step.key, step.place))
         # A statement that tells days and no hours books at midnight what happened afterwards.
         if at is not None and (at >= last or at == _midnight_of(last)) and (first is None or at < first):
