@@ -72,7 +72,7 @@ def misfiled_since_anchored(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="event_misfiled",
     meaning="an event stands under another account or currency than it belongs to: moved there, copied, or so written",
-    look_alikes=("half_transfer", "event_deleted", "never_appended"),
+    look_alikes=("half_transfer", "event_deleted", "never_appended", "manual_edit"),
     remedy="restore the streams from a good backup",
     repair="restore",
     by_anchor=misfiled_since_anchored,

@@ -236,7 +236,14 @@ def _claimed_ahead(facts: Facts, left: Left, seen: str) -> Iterator[Explanation]
 FAULT = Fault(
     name="tail_truncated",
     meaning="the newest events were cut off, and what remains is consistent in itself",
-    look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved", "never_appended"),
+    look_alikes=(
+        "restored_read_model",
+        "event_deleted",
+        "lag",
+        "checkpoint_moved",
+        "never_appended",
+        "rehashed_history",
+    ),
     remedy="restore the tail from a good backup, and keep the read model and its checkpoint as witnesses until then",
     repair="restore",
     by_anchor=cut_off_since_anchored,
