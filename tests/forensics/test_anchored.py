@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from anchored_bank import AnchoredBank, Told, told
-from damaged_bank import STREAM, Event
+from damaged_bank import STREAM, DamagedBank, Event
 
 from esworkbench.domains.bank import bank_decoder
 from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
@@ -45,7 +45,7 @@ def kinds(evidence: Evidence) -> set[str]:
     return {each.kind for each in verify(evidence).breaks}
 
 
-def rebuild(bank: AnchoredBank) -> None:
+def rebuild(bank: DamagedBank) -> None:
     """Every read model, from the log as it is now, as an intruder would have it."""
     for table in ("account_balances", "transaction_history", "daily_summaries", "pending_withdrawals", "snapshots"):
         bank.sql(f"DELETE FROM {table}")
@@ -207,6 +207,26 @@ def test_of_a_stream_that_is_gone_with_its_read_models_the_account_is_named(
     assert diagnosis.reach["event_deleted"].accounts == 1
 
 
+@pytest.mark.parametrize("rebuilt", [True, False])
+def test_what_a_deleted_stream_held_beyond_the_anchor_went_with_it(bank: AnchoredBank, rebuilt: bool) -> None:
+    """The newest event of the log was one of it: that is no tail cut off as well."""
+    since = bank.healthy.now + timedelta(minutes=5)
+    bank.deposit("ACC-1002", 4_321, "SINCE", since)
+    bank.book("ACC-1002", 4_321, "SINCE", since)
+    [(balance,)] = bank.sql("SELECT balance_minor FROM account_balances WHERE account_id = 'ACC-1002'")
+    for event in bank.events("stream_id = ?", STREAM + "ACC-1002"):
+        bank.delete(event)
+    if rebuilt:
+        bank.sql("DELETE FROM snapshots")
+        store = EventStore.open(bank.url)
+        for make in BANK_PROJECTIONS.values():
+            ProjectionRunner(store, make(), bank_decoder(), run_id="again").rebuild()
+        store.engine.dispose()
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.account, finding.certainty) == ("event_deleted", "ACC-1002", "proven")
+    assert finding.amount == balance
+
+
 def test_an_event_put_into_another_stream_is_no_change_of_order_as_well(bank: AnchoredBank) -> None:
     event = bank.any_event("MoneyDeposited")
     other = next(each for each in reversed(bank.events()) if each.account not in ("", event.account))
@@ -220,6 +240,71 @@ def test_an_event_put_into_another_stream_is_no_change_of_order_as_well(bank: An
         Told("event_misfiled", event.account, event.amount, "proven"),
         Told("event_misfiled", other.account, -event.amount, "proven"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", [True, False])
+def test_the_line_of_an_event_that_was_moved_is_told_with_it_though_all_else_was_rebuilt(
+    bank: AnchoredBank, statement: bool
+) -> None:
+    event = bank.any_event("MoneyDeposited", "MoneyWithdrawn", "FeeCharged")
+    other = min({each.stream_id for each in bank.events("payload LIKE '%USD%'")} - {event.stream_id})
+    version = bank.events("stream_id = ?", other)[-1].version + 1
+    later = bank.events("stream_id = ? AND version > ?", event.stream_id, event.version)
+    bank.sql("UPDATE events SET stream_id = ?, version = ? WHERE event_id = ?", other, version, event.event_id)
+    bank.change("UPDATE events SET version = ? WHERE event_id = ?", [(one.version - 1, one.event_id) for one in later])
+    bank.hash_again(event.stream_id)
+    bank.hash_again(other)
+    rebuild(bank)
+    if not statement:
+        shutil.rmtree(bank.outside / "statements")
+    diagnosis = diagnose(bank.evidence())
+    amount = event.amount if statement else 0
+    assert told(diagnosis) == {
+        Told("event_misfiled", event.account, amount, "proven"),
+        Told("event_misfiled", other.removeprefix(STREAM), -amount, "proven"),
+    }
+    assert all(each.event_ids == [event.event_id] for each in diagnosis.findings)
+    assert diagnosis.unexplained == []
+
+
+def test_the_lines_of_a_stream_under_a_new_name_are_told_with_it_and_the_statement_is_left_alone(
+    bank: AnchoredBank,
+) -> None:
+    [(balance,)] = bank.sql("SELECT balance_minor FROM account_balances WHERE account_id = 'ACC-1002'")
+    bank.sql("UPDATE events SET stream_id = 'BankAccount-ACC-1002b' WHERE stream_id = 'BankAccount-ACC-1002'")
+    bank.hash_again("BankAccount-ACC-1002b")
+    rebuild(bank)
+    diagnosis = diagnose(bank.evidence())
+    assert told(diagnosis) == {
+        Told("event_misfiled", "ACC-1002", balance, "proven"),
+        Told("event_misfiled", "ACC-1002b", 0, "proven"),
+    }
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_what_was_put_before_events_of_its_stream_is_the_act_and_they_are_none(
+    anchored: bool, bank: AnchoredBank
+) -> None:
+    """It stands past all that is anchored, and bears a version in the middle: what comes after it merely follows."""
+    before = bank.any_event("MoneyDeposited")
+    later = bank.events("stream_id = ? AND version > ?", before.stream_id, before.version)
+    bank.change("UPDATE events SET version = ? WHERE event_id = ?",
+                [(one.version + 1, one.event_id) for one in reversed(later)])  # fmt: skip
+    payload = json.dumps(json.loads(before.payload) | {"amount_minor": 55_555, "reference": "FORGED"})
+    bank.sql(
+        "INSERT INTO events SELECT (SELECT max(global_position) + 1 FROM events), stream_id, version + 1, 'forged', "
+        "event_type, schema_version, ?, metadata, recorded_at, valid_at, hash, 'x' FROM events WHERE event_id = ?",
+        payload, before.event_id,
+    )  # fmt: skip
+    bank.hash_again(before.stream_id)
+    rebuild(bank)
+    if not anchored:
+        shutil.rmtree(bank.outside / "anchors")
+        bank.sql("DELETE FROM anchors")
+    finding = only(diagnose(bank.evidence()))
+    assert (finding.fault, finding.event_ids, finding.amount) == ("backdated_insert", ["forged"], -55_555)
+    assert finding.certainty == ("proven" if anchored else "likely")
 
 
 def test_what_an_inserted_event_pushes_along_is_moved_and_never_deleted(bank: AnchoredBank) -> None:

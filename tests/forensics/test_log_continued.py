@@ -13,9 +13,13 @@ from anchored_bank import AnchoredBank, Told, told
 from damaged_bank import DamagedBank, Event
 from test_anchored import rebuild
 
+from esworkbench.domains.bank import bank_decoder
+from esworkbench.domains.bank.read_models import BANK_PROJECTIONS
+from esworkbench.event_store import EventStore
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 from esworkbench.forensics.diagnosis.findings import Diagnosis
 from esworkbench.forensics.verify import verify
+from esworkbench.projections import ProjectionRunner
 
 OTHERS = ("ACC-1001", "ACC-1003", "ACC-1001", "ACC-1002")
 """The accounts that the new events are of, in turn."""
@@ -63,6 +67,47 @@ def test_what_was_anchored_and_is_gone_to_the_end_was_cut_off_whatever_stands_th
     of_the_cut(diagnosis, gone)
     off = {account: 0 if rebuilt else amount for account, amount in amounts(gone).items()}
     assert told(diagnosis) == {Told("tail_truncated", account, amount, "proven") for account, amount in off.items()}
+
+
+@pytest.mark.parametrize("more", [0, 4])
+def test_a_statement_alone_tells_of_a_cut_what_the_anchor_covers_and_what_came_after_it(
+    more: int, tmp_path: Path
+) -> None:
+    """Every read model is rebuilt; one account lost nothing but what came after the anchor."""
+    bank = AnchoredBank(tmp_path)
+    bank.anchor()
+    moment = bank.healthy.now + timedelta(minutes=5)
+    bank.deposit("ACC-1003", 4_321, "SINCE", moment)
+    bank.book("ACC-1003", 4_321, "SINCE", moment)
+    gone = bank.cut_off(5)
+    go_on(bank, 4 + more)
+    rebuild(bank)
+    diagnosis = diagnose(bank.evidence())
+    assert {each.fault for each in diagnosis.findings} == {"tail_truncated"}
+    assert {each.account: each.amount for each in diagnosis.findings} == amounts(gone)
+    assert diagnosis.unexplained == []
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_of_a_tail_that_a_run_had_read_the_lines_are_told_as_one_act(more: int, tmp_path: Path) -> None:
+    """Nothing was anchored, and every read model rebuilt: their log of runs still says how far they had got."""
+    bank = DamagedBank(tmp_path)
+    moment = bank.healthy.now + timedelta(minutes=5)
+    for number, account in enumerate(("ACC-1001", "ACC-1002", "ACC-1003")):
+        bank.deposit(account, 4_000 + number, f"LATE-{number}", moment)
+        bank.book(account, 4_000 + number, f"LATE-{number}", moment)
+    gone = bank.cut_off(3)
+    go_on(bank, more)
+    for projection in BANK_PROJECTIONS.values():
+        store = EventStore.open(bank.url)
+        ProjectionRunner(store, projection(), bank_decoder(), run_id="again").rebuild()
+        store.engine.dispose()
+    bank.sql("DELETE FROM snapshots")
+    diagnosis = diagnose(bank.captured())
+    assert told(diagnosis) == {
+        Told("tail_truncated", account, amount, "likely") for account, amount in amounts(gone).items()
+    }
+    assert diagnosis.unexplained == []
 
 
 @pytest.mark.parametrize("count", [3, 9])

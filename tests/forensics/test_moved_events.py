@@ -9,6 +9,7 @@ from anchored_bank import AnchoredBank
 from damaged_bank import STREAM, DamagedBank, Event, Truth, misfiled, swapped
 from test_anchored import rebuild
 
+from esworkbench.event_store.chain import GENESIS
 from esworkbench.event_store.sidecar import outside_folder
 from esworkbench.forensics.diagnosis.diagnose import diagnose
 
@@ -99,6 +100,43 @@ def test_a_row_tells_from_where_an_event_was_moved_though_both_streams_were_hash
     assert all(each.event_ids == [event.event_id] for each in found.values())
     assert found[event.account].amount == event.amount
     assert found[other].amount in (-event.amount, 0 if to == "the end" else -event.amount)
+
+
+@pytest.mark.parametrize("to", ["its place", "the end"])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_line_tells_from_where_an_event_was_moved_that_is_out_of_place_though_all_else_was_rebuilt(
+    seed: int, to: str, tmp_path: Path
+) -> None:
+    """At its own position it bears the newest version; behind all, its time goes back."""
+    bank = DamagedBank(tmp_path, seed)
+    event = bank.any_event("MoneyDeposited", "MoneyWithdrawn", "FeeCharged")
+    stream_id = min({each.stream_id for each in bank.events("payload LIKE '%USD%'")} - {event.stream_id})
+    version = bank.events("stream_id = ?", stream_id)[-1].version + 1
+    bank.sql("UPDATE events SET stream_id = ?, version = ? WHERE event_id = ?", stream_id, version, event.event_id)
+    if to == "the end":
+        bank.sql("UPDATE events SET global_position = (SELECT max(global_position) + 1 FROM events) "
+                 "WHERE event_id = ?", event.event_id)  # fmt: skip
+    bank.rehash(event.stream_id, renumber=True)
+    hash_in_order_of_versions(bank, stream_id)
+    rebuild(bank)
+    diagnosis = diagnose(bank.captured())
+    other = stream_id.removeprefix(STREAM)
+    found = {each.account: each for each in diagnosis.unhealthy}
+    assert [(each.fault, each.certainty, each.event_ids) for each in diagnosis.unhealthy] == [
+        ("event_misfiled", "likely", [event.event_id])
+    ] * 2
+    assert found[event.account].amount == event.amount
+    # A statement that ends days after it may book it yet, and lacks nothing.
+    assert found[other].amount == (0 if seed == 3 else -event.amount)
+    assert diagnosis.unexplained == []
+
+
+def hash_in_order_of_versions(bank: DamagedBank, stream_id: str) -> None:
+    previous, rows = GENESIS, []
+    for each in sorted(bank.events("stream_id = ?", stream_id), key=lambda event: event.version):
+        rows.append((previous, own := each.hashed_after(previous), each.event_id))
+        previous = own
+    bank.change("UPDATE events SET prev_hash = ?, hash = ? WHERE event_id = ?", rows)
 
 
 def test_where_nothing_but_the_rows_speaks_the_event_or_the_rows_were_moved(tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ _BEYOND = f"""
     WHERE position > $last AND event_id NOT IN (SELECT event_id FROM fitting) ORDER BY position LIMIT {MOST_PAIRS}
 """
 
+# Events past an anchor's position that stand before one that it covers, by the versions of their stream.
+_PUT_BEFORE = f"""
+    {_DIFFERENCES}
+    SELECT e.position, e.stream_id, e.version, e.event_id FROM beyond AS e
+    WHERE event_id NOT IN (SELECT event_id FROM fitting) AND version < (
+        SELECT max(covered.version) FROM events AS covered
+        WHERE covered.stream_id = e.stream_id AND covered.position <= $last
+    ) ORDER BY ALL LIMIT {MOST_DIFFERENCES}
+"""
+
 _CONTENTS = """
     SELECT event_id, position, type, schema_version, recorded_at, valid_at, payload, metadata FROM events
     WHERE event_id IN (SELECT unnest($ids)) AND schema_version IS NOT NULL AND recorded_at IS NOT NULL
@@ -108,7 +118,13 @@ def differences_from(evidence: Evidence, lead: EvidenceAnchor) -> tuple[list[Lea
     rest = [*beyond, *(each for each in rest if each.kind != "missing" or each.position not in placed)]
     all_told = max(len(found), len(leaves), len(events)) < MOST_DIFFERENCES
     told = sorted([*found, *rest], key=lambda each: each.position)
-    return _without_later_ones(told), all_told
+    known = {each.event_id for each in told}
+    put_before = [
+        LeafDifference("inserted", position, stream_id, version, event_id, None)
+        for position, stream_id, version, event_id in evidence.rows(_PUT_BEFORE, **given)
+        if event_id not in known
+    ]  # fmt: skip
+    return sorted([*_without_later_ones(told), *put_before], key=lambda each: each.position), all_told
 
 
 def _told_apart(

@@ -4,16 +4,22 @@ Events that were only hashed again, or numbered anew, are consequences of what w
 no acts. An event whose own hash fails is left to those who ask the chain: nobody hashed it again.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.anchored import AnchorContradiction, LeafDifference, in_words, range_in_words
 from esworkbench.forensics.compare.records import NO_EVENT, NO_ROW, Key, Residual
+from esworkbench.forensics.diagnosis.booked_elsewhere import booked_elsewhere
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
-from esworkbench.forensics.diagnosis.lines_without_event import A_DAY, lines_nearest, lines_since_the_end
+from esworkbench.forensics.diagnosis.lines_without_event import (
+    A_DAY,
+    lines_nearest,
+    lines_of_the_cut,
+    lines_since_the_end,
+)
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left
 from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
 from esworkbench.forensics.diagnosis.wording import finding
@@ -130,6 +136,9 @@ def _explanation(
 ) -> Explanation:
     rows = rows_without_event(facts)
     gone = {each.position for each in mine if each.event_id is None}
+    if key and fault.name == "event_deleted" and key[0] in _without_stream(facts, mine):
+        # What it held beyond the anchor's position went with it.
+        gone |= {position for row_key, position, _ in rows if row_key == key}
     events = {(each.position, each.event_id) for each in mine if each.event_id is not None}
     events |= {(position, event_id) for row_key, position, event_id in rows if row_key == key and position in gone}
     ids = {event_id for _, event_id in events}
@@ -137,6 +146,7 @@ def _explanation(
     if key:
         steps += [line for line in _lines_of_gone(facts, left, apart, key, mine) if line not in steps]
         steps += [line for line in _lines_of_edited(facts, left, key, mine, steps) if line not in steps]
+        steps += [line for line in _lines_of_misfiled(facts, left, key, mine) if line not in steps]
     amount, witness = witnessed(facts, left, key, steps) if steps or _only_heads(left, key) else (0, None)
     tells = "still tells what was"
     if key and witness is None:
@@ -147,13 +157,13 @@ def _explanation(
     proof = f"{signed(apart)}: {shown}{more}"
     lines = [step for step in steps if step.source == witness and step.kind == "statement"]
     if gone and len(lines) > len(gone):
-        proof += f"; {witness} has {len(lines)} lines since the log's end, so more was cut off after the anchor"
+        proof += f"; {witness} has {len(lines)} lines from then on, so more was cut off after the anchor"
     if witness and key:
         proof += f"; {witness} {tells}: claimed − event sum = {facts.money(amount, key)}"
     else:
         proof += "; no claim is left that still shows an amount, or all were rebuilt since"
     found = finding(
-        fault, key, amount=amount, events=sorted(events), positions=sorted({each.position for each in mine}),
+        fault, key, amount=amount, events=sorted(events), positions=sorted({*gone, *(each.position for each in mine)}),
         source=witness, certainty=apart.strength, proof=proof,
     )  # fmt: skip
     if key is None:
@@ -169,10 +179,14 @@ def _lines_of_gone(
     """The statement's lines for what is gone: those booked since the log's end, where its tail was cut off, and all
     that have no event, where a whole stream is gone; what was cut off after the last anchor has lines as well."""
     gone = [each for each in mine if each.kind == "missing"]
-    whole_streams = [each for each in gone if not facts.has_events(each.stream_then)]
-    if whole_streams and account_of(whole_streams[0].stream_then) == key[0]:
+    moved = [each for each in mine if each.kind == "moved" and each.stream_then != each.stream_id]
+    if key[0] in _without_stream(facts, (*gone, *moved)):
         lines = [step for step in left.steps(key=key, kind="statement") if step.reason == NO_EVENT]
-        return lines if len(lines) <= len(gone) else []
+        return lines if len(lines) <= len(gone) + len(moved) else []
+    if apart.cut_after is not None and any(apart.is_written_over(each.position) for each in gone):
+        return (
+            [] if left.steps(key=key, kind="running") else lines_of_the_cut(facts, left, apart.cut_after).get(key, [])
+        )
     cut_off = [each for each in gone if apart.is_cut_off(each) and not apart.is_written_over(each.position)]
     if not cut_off:
         lines = [] if left.steps(key=key, kind="running") else left.steps(key=key, kind="statement")
@@ -180,6 +194,27 @@ def _lines_of_gone(
         return lines if len(lines) <= len(gone) else []
     lines = lines_since_the_end(facts, left, key, early=A_DAY)
     return lines if len(lines) <= len(cut_off) else lines_since_the_end(facts, left, key)
+
+
+def _without_stream(facts: Facts, differences: Iterable[LeafDifference]) -> set[str]:
+    """The accounts of streams that these stood in, and of which nothing is left."""
+    streams = {each.stream_then for each in differences}
+    return {account_of(stream) for stream in streams if not facts.has_events(stream)}
+
+
+def streams_deleted(facts: Facts, left: Left) -> set[str]:
+    """The accounts whose whole stream was deleted, as an anchor tells."""
+    apart = contradicted(facts)
+    gone = [each for each in apart.differences if each.kind == "missing"] if apart is not None and apart.exact else []
+    deleted = {finding.account for finding in left.found("event_deleted")}
+    return {account for account in _without_stream(facts, gone) if account in deleted}
+
+
+def _lines_of_misfiled(facts: Facts, left: Left, key: Key, mine: Sequence[LeafDifference]) -> list[Residual]:
+    """The statement's lines for events that stand under another account now, with their reference and amount."""
+    ids = {each.event_id for each in mine if each.kind == "moved"}
+    lines = {pair.line.number for pair in booked_elsewhere(facts) if pair.same and pair.event_id in ids}
+    return [step for step in left.steps(key=key, kind="statement") if step.number in lines]
 
 
 _RECORDED = """
@@ -216,8 +251,9 @@ _POSTS = """
 def _lacked(
     facts: Facts, key: Key, mine: Sequence[LeafDifference], steps: list[Residual]
 ) -> tuple[int, str | None, list[Residual]]:
-    """By how much a statement differs that has no line for just what was put in: the amount, the file and its steps."""
-    ids = [each.event_id for each in mine if each.kind == "inserted"]
+    """By how much a statement differs that has no line for just what was put in, or moved here: the amount, the file
+    and its steps."""
+    ids = [each.event_id for each in mine if each.kind == "inserted" or each.stream_then != each.stream_id]
     posts = dict(facts.rows(_POSTS, account=key[0], currency=key[1], ids=ids))
     lacking = [step for step in steps if step.reason == NO_ROW and step.amount == -posts.get(step.event_id, 0)]
     if not lacking:
@@ -239,6 +275,9 @@ def _keys(facts: Facts, each: LeafDifference) -> Sequence[Key | None]:
             event_id=each.event_id,
         )
         then = [step.key for step in facts.residuals if step.event_id == each.event_id]
+        if each.stream_then != each.stream_id:
+            left_by = facts.accounts_of_stream(each.stream_then) or _claimed(facts, each.stream_then)
+            then += [key for key in left_by if key[1] in {currency for _, currency in now}]
         if now or then:
             return list(dict.fromkeys([*((account, currency) for account, currency in now), *then]))
     kept = [key for key, position, _ in rows_without_event(facts) if position == each.position]

@@ -189,6 +189,10 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
     edited = {event.position for event in facts.failing if event.home is None and event.position in seen}
     seen.update(after for after, named in links_of(facts, edited) if named in edited)
     cut_off = any(finding.fault == "tail_truncated" for finding in findings)
+    stream_gone = any(
+        finding.fault == "event_deleted" and finding.account and not facts.rows(_OF_ACCOUNT, account=finding.account)
+        for finding in findings
+    )
     rewritten = [finding for finding in findings if finding.fault == "rehashed_history"]
     named = [finding for finding in findings if finding.fault in NAMED_BY_ANCHORS]
     contradiction = facts.anchored.contradiction
@@ -214,7 +218,8 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         for each in facts.breaks
         if not (each.kind.startswith("anchor_") and told_by_finding(each))
         and each.position not in seen
-        and not (each.kind == "checkpoint_ahead" and (cut_off or (each.position or 0) <= moved_up_to))
+        and not (each.kind == "order" and _before(facts, each) in seen)
+        and not (each.kind == "checkpoint_ahead" and (cut_off or stream_gone or (each.position or 0) <= moved_up_to))
         and (each.stream_id, each.version) not in moved_from
         and not (each.kind == "link" and any(
             finding.account in _accounts(facts, each.stream_id or "")
@@ -222,6 +227,18 @@ def _breaks_left(facts: Facts, findings: Sequence[Finding], account: str | None)
         ))
         and (account is None or each.stream_id is None or account in _accounts(facts, each.stream_id))
     ]  # fmt: skip
+
+
+_OF_ACCOUNT = "SELECT 1 FROM postings WHERE account = $account LIMIT 1"
+
+
+def _before(facts: Facts, each: Break) -> int | None:
+    """Where the event stands that bears the version before."""
+    found = facts.rows(
+        "SELECT position FROM events WHERE stream_id = $stream AND version = $version - 1",
+        stream=each.stream_id, version=each.version,
+    )  # fmt: skip
+    return found[0][0] if found else None
 
 
 def _accounts(facts: Facts, stream_id: str) -> list[str]:

@@ -64,6 +64,30 @@ def lines_since_the_end(facts: Facts, left: Left, key: Key, *, early: timedelta 
     return [step for step, at in moments if at is not None and end is not None and at >= end - early]
 
 
+def lines_of_the_cut(facts: Facts, left: Left, after: int) -> dict[Key, list[Residual]]:
+    """Lines without an event, by account, that were booked between the last event up to the position ``after`` and the
+    first behind it: of a log that was cut off there and went on, what was cut off was written in that time."""
+    lines = [step for step in left.steps(kind="statement") if step.reason == NO_EVENT]
+    [(last, first)] = facts.rows(
+        "SELECT max(recorded_at) FILTER (position <= $after), min(recorded_at) FILTER (position > $after) FROM events",
+        after=after,
+    )  # fmt: skip
+    if last is None:
+        return {}
+    booked = _when_booked(facts)
+    found: dict[Key, list[Residual]] = {}
+    for step in lines:
+        at = booked.get((step.source, step.key, step.place))
+        # A statement that tells days and no hours books at midnight what happened afterwards.
+        if at is not None and (at >= last or at == _midnight_of(last)) and (first is None or at < first):
+            found.setdefault(step.key, []).append(step)
+    return found
+
+
+def _midnight_of(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def lines_nearest(facts: Facts, lines: Iterable[Residual], moments: Sequence[datetime]) -> list[Residual]:
     """For each moment one of these lines, no two the same: the one that was booked nearest to it."""
     booked = _when_booked(facts)

@@ -1,7 +1,7 @@
 """event_misfiled: an event, or a whole stream, is in a different stream than the one it was hashed in.
 
 Where both streams were hashed again the log knows nothing of it; a row that bears the event's id under the account that
-it was taken from does.
+it was taken from does, and so does a line of a statement, where the event is out of place in its stream.
 """
 
 from bisect import bisect_right
@@ -12,9 +12,11 @@ from itertools import accumulate
 from esworkbench.evidence.capturing.poster import account_of
 from esworkbench.forensics.compare.records import NO_EVENT, TOTAL, Key
 from esworkbench.forensics.diagnosis.anchored_acts import anchored
+from esworkbench.forensics.diagnosis.booked_elsewhere import BookedElsewhere, booked_elsewhere, wrong_names
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.failing_hashes import FailingHash, Place
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.recorded_times import odd_times
 from esworkbench.forensics.diagnosis.rows_elsewhere import RowsElsewhere, rows_elsewhere
 from esworkbench.forensics.diagnosis.unexplained import (
     Explanation,
@@ -38,6 +40,7 @@ def event_misfiled(facts: Facts, left: Left) -> Explanations:
     A copy bears the hash of an event that still stands at its own place. Of what was hashed again, rows tell.
     """
     told = [each for rows in rows_elsewhere(facts, left) for each in _told_by_rows(facts, left, rows)]
+    told += _told_by_lines(facts, left, {event_id for each in told for event_id in each.finding.event_ids})
     if not facts.hashed:
         return told or NotTestable("the events carry no hashes")
     moved = [
@@ -69,7 +72,7 @@ def misfiled_since_anchored(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="event_misfiled",
     meaning="an event stands under another account or currency than it belongs to: moved there, copied, or so written",
-    look_alikes=("half_transfer", "event_deleted", "never_appended"),
+    look_alikes=("half_transfer", "event_deleted", "never_appended", "manual_edit"),
     remedy="restore the streams from a good backup",
     repair="restore",
     by_anchor=misfiled_since_anchored,
@@ -121,6 +124,51 @@ def _told_by_rows(facts: Facts, left: Left, rows: RowsElsewhere) -> Iterator[Exp
             proof=f"{words}: claimed − event sum = {facts.money(amount, key)}" if shares else words,
         )  # fmt: skip
         yield Explanation(found, shares, () if len(rows.kinds) > 1 else alone)
+
+
+# Events whose version and position put them in two orders beside the one before or after them in their stream.
+_TWO_ORDERS = """
+    SELECT event_id FROM (
+        SELECT event_id, position, lag(position) OVER stream AS before, lead(position) OVER stream AS after
+        FROM events WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
+    ) WHERE position < before OR position > after
+"""
+
+
+def _told_by_lines(facts: Facts, left: Left, known: set[str]) -> Iterator[Explanation]:
+    """Events out of place in their stream, by version or by time, that no line of their own account books while one of
+    another account has their reference and amount: nobody wrote them so, and no bank was wrong."""
+    pairs = [
+        pair for pair in booked_elsewhere(facts)
+        if pair.same and pair.line.account != pair.key[0] and pair.event_id not in known
+        and left.step(pair.line) and (pair.event is None or left.step(pair.event))
+        and (pair.line.source, pair.line.key) not in wrong_names(facts)
+    ]  # fmt: skip
+    if not pairs:
+        return
+    failing = {event.event_id for event in facts.failing}
+    odd = {event_id for (event_id,) in facts.rows(_TWO_ORDERS)}
+    odd |= {event.event_id for event in odd_times(facts) or ()}
+    moves: dict[tuple[Key, Key], list[BookedElsewhere]] = {}
+    for pair in pairs:
+        if pair.event_id in odd - failing:
+            moves.setdefault((pair.line.key, pair.key), []).append(pair)
+    for (told, stands), mine in moves.items():
+        events = [(pair.position, pair.event_id) for pair in mine]
+        words = (
+            f"the event{'s' * (len(mine) > 1)} at {places([position for position, _ in events])}, out of order in the "
+            f"stream of {stands[0]}, {'have' if len(mine) > 1 else 'has'} no line there, and {mine[0].line.source} has "
+            f"reference and amount under {told[0]}"
+        )
+        if facts.hashed:
+            words += "; the hashes hold, so both streams were hashed again, and an anchor from before would settle it"
+        for key, steps in ((told, [pair.line for pair in mine]), (stands, [pair.event for pair in mine if pair.event])):
+            amount = sum(step.amount for step in steps)
+            found = finding(
+                FAULT, key, amount=amount, source=steps[0].source if steps else None, events=events, certainty="likely",
+                proof=f"{words}: claimed − event sum = {facts.money(amount, key)}" if steps else words,
+            )  # fmt: skip
+            yield Explanation(found, list(shares_of(facts, left, key, amount, steps)) if steps else [])
 
 
 def _accounts(event: FailingHash, home: Place, posted: Iterable[tuple[str, str, int]]) -> Iterator[tuple[Key, int]]:

@@ -57,6 +57,7 @@ FAULT = Fault(
     look_alikes=(
         "double_apply", "gap_skipped", "row_lost", "twin_dropped", "restored_read_model", "checkpoint_moved",
         "handler_bug", "clamped_balance", "rounding", "rehashed_history",
+        "event_misfiled",
     ),
     remedy="rebuild the read model, and revoke the grant that allowed the edit",
     repair="rebuild",

@@ -87,7 +87,7 @@ def rehashed_since_anchored(facts: Facts, left: Left) -> Explanations:
 FAULT = Fault(
     name="rehashed_history",
     meaning="events were changed, and every later hash was computed again to match",
-    look_alikes=("payload_edited", "split_view", "manual_edit", "bad_snapshot"),
+    look_alikes=("payload_edited", "split_view", "manual_edit", "bad_snapshot", "tail_truncated"),
     remedy="restore the log from a backup that agrees with the anchor, and rebuild nothing from this log until then",
     repair="restore",
     by_anchor=rehashed_since_anchored,

@@ -6,6 +6,8 @@ from esworkbench.forensics.compare.records import Key, Residual
 from esworkbench.forensics.diagnosis.anchored_acts import anchored
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
+from esworkbench.forensics.diagnosis.faults.backdated_insert import slipped_in
+from esworkbench.forensics.diagnosis.recorded_times import odd_times
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable, whole
 from esworkbench.forensics.diagnosis.wording import finding, places
 
@@ -20,9 +22,12 @@ def reordered(facts: Facts, left: Left) -> Explanations:
         for stream in facts.renumbered if (overtaken := stream.out_of_order)
     }  # fmt: skip
     proven = set(streams)
-    # An event that fails its hash may owe its version to whoever edited it, and one of another stream to who moved it.
+    # An event that fails its hash may owe its version to whoever edited it, one of another stream to who moved it, and
+    # one that never was there to who put it in.
     edited = {event.event_id for event in facts.changed}
-    edited |= {event_id for finding in left.found("event_misfiled") for event_id in finding.event_ids}
+    for fault in ("event_misfiled", "backdated_insert"):
+        edited |= {event_id for finding in left.found(fault) for event_id in finding.event_ids}
+    edited |= {event.event_id for event, _, step in slipped_in(facts, odd_times(facts) or []) if left.step(step)}
     for each in facts.breaks:
         if each.kind == "order" and each.stream_id is not None:
             pair = _out_of_place(facts, each.stream_id, each.version or 0)

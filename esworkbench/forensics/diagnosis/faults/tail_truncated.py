@@ -6,10 +6,19 @@ import msgspec
 
 from esworkbench.forensics.anchored import AnchorContradiction
 from esworkbench.forensics.compare.records import NO_EVENT, Key, Residual
-from esworkbench.forensics.diagnosis.anchored_acts import acts, contradicted, signed, somewhere, told, unusable
+from esworkbench.forensics.diagnosis.anchored_acts import (
+    acts,
+    contradicted,
+    signed,
+    somewhere,
+    streams_deleted,
+    told,
+    unusable,
+)
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.findings import Certainty
+from esworkbench.forensics.diagnosis.lines_without_event import lines_of_the_cut
 from esworkbench.forensics.diagnosis.moved_positions import head_then
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, LookAlike, NotTestable
 from esworkbench.forensics.diagnosis.witnesses import shares_of, witnessed
@@ -51,9 +60,71 @@ def cut_off_since_anchored(facts: Facts, left: Left) -> Explanations:
         each._replace(finding=msgspec.structs.replace(each.finding, certainty=apart.strength))
         for each in _claimed_ahead(facts, left, words) if _key(each) not in known and apart.is_ahead
     ]  # fmt: skip
+    if apart.cut_after is not None:
+        others += _told_by_lines(facts, left, apart, known)
     # Where every event that differs is told, and none was cut off, the log only ends earlier since others are gone.
     told_all = apart.exact and apart.all_told and not gone
     return [*explanations, *others] or ([] if told_all else [somewhere(FAULT, apart)])
+
+
+def _told_by_lines(
+    facts: Facts, left: Left, apart: AnchorContradiction, known: set[tuple[str | None, str | None]]
+) -> Iterator[Explanation]:
+    """Accounts of which nothing that was anchored is gone, and lines of a statement tell what came after the anchor."""
+    assert apart.cut_after is not None
+    words = f"{signed(apart)}, and the log was cut off after position {apart.cut_after} and went on"
+    for key, lines in lines_of_the_cut(facts, left, apart.cut_after).items():
+        if key not in known and not left.steps(key=key, kind="running"):
+            certainty: Certainty = "possible" if apart.strength == "possible" else "likely"
+            yield _of_lines(facts, left, key, lines, [apart.by + 1], words, certainty)
+
+
+def _of_lines(
+    facts: Facts, left: Left, key: Key, lines: list[Residual], positions: list[int], seen: str, certainty: Certainty
+) -> Explanation:
+    """What was cut off, of which nothing but the statement's lines is left."""
+    source = lines[0].source
+    mine = [line for line in lines if line.source == source]
+    amount = sum(line.amount for line in mine)
+    shown = ", ".join(line.type or "?" for line in mine[:SHOWN]) + ", …" * (len(mine) > SHOWN)
+    proof = (
+        f"{seen}; {source} books {shown}, {facts.money(amount, key)} in all, in the time of which the log has no event "
+        "any more"
+    )
+    found = finding(FAULT, key, amount=amount, positions=positions, source=source, certainty=certainty, proof=proof)
+    return Explanation(found, list(shares_of(facts, left, key, amount, lines)))
+
+
+SHOWN = 5
+
+_RAN_TO = """
+    SELECT to_position, min(saved_at) FROM checkpoint_log
+    WHERE to_position > $then AND from_position IS NOT NULL AND coalesce(shard, 0) >= 0
+    GROUP BY 1 ORDER BY 1 DESC LIMIT 1
+"""
+
+_STOOD = """
+    SELECT coalesce((SELECT min(position) - 1 FROM events WHERE recorded_at >= $saved_at AND position > (
+        SELECT coalesce(max(position), 0) FROM events WHERE recorded_at < $saved_at)), $head)
+"""
+
+
+def _lines_a_run_had_read(facts: Facts, left: Left, seen: str) -> list[Explanation]:
+    """By account, the statement's lines for what was cut off: a run had read past the log's end, and what stands since
+    that moment was written after it. Nothing where there are more lines than events that are gone."""
+    runs = facts.rows(_RAN_TO, then=head_then(facts))
+    if not runs or runs[0][1] is None:
+        return []
+    [(reached, saved_at)] = runs
+    [(after,)] = facts.rows(_STOOD, saved_at=saved_at, head=facts.head)
+    by_key = lines_of_the_cut(facts, left, after)
+    if sum(map(len, by_key.values())) > reached - after:
+        return []
+    seen += f", and of what the log holds now, nothing behind position {after} was there when it had read that far"
+    return [
+        _of_lines(facts, left, key, lines, [*range(after + 1, reached + 1)], seen, "likely")
+        for key, lines in by_key.items() if not left.steps(key=key, kind="running")
+    ]  # fmt: skip
 
 
 def _ran_beyond(facts: Facts, apart: AnchorContradiction) -> str:
@@ -118,6 +189,7 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
         return NotTestable(f"there is no checkpoint and no anchor to say how long the log once was{unusable(facts)}")
     if left.found(FAULT.name):
         return []  # by an anchor, with all that claims say of it
+    deleted = streams_deleted(facts, left)
     ahead = [
         (projection, position)
         for projection, position in facts.rows("SELECT projection, position FROM checkpoints ORDER BY 1")
@@ -125,11 +197,14 @@ def tail_truncated(facts: Facts, left: Left) -> Explanations:
     ]
     checkpoints = " and ".join(f"{name} has read up to position {position}" for name, position in ahead)
     seen = f"{checkpoints}, but the log ends at {facts.head}" if ahead else ""
-    explanations = list(_claimed_ahead(facts, left, seen))
-    if explanations:
-        return explanations
+    explanations = [each for each in _claimed_ahead(facts, left, seen) if each.finding.account not in deleted]
+    if explanations or deleted:
+        return explanations  # else the newest events may have been those of a stream that is gone as a whole
     if not ahead:
-        return list(_runs_ahead(facts))
+        return list(_runs_ahead(facts, left))
+    of_lines = _lines_a_run_had_read(facts, left, seen)
+    if of_lines:
+        return of_lines
     proof = f"{checkpoints}, but the log ends at {facts.head}; no claim is left to show whose events were cut off"
     positions = sorted({position for _, position in ahead})
     if facts.rows("SELECT count(*) FROM checkpoint_log WHERE to_position > $head", head=facts.head)[0][0]:
@@ -161,7 +236,14 @@ def _claimed_ahead(facts: Facts, left: Left, seen: str) -> Iterator[Explanation]
 FAULT = Fault(
     name="tail_truncated",
     meaning="the newest events were cut off, and what remains is consistent in itself",
-    look_alikes=("restored_read_model", "event_deleted", "lag", "checkpoint_moved", "never_appended"),
+    look_alikes=(
+        "restored_read_model",
+        "event_deleted",
+        "lag",
+        "checkpoint_moved",
+        "never_appended",
+        "rehashed_history",
+    ),
     remedy="restore the tail from a good backup, and keep the read model and its checkpoint as witnesses until then",
     repair="restore",
     by_anchor=cut_off_since_anchored,
@@ -174,16 +256,20 @@ _RUNS = """
 """
 
 
-def _runs_ahead(facts: Facts) -> Iterator[Explanation]:
+def _runs_ahead(facts: Facts, left: Left) -> Iterator[Explanation]:
     """Runs that ended past the log's end, where every checkpoint has been set back since, as a rebuild does."""
     runs = facts.rows(_RUNS, head=head_then(facts))
     if not runs:
         return
-    proof = (
+    ended = (
         f"runs of the checkpoint log ended past the log, which ends at {facts.head}: "
-        f"{', '.join(f'{name} at {position}' for name, position in runs)}; no claim is left to show whose events were "
-        "cut off"
+        f"{', '.join(f'{name} at {position}' for name, position in runs)}"
     )
+    of_lines = _lines_a_run_had_read(facts, left, ended)
+    if of_lines:
+        yield from of_lines
+        return
+    proof = f"{ended}; no claim is left to show whose events were cut off"
     positions = sorted({position for _, position in runs})
     named = finding(FAULT, None, positions=positions, certainty="likely" if len(runs) > 1 else "possible", proof=proof)
     other = LookAlike("checkpoint_moved", "one projection alone is said to have got so far: its line may be false")
