@@ -18,7 +18,7 @@ All of it is asked in SQL, set by set: a statement may have as many lines as the
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from esworkbench.evidence import Evidence
+from esworkbench.evidence import Evidence, LedgerDefinition
 from esworkbench.forensics.compare.holds import (
     REPAIRS,
     hold_limit,
@@ -27,6 +27,7 @@ from esworkbench.forensics.compare.holds import (
     settlements_for_another_amount,
 )
 from esworkbench.forensics.compare.matching import nearest
+from esworkbench.forensics.compare.unposted import RESTORATION_CATEGORY
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,11 +92,18 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
     connection.execute(_PARTS, {"zone": evidence.ledger.time_zone, "window": window})
     connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
     _pair(connection, evidence.ledger.time_zone, window)
+    connection.execute(_RESTORED, {"adjusting": sorted(adjusting_types(evidence.ledger))})
     said = [(each.account, each.currency, each.request, each.apart)
             for each in settlements_for_another_amount(connection, evidence.ledger)]  # fmt: skip
     columns = [list(each) for each in zip(*said, strict=True)] or [[], [], [], []]
     connection.execute(_NETTED, dict(zip(("accounts", "currencies", "requests", "apart"), columns, strict=True)))
     connection.execute(_STEPS, {"zone": evidence.ledger.time_zone, "latest": LATEST_BOOKING})
+
+
+def adjusting_types(ledger: LedgerDefinition) -> set[str]:
+    """The types whose amount bears its own sign, in a ledger where those of others have a sign for good."""
+    signed = {rule.event for rule in ledger.posting if rule.sign == "signed"}
+    return signed if any(rule.sign in (-1, 1) for rule in ledger.posting) else set()
 
 
 def _pair(connection: "duckdb.DuckDBPyConnection", zone: str, window: int) -> None:
@@ -272,6 +280,39 @@ _EXCHANGED = f"""
     SELECT {PART}, place, event_id FROM named AS mine
     WHERE ({PART}, day, amount) IN (SELECT ({PART}, day, posted) FROM named)
       AND ({PART}, day, posted) IN (SELECT ({PART}, day, amount) FROM named)
+"""
+
+# What a restoration could not carry over, and somebody adjusted since, is what an old line tells, however old. The log's
+# own record vouches for that, in the log's own stream: for events of after the copy and before the record, and for no
+# more than it counts. Alone it acquits nothing: the adjustment has put back just the line's amount on its account.
+_RESTORED = f"""
+    INSERT INTO pairs
+    WITH records AS (
+        SELECT r.position, r.recorded_at, copied.recorded_at AS since,
+            TRY_CAST(json_extract_string(r.payload, '$.not_carried_count') AS BIGINT) AS may_be
+        FROM events AS r JOIN events AS copied
+            ON copied.position = TRY_CAST(json_extract_string(r.payload, '$.good_head') AS BIGINT)
+        WHERE r.type = 'LogRestored' AND starts_with(r.stream_id, '{RESTORATION_CATEGORY}-') AND json_valid(r.payload)
+    ), l AS (
+        SELECT {PART}, place, amount, records.position AS record, may_be,
+            row_number() OVER (PARTITION BY {PART}, amount, records.position ORDER BY place) AS nth
+        FROM statement_lines ANTI JOIN pairs USING ({PART}, place)
+            JOIN records ON booked_at BETWEEN records.since AND records.recorded_at
+        WHERE amount <> 0 AND NOT is_balance
+    ), m AS (
+        SELECT {PART}, event_id, e.position, e.amount, records.position AS record,
+            row_number() OVER (PARTITION BY {PART}, e.amount, records.position ORDER BY e.position) AS nth
+        FROM expected AS e ANTI JOIN pairs USING ({PART}, event_id) JOIN records ON e.position > records.position
+        WHERE e.type IN (SELECT unnest($adjusting::VARCHAR[])) AND undoes IS NULL
+    ), fitting AS (
+        SELECT {PART}, place, event_id, may_be, record, m.position FROM l JOIN m USING ({PART}, amount, record, nth)
+    ), counted AS (
+        SELECT * FROM fitting
+        QUALIFY row_number() OVER (PARTITION BY file, record ORDER BY position) <= may_be
+    )
+    SELECT {PART}, place, event_id FROM counted
+    QUALIFY row_number() OVER (PARTITION BY {PART}, place ORDER BY record) = 1
+        AND row_number() OVER (PARTITION BY {PART}, event_id ORDER BY record) = 1
 """
 
 _MOVEMENTS = f"""
