@@ -282,8 +282,8 @@ _EXCHANGED = f"""
       AND ({PART}, day, posted) IN (SELECT ({PART}, day, amount) FROM named)
 """
 
-# What a restoration could not carry over, and somebody adjusted since, is what an old line tells, however old. The log's
-# own record vouches for that, in the log's own stream: for events of after the copy and before the record, and for no
+# What a restoration could not carry over, and somebody adjusted since, is what a line tells, however old. The log's own
+# record vouches for that, in the log's own stream: for events of after the copy and before the record, and for no
 # more than it counts. Alone it acquits nothing: the adjustment has put back just the line's amount on its account.
 _RESTORED = f"""
     INSERT INTO pairs
