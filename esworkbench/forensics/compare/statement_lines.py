@@ -27,7 +27,7 @@ from esworkbench.forensics.compare.holds import (
     settlements_for_another_amount,
 )
 from esworkbench.forensics.compare.matching import nearest
-from esworkbench.forensics.compare.unposted import RESTORATION_CATEGORY
+from esworkbench.forensics.compare.records import RESTORATION_CATEGORY
 
 if TYPE_CHECKING:
     import duckdb
