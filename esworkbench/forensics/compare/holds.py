@@ -5,10 +5,15 @@ server wrote both times; what people write as the time of validity says nothing 
 may be used again: the second answer answers the second request.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from esworkbench.evidence import Evidence, LedgerDefinition
+from esworkbench.evidence.capturing.poster import Poster
+from esworkbench.evidence.ledger import PostingRule
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,6 +93,36 @@ _NO_HOLDS = """
 """
 
 
+# Whatever made up for the difference since: a repair that names one of the two, or a movement under the reference. Most
+# settlements name just what was held, and stay where they are: to read them all would take memory without end.
+_SETTLED = f"""
+    WITH {REPAIRS}
+    SELECT h.account, h.currency, h.event_id, h.amount, e.stream_id, e.version, e.event_id, e.type, e.schema_version,
+        e.payload, e.position,
+        (SELECT coalesce(sum(r.amount), 0)::BIGINT FROM repairs AS r WHERE r.original IN (h.event_id, e.event_id)
+            AND r.account = h.account AND r.currency = h.currency)
+    FROM holds AS h JOIN events AS e ON e.event_id = h.answered_by WHERE h.answer = 'settled'
+        AND ($amount IS NULL OR NOT json_valid(e.payload)
+             OR json_extract_string(e.payload, $amount) IS DISTINCT FROM h.amount::VARCHAR)
+    ORDER BY e.position
+"""
+
+
+class Settlement(NamedTuple):
+    """One that names another amount than was held: its position and id, and its request's id.
+
+    ``apart``: settled − held with its sign as posted, in minor units; ``repaired``: what was adjusted since.
+    """
+
+    account: str
+    currency: str
+    position: int
+    event_id: str
+    request: str
+    apart: int
+    repaired: int
+
+
 def hold_limit(ledger: LedgerDefinition) -> timedelta:
     """How long a hold may wait: what the ledger says, else a day."""
     return timedelta(hours=ledger.pending.limit_hours) if ledger.pending else DEFAULT_LIMIT
@@ -110,6 +145,33 @@ def make_holds(connection: "duckdb.DuckDBPyConnection", evidence: Evidence) -> N
     for buckets in evidence.groups_of_buckets(EVENTS_AT_ONCE, "events"):
         connection.execute(_REQUESTS.replace("{events}", evidence.from_buckets("events", buckets)), asked)
     connection.execute(_HOLDS, answers)
+
+
+def silent_settlements(ledger: LedgerDefinition) -> list[PostingRule]:
+    """The rules of settlements that say their amount and post nothing."""
+    return [
+        rule for rule in ledger.posting if ledger.pending and rule.event == ledger.pending.settle and rule.sign == 0
+    ]
+
+
+def settlements_for_another_amount(
+    connection: "duckdb.DuckDBPyConnection", ledger: LedgerDefinition
+) -> Iterator[Settlement]:
+    """What settlements say that were for another amount than was held. The connection has the table ``holds``."""
+    silent = silent_settlements(ledger)
+    if not silent:
+        return
+    spoken = [msgspec.structs.replace(rule, sign=1) for rule in silent]
+    poster = Poster(msgspec.structs.replace(ledger, posting=spoken, without_posting=[]))
+    plain = silent[0].amount if len(silent) == 1 and silent[0].scale == "minor" else None
+    amount = None if plain is None else json_path(plain)
+    for account, currency, request, held, *event, position, repaired in connection.execute(
+        _SETTLED, {"amount": amount}
+    ).fetchall():
+        says = [posted for posted in poster.post(*event) if (posted.account, posted.currency) == (account, currency)]
+        apart = held - abs(sum(posted.amount_minor for posted in says)) if says and held > 0 else 0
+        if apart:
+            yield Settlement(account, currency, position, event[2], request, apart, repaired)
 
 
 def json_path(field: str | None) -> str:

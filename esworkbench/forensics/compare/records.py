@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+RESTORATION_CATEGORY = "LogRestoration"
+"""What the ids of streams begin with in which a restored log tells that it was."""
+
 Key = tuple[str, str]
 """An account and a currency."""
 

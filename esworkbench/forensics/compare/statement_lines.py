@@ -18,9 +18,16 @@ All of it is asked in SQL, set by set: a statement may have as many lines as the
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from esworkbench.evidence import Evidence
-from esworkbench.forensics.compare.holds import REPAIRS, hold_limit, json_path, make_holds
+from esworkbench.evidence import Evidence, LedgerDefinition
+from esworkbench.forensics.compare.holds import (
+    REPAIRS,
+    hold_limit,
+    json_path,
+    make_holds,
+    settlements_for_another_amount,
+)
 from esworkbench.forensics.compare.matching import nearest
+from esworkbench.forensics.compare.records import RESTORATION_CATEGORY
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,6 +81,7 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
     """
     connection.execute(_LINES)
     connection.execute(_NO_PAIRS)
+    connection.execute(_NONE_NETTED)
     if not connection.execute("SELECT count(*) FROM statement_lines").fetchall()[0][0]:
         connection.execute(_NO_STEPS)
         return
@@ -84,8 +92,18 @@ def make_statement_steps(connection: "duckdb.DuckDBPyConnection", evidence: Evid
     connection.execute(_PARTS, {"zone": evidence.ledger.time_zone, "window": window})
     connection.execute(_EXPECTED, {"now": now or evidence.now, "limit": hold_limit(evidence.ledger)})
     _pair(connection, evidence.ledger.time_zone, window)
-    connection.execute(_NETTED)
+    connection.execute(_RESTORED, {"adjusting": sorted(adjusting_types(evidence.ledger))})
+    said = [(each.account, each.currency, each.request, each.apart)
+            for each in settlements_for_another_amount(connection, evidence.ledger)]  # fmt: skip
+    columns = [list(each) for each in zip(*said, strict=True)] or [[], [], [], []]
+    connection.execute(_NETTED, dict(zip(("accounts", "currencies", "requests", "apart"), columns, strict=True)))
     connection.execute(_STEPS, {"zone": evidence.ledger.time_zone, "latest": LATEST_BOOKING})
+
+
+def adjusting_types(ledger: LedgerDefinition) -> set[str]:
+    """The types whose amount bears its own sign, in a ledger where those of others have a sign for good."""
+    signed = {rule.event for rule in ledger.posting if rule.sign == "signed"}
+    return signed if any(rule.sign in (-1, 1) for rule in ledger.posting) else set()
 
 
 def _pair(connection: "duckdb.DuckDBPyConnection", zone: str, window: int) -> None:
@@ -102,6 +120,7 @@ def _pair(connection: "duckdb.DuckDBPyConnection", zone: str, window: int) -> No
         _equals(connection, "reference", "amount", "0", undone)
     _equals(connection, _SPELLED, "amount", "0", "undoes IS NULL")
     connection.execute(_CONTINUED, {"zone": zone})
+    connection.execute(_EXCHANGED, {"zone": zone})
     _equals(connection, "''", "amount", day, f"undoes IS NULL AND NOT {_TOLD_ALREADY}", zone=zone)
     connection.execute(_NOTHING_LEFT)
     _pair_nameless(connection, zone, window)
@@ -240,6 +259,60 @@ _CONTINUED = f"""
     SELECT {PART}, place, event_id FROM continued WHERE nth_line = nth_movement
     QUALIFY row_number() OVER (PARTITION BY {PART}, place ORDER BY length(reference) DESC, event_id) = 1
         AND row_number() OVER (PARTITION BY {PART}, event_id ORDER BY place) = 1
+"""
+
+# Lines and movements of one day that name each other one to one, and whose amounts stand at one another's: told by
+# their amounts alone, nothing would be amiss.
+_EXCHANGED = f"""
+    INSERT INTO pairs
+    WITH l AS (
+        SELECT {PART}, place, amount, {_SPELLED} AS name, timezone($zone, due_at)::DATE AS day
+        FROM statement_lines ANTI JOIN pairs USING ({PART}, place)
+        WHERE amount <> 0 AND {_SPELLED} IS NOT NULL QUALIFY count(*) OVER (PARTITION BY {PART}, name, day) = 1
+    ), m AS (
+        SELECT {PART}, event_id, amount AS posted, {_SPELLED} AS name, timezone($zone, due_at)::DATE AS day
+        FROM expected ANTI JOIN pairs USING ({PART}, event_id)
+        WHERE undoes IS NULL AND NOT waits AND {_SPELLED} IS NOT NULL
+        QUALIFY count(*) OVER (PARTITION BY {PART}, name, day) = 1
+    ), named AS (
+        SELECT * FROM l JOIN m USING ({PART}, name, day)
+    )
+    SELECT {PART}, place, event_id FROM named AS mine
+    WHERE ({PART}, day, amount) IN (SELECT ({PART}, day, posted) FROM named)
+      AND ({PART}, day, posted) IN (SELECT ({PART}, day, amount) FROM named)
+"""
+
+# What a restoration could not carry over, and somebody adjusted since, is what a line tells, however old. The log's own
+# record vouches for that, in the log's own stream: for events of after the copy and before the record, and for no
+# more than it counts. Alone it acquits nothing: the adjustment has put back just the line's amount on its account.
+_RESTORED = f"""
+    INSERT INTO pairs
+    WITH records AS (
+        SELECT r.position, r.recorded_at, copied.recorded_at AS since,
+            TRY_CAST(json_extract_string(r.payload, '$.not_carried_count') AS BIGINT) AS may_be
+        FROM events AS r JOIN events AS copied
+            ON copied.position = TRY_CAST(json_extract_string(r.payload, '$.good_head') AS BIGINT)
+        WHERE r.type = 'LogRestored' AND starts_with(r.stream_id, '{RESTORATION_CATEGORY}-') AND json_valid(r.payload)
+    ), l AS (
+        SELECT {PART}, place, amount, records.position AS record, may_be,
+            row_number() OVER (PARTITION BY {PART}, amount, records.position ORDER BY place) AS nth
+        FROM statement_lines ANTI JOIN pairs USING ({PART}, place)
+            JOIN records ON booked_at BETWEEN records.since AND records.recorded_at
+        WHERE amount <> 0 AND NOT is_balance
+    ), m AS (
+        SELECT {PART}, event_id, e.position, e.amount, records.position AS record,
+            row_number() OVER (PARTITION BY {PART}, e.amount, records.position ORDER BY e.position) AS nth
+        FROM expected AS e ANTI JOIN pairs USING ({PART}, event_id) JOIN records ON e.position > records.position
+        WHERE e.type IN (SELECT unnest($adjusting::VARCHAR[])) AND undoes IS NULL
+    ), fitting AS (
+        SELECT {PART}, place, event_id, may_be, record, m.position FROM l JOIN m USING ({PART}, amount, record, nth)
+    ), counted AS (
+        SELECT * FROM fitting
+        QUALIFY row_number() OVER (PARTITION BY file, record ORDER BY position) <= may_be
+    )
+    SELECT {PART}, place, event_id FROM counted
+    QUALIFY row_number() OVER (PARTITION BY {PART}, place ORDER BY record) = 1
+        AND row_number() OVER (PARTITION BY {PART}, event_id ORDER BY record) = 1
 """
 
 _MOVEMENTS = f"""
@@ -416,13 +489,24 @@ _NOTHING_LEFT = f"""
                       AND pairs.account = expected.account AND pairs.currency = expected.currency)
 """
 
+_NONE_NETTED = """
+    CREATE OR REPLACE TEMP TABLE netted
+        (file VARCHAR, account VARCHAR, currency VARCHAR, place BIGINT, event_id VARCHAR, is_guess BOOLEAN)
+"""
+
 # ``netted``: told in other parts than it was recorded in, and the same together: under one reference, or, of two, on
 # one day; or one line for several movements of one day that it is the sum of, money in and out, and the other way
 # round: all there are, or all but one or just two where there is one way to choose them; or a line for what was
-# recorded and repaired since. Nothing is missing once all of them are counted.
+# recorded and repaired since. Nothing is missing once all of them are counted. ``is_guess``: nothing but the sum says
+# so. Of one line and two movements, or the other way round, that is not enough: two faults of a day may cancel. The
+# two then follow each other with nothing between, the movements are of two types, none repeats what a line tells, and
+# no settlement names the line's amount, which would then be the sum of nothing else.
 _NETTED = f"""
-    CREATE OR REPLACE TEMP TABLE netted AS
-    WITH told AS (
+    INSERT INTO netted BY NAME
+    WITH said AS (
+        SELECT unnest($accounts::VARCHAR[]) AS account, unnest($currencies::VARCHAR[]) AS currency,
+            unnest($requests::VARCHAR[]) AS event_id, unnest($apart::BIGINT[]) AS excess
+    ), told AS (
         SELECT l.file, l.account, l.currency, l.place, l.reference, l.booked_at, p.event_id,
             l.amount - coalesce(e.amount, 0) AS excess
         FROM statement_lines AS l LEFT JOIN pairs AS p USING ({PART}, place) LEFT JOIN expected AS e
@@ -443,11 +527,21 @@ _NETTED = f"""
     ), others AS (
         SELECT *, row_number() OVER (PARTITION BY {PART}, excess ORDER BY moment, place, event_id) AS nth
         FROM apart ANTI JOIN by_reference USING ({PART}, reference)
+    ), turns AS (
+        SELECT {PART}, event_id, type, row_number() OVER (PARTITION BY {PART} ORDER BY due_at, position) AS turn,
+            {_TOLD_ALREADY} AS repeats
+        FROM expected
     ), two AS (
         SELECT a.file, a.account, a.currency, a.place, a.event_id, b.place AS other_place, b.event_id AS other_event
         FROM others AS a JOIN others AS b ON a.file = b.file AND a.account = b.account AND a.currency = b.currency
             AND a.excess = -b.excess AND a.nth = b.nth AND abs(epoch(a.moment) - epoch(b.moment)) <= 86400
-        WHERE a.place IS NOT NULL AND a.event_id IS NOT NULL AND (b.place IS NULL OR b.event_id IS NULL)
+            JOIN turns AS t ON t.file = a.file AND t.account = a.account AND t.currency = a.currency
+                AND t.event_id = a.event_id
+            LEFT JOIN turns AS u ON u.file = b.file AND u.account = b.account AND u.currency = b.currency
+                AND u.event_id = b.event_id
+        WHERE a.place IS NOT NULL AND (a.account, a.currency, a.event_id, a.excess) NOT IN (FROM said)
+            AND (b.place IS NULL AND abs(t.turn - u.turn) = 1 AND t.type <> u.type AND NOT u.repeats
+                 OR b.event_id IS NULL AND abs(a.place - b.place) = 1)
     ), loose AS (
         SELECT *, coalesce(place::VARCHAR, event_id) AS name, place IS NULL AS is_event FROM others
         WHERE (place IS NULL) <> (event_id IS NULL) AND NOT waits AND (file, account, currency, name) NOT IN
@@ -488,13 +582,13 @@ _NETTED = f"""
             ON e.file = told.file AND e.account = told.account AND e.currency = told.currency
             AND e.repairs = told.event_id AND e.amount = told.excess
     )
-    SELECT {PART}, place, event_id FROM apart SEMI JOIN by_reference USING ({PART}, reference)
-    UNION SELECT {PART}, place, event_id FROM mended
-    UNION SELECT {PART}, NULL, repair FROM mended
-    UNION SELECT {PART}, place, event_id FROM two
-    UNION SELECT {PART}, other_place, other_event FROM two
-    UNION SELECT {PART}, place, event_id FROM merged
-    UNION SELECT {PART}, whole_place, whole_event FROM merged
+    SELECT {PART}, place, event_id, false AS is_guess FROM apart SEMI JOIN by_reference USING ({PART}, reference)
+    UNION SELECT {PART}, place, event_id, false FROM mended
+    UNION SELECT {PART}, NULL, repair, false FROM mended
+    UNION SELECT {PART}, place, event_id, true FROM two
+    UNION SELECT {PART}, other_place, other_event, true FROM two
+    UNION SELECT {PART}, place, event_id, true FROM merged
+    UNION SELECT {PART}, whole_place, whole_event, true FROM merged
 """
 
 _COLUMNS = """

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from esworkbench.compaction.record import RECORD_CATEGORY
 from esworkbench.events import LOG_RECORDS
 from esworkbench.evidence import Evidence
-
-RESTORATION_CATEGORY = "LogRestoration"
-"""What the ids of streams begin with in which a restored log tells that it was."""
+from esworkbench.forensics.compare.records import RESTORATION_CATEGORY
 
 MISPLACED = f"""
     SELECT type || ' v' || coalesce(schema_version::VARCHAR, '?'), count(*) FROM events

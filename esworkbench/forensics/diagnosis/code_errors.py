@@ -32,6 +32,7 @@ class CodeError(NamedTuple):
     """What one account is off by because of a pattern; ``ambiguous``: handler and upcaster can't be told apart.
 
     ``ends_there``: on this account alone, and it has no row at all from the first of these events on.
+    ``one_figure``: one figure of one account is all there is of the pattern.
     """
 
     source: Source
@@ -43,6 +44,7 @@ class CodeError(NamedTuple):
     proof: str
     ambiguous: bool
     ends_there: bool = False
+    one_figure: bool = False
 
 
 _ROWS_SINCE = """
@@ -88,6 +90,12 @@ def _look_alikes(error: CodeError, look_alike: str, why: str) -> Iterator[LookAl
         )
     if error.certainty == "possible":
         yield LookAlike("manual_edit", f"{error.source.name} may as well have been changed outside the runner")
+    elif error.one_figure and error.certainty != "proven":
+        yield LookAlike(
+            "manual_edit",
+            f"one figure of {error.source.name} is off, on the one account that has such events: it may as well have "
+            "been changed outside the runner by an amount that is theirs by chance",
+        )
 
 
 def _parts_from_events(left: Left, source: Source) -> bool:
@@ -112,7 +120,8 @@ def _of_heads(facts: Facts, left: Left, source: Source, pattern: Pattern) -> Ite
     for key in (*pattern.fits, *(key for key in pattern.misses if left.head(source.name, key))):
         amount = pattern.predicted(key)
         if amount:
-            yield _error(facts, source, pattern, key, [Share(source.name, key, amount)])
+            error = _error(facts, source, pattern, key, [Share(source.name, key, amount)])
+            yield error._replace(one_figure=len(pattern.fits) == 1)
 
 
 def _of_rows(facts: Facts, source: Source, pattern: Pattern, steps: list[Residual]) -> Iterator[CodeError]:

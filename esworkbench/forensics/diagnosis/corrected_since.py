@@ -18,6 +18,7 @@ import msgspec
 
 from esworkbench.forensics.compare.holds import REPAIRS
 from esworkbench.forensics.compare.records import NO_ROW, Key, Residual
+from esworkbench.forensics.compare.statement_lines import adjusting_types
 from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.findings import Finding
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Left, Share, whole
@@ -91,7 +92,7 @@ def adjustments_of(
 
     In every statement that lacks them. Empty where there are none; ``but`` are told already.
     """
-    adjusting = _adjusting(facts)
+    adjusting = adjusting_types(facts.evidence.ledger)
     told = {step.event_id for step in but}
     mine: dict[str, list[Residual]] = {}
     for step in left.steps(key=key, kind="statement"):
@@ -136,7 +137,7 @@ def _corrections(facts: Facts, finding: Finding) -> list[Later]:
     sign = 1 if finding.amount > 0 else -1
     later = [Later(*row) for row in facts.rows(_SINCE, **given, after=min(finding.positions), sign=sign)]
     owed = {finding.amount, *(amount for (amount,) in facts.rows(_AMOUNTS, **given))}
-    adjusting = _adjusting(facts)
+    adjusting = adjusting_types(facts.evidence.ledger)
     found = {each for each in later if each.type in adjusting}
     others = [each for each in later if each.type not in adjusting and abs(each.amount) <= abs(finding.amount)]
     found |= {each for each in others if each.amount in owed}
@@ -154,10 +155,3 @@ MOST = 200
 
 def _pairs_of(events: Sequence[Later]) -> Iterable[tuple[Later, Later]]:
     return combinations(events[:MOST], 2)
-
-
-def _adjusting(facts: Facts) -> set[str]:
-    """The types whose amount bears its own sign, in a ledger where those of others have a sign for good."""
-    rules = facts.evidence.ledger.posting
-    signed = {rule.event for rule in rules if rule.sign == "signed"}
-    return signed if any(rule.sign in (-1, 1) for rule in rules) else set()

@@ -13,6 +13,13 @@ from esworkbench.forensics.diagnosis.findings import LOOKED_FOR, RULED_OUT
 REWRITTEN = "a history rewritten and hashed again with all that follows from it would look the same"
 CUT_OFF = "a log whose end was cut off with all that had read it would look the same"
 TAKEN_OUT = "a stream deleted as a whole, or the end of one, with all that had read it would look the same"
+SHOWN_BY_LINES = ("never_appended", "retry_duplicate", "settled_otherwise", "statement_incomplete")
+"""Faults that a statement's single lines show."""
+SHOWN = 3
+_READ_AS_SUMS = """
+    SELECT DISTINCT file, line FROM netted JOIN statement_lines USING (file, account, currency, place)
+    WHERE is_guess ORDER BY 1, 2
+"""
 NOBODY_BROUGHT = "no anchor that stands is signed with a key that you brought"
 
 
@@ -32,7 +39,17 @@ def not_excluded(facts: Facts, tested: Mapping[str, str]) -> dict[str, str]:
         if covered
         else f"{NOBODY_BROUGHT}: {CUT_OFF}"
     )
+    if guessed := _read_as_sums(facts):
+        remains |= dict.fromkeys(SHOWN_BY_LINES, guessed)
     return {name: LOOKED_FOR + words for name, words in remains.items() if tested[name] == RULED_OUT}
+
+
+def _read_as_sums(facts: Facts) -> str:
+    """The first lines and movements that are taken to be one thing told in other parts because their sums agree."""
+    rows = facts.rows(_READ_AS_SUMS)
+    shown = ", ".join(f"line {line} of {file}" for file, line in rows[:SHOWN])
+    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    return f"{shown}{more} and the events beside agree in their sum alone" if rows else ""
 
 
 def _covered(facts: Facts) -> int:

@@ -22,7 +22,7 @@ from esworkbench.event_store.schema import events, idempotency_keys
 from esworkbench.events import DomainEvent, EventTypes, NewEvent
 from esworkbench.evidence import Evidence
 from esworkbench.forensics.compare.logs import COLUMNS, LogComparison
-from esworkbench.forensics.compare.unposted import RESTORATION_CATEGORY
+from esworkbench.forensics.compare.records import RESTORATION_CATEGORY
 
 AT_ONCE = 1_000
 CARRY_KEY = text(

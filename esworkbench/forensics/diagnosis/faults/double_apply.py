@@ -117,19 +117,51 @@ def _of_source(facts: Facts, left: Left, source: Source) -> Iterator[Explanation
     covered = [each for shard in shards for each in overlaps([batch for batch in batches if batch.shard == shard])]
     if not covered:
         return
+    restored = _rows_put_back(facts, left, source, batches, covered) if len(shards) == 1 else None
+    if restored is not None:
+        batches, covered = restored
     words = "; ".join(_pair(batches, first) for first, _, _ in covered)
     if source.kind == "running":
         yield from _rows_repeated(facts, left, source, covered, words)
     elif source.kind == "head":
-        yield from _sums_too_high(facts, left, source, covered, words)
+        yield from _sums_too_high(facts, left, source, covered, words, is_read_so=restored is not None)
     elif source.kind == "daily":
         yield from _days_too_high(facts, left, source, covered, words)
     elif source.kind == "holds":
         yield from _holds_put_back(facts, left, source, covered, words)
 
 
+def _rows_put_back(
+    facts: Facts, left: Left, source: Source, batches: list[Batch], covered: list[Covered]
+) -> tuple[list[Batch], list[Covered]] | None:
+    """The batches whose rows still stand, and where they overlap, if the rows went back with the checkpoint once.
+
+    What was covered before from there on has left nothing then. It is read so only where the figures of all accounts
+    follow to the minor unit, and don't otherwise.
+    """
+    errors = left.heads(source.name) if source.kind == "head" else {}
+    if not errors or _come_to(facts, covered) == errors:
+        return None
+    for number, again in enumerate(batches):
+        first = again.from_position
+        if not any(each.to_position >= first for each in batches[:number]):
+            continue
+        before = [each._replace(to_position=min(each.to_position, first - 1)) for each in batches[:number]]
+        standing = [each for each in before if each.from_position <= each.to_position] + batches[number:]
+        left_over = overlaps(standing)
+        if left_over and _come_to(facts, left_over) == errors:
+            return standing, left_over
+    return None
+
+
+def _come_to(facts: Facts, covered: list[Covered]) -> dict[Key, int]:
+    """By how much the events covered too often move each account, where that isn't 0."""
+    sums = {key: sum(extra for *_, extra in events) for key, events in _events_covered(facts, covered).items()}
+    return {key: amount for key, amount in sums.items() if amount}
+
+
 def _sums_too_high(
-    facts: Facts, left: Left, source: Source, covered: list[Covered], words: str
+    facts: Facts, left: Left, source: Source, covered: list[Covered], words: str, *, is_read_so: bool
 ) -> Iterator[Explanation]:
     """A sum can't say which events it counted, so the log has to; what else is off in the same figure is left over."""
     of_keys = _events_covered(facts, covered)
@@ -151,12 +183,15 @@ def _sums_too_high(
             f"{source.name} is off by {facts.money(stands, key)}; the events at {places(positions)} were covered twice "
             f"({words}) and add up to {facts.money(amount, key)}"
         )
+        if is_read_so:
+            proof += ", where rows and checkpoint had gone back together before, as in a restore done right"
         if stands != amount:
             proof += f", so {facts.money(stands - amount, key)} has another cause"
         yield Explanation(
             finding(
                 FAULT, key, amount=amount, events=[(position, event_id) for position, event_id, _ in events],
-                source=source.name, certainty="proven" if stands == amount else "likely", proof=proof,
+                source=source.name, proof=proof,
+                certainty="proven" if stands == amount and not is_read_so else "likely",
             ),
             [Share(source.name, key, amount)],
         )  # fmt: skip

@@ -10,7 +10,7 @@ from esworkbench.forensics.diagnosis.context import Facts
 from esworkbench.forensics.diagnosis.fault import Fault
 from esworkbench.forensics.diagnosis.renumbered import as_written
 from esworkbench.forensics.diagnosis.unexplained import Explanation, Explanations, Left, NotTestable
-from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, witnessed
+from esworkbench.forensics.diagnosis.witnesses import rows_without_event, shares_of, was_reset, witnessed
 from esworkbench.forensics.diagnosis.wording import finding, places
 
 _GAPS = """
@@ -188,6 +188,11 @@ def _explanation(
         proof += f"; a row for it is left, at {places(positions)}, and it posted nothing"
     else:
         proof += "; no claim is left that still shows its amount"
+    for name in _changed_to_match(facts, key, [position for position, _ in events]) if key and amount else ():
+        proof += (
+            f"; {name} had read up to there, was never rebuilt, and agrees with the log as it now is: its figure was "
+            "changed outside the runner to match, or is another state of it put back"
+        )
     found = finding(
         FAULT, key, amount=amount, events=events, positions=positions, source=witness,
         certainty="proven" if broken else "likely", proof=proof,
@@ -198,6 +203,17 @@ def _explanation(
         share for each in facts.renumbered if each.stream_id == stream for share in as_written(facts, left, each)
     ]
     return Explanation(found, [*shares, *(share for share in of_then if share.number not in known)])
+
+
+def _changed_to_match(facts: Facts, key: Key, positions: list[int]) -> Iterator[str]:
+    """Read models of one figure that counted the events while they were there, and don't any more."""
+    wrong = {each.source for each in facts.residuals if each.key == key}
+    for source in facts.sources:
+        if source.kind != "head" or source.name in wrong or was_reset(facts, source.name) or not positions:
+            continue
+        batches = facts.batches(source.name)
+        if all(any(each.from_position <= place <= each.to_position for each in batches) for place in positions):
+            yield source.name
 
 
 def _unused(facts: Facts, gap: StreamGap) -> Iterator[int]:

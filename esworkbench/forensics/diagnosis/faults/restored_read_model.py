@@ -155,11 +155,20 @@ def _ranges(found: Stretch) -> list[tuple[int, int]]:
 def _off_otherwise_too(facts: Facts, left: Left, source: Source, key: Key, found: Stretch) -> Iterator[Explanation]:
     """An account that has events in the hole, too, and is off by something else besides: that is left to others."""
     stands = left.head(source.name, key) if source.kind == "head" else 0
-    lacks = sum(amount for place, amount in places_of(facts, source, key) if found.after < place <= found.up_to)
+    row = _stands_at(facts, source, key) if stands else None
+    # A row that says that it stands before the hole has not been run on since.
+    is_older = row is not None and row <= found.after
+    up_to = source.cut if is_older else found.up_to
+    lacks = sum(amount for place, amount in places_of(facts, source, key) if found.after < place <= up_to)
     if stands and lacks:
+        mine = (
+            f"this one's row says that it stands at position {row}, and all events since"
+            if is_older
+            else "on this one they"
+        )
         proof = (
             f"{source.name} lacks the events after position {found.after} and up to {found.up_to} on "
-            f"{len(found.fits)} other accounts; on this one they come to {facts.money(lacks, key)}, and "
+            f"{len(found.fits)} other accounts; {mine} come to {facts.money(lacks, key)}, and "
             f"{facts.money(stands + lacks, key)} of what it is off by has another cause"
         )
         named = finding(
@@ -241,11 +250,16 @@ _AGE = """
 """
 
 
+def _stands_at(facts: Facts, source: Source, key: Key) -> int | None:
+    """The position that the account's one row names as its own."""
+    age = facts.rows(_AGE, source=source.name, account=key[0], currency=key[1])
+    return age[0][0] if age else None
+
+
 def _one_account(facts: Facts, left: Left, source: Source) -> Iterator[Explanation]:
     errors = left.heads(source.name)
     for key, error in errors.items():
-        age = facts.rows(_AGE, source=source.name, account=key[0], currency=key[1])
-        stands = age[0][0] if age else None
+        stands = _stands_at(facts, source, key)
         if stands is None:
             continue
         places = places_of(facts, source, key)
