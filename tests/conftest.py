@@ -55,7 +55,10 @@ AT_ONCE = (
 MANY_CHEAP = {"course/test_grader": 3, "course/test_mistakes": 3, "course/test_answers": 3}
 """One in so many, where a case takes no seconds and there are hundreds of them."""
 
-FIRST = ("notebooks/test_running", "notebooks/test_browser", "course/test_grader", "course/test_mistakes")
+FIRST = (
+    "notebooks/test_running", "notebooks/test_browser", "course/test_grader", "course/test_mistakes",
+    "forensics/test_every_fault",
+)  # fmt: skip
 """Modules of minutes, begun first, so that no core waits for one of them in the end."""
 
 
