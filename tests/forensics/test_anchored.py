@@ -307,6 +307,31 @@ def test_what_was_put_before_events_of_its_stream_is_the_act_and_they_are_none(
     assert finding.certainty == ("proven" if anchored else "likely")
 
 
+def test_what_came_after_an_anchor_was_put_before_nothing_where_an_older_event_was_moved_behind_it(
+    bank: AnchoredBank,
+) -> None:
+    """The moved event bears the stream's last version, and its position is from before the anchor."""
+    moved = bank.any_event("MoneyDeposited")
+    other = next(account for account in ("ACC-1001", "ACC-1003") if account != moved.account)
+    bank.deposit(other, 900, "LATER", bank.healthy.now + timedelta(hours=1))
+    stream_id = f"{STREAM}{other}"
+    [*_, later] = bank.events("stream_id = ?", stream_id)
+    assert later.position > moved.position
+    bank.sql("UPDATE events SET stream_id = ?, version = ? WHERE event_id = ?",
+             stream_id, later.version + 1, moved.event_id)  # fmt: skip
+    changed = next(each for each in bank.events("stream_id = ?", stream_id) if "amount_minor" in each.payload)
+    bank.change_amount(changed, 700)
+    bank.hash_again(stream_id)
+    bank.hash_again(moved.stream_id, renumber=True)
+    rebuild(bank)
+    evidence = bank.evidence()
+    assert "anchor_inserted" not in kinds(evidence)
+    found = diagnose(evidence).unhealthy
+    assert {(each.fault, *each.event_ids) for each in found} == {
+        ("event_misfiled", moved.event_id), ("rehashed_history", changed.event_id),
+    }  # fmt: skip
+
+
 def test_what_an_inserted_event_pushes_along_is_moved_and_never_deleted(bank: AnchoredBank) -> None:
     """Every later position is one higher, so that the last anchored event stands past the anchor's position."""
     before = bank.any_event("MoneyDeposited")

@@ -84,13 +84,15 @@ _BEYOND = f"""
     WHERE position > $last AND event_id NOT IN (SELECT event_id FROM fitting) ORDER BY position LIMIT {MOST_PAIRS}
 """
 
-# Events past an anchor's position that stand before one that it covers, by the versions of their stream.
+# Events past an anchor's position that stand before one that it covers, by the versions of their stream. One that came
+# to the stream since says nothing of the order in it.
 _PUT_BEFORE = f"""
     {_DIFFERENCES}
     SELECT e.position, e.stream_id, e.version, e.event_id FROM beyond AS e
     WHERE event_id NOT IN (SELECT event_id FROM fitting) AND version < (
         SELECT max(covered.version) FROM events AS covered
         WHERE covered.stream_id = e.stream_id AND covered.position <= $last
+            AND covered.event_id NOT IN (SELECT unnest($came::VARCHAR[]))
     ) ORDER BY ALL LIMIT {MOST_DIFFERENCES}
 """
 
@@ -119,9 +121,10 @@ def differences_from(evidence: Evidence, lead: EvidenceAnchor) -> tuple[list[Lea
     all_told = max(len(found), len(leaves), len(events)) < MOST_DIFFERENCES
     told = sorted([*found, *rest], key=lambda each: each.position)
     known = {each.event_id for each in told}
+    came = [each.event_id for each in told if each.kind in ("moved", "inserted")]
     put_before = [
         LeafDifference("inserted", position, stream_id, version, event_id, None)
-        for position, stream_id, version, event_id in evidence.rows(_PUT_BEFORE, **given)
+        for position, stream_id, version, event_id in evidence.rows(_PUT_BEFORE, **given, came=came)
         if event_id not in known
     ]  # fmt: skip
     return sorted([*_without_later_ones(told), *put_before], key=lambda each: each.position), all_told
