@@ -56,14 +56,16 @@ _OVERDUE = """
     ORDER BY position
 """
 
+# A reference that no event has says something where the bank repeats ours on other lines; one of its own says nothing.
 _BOOKED = """
         SELECT line.file, pairs.account, pairs.currency, pairs.event_id, line.amount,
-            CASE WHEN nameless.place IS NOT NULL OR m.reference = '' THEN ''
+            CASE WHEN trim(line.reference) = '' OR m.reference = '' OR line.file NOT IN (
+                    SELECT file FROM statement_lines ANTI JOIN nameless USING (file, account, currency, place)
+                    WHERE NOT is_balance) THEN ''
                 WHEN NOT starts_with(upper(trim(line.reference)), upper(trim(m.reference))) THEN line.reference
             END AS written
         FROM pairs JOIN statement_lines AS line USING (file, account, currency, place)
         JOIN movements AS m USING (account, currency, event_id)
-        LEFT JOIN nameless USING (file, account, currency, place)
 """
 
 _NOTHING_BOOKED = """
