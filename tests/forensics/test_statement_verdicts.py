@@ -793,3 +793,18 @@ def test_a_line_of_a_holds_amount_alone_proves_no_payment(
     finding = only(judged(world, tmp_path))
     assert (finding.fault, finding.amount, finding.event_ids) == ("unresolved_pending", 0, [hold.event_id])
     assert (finding.certainty, words in finding.proof) == (certainty, True)
+
+
+def test_a_reference_says_nothing_of_a_payment_where_the_bank_has_its_own_on_every_line(tmp_path: Path) -> None:
+    """Then it is as though the line had none: by its amount and its day it may be the payment."""
+    world = World()
+    world.pay("A", 100_000, "SALARY", told=False)
+    world.book("A", 100_000, "B-1")
+    world.hold("A", 4_723, "H")
+    world.wait(days=1)
+    world.book("A", -4_723, "B-2", at=world.now)
+    world.wait(days=3)
+    world.pay("A", 7_000, "WAGE", told=False)
+    world.book("A", 7_000, "B-3")
+    finding = only(judged(world, tmp_path))
+    assert (finding.fault, finding.amount, finding.certainty) == ("unresolved_pending", 0, "likely")
